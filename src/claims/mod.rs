@@ -1,0 +1,1 @@
+//! The claims of the report, checked one by one. (stub)

@@ -1,0 +1,65 @@
+//! Every way a command can fail, and the exit code it ends with.
+
+use std::path::PathBuf;
+
+/// What went wrong, said to the user: what, where, what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The command line itself is wrong (exit 2).
+    #[error("{0}")]
+    Usage(String),
+    /// A scenario file that cannot be used; the text is a rendered snippet with file, line and caret (exit 65).
+    #[error("{0}")]
+    Scenario(String),
+    /// A data or weight file that cannot be used (exit 65). `row` and `column` count from 1.
+    #[error("{}{}: {message}", path.display(), position(*row, *column))]
+    Data {
+        path: PathBuf,
+        row: Option<usize>,
+        column: Option<usize>,
+        message: String,
+    },
+    /// The data have no separating hyperplane through the origin, or none could be decided (exit 65).
+    #[error("{0}")]
+    NotSeparable(String),
+    /// The integrator could not start or gave up (exit 4).
+    #[error("{0}")]
+    Solver(String),
+    /// Reading or writing failed (exit 74).
+    #[error("{}: {source}", path.display())]
+    Io {
+        path: PathBuf,
+        source: std::io::Error,
+    },
+}
+
+fn position(row: Option<usize>, column: Option<usize>) -> String {
+    match (row, column) {
+        (Some(r), Some(c)) => format!(", row {r}, column {c}"),
+        (Some(r), None) => format!(", row {r}"),
+        (None, Some(c)) => format!(", column {c}"),
+        (None, None) => String::new(),
+    }
+}
+
+impl Error {
+    /// An I/O error that names the path it happened at.
+    pub fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+        Self::Io {
+            path: path.into(),
+            source,
+        }
+    }
+
+    /// The process exit code of this error (DESIGN: 2 usage, 4 solver, 65 scenario or data, 74 I/O).
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => 2,
+            Self::Solver(_) => 4,
+            Self::Scenario(_) | Self::Data { .. } | Self::NotSeparable(_) => 65,
+            Self::Io { .. } => 74,
+        }
+    }
+}
+
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,1 @@
+//! report.json, the text table, trajectory.npz: pure functions to bytes. (stub)

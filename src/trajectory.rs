@@ -1,0 +1,62 @@
+//! What a run leaves behind: times, states, solver statistics, and how it ended.
+
+use nalgebra::DMatrix;
+use serde::Serialize;
+
+/// How a run ended. Only `Completed` reached its horizon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    Completed,
+    BudgetSteps,
+    BudgetWall,
+    StepTooSmall,
+    NonlinearFailure,
+    NonFinite,
+}
+
+/// Work done by the integrator.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct SolverStatistics {
+    pub method: String,
+    pub steps: usize,
+    pub rejected_steps: usize,
+    pub newton_failures: usize,
+    pub rhs_evaluations: usize,
+    pub jacobian_evaluations: usize,
+    pub unknowns: usize,
+    /// Restarts with a shifted local clock (late changes of the support).
+    pub restarts: usize,
+    pub wall_seconds: f64,
+}
+
+/// States of a run at the saved times.
+#[derive(Debug, Clone)]
+pub struct Trajectory {
+    /// s = ln(1 + ln(1 + t)) of each save, increasing, the first is 0. Length T.
+    pub log_log_time: Vec<f64>,
+    /// Flattened weights, P × T.
+    pub theta: DMatrix<f64>,
+    /// Log-multipliers `p_n = τ − m_n` as integrated, N × T (τ = e^s − 1 = ln(1+t)).
+    pub log_multipliers: DMatrix<f64>,
+    pub status: Status,
+    /// One sentence for the user when the run did not complete (what, where, what to try).
+    pub message: Option<String>,
+    pub solver: SolverStatistics,
+}
+
+impl Trajectory {
+    /// τ = ln(1+t) = e^s − 1 at save `k`.
+    pub fn log_time(&self, k: usize) -> f64 {
+        self.log_log_time[k].exp_m1()
+    }
+
+    /// Number of saves T.
+    pub fn len(&self) -> usize {
+        self.log_log_time.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.log_log_time.is_empty()
+    }
+}
