@@ -1,15 +1,33 @@
-//! The flow in log-log-time: options here, the integrator in its own files.
+//! The flow in log-log-time: what to integrate, how, and [`integrate`].
+//!
+//! States are the flattened weights θ and compressed log-multipliers v, in the clock `s = ln(1+ln(1+t))` from s = 0
+//! (see [`clock`]); the vector field and its exact Newton systems are in `system` and `newton`; diffsol does the
+//! stepping. Nothing outside this module names diffsol.
+
+pub mod clock;
+mod integrate;
+mod newton;
+mod operator;
+mod system;
+
+pub use integrate::{Progress, integrate, integrate_with};
+pub use system::{FactorisedStep, NewtonSolver, System};
 
 /// Time-stepping method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
+    /// Variable-order backward differences (the default; every horizon).
     Bdf,
+    /// Implicit Runge–Kutta of order 3(4), about 1.4 times the steps.
     Esdirk34,
+    /// Implicit Runge–Kutta of order 2(3), about 3 times the steps.
     TrBdf2,
+    /// Explicit Runge–Kutta of order 4(5): O(e^s) steps, for short horizons.
     Tsit45,
 }
 
 impl Method {
+    /// The method's name in a scenario.
     pub fn name(self) -> &'static str {
         match self {
             Self::Bdf => "bdf",
@@ -25,12 +43,40 @@ impl Method {
 pub struct FlowOptions {
     /// Horizon s = ln(1 + ln(1 + t)).
     pub until: f64,
+    /// Relative tolerance.
     pub rtol: f64,
     /// Absolute tolerance of θ; that of the compressed log-multipliers is 100 times larger.
     pub atol: f64,
+    /// Time-stepping method.
     pub method: Method,
     /// Number of saves on the uniform grid of s (≥ 2); `None` chooses by size.
     pub saves: Option<usize>,
+    /// Budget of accepted steps.
     pub max_steps: usize,
+    /// Budget of wall-clock time, seconds.
     pub max_wall_seconds: f64,
+}
+
+impl FlowOptions {
+    /// The recipe of docs/design.md to the horizon `until` (log-log-time).
+    pub fn to(until: f64) -> Self {
+        Self {
+            until,
+            rtol: 1e-6,
+            atol: 1e-8,
+            method: Method::Bdf,
+            saves: None,
+            max_steps: 1_000_000,
+            max_wall_seconds: 3600.0,
+        }
+    }
+
+    /// The same run at tolerances a hundred times tighter: what `--verify` compares with.
+    pub fn tightened(&self) -> Self {
+        Self {
+            rtol: self.rtol / 100.0,
+            atol: self.atol / 100.0,
+            ..self.clone()
+        }
+    }
 }

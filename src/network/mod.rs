@@ -1,15 +1,25 @@
-//! Network architectures: shapes, forward products, and the kernels the flow is built from.
+//! Network architectures: shapes, and the kernels flows and steps are built from.
+//!
+//! A network under a rule is a vector field on the flattened weights θ, linear in the multipliers
+//! `α_n`: `θ' = Σ_n α_n y_n 𝒢_n(θ)`. [`Kernel`] is all the integrator knows of it; one file per
+//! architecture implements it. To add an architecture: one file here, one variant of [`Network`].
 
 mod fully_connected;
+
 pub use fully_connected::FullyConnectedLinear;
+
+use crate::{dataset::Dataset, rule::Rule};
+use nalgebra::{DMatrix, DVector};
 
 /// A network architecture.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Network {
+    /// `β = w_1 w_2 ⋯ w_L`, `f = β·x`.
     FullyConnectedLinear(FullyConnectedLinear),
 }
 
 impl Network {
+    /// The architecture's key in a scenario.
     pub fn name(&self) -> &'static str {
         match self {
             Self::FullyConnectedLinear(_) => "fully-connected-linear",
@@ -28,8 +38,99 @@ impl Network {
         self.shapes().len()
     }
 
-    /// Number of parameters: θ is the concatenation of `w_1 … w_L`, each column by column.
+    /// Number of parameters P: θ is the concatenation of `w_1 … w_L`, each column by column.
     pub fn parameters(&self) -> usize {
         self.shapes().iter().map(|(r, c)| r * c).sum()
     }
+
+    /// The weights inside θ, as matrices inputs × units.
+    pub fn weights(&self, theta: &[f64]) -> Vec<DMatrix<f64>> {
+        let mut offset = 0;
+        self.shapes()
+            .iter()
+            .map(|&(inputs, units)| {
+                let w = DMatrix::from_column_slice(
+                    inputs,
+                    units,
+                    &theta[offset..offset + inputs * units],
+                );
+                offset += inputs * units;
+                w
+            })
+            .collect()
+    }
+
+    /// The linear predictor β with `f = β·x`, length D.
+    pub fn predictor(&self, theta: &[f64]) -> DVector<f64> {
+        match self {
+            Self::FullyConnectedLinear(n) => n.predictor(theta),
+        }
+    }
+
+    /// The vector field of this network under `rule` on `data`.
+    pub fn kernel(&self, rule: &Rule, data: &Dataset) -> Box<dyn Kernel> {
+        match self {
+            Self::FullyConnectedLinear(n) => n.kernel(rule, data),
+        }
+    }
 }
+
+/// What the integrator asks of a network under a rule on a data set of N samples.
+///
+/// Slices: `theta`, `velocity` have length P; `multipliers`, `margins`, `rates` length N.
+pub trait Kernel: Send + Sync {
+    /// P.
+    fn parameters(&self) -> usize;
+
+    /// N.
+    fn samples(&self) -> usize;
+
+    /// Margins `m_n = y_n f_θ(x_n)`.
+    fn margins(&self, theta: &[f64], margins: &mut [f64]);
+
+    /// `velocity = Σ_n α_n y_n 𝒢_n(θ)` and the margin rates it causes, `rates_n = ∂m_n/∂θ · velocity`.
+    fn velocity(
+        &self,
+        theta: &[f64],
+        multipliers: &[f64],
+        velocity: &mut [f64],
+        rates: &mut [f64],
+    );
+
+    /// Exact directional derivative of (velocity, margins, rates) along `(d_theta, d_multipliers)`.
+    fn tangent(
+        &self,
+        theta: &[f64],
+        multipliers: &[f64],
+        d_theta: &[f64],
+        d_multipliers: &[f64],
+    ) -> Tangent;
+
+    /// The equations of one implicit step, `dθ = r + c · d(velocity)`, linearised at `(θ, α)`.
+    fn linearise(&self, theta: &[f64], multipliers: &[f64], step: f64) -> Box<dyn LinearisedStep>;
+}
+
+/// Directional derivatives of a [`Kernel`].
+#[derive(Debug, Clone)]
+pub struct Tangent {
+    /// Of the velocity, length P.
+    pub velocity: Vec<f64>,
+    /// Of the margins, length N.
+    pub margins: DVector<f64>,
+    /// Of the margin rates, length N.
+    pub rates: DVector<f64>,
+}
+
+/// One implicit step with its θ-part eliminated: what a change of the N multipliers does to the margins and to their
+/// rates once `dθ = r + c·d(velocity)` has been solved exactly.
+pub trait LinearisedStep: Send {
+    /// With r = 0: derivatives of (margins, rates) in the multipliers of the samples `active`, each N × `active.len()`.
+    fn response(&self, active: &[usize]) -> (DMatrix<f64>, DMatrix<f64>);
+
+    /// Solves `dθ = r + c·d(velocity)` in place (`residual`: r in, dθ out). The change of the multipliers is asked from
+    /// `close` once the part of (dm, dm') caused by r alone is known. Returns the total change of the margins.
+    fn solve(&self, residual: &mut [f64], close: &mut Closure<'_>) -> DVector<f64>;
+}
+
+/// From (dm, dm') caused by the residual alone to the change of the multipliers.
+pub type Closure<'a> = dyn FnMut(&DVector<f64>, &DVector<f64>) -> DVector<f64> + 'a;

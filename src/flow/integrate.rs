@@ -1,0 +1,383 @@
+//! Stepping: budgets, guards after every step, saves on a grid, restarts with a local clock.
+
+use super::clock::{expand, log_time};
+use super::operator::{Equations, NewtonLinearSolver, NewtonMatrix, State, values};
+use super::system::{NewtonSolver, System};
+use super::{FlowOptions, Method};
+use crate::error::{Error, Result};
+use crate::problem::Problem;
+use crate::trajectory::{SolverStatistics, Status, Trajectory};
+use diffsol::error::OdeSolverError;
+use diffsol::{
+    DiffsolError, OdeBuilder, OdeSolverMethod, OdeSolverProblem, OdeSolverStopReason, Vector,
+};
+use nalgebra::DMatrix;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Where a run is, told after every step.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// s reached.
+    pub log_log_time: f64,
+    /// Accepted steps so far.
+    pub steps: usize,
+}
+
+/// Integrates the flow of `problem` from s = 0 to `options.until`.
+///
+/// The saves lie on a uniform grid of s, the first at 0 and the last at the horizon; a run that ends early is saved
+/// up to, and at, its last good state, with a status and a message that say why.
+///
+/// # Errors
+/// [`Error::Solver`] if the integrator cannot start (weights or data whose flow is not finite at s = 0).
+pub fn integrate(
+    problem: &Problem,
+    options: &FlowOptions,
+    observer: &mut dyn FnMut(Progress),
+) -> Result<Trajectory> {
+    integrate_with(problem, options, NewtonSolver::Structured, observer)
+}
+
+/// [`integrate`] with a choice of Newton solver, for comparisons.
+///
+/// # Errors
+/// As [`integrate`].
+pub fn integrate_with(
+    problem: &Problem,
+    options: &FlowOptions,
+    newton: NewtonSolver,
+    observer: &mut dyn FnMut(Progress),
+) -> Result<Trajectory> {
+    let mut run = Run::new(problem, options, newton);
+    let first = System::new(problem, newton);
+    let mut start = first.initial_state(&problem.theta0);
+    let mut derivative = vec![0.0; start.len()];
+    first.rhs(&start, 0.0, &mut derivative);
+    if !all_finite(&start) || !all_finite(&derivative) {
+        return Err(Error::Solver(
+            "the flow is not finite at t = 0: margins of the initial weights overflow; scale the data or the initial \
+             weights down"
+                .into(),
+        ));
+    }
+    let mut base = 0.0;
+    run.saves.push(0.0, &start, run.parameters);
+    loop {
+        let system = Arc::new(System::new(problem, newton).rebased(base));
+        let outcome = run.segment(&system, start, observer)?;
+        let (rhs, jacobians) = system.evaluations();
+        run.solver.rhs_evaluations += rhs;
+        run.solver.jacobian_evaluations += jacobians;
+        match outcome {
+            Outcome::Restart { s, y } => {
+                run.solver.restarts += 1;
+                base = s;
+                start = y;
+            }
+            Outcome::Ended { status, s, y } => {
+                if status != Status::Completed && s > run.saves.last() {
+                    run.saves.push(s, &y, run.parameters);
+                }
+                return Ok(run.finish(status, s));
+            }
+        }
+    }
+}
+
+/// How a segment between restarts ended, with the last good state.
+enum Outcome {
+    Restart { s: f64, y: Vec<f64> },
+    Ended { status: Status, s: f64, y: Vec<f64> },
+}
+
+struct Saves {
+    grid: Vec<f64>,
+    times: Vec<f64>,
+    theta: Vec<f64>,
+    log_multipliers: Vec<f64>,
+}
+
+impl Saves {
+    fn push(&mut self, s: f64, y: &[f64], parameters: usize) {
+        let (theta, v) = y.split_at(parameters);
+        self.times.push(s);
+        self.theta.extend_from_slice(theta);
+        self.log_multipliers.extend(v.iter().map(|v| expand(*v)));
+    }
+
+    /// The next grid time not yet saved.
+    fn due(&self) -> Option<f64> {
+        self.grid.get(self.times.len()).copied()
+    }
+
+    fn last(&self) -> f64 {
+        self.times[self.times.len() - 1]
+    }
+}
+
+struct Run<'a> {
+    options: &'a FlowOptions,
+    parameters: usize,
+    samples: usize,
+    saves: Saves,
+    solver: SolverStatistics,
+    clock: Instant,
+    failure: Option<String>,
+}
+
+/// States of at most this many bytes are saved by default.
+const SAVED_BYTES: usize = 32 << 20;
+
+impl<'a> Run<'a> {
+    fn new(problem: &Problem, options: &'a FlowOptions, newton: NewtonSolver) -> Self {
+        let parameters = problem.network.parameters();
+        let samples = problem.dataset.len();
+        let count = options.saves.unwrap_or_else(|| {
+            (SAVED_BYTES / 8 / (parameters + samples)).clamp(25, 201)
+        });
+        let last = count.max(2) - 1;
+        let grid = (0..=last)
+            .map(|k| options.until * k as f64 / last as f64)
+            .collect();
+        let unknowns = parameters + samples;
+        let suffix = match newton {
+            NewtonSolver::Structured => "",
+            NewtonSolver::Dense => " (dense Newton)",
+        };
+        Self {
+            options,
+            parameters,
+            samples,
+            saves: Saves {
+                grid,
+                times: Vec::new(),
+                theta: Vec::new(),
+                log_multipliers: Vec::new(),
+            },
+            solver: SolverStatistics {
+                method: format!("{}{suffix}", options.method.name()),
+                unknowns,
+                ..Default::default()
+            },
+            clock: Instant::now(),
+            failure: None,
+        }
+    }
+
+    /// Integrates from the state `start` at the base of `system`'s clock.
+    fn segment(
+        &mut self,
+        system: &Arc<System>,
+        start: Vec<f64>,
+        observer: &mut dyn FnMut(Progress),
+    ) -> Result<Outcome> {
+        let problem = self
+            .diffsol_problem(system, start)
+            .map_err(|e| cannot_start(&e))?;
+        match self.options.method {
+            Method::Bdf => {
+                let solver = problem
+                    .bdf::<NewtonLinearSolver>()
+                    .map_err(|e| cannot_start(&e))?;
+                self.drive(system, solver, observer)
+            }
+            Method::Esdirk34 => {
+                let solver = problem
+                    .esdirk34::<NewtonLinearSolver>()
+                    .map_err(|e| cannot_start(&e))?;
+                self.drive(system, solver, observer)
+            }
+            Method::TrBdf2 => {
+                let solver = problem
+                    .tr_bdf2::<NewtonLinearSolver>()
+                    .map_err(|e| cannot_start(&e))?;
+                self.drive(system, solver, observer)
+            }
+            Method::Tsit45 => {
+                let solver = problem.tsit45().map_err(|e| cannot_start(&e))?;
+                self.drive(system, solver, observer)
+            }
+        }
+    }
+
+    /// The settings measured in docs/design.md: a fresh Jacobian at every step, since the stiff block scales like e^s,
+    /// and a Newton tolerance that keeps rtol · tolerance ≈ 1e-12, since it, not rtol, sets the accuracy of directions.
+    fn diffsol_problem(
+        &self,
+        system: &Arc<System>,
+        start: Vec<f64>,
+    ) -> std::result::Result<OdeSolverProblem<Equations>, DiffsolError> {
+        let FlowOptions { rtol, atol, .. } = *self.options;
+        let tolerances = (0..start.len()).map(|i| {
+            if i < self.parameters {
+                atol
+            } else {
+                100.0 * atol
+            }
+        });
+        let mut problem = OdeBuilder::<NewtonMatrix>::new()
+            .rtol(rtol)
+            .atol(tolerances)
+            .build_from_eqn(Equations::new(Arc::clone(system), start))?;
+        let options = &mut problem.ode_options;
+        options.nonlinear_solver_tolerance = (1e-12 / rtol).clamp(1e-9, 0.1);
+        options.max_nonlinear_solver_failures = usize::MAX;
+        options.update_jacobian_after_steps = 1;
+        options.update_rhs_jacobian_after_steps = 1;
+        options.min_timestep_growth = Some(1.2);
+        // Positive, so that a field that is never finite ends in an error instead of a loop at step zero.
+        options.min_timestep = 1e-305;
+        Ok(problem)
+    }
+
+    fn drive<'s, S: OdeSolverMethod<'s, Equations>>(
+        &mut self,
+        system: &Arc<System>,
+        mut solver: S,
+        observer: &mut dyn FnMut(Progress),
+    ) -> Result<Outcome> {
+        let base = system.clock(0.0);
+        let end = self.options.until - base;
+        solver
+            .set_stop_time(end)
+            .map_err(|e| cannot_start(&e))?;
+        let mut buffer = State::zeros(system.unknowns(), Default::default());
+        let mut good = (base, values(solver.state().y).to_vec());
+        let outcome = loop {
+            let stopped = match solver.step() {
+                Ok(reason) => matches!(reason, OdeSolverStopReason::TstopReached),
+                Err(e) => {
+                    let status = self.classify(&e);
+                    break Outcome::Ended {
+                        status,
+                        s: good.0,
+                        y: good.1,
+                    };
+                }
+            };
+            let state = solver.state();
+            let (t, h) = (state.t, state.h);
+            self.solver.steps += 1;
+            if !all_finite(values(state.y)) || !all_finite(values(state.dy)) {
+                break Outcome::Ended {
+                    status: Status::NonFinite,
+                    s: good.0,
+                    y: good.1,
+                };
+            }
+            let s = if stopped { self.options.until } else { base + t };
+            while let Some(due) = self.saves.due() {
+                if due > s {
+                    break;
+                }
+                if due == s {
+                    self.saves.push(s, values(solver.state().y), self.parameters);
+                    continue;
+                }
+                if let Err(e) = solver.interpolate_inplace(due - base, &mut buffer) {
+                    return Err(Error::Solver(format!(
+                        "saving at log-log-time {due} failed: {e}"
+                    )));
+                }
+                self.saves.push(due, values(&buffer), self.parameters);
+            }
+            good.0 = s;
+            good.1.copy_from_slice(values(solver.state().y));
+            observer(Progress {
+                log_log_time: s,
+                steps: self.solver.steps,
+            });
+            if stopped {
+                break Outcome::Ended {
+                    status: Status::Completed,
+                    s,
+                    y: good.1,
+                };
+            }
+            if self.solver.steps >= self.options.max_steps {
+                break Outcome::Ended {
+                    status: Status::BudgetSteps,
+                    s,
+                    y: good.1,
+                };
+            }
+            if self.clock.elapsed().as_secs_f64() >= self.options.max_wall_seconds {
+                break Outcome::Ended {
+                    status: Status::BudgetWall,
+                    s,
+                    y: good.1,
+                };
+            }
+            // The step has fallen to the spacing of the clock: go on with a clock counted from here.
+            if h.abs() < 1e-12 * t {
+                break Outcome::Restart { s, y: good.1 };
+            }
+        };
+        let statistics = solver.get_statistics();
+        self.solver.rejected_steps += statistics.number_of_error_test_failures;
+        self.solver.newton_failures += statistics.number_of_nonlinear_solver_fails;
+        Ok(outcome)
+    }
+
+    fn classify(&mut self, e: &DiffsolError) -> Status {
+        self.failure = Some(e.to_string());
+        match e {
+            DiffsolError::OdeSolverError(
+                OdeSolverError::StepSizeTooSmall { .. }
+                | OdeSolverError::TooManyErrorTestFailures { .. },
+            ) => Status::StepTooSmall,
+            _ => Status::NonlinearFailure,
+        }
+    }
+
+    fn finish(mut self, status: Status, s: f64) -> Trajectory {
+        self.solver.wall_seconds = self.clock.elapsed().as_secs_f64();
+        let at = format!(
+            "at log-log-time {s:.6} (log-time {:.6e}), step {}, method {}",
+            log_time(s),
+            self.solver.steps,
+            self.solver.method
+        );
+        let detail = self.failure.map(|f| format!(" ({f})")).unwrap_or_default();
+        let message = match status {
+            Status::Completed => None,
+            Status::BudgetSteps => Some(format!(
+                "the budget of {} steps ran out {at}; raise flow.max-steps",
+                self.options.max_steps
+            )),
+            Status::BudgetWall => Some(format!(
+                "the budget of {} seconds ran out {at}; raise flow.max-wall-seconds",
+                self.options.max_wall_seconds
+            )),
+            Status::StepTooSmall => Some(format!(
+                "the step size vanished {at}{detail}; try another flow.rtol, or flow.method = \"esdirk34\""
+            )),
+            Status::NonlinearFailure => Some(format!(
+                "the implicit equations could not be solved {at}{detail}; try a smaller flow.rtol or flow.method = \
+                 \"esdirk34\""
+            )),
+            Status::NonFinite => Some(format!(
+                "the state ceased to be finite {at}; an explicit method beyond its stability limit does this: use \
+                 flow.method = \"bdf\" or a smaller flow.rtol"
+            )),
+        };
+        let saves = self.saves.times.len();
+        Trajectory {
+            theta: DMatrix::from_vec(self.parameters, saves, self.saves.theta),
+            log_multipliers: DMatrix::from_vec(self.samples, saves, self.saves.log_multipliers),
+            log_log_time: self.saves.times,
+            status,
+            message,
+            solver: self.solver,
+        }
+    }
+}
+
+fn all_finite(x: &[f64]) -> bool {
+    x.iter().all(|x| x.is_finite())
+}
+
+fn cannot_start(e: &DiffsolError) -> Error {
+    Error::Solver(format!("the integrator could not start: {e}"))
+}

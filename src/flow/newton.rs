@@ -1,0 +1,243 @@
+//! Newton systems of implicit steps: `(1 − cJ) x = b` for J = ∂(dy/ds)/∂y.
+//!
+//! Only the N multiplier directions are stiff. With θ eliminated exactly by the network's
+//! [`LinearisedStep`](crate::network::LinearisedStep), in terms of `x_n` defined by `dE_n = E_n C_n x_n`
+//! (`x_n = dv_n + λ_n dm_n/C_n`, λ = ∂κ/∂m; x = dv for the exponential loss), the rows of v read
+//! `(D_n C_n/c) x_n + Σ_k (M'_nk − (D_n λ_n/c) M_nk) E_k C_k x_k = C_n r_n/c − m'_r,n + (D_n λ_n/c) m_r,n`,
+//! with `D_n = 1 + c v_n' tanh(v_n/P)/P`, M and M' the responses of margins and rates to the multipliers, and m_r, m'_r
+//! what the residual of θ alone causes. Columns of samples whose multipliers are too small to matter are diagonal, so a
+//! dense system remains in the *active* samples only; it is equilibrated before factorising, since its entries span e^s.
+
+use super::clock::COMPRESSION;
+use super::system::{FactorisedStep, System};
+use crate::network::LinearisedStep;
+use nalgebra::{DMatrix, DVector, Dyn, LU, SVD};
+
+/// Exact elimination to the active samples.
+pub struct NewtonStep {
+    parameters: usize,
+    c: f64,
+    step: Box<dyn LinearisedStep>,
+    /// `C_n`
+    cosh: Vec<f64>,
+    /// `D_n C_n/c`
+    diagonal: Vec<f64>,
+    /// `D_n λ_n/c`
+    coupling: Vec<f64>,
+    /// `λ_n/C_n`
+    margin_shift: Vec<f64>,
+    /// `E_n C_n`
+    weight: Vec<f64>,
+    active: Vec<usize>,
+    /// `(M' − diag(Dλ/c) M) diag(EC)`, N × active.
+    columns: DMatrix<f64>,
+    factor: Equilibrated,
+}
+
+impl NewtonStep {
+    pub fn new(system: &System, y: &[f64], t: f64, c: f64) -> Self {
+        let kernel = system.kernel();
+        let parameters = kernel.parameters();
+        let theta = &y[..parameters];
+        let point = system.point(y, t);
+        let samples = point.cosh.len();
+        let mut velocity = vec![0.0; parameters];
+        let mut rates = vec![0.0; samples];
+        kernel.velocity(theta, &point.multipliers, &mut velocity, &mut rates);
+
+        let weight: Vec<f64> = point
+            .multipliers
+            .iter()
+            .zip(&point.cosh)
+            .map(|(e, c)| e * c)
+            .collect();
+        let scale: Vec<f64> = (0..samples)
+            .map(|n| {
+                let v_dot = (point.growth - rates[n]) / point.cosh[n];
+                1.0 + c * v_dot * point.tanh[n] / COMPRESSION
+            })
+            .collect();
+        // A column matters against its own diagonal C/c when its weight, relative to the largest, exceeds about
+        // (C/c) e^{−s} (the response to the largest weights is of size e^s); 1e-17 below that it is lost in rounding.
+        let largest = weight.iter().copied().fold(0.0, f64::max);
+        let active: Vec<usize> = (0..samples)
+            .filter(|&n| {
+                weight[n] > 0.0
+                    && weight[n] * point.growth * c.abs() >= 1e-17 * point.cosh[n] * largest
+            })
+            .collect();
+
+        let step = kernel.linearise(theta, &point.multipliers, c);
+        let (margins, mut columns) = step.response(&active);
+        let diagonal: Vec<f64> = (0..samples).map(|n| scale[n] * point.cosh[n] / c).collect();
+        let coupling: Vec<f64> = (0..samples).map(|n| scale[n] * point.slope[n] / c).collect();
+        for (j, &n) in active.iter().enumerate() {
+            for i in 0..samples {
+                columns[(i, j)] = (columns[(i, j)] - coupling[i] * margins[(i, j)]) * weight[n];
+            }
+        }
+        let mut matrix = columns.select_rows(&active);
+        for (j, &n) in active.iter().enumerate() {
+            matrix[(j, j)] += diagonal[n];
+        }
+        let margin_shift = point
+            .slope
+            .iter()
+            .zip(&point.cosh)
+            .map(|(l, c)| l / c)
+            .collect();
+        Self {
+            parameters,
+            c,
+            step,
+            cosh: point.cosh,
+            diagonal,
+            coupling,
+            margin_shift,
+            weight,
+            active,
+            columns,
+            factor: Equilibrated::new(matrix),
+        }
+    }
+}
+
+impl FactorisedStep for NewtonStep {
+    fn solve(&self, b: &mut [f64]) {
+        let (theta, v) = b.split_at_mut(self.parameters);
+        let mut x = DVector::zeros(v.len());
+        let d_margins = self.step.solve(theta, &mut |margins, rates| {
+            for n in 0..v.len() {
+                x[n] = self.cosh[n] * v[n] / self.c - rates[n] + self.coupling[n] * margins[n];
+            }
+            let mut on_active = x.select_rows(&self.active);
+            self.factor.solve(&mut on_active);
+            x -= &self.columns * &on_active;
+            for n in 0..v.len() {
+                x[n] /= self.diagonal[n];
+            }
+            let mut d_multipliers = DVector::zeros(v.len());
+            for (j, &n) in self.active.iter().enumerate() {
+                x[n] = on_active[j];
+                d_multipliers[n] = self.weight[n] * x[n];
+            }
+            d_multipliers
+        });
+        for n in 0..v.len() {
+            v[n] = x[n] - self.margin_shift[n] * d_margins[n];
+        }
+    }
+}
+
+/// A square matrix scaled by rows and columns to entries of size one (Ruiz), then factorised: LU, or, where
+/// the matrix is singular to rounding (duplicated or linearly dependent active samples), the pseudo-inverse, which
+/// leaves the undetermined combinations of multipliers as they are.
+struct Equilibrated {
+    row: DVector<f64>,
+    column: DVector<f64>,
+    factor: Factor,
+}
+
+enum Factor {
+    Lu(LU<f64, Dyn, Dyn>),
+    PseudoInverse(DMatrix<f64>),
+}
+
+/// Pivots below this fraction of the largest count as rounding noise.
+const SINGULAR: f64 = 1e-13;
+
+impl Equilibrated {
+    fn new(mut matrix: DMatrix<f64>) -> Self {
+        let n = matrix.nrows();
+        let mut row = DVector::from_element(n, 1.0);
+        let mut column = DVector::from_element(n, 1.0);
+        for _ in 0..4 {
+            for i in 0..n {
+                let k = inverse_root(matrix.row(i).amax());
+                row[i] *= k;
+                matrix.row_mut(i).scale_mut(k);
+            }
+            for j in 0..n {
+                let k = inverse_root(matrix.column(j).amax());
+                column[j] *= k;
+                matrix.column_mut(j).scale_mut(k);
+            }
+        }
+        let finite = matrix.iter().all(|x| x.is_finite());
+        let lu = matrix.clone().lu();
+        let pivots = lu.u().diagonal().abs();
+        let singular = n > 0 && pivots.min() < SINGULAR * pivots.max();
+        let factor = if singular && finite {
+            let svd = SVD::new(matrix, true, true);
+            let cut = SINGULAR * svd.singular_values.max();
+            match svd.pseudo_inverse(cut) {
+                Ok(inverse) => Factor::PseudoInverse(inverse),
+                Err(_) => Factor::Lu(lu),
+            }
+        } else {
+            Factor::Lu(lu)
+        };
+        Self {
+            row,
+            column,
+            factor,
+        }
+    }
+
+    /// Overwrites b with the solution; not finite where the matrix was exactly singular, so that the Newton iteration
+    /// reports failure and the step is cut.
+    fn solve(&self, b: &mut DVector<f64>) {
+        b.component_mul_assign(&self.row);
+        match &self.factor {
+            Factor::Lu(lu) => {
+                if !lu.solve_mut(b) {
+                    b.fill(f64::NAN);
+                }
+            }
+            Factor::PseudoInverse(inverse) => *b = inverse * &*b,
+        }
+        b.component_mul_assign(&self.column);
+    }
+}
+
+/// `1/√x`, leaving empty or overflowed rows alone.
+fn inverse_root(x: f64) -> f64 {
+    if x > 0.0 && x.is_finite() {
+        x.sqrt().recip()
+    } else {
+        1.0
+    }
+}
+
+/// The full matrix by Jacobian products, equilibrated LU. O((P+N)³): for comparison only.
+pub struct DenseStep {
+    factor: Equilibrated,
+}
+
+impl DenseStep {
+    pub fn new(system: &System, y: &[f64], t: f64, c: f64) -> Self {
+        let n = y.len();
+        let mut matrix = DMatrix::identity(n, n);
+        let mut direction = vec![0.0; n];
+        let mut product = vec![0.0; n];
+        for j in 0..n {
+            direction[j] = 1.0;
+            system.jacobian_product(y, t, &direction, &mut product);
+            direction[j] = 0.0;
+            for (i, p) in product.iter().enumerate() {
+                matrix[(i, j)] -= c * p;
+            }
+        }
+        Self {
+            factor: Equilibrated::new(matrix),
+        }
+    }
+}
+
+impl FactorisedStep for DenseStep {
+    fn solve(&self, b: &mut [f64]) {
+        let mut x = DVector::from_column_slice(b);
+        self.factor.solve(&mut x);
+        b.copy_from_slice(x.as_slice());
+    }
+}

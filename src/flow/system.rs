@@ -1,0 +1,198 @@
+//! The vector field of (θ, v) in the clock s, its exact derivative, and the linearised implicit step.
+//!
+//! With `E_n = exp(s + p_n + κ(m_n))` the multiplier in the clock s (`κ` = 0 for the exponential loss, `−ln(1+e^{−m})`
+//! for the logistic one), `p_n = P sinh(v_n/P)` and `C_n = cosh(v_n/P)`:
+//! `θ' = Σ E_n y_n 𝒢_n(θ)`, `v_n' = (e^s − m_n')/C_n`, where `m_n'` is the margin rate that θ' causes.
+//! The exponent `s + p_n` is formed before exponentiating, so nothing overflows on the slow manifold `p_n ≈ −s`.
+//!
+//! The clock may be local, `s = base + t`: late changes of the support are narrower than the spacing of doubles near s,
+//! and a run resolves them with the solver's own time t counted from `base`.
+
+use super::clock::{COMPRESSION, compress};
+use super::newton::{DenseStep, NewtonStep};
+use crate::{loss::Loss, network::Kernel, problem::Problem};
+use nalgebra::DVector;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// How the Newton systems of implicit steps are solved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NewtonSolver {
+    /// Exact elimination to the active samples (the default, fast at every size).
+    #[default]
+    Structured,
+    /// The full (P+N)² matrix, equilibrated LU: the slow twin of the tests.
+    Dense,
+}
+
+/// The flow of one problem from a base of the clock.
+pub struct System {
+    kernel: Box<dyn Kernel>,
+    loss: Loss,
+    newton: NewtonSolver,
+    base: f64,
+    rhs_evaluations: AtomicUsize,
+    jacobian_evaluations: AtomicUsize,
+}
+
+/// The factors all formulas share, at one state.
+pub(super) struct Point {
+    /// `e^s`
+    pub growth: f64,
+    /// `E_n`
+    pub multipliers: Vec<f64>,
+    /// `C_n = cosh(v_n/P)`
+    pub cosh: Vec<f64>,
+    /// `tanh(v_n/P)`
+    pub tanh: Vec<f64>,
+    /// `∂κ/∂m_n`
+    pub slope: Vec<f64>,
+}
+
+impl System {
+    pub fn new(problem: &Problem, newton: NewtonSolver) -> Self {
+        Self {
+            kernel: problem.network.kernel(&problem.rule, &problem.dataset),
+            loss: problem.loss,
+            newton,
+            base: 0.0,
+            rhs_evaluations: AtomicUsize::new(0),
+            jacobian_evaluations: AtomicUsize::new(0),
+        }
+    }
+
+    /// The same system with its clock counted from `base`.
+    pub fn rebased(mut self, base: f64) -> Self {
+        self.base = base;
+        self
+    }
+
+    /// s at the local time t.
+    pub fn clock(&self, t: f64) -> f64 {
+        self.base + t
+    }
+
+    /// P + N.
+    pub fn unknowns(&self) -> usize {
+        self.kernel.parameters() + self.kernel.samples()
+    }
+
+    /// P.
+    pub fn parameters(&self) -> usize {
+        self.kernel.parameters()
+    }
+
+    pub(super) fn kernel(&self) -> &dyn Kernel {
+        &*self.kernel
+    }
+
+    pub fn evaluations(&self) -> (usize, usize) {
+        (
+            self.rhs_evaluations.load(Ordering::Relaxed),
+            self.jacobian_evaluations.load(Ordering::Relaxed),
+        )
+    }
+
+    /// The state at s = 0, where τ = 0 and `p_n = −m_n(θ_0)`.
+    pub fn initial_state(&self, theta0: &DVector<f64>) -> Vec<f64> {
+        let mut margins = vec![0.0; self.kernel.samples()];
+        self.kernel.margins(theta0.as_slice(), &mut margins);
+        let mut y = theta0.as_slice().to_vec();
+        y.extend(margins.iter().map(|m| compress(-m)));
+        y
+    }
+
+    pub(super) fn point(&self, y: &[f64], t: f64) -> Point {
+        let (theta, v) = y.split_at(self.kernel.parameters());
+        let s = self.clock(t);
+        let mut correction = vec![0.0; v.len()];
+        let mut slope = vec![0.0; v.len()];
+        if self.loss != Loss::Exponential {
+            let mut margins = vec![0.0; v.len()];
+            self.kernel.margins(theta, &mut margins);
+            for (n, m) in margins.into_iter().enumerate() {
+                correction[n] = self.loss.log_correction(m);
+                slope[n] = self.loss.log_correction_slope(m);
+            }
+        }
+        let mut point = Point {
+            growth: s.exp(),
+            multipliers: Vec::with_capacity(v.len()),
+            cosh: Vec::with_capacity(v.len()),
+            tanh: Vec::with_capacity(v.len()),
+            slope,
+        };
+        for (v, correction) in v.iter().zip(correction) {
+            let x = v / COMPRESSION;
+            point
+                .multipliers
+                .push((s + COMPRESSION * x.sinh() + correction).exp());
+            point.cosh.push(x.cosh());
+            point.tanh.push(x.tanh());
+        }
+        point
+    }
+
+    /// `dy/ds` into `out`.
+    pub fn rhs(&self, y: &[f64], t: f64, out: &mut [f64]) {
+        self.rhs_evaluations.fetch_add(1, Ordering::Relaxed);
+        let parameters = self.kernel.parameters();
+        let point = self.point(y, t);
+        let (velocity, rates) = out.split_at_mut(parameters);
+        self.kernel
+            .velocity(&y[..parameters], &point.multipliers, velocity, rates);
+        for (rate, cosh) in rates.iter_mut().zip(&point.cosh) {
+            *rate = (point.growth - *rate) / cosh;
+        }
+    }
+
+    /// `out = ∂(dy/ds)/∂y · direction`, exact.
+    pub fn jacobian_product(&self, y: &[f64], t: f64, direction: &[f64], out: &mut [f64]) {
+        let parameters = self.kernel.parameters();
+        let point = self.point(y, t);
+        let theta = &y[..parameters];
+        let (d_theta, d_v) = direction.split_at(parameters);
+        // dE_n = E_n (C_n dv_n + λ_n dm_n); dm comes from the tangent with dE = 0.
+        let mut d_multipliers: Vec<f64> = (0..d_v.len())
+            .map(|n| point.multipliers[n] * point.cosh[n] * d_v[n])
+            .collect();
+        if self.loss != Loss::Exponential {
+            let along = self.kernel.tangent(
+                theta,
+                &point.multipliers,
+                d_theta,
+                &vec![0.0; d_v.len()],
+            );
+            for n in 0..d_v.len() {
+                d_multipliers[n] += point.multipliers[n] * point.slope[n] * along.margins[n];
+            }
+        }
+        let tangent = self
+            .kernel
+            .tangent(theta, &point.multipliers, d_theta, &d_multipliers);
+        let mut velocity = vec![0.0; parameters];
+        let mut rates = vec![0.0; d_v.len()];
+        self.kernel
+            .velocity(theta, &point.multipliers, &mut velocity, &mut rates);
+        out[..parameters].copy_from_slice(&tangent.velocity);
+        for n in 0..d_v.len() {
+            let v_dot = (point.growth - rates[n]) / point.cosh[n];
+            out[parameters + n] =
+                -tangent.rates[n] / point.cosh[n] - v_dot * point.tanh[n] / COMPRESSION * d_v[n];
+        }
+    }
+
+    /// The linearised implicit step `(1 − c ∂(dy/ds)/∂y) x = b` at `(y, t)`, factorised.
+    pub fn linearise(&self, y: &[f64], t: f64, c: f64) -> Box<dyn FactorisedStep> {
+        self.jacobian_evaluations.fetch_add(1, Ordering::Relaxed);
+        match self.newton {
+            NewtonSolver::Structured => Box::new(NewtonStep::new(self, y, t, c)),
+            NewtonSolver::Dense => Box::new(DenseStep::new(self, y, t, c)),
+        }
+    }
+}
+
+/// A factorised Newton matrix.
+pub trait FactorisedStep: Send {
+    /// Overwrites b with x.
+    fn solve(&self, b: &mut [f64]);
+}
