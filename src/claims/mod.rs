@@ -1,18 +1,152 @@
-//! The claims of the report, checked one by one. (stub)
+//! The claims of the report, checked one by one.
+//!
+//! A [`Claim`] knows its statement as printed, what is true, and how to check it on one run; [`CLAIMS`] lists them all.
+//! To add a claim: one file here, one line in [`CLAIMS`]; the command line, reports and docs follow.
 
+mod directional_limit;
+mod prop_1;
+mod rate;
+
+use crate::diagnostics::Diagnostics;
+use crate::flow::FlowOptions;
+use crate::limit::Limit;
+use crate::problem::Problem;
+use crate::trajectory::{Status, Trajectory};
 use serde::{Deserialize, Serialize};
 
 /// What a check can come out as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
+    /// The measured residual is within the tolerance.
     Holds,
+    /// The hypotheses hold and the statement does not.
     Violated,
+    /// A hypothesis fails; the evidence names it.
     NotApplicable,
+    /// The run cannot decide; the evidence says why and what would.
     Inconclusive,
 }
 
-/// Ids of every claim this version can check, in the order of the table.
+impl Outcome {
+    /// The outcome as it stands in files and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Holds => "holds",
+            Self::Violated => "violated",
+            Self::NotApplicable => "not-applicable",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// One claim.
+pub struct Claim {
+    /// Stable id, as used in `[expect]` and reports.
+    pub id: &'static str,
+    /// The statement as the report (or, where it is ours, the documentation) prints it.
+    pub printed: &'static str,
+    /// What is true, with corrections.
+    pub corrected: &'static str,
+    /// How a run is judged: residual, tolerance, hypotheses.
+    pub check: &'static str,
+    judge: fn(&Evidence<'_>) -> Verdict,
+}
+
+/// Every claim this version checks, in the order of tables.
+pub const CLAIMS: &[Claim] = &[
+    prop_1::CLAIM,
+    directional_limit::THM_1,
+    directional_limit::GD_FC,
+    rate::RATE_DFA,
+    rate::RATE_BP,
+];
+
+/// Ids of every claim, in the order of tables.
 pub fn ids() -> impl Iterator<Item = &'static str> {
-    ["prop-1", "thm-1", "gd-fc", "rate-dfa", "rate-bp"].into_iter()
+    CLAIMS.iter().map(|c| c.id)
+}
+
+/// The claim of this id.
+pub fn find(id: &str) -> Option<&'static Claim> {
+    CLAIMS.iter().find(|c| c.id == id)
+}
+
+/// What a claim is judged on: one run and everything measured on it.
+#[derive(Clone, Copy)]
+pub struct Evidence<'a> {
+    pub problem: &'a Problem,
+    /// The options the run was integrated with; tolerances of exact statements follow its `rtol`.
+    pub options: &'a FlowOptions,
+    pub trajectory: &'a Trajectory,
+    pub diagnostics: &'a Diagnostics,
+    /// `None` if the data are not separable.
+    pub limit: Option<&'a Limit>,
+}
+
+/// The outcome of one claim on one run, with what it rests on.
+#[derive(Debug, Clone, Serialize)]
+pub struct Verdict {
+    pub id: &'static str,
+    #[serde(rename = "verdict")]
+    pub outcome: Outcome,
+    /// The measured number that decides; `None` where nothing was measured.
+    pub residual: Option<f64>,
+    /// What the residual is held against.
+    pub tolerance: Option<f64>,
+    /// The reason in a sentence or two.
+    pub evidence: String,
+}
+
+impl Verdict {
+    fn new(outcome: Outcome, residual: f64, tolerance: f64, evidence: String) -> Self {
+        Self {
+            id: "",
+            outcome,
+            residual: Some(residual),
+            tolerance: Some(tolerance),
+            evidence,
+        }
+    }
+
+    fn without_measurement(outcome: Outcome, evidence: impl Into<String>) -> Self {
+        Self {
+            id: "",
+            outcome,
+            residual: None,
+            tolerance: None,
+            evidence: evidence.into(),
+        }
+    }
+}
+
+/// Judges every claim on one run.
+pub fn check(evidence: &Evidence<'_>) -> Vec<Verdict> {
+    CLAIMS
+        .iter()
+        .map(|claim| Verdict {
+            id: claim.id,
+            ..(claim.judge)(evidence)
+        })
+        .collect()
+}
+
+/// The limit, if the data have one and the run reached its horizon; else the verdict to return.
+///
+/// # Errors
+/// *not applicable* without separability, *inconclusive* for a run that ended early.
+fn limit_of_completed_run<'a>(e: &Evidence<'a>) -> Result<&'a Limit, Verdict> {
+    let limit = e.limit.ok_or_else(|| {
+        Verdict::without_measurement(
+            Outcome::NotApplicable,
+            "the data are not separable by a hyperplane through the origin",
+        )
+    })?;
+    if e.trajectory.status != Status::Completed {
+        return Err(Verdict::without_measurement(
+            Outcome::Inconclusive,
+            "the run ended before its horizon",
+        ));
+    }
+    Ok(limit)
 }

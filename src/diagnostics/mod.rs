@@ -1,60 +1,143 @@
-//! Everything measured along a trajectory; claims and figures read this and nothing else. (fields fixed, computation follows)
+//! Everything measured along a trajectory; claims and figures read this and nothing else.
 
-use nalgebra::DMatrix;
+mod alignment;
+mod invariants;
+mod rate;
 
-/// The alignment scalars of a DFA run (THEORY §3): `w_l ≈ φ_l b_{l−1} b_lᵀ`, l = 2..L (`b_L = 1`).
-#[derive(Debug, Clone)]
-pub struct Alignment {
-    /// `φ_l(t) = b_{l−1}ᵀ w_l b_l / (‖b_{l−1}‖²‖b_l‖²)`, rows l = 2..L, (L−1) × T.
-    pub phi: DMatrix<f64>,
-    /// The closed form `φ_2 = ½‖Z‖²`, `φ_{l+1} = ½‖b_{l−1}‖²φ_l²`, same shape.
-    pub closed_form: DMatrix<f64>,
-    /// `‖w_l − φ_l b_{l−1}b_lᵀ‖/‖w_l‖` (row l−1 for l = 1..L; for l = 1 `‖w_1 − Z b_1ᵀ‖/‖w_1‖`), L × T.
-    pub residual: DMatrix<f64>,
-}
+pub use alignment::Alignment;
+pub use invariants::Invariant;
+pub use rate::Rate;
 
-/// A conserved quantity, as relative drift along the run.
-#[derive(Debug, Clone)]
-pub struct Invariant {
-    pub name: String,
-    /// Relative drift at each save, length T.
-    pub drift: Vec<f64>,
-}
-
-/// Slope of ln(angle to the limit) against s over a window.
-#[derive(Debug, Clone)]
-pub struct Rate {
-    pub observed: f64,
-    pub predicted: f64,
-    pub window: [f64; 2],
-    /// Slopes of the first and the second half of the window.
-    pub halves: [f64; 2],
-}
+use crate::limit::{Certifier, Limit, angle};
+use crate::problem::Problem;
+use crate::trajectory::Trajectory;
+use nalgebra::{DMatrix, DVector};
 
 /// All measurements; every vector has one entry per save (T).
 #[derive(Debug, Clone)]
 pub struct Diagnostics {
+    /// s = ln(1+ln(1+t)).
     pub log_log_time: Vec<f64>,
     /// τ = ln(1+t).
     pub log_time: Vec<f64>,
-    /// N × T.
+    /// Margins `m_n = g_n·β`, N × T.
     pub margins: DMatrix<f64>,
+    /// `γ = min_n m_n`.
     pub min_margin: Vec<f64>,
     /// ln 𝓛.
     pub log_loss: Vec<f64>,
     /// ‖w_l‖_F, L × T.
     pub layer_norms: DMatrix<f64>,
-    /// D × T (linear networks).
+    /// The predictor, D × T.
     pub beta: DMatrix<f64>,
-    /// Radians; `None` without a limit.
+    /// Angle between β and the limit, radians; `None` without a limit. π/2 while β = 0.
     pub angle_to_limit: Option<Vec<f64>>,
-    /// Relative distance of β/γ from the cone of active samples; NaN-free: infinity never stored, `None` while γ ≤ 0.
+    /// Relative distance of β/γ from the cone of the active samples; `None` while γ ≤ 0.
     pub kkt_residual: Vec<Option<f64>>,
-    /// Duality gap the run certifies by itself; `None` while γ ≤ 0.
+    /// The duality gap the run certifies by itself, with the best multipliers for its β; `None` while γ ≤ 0.
     pub duality_gap: Vec<Option<f64>>,
+    /// Alignment with the feedback (DFA, depth ≥ 2).
     pub alignment: Option<Alignment>,
+    /// Conserved quantities of the rule.
     pub invariants: Vec<Invariant>,
-    /// max_n |p_n − (τ − m_n)|/(1+τ).
+    /// `max_n |p_n − (τ − m_n)|/(1+τ)`.
     pub multiplier_drift: Vec<f64>,
+    /// The fitted rate of directional convergence, where there is a limit and a window to fit in.
     pub rate: Option<Rate>,
+}
+
+/// Measures `trajectory`, a run of `problem`, against `limit`.
+pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit>) -> Diagnostics {
+    let saves = trajectory.len();
+    let (samples, dimension) = (problem.dataset.len(), problem.dataset.dimension());
+    let g = problem.dataset.signed_samples();
+    let log_time: Vec<f64> = (0..saves).map(|k| trajectory.log_time(k)).collect();
+    let mut d = Diagnostics {
+        log_log_time: trajectory.log_log_time.clone(),
+        margins: DMatrix::zeros(samples, saves),
+        min_margin: Vec::with_capacity(saves),
+        log_loss: Vec::with_capacity(saves),
+        layer_norms: DMatrix::zeros(problem.network.depth(), saves),
+        beta: DMatrix::zeros(dimension, saves),
+        angle_to_limit: limit.map(|_| Vec::with_capacity(saves)),
+        kkt_residual: Vec::with_capacity(saves),
+        duality_gap: Vec::with_capacity(saves),
+        alignment: None,
+        invariants: Vec::new(),
+        multiplier_drift: Vec::with_capacity(saves),
+        rate: None,
+        log_time,
+    };
+    let mut certifier = Certifier::new(g);
+    let mut alignment = alignment::Builder::new(problem, saves);
+    let mut invariants = invariants::Tracker::new(problem);
+    for k in 0..saves {
+        let theta = trajectory.theta.column(k);
+        let weights = problem.network.weights(theta.as_slice());
+        let beta = problem.network.predictor(theta.as_slice());
+        let margins: DVector<f64> = g * &beta;
+        let tau = d.log_time[k];
+        for (l, w) in weights.iter().enumerate() {
+            d.layer_norms[(l, k)] = w.norm();
+        }
+        d.min_margin.push(margins.min());
+        d.log_loss
+            .push(problem.loss.log_loss(margins.iter().copied()));
+        d.multiplier_drift.push(
+            trajectory
+                .log_multipliers
+                .column(k)
+                .iter()
+                .zip(margins.iter())
+                .map(|(p, m)| (p - (tau - m)).abs() / (1.0 + tau))
+                .fold(0.0, f64::max),
+        );
+        if let (Some(angles), Some(limit)) = (&mut d.angle_to_limit, limit) {
+            angles.push(if beta.amax() > 0.0 {
+                angle(beta.as_slice(), limit.beta.as_slice())
+            } else {
+                std::f64::consts::FRAC_PI_2
+            });
+        }
+        let multipliers = certifier.best_multipliers(&beta);
+        d.duality_gap
+            .push(certifier.duality_gap(&beta, &multipliers));
+        d.kkt_residual
+            .push(certifier.kkt_residual(&beta).map(|r| r.stationarity));
+        if let Some(a) = &mut alignment {
+            a.record(k, &weights);
+        }
+        invariants.record(&weights);
+        d.margins.set_column(k, &margins);
+        d.beta.set_column(k, &beta);
+    }
+    d.alignment = alignment.map(alignment::Builder::finish);
+    d.invariants = invariants.finish();
+    d.rate = rate::fit(problem, &d);
+    d
+}
+
+impl Diagnostics {
+    /// Largest relative drift of any conserved quantity over the whole run (0 if the rule has none).
+    pub fn worst_invariant(&self) -> f64 {
+        self.invariants
+            .iter()
+            .map(Invariant::worst)
+            .fold(0.0, f64::max)
+    }
+
+    /// Largest drift `|p − (τ − m)|/(1+τ)` over the whole run.
+    pub fn worst_multiplier_drift(&self) -> f64 {
+        self.multiplier_drift.iter().copied().fold(0.0, f64::max)
+    }
+
+    /// The final predictor.
+    pub fn final_beta(&self) -> DVector<f64> {
+        self.beta.column(self.beta.ncols() - 1).into_owned()
+    }
+
+    /// The final angle to the limit.
+    pub fn final_angle(&self) -> Option<f64> {
+        self.angle_to_limit.as_ref()?.last().copied()
+    }
 }

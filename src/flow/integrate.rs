@@ -5,13 +5,15 @@ use super::operator::{Equations, NewtonLinearSolver, NewtonMatrix, State, values
 use super::system::{NewtonSolver, System};
 use super::{FlowOptions, Method};
 use crate::error::{Error, Result};
+use crate::loss::Loss;
+use crate::network::Kernel;
 use crate::problem::Problem;
 use crate::trajectory::{SolverStatistics, Status, Trajectory};
 use diffsol::error::OdeSolverError;
 use diffsol::{
     DiffsolError, OdeBuilder, OdeSolverMethod, OdeSolverProblem, OdeSolverStopReason, Vector,
 };
-use nalgebra::DMatrix;
+use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -36,24 +38,35 @@ pub fn integrate(
     options: &FlowOptions,
     observer: &mut dyn FnMut(Progress),
 ) -> Result<Trajectory> {
-    integrate_with(problem, options, NewtonSolver::Structured, observer)
+    let kernel = problem.network.kernel(&problem.rule, &problem.dataset);
+    integrate_kernel(
+        &kernel,
+        problem.loss,
+        &problem.theta0,
+        options,
+        NewtonSolver::Structured,
+        observer,
+    )
 }
 
-/// [`integrate`] with a choice of Newton solver, for comparisons.
+/// [`integrate`] for any [`Kernel`] (a network or rule of one's own), with a choice of Newton solver.
 ///
 /// # Errors
 /// As [`integrate`].
-pub fn integrate_with(
-    problem: &Problem,
+pub fn integrate_kernel(
+    kernel: &Arc<dyn Kernel>,
+    loss: Loss,
+    theta0: &DVector<f64>,
     options: &FlowOptions,
     newton: NewtonSolver,
     observer: &mut dyn FnMut(Progress),
 ) -> Result<Trajectory> {
-    let mut run = Run::new(problem, options, newton);
-    let first = System::new(problem, newton);
-    let mut start = first.initial_state(&problem.theta0);
+    let mut run = Run::new(kernel.parameters(), kernel.samples(), options, newton);
+    let system = |base| Arc::new(System::new(Arc::clone(kernel), loss, newton, base));
+    let mut base = 0.0;
+    let mut start = system(base).initial_state(theta0);
     let mut derivative = vec![0.0; start.len()];
-    first.rhs(&start, 0.0, &mut derivative);
+    system(base).rhs(&start, 0.0, &mut derivative);
     if !all_finite(&start) || !all_finite(&derivative) {
         return Err(Error::Solver(
             "the flow is not finite at t = 0: margins of the initial weights overflow; scale the data or the initial \
@@ -61,10 +74,9 @@ pub fn integrate_with(
                 .into(),
         ));
     }
-    let mut base = 0.0;
     run.saves.push(0.0, &start, run.parameters);
     loop {
-        let system = Arc::new(System::new(problem, newton).rebased(base));
+        let system = system(base);
         let outcome = run.segment(&system, start, observer)?;
         let (rhs, jacobians) = system.evaluations();
         run.solver.rhs_evaluations += rhs;
@@ -130,9 +142,12 @@ struct Run<'a> {
 const SAVED_BYTES: usize = 32 << 20;
 
 impl<'a> Run<'a> {
-    fn new(problem: &Problem, options: &'a FlowOptions, newton: NewtonSolver) -> Self {
-        let parameters = problem.network.parameters();
-        let samples = problem.dataset.len();
+    fn new(
+        parameters: usize,
+        samples: usize,
+        options: &'a FlowOptions,
+        newton: NewtonSolver,
+    ) -> Self {
         let count = options.saves.unwrap_or_else(|| {
             (SAVED_BYTES / 8 / (parameters + samples)).clamp(25, 201)
         });

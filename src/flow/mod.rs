@@ -10,7 +10,7 @@ mod newton;
 mod operator;
 mod system;
 
-pub use integrate::{Progress, integrate, integrate_with};
+pub use integrate::{Progress, integrate, integrate_kernel};
 pub use system::{FactorisedStep, NewtonSolver, System};
 
 /// Time-stepping method.

@@ -10,8 +10,9 @@
 
 use super::clock::{COMPRESSION, compress};
 use super::newton::{DenseStep, NewtonStep};
-use crate::{loss::Loss, network::Kernel, problem::Problem};
+use crate::{loss::Loss, network::Kernel};
 use nalgebra::DVector;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How the Newton systems of implicit steps are solved.
@@ -26,7 +27,7 @@ pub enum NewtonSolver {
 
 /// The flow of one problem from a base of the clock.
 pub struct System {
-    kernel: Box<dyn Kernel>,
+    kernel: Arc<dyn Kernel>,
     loss: Loss,
     newton: NewtonSolver,
     base: f64,
@@ -49,21 +50,16 @@ pub(super) struct Point {
 }
 
 impl System {
-    pub fn new(problem: &Problem, newton: NewtonSolver) -> Self {
+    /// The system with its clock counted from `base` (0 for a run's start).
+    pub fn new(kernel: Arc<dyn Kernel>, loss: Loss, newton: NewtonSolver, base: f64) -> Self {
         Self {
-            kernel: problem.network.kernel(&problem.rule, &problem.dataset),
-            loss: problem.loss,
+            kernel,
+            loss,
             newton,
-            base: 0.0,
+            base,
             rhs_evaluations: AtomicUsize::new(0),
             jacobian_evaluations: AtomicUsize::new(0),
         }
-    }
-
-    /// The same system with its clock counted from `base`.
-    pub fn rebased(mut self, base: f64) -> Self {
-        self.base = base;
-        self
     }
 
     /// s at the local time t.

@@ -20,6 +20,7 @@
 use super::{Closure, Kernel, LinearisedStep, Tangent};
 use crate::{dataset::Dataset, rule::Rule};
 use nalgebra::{DMatrix, DMatrixView, DVector, Dyn, LU};
+use std::sync::Arc;
 
 /// Shapes of a fully connected linear network; `w_l` is (inputs × units), the last layer has one unit.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,7 +55,7 @@ impl FullyConnectedLinear {
     ///
     /// # Panics
     /// If the data or the feedback do not have the network's shapes; a built problem always has.
-    pub fn kernel(&self, rule: &Rule, data: &Dataset) -> Box<dyn Kernel> {
+    pub fn kernel(&self, rule: &Rule, data: &Dataset) -> Arc<dyn Kernel> {
         assert_eq!(data.dimension(), self.shapes[0].0, "input dimension");
         let feedback = rule.feedback().map(<[_]>::to_vec);
         if let Some(b) = &feedback {
@@ -67,7 +68,7 @@ impl FullyConnectedLinear {
                 assert_eq!(b_l.len(), *units, "feedback length");
             }
         }
-        Box::new(FullyConnectedKernel {
+        Arc::new(FullyConnectedKernel {
             shapes: self.shapes.clone(),
             feedback,
             signed_samples: data.signed_samples().clone(),

@@ -10,6 +10,7 @@ pub use fully_connected::FullyConnectedLinear;
 
 use crate::{dataset::Dataset, rule::Rule};
 use nalgebra::{DMatrix, DVector};
+use std::sync::Arc;
 
 /// A network architecture.
 #[derive(Debug, Clone, PartialEq)]
@@ -68,7 +69,7 @@ impl Network {
     }
 
     /// The vector field of this network under `rule` on `data`.
-    pub fn kernel(&self, rule: &Rule, data: &Dataset) -> Box<dyn Kernel> {
+    pub fn kernel(&self, rule: &Rule, data: &Dataset) -> Arc<dyn Kernel> {
         match self {
             Self::FullyConnectedLinear(n) => n.kernel(rule, data),
         }

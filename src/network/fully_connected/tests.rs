@@ -12,7 +12,7 @@ fn random_case(
     hidden: &[usize],
     samples: usize,
     feedback: bool,
-) -> (Box<dyn Kernel>, Vec<f64>, Vec<f64>) {
+) -> (Arc<dyn Kernel>, Vec<f64>, Vec<f64>) {
     let rng = &mut rand_pcg::Pcg64::seed_from_u64(7 + 10 * hidden.len() as u64);
     let network = FullyConnectedLinear::new(dimension, hidden);
     let x = DMatrix::from_vec(samples, dimension, gaussian(rng, samples * dimension));
@@ -33,7 +33,7 @@ fn random_case(
     (kernel, theta, multipliers)
 }
 
-fn cases() -> Vec<(Box<dyn Kernel>, Vec<f64>, Vec<f64>)> {
+fn cases() -> Vec<(Arc<dyn Kernel>, Vec<f64>, Vec<f64>)> {
     let mut cases = Vec::new();
     for feedback in [true, false] {
         for hidden in [&[][..], &[3], &[4, 2], &[3, 5, 2]] {

@@ -1,0 +1,81 @@
+//! Proposition 1: from zero weights DFA aligns every layer of a fully connected linear network with the feedback.
+
+use super::{Claim, Evidence, Outcome, Verdict, limit_of_completed_run};
+use crate::network::Network;
+use crate::rule::Rule;
+
+pub const CLAIM: Claim = Claim {
+    id: "prop-1",
+    printed: "Under direct feedback alignment from zero weights, the layers of a fully connected linear network stay \
+              proportional to the outer products of the feedback vectors; the loss decreases to zero and the norms of \
+              all layers diverge.",
+    corrected: "True and exact: w_1 = Z b_1ᵀ, w_l = φ_l b_{l−1} b_lᵀ with φ_2 = ½‖Z‖², φ_{l+1} = ½‖b_{l−1}‖² φ_l² \
+                (the report's recursion A.1 is misprinted).",
+    check: "Residual: the largest of ‖w_l − φ_l b_{l−1} b_lᵀ‖/‖w_l‖ over layers and saves, and of the relative \
+            difference between φ_l and the recursion. Tolerance: 100 rtol. The loss must fall from save to save, and \
+            −ln 𝓛/ln t must be within a tenth of one at the end (else inconclusive). Hypotheses: fully connected linear, DFA, depth ≥ 2, \
+            zero initial weights, separable data.",
+    judge,
+};
+
+fn judge(e: &Evidence<'_>) -> Verdict {
+    let Network::FullyConnectedLinear(_) = &e.problem.network;
+    let Rule::DirectFeedbackAlignment(_) = &e.problem.rule else {
+        return Verdict::without_measurement(
+            Outcome::NotApplicable,
+            "the rule is not direct feedback alignment",
+        );
+    };
+    let Some(alignment) = &e.diagnostics.alignment else {
+        return Verdict::without_measurement(
+            Outcome::NotApplicable,
+            "a network of depth 1 has no layer to align",
+        );
+    };
+    if e.problem.theta0.amax() > 0.0 {
+        return Verdict::without_measurement(
+            Outcome::NotApplicable,
+            "the initial weights are not zero",
+        );
+    }
+    if let Err(verdict) = limit_of_completed_run(e) {
+        return verdict;
+    }
+    let tolerance = 100.0 * e.options.rtol;
+    let (outer, recursion) = (alignment.worst_residual(), alignment.worst_recursion());
+    let residual = outer.max(recursion);
+    let d = e.diagnostics;
+    let rise = d
+        .log_loss
+        .windows(2)
+        .position(|pair| pair[1] > pair[0]);
+    let last = d.log_time.len() - 1;
+    let decay = -d.log_loss[last] / d.log_time[last];
+    let measured = format!(
+        "largest distance from the outer products {outer:.1e}, from the recursion of φ_l {recursion:.1e}; \
+         −ln 𝓛/ln t = {decay:.4} at the end"
+    );
+    if residual > tolerance {
+        return Verdict::new(Outcome::Violated, residual, tolerance, measured);
+    }
+    if let Some(k) = rise {
+        return Verdict::new(
+            Outcome::Violated,
+            residual,
+            tolerance,
+            format!(
+                "the loss rises after ln t = {:.6e}; {measured}",
+                d.log_time[k]
+            ),
+        );
+    }
+    if (decay - 1.0).abs() > 0.1 {
+        return Verdict::new(
+            Outcome::Inconclusive,
+            residual,
+            tolerance,
+            format!("too early to see the loss tend to zero like 1/t (extend flow.until); {measured}"),
+        );
+    }
+    Verdict::new(Outcome::Holds, residual, tolerance, measured)
+}

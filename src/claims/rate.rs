@@ -1,0 +1,97 @@
+//! The rates of directional convergence (ours): `angle ∝ (log t)^{−1/(2^L−1)}` under DFA, `(log t)^{−1/L}` under BP.
+
+use super::{Claim, Evidence, Outcome, Verdict, limit_of_completed_run};
+use crate::network::Network;
+use crate::rule::Rule;
+use nalgebra::DMatrix;
+
+pub const RATE_DFA: Claim = Claim {
+    id: "rate-dfa",
+    printed: "(Not in the report.) Under DFA the angle to the limit falls like (log t)^{−1/(2^L−1)}.",
+    corrected: "Derived and measured here: what was learned outside the span of the support vectors stays in Z while \
+                ‖Z‖ grows like (log t)^{1/(2^L−1)}.",
+    check: CHECK,
+    judge: |e| match e.problem.rule {
+        Rule::DirectFeedbackAlignment(_) => judge(e),
+        Rule::GradientDescent => not_this_rule("direct feedback alignment"),
+    },
+};
+
+pub const RATE_BP: Claim = Claim {
+    id: "rate-bp",
+    printed: "(Not in the report.) Under gradient descent the angle to the limit falls like (log t)^{−1/L}.",
+    corrected: "Measured here: all layers grow like (log t)^{1/L}, and what was learned or initialised outside the \
+                span of the support vectors does not.",
+    check: CHECK,
+    judge: |e| match e.problem.rule {
+        Rule::GradientDescent => judge(e),
+        Rule::DirectFeedbackAlignment(_) => not_this_rule("gradient descent"),
+    },
+};
+
+const CHECK: &str = "Residual: |fitted − predicted slope| of ln angle against s = ln(1 + ln(1+t)), over the last third \
+                     of the run (angles above 1e-10 rad). Tolerance: 0.005. Inconclusive while the slopes of the two \
+                     halves of the window differ by more than that, or before s = 8. Hypotheses: fully connected \
+                     linear, separable data, and something outside the span of the support vectors was learned (zero \
+                     initial weights: some sample is not in that span) or initialised.";
+
+const TOLERANCE: f64 = 0.005;
+
+/// Log-log-time before which corrections to the power law still show.
+const EARLY: f64 = 8.0;
+
+fn not_this_rule(rule: &str) -> Verdict {
+    Verdict::without_measurement(Outcome::NotApplicable, format!("the rule is not {rule}"))
+}
+
+fn judge(e: &Evidence<'_>) -> Verdict {
+    let Network::FullyConnectedLinear(_) = &e.problem.network;
+    let limit = match limit_of_completed_run(e) {
+        Ok(limit) => limit,
+        Err(verdict) => return verdict,
+    };
+    let g = e.problem.dataset.signed_samples();
+    let supported = rank(&g.select_rows(&limit.support));
+    let available = if e.problem.theta0.amax() > 0.0 {
+        g.ncols()
+    } else {
+        rank(g)
+    };
+    if supported == available {
+        return Verdict::without_measurement(
+            Outcome::NotApplicable,
+            "all that was learned lies in the span of the support vectors, so convergence is faster than the law",
+        );
+    }
+    let d = e.diagnostics;
+    let Some(rate) = &d.rate else {
+        return Verdict::without_measurement(
+            Outcome::Inconclusive,
+            "too few saves with an angle above 1e-10 rad to fit a slope (flow.saves, flow.until)",
+        );
+    };
+    let residual = (rate.observed - rate.predicted).abs();
+    let [first, second] = rate.halves;
+    let measured = format!(
+        "slope {:+.4} over log-log-time {:.1} to {:.1} (halves {first:+.4}, {second:+.4}), predicted {:+.4}",
+        rate.observed, rate.window[0], rate.window[1], rate.predicted
+    );
+    let (outcome, evidence) = if rate.window[0] < EARLY || (first - second).abs() > TOLERANCE {
+        (
+            Outcome::Inconclusive,
+            format!("not yet in the asymptotic regime, extend flow.until: {measured}"),
+        )
+    } else if residual <= TOLERANCE {
+        (Outcome::Holds, measured)
+    } else {
+        (Outcome::Violated, measured)
+    };
+    Verdict::new(outcome, residual, TOLERANCE, evidence)
+}
+
+/// Numerical rank, relative tolerance 1e-9.
+fn rank(m: &DMatrix<f64>) -> usize {
+    let singular = m.singular_values();
+    let cut = 1e-9 * singular.max();
+    singular.iter().filter(|s| **s > cut).count()
+}

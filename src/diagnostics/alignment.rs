@@ -1,0 +1,93 @@
+//! Alignment of the layers with the feedback under DFA.
+//!
+//! From zero initial weights (report, Proposition 1; its recursion A.1 is misprinted) every layer is a multiple of one
+//! outer product for all times: `w_1 = Z b_1ᵀ`, `w_l = φ_l b_{l−1} b_lᵀ` (l = 2..L, `b_L = 1`), with
+//! `φ_2 = ½‖Z‖²`, `φ_{l+1} = ½‖b_{l−1}‖² φ_l²`. Here Z is read off the first layer, the φ_l off theirs, and both the
+//! distance from the outer products and the recursion are measured, neither is used to compute the other.
+
+use crate::problem::Problem;
+use nalgebra::{DMatrix, DVector};
+
+/// The alignment scalars of a DFA run.
+#[derive(Debug, Clone)]
+pub struct Alignment {
+    /// `φ_l(t) = b_{l−1}ᵀ w_l b_l / (‖b_{l−1}‖²‖b_l‖²)`, rows l = 2..L, (L−1) × T.
+    pub phi: DMatrix<f64>,
+    /// The closed form from `Z = (w_1 − w_1(0)) b_1/‖b_1‖²`, same shape (exact from zero weights).
+    pub closed_form: DMatrix<f64>,
+    /// `‖w_l − φ_l b_{l−1}b_lᵀ‖/‖w_l‖`, and for l = 1 `‖w_1 − Z b_1ᵀ‖/‖w_1‖`; L × T, 0 while `w_l = 0`.
+    pub residual: DMatrix<f64>,
+}
+
+impl Alignment {
+    /// Largest relative difference between φ_l and its closed form after the first save.
+    pub fn worst_recursion(&self) -> f64 {
+        self.phi
+            .iter()
+            .zip(self.closed_form.iter())
+            .filter(|(phi, closed)| **phi != 0.0 || **closed != 0.0)
+            .map(|(phi, closed)| (phi - closed).abs() / phi.abs().max(closed.abs()))
+            .fold(0.0, f64::max)
+    }
+
+    /// Largest residual over layers and saves.
+    pub fn worst_residual(&self) -> f64 {
+        self.residual.iter().copied().fold(0.0, f64::max)
+    }
+}
+
+pub(super) struct Builder {
+    /// `b_1 … b_L` with `b_L = 1`.
+    feedback: Vec<DVector<f64>>,
+    first_layer: DMatrix<f64>,
+    alignment: Alignment,
+}
+
+impl Builder {
+    /// `None` unless the rule has feedback and the network a hidden layer.
+    pub fn new(problem: &Problem, saves: usize) -> Option<Self> {
+        let depth = problem.network.depth();
+        let mut feedback = problem.rule.feedback()?.to_vec();
+        if depth < 2 {
+            return None;
+        }
+        feedback.push(DVector::from_element(1, 1.0));
+        Some(Self {
+            feedback,
+            first_layer: problem
+                .network
+                .weights(problem.theta0.as_slice())
+                .swap_remove(0),
+            alignment: Alignment {
+                phi: DMatrix::zeros(depth - 1, saves),
+                closed_form: DMatrix::zeros(depth - 1, saves),
+                residual: DMatrix::zeros(depth, saves),
+            },
+        })
+    }
+
+    pub fn record(&mut self, k: usize, weights: &[DMatrix<f64>]) {
+        let b = &self.feedback;
+        let z = (&weights[0] - &self.first_layer) * &b[0] / b[0].norm_squared();
+        let mut closed = 0.5 * z.norm_squared();
+        let relative = |distance: f64, w: &DMatrix<f64>| match w.norm() {
+            0.0 => 0.0,
+            norm => distance / norm,
+        };
+        let rest = &weights[0] - &z * b[0].transpose();
+        self.alignment.residual[(0, k)] = relative(rest.norm(), &weights[0]);
+        for l in 2..=weights.len() {
+            let (w, before, after) = (&weights[l - 1], &b[l - 2], &b[l - 1]);
+            let phi = before.dot(&(w * after)) / (before.norm_squared() * after.norm_squared());
+            self.alignment.phi[(l - 2, k)] = phi;
+            self.alignment.closed_form[(l - 2, k)] = closed;
+            closed = 0.5 * before.norm_squared() * closed * closed;
+            let rest = w - before * after.transpose() * phi;
+            self.alignment.residual[(l - 1, k)] = relative(rest.norm(), w);
+        }
+    }
+
+    pub fn finish(self) -> Alignment {
+        self.alignment
+    }
+}

@@ -1,0 +1,73 @@
+//! The rate of directional convergence, `angle ∝ (log t)^{−r}`, fitted as a slope against s.
+//!
+//! Theory (docs/theory.md): r = 1/(2^L − 1) under DFA, 1/L under BP, when something that is not in the span of the
+//! support vectors was learned (or initialised) on the way.
+
+use super::Diagnostics;
+use crate::problem::Problem;
+use crate::rule::Rule;
+
+/// Slope of ln(angle to the limit) against s = ln(1 + log t) over a window.
+#[derive(Debug, Clone)]
+pub struct Rate {
+    /// Least-squares slope over the window.
+    pub observed: f64,
+    /// −1/(2^L − 1) (DFA) or −1/L (BP).
+    pub predicted: f64,
+    /// `[s_0, s_1]`.
+    pub window: [f64; 2],
+    /// Slopes of the first and the second half of the window.
+    pub halves: [f64; 2],
+}
+
+/// Angles below this are near the accuracy of a run and are not fitted.
+const ANGLE_FLOOR: f64 = 1e-10;
+
+/// Saves a window must hold.
+const FEWEST: usize = 8;
+
+/// The predicted slope.
+pub fn predicted(problem: &Problem) -> f64 {
+    let depth = problem.network.depth() as i32;
+    match problem.rule {
+        Rule::GradientDescent => -1.0 / f64::from(depth),
+        Rule::DirectFeedbackAlignment(_) => -1.0 / (2f64.powi(depth) - 1.0),
+    }
+}
+
+/// Fits the last third of the range of s whose angles are above the floor; `None` if it holds too few saves.
+pub(super) fn fit(problem: &Problem, d: &Diagnostics) -> Option<Rate> {
+    let angles = d.angle_to_limit.as_ref()?;
+    let usable = angles.iter().take_while(|a| **a > ANGLE_FLOOR).count();
+    let end = *d.log_log_time.get(usable.checked_sub(1)?)?;
+    let points: Vec<(f64, f64)> = d
+        .log_log_time
+        .iter()
+        .zip(angles)
+        .take(usable)
+        .filter(|(s, _)| **s >= end * 2.0 / 3.0)
+        .map(|(s, a)| (*s, a.ln()))
+        .collect();
+    if points.len() < FEWEST {
+        return None;
+    }
+    let middle = points.len() / 2;
+    Some(Rate {
+        observed: slope(&points),
+        predicted: predicted(problem),
+        window: [points[0].0, end],
+        halves: [slope(&points[..=middle]), slope(&points[middle..])],
+    })
+}
+
+/// Least-squares slope through at least two points with distinct abscissae.
+fn slope(points: &[(f64, f64)]) -> f64 {
+    let n = points.len() as f64;
+    let (mx, my) = points
+        .iter()
+        .fold((0.0, 0.0), |(x, y), p| (x + p.0 / n, y + p.1 / n));
+    let (xy, xx) = points.iter().fold((0.0, 0.0), |(xy, xx), p| {
+        (xy + (p.0 - mx) * (p.1 - my), xx + (p.0 - mx).powi(2))
+    });
+    xy / xx
+}
