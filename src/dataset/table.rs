@@ -1,7 +1,7 @@
 //! Real-world tables: CSV with a header line, numeric feature columns and one label column.
 
 use super::Dataset;
-use super::matrix_file::{csv_reader, finite_number, finite_or_position, line_of, ragged, shortened, text};
+use super::matrix_file::{csv_reader, finite_number, line_of, ragged, shortened, text};
 use crate::error::{Error, Result};
 use csv::StringRecord;
 use nalgebra::{DMatrix, DVector};
@@ -84,10 +84,9 @@ impl Table {
 
         let mut samples = DMatrix::from_row_slice(labels.len(), features, &entries);
         if self.standardise {
-            standardise(&mut samples);
-            if let Some((_, feature)) = finite_or_position(&samples) {
+            if let Err(feature) = standardise(&mut samples) {
                 let column = feature + usize::from(feature >= label_column);
-                let message = format!("column `{}` is too large to standardise", &header[column]);
+                let message = format!("column `{}` has values too large or too close together to standardise", &header[column]);
                 return Err(Error::data(path, message).at_column(column + 1));
             }
         }
@@ -139,9 +138,10 @@ impl Table {
 }
 
 /// Subtracts the mean of each column and divides by its population standard deviation, by 1 where that is 0.
-fn standardise(samples: &mut DMatrix<f64>) {
+/// The error is the first column whose variance overflows or underflows.
+fn standardise(samples: &mut DMatrix<f64>) -> std::result::Result<(), usize> {
     let n = samples.nrows() as f64;
-    for mut column in samples.column_iter_mut() {
+    for (index, mut column) in samples.column_iter_mut().enumerate() {
         // A constant column must come out as exact zeros; the rounded mean would leave noise of order one.
         if column.min() == column.max() {
             column.fill(0.0);
@@ -149,8 +149,13 @@ fn standardise(samples: &mut DMatrix<f64>) {
         }
         let mean = column.sum() / n;
         column.add_scalar_mut(-mean);
-        column /= (column.norm_squared() / n).sqrt();
+        let variance = column.norm_squared() / n;
+        if !variance.is_normal() {
+            return Err(index);
+        }
+        column /= variance.sqrt();
     }
+    Ok(())
 }
 
 /// "`a`, `b`, …", at most eight of them.
@@ -247,7 +252,7 @@ mod tests {
             ..table()
         };
         let error = parse(&huge, "kind,x\na,1e308\nb,-1e308\n").unwrap_err().to_string();
-        assert!(error.starts_with("t.csv, column 2: column `x` is too large"), "{error}");
+        assert!(error.starts_with("t.csv, column 2: column `x` has values too large"), "{error}");
     }
 
     #[test]

@@ -63,10 +63,17 @@ impl Source {
 /// Problem and advice from a deserializer's message.
 fn explain(message: &str) -> (String, String) {
     if let Some(rest) = message.strip_prefix("unknown field ") {
-        return unknown("key", rest);
+        return unknown_of("key", rest);
     }
     if let Some(rest) = message.strip_prefix("unknown variant ") {
-        return unknown("value", rest);
+        return unknown_of("value", rest);
+    }
+    if let Some((found, known)) = message
+        .strip_prefix("unexpected keys in table: ")
+        .and_then(|rest| rest.split_once(", available keys: "))
+    {
+        let first = found.split(", ").next().unwrap_or(found);
+        return unknown("key", first, &known.split(", ").collect::<Vec<_>>());
     }
     if let Some(name) = message.strip_prefix("missing field ") {
         return (format!("missing key {name}"), example_of(name.trim_matches('`')).into());
@@ -93,26 +100,19 @@ fn explain(message: &str) -> (String, String) {
 }
 
 /// `rest` is "`found`, expected one of `a`, `b`" or "`found`, there are no fields".
-fn unknown(what: &str, rest: &str) -> (String, String) {
+fn unknown_of(what: &str, rest: &str) -> (String, String) {
     let (found, expected) = rest.split_once(", ").unwrap_or((rest, ""));
-    let name = found.trim_matches('`');
-    if LATER.contains(&name) {
-        let problem = format!("{found} is not available in this version");
-        let known = known_list(expected);
-        return (problem, format!("available here: {known}"));
-    }
     let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-    let guess = did_you_mean(name, &known).unwrap_or_default();
-    (format!("unknown {what} {found}{guess}"), format!("known here: {}", known_list(expected)))
+    unknown(what, found.trim_matches('`'), &known)
 }
 
-fn known_list(expected: &str) -> String {
-    let names: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-    if names.is_empty() {
-        "no keys".into()
-    } else {
-        names.join(", ")
+fn unknown(what: &str, name: &str, known: &[&str]) -> (String, String) {
+    let advice = format!("known here: {}", known.join(", "));
+    if LATER.contains(&name) {
+        return (format!("`{name}` is not available in this version"), advice);
     }
+    let guess = did_you_mean(name, known).unwrap_or_default();
+    (format!("unknown {what} `{name}`{guess}"), advice)
 }
 
 fn found_name(found: &str) -> &str {
@@ -132,8 +132,8 @@ fn type_name(expected: &str) -> &str {
         "a sequence" => "a list",
         "path string" => "a path in quotes",
         "unit variant" => "a plain name",
-        _ if expected.starts_with("struct ") || expected == "a map" => "a table",
-        "struct variant" | "newtype variant" => "a table of settings",
+        "a map" | "newtype variant" => "a table",
+        _ if expected.starts_with("struct ") => "a table",
         other => other,
     }
 }
@@ -211,7 +211,7 @@ mod tests {
                 assert!(text.contains("s.toml:"), "{text}");
             }
         }
-        let text = source.error(6..14, "wrong", "").to_string();
+        let text = source.error(7..14, "wrong", "").to_string();
         assert!(text.contains("s.toml:2:1") && text.contains("^^^^^"), "{text}");
     }
 }
