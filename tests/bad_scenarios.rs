@@ -28,7 +28,9 @@ fn load_and_build(path: &Path, overrides: &[String]) -> Result<Problem, Error> {
 fn every_mistake_gets_its_message() {
     let mut failures = Vec::new();
     let mut count = 0;
-    let entries = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    let entries = fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     for path in entries.filter(|path| path.extension().is_some_and(|e| e == "toml")) {
         count += 1;
         let text = fs::read_to_string(&path).unwrap();

@@ -13,7 +13,10 @@ pub fn read_files(samples: &Path, labels: &Path) -> Result<Dataset> {
     let x = read_matrix(samples)?;
     let y = read_matrix(labels)?;
     if y.ncols() != 1 {
-        let message = format!("{} columns, expected one label (+1 or -1) per row", y.ncols());
+        let message = format!(
+            "{} columns, expected one label (+1 or -1) per row",
+            y.ncols()
+        );
         return Err(Error::data(labels, message));
     }
     if let Some(n) = y.iter().position(|label| label.abs() != 1.0) {

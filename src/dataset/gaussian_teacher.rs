@@ -36,6 +36,26 @@ mod tests {
         assert_eq!(large.labels().rows(0, 3), small.labels().rows(0, 3));
     }
 
+    /// Scenarios mean these numbers: a change here changes what every published scenario computes.
+    #[test]
+    fn draws_stay_what_they_are() {
+        let data = gaussian_teacher(3, 2, 1);
+        let expected = DMatrix::from_row_slice(
+            2,
+            3,
+            &[
+                -1.9693426176655042,
+                -1.5913956842774115,
+                -0.28525528080626866,
+                1.0891569952052604,
+                -0.940788346428434,
+                0.6513977635525313,
+            ],
+        );
+        assert_eq!(data.samples(), &expected);
+        assert_eq!(data.labels().as_slice(), [-1.0, -1.0]);
+    }
+
     #[test]
     fn the_teacher_separates_the_samples() {
         let teacher: Vec<f64> = standard_normals("gaussian-teacher", 4).take(7).collect();

@@ -17,7 +17,9 @@ use std::path::Path;
 /// finite number.
 pub fn read_matrix(path: &Path) -> Result<DMatrix<f64>> {
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
-    let is_npy = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("npy"));
+    let is_npy = path
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("npy"));
     if is_npy {
         parse_npy(path, &bytes)
     } else {
@@ -54,7 +56,10 @@ pub(super) fn line_of(text: &str, record: &csv::StringRecord) -> usize {
 }
 
 fn line_at(bytes: &[u8], offset: usize) -> usize {
-    1 + bytes[..offset.min(bytes.len())].iter().filter(|&&b| b == b'\n').count()
+    1 + bytes[..offset.min(bytes.len())]
+        .iter()
+        .filter(|&&b| b == b'\n')
+        .count()
 }
 
 /// One field as a finite number, or the message that says why not.
@@ -77,7 +82,13 @@ pub(super) fn shortened(field: &str) -> String {
 }
 
 /// How many fields a row has against how many it should have.
-pub(super) fn ragged(path: &Path, row: usize, found: usize, expected: usize, first: usize) -> Error {
+pub(super) fn ragged(
+    path: &Path,
+    row: usize,
+    found: usize,
+    expected: usize,
+    first: usize,
+) -> Error {
     Error::data(
         path,
         format!("ragged: {found} fields, but row {first} has {expected}"),
@@ -124,13 +135,19 @@ fn parse_npy(path: &Path, bytes: &[u8]) -> Result<DMatrix<f64>> {
     let header = NpyHeader::from_reader(&mut data).map_err(invalid)?;
     let file = NpyFile::with_header(header, data);
     let npyz::DType::Plain(kind) = file.dtype() else {
-        return Err(Error::data(path, "structured .npy arrays cannot be read, only plain numbers"));
+        return Err(Error::data(
+            path,
+            "structured .npy arrays cannot be read, only plain numbers",
+        ));
     };
     let (rows, columns) = match *file.shape() {
         [n] => (n, 1),
         [n, d] => (n, d),
         ref shape => {
-            let message = format!("a {}-dimensional array, expected one or two dimensions", shape.len());
+            let message = format!(
+                "a {}-dimensional array, expected one or two dimensions",
+                shape.len()
+            );
             return Err(Error::data(path, message));
         }
     };
@@ -140,7 +157,10 @@ fn parse_npy(path: &Path, bytes: &[u8]) -> Result<DMatrix<f64>> {
         return Err(Error::data(path, message));
     }
     if rows == 0 || columns == 0 {
-        return Err(Error::data(path, format!("the array is empty ({rows} x {columns})")));
+        return Err(Error::data(
+            path,
+            format!("the array is empty ({rows} x {columns})"),
+        ));
     }
     let (rows, columns) = (rows as usize, columns as usize);
     let order = file.order();
@@ -159,7 +179,8 @@ fn parse_npy(path: &Path, bytes: &[u8]) -> Result<DMatrix<f64>> {
             integers.into_iter().map(|i| i as f64).collect()
         }
         _ => {
-            let message = format!("an array of {kind}, expected floating-point numbers (f4, f8) or integers");
+            let message =
+                format!("an array of {kind}, expected floating-point numbers (f4, f8) or integers");
             return Err(Error::data(path, message));
         }
     };
@@ -171,7 +192,9 @@ fn parse_npy(path: &Path, bytes: &[u8]) -> Result<DMatrix<f64>> {
         None => Ok(matrix),
         Some((row, column)) => {
             let message = format!("{} is not a finite number", matrix[(row, column)]);
-            Err(Error::data(path, message).at_row(row + 1).at_column(column + 1))
+            Err(Error::data(path, message)
+                .at_row(row + 1)
+                .at_column(column + 1))
         }
     }
 }
@@ -215,18 +238,33 @@ mod tests {
     fn csv_entries_stand_where_the_file_has_them() {
         let expected = dmatrix![1.0, -2.5; 3e-4, 4.0; 5.0, 6.0];
         assert_eq!(csv("1, -2.5\n3e-4,4\n5,6").unwrap(), expected);
-        assert_eq!(csv("\u{feff}1,-2.5\r\n\r\n3e-4,4\r\n5,6\r\n").unwrap(), expected);
+        assert_eq!(
+            csv("\u{feff}1,-2.5\r\n\r\n3e-4,4\r\n5,6\r\n").unwrap(),
+            expected
+        );
     }
 
     #[test]
     fn csv_errors_name_the_line_an_editor_shows() {
         let cases = [
             ("1,2\n3,x\n", "x.csv, row 2, column 2: `x` is not a number"),
-            ("1,2\r\n\r\n\r\n3,nan\r\n", "x.csv, row 4, column 2: `nan` is not a finite number"),
-            ("\n\n1,2\n3,1e999\n", "x.csv, row 4, column 2: `1e999` is not a finite number"),
-            ("1,2\n\n3\n", "x.csv, row 3: ragged: 1 fields, but row 1 has 2"),
+            (
+                "1,2\r\n\r\n\r\n3,nan\r\n",
+                "x.csv, row 4, column 2: `nan` is not a finite number",
+            ),
+            (
+                "\n\n1,2\n3,1e999\n",
+                "x.csv, row 4, column 2: `1e999` is not a finite number",
+            ),
+            (
+                "1,2\n\n3\n",
+                "x.csv, row 3: ragged: 1 fields, but row 1 has 2",
+            ),
             ("1,2\n3,\n", "x.csv, row 2, column 2: empty field"),
-            ("a,b\n1,2\n", "x.csv, row 1, column 1: `a` is not a number (the file must have no header line"),
+            (
+                "a,b\n1,2\n",
+                "x.csv, row 1, column 1: `a` is not a number (the file must have no header line",
+            ),
             ("", "x.csv: the file is empty"),
             (" \n\n", "x.csv"),
         ];
@@ -268,10 +306,15 @@ mod tests {
     fn a_shape_larger_than_the_file_allocates_nothing() {
         // The header is padded with spaces: a longer shape in the same place.
         let mut bytes = npy(&[2, 2], Order::C, &[1.0, 2.0, 3.0, 4.0]);
-        let old = b"(2, 2), }         ";
-        let at = bytes.windows(old.len()).position(|w| w == old).unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&bytes)));
-        bytes[at..at + old.len()].copy_from_slice(b"(7777777777, 2), }");
-        let error = parse_npy(Path::new("x.npy"), &bytes).unwrap_err().to_string();
-        assert!(error.contains("too short for its 7777777777 x 2 array"), "{error}");
+        let old = b"(2, 2, ), }         ";
+        let at = bytes.windows(old.len()).position(|w| w == old).unwrap();
+        bytes[at..at + old.len()].copy_from_slice(b"(7777777777, 2, ), }");
+        let error = parse_npy(Path::new("x.npy"), &bytes)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("too short for its 7777777777 x 2 array"),
+            "{error}"
+        );
     }
 }

@@ -42,6 +42,15 @@ mod tests {
     }
 
     #[test]
+    fn draws_stay_what_they_are() {
+        let draws: Vec<f64> = standard_normals("feedback", 7).take(3).collect();
+        assert_eq!(
+            draws,
+            [1.9732306168609821, 1.1822508666848104, 0.24846244740983872]
+        );
+    }
+
+    #[test]
     fn purposes_and_seeds_give_uncorrelated_streams() {
         let n = 50_000;
         let pairs = [
@@ -56,7 +65,10 @@ mod tests {
                 .map(|(x, y)| x * y)
                 .sum::<f64>()
                 / n as f64;
-            assert!(correlation.abs() < 5.0 / (n as f64).sqrt(), "{p} {a} {q} {b}");
+            assert!(
+                correlation.abs() < 5.0 / (n as f64).sqrt(),
+                "{p} {a} {q} {b}"
+            );
         }
     }
 }

@@ -45,7 +45,9 @@ impl Table {
             .next()
             .ok_or_else(|| Error::data(path, "the file is empty, expected a header line"))??;
         let header_row = line_of(text, &header);
-        let label_column = self.label_column(path, &header).map_err(|e| e.at_row(header_row))?;
+        let label_column = self
+            .label_column(path, &header)
+            .map_err(|e| e.at_row(header_row))?;
         let features = header.len() - 1;
         if features + usize::from(self.constant_feature) == 0 {
             return Err(Error::data(path, "no feature columns beside the label").at_row(header_row));
@@ -68,28 +70,43 @@ impl Table {
                 continue;
             };
             labels.push(label);
-            for (column, field) in record.iter().enumerate().filter(|(c, _)| *c != label_column) {
+            for (column, field) in record
+                .iter()
+                .enumerate()
+                .filter(|(c, _)| *c != label_column)
+            {
                 entries.push(finite_number(field).map_err(|message| {
-                    Error::data(path, format!("{message} (column `{}`)", shortened(&header[column])))
-                        .at_row(line_of(text, &record))
-                        .at_column(column + 1)
+                    Error::data(
+                        path,
+                        format!("{message} (column `{}`)", shortened(&header[column])),
+                    )
+                    .at_row(line_of(text, &record))
+                    .at_column(column + 1)
                 })?);
             }
         }
         self.check_values(path, &values)?;
         if labels.is_empty() {
-            let message = format!("no row has a label listed as positive or negative in column `{}`", self.label);
+            let message = format!(
+                "no row has a label listed as positive or negative in column `{}`",
+                self.label
+            );
             return Err(Error::data(path, message));
         }
 
         let mut samples = DMatrix::from_row_slice(labels.len(), features, &entries);
-        if self.standardise {
-            if let Err(feature) = standardise(&mut samples) {
-                let column = feature + usize::from(feature >= label_column);
-                let message = format!("column `{}` has values too large or too close together to standardise", &header[column]);
-                return Err(Error::data(path, message).at_column(column + 1));
-            }
-        }
+        let standardised = match self.standardise {
+            true => standardise(&mut samples),
+            false => Ok(()),
+        };
+        standardised.map_err(|feature| {
+            let column = feature + usize::from(feature >= label_column);
+            let message = format!(
+                "column `{}` has values too large or too close together to standardise",
+                &header[column]
+            );
+            Error::data(path, message).at_column(column + 1)
+        })?;
         if self.constant_feature {
             samples = samples.insert_column(features, 1.0);
         }
@@ -100,12 +117,16 @@ impl Table {
         let mut matches = (0..header.len()).filter(|&column| header[column] == self.label);
         match (matches.next(), matches.next()) {
             (Some(column), None) => Ok(column),
-            (Some(_), Some(_)) => {
-                Err(Error::data(path, format!("more than one column is named `{}`", self.label)))
-            }
+            (Some(_), Some(_)) => Err(Error::data(
+                path,
+                format!("more than one column is named `{}`", self.label),
+            )),
             (None, _) => {
                 let names = quoted(header.iter());
-                let message = format!("no column is named `{}`; the columns are {names}", self.label);
+                let message = format!(
+                    "no column is named `{}`; the columns are {names}",
+                    self.label
+                );
                 Err(Error::data(path, message))
             }
         }
@@ -130,7 +151,10 @@ impl Table {
             None => Ok(()),
             Some(value) => {
                 let found = quoted(values.iter().map(String::as_str));
-                let message = format!("no row has `{value}` in column `{}`; its values are {found}", self.label);
+                let message = format!(
+                    "no row has `{value}` in column `{}`; its values are {found}",
+                    self.label
+                );
                 Err(Error::data(path, message))
             }
         }
@@ -234,13 +258,33 @@ mod tests {
             ..table()
         };
         let cases = [
-            (table(), "x,kind\n1,a\n?,b\n", "t.csv, row 3, column 1: `?` is not a number (column `x`)"),
-            (table(), "x,kind\n1,a\n1\n", "t.csv, row 3: ragged: 1 fields, but row 1 has 2"),
-            (table(), "x,y\n1,2\n", "t.csv, row 1: no column is named `kind`; the columns are `x`, `y`"),
-            (table(), "kind,x,kind\n", "t.csv, row 1: more than one column is named `kind`"),
+            (
+                table(),
+                "x,kind\n1,a\n?,b\n",
+                "t.csv, row 3, column 1: `?` is not a number (column `x`)",
+            ),
+            (
+                table(),
+                "x,kind\n1,a\n1\n",
+                "t.csv, row 3: ragged: 1 fields, but row 1 has 2",
+            ),
+            (
+                table(),
+                "x,y\n1,2\n",
+                "t.csv, row 1: no column is named `kind`; the columns are `x`, `y`",
+            ),
+            (
+                table(),
+                "kind,x,kind\n",
+                "t.csv, row 1: more than one column is named `kind`",
+            ),
             (table(), "kind\na\n", "t.csv, row 1: no feature columns"),
             (table(), "", "t.csv: the file is empty"),
-            (listed("seto"), FLOWERS, "t.csv: no row has `seto` in column `kind`; its values are `a`, `b`, `c`"),
+            (
+                listed("seto"),
+                FLOWERS,
+                "t.csv: no row has `seto` in column `kind`; its values are `a`, `b`, `c`",
+            ),
             (pair, "x,kind\n1,a\n2,c\n", "t.csv: no row has `b`"),
         ];
         for (table, text, expected) in cases {
@@ -251,8 +295,13 @@ mod tests {
             standardise: true,
             ..table()
         };
-        let error = parse(&huge, "kind,x\na,1e308\nb,-1e308\n").unwrap_err().to_string();
-        assert!(error.starts_with("t.csv, column 2: column `x` has values too large"), "{error}");
+        let error = parse(&huge, "kind,x\na,1e308\nb,-1e308\n")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("t.csv, column 2: column `x` has values too large"),
+            "{error}"
+        );
     }
 
     #[test]
@@ -281,7 +330,11 @@ mod tests {
                 ..table()
             };
             let data = table.read(&directory.join(file)).unwrap();
-            assert_eq!((data.len(), data.dimension()), (samples, dimension), "{file}");
+            assert_eq!(
+                (data.len(), data.dimension()),
+                (samples, dimension),
+                "{file}"
+            );
             let found = data.labels().iter().filter(|&&y| y == 1.0).count();
             assert_eq!(found, positives, "{file}");
         }

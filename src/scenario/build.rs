@@ -1,7 +1,9 @@
 //! From the keys of a scenario to a [`Problem`]: reads the files it names, draws what it draws, and checks that
 //! the shapes fit.
 
-use super::schema::{Architecture, DatasetSource, Document, Feedback, FilePath, Initial, LearningRule, LossName};
+use super::schema::{
+    Architecture, DatasetSource, Document, Feedback, FilePath, Initial, LearningRule, LossName,
+};
 use super::source::Source;
 use crate::dataset::{self, Dataset, Table, standard_normals};
 use crate::error::{Error, Result};
@@ -53,7 +55,11 @@ impl Builder<'_> {
                 let (d, n) = (dimension.get_ref().get(), samples.get());
                 if d.checked_mul(n).is_none_or(|size| size > MOST_NUMBERS) {
                     let problem = format!("{n} samples of dimension {d} do not fit into memory");
-                    return Err(self.source.error(dimension.span(), &problem, "use fewer samples or dimensions"));
+                    return Err(self.source.error(
+                        dimension.span(),
+                        &problem,
+                        "use fewer samples or dimensions",
+                    ));
                 }
                 Ok(dataset::gaussian_teacher(d, n, seed.get()))
             }
@@ -81,19 +87,31 @@ impl Builder<'_> {
         }
     }
 
-    fn check_classes(&self, positive: &Spanned<Vec<String>>, negative: Option<&Spanned<Vec<String>>>) -> Result<()> {
+    fn check_classes(
+        &self,
+        positive: &Spanned<Vec<String>>,
+        negative: Option<&Spanned<Vec<String>>>,
+    ) -> Result<()> {
         if positive.get_ref().is_empty() {
             let advice = "list the values of the label column that mean +1";
-            return Err(self.source.error(positive.span(), "no positive value is given", advice));
+            return Err(self
+                .source
+                .error(positive.span(), "no positive value is given", advice));
         }
         let Some(negative) = negative else {
             return Ok(());
         };
-        match negative.get_ref().iter().find(|value| positive.get_ref().contains(value)) {
+        match negative
+            .get_ref()
+            .iter()
+            .find(|value| positive.get_ref().contains(value))
+        {
             None => Ok(()),
             Some(value) => {
                 let problem = format!("`{value}` is listed as positive and as negative");
-                Err(self.source.error(negative.span(), &problem, "keep it in one list"))
+                Err(self
+                    .source
+                    .error(negative.span(), &problem, "keep it in one list"))
             }
         }
     }
@@ -106,7 +124,11 @@ impl Builder<'_> {
             Some(hidden) => hidden.get_ref().iter().map(|width| width.get()).collect(),
         };
         if let Some(hidden) = hidden.as_ref().filter(|_| widths.len() != layers) {
-            let problem = format!("{} hidden widths, but depth {} has {layers} hidden layers", widths.len(), layers + 1);
+            let problem = format!(
+                "{} hidden widths, but depth {} has {layers} hidden layers",
+                widths.len(),
+                layers + 1
+            );
             let advice = "give one width per hidden layer, depth - 1 of them";
             return Err(self.source.error(hidden.span(), &problem, advice));
         }
@@ -118,7 +140,9 @@ impl Builder<'_> {
         if size.is_none_or(|size| size > MOST_NUMBERS) {
             let span = hidden.as_ref().map_or(depth.span(), Spanned::span);
             let problem = "the weights of this network do not fit into memory";
-            return Err(self.source.error(span, problem, "use fewer or narrower layers"));
+            return Err(self
+                .source
+                .error(span, problem, "use fewer or narrower layers"));
         }
         let network = FullyConnectedLinear::new(dimension, &widths);
         Ok(Network::FullyConnectedLinear(network))
@@ -135,13 +159,17 @@ impl Builder<'_> {
                 let mut draws = standard_normals("feedback", seed.get());
                 hidden
                     .iter()
-                    .map(|&(_, units)| DVector::from_iterator(units, draws.by_ref().take(units)) * scale)
+                    .map(|&(_, units)| {
+                        DVector::from_iterator(units, draws.by_ref().take(units)) * scale
+                    })
                     .collect()
             }
             Feedback::Files(files) => {
                 if files.get_ref().len() != hidden.len() {
                     let (found, expected) = (files.get_ref().len(), hidden.len());
-                    let problem = format!("{found} feedback files, but the network has {expected} hidden layers");
+                    let problem = format!(
+                        "{found} feedback files, but the network has {expected} hidden layers"
+                    );
                     let advice = "give one vector b_l per hidden layer l = 1, ..., depth - 1";
                     return Err(self.source.error(files.span(), &problem, advice));
                 }
@@ -158,8 +186,10 @@ impl Builder<'_> {
         let matrix = self.matrix(file, &format!("b_{layer}"), (units, 1))?;
         if matrix.iter().all(|&entry| entry == 0.0) {
             let problem = format!("feedback vector b_{layer} is zero");
-            let advice = "layer would never learn: every feedback vector needs a non-zero entry";
-            return Err(self.source.error(file.span(), &problem, advice));
+            let advice = format!(
+                "layer {layer} would never learn: every feedback vector needs a non-zero entry"
+            );
+            return Err(self.source.error(file.span(), &problem, &advice));
         }
         Ok(matrix.column(0).into_owned())
     }
@@ -177,7 +207,8 @@ impl Builder<'_> {
             Initial::Files(files) => {
                 if files.len() != network.depth() {
                     let (found, expected) = (files.len(), network.depth());
-                    let problem = format!("{found} weight files, but the network has {expected} layers");
+                    let problem =
+                        format!("{found} weight files, but the network has {expected} layers");
                     let advice = "give one file per layer, w_1, ..., w_L";
                     return Err(self.source.error(initial.span(), &problem, advice));
                 }
@@ -207,12 +238,20 @@ impl Builder<'_> {
             return Ok(());
         }
         let problem = "gradient descent never leaves this initialisation: with two or more zero layers every gradient is zero";
-        let advice = "use initial.gaussian or non-zero weight files, or the rule direct-feedback-alignment";
-        Err(self.source.error(self.document.initial.span(), problem, advice))
+        let advice =
+            "use initial.gaussian or non-zero weight files, or the rule direct-feedback-alignment";
+        Err(self
+            .source
+            .error(self.document.initial.span(), problem, advice))
     }
 
     /// Reads the matrix `name` of the given shape (inputs × units).
-    fn matrix(&self, file: &FilePath, name: &str, (rows, columns): (usize, usize)) -> Result<DMatrix<f64>> {
+    fn matrix(
+        &self,
+        file: &FilePath,
+        name: &str,
+        (rows, columns): (usize, usize),
+    ) -> Result<DMatrix<f64>> {
         let matrix = self.reading(file, dataset::read_matrix)?;
         if matrix.shape() == (rows, columns) {
             return Ok(matrix);
@@ -231,7 +270,10 @@ impl Builder<'_> {
     fn reading<T>(&self, file: &FilePath, read: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
         let path = self.folder.join(file.get_ref());
         read(&path).map_err(|error| match error {
-            Error::Io { path: failed, source } if failed == path => {
+            Error::Io {
+                path: failed,
+                source,
+            } if failed == path => {
                 let problem = format!("cannot read {}: {source}", path.display());
                 let advice = "paths are relative to the folder of the scenario";
                 self.source.error(file.span(), &problem, advice)

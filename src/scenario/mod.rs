@@ -71,18 +71,33 @@ pub struct Scenario {
 /// [`Error::Scenario`] with file, line and caret for anything wrong in the text; [`Error::Usage`] for an override
 /// that is no assignment.
 pub fn load(path: &Path, overrides: &[String]) -> Result<Scenario> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|e| Error::Scenario(format!("cannot read the scenario {}: {e}", path.display())))?;
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        Error::Scenario(format!("cannot read the scenario {}: {e}", path.display()))
+    })?;
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = path
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     parse(name, path.display().to_string(), folder, text, overrides)
 }
 
-fn parse(name: String, shown: String, folder: PathBuf, text: String, overrides: &[String]) -> Result<Scenario> {
+fn parse(
+    name: String,
+    shown: String,
+    folder: PathBuf,
+    text: String,
+    overrides: &[String],
+) -> Result<Scenario> {
     let mut source = Source { name: shown, text };
     // Syntax errors point into the file itself, everything later into the text after the assignments.
     let mut resolved: DocumentMut = source.text.parse().map_err(|e: toml_edit::TomlError| {
-        source.error(e.span().unwrap_or(0..0), e.message(), "this is not valid TOML")
+        source.error(
+            e.span().unwrap_or(0..0),
+            e.message(),
+            "this is not valid TOML",
+        )
     })?;
     for assignment in overrides {
         overrides::apply(&mut resolved, assignment)?;
@@ -114,7 +129,8 @@ fn flow_options(document: &Document, source: &Source) -> Result<FlowOptions> {
     let flow = &document.flow;
     let until = flow.until.get_ref().log_log_time();
     if until >= LARGEST_LOG_LOG_TIME {
-        let problem = format!("the horizon, log-log-time {until}, is not below {LARGEST_LOG_LOG_TIME}");
+        let problem =
+            format!("the horizon, log-log-time {until}, is not below {LARGEST_LOG_LOG_TIME}");
         let advice = "exp(s) must fit into a double-precision number";
         return Err(source.error(flow.until.span(), &problem, advice));
     }
@@ -130,7 +146,9 @@ fn flow_options(document: &Document, source: &Source) -> Result<FlowOptions> {
         },
         saves: flow.saves.map(|saves| saves.get()),
         max_steps: flow.max_steps.map_or(1_000_000, |steps| steps.get()),
-        max_wall_seconds: flow.max_wall_seconds.map_or(3600.0, |seconds| seconds.get()),
+        max_wall_seconds: flow
+            .max_wall_seconds
+            .map_or(3600.0, |seconds| seconds.get()),
     })
 }
 

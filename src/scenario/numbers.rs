@@ -27,6 +27,29 @@ impl TryFrom<f64> for Positive {
     }
 }
 
+/// A standard deviation, 0 < x ≤ 1e100: large enough for any experiment, small enough for squares not to overflow.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(try_from = "f64")]
+pub(super) struct Scale(f64);
+
+impl Scale {
+    pub(super) fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl TryFrom<f64> for Scale {
+    type Error = String;
+
+    fn try_from(x: f64) -> Result<Self, String> {
+        if x > 0.0 && x <= 1e100 {
+            Ok(Self(x))
+        } else {
+            Err(format!("{x} is not a scale > 0 and <= 1e100"))
+        }
+    }
+}
+
 /// A relative tolerance, 0 < x < 1.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(try_from = "f64")]

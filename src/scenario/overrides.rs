@@ -26,7 +26,8 @@ pub(super) fn apply(document: &mut DocumentMut, assignment: &str) -> Result<()> 
     let (key, value) = assignment
         .split_once('=')
         .ok_or_else(|| usage("expected key=value, e.g. --set flow.rtol=1e-8"))?;
-    let keys = Key::parse(key.trim()).map_err(|_| usage("the part before `=` is not a dotted key"))?;
+    let keys =
+        Key::parse(key.trim()).map_err(|_| usage("the part before `=` is not a dotted key"))?;
     let names: Vec<&str> = keys.iter().map(Key::get).collect();
     let value = value
         .trim()
@@ -102,8 +103,14 @@ mod tests {
         let headed = "title = 'x'\n[rule.direct-feedback-alignment]\nfeedback.gaussian.seed = 7\n[flow]\nuntil.log-log-time = 40.0 # far\n";
         let inline = "title = 'x'\nrule = { direct-feedback-alignment = { feedback = { gaussian = { seed = 7 } } } }\nflow = { until = { log-log-time = 40.0 } }\n";
         let cases = [
-            ("rule=gradient-descent", "rule = 'gradient-descent'\nflow.until.log-log-time = 40.0"),
-            ("rule=\"gradient-descent\"", "rule = 'gradient-descent'\nflow.until.log-log-time = 40.0"),
+            (
+                "rule=gradient-descent",
+                "rule = 'gradient-descent'\nflow.until.log-log-time = 40.0",
+            ),
+            (
+                "rule=\"gradient-descent\"",
+                "rule = 'gradient-descent'\nflow.until.log-log-time = 40.0",
+            ),
             (
                 "rule.direct-feedback-alignment.feedback.files=[\"b.csv\"]",
                 "rule.direct-feedback-alignment.feedback.files = ['b.csv']\nflow.until.log-log-time = 40.0",
@@ -120,7 +127,11 @@ mod tests {
         for text in [headed, inline] {
             for (assignment, expected) in cases {
                 let expected = toml(&format!("title = 'x'\n{expected}"));
-                assert_eq!(after(text, &[assignment]).unwrap(), expected, "{assignment}");
+                assert_eq!(
+                    after(text, &[assignment]).unwrap(),
+                    expected,
+                    "{assignment}"
+                );
             }
         }
     }
@@ -128,13 +139,24 @@ mod tests {
     #[test]
     fn a_plain_name_gives_way_to_a_table() {
         let text = "initial = 'zero'\n[flow]\nrtol = 1e-6\n";
-        let found = after(text, &["initial.gaussian.scale=0.1", "initial.gaussian.seed=3"]).unwrap();
-        assert_eq!(found, toml("initial.gaussian = { scale = 0.1, seed = 3 }\nflow.rtol = 1e-6"));
+        let found = after(
+            text,
+            &["initial.gaussian.scale=0.1", "initial.gaussian.seed=3"],
+        )
+        .unwrap();
+        assert_eq!(
+            found,
+            toml("initial.gaussian = { scale = 0.1, seed = 3 }\nflow.rtol = 1e-6")
+        );
     }
 
     #[test]
     fn other_tables_keep_their_keys() {
-        let found = after("[flow]\nrtol = 1e-6 # usual\n", &["flow.atol=1e-9", "flow.rtol=1e-8"]).unwrap();
+        let found = after(
+            "[flow]\nrtol = 1e-6 # usual\n",
+            &["flow.atol=1e-9", "flow.rtol=1e-8"],
+        )
+        .unwrap();
         assert_eq!(found, toml("flow = { rtol = 1e-8, atol = 1e-9 }"));
         let mut document: DocumentMut = "rtol = 1e-6 # usual\n".parse().unwrap();
         apply(&mut document, "rtol=1e-8").unwrap();
@@ -150,7 +172,10 @@ mod tests {
             ("flow.rtol.x=3", "`flow.rtol` is not a table"),
         ] {
             let error = after("flow.rtol = 1e-6", &[assignment]).unwrap_err();
-            assert!(matches!(&error, Error::Usage(text) if text.contains(why)), "{error}");
+            assert!(
+                matches!(&error, Error::Usage(text) if text.contains(why)),
+                "{error}"
+            );
         }
     }
 }

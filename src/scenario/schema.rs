@@ -1,6 +1,6 @@
 //! The keys of a scenario, as serde reads them: externally tagged enums, unknown keys refused everywhere.
 
-use super::numbers::{AtLeast, Depth, Fraction, Positive, Seed};
+use super::numbers::{AtLeast, Depth, Fraction, Positive, Scale, Seed};
 use super::source::did_you_mean;
 use crate::claims::{self, Outcome};
 use serde::Deserialize;
@@ -36,7 +36,11 @@ pub(super) enum LossName {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[serde(
+    rename_all = "kebab-case",
+    rename_all_fields = "kebab-case",
+    deny_unknown_fields
+)]
 pub(super) enum DatasetSource {
     GaussianTeacher {
         dimension: Spanned<AtLeast<1>>,
@@ -60,7 +64,11 @@ pub(super) enum DatasetSource {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[serde(
+    rename_all = "kebab-case",
+    rename_all_fields = "kebab-case",
+    deny_unknown_fields
+)]
 pub(super) enum Architecture {
     FullyConnectedLinear {
         depth: Spanned<Depth>,
@@ -70,24 +78,36 @@ pub(super) enum Architecture {
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[serde(
+    rename_all = "kebab-case",
+    rename_all_fields = "kebab-case",
+    deny_unknown_fields
+)]
 pub(super) enum LearningRule {
     GradientDescent,
     DirectFeedbackAlignment { feedback: Feedback },
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[serde(
+    rename_all = "kebab-case",
+    rename_all_fields = "kebab-case",
+    deny_unknown_fields
+)]
 pub(super) enum Feedback {
-    Gaussian { seed: Seed, scale: Option<Positive> },
+    Gaussian { seed: Seed, scale: Option<Scale> },
     Files(Spanned<Vec<FilePath>>),
 }
 
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "kebab-case", rename_all_fields = "kebab-case", deny_unknown_fields)]
+#[serde(
+    rename_all = "kebab-case",
+    rename_all_fields = "kebab-case",
+    deny_unknown_fields
+)]
 pub(super) enum Initial {
     Zero,
-    Gaussian { scale: Positive, seed: Seed },
+    Gaussian { scale: Scale, seed: Seed },
     Files(Vec<FilePath>),
 }
 
@@ -148,6 +168,9 @@ impl TryFrom<String> for ClaimId {
         }
         let known: Vec<&str> = claims::ids().collect();
         let guess = did_you_mean(&id, &known).unwrap_or_default();
-        Err(format!("unknown claim `{id}`{guess}; the claims are {}", known.join(", ")))
+        Err(format!(
+            "unknown claim `{id}`{guess}; the claims are {}",
+            known.join(", ")
+        ))
     }
 }

@@ -27,7 +27,10 @@ impl Source {
         let snippet = Snippet::source(self.text.as_str())
             .path(self.name.as_str())
             .annotation(AnnotationKind::Primary.span(self.first_line_of(span)));
-        let mut group = Level::ERROR.no_name().primary_title(problem).element(snippet);
+        let mut group = Level::ERROR
+            .no_name()
+            .primary_title(problem)
+            .element(snippet);
         if !advice.is_empty() {
             group = group.element(Level::HELP.message(advice));
         }
@@ -76,14 +79,21 @@ fn explain(message: &str) -> (String, String) {
         return unknown("key", first, &known.split(", ").collect::<Vec<_>>());
     }
     if let Some(name) = message.strip_prefix("missing field ") {
-        return (format!("missing key {name}"), example_of(name.trim_matches('`')).into());
+        return (
+            format!("missing key {name}"),
+            example_of(name.trim_matches('`')).into(),
+        );
     }
     if let Some((found, expected)) = message
         .strip_prefix("invalid type: ")
         .or_else(|| message.strip_prefix("invalid value: "))
         .and_then(|rest| rest.split_once(", expected "))
     {
-        let problem = format!("wrong type: found {}, expected {}", found_name(found), type_name(expected));
+        let problem = format!(
+            "wrong type: found {}, expected {}",
+            found_name(found),
+            type_name(expected)
+        );
         return (problem, String::new());
     }
     if message.starts_with("wanted exactly 1 element, more than 1") {
@@ -91,10 +101,16 @@ fn explain(message: &str) -> (String, String) {
         return ("more than one choice is given here".into(), advice.into());
     }
     if message.starts_with("wanted exactly 1 element") {
-        return ("a choice is missing here".into(), "give one of the alternatives".into());
+        return (
+            "a choice is missing here".into(),
+            "give one of the alternatives".into(),
+        );
     }
     if message.starts_with("wanted string or table") {
-        return ("wrong type: expected a name or a table".into(), String::new());
+        return (
+            "wrong type: expected a name or a table".into(),
+            String::new(),
+        );
     }
     (message.to_owned(), String::new())
 }
@@ -144,7 +160,9 @@ fn example_of(key: &str) -> &'static str {
         "dataset" => "add a table [dataset.gaussian-teacher], [dataset.files] or [dataset.table]",
         "network" => "add a table [network.fully-connected-linear] with depth = 2",
         "rule" => "add rule = \"gradient-descent\", or a table [rule.direct-feedback-alignment]",
-        "initial" => "add initial = \"zero\", or a table [initial] with gaussian = { scale = 0.1, seed = 1 }",
+        "initial" => {
+            "add initial = \"zero\", or a table [initial] with gaussian = { scale = 0.1, seed = 1 }"
+        }
         "flow" => "add a table [flow] with until.log-log-time = 40.0",
         "until" => "add until.log-log-time = 40.0, until.log-time or until.time",
         "feedback" => "add feedback.gaussian.seed = 1, or feedback.files = [...]",
@@ -185,7 +203,12 @@ mod tests {
 
     #[test]
     fn edit_distances() {
-        for (a, b, distance) in [("", "abc", 3), ("kitten", "sitting", 3), ("depth", "depht", 2), ("α", "β", 1)] {
+        for (a, b, distance) in [
+            ("", "abc", 3),
+            ("kitten", "sitting", 3),
+            ("depth", "depht", 2),
+            ("α", "β", 1),
+        ] {
             assert_eq!(edit_distance(a, b), distance);
             assert_eq!(edit_distance(b, a), distance);
         }
@@ -194,7 +217,10 @@ mod tests {
     #[test]
     fn suggestions_are_near_or_absent() {
         let known = ["depth", "hidden"];
-        assert_eq!(did_you_mean("depht", &known).unwrap(), "; did you mean `depth`?");
+        assert_eq!(
+            did_you_mean("depht", &known).unwrap(),
+            "; did you mean `depth`?"
+        );
         assert_eq!(did_you_mean("width", &known), None);
     }
 
@@ -212,6 +238,9 @@ mod tests {
             }
         }
         let text = source.error(7..14, "wrong", "").to_string();
-        assert!(text.contains("s.toml:2:1") && text.contains("^^^^^"), "{text}");
+        assert!(
+            text.contains("s.toml:2:1") && text.contains("^^^^^"),
+            "{text}"
+        );
     }
 }

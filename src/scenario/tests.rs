@@ -25,7 +25,13 @@ rate-bp = "not-applicable"
 
 fn read(text: &str, overrides: &[&str]) -> Result<Scenario> {
     let overrides: Vec<String> = overrides.iter().map(|o| o.to_string()).collect();
-    parse("small".into(), "small.toml".into(), PathBuf::new(), text.into(), &overrides)
+    parse(
+        "small".into(),
+        "small.toml".into(),
+        PathBuf::new(),
+        text.into(),
+        &overrides,
+    )
 }
 
 /// A folder with data, feedback and weights for a depth-2 network of widths 2 → 3 → 1, and its scenario.
@@ -58,8 +64,18 @@ fn defaults_are_the_documented_ones() {
     assert_eq!((flow.until, flow.rtol, flow.atol), (40.0, 1e-6, 1e-8));
     assert_eq!((flow.method, flow.saves), (Method::Bdf, None));
     assert_eq!((flow.max_steps, flow.max_wall_seconds), (1_000_000, 3600.0));
-    let expect: Vec<_> = scenario.expect.iter().map(|(id, o)| (id.as_str(), *o)).collect();
-    assert_eq!(expect, [("rate-bp", Outcome::NotApplicable), ("thm-1", Outcome::Holds)]);
+    let expect: Vec<_> = scenario
+        .expect
+        .iter()
+        .map(|(id, o)| (id.as_str(), *o))
+        .collect();
+    assert_eq!(
+        expect,
+        [
+            ("rate-bp", Outcome::NotApplicable),
+            ("thm-1", Outcome::Holds)
+        ]
+    );
     let problem = scenario.build().unwrap();
     assert_eq!(problem.loss.name(), "exponential");
     assert_eq!(problem.network.shapes(), [(4, 4), (4, 4), (4, 1)]);
@@ -77,16 +93,28 @@ fn every_clock_gives_the_same_horizon() {
         format!("flow.until.log-log-time={}", std::f64::consts::LN_2),
     ] {
         let found = read(SMALL, &[&until]).unwrap().flow.until;
-        assert!((found - std::f64::consts::LN_2).abs() < 1e-15, "{until}: {found}");
+        assert!(
+            (found - std::f64::consts::LN_2).abs() < 1e-15,
+            "{until}: {found}"
+        );
     }
 }
 
 #[test]
 fn files_land_where_the_formulas_expect_them() {
     let folder = folder_with_files();
-    let problem = load(&folder.path().join("s.toml"), &[]).unwrap().build().unwrap();
-    assert_eq!(problem.dataset.signed_samples(), &dmatrix![1.0, 2.0; -3.0, -4.0]);
-    assert_eq!(problem.rule, Rule::DirectFeedbackAlignment(vec![dvector![1.0, 2.0, 3.0]]));
+    let problem = load(&folder.path().join("s.toml"), &[])
+        .unwrap()
+        .build()
+        .unwrap();
+    assert_eq!(
+        problem.dataset.signed_samples(),
+        &dmatrix![1.0, 2.0; -3.0, -4.0]
+    );
+    assert_eq!(
+        problem.rule,
+        Rule::DirectFeedbackAlignment(vec![dvector![1.0, 2.0, 3.0]])
+    );
     // w_1 is 2 × 3, column by column, then w_2.
     let expected = [1.0, 4.0, 2.0, 5.0, 3.0, 6.0, 7.0, 8.0, 9.0];
     assert_eq!(problem.theta0.as_slice(), expected);
@@ -112,7 +140,9 @@ fn the_resolved_copy_runs_from_any_folder() {
 fn the_hash_follows_content_not_folder() {
     let [here, there] = [folder_with_files(), folder_with_files()];
     let hash = |folder: &tempfile::TempDir, overrides: &[String]| {
-        load(&folder.path().join("s.toml"), overrides).unwrap().sha256
+        load(&folder.path().join("s.toml"), overrides)
+            .unwrap()
+            .sha256
     };
     assert_eq!(hash(&here, &[]).len(), 64);
     assert_eq!(hash(&here, &[]), hash(&there, &[]));
@@ -145,14 +175,22 @@ fn scale_multiplies_the_same_draws() {
     };
     assert_eq!(theta("2") * 0.25, theta("0.5"));
     // Equal seeds, different purposes: weights are not the feedback.
-    let problem = read(SMALL, &["initial.gaussian.scale=1"]).unwrap().build().unwrap();
-    assert_ne!(problem.theta0.rows(0, 4), problem.rule.feedback().unwrap()[0].rows(0, 4));
+    let problem = read(SMALL, &["initial.gaussian.scale=1"])
+        .unwrap()
+        .build()
+        .unwrap();
+    assert_ne!(
+        problem.theta0.rows(0, 4),
+        problem.rule.feedback().unwrap()[0].rows(0, 4)
+    );
 }
 
 #[test]
 fn feedback_is_read_vector_by_vector() {
     let b = read(SMALL, &[]).unwrap().build().unwrap();
-    let drawn: Vec<f64> = crate::dataset::standard_normals("feedback", 7).take(8).collect();
+    let drawn: Vec<f64> = crate::dataset::standard_normals("feedback", 7)
+        .take(8)
+        .collect();
     let expected = DMatrix::from_column_slice(4, 2, &drawn);
     for (l, vector) in b.rule.feedback().unwrap().iter().enumerate() {
         assert_eq!(*vector, expected.column(l));
@@ -161,8 +199,15 @@ fn feedback_is_read_vector_by_vector() {
 
 #[test]
 fn depth_one_and_one_zero_layer_move_under_gradient_descent() {
-    let single = ["rule=gradient-descent", "initial=zero", "network.fully-connected-linear.depth=1"];
-    assert_eq!(read(SMALL, &single).unwrap().build().unwrap().theta0.len(), 4);
+    let single = [
+        "rule=gradient-descent",
+        "initial=zero",
+        "network.fully-connected-linear.depth=1",
+    ];
+    assert_eq!(
+        read(SMALL, &single).unwrap().build().unwrap().theta0.len(),
+        4
+    );
     let folder = folder_with_files();
     fs::write(folder.path().join("w2.csv"), "0\n0\n0\n").unwrap();
     let overrides = ["rule=gradient-descent".to_owned()];
