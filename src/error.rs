@@ -51,6 +51,32 @@ impl Error {
         }
     }
 
+    /// An error in a data or weight file; [`Self::at_row`] and [`Self::at_column`] say where.
+    pub fn data(path: impl Into<PathBuf>, message: impl Into<String>) -> Self {
+        Self::Data {
+            path: path.into(),
+            row: None,
+            column: None,
+            message: message.into(),
+        }
+    }
+
+    /// The same data error, at a row (from 1: the line of a CSV file). Other errors stay as they are.
+    pub fn at_row(mut self, at: usize) -> Self {
+        if let Self::Data { row, .. } = &mut self {
+            *row = Some(at);
+        }
+        self
+    }
+
+    /// The same data error, at a column (from 1). Other errors stay as they are.
+    pub fn at_column(mut self, at: usize) -> Self {
+        if let Self::Data { column, .. } = &mut self {
+            *column = Some(at);
+        }
+        self
+    }
+
     /// The process exit code of this error (DESIGN: 2 usage, 4 solver, 65 scenario or data, 74 I/O).
     pub fn exit_code(&self) -> u8 {
         match self {

@@ -1,4 +1,21 @@
 //! Samples, labels and the signed samples every formula is written in.
+//!
+//! A data set comes from one of three places, and all of them keep the same promises (finite entries, labels ±1,
+//! N ≥ 1, D ≥ 1): [`gaussian_teacher`] draws one, [`read_files`] reads a matrix and its labels, [`Table::read`] reads
+//! a real-world CSV file with a header and a label column. One class only is legitimate: the signed samples `g_n`
+//! are all the theory sees, and relabelling `(x, y)` as `(−x, −y)` does not change them.
+
+mod files;
+mod gaussian_teacher;
+mod matrix_file;
+mod stream;
+mod table;
+
+pub use files::read_files;
+pub use gaussian_teacher::gaussian_teacher;
+pub use matrix_file::read_matrix;
+pub use stream::standard_normals;
+pub use table::Table;
 
 use nalgebra::{DMatrix, DVector};
 

@@ -1,1 +1,174 @@
-//! The only reader of TOML. (stub)
+//! Scenarios: one TOML file says everything about a run. This is the only reader of TOML.
+//!
+//! ```toml
+//! title = "DFA on a depth-3 fully connected linear network"
+//! loss = "exponential"                   # or "logistic"
+//! [dataset.gaussian-teacher]             # or [dataset.files], [dataset.table]
+//! dimension = 20
+//! samples = 30
+//! seed = 1
+//! [network.fully-connected-linear]
+//! depth = 3                              # hidden = [20, 20] unless given
+//! [rule.direct-feedback-alignment]       # or rule = "gradient-descent"
+//! feedback.gaussian.seed = 7             # b_l ~ N(0, scale² I), scale = 1; or feedback.files = [...]
+//! [initial]                              # or initial = "zero", or files = [...]
+//! gaussian = { scale = 0.1, seed = 3 }   # entries ~ N(0, scale²)
+//! [flow]
+//! until.log-log-time = 40.0              # or until.log-time, until.time
+//! [expect]
+//! thm-1 = "holds"
+//! ```
+//!
+//! A file passes three stages. [`load`] applies `--set` assignments to the text and parses the result, so that every
+//! error points into text the user can see; numbers become types that cannot hold a wrong value. [`Scenario::build`]
+//! reads the files named, draws what is random, and checks that the shapes fit. Random draws: feedback `b_1, b_2, …`,
+//! entry by entry, from the stream `feedback`; weights `w_1, w_2, …`, each column by column, from the stream
+//! `initial` (see [`crate::dataset::standard_normals`]).
+
+mod build;
+mod numbers;
+mod overrides;
+mod paths;
+mod schema;
+mod source;
+
+use crate::claims::Outcome;
+use crate::error::{Error, Result};
+use crate::flow::{FlowOptions, Method};
+use crate::problem::Problem;
+use schema::{Document, MethodName};
+use sha2::{Digest, Sha256};
+use source::Source;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use toml_edit::DocumentMut;
+
+/// The horizon must stay below this log-log-time: `e^s` overflows at s = 709.
+const LARGEST_LOG_LOG_TIME: f64 = 700.0;
+
+/// A scenario that has been read and understood; the files it names have not been opened yet.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// File stem: names the output folder.
+    pub name: String,
+    /// The title given, or else the name.
+    pub title: String,
+    /// The text after `--set`, with absolute paths, so that a copy runs from any folder.
+    pub resolved: String,
+    /// SHA-256, in hexadecimal, of the text after `--set` with the paths as written.
+    pub sha256: String,
+    /// Expected outcome per claim id.
+    pub expect: BTreeMap<String, Outcome>,
+    pub flow: FlowOptions,
+    document: Document,
+    source: Source,
+    folder: PathBuf,
+}
+
+/// Reads a scenario and applies `overrides`, each `key=value` with a dotted key and a TOML value (or a bare string).
+///
+/// # Errors
+/// [`Error::Scenario`] with file, line and caret for anything wrong in the text; [`Error::Usage`] for an override
+/// that is no assignment.
+pub fn load(path: &Path, overrides: &[String]) -> Result<Scenario> {
+    let text = std::fs::read_to_string(path).map_err(|e| {
+        Error::Scenario(format!("cannot read the scenario {}: {e}", path.display()))
+    })?;
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    let name = path
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    parse(name, path.display().to_string(), folder, text, overrides)
+}
+
+fn parse(
+    name: String,
+    shown: String,
+    folder: PathBuf,
+    text: String,
+    overrides: &[String],
+) -> Result<Scenario> {
+    let mut source = Source { name: shown, text };
+    // Syntax errors point into the file itself, everything later into the text after the assignments.
+    let mut resolved: DocumentMut = source.text.parse().map_err(|e: toml_edit::TomlError| {
+        source.error(
+            e.span().unwrap_or(0..0),
+            e.message(),
+            "this is not valid TOML",
+        )
+    })?;
+    for assignment in overrides {
+        overrides::apply(&mut resolved, assignment)?;
+    }
+    if !overrides.is_empty() {
+        source.name += " (after --set)";
+        source.text = resolved.to_string();
+    }
+    let document: Document = toml::from_str(&source.text).map_err(|e| source.parse_error(&e))?;
+    let flow = flow_options(&document, &source)?;
+    let digest = Sha256::digest(&source.text);
+    paths::make_absolute(&mut resolved, &folder);
+    Ok(Scenario {
+        title: document.title.clone().unwrap_or_else(|| name.clone()),
+        name,
+        resolved: resolved.to_string(),
+        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        expect: (document.expect.iter())
+            .map(|(id, outcome)| (id.0.clone(), *outcome))
+            .collect(),
+        flow,
+        document,
+        source,
+        folder,
+    })
+}
+
+fn flow_options(document: &Document, source: &Source) -> Result<FlowOptions> {
+    let flow = &document.flow;
+    let until = flow.until.get_ref().log_log_time();
+    if until >= LARGEST_LOG_LOG_TIME {
+        let problem =
+            format!("the horizon, log-log-time {until}, is not below {LARGEST_LOG_LOG_TIME}");
+        let advice = "exp(s) must fit into a double-precision number";
+        return Err(source.error(flow.until.span(), &problem, advice));
+    }
+    Ok(FlowOptions {
+        until,
+        rtol: flow.rtol.map_or(1e-6, |rtol| rtol.get()),
+        atol: flow.atol.map_or(1e-8, |atol| atol.get()),
+        method: match flow.method {
+            MethodName::Bdf => Method::Bdf,
+            MethodName::Esdirk34 => Method::Esdirk34,
+            MethodName::TrBdf2 => Method::TrBdf2,
+            MethodName::Tsit45 => Method::Tsit45,
+        },
+        saves: flow.saves.map(|saves| saves.get()),
+        max_steps: flow.max_steps.map_or(1_000_000, |steps| steps.get()),
+        max_wall_seconds: flow
+            .max_wall_seconds
+            .map_or(3600.0, |seconds| seconds.get()),
+    })
+}
+
+impl Scenario {
+    /// The problem: reads data and weight files, draws data, feedback and initial weights.
+    ///
+    /// Whether the data are separable is not asked here.
+    ///
+    /// # Errors
+    /// [`Error::Data`] with row and column for a file with wrong contents; [`Error::Scenario`] for a missing file,
+    /// shapes that do not fit, or gradient descent started where it cannot move.
+    pub fn build(&self) -> Result<Problem> {
+        let builder = build::Builder {
+            document: &self.document,
+            source: &self.source,
+            folder: &self.folder,
+        };
+        builder.problem()
+    }
+}
+
+#[cfg(test)]
+mod tests;

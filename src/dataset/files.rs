@@ -1,0 +1,68 @@
+//! Samples and labels in two files of plain numbers.
+
+use super::{Dataset, read_matrix};
+use crate::error::{Error, Result};
+use std::path::Path;
+
+/// Reads samples (one per row, D columns) and labels (a single column of ±1), each CSV without a header or `.npy`.
+///
+/// # Errors
+/// Those of [`read_matrix`]; [`Error::Data`] for a label other than ±1, more than one label per row, or different
+/// numbers of samples and labels.
+pub fn read_files(samples: &Path, labels: &Path) -> Result<Dataset> {
+    let x = read_matrix(samples)?;
+    let y = read_matrix(labels)?;
+    if y.ncols() != 1 {
+        let message = format!(
+            "{} columns, expected one label (+1 or -1) per row",
+            y.ncols()
+        );
+        return Err(Error::data(labels, message));
+    }
+    if let Some(n) = y.iter().position(|label| label.abs() != 1.0) {
+        let message = format!("label {}, expected +1 or -1", y[n]);
+        return Err(Error::data(labels, message).at_row(n + 1));
+    }
+    if y.nrows() != x.nrows() {
+        let message = format!(
+            "{} labels for the {} samples of {}",
+            y.nrows(),
+            x.nrows(),
+            samples.display()
+        );
+        return Err(Error::data(labels, message));
+    }
+    Ok(Dataset::new(x, y.column(0).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(samples: &str, labels: &str) -> Result<Dataset> {
+        let directory = tempfile::tempdir().unwrap();
+        let [x, y] = ["x.csv", "y.csv"].map(|name| directory.path().join(name));
+        std::fs::write(&x, samples).unwrap();
+        std::fs::write(&y, labels).unwrap();
+        read_files(&x, &y)
+    }
+
+    #[test]
+    fn labels_sign_the_samples() {
+        let data = read("1,2\n3,4\n", "+1\n-1.0\n").unwrap();
+        assert_eq!(data.signed_samples().as_slice(), [1.0, -3.0, 2.0, -4.0]);
+    }
+
+    #[test]
+    fn labels_must_be_signs_one_per_sample() {
+        let cases = [
+            ("1\n0\n", "y.csv, row 2: label 0, expected +1 or -1"),
+            ("1\n", "y.csv: 1 labels for the 2 samples of "),
+            ("1,1\n1,1\n", "y.csv: 2 columns, expected one label"),
+        ];
+        for (labels, expected) in cases {
+            let error = read("1,2\n3,4\n", labels).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

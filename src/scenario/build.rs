@@ -1,0 +1,284 @@
+//! From the keys of a scenario to a [`Problem`]: reads the files it names, draws what it draws, and checks that
+//! the shapes fit.
+
+use super::schema::{
+    Architecture, DatasetSource, Document, Feedback, FilePath, Initial, LearningRule, LossName,
+};
+use super::source::Source;
+use crate::dataset::{self, Dataset, Table, standard_normals};
+use crate::error::{Error, Result};
+use crate::loss::Loss;
+use crate::network::{FullyConnectedLinear, Network};
+use crate::problem::Problem;
+use crate::rule::Rule;
+use nalgebra::{DMatrix, DVector};
+use std::path::Path;
+use toml::Spanned;
+
+/// Most numbers a data set or a network may hold: 1 GiB of f64. Beyond, a slip of the pen would exhaust the memory.
+const MOST_NUMBERS: usize = 1 << 27;
+
+/// What building needs: the keys, where they are written, and the folder paths start from.
+pub(super) struct Builder<'a> {
+    pub document: &'a Document,
+    pub source: &'a Source,
+    pub folder: &'a Path,
+}
+
+impl Builder<'_> {
+    pub(super) fn problem(&self) -> Result<Problem> {
+        let dataset = self.dataset()?;
+        let network = self.network(dataset.dimension())?;
+        let rule = self.rule(&network)?;
+        let theta0 = self.initial(&network)?;
+        self.check_moves(&rule, &network, &theta0)?;
+        let loss = match self.document.loss {
+            LossName::Exponential => Loss::Exponential,
+            LossName::Logistic => Loss::Logistic,
+        };
+        Ok(Problem {
+            dataset,
+            network,
+            rule,
+            loss,
+            theta0,
+        })
+    }
+
+    fn dataset(&self) -> Result<Dataset> {
+        match &self.document.dataset {
+            DatasetSource::GaussianTeacher {
+                dimension,
+                samples,
+                seed,
+            } => {
+                let (d, n) = (dimension.get_ref().get(), samples.get());
+                if d.checked_mul(n).is_none_or(|size| size > MOST_NUMBERS) {
+                    let problem = format!("{n} samples of dimension {d} do not fit into memory");
+                    return Err(self.source.error(
+                        dimension.span(),
+                        &problem,
+                        "use fewer samples or dimensions",
+                    ));
+                }
+                Ok(dataset::gaussian_teacher(d, n, seed.get()))
+            }
+            DatasetSource::Files { samples, labels } => self.reading(samples, |x| {
+                self.reading(labels, |y| dataset::read_files(x, y))
+            }),
+            DatasetSource::Table {
+                path,
+                label,
+                positive,
+                negative,
+                standardise,
+                constant_feature,
+            } => {
+                self.check_classes(positive, negative.as_ref())?;
+                let table = Table {
+                    label: label.clone(),
+                    positive: positive.get_ref().clone(),
+                    negative: negative.as_ref().map(|values| values.get_ref().clone()),
+                    standardise: *standardise,
+                    constant_feature: *constant_feature,
+                };
+                self.reading(path, |path| table.read(path))
+            }
+        }
+    }
+
+    fn check_classes(
+        &self,
+        positive: &Spanned<Vec<String>>,
+        negative: Option<&Spanned<Vec<String>>>,
+    ) -> Result<()> {
+        if positive.get_ref().is_empty() {
+            let advice = "list the values of the label column that mean +1";
+            return Err(self
+                .source
+                .error(positive.span(), "no positive value is given", advice));
+        }
+        let Some(negative) = negative else {
+            return Ok(());
+        };
+        match negative
+            .get_ref()
+            .iter()
+            .find(|value| positive.get_ref().contains(value))
+        {
+            None => Ok(()),
+            Some(value) => {
+                let problem = format!("`{value}` is listed as positive and as negative");
+                Err(self
+                    .source
+                    .error(negative.span(), &problem, "keep it in one list"))
+            }
+        }
+    }
+
+    fn network(&self, dimension: usize) -> Result<Network> {
+        let Architecture::FullyConnectedLinear { depth, hidden } = &self.document.network;
+        let layers = depth.get_ref().get() - 1;
+        let widths: Vec<usize> = match hidden {
+            None => vec![dimension; layers],
+            Some(hidden) => hidden.get_ref().iter().map(|width| width.get()).collect(),
+        };
+        if let Some(hidden) = hidden.as_ref().filter(|_| widths.len() != layers) {
+            let problem = format!(
+                "{} hidden widths, but depth {} has {layers} hidden layers",
+                widths.len(),
+                layers + 1
+            );
+            let advice = "give one width per hidden layer, depth - 1 of them";
+            return Err(self.source.error(hidden.span(), &problem, advice));
+        }
+        let units = widths.iter().copied().chain([1]);
+        let inputs = std::iter::once(dimension).chain(widths.iter().copied());
+        let size = inputs
+            .zip(units)
+            .try_fold(0_usize, |sum, (r, c)| sum.checked_add(r.checked_mul(c)?));
+        if size.is_none_or(|size| size > MOST_NUMBERS) {
+            let span = hidden.as_ref().map_or(depth.span(), Spanned::span);
+            let problem = "the weights of this network do not fit into memory";
+            return Err(self
+                .source
+                .error(span, problem, "use fewer or narrower layers"));
+        }
+        let network = FullyConnectedLinear::new(dimension, &widths);
+        Ok(Network::FullyConnectedLinear(network))
+    }
+
+    fn rule(&self, network: &Network) -> Result<Rule> {
+        let LearningRule::DirectFeedbackAlignment { feedback } = &self.document.rule else {
+            return Ok(Rule::GradientDescent);
+        };
+        let hidden = &network.shapes()[..network.depth() - 1];
+        let vectors = match feedback {
+            Feedback::Gaussian { seed, scale } => {
+                let scale = scale.map_or(1.0, |scale| scale.get());
+                let mut draws = standard_normals("feedback", seed.get());
+                hidden
+                    .iter()
+                    .map(|&(_, units)| {
+                        DVector::from_iterator(units, draws.by_ref().take(units)) * scale
+                    })
+                    .collect()
+            }
+            Feedback::Files(files) => {
+                if files.get_ref().len() != hidden.len() {
+                    let (found, expected) = (files.get_ref().len(), hidden.len());
+                    let problem = format!(
+                        "{found} feedback files, but the network has {expected} hidden layers"
+                    );
+                    let advice = "give one vector b_l per hidden layer l = 1, ..., depth - 1";
+                    return Err(self.source.error(files.span(), &problem, advice));
+                }
+                let pairs = files.get_ref().iter().zip(hidden).enumerate();
+                pairs
+                    .map(|(l, (file, &(_, units)))| self.feedback_vector(file, l + 1, units))
+                    .collect::<Result<_>>()?
+            }
+        };
+        Ok(Rule::DirectFeedbackAlignment(vectors))
+    }
+
+    fn feedback_vector(&self, file: &FilePath, layer: usize, units: usize) -> Result<DVector<f64>> {
+        let matrix = self.matrix(file, &format!("b_{layer}"), (units, 1))?;
+        if matrix.iter().all(|&entry| entry == 0.0) {
+            let problem = format!("feedback vector b_{layer} is zero");
+            let advice = format!(
+                "layer {layer} would never learn: every feedback vector needs a non-zero entry"
+            );
+            return Err(self.source.error(file.span(), &problem, &advice));
+        }
+        Ok(matrix.column(0).into_owned())
+    }
+
+    /// θ(0) = `w_1 … w_L`, each column by column. Gaussian draws fill it in this very order.
+    fn initial(&self, network: &Network) -> Result<DVector<f64>> {
+        let parameters = network.parameters();
+        let initial = &self.document.initial;
+        match initial.get_ref() {
+            Initial::Zero => Ok(DVector::zeros(parameters)),
+            Initial::Gaussian { scale, seed } => {
+                let draws = standard_normals("initial", seed.get()).take(parameters);
+                Ok(DVector::from_iterator(parameters, draws) * scale.get())
+            }
+            Initial::Files(files) => {
+                if files.len() != network.depth() {
+                    let (found, expected) = (files.len(), network.depth());
+                    let problem =
+                        format!("{found} weight files, but the network has {expected} layers");
+                    let advice = "give one file per layer, w_1, ..., w_L";
+                    return Err(self.source.error(initial.span(), &problem, advice));
+                }
+                let mut theta = Vec::with_capacity(parameters);
+                for (l, (file, &shape)) in files.iter().zip(network.shapes()).enumerate() {
+                    let weights = self.matrix(file, &format!("w_{}", l + 1), shape)?;
+                    theta.extend_from_slice(weights.as_slice());
+                }
+                Ok(DVector::from_vec(theta))
+            }
+        }
+    }
+
+    /// Gradients of `β = w_1⋯w_L` hold all layers but one: with two zero layers gradient descent never moves.
+    fn check_moves(&self, rule: &Rule, network: &Network, theta0: &DVector<f64>) -> Result<()> {
+        if *rule != Rule::GradientDescent {
+            return Ok(());
+        }
+        let mut start = 0;
+        let mut zero_layers = 0;
+        for (inputs, units) in network.shapes() {
+            let layer = theta0.rows(start, inputs * units);
+            zero_layers += usize::from(layer.iter().all(|&w| w == 0.0));
+            start += inputs * units;
+        }
+        if zero_layers < 2 {
+            return Ok(());
+        }
+        let problem = "gradient descent never leaves this initialisation: with two or more zero layers every gradient is zero";
+        let advice =
+            "use initial.gaussian or non-zero weight files, or the rule direct-feedback-alignment";
+        Err(self
+            .source
+            .error(self.document.initial.span(), problem, advice))
+    }
+
+    /// Reads the matrix `name` of the given shape (inputs × units).
+    fn matrix(
+        &self,
+        file: &FilePath,
+        name: &str,
+        (rows, columns): (usize, usize),
+    ) -> Result<DMatrix<f64>> {
+        let matrix = self.reading(file, dataset::read_matrix)?;
+        if matrix.shape() == (rows, columns) {
+            return Ok(matrix);
+        }
+        let (r, c) = matrix.shape();
+        let problem = format!("{name} is {r} x {c}, expected {rows} x {columns}");
+        let advice = if (r, c) == (columns, rows) {
+            "this is the transpose: rows are inputs, columns are units"
+        } else {
+            "rows are inputs, columns are units; a vector is a single column"
+        };
+        Err(self.source.error(file.span(), &problem, advice))
+    }
+
+    /// Reads a file, and points at its name in the scenario if it cannot be read at all.
+    fn reading<T>(&self, file: &FilePath, read: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
+        let path = self.folder.join(file.get_ref());
+        read(&path).map_err(|error| match error {
+            Error::Io {
+                path: failed,
+                source,
+            } if failed == path => {
+                let problem = format!("cannot read {}: {source}", path.display());
+                let advice = "paths are relative to the folder of the scenario";
+                self.source.error(file.span(), &problem, advice)
+            }
+            other => other,
+        })
+    }
+}
