@@ -29,14 +29,20 @@ pub struct KktResidual {
 
 /// Certifies many directions on the same signed samples.
 ///
-/// It remembers the active sets (and their QR factors) of the last call, so that a sequence of nearby β, such as the
-/// saves of a trajectory, costs little more than one product with `G` each. The free functions of this module are
-/// one-shot forms.
+/// It remembers the active set (and its QR factors) of the last call, so that a sequence of nearby β, such as the saves of
+/// a trajectory, costs little more than one product with `G` each. The free functions of this module are one-shot forms.
 #[derive(Debug, Clone)]
 pub struct Certifier {
     samples: ScaledSamples,
-    fit: Projection,
     cone: Projection,
+}
+
+/// β in scaled units with its margins.
+struct Scaled {
+    target: DVector<f64>,
+    size: f64,
+    margins: DVector<f64>,
+    smallest: f64,
 }
 
 impl Certifier {
@@ -47,20 +53,19 @@ impl Certifier {
     pub fn new(signed_samples: &DMatrix<f64>) -> Self {
         let samples = ScaledSamples::new(signed_samples).expect("finite samples");
         let anchor = DVector::zeros(samples.columns.nrows());
-        let fit = Projection::new(samples.columns.clone(), anchor, 0.0);
-        Self {
-            cone: fit.clone(),
-            fit,
-            samples,
-        }
+        let cone = Projection::new(samples.columns.clone(), anchor, 0.0);
+        Self { samples, cone }
     }
 
     /// As [`best_multipliers`].
     pub fn best_multipliers(&mut self, beta: &DVector<f64>) -> DVector<f64> {
-        let size = scale(beta);
-        self.fit.set_anchor(beta / -size);
-        self.fit.run(Precision::Working);
-        self.fit.multipliers().hi * (size / self.samples.unit)
+        match self.scaled(beta) {
+            Some(scaled) => {
+                let fitted = self.fit(&scaled.target, scaled.active());
+                fitted * (scaled.size / self.samples.unit)
+            }
+            None => DVector::zeros(self.samples.columns.ncols()),
+        }
     }
 
     /// As [`duality_gap`].
@@ -80,39 +85,58 @@ impl Certifier {
 
     /// As [`kkt_residual`].
     pub fn kkt_residual(&mut self, beta: &DVector<f64>) -> Option<KktResidual> {
-        if !largest(beta).is_finite() {
-            return None;
-        }
-        let target = beta / scale(beta);
-        let margins = self.samples.columns.tr_mul(&target);
-        let smallest = margins.iter().copied().fold(f64::INFINITY, f64::min);
-        if smallest <= 0.0 {
-            return None;
-        }
-        let allowed: Vec<bool> = margins
-            .iter()
-            .map(|&m| m <= smallest * (1.0 + KKT_ACTIVE))
-            .collect();
+        let scaled = self.scaled(beta)?;
+        let allowed = scaled.active();
         let active = (0..allowed.len()).filter(|&n| allowed[n]).collect();
-        self.cone.allow(allowed);
-        self.cone.set_anchor(-&target);
-        self.cone.run(Precision::Working);
-        let fitted = self.cone.multipliers().hi;
+        let fitted = self.fit(&scaled.target, allowed);
         let total = fitted.sum();
         let excess = fitted
             .iter()
-            .zip(margins.iter())
-            .map(|(a, m)| a * (m / smallest - 1.0));
+            .zip(scaled.margins.iter())
+            .map(|(a, m)| a * (m / scaled.smallest - 1.0));
         Some(KktResidual {
-            stationarity: self.cone.point().hi.norm() / target.norm(),
+            stationarity: self.cone.point().hi.norm() / scaled.target.norm(),
             complementarity: if total > 0.0 {
                 excess.sum::<f64>() / total
             } else {
                 0.0
             },
-            multipliers: fitted / smallest / self.samples.unit / self.samples.unit,
+            multipliers: fitted / scaled.smallest / self.samples.unit / self.samples.unit,
             active,
         })
+    }
+
+    /// `None` unless β is finite and γ > 0.
+    fn scaled(&self, beta: &DVector<f64>) -> Option<Scaled> {
+        if !largest(beta).is_finite() {
+            return None;
+        }
+        let size = scale(beta);
+        let target = beta / size;
+        let margins = self.samples.columns.tr_mul(&target);
+        let smallest = margins.iter().copied().fold(f64::INFINITY, f64::min);
+        (smallest > 0.0).then_some(Scaled {
+            target,
+            size,
+            margins,
+            smallest,
+        })
+    }
+
+    /// `argmin_λ ‖target − Σ λ_n g_n‖` over λ ≥ 0 on the allowed samples, all in scaled units.
+    fn fit(&mut self, target: &DVector<f64>, allowed: Vec<bool>) -> DVector<f64> {
+        self.cone.allow(allowed);
+        self.cone.set_anchor(-target);
+        self.cone.run(Precision::Working);
+        self.cone.multipliers().hi
+    }
+}
+
+impl Scaled {
+    /// `g_n·β ≤ (1 + δ) γ`.
+    fn active(&self) -> Vec<bool> {
+        let bound = self.smallest * (1.0 + KKT_ACTIVE);
+        self.margins.iter().map(|&m| m <= bound).collect()
     }
 }
 
@@ -130,7 +154,14 @@ pub fn duality_gap(
     Certifier::new(signed_samples).duality_gap(beta, multipliers)
 }
 
-/// The a ≥ 0 (length N) that minimises `‖Gᵀa − β‖`: the multipliers with which β certifies itself best.
+/// The a ≥ 0 (length N), zero off the active samples (see [`KKT_ACTIVE`]), that minimises `‖Gᵀa − β‖`: multipliers with
+/// which β certifies itself, with no solver involved. Zero if `γ = min g_n·β ≤ 0` (or β is not finite), when nothing can be
+/// certified.
+///
+/// The restriction matters. With more samples than dimensions, β lies in the interior of the cone of *all* samples and is
+/// reproduced exactly by many `a`, most of them on samples with large margins, where `Σ a_n (g_n·β − γ)` keeps the gap
+/// near one however close β is to the limit. On the active samples that sum is at most `δ γ 1ᵀa`. (The multipliers with the
+/// smallest gap are those of the limit itself, whatever β is.)
 pub fn best_multipliers(signed_samples: &DMatrix<f64>, beta: &DVector<f64>) -> DVector<f64> {
     Certifier::new(signed_samples).best_multipliers(beta)
 }
@@ -202,6 +233,7 @@ pub(super) fn gap(
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Separability, max_margin};
     use super::*;
     use std::f64::consts::{FRAC_PI_2, PI};
 
@@ -264,18 +296,21 @@ mod tests {
         }
     }
 
+    fn fit_all(g: &DMatrix<f64>, beta: &DVector<f64>) -> DVector<f64> {
+        let mut certifier = Certifier::new(g);
+        certifier.fit(beta, vec![true; g.nrows()]) / certifier.samples.unit
+    }
+
     #[test]
-    fn best_multipliers_solve_the_least_squares_problem() {
+    fn the_fit_solves_the_least_squares_problem() {
         for (n, d) in [(1, 1), (3, 8), (8, 3), (40, 12), (30, 30)] {
             let g = samples(n, d);
             let beta = DVector::from_fn(d, |i, _| ((5 * i + n) as f64).cos() + 0.3);
-            let a = best_multipliers(&g, &beta);
+            let a = fit_all(&g, &beta);
             assert_least_squares(&g, &beta, &a);
-            let array = ndarray::Array2::from_shape_fn((d, n), |(i, j)| g[(j, i)]);
-            let (_, distance) = nnls::nnls(
-                array.view(),
-                ndarray::Array1::from_iter(beta.iter().copied()).view(),
-            );
+            let columns = ndarray::Array2::from_shape_fn((d, n), |(i, j)| g[(j, i)]);
+            let target = ndarray::Array1::from_iter(beta.iter().copied());
+            let (_, distance) = nnls::nnls(columns.view(), target.view());
             let ours = (&beta - g.tr_mul(&a)).norm();
             assert!(
                 (ours - distance).abs() < 1e-12 * beta.norm(),
@@ -284,46 +319,64 @@ mod tests {
             // A vector made of the samples is reproduced.
             let weights = DVector::from_fn(n, |i, _| (i % 3) as f64);
             let inside = g.tr_mul(&weights);
-            let a = best_multipliers(&g, &inside);
+            let a = fit_all(&g, &inside);
             assert!((g.tr_mul(&a) - &inside).norm() <= 1e-14 * inside.norm());
         }
+        let g = samples(6, 4);
+        let outside = DVector::from_vec(vec![-100.0, 0.0, 0.0, 0.0]);
+        assert_eq!(fit_all(&g, &outside), DVector::zeros(6));
+        assert_eq!(fit_all(&g, &DVector::zeros(4)), DVector::zeros(6));
     }
 
     #[test]
-    fn best_multipliers_of_a_direction_outside_the_cone_vanish() {
-        let g = samples(6, 4);
-        let beta = DVector::from_vec(vec![-100.0, 0.0, 0.0, 0.0]);
-        assert_eq!(best_multipliers(&g, &beta), DVector::zeros(6));
-        assert_eq!(best_multipliers(&g, &DVector::zeros(4)), DVector::zeros(6));
+    fn a_run_certifies_itself_with_more_samples_than_dimensions() {
+        let g = samples(60, 4);
+        let Separability::Separable(limit) = max_margin(&g) else {
+            panic!("the first feature separates")
+        };
+        let mut certifier = Certifier::new(&g);
+        for exponent in [3, 6, 9] {
+            let h = 10f64.powi(-exponent);
+            let beta = DVector::from_fn(4, |i, _| limit.beta[i] + h * (i as f64).cos()) * 1e20;
+            let a = certifier.best_multipliers(&beta);
+            let gap = certifier.duality_gap(&beta, &a).unwrap();
+            assert!(gap < 30.0 * h, "{h:e}: {gap:e}");
+            // Fitting all samples instead reproduces β just as well, and certifies nothing.
+            let all = fit_all(&g, &(&beta / 1e20));
+            assert!(certifier.duality_gap(&beta, &all).unwrap() > 0.1);
+        }
+        let backwards = -&limit.beta;
+        assert_eq!(certifier.best_multipliers(&backwards), DVector::zeros(60));
     }
 
     #[test]
     fn a_warm_certifier_agrees_with_one_shot_calls() {
         let g = samples(40, 12);
         let mut certifier = Certifier::new(&g);
+        let mut compared = 0;
         for step in 0..30 {
             let phase = 0.1 * f64::from(step);
-            let beta = DVector::from_fn(12, |i, _| {
+            let wave = |i: usize| {
                 if i == 0 {
                     40.0
                 } else {
                     (phase + i as f64).sin()
                 }
-            }) * 10f64.powi(step);
-            let warm = certifier.best_multipliers(&beta);
+            };
+            let beta = DVector::from_fn(12, |i, _| wave(i));
+            let warm = certifier.fit(&beta, vec![true; 40]) / certifier.samples.unit;
             assert_least_squares(&g, &beta, &warm);
-            let cold = best_multipliers(&g, &beta);
-            let fits = [&warm, &cold].map(|a| g.tr_mul(a));
+            let fits = [warm, fit_all(&g, &beta)].map(|a| g.tr_mul(&a));
             assert!((&fits[0] - &fits[1]).norm() <= 1e-13 * beta.norm());
-            match (certifier.kkt_residual(&beta), kkt_residual(&g, &beta)) {
-                (Some(warm), Some(cold)) => {
-                    assert!((warm.stationarity - cold.stationarity).abs() < 1e-13);
-                    assert_eq!(warm.active, cold.active);
-                }
-                (None, None) => {}
-                other => panic!("{other:?}"),
+            let beta = beta * 10f64.powi(step);
+            if let Some(cold) = kkt_residual(&g, &beta) {
+                let warm = certifier.kkt_residual(&beta).unwrap();
+                assert!((warm.stationarity - cold.stationarity).abs() < 1e-13);
+                assert_eq!(warm.active, cold.active);
+                compared += 1;
             }
         }
+        assert!(compared > 10, "{compared}");
     }
 
     #[test]
@@ -354,7 +407,7 @@ mod tests {
             let measured = angle(&[2.0, 0.0], &[5.0 * f64::cos(phi), 5.0 * f64::sin(phi)]);
             assert!((measured / phi - 1.0).abs() < 1e-14, "{phi} {measured}");
         }
-        assert_eq!(angle(&[1e300, 1e300], &[1e-300, 1e-300]), 0.0);
+        assert!(angle(&[1e300, 1e300], &[1e-300, 1e-300]) < 3e-16);
         assert_eq!(angle(&[1.0, 2.0], &[-1.0, -2.0]), PI);
         assert!((angle(&[0.0, 0.0], &[1.0, 0.0]) - FRAC_PI_2).abs() < 1e-15);
     }

@@ -3,7 +3,7 @@
 //! Clarabel solves the nearest-point form `min ½‖z‖² s.t. z = Gᵀa, 1ᵀa = 1, a ≥ 0` (the point of the convex hull of the
 //! samples nearest to the origin), which is feasible and bounded whether or not the data are separable. Its β is good to
 //! 1e-5 … 1e-8 only, so nothing but the order of its multipliers is used: they give the active-set method of
-//! [`super::projection`] its first set, which then finds the exact one and solves on it with doubled residuals. If that
+//! `projection` its first set, which then finds the exact one and solves on it with doubled residuals. If that
 //! ends without a certificate, the active-set method starts again from the empty set. The outcome is accepted on the
 //! certificate alone.
 
@@ -190,4 +190,45 @@ fn interior_support(columns: &DMatrix<f64>) -> Vec<usize> {
         .collect();
     support.sort_by(|&m, &n| multipliers[n].total_cmp(&multipliers[m]));
     support
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Separable data in general position: 1.2 in the first feature outweighs the waves only just.
+    fn samples(n: usize, d: usize) -> ScaledSamples {
+        let g = DMatrix::from_fn(n, d, |i, j| {
+            let wave = ((i * i + 5 * i * j + 11 * j) as f64 * 0.9).sin();
+            if j == 0 { 1.2 + wave } else { wave }
+        });
+        ScaledSamples::new(&g).unwrap()
+    }
+
+    #[test]
+    fn every_start_ends_at_the_same_solution() {
+        let samples = samples(80, 15);
+        let interior = interior_support(&samples.columns);
+        let everything: Vec<usize> = (0..80).collect();
+        let solutions =
+            [interior, Vec::new(), everything].map(|guess| match decide(&samples, &guess) {
+                Ok(Separability::Separable(limit)) => limit,
+                other => panic!("{other:?}"),
+            });
+        for limit in &solutions[1..] {
+            assert_eq!(limit.support, solutions[0].support);
+            assert!((&limit.beta - &solutions[0].beta).norm() < 1e-15 * limit.beta.norm());
+        }
+    }
+
+    #[test]
+    fn the_interior_point_start_holds_the_support() {
+        let samples = samples(80, 15);
+        let guess = interior_support(&samples.columns);
+        let Ok(Separability::Separable(limit)) = decide(&samples, &[]) else {
+            panic!("separable by construction")
+        };
+        assert!(limit.support.iter().all(|n| guess.contains(n)));
+        assert!(guess.len() <= limit.support.len() + 2, "{}", guess.len());
+    }
 }

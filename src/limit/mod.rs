@@ -12,10 +12,10 @@
 //! `gap = (‖β‖/γ)(‖Gᵀa‖/1ᵀa) − 1 ≥ 0`, and it vanishes only at the optimum. Every solution here is accepted on that
 //! number, never on a solver's status word, and every run can certify itself with it.
 //!
-//! By Gordan's theorem either `Gβ > 0` has a solution, or some `a ≥ 0, a ≠ 0` has `Gᵀa = 0`; [`max_margin`] returns
+//! By Gordan's theorem either `Gβ > 0` has a solution, or some `a ≥ 0, a ≠ 0` has `Gᵀa = 0`; [`max_margin()`] returns
 //! whichever of the two it can prove, or says that it can prove neither.
 //!
-//! Layout: [`max_margin`] solves (interior point, then active set), [`separability`] holds the decision and Farkas'
+//! Layout: [`mod@max_margin`] solves (interior point, then active set), [`separability`] holds the decision and Farkas'
 //! certificate, [`certificate`] has gaps, multipliers, KKT residuals and angles. The active-set method (`projection`,
 //! on the QR factors of `active_set` and the arithmetic of `doubled`) serves them all.
 

@@ -68,7 +68,8 @@ fn enumerated(g: &DMatrix<f64>) -> Option<DVector<f64>> {
             .lu()
             .solve(&DVector::from_element(members.len(), 1.0))?;
         let beta = rows.tr_mul(&lambda);
-        (lambda.min() > 0.0 && (g * &beta).min() > 1.0 - 1e-9).then_some(beta)
+        let on_margin = (&rows * &beta).add_scalar(-1.0).amax() < 1e-9;
+        (on_margin && lambda.min() > 1e-9 && (g * &beta).min() > 1.0 - 1e-9).then_some(beta)
     })
 }
 
@@ -128,6 +129,50 @@ fn agrees_with_enumeration_of_supports() {
         }
     }
     assert!(yes >= 25 && no >= 20, "{yes} separable, {no} not");
+}
+
+#[test]
+fn integer_data_are_as_degenerate_as_they_come() {
+    // Entries −1, 0, 1: repeated, opposite, zero and dependent samples, and ties everywhere.
+    let mut rng = Pcg64::seed_from_u64(3);
+    let (mut yes, mut no) = (0, 0);
+    for case in 0..400 {
+        let (n, d) = (2 + case % 7, 2 + case % 4);
+        let g = gaussian(n, d, &mut rng).map(|x| (x * 0.8).round().clamp(-1.0, 1.0));
+        match enumerated(&g) {
+            Some(beta) => {
+                let limit = separable(&g);
+                assert_certified(&g, &limit);
+                assert!(angle(limit.beta.as_slice(), beta.as_slice()) < 1e-14, "{g}");
+                yes += 1;
+            }
+            None => {
+                let certificate = not_separable(&g);
+                assert!(certificate.residual < 1e-15, "{g}");
+                assert!(certificate.support.len() <= d + 1);
+                no += 1;
+            }
+        }
+    }
+    assert!(yes >= 80 && no >= 80, "{yes} separable, {no} not");
+}
+
+#[test]
+fn thin_margins_are_still_decided() {
+    // Samples m w + noise across w, dense enough that the best margin is of order m; w is not along an axis.
+    let mut rng = Pcg64::seed_from_u64(17);
+    let w = gaussian(6, 1, &mut rng).normalize();
+    let across = DMatrix::identity(6, 6) - &w * w.transpose();
+    for exponent in [-4, -6, -8, -10, -12] {
+        let m = 10f64.powi(exponent);
+        let g = gaussian(60, 6, &mut rng) * &across + DMatrix::from_fn(60, 6, |_, i| m * w[i]);
+        let limit = separable(&g);
+        assert!(limit.duality_gap < 1e-15, "{m:e}: {:e}", limit.duality_gap);
+        let margin = limit.beta.norm().recip();
+        assert!((0.3..3.0).contains(&(margin / m)), "{margin:e} for {m:e}");
+        // The noise fixes the direction to within the margin; below ε the rounding of the data does.
+        assert!(angle(limit.beta.as_slice(), w.as_slice()) < 10.0 * m + 1e-15);
+    }
 }
 
 #[test]
