@@ -1,0 +1,152 @@
+//! Doubled arithmetic: numbers held as an unevaluated sum `hi + lo` of two f64 (about 32 digits).
+//!
+//! Certificates live on differences of nearly equal numbers (margins of support vectors, the cancelling sum `Gᵀa`), and
+//! an active-set solution of a badly conditioned problem is only as good as the residuals it is refined with. Both need
+//! twice the digits of f64, in dot products and vector updates only. The building blocks are the error-free
+//! transformations of Knuth (sum) and Dekker–Veltkamp (product); the dot product is Dot2 of Ogita, Rump & Oishi (2005).
+//! Entries must stay well inside the exponent range (products below 1e300): callers scale their data by powers of two.
+
+use nalgebra::DVector;
+
+/// `hi + lo`, with `|lo|` at most half a unit in the last place of `hi`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Doubled {
+    pub hi: f64,
+    pub lo: f64,
+}
+
+/// `a + b = s + e` exactly.
+fn two_sum(a: f64, b: f64) -> (f64, f64) {
+    let s = a + b;
+    let t = s - a;
+    (s, (a - (s - t)) + (b - t))
+}
+
+/// Splits into two halves of 26 bits.
+fn split(a: f64) -> (f64, f64) {
+    const FACTOR: f64 = 134_217_729.0; // 2^27 + 1
+    let c = FACTOR * a;
+    let high = c - (c - a);
+    (high, a - high)
+}
+
+/// `a b = p + e` exactly (barring underflow). Dekker's form: a fused multiply-add is a slow library call on the
+/// baseline instruction set.
+fn two_product(a: f64, b: f64) -> (f64, f64) {
+    let p = a * b;
+    let (ah, al) = split(a);
+    let (bh, bl) = split(b);
+    (p, al * bl - (((p - ah * bh) - al * bh) - ah * bl))
+}
+
+impl Doubled {
+    pub fn new(hi: f64, lo: f64) -> Self {
+        let (hi, lo) = two_sum(hi, lo);
+        Self { hi, lo }
+    }
+
+    /// `self − other`, rounded to f64 only at the end.
+    pub fn minus(self, other: Self) -> f64 {
+        let (s, e) = two_sum(self.hi, -other.hi);
+        s + (e + (self.lo - other.lo))
+    }
+
+    pub fn value(self) -> f64 {
+        self.hi + self.lo
+    }
+}
+
+/// A vector of doubled numbers.
+#[derive(Debug, Clone)]
+pub(super) struct DoubledVector {
+    pub hi: DVector<f64>,
+    lo: DVector<f64>,
+}
+
+impl From<DVector<f64>> for DoubledVector {
+    fn from(hi: DVector<f64>) -> Self {
+        let lo = DVector::zeros(hi.len());
+        Self { hi, lo }
+    }
+}
+
+impl DoubledVector {
+    pub fn zeros(length: usize) -> Self {
+        DVector::zeros(length).into()
+    }
+
+    pub fn get(&self, i: usize) -> Doubled {
+        Doubled {
+            hi: self.hi[i],
+            lo: self.lo[i],
+        }
+    }
+
+    pub fn set(&mut self, i: usize, value: Doubled) {
+        self.hi[i] = value.hi;
+        self.lo[i] = value.lo;
+    }
+
+    /// `self += x`.
+    pub fn add(&mut self, x: &DVector<f64>) {
+        for i in 0..x.len() {
+            let (s, e) = two_sum(self.hi[i], x[i]);
+            self.set(i, Doubled::new(s, e + self.lo[i]));
+        }
+    }
+
+    /// `self += c x`.
+    pub fn add_scaled(&mut self, c: Doubled, x: &[f64]) {
+        for (i, &x) in x.iter().enumerate() {
+            let (p, e) = two_product(c.hi, x);
+            let (s, f) = two_sum(self.hi[i], p);
+            self.set(i, Doubled::new(s, self.lo[i] + (f + (e + c.lo * x))));
+        }
+    }
+
+    /// `x · self`.
+    pub fn dot(&self, x: &[f64]) -> Doubled {
+        let (mut hi, mut lo) = (0.0, 0.0);
+        for (i, &x) in x.iter().enumerate() {
+            let (p, e) = two_product(x, self.hi[i]);
+            let (s, f) = two_sum(hi, p);
+            hi = s;
+            lo += f + (e + x * self.lo[i]);
+        }
+        Doubled::new(hi, lo)
+    }
+
+    /// `self − other`, rounded to f64 at the end.
+    pub fn minus(&self, other: &Self) -> DVector<f64> {
+        DVector::from_fn(self.hi.len(), |i, _| self.get(i).minus(other.get(i)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_and_sums_lose_nothing() {
+        let a = 1.0 + 2f64.powi(-30);
+        // a² = 1 + 2^-29 + 2^-60, which does not fit in 53 bits.
+        assert_eq!(two_product(a, a), (1.0 + 2f64.powi(-29), 2f64.powi(-60)));
+        assert_eq!(two_sum(1.0, 1e-30), (1.0, 1e-30));
+    }
+
+    #[test]
+    fn dot_product_survives_full_cancellation() {
+        let x = DoubledVector::from(DVector::from_vec(vec![1e16, 1.0, -1e16]));
+        assert_eq!(x.dot(&[1.0, 1e-9, 1.0]).value(), 1e-9);
+    }
+
+    #[test]
+    fn updates_keep_thirty_digits() {
+        let mut x = DoubledVector::from(DVector::from_vec(vec![1.0]));
+        x.add(&DVector::from_vec(vec![3e-25]));
+        x.add_scaled(Doubled::new(-1.0, 0.0), &[1.0]);
+        assert_eq!(x.get(0).value(), 3e-25);
+        let third = Doubled::new(1.0 / 3.0, (1.0 - 3.0 * (1.0 / 3.0f64)) / 3.0);
+        assert!(third.minus(Doubled::new(1.0 / 3.0, 0.0)).abs() < 1e-16);
+    }
+}

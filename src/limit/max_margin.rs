@@ -1,0 +1,234 @@
+//! The hard-margin direction: interior point for a first support, active set for the digits.
+//!
+//! Clarabel solves the nearest-point form `min ½‖z‖² s.t. z = Gᵀa, 1ᵀa = 1, a ≥ 0` (the point of the convex hull of the
+//! samples nearest to the origin), which is feasible and bounded whether or not the data are separable. Its β is good to
+//! 1e-5 … 1e-8 only, so nothing but the order of its multipliers is used: they give the active-set method of
+//! `projection` its first set, which then finds the exact one and solves on it with doubled residuals. If that
+//! ends without a certificate, the active-set method starts again from the empty set. The outcome is accepted on the
+//! certificate alone.
+
+use super::certificate::gap;
+use super::doubled::DoubledVector;
+use super::projection::{Outcome, Precision, Projection};
+use super::scaling::{ScaledSamples, largest};
+use super::separability::{FARKAS_TOLERANCE, FarkasCertificate, Separability};
+use super::{Limit, LimitKind};
+use clarabel::algebra::CscMatrix;
+use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, SupportedConeT};
+use nalgebra::{DMatrix, DVector};
+
+/// Largest duality gap of an accepted solution.
+pub const GAP_TOLERANCE: f64 = 1e-12;
+
+/// Below this `‖Gᵀa‖ / Σ a_n‖g_n‖` the margin is rounding of the data: changing their last digit can change its sign.
+const MARGIN_ROUNDING: f64 = 1e-14;
+
+/// Multipliers below this fraction of the largest are taken for zero.
+const SUPPORT_ROUNDING: f64 = 64.0 * f64::EPSILON;
+
+/// Solves `min ‖β‖₂ s.t. Gβ ≥ 1` for signed samples `G` (N × D, rows `y_n x_n`), or proves that the data are not separable.
+///
+/// A returned limit has `duality_gap ≤` [`GAP_TOLERANCE`]; a returned certificate has `residual ≤` [`FARKAS_TOLERANCE`].
+/// Data whose margin is below 1e-14 of their size count as not separable (the certificate's residual shows it).
+/// [`Separability::Undecided`] for no samples, entries that are not finite, and data too badly conditioned for either proof.
+///
+/// ```
+/// use marginflow::limit::{Separability, max_margin};
+/// use nalgebra::DMatrix;
+/// let signed_samples = DMatrix::from_row_slice(2, 2, &[1.0, 1.0, 1.0, -1.0]);
+/// let Separability::Separable(limit) = max_margin(&signed_samples) else { panic!() };
+/// assert!((limit.beta[0] - 1.0).abs() < 1e-15 && limit.beta[1].abs() < 1e-15);
+/// ```
+pub fn max_margin(signed_samples: &DMatrix<f64>) -> Separability {
+    if signed_samples.is_empty() {
+        return Separability::Undecided(
+            "there are no samples, so every direction separates them; give at least one".into(),
+        );
+    }
+    let Some(samples) = ScaledSamples::new(signed_samples) else {
+        return Separability::Undecided(
+            "a sample has an entry that is not finite; remove or mend it".into(),
+        );
+    };
+    let mut reasons = Vec::new();
+    for (start, guess) in [
+        ("interior-point start", interior_support(&samples.columns)),
+        ("empty start", Vec::new()),
+    ] {
+        match decide(&samples, &guess) {
+            Ok(decision) => return decision,
+            Err(reason) => reasons.push(format!("{start}: {reason}")),
+        }
+    }
+    Separability::Undecided(format!(
+        "neither a separator nor its impossibility could be certified ({}; wanted: duality gap at most {GAP_TOLERANCE:e}, \
+         or certificate residual at most {FARKAS_TOLERANCE:e}); standardise the features, or remove samples that nearly \
+         coincide with opposite labels",
+        reasons.join("; ")
+    ))
+}
+
+/// Runs the active-set method from `guess`; `Err` tells why the outcome has no certificate.
+fn decide(samples: &ScaledSamples, guess: &[usize]) -> Result<Separability, String> {
+    let columns = &samples.columns;
+    let mut projection = Projection::new(columns.clone(), DVector::zeros(columns.nrows()), 1.0);
+    projection.start_from(guess);
+    let mut outcome = projection.run(Precision::Working);
+    if !matches!(outcome, Outcome::Infeasible(_)) {
+        // Fresh factors: refinement should not have to mend the rounding of many updates.
+        let members = projection.members().to_vec();
+        projection.start_from(&members);
+        outcome = projection.run(Precision::Doubled);
+    }
+    if let Outcome::Infeasible(combination) = outcome {
+        return FarkasCertificate::refined(columns, &combination)
+            .map(Separability::NotSeparable)
+            .ok_or_else(|| format!("a combination vanishes, but not to {FARKAS_TOLERANCE:e}"));
+    }
+    projection.prune(SUPPORT_ROUNDING, Precision::Doubled);
+    let multipliers = projection.multipliers();
+    let farkas = FarkasCertificate::measured(columns, &multipliers.hi);
+    if farkas.residual <= MARGIN_ROUNDING {
+        return Ok(Separability::NotSeparable(farkas));
+    }
+    let gap = gap(columns, projection.point(), &multipliers);
+    match gap {
+        Some(gap) if gap <= GAP_TOLERANCE => {
+            rounded(samples, projection.point(), &multipliers, gap)
+                .ok_or_else(|| "the solution leaves the range of f64".into())
+        }
+        _ => Err(format!(
+            "margin {:.1e} of the data's size, duality gap {}",
+            farkas.residual,
+            gap.map_or("none (no positive margin)".into(), |gap| format!(
+                "{gap:.1e}"
+            ))
+        )),
+    }
+}
+
+/// The solution in the data's own units, with smallest margin one. `None` if it over- or underflows.
+fn rounded(
+    samples: &ScaledSamples,
+    point: &DoubledVector,
+    multipliers: &DoubledVector,
+    duality_gap: f64,
+) -> Option<Separability> {
+    let margins = samples.columns.column_iter();
+    let smallest = margins
+        .map(|g| point.dot(g.as_slice()).value())
+        .fold(f64::INFINITY, f64::min);
+    let beta = &point.hi / smallest / samples.unit;
+    let multipliers = &multipliers.hi / smallest / samples.unit / samples.unit;
+    let support: Vec<usize> = (0..multipliers.len())
+        .filter(|&n| multipliers[n] > 0.0)
+        .collect();
+    let usable = largest(&beta).is_normal() && largest(&multipliers).is_normal();
+    usable.then_some(Separability::Separable(Limit {
+        kind: LimitKind::MaxMargin,
+        beta,
+        multipliers,
+        duality_gap,
+        support,
+    }))
+}
+
+/// Samples in the order of Clarabel's multipliers, largest first, as far as they stand out; empty if it fails.
+fn interior_support(columns: &DMatrix<f64>) -> Vec<usize> {
+    let (dimension, count) = columns.shape();
+    // Unknowns (z, a); rows: Gᵀa − z = 0, 1ᵀa = 1, −a ≤ 0.
+    let mut pointers = vec![0];
+    let (mut rows, mut values) = (Vec::new(), Vec::new());
+    for i in 0..dimension {
+        rows.push(i);
+        values.push(-1.0);
+        pointers.push(rows.len());
+    }
+    for (n, g) in columns.column_iter().enumerate() {
+        for (i, &x) in g.iter().enumerate().filter(|(_, x)| **x != 0.0) {
+            rows.push(i);
+            values.push(x);
+        }
+        rows.extend([dimension, dimension + 1 + n]);
+        values.extend([1.0, -1.0]);
+        pointers.push(rows.len());
+    }
+    let unknowns = dimension + count;
+    let constraints = CscMatrix::new(dimension + 1 + count, unknowns, pointers, rows, values);
+    let quadratic = CscMatrix::new(
+        unknowns,
+        unknowns,
+        (0..=unknowns).map(|j| j.min(dimension)).collect(),
+        (0..dimension).collect(),
+        vec![1.0; dimension],
+    );
+    let mut bounds = vec![0.0; dimension + 1 + count];
+    bounds[dimension] = 1.0;
+    let cones = [
+        SupportedConeT::ZeroConeT(dimension + 1),
+        SupportedConeT::NonnegativeConeT(count),
+    ];
+    let settings = DefaultSettings {
+        verbose: false,
+        max_threads: 1,
+        tol_gap_abs: 1e-12,
+        tol_gap_rel: 1e-12,
+        tol_feas: 1e-12,
+        ..DefaultSettings::default()
+    };
+    let linear = vec![0.0; unknowns];
+    let Ok(mut solver) =
+        DefaultSolver::new(&quadratic, &linear, &constraints, &bounds, &cones, settings)
+    else {
+        return Vec::new();
+    };
+    solver.solve();
+    let multipliers = &solver.solution.x[dimension..];
+    let largest = multipliers.iter().copied().fold(0.0, f64::max);
+    let mut support: Vec<usize> = (0..count)
+        .filter(|&n| multipliers[n] > 1e-6 * largest)
+        .collect();
+    support.sort_by(|&m, &n| multipliers[n].total_cmp(&multipliers[m]));
+    support
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Separable data in general position: 1.2 in the first feature outweighs the waves only just.
+    fn samples(n: usize, d: usize) -> ScaledSamples {
+        let g = DMatrix::from_fn(n, d, |i, j| {
+            let wave = ((i * i + 5 * i * j + 11 * j) as f64 * 0.9).sin();
+            if j == 0 { 1.2 + wave } else { wave }
+        });
+        ScaledSamples::new(&g).unwrap()
+    }
+
+    #[test]
+    fn every_start_ends_at_the_same_solution() {
+        let samples = samples(80, 15);
+        let interior = interior_support(&samples.columns);
+        let everything: Vec<usize> = (0..80).collect();
+        let solutions =
+            [interior, Vec::new(), everything].map(|guess| match decide(&samples, &guess) {
+                Ok(Separability::Separable(limit)) => limit,
+                other => panic!("{other:?}"),
+            });
+        for limit in &solutions[1..] {
+            assert_eq!(limit.support, solutions[0].support);
+            assert!((&limit.beta - &solutions[0].beta).norm() < 1e-15 * limit.beta.norm());
+        }
+    }
+
+    #[test]
+    fn the_interior_point_start_holds_the_support() {
+        let samples = samples(80, 15);
+        let guess = interior_support(&samples.columns);
+        let Ok(Separability::Separable(limit)) = decide(&samples, &[]) else {
+            panic!("separable by construction")
+        };
+        assert!(limit.support.iter().all(|n| guess.contains(n)));
+        assert!(guess.len() <= limit.support.len() + 2, "{}", guess.len());
+    }
+}

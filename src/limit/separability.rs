@@ -1,0 +1,85 @@
+//! Separable, not separable, or undecided; and Farkas' certificate of the second.
+
+use super::Limit;
+use super::doubled::DoubledVector;
+use super::projection::{Precision, Projection};
+use nalgebra::{DMatrix, DVector};
+
+/// Largest residual `‖Gᵀa‖ / Σ a_n‖g_n‖` of an accepted certificate.
+pub const FARKAS_TOLERANCE: f64 = 1e-12;
+
+/// Whether some β has `g_n·β > 0` for every n, with the proof.
+#[derive(Debug, Clone)]
+pub enum Separability {
+    /// Yes: the max-margin solution, whose margins are positive.
+    Separable(Limit),
+    /// No: a non-negative combination of the samples vanishes (to rounding).
+    NotSeparable(FarkasCertificate),
+    /// Neither could be proved in f64; the sentence says what was measured and what to try.
+    Undecided(String),
+}
+
+/// `a ≥ 0`, `1ᵀa = 1`, `Gᵀa = 0`: then `Σ a_n g_n·β = 0` for every β, so not every margin can be positive.
+#[derive(Debug, Clone)]
+pub struct FarkasCertificate {
+    /// a, length N, summing to one.
+    pub multipliers: DVector<f64>,
+    /// ‖Gᵀa‖ / Σ a_n‖g_n‖ (zero if the support is zero samples only), recomputed in plain arithmetic from the data. It
+    /// is at least `‖Gᵀa‖ / max‖g_n‖`, and does not change when samples are rescaled one by one.
+    pub residual: f64,
+    /// Indices n with a_n > 0, increasing, from 0; no smaller subset of them carries a certificate. At most D + 1.
+    pub support: Vec<usize>,
+}
+
+impl FarkasCertificate {
+    /// Normalises `multipliers` (non-negative, not all zero) and measures the residual on `columns` (D × N).
+    pub(super) fn measured(columns: &DMatrix<f64>, multipliers: &DVector<f64>) -> Self {
+        let multipliers = multipliers / multipliers.sum();
+        let mut combination = DVector::zeros(columns.nrows());
+        let mut size = 0.0;
+        for (g, &a) in columns.column_iter().zip(multipliers.iter()) {
+            combination.axpy(a, &g, 1.0);
+            size += a * g.norm();
+        }
+        let residual = if size > 0.0 {
+            combination.norm() / size
+        } else {
+            0.0
+        };
+        let support = (0..multipliers.len())
+            .filter(|&n| multipliers[n] > 0.0)
+            .collect();
+        Self {
+            multipliers,
+            residual,
+            support,
+        }
+    }
+
+    /// Refines a vanishing combination found by the active-set method: with the entering sample p at weight one, the
+    /// others solve `min_{λ≥0} ‖g_p + Σ λ_n g_n‖` in doubled arithmetic; members at rounding level leave.
+    pub(super) fn refined(columns: &DMatrix<f64>, combination: &[(usize, f64)]) -> Option<Self> {
+        let (entering, others) = combination.split_first()?;
+        let anchor = columns.column(entering.0).into_owned();
+        let mut projection = Projection::new(columns.clone(), anchor, 0.0);
+        let carriers: Vec<usize> = others
+            .iter()
+            .filter(|(_, weight)| *weight > 0.0)
+            .map(|&(n, _)| n)
+            .collect();
+        projection.start_from(&carriers);
+        projection.settle(Precision::Doubled);
+        let full = Self::with_entering(columns, projection.multipliers(), entering.0);
+        projection.prune(64.0 * f64::EPSILON, Precision::Doubled);
+        let pruned = Self::with_entering(columns, projection.multipliers(), entering.0);
+        [pruned, full]
+            .into_iter()
+            .find(|certificate| certificate.residual <= FARKAS_TOLERANCE)
+    }
+
+    fn with_entering(columns: &DMatrix<f64>, others: DoubledVector, entering: usize) -> Self {
+        let mut multipliers = others.hi;
+        multipliers[entering] = 1.0;
+        Self::measured(columns, &multipliers)
+    }
+}
