@@ -43,9 +43,9 @@ impl Method {
 pub struct FlowOptions {
     /// Horizon s = ln(1 + ln(1 + t)).
     pub until: f64,
-    /// Relative tolerance.
+    /// Relative accuracy of the run: conserved quantities drift by less. Single steps are held to a hundredth of it.
     pub rtol: f64,
-    /// Absolute tolerance of θ; that of the compressed log-multipliers is 100 times larger.
+    /// Absolute accuracy of θ; that of the compressed log-multipliers is 100 times larger.
     pub atol: f64,
     /// Time-stepping method.
     pub method: Method,
