@@ -107,8 +107,8 @@ fn decide(samples: &ScaledSamples, guess: &[usize]) -> Result<Separability, Stri
     }
 }
 
-/// The solution in the data's own units, with smallest margin one. `Err` if it over- or underflows, or if rounding β to f64
-/// turns a margin negative, so that what is returned would not separate the data.
+/// The solution in the data's own units, with smallest margin one. `Err` if it over- or underflows, or if β rounded to f64
+/// has a margin so small that plain arithmetic cannot tell its sign.
 fn rounded(
     samples: &ScaledSamples,
     point: &DoubledVector,
@@ -116,11 +116,22 @@ fn rounded(
     duality_gap: f64,
 ) -> Result<Limit, String> {
     let columns = &samples.columns;
-    let smallest = smallest_margin(columns, point);
+    let smallest = columns
+        .column_iter()
+        .map(|g| point.dot(g.as_slice()).value())
+        .fold(f64::INFINITY, f64::min);
     let beta = &point.hi / smallest;
-    if smallest_margin(columns, &beta.clone().into()) <= 0.0 {
+    let exact = DoubledVector::from(beta.clone());
+    let length = beta.norm();
+    let survives = columns.column_iter().all(|g| {
+        // The usual size of the rounding of this margin in plain arithmetic (its bound grows with D).
+        let rounding = 2.0 * f64::EPSILON * g.norm() * length;
+        exact.dot(g.as_slice()).value() > rounding
+    });
+    if !survives {
         return Err(
-            "a separator exists, but rounding it to f64 turns a margin negative,              because the lengths of the samples differ too much"
+            "a separator exists, but some margins are below the rounding of their own products, \
+             because the lengths of the samples differ too much"
                 .into(),
         );
     }
@@ -143,14 +154,6 @@ fn rounded(
         duality_gap,
         support,
     })
-}
-
-/// `min_n g_n·β`.
-fn smallest_margin(columns: &DMatrix<f64>, beta: &DoubledVector) -> f64 {
-    columns
-        .column_iter()
-        .map(|g| beta.dot(g.as_slice()).value())
-        .fold(f64::INFINITY, f64::min)
 }
 
 /// Samples in the order of Clarabel's multipliers, largest first, as far as they stand out; empty if it fails.
