@@ -30,7 +30,8 @@ const SUPPORT_ROUNDING: f64 = 64.0 * f64::EPSILON;
 ///
 /// A returned limit has `duality_gap ≤` [`GAP_TOLERANCE`]; a returned certificate has `residual ≤` [`FARKAS_TOLERANCE`].
 /// Data whose margin is below 1e-14 of their size count as not separable (the certificate's residual shows it).
-/// [`Separability::Undecided`] for no samples, entries that are not finite, and data too badly conditioned for either proof.
+/// [`Separability::Undecided`] for no samples, entries that are not finite, data too badly
+/// conditioned for either proof, and data whose solution does not survive rounding to f64.
 ///
 /// ```
 /// use marginflow::limit::{Separability, max_margin};
@@ -62,8 +63,8 @@ pub fn max_margin(signed_samples: &DMatrix<f64>) -> Separability {
     }
     Separability::Undecided(format!(
         "neither a separator nor its impossibility could be certified ({}; wanted: duality gap at most {GAP_TOLERANCE:e}, \
-         or certificate residual at most {FARKAS_TOLERANCE:e}); standardise the features, or remove samples that nearly \
-         coincide with opposite labels",
+         or certificate residual at most {FARKAS_TOLERANCE:e}); rescale or standardise the data, or remove samples \
+         that nearly coincide with opposite labels",
         reasons.join("; ")
     ))
 }
@@ -94,8 +95,7 @@ fn decide(samples: &ScaledSamples, guess: &[usize]) -> Result<Separability, Stri
     let gap = gap(columns, projection.point(), &multipliers);
     match gap {
         Some(gap) if gap <= GAP_TOLERANCE => {
-            rounded(samples, projection.point(), &multipliers, gap)
-                .ok_or_else(|| "the solution leaves the range of f64".into())
+            rounded(samples, projection.point(), &multipliers, gap).map(Separability::Separable)
         }
         _ => Err(format!(
             "margin {:.1e} of the data's size, duality gap {}",
@@ -107,30 +107,53 @@ fn decide(samples: &ScaledSamples, guess: &[usize]) -> Result<Separability, Stri
     }
 }
 
-/// The solution in the data's own units, with smallest margin one. `None` if it over- or underflows.
+/// The solution in the data's own units, with smallest margin one. `Err` if it over- or underflows, or if β rounded to f64
+/// has a margin so small that plain arithmetic cannot tell its sign.
 fn rounded(
     samples: &ScaledSamples,
     point: &DoubledVector,
     multipliers: &DoubledVector,
     duality_gap: f64,
-) -> Option<Separability> {
-    let margins = samples.columns.column_iter();
-    let smallest = margins
+) -> Result<Limit, String> {
+    let columns = &samples.columns;
+    let smallest = columns
+        .column_iter()
         .map(|g| point.dot(g.as_slice()).value())
         .fold(f64::INFINITY, f64::min);
-    let beta = &point.hi / smallest / samples.unit;
-    let multipliers = &multipliers.hi / smallest / samples.unit / samples.unit;
-    let support: Vec<usize> = (0..multipliers.len())
+    let beta = &point.hi / smallest;
+    let exact = DoubledVector::from(beta.clone());
+    let length = beta.norm();
+    let survives = columns.column_iter().all(|g| {
+        // The usual size of the rounding of this margin in plain arithmetic (its bound grows with D).
+        let rounding = 2.0 * f64::EPSILON * g.norm() * length;
+        exact.dot(g.as_slice()).value() > rounding
+    });
+    if !survives {
+        return Err(
+            "a separator exists, but some margins are below the rounding of their own products, \
+             because the lengths of the samples differ too much"
+                .into(),
+        );
+    }
+    let multipliers = &multipliers.hi / smallest;
+    let beta = beta / samples.unit;
+    let multipliers = multipliers / samples.unit / samples.unit;
+    if !largest(&beta).is_normal() || !largest(&multipliers).is_normal() {
+        return Err(
+            "the solution leaves the range of f64, because the samples are too small or too large"
+                .into(),
+        );
+    }
+    let support = (0..multipliers.len())
         .filter(|&n| multipliers[n] > 0.0)
         .collect();
-    let usable = largest(&beta).is_normal() && largest(&multipliers).is_normal();
-    usable.then_some(Separability::Separable(Limit {
+    Ok(Limit {
         kind: LimitKind::MaxMargin,
         beta,
         multipliers,
         duality_gap,
         support,
-    }))
+    })
 }
 
 /// Samples in the order of Clarabel's multipliers, largest first, as far as they stand out; empty if it fails.

@@ -232,6 +232,12 @@ fn samples_of_very_different_length() {
     let rescaled = separable(&(&g * 1e-140));
     assert!(angle(limit.beta.as_slice(), rescaled.beta.as_slice()) < 1e-14);
     assert!((rescaled.beta.norm() / limit.beta.norm() / 1e140 - 1.0).abs() < 1e-13);
+    // On (3, 7)·1e9 the margin one is a difference of products near 1e18: no f64 β separates to any accuracy.
+    let apart = DMatrix::from_row_slice(2, 2, &[3e9, 7e9, -7.1e-9, 3e-9]);
+    match max_margin(&apart) {
+        Separability::Undecided(reason) => assert!(reason.contains("lengths"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
     // β = 1e200 is representable, but its multipliers 1e400 are not.
     assert!(matches!(
         max_margin(&DMatrix::from_element(1, 1, 1e-200)),
