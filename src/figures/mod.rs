@@ -1,59 +1,167 @@
-//! Figures as plain data (panels), and the one renderer. (stub)
+//! Figures of a run: plain data first (`Figure` → `Panel` → `Series`), one renderer after.
+//!
+//! ```text
+//! Problem, Diagnostics, Limit ─FIGURES→ Figure ─layout→ Sheet of marks ─render→ SVG | PNG
+//! ```
+//!
+//! A builder (one file per figure, one line in [`FIGURES`]) only says which curves belong on which axes. [`layout`]
+//! decides where every line, dot and word goes, and is plain arithmetic; [`render`] hands the marks to plotters and is
+//! the only file that knows it. Time is always plotted as `τ = ln(1+t)` on a logarithmic axis: directions converge like
+//! powers of τ, so a power law is a straight line there, and τ itself runs to 10^26 and beyond.
+
+mod alignment;
+mod angle_to_limit;
+mod build;
+mod certificate;
+mod curve;
+mod draft;
+mod invariants;
+mod layout;
+mod legend;
+mod margins;
+mod norms;
+mod render;
+mod sheet;
+#[cfg(test)]
+mod synthetic;
+#[cfg(test)]
+mod tests;
+mod ticks;
+
+use crate::{diagnostics::Diagnostics, limit::Limit, problem::Problem};
+
+pub use render::{png, svg};
 
 /// How an axis is scaled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
     Linear,
+    /// Base-10 logarithmic: coordinates are values, not logarithms; values that are not positive cannot be shown.
     Log10,
 }
 
-/// One axis: label with symbol and unit, scale, optional fixed range (else from the data).
+/// One axis.
 #[derive(Debug, Clone)]
 pub struct Axis {
+    /// What is measured, with its symbol and unit.
     pub label: String,
     pub scale: Scale,
+    /// Fixed range (low, high) in values; from the data when `None`. Curves are clipped to it.
     pub range: Option<(f64, f64)>,
 }
 
-/// How a series is drawn. `Reference` is a thin dashed grey guide (predicted slope, closed form).
+/// How a series is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
     Line,
     Dashed,
+    /// One ring per point.
     Points,
+    /// A thin dashed dark-grey guide (predicted slope, asymptote); it does not take part in the range of an axis.
     Reference,
 }
 
-/// One curve.
+/// Palette index of the neutral light grey, for bundles in the background.
+pub const GREY: usize = usize::MAX;
+
+/// One curve. Points that are not finite, or not positive on a [`Scale::Log10`] axis, are left out and break the line.
 #[derive(Debug, Clone)]
 pub struct Series {
     /// Legend entry; `None` draws the curve without one (bundles of many samples).
     pub label: Option<String>,
     pub points: Vec<(f64, f64)>,
     pub style: Style,
-    /// Index into the palette; curves of one family share a colour.
+    /// Index into the palette (it wraps around), or [`GREY`]; curves of one family share a colour.
     pub colour: usize,
     /// 0 (invisible) … 1.
     pub opacity: f64,
 }
 
-/// One coordinate system. On `Log10` axes the coordinates are values, not logarithms; non-positive points are dropped.
-/// For abscissae beyond f64 range, use a `Linear` axis of log10 values and `tick_powers_of_ten = true`, which labels
-/// the tick v as 10^v.
+/// A shaded interval of the abscissa, such as the window a slope was fitted on.
+#[derive(Debug, Clone)]
+pub struct Window {
+    pub label: String,
+    /// (low, high) in values of the x axis.
+    pub range: (f64, f64),
+}
+
+/// One coordinate system.
 #[derive(Debug, Clone)]
 pub struct Panel {
+    /// Above the plot; empty for none.
     pub title: String,
     pub x: Axis,
     pub y: Axis,
     pub series: Vec<Series>,
+    pub window: Option<Window>,
 }
 
-/// A figure: panels side by side, with the caption that says what to see.
+/// A figure: panels side by side (from three on: two columns), with the caption that says what to see.
 #[derive(Debug, Clone)]
 pub struct Figure {
     /// File stem, e.g. "angle-to-limit".
     pub id: String,
     pub title: String,
+    /// One line on the problem: rule, network, data.
+    pub subtitle: String,
+    /// Not drawn; stands below the figure in a report.
     pub caption: String,
     pub panels: Vec<Panel>,
+}
+
+/// What a figure may look at.
+#[derive(Clone, Copy)]
+pub struct Run<'a> {
+    pub problem: &'a Problem,
+    pub diagnostics: &'a Diagnostics,
+    pub limit: Option<&'a Limit>,
+}
+
+/// An entry of [`FIGURES`].
+pub struct FigureKind {
+    /// [`Figure::id`] of what `build` returns.
+    pub id: &'static str,
+    /// `None` where the figure does not apply to the run.
+    pub build: fn(&Run) -> Option<Figure>,
+}
+
+/// Every figure, in the order a reader should meet them.
+pub const FIGURES: &[FigureKind] = &[
+    FigureKind {
+        id: angle_to_limit::ID,
+        build: angle_to_limit::build,
+    },
+    FigureKind {
+        id: margins::ID,
+        build: margins::build,
+    },
+    FigureKind {
+        id: alignment::ID,
+        build: alignment::build,
+    },
+    FigureKind {
+        id: norms::ID,
+        build: norms::build,
+    },
+    FigureKind {
+        id: certificate::ID,
+        build: certificate::build,
+    },
+    FigureKind {
+        id: invariants::ID,
+        build: invariants::build,
+    },
+];
+
+/// The figures that apply to a run, in the order of [`FIGURES`].
+pub fn figures(problem: &Problem, diagnostics: &Diagnostics, limit: Option<&Limit>) -> Vec<Figure> {
+    let run = Run {
+        problem,
+        diagnostics,
+        limit,
+    };
+    FIGURES
+        .iter()
+        .filter_map(|kind| (kind.build)(&run))
+        .collect()
 }

@@ -1,0 +1,114 @@
+//! What the figure builders share: the time axis, curves over it, the line that names the problem.
+
+use super::{Axis, Figure, Panel, Run, Scale, Series, Style, ticks::plain};
+use crate::rule::Rule;
+
+/// Where exact zeros and rounding below it are drawn on logarithmic axes; a tenth of the spacing of f64 at 1.
+pub const FLOOR: f64 = 1e-17;
+
+/// `τ = ln(1+t)`, logarithmic.
+pub fn time_axis() -> Axis {
+    Axis {
+        label: "log time  ln(1+t)".into(),
+        scale: Scale::Log10,
+        range: None,
+    }
+}
+
+pub fn axis(label: impl Into<String>, scale: Scale) -> Axis {
+    Axis {
+        label: label.into(),
+        scale,
+        range: None,
+    }
+}
+
+pub fn panel(title: impl Into<String>, y: Axis, series: Vec<Series>) -> Panel {
+    Panel {
+        title: title.into(),
+        x: time_axis(),
+        y,
+        series,
+        window: None,
+    }
+}
+
+pub fn line(label: impl Into<String>, colour: usize, points: Vec<(f64, f64)>) -> Series {
+    Series {
+        label: Some(label.into()),
+        points,
+        style: Style::Line,
+        colour,
+        opacity: 1.0,
+    }
+}
+
+pub fn reference(label: Option<String>, points: Vec<(f64, f64)>) -> Series {
+    Series {
+        label,
+        points,
+        style: Style::Reference,
+        colour: 0,
+        opacity: 1.0,
+    }
+}
+
+/// `value`, but never below [`FLOOR`], so that exact zeros stay visible on a logarithmic axis.
+pub fn floored(value: f64) -> f64 {
+    value.max(FLOOR)
+}
+
+/// A slope with three digits and a true minus sign.
+pub fn slope(value: f64) -> String {
+    plain(value, 3)
+}
+
+impl Run<'_> {
+    /// Pairs `(τ, value)` over the saves.
+    pub fn over_time(&self, values: impl IntoIterator<Item = f64>) -> Vec<(f64, f64)> {
+        self.diagnostics
+            .log_time
+            .iter()
+            .copied()
+            .zip(values)
+            .collect()
+    }
+
+    /// Pairs `(τ, value)` where there is a value; a gap breaks the line.
+    pub fn over_time_where_defined(&self, values: &[Option<f64>]) -> Vec<(f64, f64)> {
+        self.over_time(values.iter().map(|v| v.map_or(f64::NAN, floored)))
+    }
+
+    /// A figure headed by its title and the line that names the problem.
+    pub fn figure(&self, id: &str, title: &str, caption: String, panels: Vec<Panel>) -> Figure {
+        Figure {
+            id: id.into(),
+            title: title.into(),
+            subtitle: self.setting(),
+            caption,
+            panels,
+        }
+    }
+
+    /// L.
+    pub fn depth(&self) -> usize {
+        self.problem.network.depth()
+    }
+
+    pub fn is_dfa(&self) -> bool {
+        matches!(self.problem.rule, Rule::DirectFeedbackAlignment(_))
+    }
+
+    fn setting(&self) -> String {
+        let words = |name: &str| name.replace('-', " ");
+        format!(
+            "{} · {}, L = {} · N = {}, D = {} · {} loss",
+            words(self.problem.rule.name()),
+            words(self.problem.network.name()),
+            self.depth(),
+            self.problem.dataset.len(),
+            self.problem.dataset.dimension(),
+            self.problem.loss.name(),
+        )
+    }
+}

@@ -1,0 +1,392 @@
+//! One panel: the ranges of its axes, the margins around its plot, and everything drawn in and around it.
+
+use super::{
+    Axis, Panel, Scale, Style,
+    curve::{Mapping, Point, Rect, coordinate, pieces, spread},
+    legend::{self, Entry, Place},
+    sheet::{
+        Align, Ink, LABEL, MARGIN, Mark, Measure, PANEL_TITLE, Sheet, TICK, draw_line, wrapped,
+    },
+    ticks::ticks,
+};
+
+const TICK_LENGTH: f64 = 5.0;
+
+/// The range of an axis in its own coordinates, with a little air; never empty.
+fn extent(axis: &Axis, values: impl Iterator<Item = f64>, air: f64) -> (f64, f64) {
+    let fixed = axis
+        .range
+        .and_then(|(a, b)| Some((coordinate(axis.scale, a)?, coordinate(axis.scale, b)?)));
+    if let Some((low, high)) = fixed.filter(|(a, b)| a < b) {
+        return (low, high);
+    }
+    let (low, high) = values
+        .filter_map(|v| coordinate(axis.scale, v))
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| {
+            (a.min(v), b.max(v))
+        });
+    if low > high {
+        return if axis.scale == Scale::Log10 {
+            (-1.0, 1.0)
+        } else {
+            (0.0, 1.0)
+        };
+    }
+    // A constant is shown in the middle of a readable stretch, not on a magnified rounding error.
+    let least = match axis.scale {
+        Scale::Log10 => 0.05,
+        Scale::Linear => (1e-6 * low.abs().max(high.abs())).max(1e-300),
+    };
+    let widen = if high - low >= least {
+        air * (high - low)
+    } else if axis.scale == Scale::Log10 {
+        0.5
+    } else if low == 0.0 {
+        1.0
+    } else {
+        0.1 * low.abs().max(high.abs())
+    };
+    (low - widen, high + widen)
+}
+
+/// A panel with its ranges and margins, before its place is known.
+pub struct Draft<'a> {
+    panel: &'a Panel,
+    x: (f64, f64),
+    y: (f64, f64),
+    entries: Vec<Entry>,
+    title: Vec<String>,
+    /// Height of the title above the plot.
+    pub head: f64,
+    /// From the left edge of the panel to the plot.
+    left: f64,
+    width: f64,
+    empty: bool,
+}
+
+/// Height of tick labels and axis label below the plot.
+const FOOT: f64 = TICK_LENGTH + 1.5 * TICK + 1.7 * LABEL;
+/// Space right of the plot.
+const RIGHT: f64 = 24.0;
+
+impl<'a> Draft<'a> {
+    pub fn new(panel: &'a Panel, width: f64, measure: &Measure) -> Self {
+        let shown = |reference: bool| {
+            panel
+                .series
+                .iter()
+                .filter(move |s| reference || s.style != Style::Reference)
+                .flat_map(|s| {
+                    s.points.iter().filter(|p| {
+                        coordinate(panel.x.scale, p.0).is_some()
+                            && coordinate(panel.y.scale, p.1).is_some()
+                    })
+                })
+        };
+        let only_references = shown(false).next().is_none();
+        let x = extent(&panel.x, shown(only_references).map(|p| p.0), 0.02);
+        let y = extent(&panel.y, shown(only_references).map(|p| p.1), 0.05);
+        let widest = ticks(panel.y.scale, y.0, y.1)
+            .iter()
+            .filter_map(|t| t.label.as_ref())
+            .map(|l| measure(l, TICK, false))
+            .fold(0.0, f64::max);
+        let left = MARGIN + 1.4 * LABEL + widest + TICK_LENGTH + 6.0;
+        let title = wrapped(
+            &panel.title,
+            PANEL_TITLE,
+            false,
+            width - left - RIGHT,
+            measure,
+        );
+        let entries = panel
+            .series
+            .iter()
+            .filter_map(|s| {
+                let ink = if s.style == Style::Reference {
+                    Ink::GUIDE
+                } else {
+                    Ink::of(s.colour).faded(s.opacity.max(0.6))
+                };
+                Some(Entry {
+                    label: s.label.clone()?,
+                    style: s.style,
+                    ink,
+                })
+            })
+            .collect();
+        let head = 1.35 * PANEL_TITLE * title.len() as f64 + 10.0;
+        Self {
+            panel,
+            x,
+            y,
+            entries,
+            head,
+            title,
+            left,
+            width,
+            empty: shown(true).next().is_none(),
+        }
+    }
+
+    /// The plot area of a panel whose upper left corner is given, below a head and above a foot shared by its row.
+    pub fn plot(&self, (left, top): Point, height: f64, head: f64, foot: f64) -> Rect {
+        Rect {
+            x0: left + self.left,
+            y0: top + head,
+            x1: left + self.width - RIGHT,
+            y1: top + height - FOOT - foot,
+        }
+    }
+
+    fn mappings(&self, plot: Rect) -> (Mapping, Mapping) {
+        (
+            Mapping {
+                scale: self.panel.x.scale,
+                low: self.x.0,
+                high: self.x.1,
+                from: plot.x0,
+                to: plot.x1,
+            },
+            Mapping {
+                scale: self.panel.y.scale,
+                low: self.y.0,
+                high: self.y.1,
+                from: plot.y1,
+                to: plot.y0,
+            },
+        )
+    }
+
+    /// The visible pieces of every series.
+    fn curves(&self, plot: Rect) -> Vec<Vec<Vec<Point>>> {
+        let (x, y) = self.mappings(plot);
+        self.panel
+            .series
+            .iter()
+            .map(|s| {
+                if s.style == Style::Points {
+                    let all: Vec<Point> = s
+                        .points
+                        .iter()
+                        .filter_map(|p| Some((x.px(p.0)?, y.px(p.1)?)))
+                        .filter(|p| plot.contains(*p))
+                        .collect();
+                    spread(&all, 2000).into_iter().map(|p| vec![p]).collect()
+                } else {
+                    pieces(&s.points, &x, &y, plot)
+                }
+            })
+            .collect()
+    }
+
+    /// The shaded window in px, with the baseline and centre of its label.
+    fn window(&self, plot: Rect, measure: &Measure) -> Option<(Rect, Point)> {
+        let window = self.panel.window.as_ref()?;
+        let (x, _) = self.mappings(plot);
+        let (a, b) = (
+            x.px(window.range.0)?.max(plot.x0),
+            x.px(window.range.1)?.min(plot.x1),
+        );
+        if a >= b {
+            return None;
+        }
+        let half = measure(&window.label, TICK, false) / 2.0 + 4.0;
+        let centre = ((a + b) / 2.0).clamp(plot.x0 + half, (plot.x1 - half).max(plot.x0 + half));
+        Some((
+            Rect {
+                x0: a,
+                x1: b,
+                ..plot
+            },
+            (centre, plot.y1 - 8.0),
+        ))
+    }
+
+    fn legend(&self, plot: Rect, measure: &Measure) -> Place {
+        let mut obstacles: Vec<Vec<Point>> = self.curves(plot).into_iter().flatten().collect();
+        if let (Some((_, (centre, baseline))), Some(window)) =
+            (self.window(plot, measure), &self.panel.window)
+        {
+            let half = measure(&window.label, TICK, false) / 2.0;
+            let middle = baseline - 0.3 * TICK;
+            obstacles.push(vec![(centre - half, middle), (centre + half, middle)]);
+        }
+        legend::place(&self.entries, plot, &obstacles, measure)
+    }
+
+    /// Extra height for a legend below the plot, 0 when it fits inside.
+    pub fn foot_below(&self, plot: Rect, measure: &Measure) -> f64 {
+        if self.entries.is_empty() || self.legend(plot, measure) != Place::Below {
+            return 0.0;
+        }
+        legend::height_below(&self.entries, self.width - 2.0 * MARGIN, measure) + 6.0
+    }
+
+    /// Draws the panel around its plot area.
+    pub fn draw(&self, plot: Rect, measure: &Measure, sheet: &mut Sheet) {
+        for (k, line) in self.title.iter().rev().enumerate() {
+            let baseline = plot.y0 - 10.0 - 1.35 * PANEL_TITLE * k as f64;
+            sheet.text(
+                line,
+                ((plot.x0 + plot.x1) / 2.0, baseline),
+                Align::Centre,
+                PANEL_TITLE,
+                false,
+                Ink::TEXT,
+            );
+        }
+        let window = self.window(plot, measure);
+        if let Some((area, _)) = window {
+            sheet.marks.push(Mark::Fill {
+                area,
+                ink: Ink::of(0).faded(0.08),
+            });
+        }
+        self.draw_axes(plot, measure, sheet);
+
+        let curves = self.curves(plot);
+        for references in [false, true] {
+            for (series, pieces) in self.panel.series.iter().zip(&curves) {
+                if (series.style == Style::Reference) != references {
+                    continue;
+                }
+                let ink = if references {
+                    Ink::GUIDE
+                } else {
+                    Ink::of(series.colour)
+                }
+                .faded(series.opacity);
+                for piece in pieces {
+                    match (&piece[..], series.style) {
+                        ([only], Style::Points) => {
+                            sheet.marks.push(Mark::Ring { centre: *only, ink })
+                        }
+                        ([only], _) => sheet.marks.push(Mark::Disc {
+                            centre: *only,
+                            radius: 2.5,
+                            ink,
+                        }),
+                        (line, style) => draw_line(line, style, ink, sheet),
+                    }
+                }
+            }
+        }
+        if let (Some((_, centre)), Some(window)) = (window, &self.panel.window) {
+            sheet.text(
+                &window.label,
+                centre,
+                Align::Centre,
+                TICK,
+                false,
+                Ink::MUTED,
+            );
+        }
+        if self.empty {
+            let middle = ((plot.x0 + plot.x1) / 2.0, (plot.y0 + plot.y1) / 2.0);
+            sheet.text(
+                "no data",
+                middle,
+                Align::Centre,
+                PANEL_TITLE,
+                false,
+                Ink::MUTED,
+            );
+        }
+        if self.entries.is_empty() {
+            return;
+        }
+        match self.legend(plot, measure) {
+            Place::Inside(area) => legend::draw_inside(&self.entries, area, sheet),
+            Place::Below => {
+                let left = plot.x0 - self.left;
+                legend::draw_below(
+                    &self.entries,
+                    left + MARGIN,
+                    left + self.width - MARGIN,
+                    plot.y1 + FOOT,
+                    measure,
+                    sheet,
+                );
+            }
+        }
+    }
+
+    fn draw_axes(&self, plot: Rect, measure: &Measure, sheet: &mut Sheet) {
+        let (left, width) = (plot.x0 - self.left, self.width);
+        let (x, y) = self.mappings(plot);
+        let (x_ticks, y_ticks) = (ticks(x.scale, x.low, x.high), ticks(y.scale, y.low, y.high));
+        for tick in x_ticks.iter().filter(|t| t.label.is_some()) {
+            sheet.stroke(
+                &[(x.place(tick.at), plot.y0), (x.place(tick.at), plot.y1)],
+                Ink::GRID,
+                1.0,
+            );
+        }
+        for tick in y_ticks.iter().filter(|t| t.label.is_some()) {
+            sheet.stroke(
+                &[(plot.x0, y.place(tick.at)), (plot.x1, y.place(tick.at))],
+                Ink::GRID,
+                1.0,
+            );
+        }
+        for tick in &x_ticks {
+            let at = x.place(tick.at);
+            let length = if tick.label.is_some() {
+                TICK_LENGTH
+            } else {
+                0.6 * TICK_LENGTH
+            };
+            sheet.stroke(&[(at, plot.y1), (at, plot.y1 + length)], Ink::FRAME, 1.0);
+            if let Some(label) = &tick.label {
+                let baseline = plot.y1 + TICK_LENGTH + 1.15 * TICK;
+                sheet.text(label, (at, baseline), Align::Centre, TICK, false, Ink::TEXT);
+            }
+        }
+        for tick in &y_ticks {
+            let at = y.place(tick.at);
+            let length = if tick.label.is_some() {
+                TICK_LENGTH
+            } else {
+                0.6 * TICK_LENGTH
+            };
+            sheet.stroke(&[(plot.x0 - length, at), (plot.x0, at)], Ink::FRAME, 1.0);
+            if let Some(label) = &tick.label {
+                let end = (plot.x0 - TICK_LENGTH - 4.0, at + 0.36 * TICK);
+                sheet.text(label, end, Align::Right, TICK, false, Ink::TEXT);
+            }
+        }
+        let (x0, y0, x1, y1) = (plot.x0, plot.y0, plot.x1, plot.y1);
+        sheet.stroke(
+            &[(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)],
+            Ink::FRAME,
+            1.0,
+        );
+
+        // Long labels shrink rather than run off the sheet.
+        let fitting = |label: &str, room: f64| {
+            (LABEL * room / measure(label, LABEL, false).max(1.0)).min(LABEL)
+        };
+        let size = fitting(&self.panel.x.label, width - 2.0 * MARGIN);
+        let half = measure(&self.panel.x.label, size, false) / 2.0;
+        let centre = ((x0 + x1) / 2.0).min(left + width - 6.0 - half);
+        let baseline = y1 + TICK_LENGTH + 1.5 * TICK + 1.15 * LABEL;
+        sheet.text(
+            &self.panel.x.label,
+            (centre, baseline),
+            Align::Centre,
+            size,
+            false,
+            Ink::TEXT,
+        );
+        sheet.marks.push(Mark::Text {
+            text: self.panel.y.label.clone(),
+            at: (left + MARGIN + 0.75 * LABEL, (y0 + y1) / 2.0),
+            align: Align::Centre,
+            size: fitting(&self.panel.y.label, plot.height() + 20.0),
+            bold: false,
+            upright: true,
+            ink: Ink::TEXT,
+        });
+    }
+}

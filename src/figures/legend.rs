@@ -1,0 +1,168 @@
+//! Legends: in a free corner of the plot, or below it when every corner has curves.
+
+use super::{
+    Style,
+    curve::{Point, Rect},
+    sheet::{Align, Ink, LABEL, Mark, Measure, Sheet, draw_line},
+};
+
+const ROW: f64 = 21.0;
+const SWATCH: f64 = 30.0;
+const GAP: f64 = 8.0;
+const PADDING: f64 = 8.0;
+
+/// One line of a legend.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub label: String,
+    pub style: Style,
+    pub ink: Ink,
+}
+
+/// Where a legend goes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Place {
+    Inside(Rect),
+    Below,
+}
+
+fn entry_width(entry: &Entry, measure: &Measure) -> f64 {
+    SWATCH + GAP + measure(&entry.label, LABEL, false)
+}
+
+/// The corner of `plot` whose box meets nothing of `obstacles`, tried clockwise from the top right; else below.
+pub fn place(entries: &[Entry], plot: Rect, obstacles: &[Vec<Point>], measure: &Measure) -> Place {
+    let widest = entries
+        .iter()
+        .map(|e| entry_width(e, measure))
+        .fold(0.0, f64::max);
+    let (width, height) = (widest + 2.0 * PADDING, entries.len() as f64 * ROW + PADDING);
+    let inset = 10.0;
+    if width > 0.75 * plot.width() || height > 0.6 * plot.height() {
+        return Place::Below;
+    }
+    let (left, right) = (plot.x0 + inset, plot.x1 - inset - width);
+    let (top, bottom) = (plot.y0 + inset, plot.y1 - inset - height);
+    [(right, top), (right, bottom), (left, bottom), (left, top)]
+        .map(|(x0, y0)| Rect {
+            x0,
+            y0,
+            x1: x0 + width,
+            y1: y0 + height,
+        })
+        .into_iter()
+        .find(|corner| {
+            !obstacles
+                .iter()
+                .any(|curve| meets(curve, corner.grown(4.0)))
+        })
+        .map_or(Place::Below, Place::Inside)
+}
+
+fn meets(curve: &[Point], area: Rect) -> bool {
+    match curve {
+        [only] => area.contains(*only),
+        _ => curve.windows(2).any(|s| area.clip(s[0], s[1]).is_some()),
+    }
+}
+
+/// Entries (by index) in as few rows as fit `width`, evenly filled, for a legend below the plot.
+fn rows(entries: &[Entry], width: f64, measure: &Measure) -> Vec<Vec<usize>> {
+    let needed: Vec<f64> = entries
+        .iter()
+        .map(|e| entry_width(e, measure) + 2.5 * GAP)
+        .collect();
+    let fits = |row: &[usize]| {
+        row.len() == 1 || row.iter().map(|&e| needed[e]).sum::<f64>() <= width + 2.5 * GAP
+    };
+    let all: Vec<usize> = (0..entries.len()).collect();
+    (1..=entries.len())
+        .rev()
+        .map(|most| {
+            let count = entries.len().div_ceil(most);
+            all.chunks(entries.len().div_ceil(count))
+                .map(<[usize]>::to_vec)
+                .collect::<Vec<_>>()
+        })
+        .find(|rows| rows.iter().all(|row| fits(row)))
+        .unwrap_or_default()
+}
+
+/// Height a legend below the plot takes.
+pub fn height_below(entries: &[Entry], width: f64, measure: &Measure) -> f64 {
+    rows(entries, width, measure).len() as f64 * ROW
+}
+
+/// Draws a legend inside `area`, one entry per row, on a nearly opaque ground.
+pub fn draw_inside(entries: &[Entry], area: Rect, sheet: &mut Sheet) {
+    sheet.marks.push(Mark::Fill {
+        area,
+        ink: Ink::WHITE.faded(0.9),
+    });
+    let corners = [
+        (area.x0, area.y0),
+        (area.x1, area.y0),
+        (area.x1, area.y1),
+        (area.x0, area.y1),
+        (area.x0, area.y0),
+    ];
+    sheet.marks.push(Mark::Stroke {
+        points: corners.to_vec(),
+        ink: Ink::GRID,
+        width: 1.0,
+        dash: None,
+    });
+    for (k, entry) in entries.iter().enumerate() {
+        draw_entry(
+            entry,
+            (
+                area.x0 + PADDING,
+                area.y0 + PADDING / 2.0 + (k as f64 + 0.5) * ROW,
+            ),
+            sheet,
+        );
+    }
+}
+
+/// Draws a legend in centred rows from `top` down, between `left` and `right`.
+pub fn draw_below(
+    entries: &[Entry],
+    left: f64,
+    right: f64,
+    top: f64,
+    measure: &Measure,
+    sheet: &mut Sheet,
+) {
+    for (k, row) in rows(entries, right - left, measure).iter().enumerate() {
+        let widths: Vec<f64> = row
+            .iter()
+            .map(|&e| entry_width(&entries[e], measure) + 2.5 * GAP)
+            .collect();
+        let mut x = ((left + right - widths.iter().sum::<f64>() + 2.5 * GAP) / 2.0).max(left);
+        for (&e, width) in row.iter().zip(&widths) {
+            draw_entry(&entries[e], (x, top + (k as f64 + 0.5) * ROW), sheet);
+            x += width;
+        }
+    }
+}
+
+fn draw_entry(entry: &Entry, (x, y): Point, sheet: &mut Sheet) {
+    let ends = [(x, y), (x + SWATCH, y)];
+    match entry.style {
+        Style::Points => sheet.marks.push(Mark::Ring {
+            centre: (x + SWATCH / 2.0, y),
+            ink: entry.ink,
+        }),
+        style => draw_line(&ends, style, entry.ink, sheet),
+    }
+    sheet.marks.push(Mark::Text {
+        text: entry.label.clone(),
+        // The middle of a lower-case letter lies about a quarter em above the baseline, that of a capital more.
+        at: (x + SWATCH + GAP, y + 0.34 * LABEL),
+        align: Align::Left,
+        size: LABEL,
+        bold: false,
+        upright: false,
+        ink: Ink::TEXT,
+    });
+}

@@ -1,0 +1,144 @@
+//! Growth of the layers, `‖w_l‖ ∝ (ln t)^{2^{l−1}/(2^L−1)}` under DFA and `(ln t)^{1/L}` under gradient descent, and
+//! decay of the loss, `−ln 𝓛 / ln(1+t) → 1`.
+
+use super::{Figure, Run, Scale, build, ticks::subscript};
+
+pub const ID: &str = "norms";
+
+/// Always applies.
+pub fn build(run: &Run) -> Option<Figure> {
+    let depth = run.depth();
+    let norms = &run.diagnostics.layer_norms;
+    let times = &run.diagnostics.log_time;
+    let mut growth = Vec::new();
+    let mut guides = Vec::new();
+    for (row, norm) in norms.row_iter().enumerate() {
+        let (numerator, denominator) = predicted_slope(run, row + 1);
+        let label = format!("‖w{}‖, slope {numerator}/{denominator}", subscript(row + 1));
+        growth.push(build::line(label, row, run.over_time(norm.iter().copied())));
+        let (Some(&end), Some(&size)) = (times.last(), norm.iter().last()) else {
+            continue;
+        };
+        // The later half of the logarithmic axis: a power law is a statement on the end.
+        let slope = numerator / denominator;
+        let start = end.max(1.0).sqrt();
+        let guide = vec![(start, size * (start / end).powf(slope)), (end, size)];
+        guides.push(build::reference(
+            (row + 1 == depth).then(|| "predicted slopes".into()),
+            guide,
+        ));
+    }
+    growth.extend(guides);
+
+    let decay: Vec<(f64, f64)> = run.over_time(
+        run.diagnostics
+            .log_loss
+            .iter()
+            .zip(times)
+            .map(|(log_loss, tau)| -log_loss / tau),
+    );
+    // At the start −ln 𝓛(0)/ln(1+t) is arbitrarily large, of either sign.
+    let settled = decay.iter().filter(|p| p.0 >= 1.0 && p.1.is_finite());
+    let (low, high) = settled.fold((0.0f64, 1.1f64), |(a, b), p| (a.min(p.1), b.max(p.1)));
+    let mut y = build::axis("−ln(loss) / ln(1+t)", Scale::Linear);
+    y.range = Some((low - 0.03 * (high - low), high + 0.03 * (high - low)));
+    let first = times.iter().find(|t| **t > 0.0).copied();
+    let one = first
+        .into_iter()
+        .chain(times.last().copied())
+        .map(|t| (t, 1.0))
+        .collect();
+    let loss = vec![
+        build::line("−ln(loss) / ln(1+t)", 0, decay),
+        build::reference(Some("loss = 1/t".into()), one),
+    ];
+
+    let panels = vec![
+        build::panel("Layer norms", build::axis("‖wₗ‖", Scale::Log10), growth),
+        build::panel("Decay of the loss", y, loss),
+    ];
+    let law = if run.is_dfa() {
+        "(ln t)^(2^(l−1)/(2^L−1)): later layers grow faster"
+    } else {
+        "(ln t)^(1/L) for every layer"
+    };
+    let caption = format!(
+        "Left: norm of every layer against log time, both logarithmic, with the predicted growth {law} (dashed, anchored \
+         at the end). Right: the exponent of the loss; it tends to 1, that is, the loss falls like 1/t up to powers of \
+         ln t."
+    );
+    Some(run.figure(
+        ID,
+        "Layers grow like powers of log time while the loss falls like 1/t",
+        caption,
+        panels,
+    ))
+}
+
+/// The exponent of ln t in ‖w_l‖, as numerator and denominator.
+fn predicted_slope(run: &Run, layer: usize) -> (f64, f64) {
+    let depth = run.depth();
+    if run.is_dfa() {
+        (2f64.powi(layer as i32 - 1), 2f64.powi(depth as i32) - 1.0)
+    } else {
+        (1.0, depth as f64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figures::{Style, synthetic};
+
+    fn guide_slopes(figure: &Figure) -> Vec<f64> {
+        let guides = figure.panels[0]
+            .series
+            .iter()
+            .filter(|s| s.style == Style::Reference);
+        guides
+            .map(|s| (s.points[1].1 / s.points[0].1).ln() / (s.points[1].0 / s.points[0].0).ln())
+            .collect()
+    }
+
+    #[test]
+    fn guides_have_the_predicted_slopes() {
+        let close = |found: Vec<f64>, expected: &[f64]| {
+            assert_eq!(found.len(), expected.len());
+            assert!(
+                found
+                    .iter()
+                    .zip(expected)
+                    .all(|(a, b)| (a - b).abs() < 1e-12),
+                "{found:?}"
+            );
+        };
+        close(
+            guide_slopes(&build(&synthetic::dfa(3).run()).unwrap()),
+            &[1.0 / 7.0, 2.0 / 7.0, 4.0 / 7.0],
+        );
+        close(
+            guide_slopes(&build(&synthetic::gradient_descent(2).run()).unwrap()),
+            &[0.5, 0.5],
+        );
+    }
+
+    #[test]
+    fn guides_lie_on_norms_that_obey_the_law() {
+        // The synthetic norms are exact power laws of 1+τ.
+        let figure = build(&synthetic::dfa(3).run()).unwrap();
+        let series = &figure.panels[0].series;
+        for (line, guide) in series[..3].iter().zip(&series[3..]) {
+            let start = guide.points[0];
+            let near = line.points.iter().rfind(|p| p.0 <= start.0).unwrap();
+            assert!((near.1 / start.1).ln().abs() < 0.2, "{near:?} {start:?}");
+        }
+    }
+
+    #[test]
+    fn the_exponent_of_the_loss_tends_to_one() {
+        let figure = build(&synthetic::dfa(3).run()).unwrap();
+        let decay = &figure.panels[1].series[0];
+        assert!((decay.points.last().unwrap().1 - 1.0).abs() < 1e-6);
+        assert!(decay.points.iter().any(|p| p.1 < 0.5));
+    }
+}

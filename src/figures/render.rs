@@ -1,0 +1,333 @@
+//! Marks to SVG and PNG, through plotters. The only file that knows it.
+//!
+//! plotters' canvases have whole-number coordinates. Both formats are drawn on a finer grid than they are shown at: the
+//! SVG keeps its grid behind a `viewBox`, the PNG is averaged down, which smooths its edges. The fonts are embedded, so
+//! that pictures need no system package and come out the same everywhere.
+
+use std::sync::Once;
+
+use plotters::{
+    backend::{BitMapBackend, SVGBackend},
+    coord::Shift,
+    drawing::{DrawingArea, IntoDrawingArea},
+    element::{Circle, DashedPathElement, PathElement, Rectangle, Text},
+    prelude::{DrawingBackend, RGBAColor, WHITE},
+    style::{
+        Color, FontDesc, FontFamily, FontStyle, FontTransform, IntoTextStyle, ShapeStyle,
+        register_font,
+        text_anchor::{HPos, Pos, VPos},
+    },
+};
+
+use super::{
+    Figure,
+    curve::{Point, Rect},
+    layout::layout,
+    sheet::{Align, Ink, Mark, Sheet},
+};
+
+/// Family name under which the embedded fonts are registered; SVG viewers without DejaVu fall back along the list.
+const FAMILY: &str = "DejaVu Sans, Verdana, Helvetica, Arial, sans-serif";
+
+/// Height from descender to ascender of DejaVu Sans, in em.
+const FONT_HEIGHT: f64 = 1.164;
+
+/// SVG grid cells per px.
+const SVG_GRID: u32 = 10;
+/// PNG pixels per px.
+const PNG_SCALE: u32 = 2;
+/// Grid cells per PNG pixel.
+const PNG_OVERSAMPLING: u32 = 2;
+
+/// The figure as an SVG document. The same figure always gives the same bytes.
+pub fn svg(figure: &Figure) -> String {
+    let sheet = layout(figure, &text_width);
+    let (width, height) = (sheet.width as u32, sheet.height as u32);
+    let mut document = String::new();
+    {
+        let size = (width * SVG_GRID, height * SVG_GRID);
+        let area = SVGBackend::with_string(&mut document, size).into_drawing_area();
+        draw(
+            &sheet,
+            &area,
+            Grid {
+                cells: f64::from(SVG_GRID),
+                text: TextMetrics::SVG,
+            },
+        )
+        .expect("drawing into memory with an embedded font cannot fail");
+    }
+    // plotters writes the grid as the size; show it at its size in px.
+    let grid = format!(
+        "width=\"{}\" height=\"{}\"",
+        width * SVG_GRID,
+        height * SVG_GRID
+    );
+    document.replacen(&grid, &format!("width=\"{width}\" height=\"{height}\""), 1)
+}
+
+/// The figure as a PNG file of twice its size in px. The same figure always gives the same bytes.
+///
+/// # Errors
+/// If the encoder fails.
+pub fn png(figure: &Figure) -> std::io::Result<Vec<u8>> {
+    let sheet = layout(figure, &text_width);
+    let cells = PNG_SCALE * PNG_OVERSAMPLING;
+    let (width, height) = (sheet.width as u32 * cells, sheet.height as u32 * cells);
+    let mut pixels = vec![255; 3 * width as usize * height as usize];
+    {
+        let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
+        draw(
+            &sheet,
+            &area,
+            Grid {
+                cells: f64::from(cells),
+                text: TextMetrics::BITMAP,
+            },
+        )
+        .map_err(std::io::Error::other)?;
+    }
+    let pixels = averaged(
+        &pixels,
+        width as usize,
+        height as usize,
+        PNG_OVERSAMPLING as usize,
+    );
+
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(
+        &mut file,
+        width / PNG_OVERSAMPLING,
+        height / PNG_OVERSAMPLING,
+    );
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    // Flat colours compress best unfiltered.
+    encoder.set_compression(png::Compression::Best);
+    encoder.set_filter(png::FilterType::NoFilter);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(&pixels)?;
+    writer.finish()?;
+    Ok(file)
+}
+
+/// Means over squares of `side` pixels of an RGB image.
+fn averaged(pixels: &[u8], width: usize, height: usize, side: usize) -> Vec<u8> {
+    let mut result = Vec::with_capacity(pixels.len() / (side * side));
+    let count = (side * side) as u32;
+    for row in 0..height / side {
+        for column in 0..width / side {
+            for channel in 0..3 {
+                let sum: u32 = (0..side * side)
+                    .map(|k| {
+                        3 * ((row * side + k / side) * width + column * side + k % side) + channel
+                    })
+                    .map(|at| u32::from(pixels[at]))
+                    .sum();
+                result.push(((sum + count / 2) / count) as u8);
+            }
+        }
+    }
+    result
+}
+
+/// What plotters makes of a font size, which differs between its two canvases.
+#[derive(Clone, Copy)]
+struct TextMetrics {
+    /// plotters' size for a text of 1 em.
+    size: f64,
+    anchor: VPos,
+    /// From plotters' position down to the baseline, in em.
+    baseline: f64,
+}
+
+impl TextMetrics {
+    /// Writes `font-size = size/1.24`, and centres by `dy = 0.5ex`; an ex of DejaVu Sans is 0.547 em.
+    const SVG: Self = Self {
+        size: 1.24,
+        anchor: VPos::Center,
+        baseline: 0.2735,
+    };
+    /// Takes the size as the height from descender to ascender, and puts the baseline half of it below the top.
+    const BITMAP: Self = Self {
+        size: FONT_HEIGHT,
+        anchor: VPos::Top,
+        baseline: FONT_HEIGHT / 2.0,
+    };
+}
+
+/// From px to a canvas of plotters.
+#[derive(Clone, Copy)]
+struct Grid {
+    cells: f64,
+    text: TextMetrics,
+}
+
+impl Grid {
+    fn point(&self, (x, y): Point) -> (i32, i32) {
+        (
+            (x * self.cells).round() as i32,
+            (y * self.cells).round() as i32,
+        )
+    }
+
+    fn length(&self, length: f64) -> u32 {
+        (length * self.cells).round().max(1.0) as u32
+    }
+}
+
+fn colour(ink: Ink) -> RGBAColor {
+    RGBAColor(ink.rgb.0, ink.rgb.1, ink.rgb.2, ink.opacity)
+}
+
+fn font(size: f64, bold: bool) -> FontDesc<'static> {
+    static FONTS: Once = Once::new();
+    FONTS.call_once(|| {
+        let faces: [(FontStyle, &'static [u8]); 2] = [
+            (
+                FontStyle::Normal,
+                include_bytes!("../../assets/fonts/DejaVuSans.ttf"),
+            ),
+            (
+                FontStyle::Bold,
+                include_bytes!("../../assets/fonts/DejaVuSans-Bold.ttf"),
+            ),
+        ];
+        for (style, bytes) in faces {
+            assert!(
+                register_font(FAMILY, style, bytes).is_ok(),
+                "the embedded font is readable"
+            );
+        }
+    });
+    let style = if bold {
+        FontStyle::Bold
+    } else {
+        FontStyle::Normal
+    };
+    FontDesc::new(FontFamily::Name(FAMILY), size, style)
+}
+
+/// Width in px of a text at a font size in px.
+pub fn text_width(text: &str, size: f64, bold: bool) -> f64 {
+    // plotters measures in whole pixels: measure large.
+    let em = 1000.0;
+    let (width, _) = font(em * FONT_HEIGHT, bold)
+        .box_size(text)
+        .expect("the embedded font measures any text");
+    f64::from(width) / em * size
+}
+
+type Failure<B> = plotters::drawing::DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>;
+
+fn draw<B: DrawingBackend>(
+    sheet: &Sheet,
+    area: &DrawingArea<B, Shift>,
+    grid: Grid,
+) -> Result<(), Failure<B>> {
+    area.fill(&WHITE)?;
+    for mark in &sheet.marks {
+        match mark {
+            Mark::Fill {
+                area: Rect { x0, y0, x1, y1 },
+                ink,
+            } => {
+                let corners = [grid.point((*x0, *y0)), grid.point((*x1, *y1))];
+                area.draw(&Rectangle::new(corners, colour(*ink).filled()))?;
+            }
+            Mark::Stroke {
+                points,
+                ink,
+                width,
+                dash,
+            } => {
+                let style: ShapeStyle = colour(*ink).stroke_width(grid.length(*width));
+                for (k, part) in smooth_parts(points).into_iter().enumerate() {
+                    if k > 0 && dash.is_none() {
+                        disc(area, grid, part[0], width / 2.0, *ink)?;
+                    }
+                    let part: Vec<(i32, i32)> = part.iter().map(|p| grid.point(*p)).collect();
+                    match dash {
+                        None => area.draw(&PathElement::new(part, style))?,
+                        Some((on, off)) => {
+                            let (on, off) = (grid.length(*on), grid.length(*off));
+                            area.draw(&DashedPathElement::new(part, on, off, style))?;
+                        }
+                    }
+                }
+            }
+            Mark::Disc {
+                centre,
+                radius,
+                ink,
+            } => disc(area, grid, *centre, *radius, *ink)?,
+            Mark::Ring { centre, ink } => {
+                disc(area, grid, *centre, 4.3, *ink)?;
+                disc(area, grid, *centre, 2.5, Ink::WHITE.faded(ink.opacity))?;
+            }
+            Mark::Text {
+                text,
+                at,
+                align,
+                size,
+                bold,
+                upright,
+                ink,
+            } => {
+                let horizontal = match align {
+                    Align::Left => HPos::Left,
+                    Align::Centre => HPos::Center,
+                    Align::Right => HPos::Right,
+                };
+                let font = font(size * grid.text.size * grid.cells, *bold);
+                let font = if *upright {
+                    font.transform(FontTransform::Rotate270)
+                } else {
+                    font
+                };
+                let ink = colour(*ink);
+                let style = font
+                    .into_text_style(area)
+                    .color(&ink)
+                    .pos(Pos::new(horizontal, grid.text.anchor));
+                let shift = grid.text.baseline * size;
+                let at = if *upright {
+                    (at.0 - shift, at.1)
+                } else {
+                    (at.0, at.1 - shift)
+                };
+                area.draw(&Text::new(text.as_str(), grid.point(at), style))?;
+            }
+        }
+    }
+    area.present()
+}
+
+/// A line cut where it turns by more than a right angle: plotters draws a spike at such corners.
+fn smooth_parts(points: &[Point]) -> Vec<&[Point]> {
+    let mut parts = Vec::new();
+    let mut start = 0;
+    for (k, corner) in points.windows(3).enumerate() {
+        let (a, b, c) = (corner[0], corner[1], corner[2]);
+        if (b.0 - a.0) * (c.0 - b.0) + (b.1 - a.1) * (c.1 - b.1) < 0.0 {
+            parts.push(&points[start..k + 2]);
+            start = k + 1;
+        }
+    }
+    parts.push(&points[start..]);
+    parts
+}
+
+fn disc<B: DrawingBackend>(
+    area: &DrawingArea<B, Shift>,
+    grid: Grid,
+    centre: Point,
+    radius: f64,
+    ink: Ink,
+) -> Result<(), Failure<B>> {
+    area.draw(&Circle::new(
+        grid.point(centre),
+        grid.length(radius),
+        colour(ink).filled(),
+    ))
+}

@@ -1,0 +1,176 @@
+//! The marks a drawing is made of, in px: all a renderer has to know.
+
+use super::{
+    GREY, Style,
+    curve::{Point, Rect},
+};
+
+/// Font sizes in px.
+pub const TITLE: f64 = 20.0;
+pub const SUBTITLE: f64 = 14.5;
+pub const PANEL_TITLE: f64 = 16.0;
+pub const LABEL: f64 = 15.0;
+pub const TICK: f64 = 14.0;
+
+/// White space at the edges of a sheet.
+pub const MARGIN: f64 = 18.0;
+
+/// Width in px of a text set at a size, bold or not.
+pub type Measure<'a> = dyn Fn(&str, f64, bool) -> f64 + 'a;
+
+/// A colour with its opacity.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ink {
+    pub rgb: (u8, u8, u8),
+    pub opacity: f64,
+}
+
+impl Ink {
+    pub const TEXT: Self = Self::opaque(0x22, 0x22, 0x22);
+    pub const MUTED: Self = Self::opaque(0x60, 0x60, 0x60);
+    pub const GUIDE: Self = Self::opaque(0x33, 0x33, 0x33);
+    pub const FRAME: Self = Self::opaque(0x55, 0x55, 0x55);
+    pub const GRID: Self = Self::opaque(0xDD, 0xDD, 0xDD);
+    pub const WHITE: Self = Self::opaque(0xFF, 0xFF, 0xFF);
+
+    const fn opaque(r: u8, g: u8, b: u8) -> Self {
+        Self {
+            rgb: (r, g, b),
+            opacity: 1.0,
+        }
+    }
+
+    pub fn faded(self, opacity: f64) -> Self {
+        Self {
+            opacity: opacity.clamp(0.0, 1.0),
+            ..self
+        }
+    }
+
+    /// Okabe and Ito's colours, told apart by readers with any colour vision (without the yellow, too light on white).
+    pub fn of(colour: usize) -> Self {
+        const PALETTE: [Ink; 7] = [
+            Ink::opaque(0x00, 0x72, 0xB2),
+            Ink::opaque(0xD5, 0x5E, 0x00),
+            Ink::opaque(0x00, 0x9E, 0x73),
+            Ink::opaque(0xCC, 0x79, 0xA7),
+            Ink::opaque(0xE6, 0x9F, 0x00),
+            Ink::opaque(0x56, 0xB4, 0xE9),
+            Ink::opaque(0x00, 0x00, 0x00),
+        ];
+        if colour == GREY {
+            Self::opaque(0x99, 0x99, 0x99)
+        } else {
+            PALETTE[colour % PALETTE.len()]
+        }
+    }
+}
+
+/// Which end of a text stands at its position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Align {
+    Left,
+    Centre,
+    Right,
+}
+
+/// One thing to draw; later marks lie on top. Lengths in px.
+#[derive(Debug, Clone)]
+pub enum Mark {
+    Fill {
+        area: Rect,
+        ink: Ink,
+    },
+    Stroke {
+        points: Vec<Point>,
+        ink: Ink,
+        width: f64,
+        /// Lengths of dash and gap.
+        dash: Option<(f64, f64)>,
+    },
+    /// A filled disc.
+    Disc {
+        centre: Point,
+        radius: f64,
+        ink: Ink,
+    },
+    /// A data point: a ring with a white middle, so that a curve below stays visible around it.
+    Ring {
+        centre: Point,
+        ink: Ink,
+    },
+    /// `at` lies on the baseline.
+    Text {
+        text: String,
+        at: Point,
+        align: Align,
+        size: f64,
+        bold: bool,
+        /// Turned by 90°, to be read from below upwards.
+        upright: bool,
+        ink: Ink,
+    },
+}
+
+/// A drawing of `width` × `height` px.
+#[derive(Debug, Clone)]
+pub struct Sheet {
+    pub width: f64,
+    pub height: f64,
+    pub marks: Vec<Mark>,
+}
+
+impl Sheet {
+    /// A line of text to be read from left to right.
+    pub fn text(&mut self, text: &str, at: Point, align: Align, size: f64, bold: bool, ink: Ink) {
+        self.marks.push(Mark::Text {
+            text: text.into(),
+            at,
+            align,
+            size,
+            bold,
+            upright: false,
+            ink,
+        });
+    }
+
+    /// A solid line.
+    pub fn stroke(&mut self, points: &[Point], ink: Ink, width: f64) {
+        self.marks.push(Mark::Stroke {
+            points: points.to_vec(),
+            ink,
+            width,
+            dash: None,
+        });
+    }
+}
+
+/// Words of `text` in lines of at most `width`.
+pub fn wrapped(text: &str, size: f64, bold: bool, width: f64, measure: &Measure) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if measure(&format!("{line} {word}"), size, bold) <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.into()),
+        }
+    }
+    lines
+}
+
+/// A curve in its style.
+pub fn draw_line(points: &[Point], style: Style, ink: Ink, sheet: &mut Sheet) {
+    let (width, dash) = match style {
+        Style::Line | Style::Points => (2.0, None),
+        Style::Dashed => (2.0, Some((9.0, 5.0))),
+        Style::Reference => (1.4, Some((6.0, 4.0))),
+    };
+    sheet.marks.push(Mark::Stroke {
+        points: points.to_vec(),
+        ink,
+        width,
+        dash,
+    });
+}
