@@ -73,7 +73,7 @@ pub fn build(run: &Run) -> Option<Figure> {
     } else {
         Scale::Linear
     };
-    let mut y = build::axis("margin per log time  mₙ / ln(1+t)", scale);
+    let mut y = build::axis("margin per log time, mₙ / ln(1+t)", scale);
     if !settled.is_empty() {
         y.range = Some(match scale {
             Scale::Linear => (
