@@ -9,7 +9,7 @@ pub const FLOOR: f64 = 1e-17;
 /// `τ = ln(1+t)`, logarithmic.
 pub fn time_axis() -> Axis {
     Axis {
-        label: "log time  ln(1+t)".into(),
+        label: "log time, ln(1+t)".into(),
         scale: Scale::Log10,
         range: None,
     }

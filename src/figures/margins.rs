@@ -73,7 +73,7 @@ pub fn build(run: &Run) -> Option<Figure> {
     } else {
         Scale::Linear
     };
-    let mut y = build::axis("margin per log time  mₙ / ln(1+t)", scale);
+    let mut y = build::axis("margin per log time, mₙ / ln(1+t)", scale);
     if !settled.is_empty() {
         y.range = Some(match scale {
             Scale::Linear => (
@@ -96,13 +96,15 @@ pub fn build(run: &Run) -> Option<Figure> {
     ));
 
     let panel = build::panel("", y, series);
-    let caption = "Margins mₙ = yₙ f(xₙ) divided by ln(1+t). Samples on the margin of the limit (its support vectors, in \
-                   colour) tend to 1, all others settle above: the run finds the same support as the limit. Before \
-                   ln(1+t) = 1 curves may leave the frame.";
+    let caption = format!(
+        "Margins mₙ = yₙ f(xₙ) divided by ln(1+t). When the run finds the support of its limit, the \
+                   limit's support vectors (in colour) tend to 1 and all other samples settle above. Before \
+                   ln(1+t) = 1 curves may leave the frame. At most {MOST} samples of either kind are drawn."
+    );
     Some(run.figure(
         ID,
         "Margins grow like log time, slowest on the support vectors",
-        caption.into(),
+        caption,
         vec![panel],
     ))
 }

@@ -4,8 +4,8 @@
 //! Problem, Diagnostics, Limit ─FIGURES→ Figure ─layout→ Sheet of marks ─render→ SVG | PNG
 //! ```
 //!
-//! A builder (one file per figure, one line in [`FIGURES`]) only says which curves belong on which axes. [`layout`]
-//! decides where every line, dot and word goes, and is plain arithmetic; [`render`] hands the marks to plotters and is
+//! A builder (one file per figure, one line in [`FIGURES`]) only says which curves belong on which axes. `layout`
+//! decides where every line, dot and word goes, and is plain arithmetic; `render` hands the marks to plotters and is
 //! the only file that knows it. Time is always plotted as `τ = ln(1+t)` on a logarithmic axis: directions converge like
 //! powers of τ, so a power law is a straight line there, and τ itself runs to 10^26 and beyond.
 

@@ -16,7 +16,7 @@ pub fn build(run: &Run) -> Option<Figure> {
         let (numerator, denominator) = predicted_slope(run, row + 1);
         let label = format!("‖w{}‖, slope {numerator}/{denominator}", subscript(row + 1));
         growth.push(build::line(label, row, run.over_time(norm.iter().copied())));
-        let (Some(&end), Some(&size)) = (times.last(), norm.iter().last()) else {
+        let (Some(&end), Some(&size)) = (times.last(), norm.iter().next_back()) else {
             continue;
         };
         // The later half of the logarithmic axis: a power law is a statement on the end.
