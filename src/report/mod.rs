@@ -1,1 +1,16 @@
-//! report.json, the text table, trajectory.npz: pure functions to bytes. (stub)
+//! What a run leaves behind: pure functions from a finished [`Run`](crate::run::Run) to bytes, and one that writes them.
+//!
+//! - [`json`]: `report.json`, the contract scripts rely on;
+//! - [`text`]: the table a person reads;
+//! - [`npz`]: `trajectory.npz`, for `numpy.load`;
+//! - [`write`]: the only place that touches the disk.
+
+mod json;
+mod npz;
+mod text;
+mod write;
+
+pub use json::json;
+pub use npz::npz;
+pub use text::text;
+pub use write::{write_all, write_file};

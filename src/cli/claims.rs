@@ -1,0 +1,41 @@
+//! `claims`
+
+use super::{Format, print};
+use crate::claims::CLAIMS;
+use crate::error::Result;
+use clap::Args;
+
+#[derive(Args)]
+pub(super) struct ClaimsArgs {
+    /// What to print
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Print the table of docs/claims.md
+    #[arg(long, conflicts_with = "format")]
+    markdown: bool,
+}
+
+impl ClaimsArgs {
+    pub fn execute(self) -> Result<u8> {
+        let text = if self.markdown {
+            crate::claims::markdown()
+        } else if self.format == Format::Json {
+            let list: Vec<_> = CLAIMS
+                .iter()
+                .map(|c| {
+                    serde_json::json!({
+                        "id": c.id, "printed": c.printed, "corrected": c.corrected, "check": c.check,
+                    })
+                })
+                .collect();
+            format!("{:#}\n", serde_json::Value::from(list))
+        } else {
+            CLAIMS
+                .iter()
+                .map(|c| format!("{:<12}{}\n", c.id, c.printed))
+                .collect()
+        };
+        print(&text)?;
+        Ok(0)
+    }
+}

@@ -1,0 +1,78 @@
+//! The command line: one file per verb.
+
+mod claims;
+mod explain;
+mod limit;
+mod run;
+
+use crate::error::Result;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Where training goes: flows of learning rules to t = exp(10^30), checked against theory
+#[derive(Parser)]
+#[command(name = "marginflow", version, about, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Integrate a scenario, measure it, judge the claims, write report and figures
+    Run(run::RunArgs),
+    /// Compute and certify the limit of a scenario alone
+    Limit(limit::LimitArgs),
+    /// List every claim
+    Claims(claims::ClaimsArgs),
+    /// Say what a claim states, what is true, and how it is checked
+    Explain(explain::ExplainArgs),
+}
+
+/// Arguments of every verb that reads a scenario.
+#[derive(Args)]
+struct ScenarioArgs {
+    /// Scenario file (TOML)
+    scenario: PathBuf,
+    /// Change a key of the scenario, e.g. flow.rtol=1e-8 (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Go on with data that no hyperplane through the origin separates; claims are then not applicable
+    #[arg(long)]
+    allow_nonseparable: bool,
+}
+
+/// What to print on standard output.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// A table for people
+    Text,
+    /// JSON
+    Json,
+}
+
+impl Cli {
+    /// Runs the verb; the exit code of a command that came to its end.
+    ///
+    /// # Errors
+    /// Whatever kept it from coming to its end; see [`crate::error::Error::exit_code`].
+    pub fn execute(self) -> Result<u8> {
+        match self.verb {
+            Verb::Run(args) => args.execute(),
+            Verb::Limit(args) => args.execute(),
+            Verb::Claims(args) => args.execute(),
+            Verb::Explain(args) => args.execute(),
+        }
+    }
+}
+
+/// Prints to standard output; a reader that has gone away (`| head`) is no error.
+fn print(text: &str) -> Result<()> {
+    use std::io::Write;
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(crate::error::Error::io("standard output", e))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,120 @@
+//! `report.json`, format `marginflow-report/1`.
+
+use crate::claims::Verdict;
+use crate::limit::LimitKind;
+use crate::run::{Run, Verification};
+use crate::trajectory::{SolverStatistics, Status};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    format: &'static str,
+    version: &'static str,
+    scenario: &'a str,
+    title: &'a str,
+    scenario_sha256: &'a str,
+    status: Status,
+    message: Option<&'a str>,
+    #[serde(rename = "final")]
+    last: Last,
+    limit: LimitReport<'a>,
+    invariants: BTreeMap<&'a str, f64>,
+    rate: Option<RateReport>,
+    claims: &'a [Verdict],
+    steps: [(); 0],
+    verification: Option<&'a Verification>,
+    solver: &'a SolverStatistics,
+}
+
+#[derive(Serialize)]
+struct Last {
+    log_log_time: f64,
+    log_time: f64,
+    min_margin: f64,
+    log_loss: f64,
+    beta: Vec<f64>,
+    layer_norms: Vec<f64>,
+    /// Radians.
+    angle_to_limit: Option<f64>,
+    kkt_residual: Option<f64>,
+    duality_gap: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct LimitReport<'a> {
+    kind: &'static str,
+    beta: Option<&'a [f64]>,
+    duality_gap: Option<f64>,
+    support: &'a [usize],
+}
+
+#[derive(Serialize)]
+struct RateReport {
+    observed: f64,
+    predicted: f64,
+    window: [f64; 2],
+}
+
+/// Name of the drift of the log-multipliers among the invariants.
+pub const MULTIPLIER_DRIFT: &str = "max_n |p_n - (tau - m_n)| / (1 + tau)";
+
+/// The report as pretty-printed JSON. Numbers a run does not have are null; a completed run has no others that are.
+pub fn json(run: &Run) -> String {
+    let d = &run.diagnostics;
+    let k = d.log_log_time.len() - 1;
+    let mut invariants: BTreeMap<&str, f64> = d
+        .invariants
+        .iter()
+        .map(|i| (i.name.as_str(), i.worst()))
+        .collect();
+    invariants.insert(MULTIPLIER_DRIFT, d.worst_multiplier_drift());
+    let report = Report {
+        format: "marginflow-report/1",
+        version: env!("CARGO_PKG_VERSION"),
+        scenario: &run.scenario.name,
+        title: &run.scenario.title,
+        scenario_sha256: &run.scenario.sha256,
+        status: run.trajectory.status,
+        message: run.trajectory.message.as_deref(),
+        last: Last {
+            log_log_time: d.log_log_time[k],
+            log_time: d.log_time[k],
+            min_margin: d.min_margin[k],
+            log_loss: d.log_loss[k],
+            beta: d.beta.column(k).iter().copied().collect(),
+            layer_norms: d.layer_norms.column(k).iter().copied().collect(),
+            angle_to_limit: d.final_angle(),
+            kkt_residual: d.kkt_residual[k],
+            duality_gap: d.duality_gap[k],
+        },
+        limit: match &run.limit {
+            Some(limit) => LimitReport {
+                kind: limit.kind.name(),
+                beta: Some(limit.beta.as_slice()),
+                duality_gap: Some(limit.duality_gap),
+                support: &limit.support,
+            },
+            None => LimitReport {
+                kind: LimitKind::None.name(),
+                beta: None,
+                duality_gap: None,
+                support: &[],
+            },
+        },
+        invariants,
+        rate: d.rate.as_ref().map(|r| RateReport {
+            observed: r.observed,
+            predicted: r.predicted,
+            window: r.window,
+        }),
+        claims: &run.verdicts,
+        steps: [],
+        verification: run.verification.as_ref(),
+        solver: &run.trajectory.solver,
+    };
+    let mut text =
+        serde_json::to_string_pretty(&report).expect("a report holds only strings and numbers");
+    text.push('\n');
+    text
+}

@@ -1,0 +1,115 @@
+//! `trajectory.npz`: everything along the run, for `numpy.load`.
+//!
+//! Arrays (T saves, N samples, D dimensions): `log_log_time`, `log_time`, `log_loss`, `min_margin`,
+//! `multiplier_drift` (T); `margins`, `log_multipliers` (T × N); `beta` (T × D); `layer_norms` (T × L); `w_1 … w_L`
+//! (T × inputs × units); `angle_to_limit` (T, with a limit); `phi`, `phi_closed_form` (T × (L−1)),
+//! `alignment_residual` (T × L) under DFA; `certified` (indices of the saves with positive margins) with
+//! `kkt_residual` and `duality_gap` at those saves.
+
+use crate::run::Run;
+use nalgebra::DMatrix;
+use npyz::WriterBuilder;
+use npyz::npz::NpzWriter;
+use npyz::zip;
+use std::io::{self, Cursor};
+
+/// The archive as bytes.
+///
+/// # Errors
+/// Only if writing to memory fails.
+pub fn npz(run: &Run) -> io::Result<Vec<u8>> {
+    let d = &run.diagnostics;
+    let t = &run.trajectory;
+    let saves = t.len() as u64;
+    let mut archive = Archive(NpzWriter::new(Cursor::new(Vec::new())));
+    archive.vector("log_log_time", &t.log_log_time)?;
+    archive.vector("log_time", &d.log_time)?;
+    archive.vector("log_loss", &d.log_loss)?;
+    archive.vector("min_margin", &d.min_margin)?;
+    archive.vector("multiplier_drift", &d.multiplier_drift)?;
+    archive.columns("margins", &d.margins)?;
+    archive.columns("log_multipliers", &t.log_multipliers)?;
+    archive.columns("beta", &d.beta)?;
+    archive.columns("layer_norms", &d.layer_norms)?;
+    let mut offset = 0;
+    for (l, &(inputs, units)) in run.problem.network.shapes().iter().enumerate() {
+        // columns of θ hold w_l column by column; numpy wants rows
+        let rows = (0..t.len()).flat_map(|k| {
+            let theta = t.theta.column(k);
+            (0..inputs).flat_map(move |i| {
+                (0..units).map(move |j| theta[offset + i + j * inputs])
+            })
+        });
+        archive.array(
+            &format!("w_{}", l + 1),
+            &[saves, inputs as u64, units as u64],
+            rows,
+        )?;
+        offset += inputs * units;
+    }
+    if let Some(angles) = &d.angle_to_limit {
+        archive.vector("angle_to_limit", angles)?;
+    }
+    if let Some(a) = &d.alignment {
+        archive.columns("phi", &a.phi)?;
+        archive.columns("phi_closed_form", &a.closed_form)?;
+        archive.columns("alignment_residual", &a.residual)?;
+    }
+    let certified: Vec<usize> = (0..t.len())
+        .filter(|&k| d.kkt_residual[k].is_some() && d.duality_gap[k].is_some())
+        .collect();
+    let count = [certified.len() as u64];
+    archive.array("certified", &count, certified.iter().map(|k| *k as f64))?;
+    archive.array(
+        "kkt_residual",
+        &count,
+        certified.iter().filter_map(|&k| d.kkt_residual[k]),
+    )?;
+    archive.array(
+        "duality_gap",
+        &count,
+        certified.iter().filter_map(|&k| d.duality_gap[k]),
+    )?;
+    archive.finish()
+}
+
+struct Archive(NpzWriter<Cursor<Vec<u8>>>);
+
+impl Archive {
+    fn array(
+        &mut self,
+        name: &str,
+        shape: &[u64],
+        values: impl Iterator<Item = f64>,
+    ) -> io::Result<()> {
+        let mut writer = self
+            .0
+            .array(name, entry_options())?
+            .default_dtype()
+            .shape(shape)
+            .begin_nd()?;
+        writer.extend(values)?;
+        writer.finish()
+    }
+
+    fn vector(&mut self, name: &str, values: &[f64]) -> io::Result<()> {
+        self.array(name, &[values.len() as u64], values.iter().copied())
+    }
+
+    /// A matrix whose columns are saves, as (saves × rows).
+    fn columns(&mut self, name: &str, m: &DMatrix<f64>) -> io::Result<()> {
+        let shape = [m.ncols() as u64, m.nrows() as u64];
+        self.array(name, &shape, m.iter().copied())
+    }
+
+    fn finish(mut self) -> io::Result<Vec<u8>> {
+        Ok(self.0.zip_writer().finish()?.into_inner())
+    }
+}
+
+/// Uncompressed (doubles hardly compress) and with a fixed date, so that equal runs give equal bytes.
+fn entry_options() -> zip::write::FileOptions {
+    zip::write::FileOptions::default()
+        .compression_method(zip::CompressionMethod::Stored)
+        .last_modified_time(zip::DateTime::default())
+}

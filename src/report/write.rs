@@ -1,0 +1,63 @@
+//! The only place that writes a run to disk: whole files or none.
+
+use super::{json, npz};
+use crate::error::{Error, Result};
+use crate::figures;
+use crate::run::Run;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Writes `scenario.toml`, `trajectory.npz`, `figures/*` and, last, `report.json` into `folder` (made if missing).
+///
+/// A `report.json` of an earlier run is removed first, so that a folder holding one holds all its files.
+///
+/// # Errors
+/// [`Error::Io`] with the path that could not be written.
+pub fn write_all(run: &Run, folder: &Path) -> Result<()> {
+    let figures_folder = folder.join("figures");
+    fs::create_dir_all(&figures_folder).map_err(|e| Error::io(&figures_folder, e))?;
+    let report = folder.join("report.json");
+    match fs::remove_file(&report) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::io(&report, e)),
+        _ => {}
+    }
+    write_file(
+        &folder.join("scenario.toml"),
+        run.scenario.resolved.as_bytes(),
+    )?;
+    let trajectory = folder.join("trajectory.npz");
+    let bytes = npz(run).map_err(|e| Error::io(&trajectory, e))?;
+    write_file(&trajectory, &bytes)?;
+    for figure in figures::figures(&run.problem, &run.diagnostics, run.limit.as_ref()) {
+        let path = figures_folder.join(format!("{}.svg", figure.id));
+        write_file(&path, figures::svg(&figure).as_bytes())?;
+        let path = figures_folder.join(format!("{}.png", figure.id));
+        let bytes =
+            figures::png(&figure).map_err(|e| Error::io(&path, io::Error::other(e.to_string())))?;
+        write_file(&path, &bytes)?;
+    }
+    write_file(&report, json(run).as_bytes())
+}
+
+/// Writes a file whole: into a temporary neighbour, flushed, then renamed over it.
+///
+/// # Errors
+/// [`Error::Io`] with the path.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let write = || -> io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(bytes)?;
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            file.as_file()
+                .set_permissions(fs::Permissions::from_mode(0o644))?;
+        }
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|e| e.error)?;
+        Ok(())
+    };
+    write().map_err(|e| Error::io(path, e))
+}

@@ -1,0 +1,187 @@
+//! One run from problem to verdicts: the arrows of the data flow, in order.
+
+use crate::claims::{self, Evidence, Outcome, Verdict};
+use crate::diagnostics::{Diagnostics, diagnose};
+use crate::error::{Error, Result};
+use crate::flow::{FlowOptions, Progress, integrate};
+use crate::limit::{FarkasCertificate, Limit, Separability, angle, max_margin};
+use crate::problem::Problem;
+use crate::scenario::Scenario;
+use crate::trajectory::{Status, Trajectory};
+use serde::Serialize;
+
+/// How a run is to be made, beyond what its scenario says.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RunOptions {
+    /// Rerun at a hundredth of the tolerance and compare.
+    pub verify: bool,
+    /// Run on data without a separating hyperplane; claims are then not applicable.
+    pub allow_nonseparable: bool,
+}
+
+/// A finished run with everything that was measured on it.
+pub struct Run {
+    pub scenario: Scenario,
+    pub problem: Problem,
+    /// `None` only if the data are not separable and the run was allowed all the same.
+    pub limit: Option<Limit>,
+    pub trajectory: Trajectory,
+    pub diagnostics: Diagnostics,
+    pub verdicts: Vec<Verdict>,
+    pub verification: Option<Verification>,
+}
+
+/// The same run at a hundredth of the tolerances, compared at the end.
+#[derive(Debug, Clone, Serialize)]
+pub struct Verification {
+    pub rtol: f64,
+    pub status: Status,
+    /// Angle between the two final predictors, radians.
+    pub angle_between: f64,
+    /// `|θ_L − θ'_L|/θ'_L` of the two angles to the limit.
+    pub relative_difference_of_angle_to_limit: Option<f64>,
+    /// Relative difference of the two smallest margins.
+    pub relative_difference_of_min_margin: f64,
+    /// What the angle between is held against: the run's rtol, and a ten-thousandth of the angle to the limit if that is larger.
+    pub stated_accuracy: f64,
+    pub agrees: bool,
+}
+
+/// Runs a scenario: limit, flow, diagnostics, verdicts.
+///
+/// # Errors
+/// [`Error::Scenario`] or [`Error::Data`] if the problem cannot be built, [`Error::NotSeparable`] without a separating
+/// hyperplane (unless allowed), [`Error::Solver`] if the integrator cannot start.
+pub fn run(
+    scenario: Scenario,
+    options: RunOptions,
+    observer: &mut dyn FnMut(Progress),
+) -> Result<Run> {
+    let problem = scenario.build()?;
+    let limit = separable_limit(&problem, options.allow_nonseparable)?;
+    let trajectory = integrate(&problem, &scenario.flow, observer)?;
+    let diagnostics = diagnose(&problem, &trajectory, limit.as_ref());
+    let verdicts = claims::check(&Evidence {
+        problem: &problem,
+        options: &scenario.flow,
+        trajectory: &trajectory,
+        diagnostics: &diagnostics,
+        limit: limit.as_ref(),
+    });
+    let verification = if options.verify {
+        Some(verify(
+            &problem,
+            limit.as_ref(),
+            &scenario.flow,
+            &diagnostics,
+            observer,
+        )?)
+    } else {
+        None
+    };
+    Ok(Run {
+        scenario,
+        problem,
+        limit,
+        trajectory,
+        diagnostics,
+        verdicts,
+        verification,
+    })
+}
+
+/// The limit of separable data; `None` for data that are not, if `allow_nonseparable`.
+///
+/// # Errors
+/// [`Error::NotSeparable`], naming the support of the certificate, or saying what could not be decided.
+pub fn separable_limit(problem: &Problem, allow_nonseparable: bool) -> Result<Option<Limit>> {
+    match max_margin(problem.dataset.signed_samples()) {
+        Separability::Separable(limit) => Ok(Some(limit)),
+        _ if allow_nonseparable => Ok(None),
+        Separability::NotSeparable(certificate) => {
+            Err(Error::NotSeparable(describe(&certificate)))
+        }
+        Separability::Undecided(why) => Err(Error::NotSeparable(format!(
+            "could not decide whether the data are separable: {why}; --allow-nonseparable runs the flow all the same"
+        ))),
+    }
+}
+
+fn describe(certificate: &FarkasCertificate) -> String {
+    let listed: Vec<String> = certificate
+        .support
+        .iter()
+        .map(|n| format!("{} ({:.3})", n + 1, certificate.multipliers[*n]))
+        .collect();
+    format!(
+        "the data are not separable by a hyperplane through the origin: the non-negative combination of signed samples \
+         y_n x_n with weights n (a_n) = {} vanishes (relative residual {:.1e}), so no direction has a positive margin \
+         on all of them; add a constant feature if the separating plane need not pass through the origin, or \
+         --allow-nonseparable to run the flow all the same (claims are then not applicable)",
+        listed.join(", "),
+        certificate.residual
+    )
+}
+
+fn verify(
+    problem: &Problem,
+    limit: Option<&Limit>,
+    options: &FlowOptions,
+    diagnostics: &Diagnostics,
+    observer: &mut dyn FnMut(Progress),
+) -> Result<Verification> {
+    let tight = FlowOptions {
+        saves: Some(2),
+        ..options.tightened()
+    };
+    let trajectory = integrate(problem, &tight, observer)?;
+    let reference = diagnose(problem, &trajectory, limit);
+    let (a, b) = (diagnostics.final_beta(), reference.final_beta());
+    let angle_between = angle(a.as_slice(), b.as_slice());
+    let to_limit = reference.final_angle();
+    let stated_accuracy = options.rtol.max(1e-4 * to_limit.unwrap_or(0.0));
+    let last = |d: &Diagnostics| d.min_margin.last().copied().unwrap_or(0.0);
+    let relative = |x: f64, y: f64| {
+        if x == y {
+            0.0
+        } else {
+            (x - y).abs() / x.abs().max(y.abs())
+        }
+    };
+    Ok(Verification {
+        rtol: tight.rtol,
+        status: trajectory.status,
+        angle_between,
+        relative_difference_of_angle_to_limit: diagnostics
+            .final_angle()
+            .zip(to_limit)
+            .map(|(a, b)| relative(a, b)),
+        relative_difference_of_min_margin: relative(last(diagnostics), last(&reference)),
+        stated_accuracy,
+        agrees: trajectory.status == Status::Completed && angle_between <= stated_accuracy,
+    })
+}
+
+impl Run {
+    /// Verdicts that differ from the scenario's `[expect]`: (id, expected, found).
+    pub fn surprises(&self) -> Vec<(&str, Outcome, Outcome)> {
+        self.verdicts
+            .iter()
+            .filter_map(|v| {
+                let expected = *self.scenario.expect.get(v.id)?;
+                (expected != v.outcome).then_some((v.id, expected, v.outcome))
+            })
+            .collect()
+    }
+
+    /// The exit code: 0 as expected, 1 a claim came out otherwise, 4 the solver failed or disagrees with its tighter
+    /// self, 5 a budget ran out.
+    pub fn exit_code(&self) -> u8 {
+        match self.trajectory.status {
+            Status::BudgetSteps | Status::BudgetWall => 5,
+            Status::StepTooSmall | Status::NonlinearFailure | Status::NonFinite => 4,
+            Status::Completed if self.verification.as_ref().is_some_and(|v| !v.agrees) => 4,
+            Status::Completed => u8::from(!self.surprises().is_empty()),
+        }
+    }
+}
