@@ -82,7 +82,9 @@ fn judge(e: &Evidence<'_>) -> Verdict {
         Outcome::Violated
     };
     let evidence = match outcome {
-        Outcome::Inconclusive => format!("not yet in the asymptotic regime, extend flow.until: {measured}"),
+        Outcome::Inconclusive => {
+            format!("not yet in the asymptotic regime, extend flow.until: {measured}")
+        }
         Outcome::Violated => format!("the angle has stalled: {measured}"),
         _ => measured,
     };

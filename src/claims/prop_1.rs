@@ -45,10 +45,7 @@ fn judge(e: &Evidence<'_>) -> Verdict {
     let (outer, recursion) = (alignment.worst_residual(), alignment.worst_recursion());
     let residual = outer.max(recursion);
     let d = e.diagnostics;
-    let rise = d
-        .log_loss
-        .windows(2)
-        .position(|pair| pair[1] > pair[0]);
+    let rise = d.log_loss.windows(2).position(|pair| pair[1] > pair[0]);
     let last = d.log_time.len() - 1;
     let decay = -d.log_loss[last] / d.log_time[last];
     let measured = format!(
@@ -74,7 +71,9 @@ fn judge(e: &Evidence<'_>) -> Verdict {
             Outcome::Inconclusive,
             residual,
             tolerance,
-            format!("too early to see the loss tend to zero like 1/t (extend flow.until); {measured}"),
+            format!(
+                "too early to see the loss tend to zero like 1/t (extend flow.until); {measured}"
+            ),
         );
     }
     Verdict::new(Outcome::Holds, residual, tolerance, measured)

@@ -1,9 +1,9 @@
 //! The rates of directional convergence (ours): `angle ∝ (log t)^{−1/(2^L−1)}` under DFA, `(log t)^{−1/L}` under BP.
 
 use super::{Claim, Evidence, Outcome, Verdict, limit_of_completed_run};
+use crate::diagnostics::learned_in_span;
 use crate::network::Network;
 use crate::rule::Rule;
-use nalgebra::DMatrix;
 
 pub const RATE_DFA: Claim = Claim {
     id: "rate-dfa",
@@ -50,17 +50,16 @@ fn judge(e: &Evidence<'_>) -> Verdict {
         Ok(limit) => limit,
         Err(verdict) => return verdict,
     };
-    let g = e.problem.dataset.signed_samples();
-    let supported = rank(&g.select_rows(&limit.support));
-    let available = if e.problem.theta0.amax() > 0.0 {
-        g.ncols()
-    } else {
-        rank(g)
-    };
-    if supported == available {
+    if learned_in_span(e.problem, limit) {
+        let measured = e.diagnostics.rate.as_ref().map_or_else(String::new, |r| {
+            format!(" (measured slope {:+.4})", r.observed)
+        });
         return Verdict::without_measurement(
             Outcome::NotApplicable,
-            "all that was learned lies in the span of the support vectors, so convergence is faster than the law",
+            format!(
+                "all that was learned lies in the span of the support vectors, so the angle falls like 1/log t, faster \
+                 than the law{measured}"
+            ),
         );
     }
     let d = e.diagnostics;
@@ -87,11 +86,4 @@ fn judge(e: &Evidence<'_>) -> Verdict {
         (Outcome::Violated, measured)
     };
     Verdict::new(outcome, residual, TOLERANCE, evidence)
-}
-
-/// Numerical rank, relative tolerance 1e-9.
-fn rank(m: &DMatrix<f64>) -> usize {
-    let singular = m.singular_values();
-    let cut = 1e-9 * singular.max();
-    singular.iter().filter(|s| **s > cut).count()
 }

@@ -17,8 +17,7 @@ pub(super) struct LimitArgs {
 
 impl LimitArgs {
     pub fn execute(self) -> Result<u8> {
-        let problem =
-            scenario::load(&self.scenario.scenario, &self.scenario.overrides)?.build()?;
+        let problem = scenario::load(&self.scenario.scenario, &self.scenario.overrides)?.build()?;
         let limit = separable_limit(&problem, self.scenario.allow_nonseparable)?;
         let text = match (self.format, &limit) {
             (Format::Json, Some(limit)) => {

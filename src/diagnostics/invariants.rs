@@ -2,10 +2,10 @@
 //!
 //! Each is exact for the continuous flow from any initial weights, so its drift measures the run. With `b_L = 1` and
 //! `u = w_{l+1} b_{l+1}/‖b_{l+1}‖²`:
-//! - DFA: the matrix `w_lᵀw_l − (u b_lᵀ + b_l uᵀ)`; its scalar projection
-//!   `½‖w_l b_l‖²/‖b_l‖² − b_l·u`; and the update's component orthogonal to `b_l`,
-//!   `(w_l − w_l(0))(1 − b_l b_lᵀ/‖b_l‖²) = 0`.
-//! - BP: the matrix `w_lᵀw_l − w_{l+1}w_{l+1}ᵀ`.
+//! - DFA: the matrix `w_lᵀw_l − (u b_lᵀ + b_l uᵀ)` (`feedback-matrix-l`); its scalar projection
+//!   `½‖w_l b_l‖²/‖b_l‖² − b_l·u` (`feedback-scalar-l`); and the update's component off `b_l`,
+//!   `(w_l − w_l(0))(1 − b_l b_lᵀ/‖b_l‖²) = 0` (`feedback-direction-l`).
+//! - BP: the matrix `w_lᵀw_l − w_{l+1}w_{l+1}ᵀ` (`balance-l`).
 //!
 //! Drifts are relative: the change since the start over the sum of the norms of the terms.
 
@@ -16,8 +16,10 @@ use nalgebra::{DMatrix, DVector};
 /// A conserved quantity, as relative drift along the run.
 #[derive(Debug, Clone)]
 pub struct Invariant {
-    /// Formula in ASCII, with the layer.
+    /// Key in reports, with the layer l: `feedback-matrix-l`, `feedback-scalar-l`, `feedback-direction-l`, `balance-l`.
     pub name: String,
+    /// The conserved quantity as a formula, for legends.
+    pub formula: String,
     /// Relative drift at each save, length T.
     pub drift: Vec<f64>,
 }
@@ -51,37 +53,38 @@ impl Tracker {
             b.push(DVector::from_element(1, 1.0));
             b
         });
-        let mut names = Vec::new();
+        let mut named = Vec::new();
         for l in 1..depth {
-            let next = l + 1;
+            let (l, next) = (subscript(l), subscript(l + 1));
             match problem.rule {
-                Rule::DirectFeedbackAlignment(_) => {
-                    names.push(format!(
-                        "w_{l}' w_{l} - (u b_{l}' + b_{l} u'), u = w_{next} b_{next} / |b_{next}|^2"
-                    ));
-                    names.push(format!(
-                        "|w_{l} b_{l}|^2 / 2|b_{l}|^2 - b_{l}' w_{next} b_{next} / |b_{next}|^2"
-                    ));
-                    names.push(format!(
-                        "(w_{l} - w_{l}(0)) (1 - b_{l} b_{l}' / |b_{l}|^2)"
-                    ));
-                }
+                Rule::DirectFeedbackAlignment(_) => named.extend([
+                    (
+                        "feedback-matrix",
+                        format!("w{l}ᵀw{l} − (u b{l}ᵀ + b{l} uᵀ), u ∝ w{next}b{next}"),
+                    ),
+                    ("feedback-scalar", format!("½‖w{l}b{l}‖²/‖b{l}‖² − b{l}·u")),
+                    ("feedback-direction", format!("(w{l} − w{l}(0)) off b{l}ᵀ")),
+                ]),
                 Rule::GradientDescent => {
-                    names.push(format!("w_{l}' w_{l} - w_{next} w_{next}'"));
+                    named.push(("balance", format!("w{l}ᵀw{l} − w{next}w{next}ᵀ")));
                 }
             }
         }
+        let per_layer = named.len() / depth.saturating_sub(1).max(1);
+        let invariants = named
+            .into_iter()
+            .enumerate()
+            .map(|(i, (name, formula))| Invariant {
+                name: format!("{name}-{}", i / per_layer + 1),
+                formula,
+                drift: Vec::new(),
+            })
+            .collect();
         let mut tracker = Self {
             feedback,
             start: Vec::new(),
             first_weights: problem.network.weights(problem.theta0.as_slice()),
-            invariants: names
-                .into_iter()
-                .map(|name| Invariant {
-                    name,
-                    drift: Vec::new(),
-                })
-                .collect(),
+            invariants,
         };
         tracker.start = tracker.measure(&tracker.first_weights);
         tracker
@@ -136,4 +139,12 @@ impl Tracker {
     pub fn finish(self) -> Vec<Invariant> {
         self.invariants
     }
+}
+
+/// l as a subscript.
+fn subscript(l: usize) -> String {
+    l.to_string()
+        .chars()
+        .filter_map(|c| char::from_u32('₀' as u32 + c.to_digit(10)?))
+        .collect()
 }

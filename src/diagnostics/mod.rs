@@ -6,7 +6,7 @@ mod rate;
 
 pub use alignment::Alignment;
 pub use invariants::Invariant;
-pub use rate::Rate;
+pub use rate::{Rate, learned_in_span};
 
 use crate::limit::{Certifier, Limit, angle};
 use crate::problem::Problem;
@@ -113,7 +113,7 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
     }
     d.alignment = alignment.map(alignment::Builder::finish);
     d.invariants = invariants.finish();
-    d.rate = rate::fit(problem, &d);
+    d.rate = rate::fit(problem, limit, &d);
     d
 }
 

@@ -1,18 +1,21 @@
 //! The rate of directional convergence, `angle ∝ (log t)^{−r}`, fitted as a slope against s.
 //!
 //! Theory (docs/theory.md): r = 1/(2^L − 1) under DFA, 1/L under BP, when something that is not in the span of the
-//! support vectors was learned (or initialised) on the way.
+//! support vectors was learned (or initialised) on the way. Otherwise the multipliers of the support vectors settle to
+//! constant ratios, their margins differ by constants, and the angle falls like `1/log t`: r = 1.
 
 use super::Diagnostics;
+use crate::limit::Limit;
 use crate::problem::Problem;
 use crate::rule::Rule;
+use nalgebra::DMatrix;
 
 /// Slope of ln(angle to the limit) against s = ln(1 + log t) over a window.
 #[derive(Debug, Clone)]
 pub struct Rate {
     /// Least-squares slope over the window.
     pub observed: f64,
-    /// −1/(2^L − 1) (DFA) or −1/L (BP).
+    /// −1/(2^L − 1) (DFA) or −1/L (BP); −1 if all that was learned lies in the span of the support vectors.
     pub predicted: f64,
     /// `[s_0, s_1]`.
     pub window: [f64; 2],
@@ -26,17 +29,40 @@ const ANGLE_FLOOR: f64 = 1e-10;
 /// Saves a window must hold.
 const FEWEST: usize = 8;
 
-/// The predicted slope.
-pub fn predicted(problem: &Problem) -> f64 {
+/// The predicted slope; see [`Rate::predicted`].
+fn predicted(problem: &Problem, limit: &Limit) -> f64 {
     let depth = problem.network.depth() as i32;
+    if learned_in_span(problem, limit) {
+        return -1.0;
+    }
     match problem.rule {
         Rule::GradientDescent => -1.0 / f64::from(depth),
         Rule::DirectFeedbackAlignment(_) => -1.0 / (2f64.powi(depth) - 1.0),
     }
 }
 
+/// Whether everything learned or initialised lies in the span of the support vectors, so that the rate laws have nothing
+/// to act on: from zero weights only the span of the samples is ever reached, from others all of space.
+pub fn learned_in_span(problem: &Problem, limit: &Limit) -> bool {
+    let g = problem.dataset.signed_samples();
+    let reached = if problem.theta0.amax() > 0.0 {
+        g.ncols()
+    } else {
+        rank(g)
+    };
+    rank(&g.select_rows(&limit.support)) == reached
+}
+
+/// Numerical rank, relative tolerance 1e-9.
+fn rank(m: &DMatrix<f64>) -> usize {
+    let singular = m.singular_values();
+    let cut = 1e-9 * singular.max();
+    singular.iter().filter(|s| **s > cut).count()
+}
+
 /// Fits the last third of the range of s whose angles are above the floor; `None` if it holds too few saves.
-pub(super) fn fit(problem: &Problem, d: &Diagnostics) -> Option<Rate> {
+pub(super) fn fit(problem: &Problem, limit: Option<&Limit>, d: &Diagnostics) -> Option<Rate> {
+    let limit = limit?;
     let angles = d.angle_to_limit.as_ref()?;
     let usable = angles.iter().take_while(|a| **a > ANGLE_FLOOR).count();
     let end = *d.log_log_time.get(usable.checked_sub(1)?)?;
@@ -54,7 +80,7 @@ pub(super) fn fit(problem: &Problem, d: &Diagnostics) -> Option<Rate> {
     let middle = points.len() / 2;
     Some(Rate {
         observed: slope(&points),
-        predicted: predicted(problem),
+        predicted: predicted(problem, limit),
         window: [points[0].0, end],
         halves: [slope(&points[..=middle]), slope(&points[middle..])],
     })

@@ -13,9 +13,10 @@ pub fn build(run: &Run) -> Option<Figure> {
         .iter()
         .enumerate()
         .map(|(k, invariant)| {
-            let mut line = build::line(&invariant.name, k % 6, floored(&invariant.drift));
-            // The palette has seven colours, and the last is the multipliers'.
-            if k >= 6 {
+            let mut line = build::line(&invariant.formula, k % 6, floored(&invariant.drift));
+            // Drifts of related quantities often coincide: dashes let the curve below show through. The palette has
+            // seven colours, and the last is the multipliers'.
+            if k % 2 == 1 || k >= 6 {
                 line.style = Style::Dashed;
             }
             line
@@ -58,7 +59,7 @@ mod tests {
         );
         assert_eq!(
             series[0].label.as_deref(),
-            Some(case.diagnostics.invariants[0].name.as_str())
+            Some(case.diagnostics.invariants[0].formula.as_str())
         );
         assert_eq!(
             series[0].points.last().unwrap().1,

@@ -91,7 +91,8 @@ pub fn case(depth: usize, rule: Rule, rate: f64, horizon: f64) -> Case {
             * (1.0 - (-log_log_time[k] - 0.1).exp())
     });
     let invariant = |l: usize| Invariant {
-        name: format!("½‖w{} b‖²/‖b‖² − bᵀw b/‖b‖², layer {}", l, l),
+        name: format!("feedback-scalar-{l}"),
+        formula: format!("½‖w{l} b‖²/‖b‖² − bᵀw b/‖b‖², layer {l}"),
         drift: (0..SAVES)
             .map(|k| {
                 if k == 0 {

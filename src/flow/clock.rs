@@ -55,7 +55,10 @@ mod tests {
     fn compression_inverts_and_is_linear_where_multipliers_matter() {
         for p in [-1e200, -1e10, -123.0, -1.0, 0.0, 2.5, 700.0] {
             let back = expand(compress(p));
-            assert!((back - p).abs() <= 1e-13 * p.abs() * (1.0 + compress(p).abs()), "{p} {back}");
+            assert!(
+                (back - p).abs() <= 1e-13 * p.abs() * (1.0 + compress(p).abs()),
+                "{p} {back}"
+            );
         }
         assert!((compress(-1.0) + 1.0).abs() < 2e-5);
         assert!(compress(-1e140) > -40_000.0);

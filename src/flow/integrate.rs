@@ -140,8 +140,8 @@ struct Run<'a> {
 
 /// The error allowed to one step, as a share of the run's tolerance: errors of the order of a thousand steps add up, and
 /// a margin is a product of L layers. Measured (docs/design.md): with it the drift of every conserved quantity stays
-/// below rtol, at no cost in time, since shorter steps need fewer Newton iterations.
-const LOCAL_SHARE: f64 = 0.01;
+/// below rtol; ten times shorter steps than rtol alone would give need fewer Newton iterations each, and cost the same.
+const LOCAL_SHARE: f64 = 0.001;
 
 /// States of at most this many bytes are saved by default.
 const SAVED_BYTES: usize = 32 << 20;
@@ -153,9 +153,9 @@ impl<'a> Run<'a> {
         options: &'a FlowOptions,
         newton: NewtonSolver,
     ) -> Self {
-        let count = options.saves.unwrap_or_else(|| {
-            (SAVED_BYTES / 8 / (parameters + samples)).clamp(25, 201)
-        });
+        let count = options
+            .saves
+            .unwrap_or_else(|| (SAVED_BYTES / 8 / (parameters + samples)).clamp(25, 201));
         let last = count.max(2) - 1;
         let grid = (0..=last)
             .map(|k| options.until * k as f64 / last as f64)
@@ -261,9 +261,7 @@ impl<'a> Run<'a> {
     ) -> Result<Outcome> {
         let base = system.clock(0.0);
         let end = self.options.until - base;
-        solver
-            .set_stop_time(end)
-            .map_err(|e| cannot_start(&e))?;
+        solver.set_stop_time(end).map_err(|e| cannot_start(&e))?;
         let mut buffer = State::zeros(system.unknowns(), Default::default());
         let mut good = (base, values(solver.state().y).to_vec());
         let outcome = loop {
@@ -288,13 +286,18 @@ impl<'a> Run<'a> {
                     y: good.1,
                 };
             }
-            let s = if stopped { self.options.until } else { base + t };
+            let s = if stopped {
+                self.options.until
+            } else {
+                base + t
+            };
             while let Some(due) = self.saves.due() {
                 if due > s {
                     break;
                 }
                 if due == s {
-                    self.saves.push(s, values(solver.state().y), self.parameters);
+                    self.saves
+                        .push(s, values(solver.state().y), self.parameters);
                     continue;
                 }
                 if let Err(e) = solver.interpolate_inplace(due - base, &mut buffer) {

@@ -70,7 +70,9 @@ impl NewtonStep {
         let step = kernel.linearise(theta, &point.multipliers, c);
         let (margins, mut columns) = step.response(&active);
         let diagonal: Vec<f64> = (0..samples).map(|n| scale[n] * point.cosh[n] / c).collect();
-        let coupling: Vec<f64> = (0..samples).map(|n| scale[n] * point.slope[n] / c).collect();
+        let coupling: Vec<f64> = (0..samples)
+            .map(|n| scale[n] * point.slope[n] / c)
+            .collect();
         for (j, &n) in active.iter().enumerate() {
             for i in 0..samples {
                 columns[(i, j)] = (columns[(i, j)] - coupling[i] * margins[(i, j)]) * weight[n];

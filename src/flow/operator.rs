@@ -42,7 +42,11 @@ struct Linearisation {
 
 impl std::fmt::Debug for NewtonMatrix {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}·1 + {}·J, size {}", self.identity, self.jacobian, self.size)
+        write!(
+            f,
+            "{}·1 + {}·J, size {}",
+            self.identity, self.jacobian, self.size
+        )
     }
 }
 
@@ -201,7 +205,9 @@ pub struct NewtonLinearSolver {
 }
 
 impl diffsol_la::LinearSolver<NewtonMatrix> for NewtonLinearSolver {
-    fn set_linearisation<C: LaLinearOp<V = State, T = f64, M = NewtonMatrix, C = NalgebraContext>>(
+    fn set_linearisation<
+        C: LaLinearOp<V = State, T = f64, M = NewtonMatrix, C = NalgebraContext>,
+    >(
         &mut self,
         op: &C,
     ) {

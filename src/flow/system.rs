@@ -152,12 +152,9 @@ impl System {
             .map(|n| point.multipliers[n] * point.cosh[n] * d_v[n])
             .collect();
         if self.loss != Loss::Exponential {
-            let along = self.kernel.tangent(
-                theta,
-                &point.multipliers,
-                d_theta,
-                &vec![0.0; d_v.len()],
-            );
+            let along =
+                self.kernel
+                    .tangent(theta, &point.multipliers, d_theta, &vec![0.0; d_v.len()]);
             for n in 0..d_v.len() {
                 d_multipliers[n] += point.multipliers[n] * point.slope[n] * along.margins[n];
             }

@@ -367,12 +367,7 @@ impl FullyConnectedStep {
     fn propagate(&self, l: usize, x: &DMatrix<f64>) -> DMatrix<f64> {
         let p = &self.passes;
         let mut y = &self.transposed[l - 1] * x;
-        add_ranked(
-            &mut y,
-            self.step,
-            &p.delta[l - 1],
-            &x.tr_mul(&p.h[l - 1]),
-        );
+        add_ranked(&mut y, self.step, &p.delta[l - 1], &x.tr_mul(&p.h[l - 1]));
         y
     }
 
@@ -395,7 +390,8 @@ impl FullyConnectedStep {
                 }
             }
         };
-        let term = |f: fn(&ResidualTerms) -> &Vec<DVector<f64>>, l: usize| terms.map(|t| &f(t)[l - 1]);
+        let term =
+            |f: fn(&ResidualTerms) -> &Vec<DVector<f64>>, l: usize| terms.map(|t| &f(t)[l - 1]);
 
         // σ_l for l = 1..L−1 (BP with a residual only); one column serves all, since r is the same for each.
         let sigma = self
@@ -514,13 +510,11 @@ impl LinearisedStep for FullyConnectedStep {
         let depth = self.shapes.len();
         let terms = self.residual_terms(residual);
         let alone = self.sweep(DMatrix::zeros(g.ncols(), 1), Some(&terms));
-        let d_multipliers = close(
-            &(g * alone.ds[0].column(0)),
-            &(g * alone.ds_dot.column(0)),
-        );
+        let d_multipliers = close(&(g * alone.ds[0].column(0)), &(g * alone.ds_dot.column(0)));
         let dz = g.tr_mul(&d_multipliers);
         let forced = self.sweep(to_matrix(dz), None);
-        let total = |a: &DMatrix<f64>, b: &DMatrix<f64>| -> DVector<f64> { a.column(0) + b.column(0) };
+        let total =
+            |a: &DMatrix<f64>, b: &DMatrix<f64>| -> DVector<f64> { a.column(0) + b.column(0) };
         let mut rest = residual;
         for l in 1..=depth {
             let (inputs, units) = self.shapes[l - 1];

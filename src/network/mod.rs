@@ -90,13 +90,7 @@ pub trait Kernel: Send + Sync {
     fn margins(&self, theta: &[f64], margins: &mut [f64]);
 
     /// `velocity = Σ_n α_n y_n 𝒢_n(θ)` and the margin rates it causes, `rates_n = ∂m_n/∂θ · velocity`.
-    fn velocity(
-        &self,
-        theta: &[f64],
-        multipliers: &[f64],
-        velocity: &mut [f64],
-        rates: &mut [f64],
-    );
+    fn velocity(&self, theta: &[f64], multipliers: &[f64], velocity: &mut [f64], rates: &mut [f64]);
 
     /// Exact directional derivative of (velocity, margins, rates) along `(d_theta, d_multipliers)`.
     fn tangent(

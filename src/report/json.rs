@@ -56,8 +56,8 @@ struct RateReport {
     window: [f64; 2],
 }
 
-/// Name of the drift of the log-multipliers among the invariants.
-pub const MULTIPLIER_DRIFT: &str = "max_n |p_n - (tau - m_n)| / (1 + tau)";
+/// Key of the drift of the log-multipliers, `max_n |p_n − (τ − m_n)|/(1+τ)`, among the invariants.
+const MULTIPLIER_DRIFT: &str = "log-multipliers";
 
 /// The report as pretty-printed JSON. Numbers a run does not have are null; a completed run has no others that are.
 pub fn json(run: &Run) -> String {

@@ -36,9 +36,7 @@ pub fn npz(run: &Run) -> io::Result<Vec<u8>> {
         // columns of θ hold w_l column by column; numpy wants rows
         let rows = (0..t.len()).flat_map(|k| {
             let theta = t.theta.column(k);
-            (0..inputs).flat_map(move |i| {
-                (0..units).map(move |j| theta[offset + i + j * inputs])
-            })
+            (0..inputs).flat_map(move |i| (0..units).map(move |j| theta[offset + i + j * inputs]))
         });
         archive.array(
             &format!("w_{}", l + 1),

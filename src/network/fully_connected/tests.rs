@@ -16,7 +16,10 @@ fn random_case(
     let rng = &mut rand_pcg::Pcg64::seed_from_u64(7 + 10 * hidden.len() as u64);
     let network = FullyConnectedLinear::new(dimension, hidden);
     let x = DMatrix::from_vec(samples, dimension, gaussian(rng, samples * dimension));
-    let data = Dataset::new(x, DVector::from_fn(samples, |n, _| if n % 2 == 0 { 1.0 } else { -1.0 }));
+    let data = Dataset::new(
+        x,
+        DVector::from_fn(samples, |n, _| if n % 2 == 0 { 1.0 } else { -1.0 }),
+    );
     let rule = if feedback {
         Rule::DirectFeedbackAlignment(
             hidden
@@ -28,7 +31,10 @@ fn random_case(
         Rule::GradientDescent
     };
     let kernel = network.kernel(&rule, &data);
-    let theta = gaussian(rng, kernel.parameters()).iter().map(|x| 0.5 * x).collect();
+    let theta = gaussian(rng, kernel.parameters())
+        .iter()
+        .map(|x| 0.5 * x)
+        .collect();
     let multipliers = gaussian(rng, samples).iter().map(|x| x.exp()).collect();
     (kernel, theta, multipliers)
 }
@@ -54,7 +60,10 @@ fn velocity(kernel: &dyn Kernel, theta: &[f64], multipliers: &[f64]) -> (Vec<f64
 fn assert_close(a: &[f64], b: &[f64], tolerance: f64, what: &str) {
     let scale = a.iter().chain(b).fold(1e-300f64, |m, x| m.max(x.abs()));
     for (a, b) in a.iter().zip(b) {
-        assert!((a - b).abs() <= tolerance * scale, "{what}: {a} against {b}");
+        assert!(
+            (a - b).abs() <= tolerance * scale,
+            "{what}: {a} against {b}"
+        );
     }
 }
 
@@ -96,7 +105,12 @@ fn feedback_velocity_is_the_outer_product_of_forward_pass_and_feedback() {
     let v1 = &z * b[0].transpose();
     let v2 = w1.transpose() * &z * b[1].transpose();
     let v3 = w2.transpose() * w1.transpose() * &z;
-    let expected: Vec<f64> = v1.iter().chain(v2.iter()).chain(v3.iter()).copied().collect();
+    let expected: Vec<f64> = v1
+        .iter()
+        .chain(v2.iter())
+        .chain(v3.iter())
+        .copied()
+        .collect();
     assert_close(&v, &expected, 1e-14, "velocity");
     let beta_dot = &v1 * &w2 * &w3 + &w1 * &v2 * &w3 + &w1 * &w2 * &v3;
     let expected = data.signed_samples() * beta_dot;
@@ -123,9 +137,24 @@ fn tangent_matches_central_differences() {
         let difference = |a: &[f64], b: &[f64]| -> Vec<f64> {
             a.iter().zip(b).map(|(a, b)| (a - b) / (2.0 * h)).collect()
         };
-        assert_close(&t.velocity, &difference(&plus.0, &minus.0), 1e-8, "velocity");
-        assert_close(t.margins.as_slice(), &difference(&plus.1, &minus.1), 1e-8, "margins");
-        assert_close(t.rates.as_slice(), &difference(&plus.2, &minus.2), 1e-8, "rates");
+        assert_close(
+            &t.velocity,
+            &difference(&plus.0, &minus.0),
+            1e-8,
+            "velocity",
+        );
+        assert_close(
+            t.margins.as_slice(),
+            &difference(&plus.1, &minus.1),
+            1e-8,
+            "margins",
+        );
+        assert_close(
+            t.rates.as_slice(),
+            &difference(&plus.2, &minus.2),
+            1e-8,
+            "rates",
+        );
     }
 }
 
@@ -157,7 +186,12 @@ fn linearised_step_solves_its_equation() {
         let all: Vec<usize> = (0..alpha.len()).collect();
         let (margins, rates) = step.response(&all);
         let total = margins_alone + margins * &d_alpha;
-        assert_close(total.as_slice(), t.margins.as_slice(), 1e-12, "margin response");
+        assert_close(
+            total.as_slice(),
+            t.margins.as_slice(),
+            1e-12,
+            "margin response",
+        );
         let total = rates_alone + rates * &d_alpha;
         assert_close(total.as_slice(), t.rates.as_slice(), 1e-12, "rate response");
     }
