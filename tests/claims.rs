@@ -208,11 +208,13 @@ mod prop_1 {
         }
     }
 
+    type Change = Box<dyn Fn(&mut Vec<DVector<f64>>)>;
+
     #[test]
     fn other_feedback_than_the_run_had_is_violated() {
         let case = Case::to(dfa(data(), &[6, 4]), 20.0);
         let tilt = |l: usize, by: f64| move |b: &mut Vec<DVector<f64>>| b[l][0] += by * b[l].norm();
-        let changes: [(&str, Box<dyn Fn(&mut Vec<DVector<f64>>)>); 5] = [
+        let changes: [(&str, Change); 5] = [
             (
                 "b_1 replaced",
                 Box::new(|b| b[0] = dvector![1.0, 0.0, 0.0, 0.0, 0.0, 0.0]),

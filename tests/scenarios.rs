@@ -1,0 +1,145 @@
+//! Every scenario that comes with marginflow runs to its end, conserves what it must, and meets its `[expect]`.
+
+use marginflow::claims;
+use marginflow::report;
+use marginflow::run::{RunOptions, run};
+use marginflow::scenario;
+use marginflow::trajectory::Status;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Most that a conserved quantity, or `|p − (τ − m)|/(1+τ)`, may drift over a whole run, relatively.
+const DRIFT: f64 = 1e-6;
+
+/// `scenarios/*.toml`, sorted.
+fn scenarios() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
+        .collect();
+    paths.sort();
+    assert!(paths.len() >= 5, "{paths:?}");
+    paths
+}
+
+#[test]
+fn each_says_what_it_shows_and_expects_something_of_every_claim() {
+    for path in scenarios() {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(
+            text.starts_with("# "),
+            "{}: no leading comment",
+            path.display()
+        );
+        let scenario = scenario::load(&path, &[]).unwrap();
+        assert_ne!(
+            scenario.title,
+            scenario.name,
+            "{}: no title",
+            path.display()
+        );
+        let mut known: Vec<&str> = claims::ids().collect();
+        known.sort_unstable();
+        assert!(scenario.expect.keys().eq(known), "{}", path.display());
+    }
+}
+
+/// What is wrong with the run of one scenario, if anything.
+fn complaints(path: &Path) -> Vec<String> {
+    let scenario = match scenario::load(path, &[]) {
+        Ok(scenario) => scenario,
+        Err(error) => return vec![error.to_string()],
+    };
+    let horizon = scenario.flow.until;
+    let finished = match run(scenario, RunOptions::default(), &mut |_| {}) {
+        Ok(finished) => finished,
+        Err(error) => return vec![error.to_string()],
+    };
+    let mut wrong = Vec::new();
+    let mut check = |good: bool, what: String| {
+        if !good {
+            wrong.push(what);
+        }
+    };
+    let (t, d) = (&finished.trajectory, &finished.diagnostics);
+    check(
+        t.status == Status::Completed,
+        format!("{:?}: {:?}", t.status, t.message),
+    );
+    check(
+        d.log_log_time.last() == Some(&horizon),
+        "ends before its horizon".into(),
+    );
+    for (id, expected, found) in finished.surprises() {
+        let verdict = finished.verdicts.iter().find(|v| v.id == id);
+        check(
+            false,
+            format!("{id} is {found:?}, expected {expected:?}: {verdict:?}"),
+        );
+    }
+    check(
+        finished.verdicts.len() == finished.scenario.expect.len(),
+        "unjudged claims".into(),
+    );
+    check(
+        finished.exit_code() == 0,
+        format!("exit code {}", finished.exit_code()),
+    );
+    check(!d.invariants.is_empty(), "no conserved quantity".into());
+    for invariant in &d.invariants {
+        let drift = invariant.worst();
+        // Written so that NaN is a complaint too.
+        check(
+            drift <= DRIFT,
+            format!("{} drifts by {drift:.1e}", invariant.name),
+        );
+    }
+    let drift = d.worst_multiplier_drift();
+    check(
+        drift <= DRIFT,
+        format!("log-multipliers drift by {drift:.1e}"),
+    );
+    let report: serde_json::Value = serde_json::from_str(&report::json(&finished)).unwrap();
+    for (key, value) in report["final"].as_object().unwrap() {
+        // serde_json writes NaN and infinities as null.
+        let finite = match value {
+            serde_json::Value::Array(entries) => {
+                !entries.is_empty() && entries.iter().all(serde_json::Value::is_number)
+            }
+            value => value.is_number(),
+        };
+        check(finite, format!("final.{key} is {value}"));
+    }
+    let margin = report["final"]["min_margin"].as_f64();
+    check(margin > Some(0.0), format!("smallest margin {margin:?}"));
+    wrong
+}
+
+#[test]
+fn each_runs_to_its_end_and_meets_its_expectations() {
+    let paths = scenarios();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut wrong = Vec::new();
+        while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let name = path.file_name().unwrap().to_string_lossy();
+            wrong.extend(
+                complaints(path)
+                    .into_iter()
+                    .map(|what| format!("{name}: {what}")),
+            );
+        }
+        wrong
+    };
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let threads = [scope.spawn(work), scope.spawn(work)];
+        threads
+            .into_iter()
+            .flat_map(|t| t.join().unwrap())
+            .collect()
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
