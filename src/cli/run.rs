@@ -33,6 +33,7 @@ impl RunArgs {
         let folder = self
             .out
             .unwrap_or_else(|| Path::new("out").join(&scenario.name));
+        report::check_folder(&folder)?;
         let options = RunOptions {
             verify: self.verify,
             allow_nonseparable: self.scenario.allow_nonseparable,

@@ -16,10 +16,10 @@ use std::path::Path;
 /// [`Error::Io`] with the path that could not be written.
 pub fn write_all(run: &Run, folder: &Path) -> Result<()> {
     let figures_folder = folder.join("figures");
-    fs::create_dir_all(&figures_folder).map_err(|e| Error::io(&figures_folder, e))?;
+    fs::create_dir_all(&figures_folder).map_err(|e| cannot_write(&figures_folder, e))?;
     let report = folder.join("report.json");
     match fs::remove_file(&report) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::io(&report, e)),
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(cannot_write(&report, e)),
         _ => {}
     }
     write_file(
@@ -38,6 +38,25 @@ pub fn write_all(run: &Run, folder: &Path) -> Result<()> {
         write_file(&path, &bytes)?;
     }
     write_file(&report, json(run).as_bytes())
+}
+
+/// Whether `folder` exists or can be made, as far as that shows without making it: asked before a run that may take
+/// hours, so that its results do not have nowhere to go.
+///
+/// # Errors
+/// [`Error::Io`] if the nearest existing ancestor of `folder` is not a folder.
+pub fn check_folder(folder: &Path) -> Result<()> {
+    match folder.ancestors().find(|path| path.exists()) {
+        Some(existing) if !existing.is_dir() => {
+            Err(cannot_write(existing, io::ErrorKind::NotADirectory.into()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn cannot_write(path: &Path, error: io::Error) -> Error {
+    let advice = format!("cannot write here ({error}); choose another folder with --out");
+    Error::io(path, io::Error::new(error.kind(), advice))
 }
 
 /// Writes a file whole: into a temporary neighbour, flushed, then renamed over it.
@@ -59,5 +78,5 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
         file.persist(path).map_err(|e| e.error)?;
         Ok(())
     };
-    write().map_err(|e| Error::io(path, e))
+    write().map_err(|e| cannot_write(path, e))
 }
