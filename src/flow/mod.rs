@@ -9,6 +9,8 @@ mod integrate;
 mod newton;
 mod operator;
 mod system;
+#[cfg(test)]
+mod tests;
 
 pub use integrate::{Progress, integrate, integrate_kernel};
 pub use system::{FactorisedStep, NewtonSolver, System};
