@@ -40,7 +40,7 @@ pub struct Trajectory {
     /// Log-multipliers `p_n = τ − m_n` as integrated, N × T (τ = e^s − 1 = ln(1+t)).
     pub log_multipliers: DMatrix<f64>,
     pub status: Status,
-    /// One sentence for the user when the run did not complete (what, where, what to try).
+    /// One sentence for the user: why the run did not complete (what, where, what to try), or that it came to rest.
     pub message: Option<String>,
     pub solver: SolverStatistics,
 }

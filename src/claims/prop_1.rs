@@ -12,8 +12,9 @@ pub const CLAIM: Claim = Claim {
     corrected: "True and exact: w_1 = Z b_1ᵀ, w_l = φ_l b_{l−1} b_lᵀ with φ_2 = ½‖Z‖², φ_{l+1} = ½‖b_{l−1}‖² φ_l² \
                 (the report's recursion A.1 is misprinted).",
     check: "Residual: the largest of ‖w_l − φ_l b_{l−1} b_lᵀ‖/‖w_l‖ over layers and saves, and of the relative \
-            difference between φ_l and the recursion. Tolerance: 100 rtol. The loss must fall from save to save, and \
-            −ln 𝓛/ln t must be within a tenth of one at the end (else inconclusive). Hypotheses: fully connected linear, DFA, depth ≥ 2, \
+            difference between φ_l and the recursion. Tolerance: 100 rtol. The loss must fall from save to save, every \
+            layer's norm must grow over the last third of the run, and −ln 𝓛/ln t must be within a tenth of one at the \
+            end (else inconclusive). Hypotheses: fully connected linear, DFA, depth ≥ 2, \
             zero initial weights, separable data.",
     judge,
 };
@@ -64,6 +65,17 @@ fn judge(e: &Evidence<'_>) -> Verdict {
                 "the loss rises after ln t = {:.6e}; {measured}",
                 d.log_time[k]
             ),
+        );
+    }
+    let earlier = last - last / 3;
+    if let Some(l) = (0..d.layer_norms.nrows())
+        .find(|&l| d.layer_norms[(l, last)] <= d.layer_norms[(l, earlier)])
+    {
+        return Verdict::new(
+            Outcome::Violated,
+            residual,
+            tolerance,
+            format!("the norm of layer {} does not grow; {measured}", l + 1),
         );
     }
     if (decay - 1.0).abs() > 0.1 {

@@ -32,8 +32,8 @@ pub const RATE_BP: Claim = Claim {
 const CHECK: &str = "Residual: |fitted − predicted slope| of ln angle against s = ln(1 + ln(1+t)), over the last third \
                      of the run (angles above 1e-10 rad). Tolerance: 0.005. Inconclusive while the slopes of the two \
                      halves of the window differ by more than that, or before s = 8. Hypotheses: fully connected \
-                     linear, separable data, and something outside the span of the support vectors was learned (zero \
-                     initial weights: some sample is not in that span) or initialised.";
+                     linear, separable data, and something outside the span of the support vectors was learned (some \
+                     sample is not in that span) or initialised (w_1(0) under gradient descent, w_1(0) b_1 under DFA).";
 
 const TOLERANCE: f64 = 0.005;
 

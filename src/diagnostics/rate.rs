@@ -42,15 +42,30 @@ fn predicted(problem: &Problem, limit: &Limit) -> f64 {
 }
 
 /// Whether everything learned or initialised lies in the span of the support vectors, so that the rate laws have nothing
-/// to act on: from zero weights only the span of the samples is ever reached, from others all of space.
+/// to act on. The first layer reaches the span of the samples, and keeps what it starts with: all of `w_1(0)` under BP,
+/// `w_1(0) b_1` under DFA (β only ever sees the first layer through the feedback once it has grown).
 pub fn learned_in_span(problem: &Problem, limit: &Limit) -> bool {
     let g = problem.dataset.signed_samples();
-    let reached = if problem.theta0.amax() > 0.0 {
-        g.ncols()
-    } else {
-        rank(g)
+    let first = problem
+        .network
+        .weights(problem.theta0.as_slice())
+        .swap_remove(0);
+    let kept = match problem.rule.feedback() {
+        Some([b_1, ..]) => &first * DMatrix::from_columns(&[b_1.clone()]),
+        _ => first,
     };
-    rank(&g.select_rows(&limit.support)) == reached
+    let mut reached = DMatrix::zeros(g.nrows() + kept.ncols(), g.ncols());
+    reached.rows_mut(0, g.nrows()).copy_from(g);
+    for (j, column) in kept.column_iter().enumerate() {
+        // directions count, not sizes: small initial weights are kept all the same
+        let size = column.norm();
+        if size > 0.0 {
+            reached
+                .row_mut(g.nrows() + j)
+                .copy_from(&(column.transpose() * (g.norm() / size)));
+        }
+    }
+    rank(&g.select_rows(&limit.support)) == rank(&reached)
 }
 
 /// Numerical rank, relative tolerance 1e-9.

@@ -1,6 +1,6 @@
 //! Stepping: budgets, guards after every step, saves on a grid, restarts with a local clock.
 
-use super::clock::{expand, log_time};
+use super::clock::{compress, expand, log_time};
 use super::operator::{Equations, NewtonLinearSolver, NewtonMatrix, State, values};
 use super::system::{NewtonSolver, System};
 use super::{FlowOptions, Method};
@@ -103,6 +103,14 @@ enum Outcome {
     Ended { status: Status, s: f64, y: Vec<f64> },
 }
 
+/// What happens on data that are not separable.
+enum Beyond {
+    /// The weights no longer move.
+    Rest,
+    /// Multipliers amplify rounding beyond use while the weights still move.
+    Overflow,
+}
+
 struct Saves {
     grid: Vec<f64>,
     times: Vec<f64>,
@@ -136,7 +144,14 @@ struct Run<'a> {
     solver: SolverStatistics,
     clock: Instant,
     failure: Option<String>,
+    /// s at which the weights came to rest.
+    rest: Option<f64>,
+    last_restart: f64,
+    stalled: usize,
 }
+
+/// Restarts without progress after which a run is given up; an event needs one or two.
+const MOST_STALLED_RESTARTS: usize = 50;
 
 /// The error allowed to one step, as a share of the run's tolerance: errors of the order of a thousand steps add up, and
 /// a margin is a product of L layers. Measured (docs/design.md): with it the drift of every conserved quantity stays
@@ -144,7 +159,7 @@ struct Run<'a> {
 const LOCAL_SHARE: f64 = 0.001;
 
 /// States of at most this many bytes are saved by default.
-const SAVED_BYTES: usize = 32 << 20;
+const SAVED_BYTES: usize = 20 << 20;
 
 impl<'a> Run<'a> {
     fn new(
@@ -182,6 +197,9 @@ impl<'a> Run<'a> {
             },
             clock: Instant::now(),
             failure: None,
+            rest: None,
+            last_restart: 0.0,
+            stalled: 0,
         }
     }
 
@@ -320,6 +338,30 @@ impl<'a> Run<'a> {
                     y: good.1,
                 };
             }
+            let state = solver.state();
+            match self.beyond_separability(s, values(state.y), values(state.dy)) {
+                None => {}
+                Some(Beyond::Rest) => {
+                    self.repeat_until_the_horizon(s, &good.1);
+                    break Outcome::Ended {
+                        status: Status::Completed,
+                        s: self.options.until,
+                        y: good.1,
+                    };
+                }
+                Some(Beyond::Overflow) => {
+                    self.failure = Some(
+                        "margins have stopped growing with log t while the weights still move: no hyperplane separates \
+                         all of the data, and double precision cannot follow further"
+                            .into(),
+                    );
+                    break Outcome::Ended {
+                        status: Status::NonlinearFailure,
+                        s,
+                        y: good.1,
+                    };
+                }
+            }
             if self.solver.steps >= self.options.max_steps {
                 break Outcome::Ended {
                     status: Status::BudgetSteps,
@@ -336,6 +378,16 @@ impl<'a> Run<'a> {
             }
             // The step has fallen to the spacing of the clock: go on with a clock counted from here.
             if h.abs() < 1e-12 * t {
+                if self.restart_stalls(s) {
+                    self.failure = Some(format!(
+                        "{MOST_STALLED_RESTARTS} restarts in a row got nowhere"
+                    ));
+                    break Outcome::Ended {
+                        status: Status::StepTooSmall,
+                        s,
+                        y: good.1,
+                    };
+                }
                 break Outcome::Restart { s, y: good.1 };
             }
         };
@@ -343,6 +395,52 @@ impl<'a> Run<'a> {
         self.solver.rejected_steps += statistics.number_of_error_test_failures;
         self.solver.newton_failures += statistics.number_of_nonlinear_solver_fails;
         Ok(outcome)
+    }
+
+    /// On separable data margins grow with log t and `p_n = τ − m_n` stays small. Where it does not, the flow comes to
+    /// rest at a minimum of the loss (weights that move by less than 1e-8 of themselves per unit of s although multipliers
+    /// per unit of s exceed e^12: stationary to rounding), or some samples contradict each other while others are still
+    /// being learned. Then `E_n` amplifies the rounding of `p_n` until the implicit equations have no solution in doubles.
+    fn beyond_separability(&self, s: f64, y: &[f64], dy: &[f64]) -> Option<Beyond> {
+        let strongest = y[self.parameters..]
+            .iter()
+            .map(|v| s + expand(*v))
+            .fold(f64::NEG_INFINITY, f64::max);
+        let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+        if strongest <= 12.0 {
+            None
+        } else if norm(&dy[..self.parameters]) <= 1e-8 * norm(&y[..self.parameters]) {
+            Some(Beyond::Rest)
+        } else if strongest > 2.0 * s + 36.0 {
+            Some(Beyond::Overflow)
+        } else {
+            None
+        }
+    }
+
+    /// Saves the resting weights at every remaining time; `p_n = τ − m_n` grows with τ.
+    fn repeat_until_the_horizon(&mut self, s: f64, y: &[f64]) {
+        while let Some(due) = self.saves.due() {
+            let elapsed = log_time(due) - log_time(s);
+            let mut y = y.to_vec();
+            for v in &mut y[self.parameters..] {
+                *v = compress(expand(*v) + elapsed);
+            }
+            self.saves.push(due, &y, self.parameters);
+        }
+        self.rest = Some(s);
+    }
+
+    /// Counts restarts that follow each other without progress.
+    fn restart_stalls(&mut self, s: f64) -> bool {
+        let progress = s - self.last_restart;
+        self.stalled = if progress < 1e-10 * s {
+            self.stalled + 1
+        } else {
+            0
+        };
+        self.last_restart = s;
+        self.stalled >= MOST_STALLED_RESTARTS
     }
 
     fn classify(&mut self, e: &DiffsolError) -> Status {
@@ -366,7 +464,11 @@ impl<'a> Run<'a> {
         );
         let detail = self.failure.map(|f| format!(" ({f})")).unwrap_or_default();
         let message = match status {
-            Status::Completed => None,
+            Status::Completed => self.rest.map(|s| {
+                format!(
+                    "the weights came to rest at log-log-time {s:.3}, a minimum of the loss; later saves repeat them"
+                )
+            }),
             Status::BudgetSteps => Some(format!(
                 "the budget of {} steps ran out {at}; raise flow.max-steps",
                 self.options.max_steps
@@ -383,7 +485,7 @@ impl<'a> Run<'a> {
                  \"esdirk34\""
             )),
             Status::NonFinite => Some(format!(
-                "the state ceased to be finite {at}; an explicit method beyond its stability limit does this: use \
+                "the state ceased to be finite {at}{detail}; an explicit method beyond its stability limit does this: use \
                  flow.method = \"bdf\" or a smaller flow.rtol"
             )),
         };

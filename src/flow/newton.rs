@@ -7,10 +7,16 @@
 //! with `D_n = 1 + c v_n' tanh(v_n/P)/P`, M and M' the responses of margins and rates to the multipliers, and m_r, m'_r
 //! what the residual of θ alone causes. Columns of samples whose multipliers are too small to matter are diagonal, so a
 //! dense system remains in the *active* samples only; it is equilibrated before factorising, since its entries span e^s.
+//!
+//! Where more samples are active than the input has dimensions (early times with N > D, or data that are not separable),
+//! that system is nearly singular: a diagonal plus a matrix of rank D. For a network linear in its input it is then solved
+//! in the input space instead, `(1 + R Δ⁻¹ L) y = R Δ⁻¹ b`, `x = Δ⁻¹(b − L y)` with `Δ = diag(DC/c)`,
+//! `L = G Q' − diag(Dλ/c) G Q`, `R = Gᵀ diag(EC)`. The difference `b − L y` loses a factor e^s of accuracy, so late times,
+//! where active samples beyond D are coincidences, keep the first form.
 
 use super::clock::COMPRESSION;
 use super::system::{FactorisedStep, System};
-use crate::network::LinearisedStep;
+use crate::network::{InputResponse, LinearisedStep};
 use nalgebra::{DMatrix, DVector, Dyn, LU, SVD};
 
 /// Exact elimination to the active samples.
@@ -28,11 +34,31 @@ pub struct NewtonStep {
     margin_shift: Vec<f64>,
     /// `E_n C_n`
     weight: Vec<f64>,
-    active: Vec<usize>,
-    /// `(M' − diag(Dλ/c) M) diag(EC)`, N × active.
-    columns: DMatrix<f64>,
-    factor: Equilibrated,
+    stiff: Stiff,
 }
+
+/// The stiff block, `Δ + (M' − diag(Dλ/c) M) diag(EC)`.
+enum Stiff {
+    /// Dense in the active samples.
+    Active {
+        active: Vec<usize>,
+        /// `(M' − diag(Dλ/c) M) diag(EC)`, N × active.
+        columns: DMatrix<f64>,
+        factor: Equilibrated,
+    },
+    /// Diagonal plus a product through the input space.
+    Input {
+        /// `L`, N × D.
+        left: DMatrix<f64>,
+        /// `R`, D × N.
+        right: DMatrix<f64>,
+        /// `1 + R Δ⁻¹ L`
+        factor: Equilibrated,
+    },
+}
+
+/// Largest e^s at which the stiff block may be solved in the input space.
+const INPUT_SPACE_GROWTH: f64 = 1e8;
 
 impl NewtonStep {
     pub fn new(system: &System, y: &[f64], t: f64, c: f64) -> Self {
@@ -68,20 +94,22 @@ impl NewtonStep {
             .collect();
 
         let step = kernel.linearise(theta, &point.multipliers, c);
-        let (margins, mut columns) = step.response(&active);
         let diagonal: Vec<f64> = (0..samples).map(|n| scale[n] * point.cosh[n] / c).collect();
         let coupling: Vec<f64> = (0..samples)
             .map(|n| scale[n] * point.slope[n] / c)
             .collect();
-        for (j, &n) in active.iter().enumerate() {
-            for i in 0..samples {
-                columns[(i, j)] = (columns[(i, j)] - coupling[i] * margins[(i, j)]) * weight[n];
-            }
-        }
-        let mut matrix = columns.select_rows(&active);
-        for (j, &n) in active.iter().enumerate() {
-            matrix[(j, j)] += diagonal[n];
-        }
+        let beyond_input = kernel
+            .input_dimension()
+            .is_some_and(|dimension| active.len() > dimension);
+        let through_input = if beyond_input && point.growth < INPUT_SPACE_GROWTH {
+            step.input_response()
+        } else {
+            None
+        };
+        let stiff = match through_input {
+            Some(input) => Stiff::through_input(&input, &diagonal, &coupling, &weight),
+            None => Stiff::in_active(&*step, active, &diagonal, &coupling, &weight),
+        };
         let margin_shift = point
             .slope
             .iter()
@@ -97,10 +125,106 @@ impl NewtonStep {
             coupling,
             margin_shift,
             weight,
+            stiff,
+        }
+    }
+}
+
+impl Stiff {
+    fn in_active(
+        step: &dyn LinearisedStep,
+        active: Vec<usize>,
+        diagonal: &[f64],
+        coupling: &[f64],
+        weight: &[f64],
+    ) -> Self {
+        let (margins, mut columns) = step.response(&active);
+        for (j, &n) in active.iter().enumerate() {
+            for i in 0..diagonal.len() {
+                columns[(i, j)] = (columns[(i, j)] - coupling[i] * margins[(i, j)]) * weight[n];
+            }
+        }
+        let mut matrix = columns.select_rows(&active);
+        for (j, &n) in active.iter().enumerate() {
+            matrix[(j, j)] += diagonal[n];
+        }
+        Self::Active {
             active,
             columns,
             factor: Equilibrated::new(matrix),
         }
+    }
+
+    fn through_input(
+        input: &InputResponse<'_>,
+        diagonal: &[f64],
+        coupling: &[f64],
+        weight: &[f64],
+    ) -> Self {
+        let g = input.signed_samples;
+        let mut left = g * &input.rates;
+        if coupling.iter().any(|k| *k != 0.0) {
+            let mut slowed = g * &input.margins;
+            for (mut row, k) in slowed.row_iter_mut().zip(coupling) {
+                row *= *k;
+            }
+            left -= slowed;
+        }
+        let mut right = g.transpose();
+        for (mut column, w) in right.column_iter_mut().zip(weight) {
+            column *= *w;
+        }
+        let mut scaled = left.clone();
+        for (mut row, d) in scaled.row_iter_mut().zip(diagonal) {
+            row /= *d;
+        }
+        let mut matrix = &right * scaled;
+        for i in 0..matrix.nrows() {
+            matrix[(i, i)] += 1.0;
+        }
+        Self::Input {
+            left,
+            right,
+            factor: Equilibrated::new(matrix),
+        }
+    }
+
+    /// Overwrites b with x.
+    fn solve(&self, diagonal: &[f64], b: &mut DVector<f64>) {
+        match self {
+            Self::Active {
+                active,
+                columns,
+                factor,
+            } => {
+                let mut on_active = b.select_rows(active);
+                factor.solve(&mut on_active);
+                *b -= columns * &on_active;
+                divide(b, diagonal);
+                for (j, &n) in active.iter().enumerate() {
+                    b[n] = on_active[j];
+                }
+            }
+            Self::Input {
+                left,
+                right,
+                factor,
+            } => {
+                let mut scaled = b.clone();
+                divide(&mut scaled, diagonal);
+                let mut y = right * scaled;
+                factor.solve(&mut y);
+                *b -= left * y;
+                divide(b, diagonal);
+            }
+        }
+    }
+}
+
+/// `x_n /= d_n`
+fn divide(x: &mut DVector<f64>, d: &[f64]) {
+    for (x, d) in x.iter_mut().zip(d) {
+        *x /= d;
     }
 }
 
@@ -112,18 +236,8 @@ impl FactorisedStep for NewtonStep {
             for n in 0..v.len() {
                 x[n] = self.cosh[n] * v[n] / self.c - rates[n] + self.coupling[n] * margins[n];
             }
-            let mut on_active = x.select_rows(&self.active);
-            self.factor.solve(&mut on_active);
-            x -= &self.columns * &on_active;
-            for n in 0..v.len() {
-                x[n] /= self.diagonal[n];
-            }
-            let mut d_multipliers = DVector::zeros(v.len());
-            for (j, &n) in self.active.iter().enumerate() {
-                x[n] = on_active[j];
-                d_multipliers[n] = self.weight[n] * x[n];
-            }
-            d_multipliers
+            self.stiff.solve(&self.diagonal, &mut x);
+            DVector::from_fn(v.len(), |n, _| self.weight[n] * x[n])
         });
         for n in 0..v.len() {
             v[n] = x[n] - self.margin_shift[n] * d_margins[n];

@@ -3,7 +3,7 @@
 //! With `E_n = exp(s + p_n + κ(m_n))` the multiplier in the clock s (`κ` = 0 for the exponential loss, `−ln(1+e^{−m})`
 //! for the logistic one), `p_n = P sinh(v_n/P)` and `C_n = cosh(v_n/P)`:
 //! `θ' = Σ E_n y_n 𝒢_n(θ)`, `v_n' = (e^s − m_n')/C_n`, where `m_n'` is the margin rate that θ' causes.
-//! The exponent `s + p_n` is formed before exponentiating, so nothing overflows on the slow manifold `p_n ≈ −s`.
+//! The exponent `s + p_n` is formed before exponentiating, so nothing overflows on the slow manifold, where `s + p_n` grows at most like s.
 //!
 //! The clock may be local, `s = base + t`: late changes of the support are narrower than the spacing of doubles near s,
 //! and a run resolves them with the solver's own time t counted from `base`.

@@ -7,8 +7,8 @@ use nalgebra::{DMatrix, DVector};
 
 /// Samples with `g_n·β ≤ (1 + δ) γ` count as active in the KKT residual, δ = 0.01.
 ///
-/// Along a run the normalised margins of support vectors agree like `s e^{−s}` (`m_n = τ − p_n` with `p_n = O(s)`,
-/// `τ = e^s − 1`), so from s ≈ 7 on all of them are counted; earlier the residual is large because some are missing. A
+/// Along a run the normalised margins of support vectors agree like `e^{−s}` (`m_n = τ − p_n`, where the `p_n` of the
+/// support differ by constants and `τ = e^s − 1`), so from s ≈ 7 on all of them are counted; earlier the residual is large because some are missing. A
 /// sample outside the support is counted only if its margin in the limit is within one percent of the smallest, and
 /// what it contributes then shows in [`KktResidual::complementarity`]. δ is fixed so that residuals of different runs
 /// and times compare; a δ that shrank with s could not show a run that fails to equalise its margins.

@@ -17,7 +17,7 @@
 //! `S_{L−1} = c·1`, `S_{l−1} = c‖s_l‖²·1 + M_lᵀ S_l (1 − a_l S_l)^{−1} M_l` (S symmetric).
 //! The derivative of `β'` follows from the differentiated recursion of `ṡ`.
 
-use super::{Closure, Kernel, LinearisedStep, Tangent};
+use super::{Closure, InputResponse, Kernel, LinearisedStep, Tangent};
 use crate::{dataset::Dataset, rule::Rule};
 use nalgebra::{DMatrix, DMatrixView, DVector, Dyn, LU};
 use std::sync::Arc;
@@ -173,6 +173,10 @@ impl Kernel for FullyConnectedKernel {
 
     fn samples(&self) -> usize {
         self.signed_samples.nrows()
+    }
+
+    fn input_dimension(&self) -> Option<usize> {
+        Some(self.signed_samples.ncols())
     }
 
     fn margins(&self, theta: &[f64], margins: &mut [f64]) {
@@ -491,18 +495,18 @@ fn add_ranked(y: &mut DMatrix<f64>, factor: f64, x: &DVector<f64>, weight: &DVec
 impl LinearisedStep for FullyConnectedStep {
     fn response(&self, active: &[usize]) -> (DMatrix<f64>, DMatrix<f64>) {
         let g = &self.signed_samples;
-        // At most D independent columns: beyond that, respond to the unit vectors and combine.
-        if active.len() <= g.ncols() {
-            let sweep = self.sweep(g.select_rows(active).transpose(), None);
-            (g * &sweep.ds[0], g * &sweep.ds_dot)
-        } else {
-            let columns = g.select_rows(active).transpose();
-            let sweep = self.sweep(DMatrix::identity(g.ncols(), g.ncols()), None);
-            (
-                g * (&sweep.ds[0] * &columns),
-                g * (&sweep.ds_dot * &columns),
-            )
-        }
+        let sweep = self.sweep(g.select_rows(active).transpose(), None);
+        (g * &sweep.ds[0], g * &sweep.ds_dot)
+    }
+
+    fn input_response(&self) -> Option<InputResponse<'_>> {
+        let dimension = self.signed_samples.ncols();
+        let mut sweep = self.sweep(DMatrix::identity(dimension, dimension), None);
+        Some(InputResponse {
+            signed_samples: &self.signed_samples,
+            margins: sweep.ds.swap_remove(0),
+            rates: sweep.ds_dot,
+        })
     }
 
     fn solve(&self, residual: &mut [f64], close: &mut Closure<'_>) -> DVector<f64> {

@@ -86,6 +86,11 @@ pub trait Kernel: Send + Sync {
     /// N.
     fn samples(&self) -> usize;
 
+    /// D, for networks that are linear in their input (see [`LinearisedStep::input_response`]).
+    fn input_dimension(&self) -> Option<usize> {
+        None
+    }
+
     /// Margins `m_n = y_n f_θ(x_n)`.
     fn margins(&self, theta: &[f64], margins: &mut [f64]);
 
@@ -122,9 +127,25 @@ pub trait LinearisedStep: Send {
     /// With r = 0: derivatives of (margins, rates) in the multipliers of the samples `active`, each N × `active.len()`.
     fn response(&self, active: &[usize]) -> (DMatrix<f64>, DMatrix<f64>);
 
+    /// The same responses of all N samples as products through the input space, `(G Q Gᵀ, G Q' Gᵀ)` with G the signed
+    /// samples (N × D); `None` for networks that are not linear in their input.
+    fn input_response(&self) -> Option<InputResponse<'_>> {
+        None
+    }
+
     /// Solves `dθ = r + c·d(velocity)` in place (`residual`: r in, dθ out). The change of the multipliers is asked from
     /// `close` once the part of (dm, dm') caused by r alone is known. Returns the total change of the margins.
     fn solve(&self, residual: &mut [f64], close: &mut Closure<'_>) -> DVector<f64>;
+}
+
+/// Responses through the input space, see [`LinearisedStep::input_response`].
+pub struct InputResponse<'a> {
+    /// G, N × D.
+    pub signed_samples: &'a DMatrix<f64>,
+    /// Q, D × D.
+    pub margins: DMatrix<f64>,
+    /// Q', D × D.
+    pub rates: DMatrix<f64>,
 }
 
 /// From (dm, dm') caused by the residual alone to the change of the multipliers.

@@ -1,6 +1,7 @@
 //! The table a person reads after a run.
 
 use crate::run::Run;
+use crate::trajectory::Status;
 use std::fmt::Write;
 
 /// The summary of a run: limit, certificates, rate, claims, invariants, solver.
@@ -28,7 +29,11 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
         run.trajectory.solver.unknowns,
     )?;
     if let Some(message) = &run.trajectory.message {
-        writeln!(out, "\nNOT COMPLETED: {message}")?;
+        let label = match run.trajectory.status {
+            Status::Completed => "note",
+            _ => "NOT COMPLETED",
+        };
+        writeln!(out, "\n{label}: {message}")?;
     }
     writeln!(out)?;
     let mut row = |name: &str, value: String| writeln!(out, "  {name:<26}{value}");

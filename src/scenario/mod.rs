@@ -34,6 +34,7 @@ mod source;
 
 use crate::claims::Outcome;
 use crate::error::{Error, Result};
+use crate::flow::clock::MAX_LOG_LOG_TIME;
 use crate::flow::{FlowOptions, Method};
 use crate::problem::Problem;
 use schema::{Document, MethodName};
@@ -42,9 +43,6 @@ use source::Source;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml_edit::DocumentMut;
-
-/// The horizon must stay below this log-log-time: `e^s` overflows at s = 709.
-const LARGEST_LOG_LOG_TIME: f64 = 700.0;
 
 /// A scenario that has been read and understood; the files it names have not been opened yet.
 #[derive(Debug, Clone)]
@@ -128,9 +126,8 @@ fn parse(
 fn flow_options(document: &Document, source: &Source) -> Result<FlowOptions> {
     let flow = &document.flow;
     let until = flow.until.get_ref().log_log_time();
-    if until >= LARGEST_LOG_LOG_TIME {
-        let problem =
-            format!("the horizon, log-log-time {until}, is not below {LARGEST_LOG_LOG_TIME}");
+    if until >= MAX_LOG_LOG_TIME {
+        let problem = format!("the horizon, log-log-time {until}, is not below {MAX_LOG_LOG_TIME}");
         let advice = "exp(s) must fit into a double-precision number";
         return Err(source.error(flow.until.span(), &problem, advice));
     }

@@ -3,6 +3,7 @@
 use super::numbers::{AtLeast, Depth, Fraction, Positive, Scale, Seed};
 use super::source::did_you_mean;
 use crate::claims::{self, Outcome};
+use crate::flow::clock;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -138,8 +139,8 @@ impl Until {
     pub(super) fn log_log_time(self) -> f64 {
         match self {
             Self::LogLogTime(s) => s.get(),
-            Self::LogTime(tau) => tau.get().ln_1p(),
-            Self::Time(t) => t.get().ln_1p().ln_1p(),
+            Self::LogTime(tau) => clock::log_log_time_of_log_time(tau.get()),
+            Self::Time(t) => clock::log_log_time_of_time(t.get()),
         }
     }
 }

@@ -185,14 +185,20 @@ fn linearised_step_solves_its_equation() {
         let (margins_alone, rates_alone) = alone.expect("close was called");
         let all: Vec<usize> = (0..alpha.len()).collect();
         let (margins, rates) = step.response(&all);
-        let total = margins_alone + margins * &d_alpha;
+        let total = margins_alone + &margins * &d_alpha;
         assert_close(
             total.as_slice(),
             t.margins.as_slice(),
             1e-12,
             "margin response",
         );
-        let total = rates_alone + rates * &d_alpha;
+        let input = step.input_response().expect("a linear network");
+        let g = input.signed_samples;
+        let through = g * &input.margins * g.transpose();
+        assert_close(margins.as_slice(), through.as_slice(), 1e-12, "G Q Gᵀ");
+        let through = g * &input.rates * g.transpose();
+        assert_close(rates.as_slice(), through.as_slice(), 1e-12, "G Q' Gᵀ");
+        let total = rates_alone + &rates * &d_alpha;
         assert_close(total.as_slice(), t.rates.as_slice(), 1e-12, "rate response");
     }
 }
