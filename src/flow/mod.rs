@@ -45,7 +45,7 @@ impl Method {
 pub struct FlowOptions {
     /// Horizon s = ln(1 + ln(1 + t)).
     pub until: f64,
-    /// Relative accuracy of the run: conserved quantities drift by less. Single steps are held to a hundredth of it.
+    /// Relative accuracy of the run: conserved quantities drift by less. Single steps are held to a thousandth of it.
     pub rtol: f64,
     /// Absolute accuracy of θ; that of the compressed log-multipliers is 100 times larger.
     pub atol: f64,
