@@ -88,10 +88,6 @@ impl Kernel for ZeroInitial {
         self.g.nrows()
     }
 
-    fn input_dimension(&self) -> usize {
-        self.g.ncols()
-    }
-
     fn margins(&self, theta: &[f64], margins: &mut [f64]) {
         let beta = self.beta(&DVector::from_column_slice(theta));
         margins.copy_from_slice((&self.g * beta).as_slice());
@@ -240,10 +236,6 @@ impl Kernel for FeedbackReduction {
 
     fn samples(&self) -> usize {
         self.g.nrows()
-    }
-
-    fn input_dimension(&self) -> usize {
-        self.g.ncols()
     }
 
     fn margins(&self, theta: &[f64], margins: &mut [f64]) {

@@ -41,7 +41,7 @@ impl RunArgs {
         let bar = progress_bar(self.quiet, scenario.flow.until);
         let finished = run(scenario, options, &mut |p: Progress| {
             bar.set_position((p.log_log_time * TICKS) as u64);
-            if p.steps % 16 == 0 {
+            if p.steps.is_multiple_of(16) {
                 bar.set_message(format!("{} steps", p.steps));
             }
         });

@@ -51,7 +51,7 @@ pub fn learned_in_span(problem: &Problem, limit: &Limit) -> bool {
         .weights(problem.theta0.as_slice())
         .swap_remove(0);
     let kept = match problem.rule.feedback() {
-        Some([b_1, ..]) => &first * DMatrix::from_columns(&[b_1.clone()]),
+        Some([b_1, ..]) => &first * DMatrix::from_columns(std::slice::from_ref(b_1)),
         _ => first,
     };
     let mut reached = DMatrix::zeros(g.nrows() + kept.ncols(), g.ncols());

@@ -155,8 +155,8 @@ impl System {
             let along =
                 self.kernel
                     .tangent(theta, &point.multipliers, d_theta, &vec![0.0; d_v.len()]);
-            for n in 0..d_v.len() {
-                d_multipliers[n] += point.multipliers[n] * point.slope[n] * along.margins[n];
+            for (n, d) in d_multipliers.iter_mut().enumerate() {
+                *d += point.multipliers[n] * point.slope[n] * along.margins[n];
             }
         }
         let tangent = self

@@ -6,13 +6,11 @@ fn gaussian(rng: &mut rand_pcg::Pcg64, n: usize) -> Vec<f64> {
     (0..n).map(|_| rng.sample(StandardNormal)).collect()
 }
 
+/// Kernel, θ, multipliers.
+type Case = (Arc<dyn Kernel>, Vec<f64>, Vec<f64>);
+
 /// A random kernel of the given input dimension and hidden widths, with θ and multipliers.
-fn random_case(
-    dimension: usize,
-    hidden: &[usize],
-    samples: usize,
-    feedback: bool,
-) -> (Arc<dyn Kernel>, Vec<f64>, Vec<f64>) {
+fn random_case(dimension: usize, hidden: &[usize], samples: usize, feedback: bool) -> Case {
     let rng = &mut rand_pcg::Pcg64::seed_from_u64(7 + 10 * hidden.len() as u64);
     let network = FullyConnectedLinear::new(dimension, hidden);
     let x = DMatrix::from_vec(samples, dimension, gaussian(rng, samples * dimension));
@@ -39,7 +37,7 @@ fn random_case(
     (kernel, theta, multipliers)
 }
 
-fn cases() -> Vec<(Arc<dyn Kernel>, Vec<f64>, Vec<f64>)> {
+fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     for feedback in [true, false] {
         for hidden in [&[][..], &[3], &[4, 2], &[3, 5, 2]] {
