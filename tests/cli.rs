@@ -487,13 +487,16 @@ fn data_without_a_separator_are_refused_or_run_without_a_limit() {
     assert!(!shop.path("out").exists());
 
     let allowed = format!(
-        "run three.toml --allow-nonseparable --out a {around} --set flow.until.log-log-time=2 \
+        "run three.toml --allow-nonseparable --out a {around} --set flow.until.log-log-time=12 \
          --set expect.prop-1=not-applicable --set initial.gaussian.scale=0.1 --set initial.gaussian.seed=1"
     );
     shop.ends(0, &allowed);
     let report = shop.report("a");
     check_contract(&report);
     assert_eq!(report["status"], "completed");
+    // Without a separator the loss has a minimum, and the flow ends there long before the horizon.
+    assert_eq!(report["final"]["log_log_time"], 12.0);
+    assert!(report["message"].as_str().unwrap().contains("came to rest"));
     assert_eq!(report["limit"]["kind"], "none");
     assert!(report["final"]["angle_to_limit"].is_null());
     assert!(report["final"]["min_margin"].as_f64().unwrap() < 0.0);
