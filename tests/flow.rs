@@ -269,7 +269,6 @@ fn assert_dependent_support_is_followed(name: &str, data: &Dataset) {
 }
 
 #[test]
-#[ignore = "known defect: duplicated support vectors stall near s = 40"]
 fn duplicated_samples_do_not_stall() {
     let once = gaussian_teacher(3, 4, 3);
     for order in [&[0, 1, 2, 3, 0][..], &[0, 1, 2, 3, 0, 1, 2, 3]] {
@@ -278,9 +277,9 @@ fn duplicated_samples_do_not_stall() {
     }
 }
 
+/// A known limit of double precision (docs/design.md): to s = 36 such data are followed; far beyond, a run ends by name.
 #[test]
-#[ignore = "known defect: linearly dependent support vectors stall from s = 22 on"]
-fn dependent_support_vectors_do_not_stall() {
+fn dependent_support_vectors_are_followed_or_end_by_name() {
     for (name, g) in [
         ("three on a line", dmatrix![1.0, 1.0; 1.0, -1.0; 1.0, 0.3]),
         (

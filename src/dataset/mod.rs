@@ -18,6 +18,7 @@ pub use stream::standard_normals;
 pub use table::Table;
 
 use nalgebra::{DMatrix, DVector};
+use std::collections::HashMap;
 
 /// A binary classification data set: rows `x_n` (N × D), labels `y_n ∈ {−1, +1}`, signed samples `g_n = y_n x_n`.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,5 +74,32 @@ impl Dataset {
     /// D.
     pub fn dimension(&self) -> usize {
         self.samples.ncols()
+    }
+
+    /// The samples with distinct signed rows `g_n`, in order of first appearance, and for each of the N samples the index
+    /// of the one it equals.
+    pub fn distinct(&self) -> (Self, Vec<usize>) {
+        let mut first: HashMap<Vec<u64>, usize> = HashMap::new();
+        let mut kept = Vec::new();
+        let stands_for = (0..self.len())
+            .map(|n| {
+                // adding zero maps -0.0 to 0.0
+                let key = self
+                    .signed_samples
+                    .row(n)
+                    .iter()
+                    .map(|x| (x + 0.0).to_bits())
+                    .collect();
+                *first.entry(key).or_insert_with(|| {
+                    kept.push(n);
+                    kept.len() - 1
+                })
+            })
+            .collect();
+        let distinct = Self::new(
+            self.samples.select_rows(&kept),
+            self.labels.select_rows(&kept),
+        );
+        (distinct, stands_for)
     }
 }

@@ -38,15 +38,26 @@ pub fn integrate(
     options: &FlowOptions,
     observer: &mut dyn FnMut(Progress),
 ) -> Result<Trajectory> {
-    let kernel = problem.network.kernel(&problem.rule, &problem.dataset);
-    integrate_kernel(
+    // Equal samples have equal margins at all times; as separate states their difference would drown in rounding far out.
+    let (dataset, stands_for) = problem.dataset.distinct();
+    let mut counts = vec![0; dataset.len()];
+    for &n in &stands_for {
+        counts[n] += 1;
+    }
+    let kernel = problem.network.kernel(&problem.rule, &dataset);
+    let mut trajectory = integrate_counted(
         &kernel,
+        &counts,
         problem.loss,
         &problem.theta0,
         options,
         NewtonSolver::Structured,
         observer,
-    )
+    )?;
+    if dataset.len() < stands_for.len() {
+        trajectory.log_multipliers = trajectory.log_multipliers.select_rows(&stands_for);
+    }
+    Ok(trajectory)
 }
 
 /// [`integrate`] for any [`Kernel`] (a network or rule of one's own), with a choice of Newton solver.
@@ -61,8 +72,22 @@ pub fn integrate_kernel(
     newton: NewtonSolver,
     observer: &mut dyn FnMut(Progress),
 ) -> Result<Trajectory> {
+    integrate_counted(kernel, &[], loss, theta0, options, newton, observer)
+}
+
+/// [`integrate_kernel`] with sample n standing for `counts[n]` equal ones (empty: one each).
+fn integrate_counted(
+    kernel: &Arc<dyn Kernel>,
+    counts: &[usize],
+    loss: Loss,
+    theta0: &DVector<f64>,
+    options: &FlowOptions,
+    newton: NewtonSolver,
+    observer: &mut dyn FnMut(Progress),
+) -> Result<Trajectory> {
     let mut run = Run::new(kernel.parameters(), kernel.samples(), options, newton);
-    let system = |base| Arc::new(System::new(Arc::clone(kernel), loss, newton, base));
+    let system =
+        |base| Arc::new(System::new(Arc::clone(kernel), loss, newton, base).with_counts(counts));
     let mut base = 0.0;
     let mut start = system(base).initial_state(theta0);
     let mut derivative = vec![0.0; start.len()];

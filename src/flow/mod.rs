@@ -5,6 +5,7 @@
 //! stepping. Nothing outside this module names diffsol.
 
 pub mod clock;
+mod dependence;
 mod integrate;
 mod newton;
 mod operator;

@@ -11,10 +11,13 @@
 //! Where more samples are active than the input has dimensions (early times with N > D, or data that are not separable),
 //! that system is nearly singular: a diagonal plus a matrix of rank D. For a network linear in its input it is then solved
 //! in the input space instead, `(1 + R Δ⁻¹ L) y = R Δ⁻¹ b`, `x = Δ⁻¹(b − L y)` with `Δ = diag(DC/c)`,
-//! `L = G Q' − diag(Dλ/c) G Q`, `R = Gᵀ diag(EC)`. The difference `b − L y` loses a factor e^s of accuracy, so late times,
-//! where active samples beyond D are coincidences, keep the first form.
+//! `L = G Q' − diag(Dλ/c) G Q`, `R = Gᵀ diag(EC)`. The difference `b − L y` loses a factor e^s of accuracy, so late times
+//! keep the first form, where the rows of samples that are affine combinations of others (see `dependence`) are replaced by
+//! what remains of them after subtracting that combination: `Δ_j x_j − Σ_k T_jk Δ_k x_k = C_j r_j/c − Σ_k T_jk C_k r_k/c`
+//! (λ is zero to rounding by then).
 
 use super::clock::COMPRESSION;
+use super::dependence::{Dependent, FOLLOW_GROWTH};
 use super::system::{FactorisedStep, System};
 use crate::network::{InputResponse, LinearisedStep};
 use nalgebra::{DMatrix, DVector, Dyn, LU, SVD};
@@ -44,6 +47,8 @@ enum Stiff {
         active: Vec<usize>,
         /// `(M' − diag(Dλ/c) M) diag(EC)`, N × active.
         columns: DMatrix<f64>,
+        /// Positions in `active` of dependent samples and of those they depend on.
+        dependents: Vec<(usize, Vec<(usize, f64)>)>,
         factor: Equilibrated,
     },
     /// Diagonal plus a product through the input space.
@@ -57,9 +62,6 @@ enum Stiff {
     },
 }
 
-/// Largest e^s at which the stiff block may be solved in the input space.
-const INPUT_SPACE_GROWTH: f64 = 1e8;
-
 impl NewtonStep {
     pub fn new(system: &System, y: &[f64], t: f64, c: f64) -> Self {
         let kernel = system.kernel();
@@ -68,8 +70,9 @@ impl NewtonStep {
         let point = system.point(y, t);
         let samples = point.cosh.len();
         let mut velocity = vec![0.0; parameters];
-        let mut rates = vec![0.0; samples];
-        kernel.velocity(theta, &point.multipliers, &mut velocity, &mut rates);
+        let mut p_dot = vec![0.0; samples];
+        kernel.velocity(theta, &point.multipliers, &mut velocity, &mut p_dot);
+        point.margin_to_multiplier_rates(&mut p_dot);
 
         let weight: Vec<f64> = point
             .multipliers
@@ -79,19 +82,26 @@ impl NewtonStep {
             .collect();
         let scale: Vec<f64> = (0..samples)
             .map(|n| {
-                let v_dot = (point.growth - rates[n]) / point.cosh[n];
+                let v_dot = point.settled(p_dot[n]) / point.cosh[n];
                 1.0 + c * v_dot * point.tanh[n] / COMPRESSION
             })
             .collect();
         // A column matters against its own diagonal C/c when its weight, relative to the largest, exceeds about
         // (C/c) e^{−s} (the response to the largest weights is of size e^s); 1e-17 below that it is lost in rounding.
         let largest = weight.iter().copied().fold(0.0, f64::max);
-        let active: Vec<usize> = (0..samples)
-            .filter(|&n| {
+        let mut is_active: Vec<bool> = (0..samples)
+            .map(|n| {
                 weight[n] > 0.0
                     && weight[n] * point.growth * c.abs() >= 1e-17 * point.cosh[n] * largest
             })
             .collect();
+        for d in point.dependents.iter() {
+            is_active[d.sample] = true;
+            for (k, _) in &d.on {
+                is_active[*k] = true;
+            }
+        }
+        let active: Vec<usize> = (0..samples).filter(|&n| is_active[n]).collect();
 
         let step = kernel.linearise(theta, &point.multipliers, c);
         let diagonal: Vec<f64> = (0..samples).map(|n| scale[n] * point.cosh[n] / c).collect();
@@ -99,16 +109,23 @@ impl NewtonStep {
             .map(|n| scale[n] * point.slope[n] / c)
             .collect();
         let beyond_input = kernel
-            .input_dimension()
-            .is_some_and(|dimension| active.len() > dimension);
-        let through_input = if beyond_input && point.growth < INPUT_SPACE_GROWTH {
+            .signed_samples()
+            .is_some_and(|g| active.len() > g.ncols());
+        let through_input = if beyond_input && point.growth < FOLLOW_GROWTH {
             step.input_response()
         } else {
             None
         };
         let stiff = match through_input {
             Some(input) => Stiff::through_input(&input, &diagonal, &coupling, &weight),
-            None => Stiff::in_active(&*step, active, &diagonal, &coupling, &weight),
+            None => Stiff::in_active(
+                &*step,
+                active,
+                &diagonal,
+                &coupling,
+                &weight,
+                &point.dependents,
+            ),
         };
         let margin_shift = point
             .slope
@@ -137,6 +154,7 @@ impl Stiff {
         diagonal: &[f64],
         coupling: &[f64],
         weight: &[f64],
+        dependents: &[Dependent],
     ) -> Self {
         let (margins, mut columns) = step.response(&active);
         for (j, &n) in active.iter().enumerate() {
@@ -148,9 +166,26 @@ impl Stiff {
         for (j, &n) in active.iter().enumerate() {
             matrix[(j, j)] += diagonal[n];
         }
+        // In the row of j minus its combination of other rows all entries of size e^s cancel; write down what remains.
+        let position = |n: usize| active.partition_point(|&a| a < n);
+        let dependents: Vec<(usize, Vec<(usize, f64)>)> = dependents
+            .iter()
+            .map(|d| {
+                let on = d.on.iter().map(|&(k, t)| (position(k), t)).collect();
+                (position(d.sample), on)
+            })
+            .collect();
+        for (j, on) in &dependents {
+            matrix.row_mut(*j).fill(0.0);
+            matrix[(*j, *j)] = diagonal[active[*j]];
+            for &(k, t) in on {
+                matrix[(*j, k)] -= t * diagonal[active[k]];
+            }
+        }
         Self::Active {
             active,
             columns,
+            dependents,
             factor: Equilibrated::new(matrix),
         }
     }
@@ -189,15 +224,20 @@ impl Stiff {
         }
     }
 
-    /// Overwrites b with x.
-    fn solve(&self, diagonal: &[f64], b: &mut DVector<f64>) {
+    /// Overwrites b with x. `own` is the part `C_n r_n/c` of b that does not come from margin rates.
+    fn solve(&self, diagonal: &[f64], own: &DVector<f64>, b: &mut DVector<f64>) {
         match self {
             Self::Active {
                 active,
                 columns,
+                dependents,
                 factor,
             } => {
                 let mut on_active = b.select_rows(active);
+                for (j, on) in dependents {
+                    on_active[*j] =
+                        own[active[*j]] - on.iter().map(|&(k, t)| t * own[active[k]]).sum::<f64>();
+                }
                 factor.solve(&mut on_active);
                 *b -= columns * &on_active;
                 divide(b, diagonal);
@@ -233,10 +273,11 @@ impl FactorisedStep for NewtonStep {
         let (theta, v) = b.split_at_mut(self.parameters);
         let mut x = DVector::zeros(v.len());
         let d_margins = self.step.solve(theta, &mut |margins, rates| {
+            let own = DVector::from_fn(v.len(), |n, _| self.cosh[n] * v[n] / self.c);
             for n in 0..v.len() {
-                x[n] = self.cosh[n] * v[n] / self.c - rates[n] + self.coupling[n] * margins[n];
+                x[n] = own[n] - rates[n] + self.coupling[n] * margins[n];
             }
-            self.stiff.solve(&self.diagonal, &mut x);
+            self.stiff.solve(&self.diagonal, &own, &mut x);
             DVector::from_fn(v.len(), |n, _| self.weight[n] * x[n])
         });
         for n in 0..v.len() {

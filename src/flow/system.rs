@@ -8,12 +8,13 @@
 //! The clock may be local, `s = base + t`: late changes of the support are narrower than the spacing of doubles near s,
 //! and a run resolves them with the solver's own time t counted from `base`.
 
-use super::clock::{COMPRESSION, compress};
+use super::clock::{COMPRESSION, compress, expand};
+use super::dependence::{self, Dependent, FOLLOW_GROWTH};
 use super::newton::{DenseStep, NewtonStep};
 use crate::{loss::Loss, network::Kernel};
 use nalgebra::DVector;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How the Newton systems of implicit steps are solved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,6 +32,10 @@ pub struct System {
     loss: Loss,
     newton: NewtonSolver,
     base: f64,
+    /// ln of how many equal samples each sample stands for.
+    log_counts: Vec<f64>,
+    /// Dependents of the last set of near samples: it changes a few times in a run.
+    dependents: Mutex<(Vec<usize>, Arc<Vec<Dependent>>)>,
     rhs_evaluations: AtomicUsize,
     jacobian_evaluations: AtomicUsize,
 }
@@ -47,6 +52,35 @@ pub(super) struct Point {
     pub tanh: Vec<f64>,
     /// `∂κ/∂m_n`
     pub slope: Vec<f64>,
+    /// Samples whose rates follow others'.
+    pub dependents: Arc<Vec<Dependent>>,
+}
+
+impl Point {
+    /// From `m_n'` to `p_n' = e^s − m_n'`.
+    pub fn margin_to_multiplier_rates(&self, rates: &mut [f64]) {
+        for rate in rates.iter_mut() {
+            *rate = self.growth - *rate;
+        }
+        self.follow(rates);
+    }
+
+    /// `p_n'` where it is not rounding of `e^s − m_n'`, for the curvature of the compression: on the slow manifold that
+    /// term is negligible, but rounding of size ε e^s would make the Newton matrix meaningless far out.
+    pub fn settled(&self, p_dot: f64) -> f64 {
+        if p_dot.abs() < 1e-13 * self.growth {
+            0.0
+        } else {
+            p_dot
+        }
+    }
+
+    /// Replaces the entries of dependent samples by the combinations they are.
+    fn follow(&self, rates: &mut [f64]) {
+        for d in self.dependents.iter() {
+            rates[d.sample] = d.on.iter().map(|&(k, t)| t * rates[k]).sum();
+        }
+    }
 }
 
 impl System {
@@ -57,9 +91,17 @@ impl System {
             loss,
             newton,
             base,
+            log_counts: Vec::new(),
+            dependents: Mutex::default(),
             rhs_evaluations: AtomicUsize::new(0),
             jacobian_evaluations: AtomicUsize::new(0),
         }
+    }
+
+    /// The same system with sample n standing for `counts[n]` equal ones.
+    pub fn with_counts(mut self, counts: &[usize]) -> Self {
+        self.log_counts = counts.iter().map(|k| (*k as f64).ln()).collect();
+        self
     }
 
     /// s at the local time t.
@@ -97,16 +139,36 @@ impl System {
         y
     }
 
+    fn dependents(&self, v: &[f64], s: f64) -> Arc<Vec<Dependent>> {
+        let Some(g) = self.kernel.signed_samples() else {
+            return Arc::default();
+        };
+        if s.exp() < FOLLOW_GROWTH {
+            return Arc::default();
+        }
+        let near = dependence::near(v.iter().map(|v| expand(*v)), s);
+        let mut known = self
+            .dependents
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if known.0 != near {
+            let found = Arc::new(dependence::dependents(g, &near));
+            *known = (near, found);
+        }
+        Arc::clone(&known.1)
+    }
+
     pub(super) fn point(&self, y: &[f64], t: f64) -> Point {
         let (theta, v) = y.split_at(self.kernel.parameters());
         let s = self.clock(t);
         let mut correction = vec![0.0; v.len()];
+        correction[..self.log_counts.len()].copy_from_slice(&self.log_counts);
         let mut slope = vec![0.0; v.len()];
         if self.loss != Loss::Exponential {
             let mut margins = vec![0.0; v.len()];
             self.kernel.margins(theta, &mut margins);
             for (n, m) in margins.into_iter().enumerate() {
-                correction[n] = self.loss.log_correction(m);
+                correction[n] += self.loss.log_correction(m);
                 slope[n] = self.loss.log_correction_slope(m);
             }
         }
@@ -116,6 +178,7 @@ impl System {
             cosh: Vec::with_capacity(v.len()),
             tanh: Vec::with_capacity(v.len()),
             slope,
+            dependents: self.dependents(v, s),
         };
         for (v, correction) in v.iter().zip(correction) {
             let x = v / COMPRESSION;
@@ -136,8 +199,9 @@ impl System {
         let (velocity, rates) = out.split_at_mut(parameters);
         self.kernel
             .velocity(&y[..parameters], &point.multipliers, velocity, rates);
+        point.margin_to_multiplier_rates(rates);
         for (rate, cosh) in rates.iter_mut().zip(&point.cosh) {
-            *rate = (point.growth - *rate) / cosh;
+            *rate /= cosh;
         }
     }
 
@@ -167,10 +231,13 @@ impl System {
         self.kernel
             .velocity(theta, &point.multipliers, &mut velocity, &mut rates);
         out[..parameters].copy_from_slice(&tangent.velocity);
+        point.margin_to_multiplier_rates(&mut rates);
+        let mut d_rates: Vec<f64> = tangent.rates.iter().map(|r| -r).collect();
+        point.follow(&mut d_rates);
         for n in 0..d_v.len() {
-            let v_dot = (point.growth - rates[n]) / point.cosh[n];
+            let v_dot = point.settled(rates[n]) / point.cosh[n];
             out[parameters + n] =
-                -tangent.rates[n] / point.cosh[n] - v_dot * point.tanh[n] / COMPRESSION * d_v[n];
+                d_rates[n] / point.cosh[n] - v_dot * point.tanh[n] / COMPRESSION * d_v[n];
         }
     }
 

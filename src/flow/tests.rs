@@ -226,7 +226,6 @@ fn structured_solves_equal_dense_ones_along_real_runs() {
 /// Twins move their margins alike; only the right-hand side tells them apart, `x_n − x_m = b_n − b_m`, and that must
 /// not drown in entries of size e^s.
 #[test]
-#[ignore = "known defect: the difference drowns from s = 30 on"]
 fn duplicated_samples_keep_their_difference() {
     for loss in LOSSES {
         for feedback in [true, false] {

@@ -175,8 +175,8 @@ impl Kernel for FullyConnectedKernel {
         self.signed_samples.nrows()
     }
 
-    fn input_dimension(&self) -> Option<usize> {
-        Some(self.signed_samples.ncols())
+    fn signed_samples(&self) -> Option<&DMatrix<f64>> {
+        Some(&self.signed_samples)
     }
 
     fn margins(&self, theta: &[f64], margins: &mut [f64]) {

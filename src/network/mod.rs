@@ -86,8 +86,8 @@ pub trait Kernel: Send + Sync {
     /// N.
     fn samples(&self) -> usize;
 
-    /// D, for networks that are linear in their input (see [`LinearisedStep::input_response`]).
-    fn input_dimension(&self) -> Option<usize> {
+    /// G (N × D), for networks that are linear in their input, `m_n = g_n·β`.
+    fn signed_samples(&self) -> Option<&DMatrix<f64>> {
         None
     }
 
