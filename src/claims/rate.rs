@@ -57,8 +57,8 @@ fn judge(e: &Evidence<'_>) -> Verdict {
         return Verdict::without_measurement(
             Outcome::NotApplicable,
             format!(
-                "all that was learned lies in the span of the support vectors, so the angle falls like 1/log t, faster \
-                 than the law{measured}"
+                "nothing outside the span of the support vectors was learned or kept, so the angle falls faster than the \
+                 law{measured}"
             ),
         );
     }

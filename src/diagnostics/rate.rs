@@ -43,13 +43,20 @@ fn predicted(problem: &Problem, limit: &Limit) -> f64 {
 
 /// Whether everything learned or initialised lies in the span of the support vectors, so that the rate laws have nothing
 /// to act on. The first layer reaches the span of the samples, and keeps what it starts with: all of `w_1(0)` under BP,
-/// `w_1(0) b_1` under DFA (β only ever sees the first layer through the feedback once it has grown).
+/// `w_1(0) b_1` under DFA (β sees the first layer through the feedback once it has grown; where that vanishes, the rest of
+/// `w_1(0)` still fades, at twice the rate of the law).
 pub fn learned_in_span(problem: &Problem, limit: &Limit) -> bool {
     let g = problem.dataset.signed_samples();
     let first = problem
         .network
         .weights(problem.theta0.as_slice())
         .swap_remove(0);
+    let scale = first.norm()
+        * problem
+            .rule
+            .feedback()
+            .and_then(<[_]>::first)
+            .map_or(1.0, |b| b.norm());
     let kept = match problem.rule.feedback() {
         Some([b_1, ..]) => &first * DMatrix::from_columns(std::slice::from_ref(b_1)),
         _ => first,
@@ -57,9 +64,9 @@ pub fn learned_in_span(problem: &Problem, limit: &Limit) -> bool {
     let mut reached = DMatrix::zeros(g.nrows() + kept.ncols(), g.ncols());
     reached.rows_mut(0, g.nrows()).copy_from(g);
     for (j, column) in kept.column_iter().enumerate() {
-        // directions count, not sizes: small initial weights are kept all the same
+        // directions count, not sizes: small initial weights are kept all the same, but the rounding of w_1(0) b_1 = 0 is not
         let size = column.norm();
-        if size > 0.0 {
+        if size > 1e-9 * scale {
             reached
                 .row_mut(g.nrows() + j)
                 .copy_from(&(column.transpose() * (g.norm() / size)));

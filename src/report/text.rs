@@ -101,8 +101,7 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
         ),
     )?;
     if let Some(v) = &run.verification {
-        row(
-            "verified at rtol/100",
+        let found = if v.status == Status::Completed {
             format!(
                 "{}: angle between the two ends {:.1e} rad (stated accuracy {:.1e}), smallest margins differ by {:.1e} \
                  (relative)",
@@ -110,8 +109,14 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
                 v.angle_between,
                 v.stated_accuracy,
                 v.relative_difference_of_min_margin,
-            ),
-        )?;
+            )
+        } else {
+            format!(
+                "NOT VERIFIED: the tighter run ended early ({:?}); raise flow.max-steps or flow.max-wall-seconds",
+                v.status
+            )
+        };
+        row("verified at rtol/100", found)?;
     }
     writeln!(
         out,
