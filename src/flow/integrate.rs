@@ -2,6 +2,7 @@
 
 use super::clock::{compress, expand, log_time};
 use super::operator::{Equations, NewtonLinearSolver, NewtonMatrix, State, values};
+use super::saves::Saves;
 use super::system::{NewtonSolver, System};
 use super::{FlowOptions, Method};
 use crate::error::{Error, Result};
@@ -107,12 +108,12 @@ fn integrate_counted(
         run.solver.rhs_evaluations += rhs;
         run.solver.jacobian_evaluations += jacobians;
         match outcome {
-            Outcome::Restart { s, y } => {
+            Outcome::Restart(Good { s, y }) => {
                 run.solver.restarts += 1;
                 base = s;
                 start = y;
             }
-            Outcome::Ended { status, s, y } => {
+            Outcome::Ended(status, Good { s, y }) => {
                 if status != Status::Completed && s > run.saves.last() {
                     run.saves.push(s, &y, run.parameters);
                 }
@@ -122,10 +123,22 @@ fn integrate_counted(
     }
 }
 
-/// How a segment between restarts ended, with the last good state.
+/// The last good state.
+struct Good {
+    s: f64,
+    y: Vec<f64>,
+}
+
+impl Good {
+    fn ended(self, status: Status) -> Outcome {
+        Outcome::Ended(status, self)
+    }
+}
+
+/// How a segment between restarts ended.
 enum Outcome {
-    Restart { s: f64, y: Vec<f64> },
-    Ended { status: Status, s: f64, y: Vec<f64> },
+    Restart(Good),
+    Ended(Status, Good),
 }
 
 /// What happens on data that are not separable.
@@ -134,31 +147,6 @@ enum Beyond {
     Rest,
     /// Multipliers amplify rounding beyond use while the weights still move.
     Overflow,
-}
-
-struct Saves {
-    grid: Vec<f64>,
-    times: Vec<f64>,
-    theta: Vec<f64>,
-    log_multipliers: Vec<f64>,
-}
-
-impl Saves {
-    fn push(&mut self, s: f64, y: &[f64], parameters: usize) {
-        let (theta, v) = y.split_at(parameters);
-        self.times.push(s);
-        self.theta.extend_from_slice(theta);
-        self.log_multipliers.extend(v.iter().map(|v| expand(*v)));
-    }
-
-    /// The next grid time not yet saved.
-    fn due(&self) -> Option<f64> {
-        self.grid.get(self.times.len()).copied()
-    }
-
-    fn last(&self) -> f64 {
-        self.times[self.times.len() - 1]
-    }
 }
 
 struct Run<'a> {
@@ -183,9 +171,6 @@ const MOST_STALLED_RESTARTS: usize = 50;
 /// below rtol; ten times shorter steps than rtol alone would give need fewer Newton iterations each, and cost the same.
 const LOCAL_SHARE: f64 = 0.001;
 
-/// States of at most this many bytes are saved by default.
-const SAVED_BYTES: usize = 20 << 20;
-
 impl<'a> Run<'a> {
     fn new(
         parameters: usize,
@@ -193,13 +178,6 @@ impl<'a> Run<'a> {
         options: &'a FlowOptions,
         newton: NewtonSolver,
     ) -> Self {
-        let count = options
-            .saves
-            .unwrap_or_else(|| (SAVED_BYTES / 8 / (parameters + samples)).clamp(25, 201));
-        let last = count.max(2) - 1;
-        let grid = (0..=last)
-            .map(|k| options.until * k as f64 / last as f64)
-            .collect();
         let unknowns = parameters + samples;
         let suffix = match newton {
             NewtonSolver::Structured => "",
@@ -209,12 +187,7 @@ impl<'a> Run<'a> {
             options,
             parameters,
             samples,
-            saves: Saves {
-                grid,
-                times: Vec::new(),
-                theta: Vec::new(),
-                log_multipliers: Vec::new(),
-            },
+            saves: Saves::new(options, parameters, samples),
             solver: SolverStatistics {
                 method: format!("{}{suffix}", options.method.name()),
                 unknowns,
@@ -306,28 +279,23 @@ impl<'a> Run<'a> {
         let end = self.options.until - base;
         solver.set_stop_time(end).map_err(|e| cannot_start(&e))?;
         let mut buffer = State::zeros(system.unknowns(), Default::default());
-        let mut good = (base, values(solver.state().y).to_vec());
+        let mut good = Good {
+            s: base,
+            y: values(solver.state().y).to_vec(),
+        };
         let outcome = loop {
             let stopped = match solver.step() {
                 Ok(reason) => matches!(reason, OdeSolverStopReason::TstopReached),
                 Err(e) => {
                     let status = self.classify(&e);
-                    break Outcome::Ended {
-                        status,
-                        s: good.0,
-                        y: good.1,
-                    };
+                    break good.ended(status);
                 }
             };
             let state = solver.state();
             let (t, h) = (state.t, state.h);
             self.solver.steps += 1;
             if !all_finite(values(state.y)) || !all_finite(values(state.dy)) {
-                break Outcome::Ended {
-                    status: Status::NonFinite,
-                    s: good.0,
-                    y: good.1,
-                };
+                break good.ended(Status::NonFinite);
             }
             let s = if stopped {
                 self.options.until
@@ -350,29 +318,22 @@ impl<'a> Run<'a> {
                 }
                 self.saves.push(due, values(&buffer), self.parameters);
             }
-            good.0 = s;
-            good.1.copy_from_slice(values(solver.state().y));
+            good.s = s;
+            good.y.copy_from_slice(values(solver.state().y));
             observer(Progress {
                 log_log_time: s,
                 steps: self.solver.steps,
             });
             if stopped {
-                break Outcome::Ended {
-                    status: Status::Completed,
-                    s,
-                    y: good.1,
-                };
+                break good.ended(Status::Completed);
             }
             let state = solver.state();
             match self.beyond_separability(s, values(state.y), values(state.dy)) {
                 None => {}
                 Some(Beyond::Rest) => {
-                    self.repeat_until_the_horizon(s, &good.1);
-                    break Outcome::Ended {
-                        status: Status::Completed,
-                        s: self.options.until,
-                        y: good.1,
-                    };
+                    self.repeat_until_the_horizon(s, &good.y);
+                    good.s = self.options.until;
+                    break good.ended(Status::Completed);
                 }
                 Some(Beyond::Overflow) => {
                     self.failure = Some(
@@ -380,26 +341,14 @@ impl<'a> Run<'a> {
                          all of the data, and double precision cannot follow further"
                             .into(),
                     );
-                    break Outcome::Ended {
-                        status: Status::NonlinearFailure,
-                        s,
-                        y: good.1,
-                    };
+                    break good.ended(Status::NonlinearFailure);
                 }
             }
             if self.solver.steps >= self.options.max_steps {
-                break Outcome::Ended {
-                    status: Status::BudgetSteps,
-                    s,
-                    y: good.1,
-                };
+                break good.ended(Status::BudgetSteps);
             }
             if self.clock.elapsed().as_secs_f64() >= self.options.max_wall_seconds {
-                break Outcome::Ended {
-                    status: Status::BudgetWall,
-                    s,
-                    y: good.1,
-                };
+                break good.ended(Status::BudgetWall);
             }
             // The step has fallen to the spacing of the clock: go on with a clock counted from here.
             if h.abs() < 1e-12 * t {
@@ -407,13 +356,9 @@ impl<'a> Run<'a> {
                     self.failure = Some(format!(
                         "{MOST_STALLED_RESTARTS} restarts in a row got nowhere"
                     ));
-                    break Outcome::Ended {
-                        status: Status::StepTooSmall,
-                        s,
-                        y: good.1,
-                    };
+                    break good.ended(Status::StepTooSmall);
                 }
-                break Outcome::Restart { s, y: good.1 };
+                break Outcome::Restart(good);
             }
         };
         let statistics = solver.get_statistics();

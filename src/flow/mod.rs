@@ -9,6 +9,7 @@ mod dependence;
 mod integrate;
 mod newton;
 mod operator;
+mod saves;
 mod system;
 #[cfg(test)]
 mod tests;
