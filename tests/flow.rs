@@ -304,15 +304,17 @@ fn dependent_support_vectors_are_followed_or_end_by_name() {
                 let near = run(&problem, &FlowOptions::to(reach));
                 assert_sound(&name, &near, 5000);
                 assert!(near.1.final_angle().unwrap() <= 2e-2, "{name}");
-                let far = FlowOptions {
-                    max_steps: 5000,
-                    ..FlowOptions::to(60.0)
-                };
-                let far = run(&problem, &far);
+                let far = run(&problem, &FlowOptions::to(60.0));
                 assert!(far.0.theta.iter().all(|x| x.is_finite()), "{name}");
                 assert!(far.1.final_angle().unwrap() <= 2e-2, "{name}");
-                let completed = far.0.status == Status::Completed;
-                assert_eq!(completed, far.0.message.is_none(), "{name}");
+                match far.0.status {
+                    Status::Completed => {}
+                    Status::StepTooSmall => {
+                        let message = far.0.message.as_deref().unwrap_or_default();
+                        assert!(message.contains("linearly dependent"), "{name}: {message}");
+                    }
+                    other => panic!("{name}: {other:?}"),
+                }
             }
         }
     }

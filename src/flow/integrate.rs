@@ -161,7 +161,15 @@ struct Run<'a> {
     rest: Option<f64>,
     last_restart: f64,
     stalled: usize,
+    /// s at the last multiple of [`CRAWL_STEPS`].
+    last_milestone: f64,
 }
+
+/// Steps after which, if they advanced s by less than [`CRAWL`], a run is given up.
+const CRAWL_STEPS: usize = 20_000;
+
+/// See [`CRAWL_STEPS`].
+const CRAWL: f64 = 0.5;
 
 /// Restarts without progress after which a run is given up; an event needs one or two.
 const MOST_STALLED_RESTARTS: usize = 50;
@@ -198,6 +206,7 @@ impl<'a> Run<'a> {
             rest: None,
             last_restart: 0.0,
             stalled: 0,
+            last_milestone: 0.0,
         }
     }
 
@@ -344,6 +353,13 @@ impl<'a> Run<'a> {
                     break good.ended(Status::NonlinearFailure);
                 }
             }
+            if self.crawls(s) {
+                self.failure = Some(format!(
+                    "the last {CRAWL_STEPS} steps advanced log-log-time by less than {CRAWL}; support vectors that are \
+                     linearly dependent, or nearly equal, do this far out"
+                ));
+                break good.ended(Status::StepTooSmall);
+            }
             if self.solver.steps >= self.options.max_steps {
                 break good.ended(Status::BudgetSteps);
             }
@@ -399,6 +415,17 @@ impl<'a> Run<'a> {
             self.saves.push(due, &y, self.parameters);
         }
         self.rest = Some(s);
+    }
+
+    /// Whether an implicit method, which takes tens of steps per unit of s and some thousand at an event, has ceased to
+    /// advance.
+    fn crawls(&mut self, s: f64) -> bool {
+        if self.options.method == Method::Tsit45 || !self.solver.steps.is_multiple_of(CRAWL_STEPS) {
+            return false;
+        }
+        let progress = s - self.last_milestone;
+        self.last_milestone = s;
+        progress < CRAWL
     }
 
     /// Counts restarts that follow each other without progress.

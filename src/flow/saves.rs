@@ -23,10 +23,13 @@ impl Saves {
             .saves
             .unwrap_or_else(|| (SAVED_BYTES / 8 / (parameters + samples)).clamp(25, 201));
         let last = count.max(2) - 1;
+        // The last time is the horizon itself, not a rounding of it.
+        let grid = (0..last)
+            .map(|k| options.until * k as f64 / last as f64)
+            .chain([options.until])
+            .collect();
         Self {
-            grid: (0..=last)
-                .map(|k| options.until * k as f64 / last as f64)
-                .collect(),
+            grid,
             times: Vec::new(),
             theta: Vec::new(),
             log_multipliers: Vec::new(),
