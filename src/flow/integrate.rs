@@ -254,7 +254,8 @@ impl<'a> Run<'a> {
         system: &Arc<System>,
         start: Vec<f64>,
     ) -> std::result::Result<OdeSolverProblem<Equations>, DiffsolError> {
-        let rtol = self.options.rtol * LOCAL_SHARE;
+        // below 1e-13 steps would chase rounding
+        let rtol = (self.options.rtol * LOCAL_SHARE).max(1e-13);
         let atol = self.options.atol * LOCAL_SHARE;
         let tolerances = (0..start.len()).map(|i| {
             if i < self.parameters {
@@ -356,7 +357,7 @@ impl<'a> Run<'a> {
             if self.crawls(s) {
                 self.failure = Some(format!(
                     "the last {CRAWL_STEPS} steps advanced log-log-time by less than {CRAWL}; support vectors that are \
-                     linearly dependent, or nearly equal, do this far out"
+                     linearly dependent, or nearly equal, do this far out, and so do tolerances near rounding"
                 ));
                 break good.ended(Status::StepTooSmall);
             }
