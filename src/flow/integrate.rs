@@ -4,6 +4,7 @@ use super::clock::{compress, expand, log_time};
 use super::operator::{Equations, NewtonLinearSolver, NewtonMatrix, State, values};
 use super::saves::Saves;
 use super::system::{NewtonSolver, System};
+use super::watch::{CRAWL, CRAWL_STEPS, MOST_STALLED_RESTARTS, Watch};
 use super::{FlowOptions, Method};
 use crate::error::{Error, Result};
 use crate::loss::Loss;
@@ -159,20 +160,8 @@ struct Run<'a> {
     failure: Option<String>,
     /// s at which the weights came to rest.
     rest: Option<f64>,
-    last_restart: f64,
-    stalled: usize,
-    /// s at the last multiple of [`CRAWL_STEPS`].
-    last_milestone: f64,
+    watch: Watch,
 }
-
-/// Steps after which, if they advanced s by less than [`CRAWL`], a run is given up.
-const CRAWL_STEPS: usize = 20_000;
-
-/// See [`CRAWL_STEPS`].
-const CRAWL: f64 = 0.5;
-
-/// Restarts without progress after which a run is given up; an event needs one or two.
-const MOST_STALLED_RESTARTS: usize = 50;
 
 /// The error allowed to one step, as a share of the run's tolerance: errors of the order of a thousand steps add up, and
 /// a margin is a product of L layers. Measured (docs/design.md): with it the drift of every conserved quantity stays
@@ -204,9 +193,7 @@ impl<'a> Run<'a> {
             clock: Instant::now(),
             failure: None,
             rest: None,
-            last_restart: 0.0,
-            stalled: 0,
-            last_milestone: 0.0,
+            watch: Watch::default(),
         }
     }
 
@@ -354,7 +341,7 @@ impl<'a> Run<'a> {
                     break good.ended(Status::NonlinearFailure);
                 }
             }
-            if self.crawls(s) {
+            if self.options.method != Method::Tsit45 && self.watch.crawls(s, self.solver.steps) {
                 self.failure = Some(format!(
                     "the last {CRAWL_STEPS} steps advanced log-log-time by less than {CRAWL}; support vectors that are \
                      linearly dependent, or nearly equal, do this far out, and so do tolerances near rounding"
@@ -369,7 +356,7 @@ impl<'a> Run<'a> {
             }
             // The step has fallen to the spacing of the clock: go on with a clock counted from here.
             if h.abs() < 1e-12 * t {
-                if self.restart_stalls(s) {
+                if self.watch.restart_stalls(s) {
                     self.failure = Some(format!(
                         "{MOST_STALLED_RESTARTS} restarts in a row got nowhere"
                     ));
@@ -416,29 +403,6 @@ impl<'a> Run<'a> {
             self.saves.push(due, &y, self.parameters);
         }
         self.rest = Some(s);
-    }
-
-    /// Whether an implicit method, which takes tens of steps per unit of s and some thousand at an event, has ceased to
-    /// advance.
-    fn crawls(&mut self, s: f64) -> bool {
-        if self.options.method == Method::Tsit45 || !self.solver.steps.is_multiple_of(CRAWL_STEPS) {
-            return false;
-        }
-        let progress = s - self.last_milestone;
-        self.last_milestone = s;
-        progress < CRAWL
-    }
-
-    /// Counts restarts that follow each other without progress.
-    fn restart_stalls(&mut self, s: f64) -> bool {
-        let progress = s - self.last_restart;
-        self.stalled = if progress < 1e-10 * s {
-            self.stalled + 1
-        } else {
-            0
-        };
-        self.last_restart = s;
-        self.stalled >= MOST_STALLED_RESTARTS
     }
 
     fn classify(&mut self, e: &DiffsolError) -> Status {

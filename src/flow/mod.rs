@@ -13,6 +13,7 @@ mod saves;
 mod system;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use integrate::{Progress, integrate, integrate_kernel};
 pub use system::{FactorisedStep, NewtonSolver, System};
