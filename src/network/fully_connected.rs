@@ -8,9 +8,9 @@
 
 mod step;
 
-use super::{Kernel, LinearisedStep, Tangent};
+use super::{Kernel, LinearisedStep, Tangent, View, views};
 use crate::{dataset::Dataset, rule::Rule};
-use nalgebra::{DMatrix, DMatrixView, DVector};
+use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
 use step::FullyConnectedStep;
 
@@ -66,21 +66,6 @@ impl FullyConnectedLinear {
             signed_samples: data.signed_samples().clone(),
         })
     }
-}
-
-type View<'a> = DMatrixView<'a, f64>;
-
-/// The weights inside θ without copying.
-fn views<'a>(shapes: &[(usize, usize)], theta: &'a [f64]) -> Vec<View<'a>> {
-    let mut rest = theta;
-    shapes
-        .iter()
-        .map(|&(inputs, units)| {
-            let (w, tail) = rest.split_at(inputs * units);
-            rest = tail;
-            DMatrixView::from_slice(w, inputs, units)
-        })
-        .collect()
 }
 
 /// `s_0 … s_L` with `s_L = 1`, `s_{l−1} = w_l s_l`.

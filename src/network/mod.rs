@@ -9,7 +9,7 @@ mod fully_connected;
 pub use fully_connected::FullyConnectedLinear;
 
 use crate::{dataset::Dataset, rule::Rule};
-use nalgebra::{DMatrix, DVector};
+use nalgebra::{DMatrix, DMatrixView, DVector};
 use std::sync::Arc;
 
 /// A network architecture.
@@ -44,20 +44,11 @@ impl Network {
         self.shapes().iter().map(|(r, c)| r * c).sum()
     }
 
-    /// The weights inside θ, as matrices inputs × units.
+    /// Copies of the weights inside θ, as matrices inputs × units.
     pub fn weights(&self, theta: &[f64]) -> Vec<DMatrix<f64>> {
-        let mut offset = 0;
-        self.shapes()
+        views(self.shapes(), theta)
             .iter()
-            .map(|&(inputs, units)| {
-                let w = DMatrix::from_column_slice(
-                    inputs,
-                    units,
-                    &theta[offset..offset + inputs * units],
-                );
-                offset += inputs * units;
-                w
-            })
+            .map(View::clone_owned)
             .collect()
     }
 
@@ -74,6 +65,22 @@ impl Network {
             Self::FullyConnectedLinear(n) => n.kernel(rule, data),
         }
     }
+}
+
+/// A weight matrix inside θ.
+type View<'a> = DMatrixView<'a, f64>;
+
+/// The weights inside θ without copying.
+fn views<'a>(shapes: &[(usize, usize)], theta: &'a [f64]) -> Vec<View<'a>> {
+    let mut rest = theta;
+    shapes
+        .iter()
+        .map(|&(inputs, units)| {
+            let (w, tail) = rest.split_at(inputs * units);
+            rest = tail;
+            DMatrixView::from_slice(w, inputs, units)
+        })
+        .collect()
 }
 
 /// What the integrator asks of a network under a rule on a data set of N samples.

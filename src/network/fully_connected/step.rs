@@ -10,8 +10,8 @@
 //! `S_{L−1} = c·1`, `S_{l−1} = c‖s_l‖²·1 + M_lᵀ S_l (1 − a_l S_l)^{−1} M_l` (S symmetric).
 //! The derivative of `β'` follows from the differentiated recursion of `ṡ`.
 
-use super::{Passes, View, add_outer, views};
-use crate::network::{Closure, InputResponse, LinearisedStep};
+use super::{Passes, add_outer};
+use crate::network::{Closure, InputResponse, LinearisedStep, View, views};
 use nalgebra::{DMatrix, DVector, Dyn, LU};
 
 /// `S_l` of the backward recursion, and the factored `1 − a_l S_l`, for l = 1..L−1 (index l − 1).

@@ -1,0 +1,166 @@
+use super::*;
+
+const LAWS: [(&str, usize, f64); 4] = [
+    ("rate-dfa", 2, -1.0 / 3.0),
+    ("rate-dfa", 3, -1.0 / 7.0),
+    ("rate-bp", 2, -1.0 / 2.0),
+    ("rate-bp", 3, -1.0 / 3.0),
+];
+
+fn problem(id: &str, depth: usize) -> Problem {
+    let make = if id == "rate-dfa" { dfa } else { bp };
+    make(data(), &vec![8; depth - 1])
+}
+
+#[test]
+fn laws_hold_and_the_residual_shrinks_with_the_horizon() {
+    for (id, depth, law) in LAWS {
+        let residuals = [15.0, 24.0, 38.0].map(|horizon| {
+            let case = Case::to(problem(id, depth), horizon);
+            let v = case.expect(id, Outcome::Holds, "slope");
+            let rate = case.diagnose().rate.unwrap();
+            assert!((rate.predicted - law).abs() < 1e-15);
+            assert_eq!(v.residual.unwrap(), (rate.observed - law).abs());
+            v.residual.unwrap()
+        });
+        for pair in residuals.windows(2) {
+            assert!(pair[1] < 0.5 * pair[0], "{id} {depth}: {residuals:?}");
+        }
+    }
+}
+
+/// The same predictor at every time, written as a network one layer deeper: `w_1 · 1 · w_2`.
+fn as_if_deeper(case: &Case) -> Case {
+    let deeper = match case.problem.rule {
+        Rule::GradientDescent => bp(data(), &[8, 8]),
+        Rule::DirectFeedbackAlignment(_) => dfa(data(), &[8, 8]),
+    };
+    let saves = case.trajectory.len();
+    let (first, last) = (
+        entries_of_layer(&case.problem, 1),
+        entries_of_layer(&case.problem, 2),
+    );
+    let mut theta = DMatrix::zeros(deeper.network.parameters(), saves);
+    let identity = DMatrix::<f64>::identity(8, 8);
+    for k in 0..saves {
+        let from = case.trajectory.theta.column(k);
+        let entries = [
+            &from.as_slice()[first.clone()],
+            identity.as_slice(),
+            &from.as_slice()[last.clone()],
+        ];
+        theta.set_column(k, &DVector::from_vec(entries.concat()));
+    }
+    Case {
+        problem: deeper,
+        trajectory: Trajectory {
+            theta,
+            ..case.trajectory.clone()
+        },
+        ..case.clone()
+    }
+}
+
+#[test]
+fn the_slope_of_another_depth_rule_or_clock_is_violated() {
+    for id in ["rate-dfa", "rate-bp"] {
+        let case = Case::to(problem(id, 2), 30.0);
+        let v = as_if_deeper(&case).expect(id, Outcome::Violated, "predicted");
+        let laws = if id == "rate-dfa" {
+            1.0 / 3.0 - 1.0 / 7.0
+        } else {
+            1.0 / 2.0 - 1.0 / 3.0
+        };
+        assert!((v.residual.unwrap() - laws).abs() < 1e-3, "{v:?}");
+        // A clock that is off by three percent.
+        let mut slow = case.clone();
+        for s in &mut slow.trajectory.log_log_time {
+            *s *= 1.03;
+        }
+        slow.expect(id, Outcome::Violated, "predicted");
+    }
+    // A run of gradient descent given out as one of DFA.
+    let mut case = Case::to(problem("rate-bp", 2), 30.0);
+    case.problem.rule = problem("rate-dfa", 2).rule;
+    let v = case.expect("rate-dfa", Outcome::Violated, "predicted -0.3333");
+    assert!((v.residual.unwrap() - 1.0 / 6.0).abs() < 1e-3, "{v:?}");
+}
+
+#[test]
+fn a_curved_line_has_no_slope() {
+    // Angles of a run that changes its law half way through the window: neither slope is the answer.
+    let case = Case::to(problem("rate-dfa", 2), 30.0);
+    let mut bent = case.clone();
+    for s in &mut bent.trajectory.log_log_time {
+        if *s > 25.0 {
+            *s += 0.5 * (*s - 25.0);
+        }
+    }
+    bent.expect(
+        "rate-dfa",
+        Outcome::Inconclusive,
+        "not yet in the asymptotic regime",
+    );
+}
+
+#[test]
+fn early_and_coarse_runs_are_inconclusive() {
+    for (id, depth, _) in LAWS {
+        let early = Case::to(problem(id, depth), 11.0);
+        early.expect(id, Outcome::Inconclusive, "extend flow.until");
+        let coarse = FlowOptions {
+            saves: Some(15),
+            ..FlowOptions::to(30.0)
+        };
+        let coarse = Case::run(problem(id, depth), coarse);
+        coarse.expect(id, Outcome::Inconclusive, "too few saves");
+    }
+}
+
+/// Not applicable, with the slope −1 measured that this case has instead.
+#[track_caller]
+fn expect_inverse_law(id: &str, problem: Problem) {
+    let case = Case::to(problem, 24.0);
+    case.expect(id, Outcome::NotApplicable, "span of the support vectors");
+    let rate = case.diagnose().rate.unwrap();
+    assert_eq!(rate.predicted, -1.0);
+    assert!((rate.observed + 1.0).abs() < 1e-3, "{rate:?}");
+}
+
+#[test]
+fn where_the_support_spans_all_that_was_learned_the_laws_do_not_apply() {
+    // Two samples, both support vectors, in a space of four dimensions.
+    let pair = || {
+        Dataset::new(
+            dmatrix![1.0, 0.2, -0.3, 0.5; -0.4, 1.5, 0.3, 0.2],
+            dvector![1.0, -1.0],
+        )
+    };
+    assert_eq!(limit_of(&pair()).unwrap().support, [0, 1]);
+    expect_inverse_law("rate-dfa", dfa(pair(), &[4]));
+    // Only the first layer keeps what it starts with: weights above it may start anywhere.
+    for (id, mut problem) in [
+        ("rate-dfa", dfa(pair(), &[4])),
+        ("rate-bp", bp(pair(), &[4])),
+    ] {
+        problem = Problem {
+            rule: problem.rule,
+            ..from_random_weights(dfa(pair(), &[4]))
+        };
+        let first = entries_of_layer(&problem, 1);
+        problem.theta0.rows_mut(first.start, first.len()).fill(0.0);
+        expect_inverse_law(id, problem);
+    }
+    // From random first layers they do.
+    for (id, problem) in [
+        ("rate-dfa", from_random_weights(dfa(pair(), &[4]))),
+        ("rate-bp", bp(pair(), &[4])),
+    ] {
+        Case::to(problem, 30.0).expect(id, Outcome::Holds, "slope");
+    }
+    // Many samples in the plane: two support vectors span it.
+    let plane = || gaussian_teacher(2, 12, 1);
+    assert_eq!(limit_of(&plane()).unwrap().support.len(), 2);
+    expect_inverse_law("rate-dfa", from_random_weights(dfa(plane(), &[3])));
+    expect_inverse_law("rate-bp", bp(plane(), &[3]));
+}
