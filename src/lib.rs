@@ -57,4 +57,5 @@ pub mod report;
 pub mod rule;
 pub mod run;
 pub mod scenario;
+pub mod spectrum;
 pub mod trajectory;

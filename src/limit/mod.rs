@@ -23,6 +23,7 @@ mod active_set;
 pub mod certificate;
 mod doubled;
 pub mod max_margin;
+pub mod potential;
 mod projection;
 mod scaling;
 pub mod separability;
@@ -33,6 +34,7 @@ pub use certificate::{
     Certifier, KKT_ACTIVE, KktResidual, angle, best_multipliers, duality_gap, kkt_residual,
 };
 pub use max_margin::{GAP_TOLERANCE, max_margin};
+pub use potential::{Block, Potential};
 pub use separability::{FARKAS_TOLERANCE, FarkasCertificate, Separability};
 
 use nalgebra::DVector;

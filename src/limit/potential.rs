@@ -1,0 +1,80 @@
+//! The potentials whose constrained minima flows converge to.
+//!
+//! One family covers the linear networks. In orthonormal coordinates (see [`Basis`]) split into blocks `β_b`,
+//!
+//! ```text
+//! ψ(β) = (Σ_b κ_b ‖β_b‖^p)^{1/p}          dual (p > 1, 1/p + 1/q = 1)   ψ*(Z) = (Σ_b κ_b^{1−q} ‖Z_b‖^q)^{1/q}
+//!                                          dual (p = 1)                  ψ*(Z) = max_b ‖Z_b‖/κ_b
+//! ```
+//!
+//! A block with `κ_b = ∞` is one the network cannot use: `β_b = 0`, and `Z_b` does not count.
+
+use crate::spectrum::{Basis, Frequency};
+
+/// `ψ(β) = (Σ_b κ_b ‖β_b‖^p)^{1/p}`; for p < 1 a quasi-norm, whose constrained minima are local.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Potential {
+    /// The coordinates the blocks are blocks of.
+    pub basis: Basis,
+    /// p > 0.
+    pub exponent: f64,
+    /// A partition of the D coordinates, in order.
+    pub blocks: Vec<Block>,
+}
+
+/// Some coordinates and their weight.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Block {
+    /// First coordinate.
+    pub start: usize,
+    /// How many coordinates.
+    pub len: usize,
+    /// `κ_b` in (0, ∞].
+    pub weight: f64,
+}
+
+impl Potential {
+    /// `ψ = ‖·‖₂`: the hard-margin support vector machine.
+    pub fn euclidean(dimension: usize) -> Self {
+        Self {
+            basis: Basis::Standard,
+            exponent: 2.0,
+            blocks: vec![Block {
+                start: 0,
+                len: dimension,
+                weight: 1.0,
+            }],
+        }
+    }
+
+    /// `ψ(β) = (Σ_d c_d |β̂_d|^p)^{1/p}` over the full spectrum of `basis`, with `weights[d] = c_d` given on the half spectrum
+    /// (length of `basis.frequencies(dimension)`).
+    ///
+    /// A pair of conjugate entries is one block: `2c |β̂|^p = 2^{1−p/2} c ‖β_b‖^p`.
+    ///
+    /// # Panics
+    /// If there is not one weight per frequency.
+    pub fn spectral(basis: Basis, dimension: usize, exponent: f64, weights: &[f64]) -> Self {
+        let frequencies = basis.frequencies(dimension);
+        assert_eq!(frequencies.len(), weights.len(), "one weight per frequency");
+        let block = |(f, &weight): (Frequency, &f64)| Block {
+            start: f.start,
+            len: f.len,
+            weight: if f.len == 1 {
+                weight
+            } else {
+                weight * 2f64.powf(1.0 - exponent / 2.0)
+            },
+        };
+        Self {
+            basis,
+            exponent,
+            blocks: frequencies.into_iter().zip(weights).map(block).collect(),
+        }
+    }
+
+    /// D.
+    pub fn dimension(&self) -> usize {
+        self.blocks.iter().map(|b| b.len).sum()
+    }
+}
