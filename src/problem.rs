@@ -10,6 +10,13 @@ pub struct Problem {
     pub network: Network,
     pub rule: Rule,
     pub loss: Loss,
-    /// Flattened initial weights: `w_1 … w_L`, each column by column.
+    /// Initial weights as [`Network::theta`] flattens them.
     pub theta0: DVector<f64>,
+}
+
+impl Problem {
+    /// `b_1 … b_{L−1}` of the rule on this network, see [`Network::feedback`]; none under BP.
+    pub fn feedback(&self) -> Option<Vec<DVector<f64>>> {
+        self.network.feedback(&self.rule)
+    }
 }

@@ -39,6 +39,8 @@ pub struct Trajectory {
     pub theta: DMatrix<f64>,
     /// Log-multipliers `p_n = τ − m_n` as integrated, N × T (τ = e^s − 1 = ln(1+t)).
     pub log_multipliers: DMatrix<f64>,
+    /// Accumulated multipliers `A_n = ∫_0^t α_n`, N × T (of a flow that came to rest, up to then).
+    pub accumulated: DMatrix<f64>,
     pub status: Status,
     /// One sentence for the user: why the run did not complete (what, where, what to try), or that it came to rest.
     pub message: Option<String>,

@@ -296,7 +296,7 @@ fn dependent_support_vectors_are_followed_or_end_by_name() {
             ] {
                 let name = format!("{name}, {}, L = {depth}", problem.rule.name());
                 // BP leaves all but one of them behind, unneeded, with margins that lag by √τ only
-                let reach = if problem.rule.feedback().is_some() {
+                let reach = if problem.feedback().is_some() {
                     33.0
                 } else {
                     20.0

@@ -13,7 +13,7 @@ pub const THM_1: Claim = Claim {
                 depth than under gradient descent.",
     check: CHECK,
     judge: |e| match e.problem.rule {
-        Rule::DirectFeedbackAlignment(_) => judge(e),
+        Rule::DirectFeedbackAlignment(_) | Rule::FeedbackAlignment(_) => judge(e),
         Rule::GradientDescent => not_this_rule("direct feedback alignment"),
     },
 };
@@ -27,7 +27,9 @@ pub const GD_FC: Claim = Claim {
     check: CHECK,
     judge: |e| match e.problem.rule {
         Rule::GradientDescent => judge(e),
-        Rule::DirectFeedbackAlignment(_) => not_this_rule("gradient descent"),
+        Rule::DirectFeedbackAlignment(_) | Rule::FeedbackAlignment(_) => {
+            not_this_rule("gradient descent")
+        }
     },
 };
 
@@ -50,7 +52,9 @@ fn not_this_rule(rule: &str) -> Verdict {
 }
 
 fn judge(e: &Evidence<'_>) -> Verdict {
-    let Network::FullyConnectedLinear(_) = &e.problem.network;
+    let Network::FullyConnectedLinear(_) = &e.problem.network else {
+        return super::not_this_network("fully connected linear");
+    };
     if let Err(verdict) = limit_of_completed_run(e) {
         return verdict;
     }

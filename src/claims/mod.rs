@@ -151,6 +151,13 @@ fn limit_of_completed_run<'a>(e: &Evidence<'a>) -> Result<&'a Limit, Verdict> {
     Ok(limit)
 }
 
+fn not_this_network(architecture: &str) -> Verdict {
+    Verdict::without_measurement(
+        Outcome::NotApplicable,
+        format!("the network is not {architecture}"),
+    )
+}
+
 /// The list of claims as the Markdown of docs/claims.md.
 pub fn markdown() -> String {
     let mut text = String::from(

@@ -2,7 +2,6 @@
 
 use super::{Claim, Evidence, Outcome, Verdict, limit_of_completed_run};
 use crate::network::Network;
-use crate::rule::Rule;
 
 pub const CLAIM: Claim = Claim {
     id: "prop-1",
@@ -24,13 +23,15 @@ pub const CLAIM: Claim = Claim {
 const LARGEST_TOLERANCE: f64 = 0.01;
 
 fn judge(e: &Evidence<'_>) -> Verdict {
-    let Network::FullyConnectedLinear(_) = &e.problem.network;
-    let Rule::DirectFeedbackAlignment(_) = &e.problem.rule else {
+    let Network::FullyConnectedLinear(_) = &e.problem.network else {
+        return super::not_this_network("fully connected linear");
+    };
+    if !e.problem.rule.has_feedback() {
         return Verdict::without_measurement(
             Outcome::NotApplicable,
             "the rule is not direct feedback alignment",
         );
-    };
+    }
     let Some(alignment) = &e.diagnostics.alignment else {
         return Verdict::without_measurement(
             Outcome::NotApplicable,

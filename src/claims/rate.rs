@@ -12,7 +12,7 @@ pub const RATE_DFA: Claim = Claim {
                 ‖Z‖ grows like (log t)^{1/(2^L−1)}.",
     check: CHECK,
     judge: |e| match e.problem.rule {
-        Rule::DirectFeedbackAlignment(_) => judge(e),
+        Rule::DirectFeedbackAlignment(_) | Rule::FeedbackAlignment(_) => judge(e),
         Rule::GradientDescent => not_this_rule("direct feedback alignment"),
     },
 };
@@ -25,7 +25,9 @@ pub const RATE_BP: Claim = Claim {
     check: CHECK,
     judge: |e| match e.problem.rule {
         Rule::GradientDescent => judge(e),
-        Rule::DirectFeedbackAlignment(_) => not_this_rule("gradient descent"),
+        Rule::DirectFeedbackAlignment(_) | Rule::FeedbackAlignment(_) => {
+            not_this_rule("gradient descent")
+        }
     },
 };
 
@@ -45,7 +47,9 @@ fn not_this_rule(rule: &str) -> Verdict {
 }
 
 fn judge(e: &Evidence<'_>) -> Verdict {
-    let Network::FullyConnectedLinear(_) = &e.problem.network;
+    let Network::FullyConnectedLinear(_) = &e.problem.network else {
+        return super::not_this_network("fully connected linear");
+    };
     let limit = match limit_of_completed_run(e) {
         Ok(limit) => limit,
         Err(verdict) => return verdict,

@@ -47,8 +47,8 @@ impl Builder {
     /// `None` unless the rule has feedback and the network a hidden layer.
     pub fn new(problem: &Problem, saves: usize) -> Option<Self> {
         let depth = problem.network.depth();
-        let mut feedback = problem.rule.feedback()?.to_vec();
-        if depth < 2 {
+        let mut feedback = problem.feedback()?;
+        if depth < 2 || problem.network.spectral().is_some() {
             return None;
         }
         feedback.push(DVector::from_element(1, 1.0));

@@ -48,8 +48,7 @@ pub(super) struct Tracker {
 impl Tracker {
     pub fn new(problem: &Problem) -> Self {
         let depth = problem.network.depth();
-        let feedback = problem.rule.feedback().map(|b| {
-            let mut b = b.to_vec();
+        let feedback = problem.feedback().map(|mut b| {
             b.push(DVector::from_element(1, 1.0));
             b
         });
@@ -57,7 +56,7 @@ impl Tracker {
         for l in 1..depth {
             let (l, next) = (subscript(l), subscript(l + 1));
             match problem.rule {
-                Rule::DirectFeedbackAlignment(_) => named.extend([
+                Rule::DirectFeedbackAlignment(_) | Rule::FeedbackAlignment(_) => named.extend([
                     (
                         "feedback-matrix",
                         format!("w{l}ᵀw{l} − (u b{l}ᵀ + b{l} uᵀ), u ∝ w{next}b{next}"),

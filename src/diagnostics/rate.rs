@@ -37,7 +37,9 @@ fn predicted(problem: &Problem, limit: &Limit) -> f64 {
     }
     match problem.rule {
         Rule::GradientDescent => -1.0 / f64::from(depth),
-        Rule::DirectFeedbackAlignment(_) => -1.0 / (2f64.powi(depth) - 1.0),
+        Rule::DirectFeedbackAlignment(_) | Rule::FeedbackAlignment(_) => {
+            -1.0 / (2f64.powi(depth) - 1.0)
+        }
     }
 }
 
@@ -51,13 +53,10 @@ pub fn learned_in_span(problem: &Problem, limit: &Limit) -> bool {
         .network
         .weights(problem.theta0.as_slice())
         .swap_remove(0);
-    let scale = first.norm()
-        * problem
-            .rule
-            .feedback()
-            .and_then(<[_]>::first)
-            .map_or(1.0, |b| b.norm());
-    let kept = match problem.rule.feedback() {
+    let feedback = problem.feedback();
+    let feedback = feedback.as_deref();
+    let scale = first.norm() * feedback.and_then(<[_]>::first).map_or(1.0, |b| b.norm());
+    let kept = match feedback {
         Some([b_1, ..]) => &first * DMatrix::from_columns(std::slice::from_ref(b_1)),
         _ => first,
     };

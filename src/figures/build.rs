@@ -1,7 +1,6 @@
 //! What the figure builders share: the time axis, curves over it, the line that names the problem.
 
 use super::{Axis, Figure, Panel, Run, Scale, Series, Style, ticks::plain};
-use crate::rule::Rule;
 
 /// Where exact zeros and rounding below it are drawn on logarithmic axes; a tenth of the spacing of f64 at 1.
 pub const FLOOR: f64 = 1e-17;
@@ -96,7 +95,7 @@ impl Run<'_> {
     }
 
     pub fn is_dfa(&self) -> bool {
-        matches!(self.problem.rule, Rule::DirectFeedbackAlignment(_))
+        self.problem.rule.has_feedback()
     }
 
     fn setting(&self) -> String {

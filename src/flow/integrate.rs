@@ -1,5 +1,6 @@
 //! Stepping: budgets, guards after every step, saves on a grid, restarts with a local clock.
 
+use super::accumulated::Accumulated;
 use super::clock::{compress, expand, log_time};
 use super::operator::{Equations, NewtonLinearSolver, NewtonMatrix, State, values};
 use super::saves::Saves;
@@ -58,6 +59,10 @@ pub fn integrate(
     )?;
     if dataset.len() < stands_for.len() {
         trajectory.log_multipliers = trajectory.log_multipliers.select_rows(&stands_for);
+        for (mut row, count) in trajectory.accumulated.row_iter_mut().zip(&counts) {
+            row /= *count as f64;
+        }
+        trajectory.accumulated = trajectory.accumulated.select_rows(&stands_for);
     }
     Ok(trajectory)
 }
@@ -101,10 +106,12 @@ fn integrate_counted(
                 .into(),
         ));
     }
-    run.saves.push(0.0, &start, run.parameters);
+    let mut accumulated = Accumulated::new(&system(base), &start, 0.0);
+    run.saves
+        .push(0.0, &start, run.parameters, accumulated.totals());
     loop {
         let system = system(base);
-        let outcome = run.segment(&system, start, observer)?;
+        let outcome = run.segment(&system, start, &mut accumulated, observer)?;
         let (rhs, jacobians) = system.evaluations();
         run.solver.rhs_evaluations += rhs;
         run.solver.jacobian_evaluations += jacobians;
@@ -116,7 +123,8 @@ fn integrate_counted(
             }
             Outcome::Ended(status, Good { s, y }) => {
                 if status != Status::Completed && s > run.saves.last() {
-                    run.saves.push(s, &y, run.parameters);
+                    run.saves
+                        .push(s, &y, run.parameters, accumulated.totals());
                 }
                 return Ok(run.finish(status, s));
             }
@@ -202,6 +210,7 @@ impl<'a> Run<'a> {
         &mut self,
         system: &Arc<System>,
         start: Vec<f64>,
+        accumulated: &mut Accumulated,
         observer: &mut dyn FnMut(Progress),
     ) -> Result<Outcome> {
         let problem = self
@@ -212,23 +221,23 @@ impl<'a> Run<'a> {
                 let solver = problem
                     .bdf::<NewtonLinearSolver>()
                     .map_err(|e| cannot_start(&e))?;
-                self.drive(system, solver, observer)
+                self.drive(system, solver, accumulated, observer)
             }
             Method::Esdirk34 => {
                 let solver = problem
                     .esdirk34::<NewtonLinearSolver>()
                     .map_err(|e| cannot_start(&e))?;
-                self.drive(system, solver, observer)
+                self.drive(system, solver, accumulated, observer)
             }
             Method::TrBdf2 => {
                 let solver = problem
                     .tr_bdf2::<NewtonLinearSolver>()
                     .map_err(|e| cannot_start(&e))?;
-                self.drive(system, solver, observer)
+                self.drive(system, solver, accumulated, observer)
             }
             Method::Tsit45 => {
                 let solver = problem.tsit45().map_err(|e| cannot_start(&e))?;
-                self.drive(system, solver, observer)
+                self.drive(system, solver, accumulated, observer)
             }
         }
     }
@@ -270,6 +279,7 @@ impl<'a> Run<'a> {
         &mut self,
         system: &Arc<System>,
         mut solver: S,
+        accumulated: &mut Accumulated,
         observer: &mut dyn FnMut(Progress),
     ) -> Result<Outcome> {
         let base = system.clock(0.0);
@@ -299,21 +309,27 @@ impl<'a> Run<'a> {
             } else {
                 base + t
             };
-            while let Some(due) = self.saves.due() {
-                if due > s {
-                    break;
-                }
-                if due == s {
-                    self.saves
-                        .push(s, values(solver.state().y), self.parameters);
-                    continue;
-                }
-                if let Err(e) = solver.interpolate_inplace(due - base, &mut buffer) {
-                    return Err(Error::Solver(format!(
-                        "saving at log-log-time {due} failed: {e}"
-                    )));
-                }
-                self.saves.push(due, values(&buffer), self.parameters);
+            let from = good.s - base;
+            let multipliers_at = |t: f64, buffer: &mut State| -> Result<Vec<f64>> {
+                solver
+                    .interpolate_inplace(t, buffer)
+                    .map_err(|e| interpolation_failed(base + t, &e))?;
+                Ok(system.multipliers(values(buffer), t))
+            };
+            while let Some(due) = self.saves.due().filter(|due| *due < s) {
+                let t = due - base;
+                let middle = multipliers_at(0.5 * (from + t), &mut buffer)?;
+                let end = multipliers_at(t, &mut buffer)?;
+                let totals = accumulated.after(t - from, &middle, &end);
+                self.saves
+                    .push(due, values(&buffer), self.parameters, &totals);
+            }
+            let middle = multipliers_at(0.5 * (from + t), &mut buffer)?;
+            let state = solver.state();
+            accumulated.advance(t - from, &middle, system.multipliers(values(state.y), t));
+            if self.saves.due() == Some(s) {
+                self.saves
+                    .push(s, values(state.y), self.parameters, accumulated.totals());
             }
             good.s = s;
             good.y.copy_from_slice(values(solver.state().y));
@@ -328,7 +344,7 @@ impl<'a> Run<'a> {
             match self.beyond_separability(s, values(state.y), values(state.dy)) {
                 None => {}
                 Some(Beyond::Rest) => {
-                    self.repeat_until_the_horizon(s, &good.y);
+                    self.repeat_until_the_horizon(s, &good.y, accumulated.totals());
                     good.s = self.options.until;
                     break good.ended(Status::Completed);
                 }
@@ -393,14 +409,14 @@ impl<'a> Run<'a> {
     }
 
     /// Saves the resting weights at every remaining time; `p_n = τ − m_n` grows with τ.
-    fn repeat_until_the_horizon(&mut self, s: f64, y: &[f64]) {
+    fn repeat_until_the_horizon(&mut self, s: f64, y: &[f64], accumulated: &[f64]) {
         while let Some(due) = self.saves.due() {
             let elapsed = log_time(due) - log_time(s);
             let mut y = y.to_vec();
             for v in &mut y[self.parameters..] {
                 *v = compress(expand(*v) + elapsed);
             }
-            self.saves.push(due, &y, self.parameters);
+            self.saves.push(due, &y, self.parameters, accumulated);
         }
         self.rest = Some(s);
     }
@@ -455,6 +471,7 @@ impl<'a> Run<'a> {
         Trajectory {
             theta: DMatrix::from_vec(self.parameters, saves, self.saves.theta),
             log_multipliers: DMatrix::from_vec(self.samples, saves, self.saves.log_multipliers),
+            accumulated: DMatrix::from_vec(self.samples, saves, self.saves.accumulated),
             log_log_time: self.saves.times,
             status,
             message,
@@ -465,6 +482,10 @@ impl<'a> Run<'a> {
 
 fn all_finite(x: &[f64]) -> bool {
     x.iter().all(|x| x.is_finite())
+}
+
+fn interpolation_failed(s: f64, e: &DiffsolError) -> Error {
+    Error::Solver(format!("the state at log-log-time {s} was lost: {e}"))
 }
 
 fn cannot_start(e: &DiffsolError) -> Error {

@@ -4,6 +4,7 @@
 //! (see [`clock`]); the vector field and its exact Newton systems are in `system` and `newton`; diffsol does the
 //! stepping. Nothing outside this module names diffsol.
 
+mod accumulated;
 pub mod clock;
 mod dependence;
 mod integrate;

@@ -14,6 +14,8 @@ pub struct Saves {
     pub theta: Vec<f64>,
     /// Column after column.
     pub log_multipliers: Vec<f64>,
+    /// Column after column.
+    pub accumulated: Vec<f64>,
 }
 
 impl Saves {
@@ -33,12 +35,14 @@ impl Saves {
             times: Vec::new(),
             theta: Vec::new(),
             log_multipliers: Vec::new(),
+            accumulated: Vec::new(),
         }
     }
 
-    /// Appends a state.
-    pub fn push(&mut self, s: f64, y: &[f64], parameters: usize) {
+    /// Appends a state and the accumulated multipliers there.
+    pub fn push(&mut self, s: f64, y: &[f64], parameters: usize, accumulated: &[f64]) {
         let (theta, v) = y.split_at(parameters);
+        self.accumulated.extend_from_slice(accumulated);
         self.times.push(s);
         self.theta.extend_from_slice(theta);
         self.log_multipliers.extend(v.iter().map(|v| expand(*v)));

@@ -191,6 +191,11 @@ impl System {
         point
     }
 
+    /// `E_n`
+    pub fn multipliers(&self, y: &[f64], t: f64) -> Vec<f64> {
+        self.point(y, t).multipliers
+    }
+
     /// `dy/ds` into `out`.
     pub fn rhs(&self, y: &[f64], t: f64, out: &mut [f64]) {
         self.rhs_evaluations.fetch_add(1, Ordering::Relaxed);

@@ -9,7 +9,7 @@
 mod step;
 
 use super::{Kernel, LinearisedStep, Tangent, View, views};
-use crate::{dataset::Dataset, rule::Rule};
+use crate::dataset::Dataset;
 use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
 use step::FullyConnectedStep;
@@ -43,13 +43,12 @@ impl FullyConnectedLinear {
         backward_pass(&views(&self.shapes, theta)).swap_remove(0)
     }
 
-    /// The vector field under `rule` on `data`.
+    /// The vector field on `data`, with `feedback` `b_1 … b_{L−1}`, or under BP.
     ///
     /// # Panics
     /// If the data or the feedback do not have the network's shapes; a built problem always has.
-    pub fn kernel(&self, rule: &Rule, data: &Dataset) -> Arc<dyn Kernel> {
+    pub fn kernel(&self, feedback: Option<Vec<DVector<f64>>>, data: &Dataset) -> Arc<dyn Kernel> {
         assert_eq!(data.dimension(), self.shapes[0].0, "input dimension");
-        let feedback = rule.feedback().map(<[_]>::to_vec);
         if let Some(b) = &feedback {
             assert_eq!(
                 b.len() + 1,
@@ -99,7 +98,7 @@ fn add_outer(target: &mut [f64], x: &DVector<f64>, y: &DVector<f64>, factor: f64
 
 struct FullyConnectedKernel {
     shapes: Vec<(usize, usize)>,
-    /// `b_1 … b_{L−1}` under DFA, none under BP.
+    /// `b_1 … b_{L−1}` where the feedback is fixed, none under BP.
     feedback: Option<Vec<DVector<f64>>>,
     signed_samples: DMatrix<f64>,
 }

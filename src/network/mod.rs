@@ -5,9 +5,14 @@
 //! architecture implements it. To add an architecture: one file here, one variant of [`Network`].
 
 mod fully_connected;
+mod spectral;
+#[cfg(test)]
+mod tests;
 
 pub use fully_connected::FullyConnectedLinear;
+pub use spectral::SpectralLinear;
 
+use crate::spectrum::Basis;
 use crate::{dataset::Dataset, rule::Rule};
 use nalgebra::{DMatrix, DMatrixView, DVector};
 use std::sync::Arc;
@@ -17,13 +22,37 @@ use std::sync::Arc;
 pub enum Network {
     /// `β = w_1 w_2 ⋯ w_L`, `f = β·x`.
     FullyConnectedLinear(FullyConnectedLinear),
+    /// `β̂ = ŵ_1 ⊙ ⋯ ⊙ ŵ_L` with the unitary discrete Fourier transform; θ holds its real coordinates.
+    ConvolutionalLinear(SpectralLinear),
+    /// `β = w_1 ⊙ ⋯ ⊙ w_L`.
+    DiagonalLinear(SpectralLinear),
 }
 
 impl Network {
+    /// A convolutional linear network of L layers on inputs of dimension D.
+    pub fn convolutional(dimension: usize, depth: usize) -> Self {
+        Self::ConvolutionalLinear(SpectralLinear::new(Basis::Fourier, dimension, depth))
+    }
+
+    /// A diagonal linear network of L layers on inputs of dimension D.
+    pub fn diagonal(dimension: usize, depth: usize) -> Self {
+        Self::DiagonalLinear(SpectralLinear::new(Basis::Standard, dimension, depth))
+    }
+
     /// The architecture's key in a scenario.
     pub fn name(&self) -> &'static str {
         match self {
             Self::FullyConnectedLinear(_) => "fully-connected-linear",
+            Self::ConvolutionalLinear(_) => "convolutional-linear",
+            Self::DiagonalLinear(_) => "diagonal-linear",
+        }
+    }
+
+    /// The networks that act entry by entry in some basis.
+    pub fn spectral(&self) -> Option<&SpectralLinear> {
+        match self {
+            Self::FullyConnectedLinear(_) => None,
+            Self::ConvolutionalLinear(n) | Self::DiagonalLinear(n) => Some(n),
         }
     }
 
@@ -31,7 +60,13 @@ impl Network {
     pub fn shapes(&self) -> &[(usize, usize)] {
         match self {
             Self::FullyConnectedLinear(n) => n.shapes(),
+            Self::ConvolutionalLinear(n) | Self::DiagonalLinear(n) => n.shapes(),
         }
+    }
+
+    /// Shapes of the feedback matrices `F_1 … F_{L−1}` of feedback alignment, in the place of `w_2 … w_L`.
+    pub fn feedback_shapes(&self) -> &[(usize, usize)] {
+        self.shapes().get(1..).unwrap_or_default()
     }
 
     /// L.
@@ -39,30 +74,78 @@ impl Network {
         self.shapes().len()
     }
 
-    /// Number of parameters P: θ is the concatenation of `w_1 … w_L`, each column by column.
+    /// Number of parameters P.
     pub fn parameters(&self) -> usize {
         self.shapes().iter().map(|(r, c)| r * c).sum()
     }
 
-    /// Copies of the weights inside θ, as matrices inputs × units.
-    pub fn weights(&self, theta: &[f64]) -> Vec<DMatrix<f64>> {
-        views(self.shapes(), theta)
-            .iter()
-            .map(View::clone_owned)
-            .collect()
+    /// θ of the weights `w_1 … w_L`, each column by column, in the original space: the weights themselves, but for
+    /// convolutional networks each `w_l` in the coordinates of [`Basis::Fourier`].
+    pub fn theta(&self, weights: DVector<f64>) -> DVector<f64> {
+        match self {
+            Self::FullyConnectedLinear(_) => weights,
+            Self::ConvolutionalLinear(n) | Self::DiagonalLinear(n) => {
+                n.coordinates(weights.as_slice())
+            }
+        }
     }
 
-    /// The linear predictor β with `f = β·x`, length D.
+    /// The weights inside θ, in the original space, as matrices inputs × units.
+    pub fn weights(&self, theta: &[f64]) -> Vec<DMatrix<f64>> {
+        let copies = |theta: &[f64]| {
+            views(self.shapes(), theta)
+                .iter()
+                .map(View::clone_owned)
+                .collect()
+        };
+        match self.spectral() {
+            None => copies(theta),
+            Some(n) => copies(n.original(theta).as_slice()),
+        }
+    }
+
+    /// The linear predictor β with `f = β·x`, original space, length D.
     pub fn predictor(&self, theta: &[f64]) -> DVector<f64> {
         match self {
             Self::FullyConnectedLinear(n) => n.predictor(theta),
+            Self::ConvolutionalLinear(n) | Self::DiagonalLinear(n) => n.predictor(theta),
+        }
+    }
+
+    /// The fixed error signals `b_1 … b_{L−1}` (original space) a rule amounts to on this network; none under BP.
+    ///
+    /// On a linear network feedback alignment *is* direct feedback alignment: `δ_l = F_l δ_{l+1}` from `δ_L = 1` gives
+    /// `b_l = F_l F_{l+1} ⋯ F_{L−1}` (products of transforms where layers act entry by entry).
+    pub fn feedback(&self, rule: &Rule) -> Option<Vec<DVector<f64>>> {
+        match rule {
+            Rule::GradientDescent => None,
+            Rule::DirectFeedbackAlignment(b) => Some(b.clone()),
+            Rule::FeedbackAlignment(f) => {
+                let mut signals: Vec<DVector<f64>> = Vec::with_capacity(f.len());
+                for f_l in f.iter().rev() {
+                    let column = || f_l.column(0).into_owned();
+                    let signal = match (signals.last(), self.spectral()) {
+                        (None, _) => column(),
+                        (Some(above), None) => f_l * above,
+                        (Some(above), Some(n)) => n.compose(&column(), above),
+                    };
+                    signals.push(signal);
+                }
+                signals.reverse();
+                Some(signals)
+            }
         }
     }
 
     /// The vector field of this network under `rule` on `data`.
+    ///
+    /// # Panics
+    /// If the data or the feedback do not have the network's shapes; a built problem always has.
     pub fn kernel(&self, rule: &Rule, data: &Dataset) -> Arc<dyn Kernel> {
+        let feedback = self.feedback(rule);
         match self {
-            Self::FullyConnectedLinear(n) => n.kernel(rule, data),
+            Self::FullyConnectedLinear(n) => n.kernel(feedback, data),
+            Self::ConvolutionalLinear(n) | Self::DiagonalLinear(n) => n.kernel(feedback, data),
         }
     }
 }
@@ -93,7 +176,7 @@ pub trait Kernel: Send + Sync {
     /// N.
     fn samples(&self) -> usize;
 
-    /// G (N × D), for networks that are linear in their input, `m_n = g_n·β`.
+    /// G (N × D), for networks that are linear in their input, `m_n = g_n·β`, in any orthonormal coordinates.
     fn signed_samples(&self) -> Option<&DMatrix<f64>> {
         None
     }

@@ -31,19 +31,19 @@ pub fn npz(run: &Run) -> io::Result<Vec<u8>> {
     archive.columns("log_multipliers", &t.log_multipliers)?;
     archive.columns("beta", &d.beta)?;
     archive.columns("layer_norms", &d.layer_norms)?;
-    let mut offset = 0;
+    let weights: Vec<Vec<DMatrix<f64>>> = (0..t.len())
+        .map(|k| run.problem.network.weights(t.theta.column(k).as_slice()))
+        .collect();
     for (l, &(inputs, units)) in run.problem.network.shapes().iter().enumerate() {
-        // columns of θ hold w_l column by column; numpy wants rows
-        let rows = (0..t.len()).flat_map(|k| {
-            let theta = t.theta.column(k);
-            (0..inputs).flat_map(move |i| (0..units).map(move |j| theta[offset + i + j * inputs]))
+        let rows = weights.iter().flat_map(|w| {
+            let w_l = &w[l];
+            (0..inputs).flat_map(move |i| (0..units).map(move |j| w_l[(i, j)]))
         });
         archive.array(
             &format!("w_{}", l + 1),
             &[saves, inputs as u64, units as u64],
             rows,
         )?;
-        offset += inputs * units;
     }
     if let Some(angles) = &d.angle_to_limit {
         archive.vector("angle_to_limit", angles)?;

@@ -1,6 +1,7 @@
 //! From the keys of a scenario to a [`Problem`]: reads the files it names, draws what it draws, and checks that
 //! the shapes fit.
 
+use super::numbers::{AtLeast, Depth};
 use super::schema::{
     Architecture, DatasetSource, Document, Feedback, FilePath, Initial, LearningRule, LossName,
 };
@@ -12,11 +13,17 @@ use crate::network::{FullyConnectedLinear, Network};
 use crate::problem::Problem;
 use crate::rule::Rule;
 use nalgebra::{DMatrix, DVector};
+use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
 
 /// Most numbers a data set or a network may hold: 1 GiB of f64. Beyond, a slip of the pen would exhaust the memory.
 const MOST_NUMBERS: usize = 1 << 27;
+
+/// L.
+fn layers(depth: &Spanned<Depth>) -> usize {
+    depth.get_ref().get()
+}
 
 /// What building needs: the keys, where they are written, and the folder paths start from.
 pub(super) struct Builder<'a> {
@@ -117,84 +124,146 @@ impl Builder<'_> {
     }
 
     fn network(&self, dimension: usize) -> Result<Network> {
-        let Architecture::FullyConnectedLinear { depth, hidden } = &self.document.network;
-        let layers = depth.get_ref().get() - 1;
+        match &self.document.network {
+            Architecture::FullyConnectedLinear { depth, hidden } => {
+                self.fully_connected(dimension, depth, hidden.as_ref())
+            }
+            Architecture::ConvolutionalLinear { depth } => {
+                self.check_size(
+                    depth.span(),
+                    std::iter::repeat_n((dimension, 1), layers(depth)),
+                )?;
+                Ok(Network::convolutional(dimension, layers(depth)))
+            }
+            Architecture::DiagonalLinear { depth } => {
+                self.check_size(
+                    depth.span(),
+                    std::iter::repeat_n((dimension, 1), layers(depth)),
+                )?;
+                Ok(Network::diagonal(dimension, layers(depth)))
+            }
+        }
+    }
+
+    fn fully_connected(
+        &self,
+        dimension: usize,
+        depth: &Spanned<Depth>,
+        hidden: Option<&Spanned<Vec<AtLeast<1>>>>,
+    ) -> Result<Network> {
+        let hidden_layers = layers(depth) - 1;
         let widths: Vec<usize> = match hidden {
-            None => vec![dimension; layers],
+            None => vec![dimension; hidden_layers],
             Some(hidden) => hidden.get_ref().iter().map(|width| width.get()).collect(),
         };
-        if let Some(hidden) = hidden.as_ref().filter(|_| widths.len() != layers) {
+        if let Some(hidden) = hidden.filter(|_| widths.len() != hidden_layers) {
             let problem = format!(
-                "{} hidden widths, but depth {} has {layers} hidden layers",
+                "{} hidden widths, but depth {} has {hidden_layers} hidden layers",
                 widths.len(),
-                layers + 1
+                hidden_layers + 1
             );
             let advice = "give one width per hidden layer, depth - 1 of them";
             return Err(self.source.error(hidden.span(), &problem, advice));
         }
         let units = widths.iter().copied().chain([1]);
         let inputs = std::iter::once(dimension).chain(widths.iter().copied());
-        let size = inputs
-            .zip(units)
-            .try_fold(0_usize, |sum, (r, c)| sum.checked_add(r.checked_mul(c)?));
-        if size.is_none_or(|size| size > MOST_NUMBERS) {
-            let span = hidden.as_ref().map_or(depth.span(), Spanned::span);
-            let problem = "the weights of this network do not fit into memory";
-            return Err(self
-                .source
-                .error(span, problem, "use fewer or narrower layers"));
-        }
+        let span = hidden.map_or(depth.span(), Spanned::span);
+        self.check_size(span, inputs.zip(units))?;
         let network = FullyConnectedLinear::new(dimension, &widths);
         Ok(Network::FullyConnectedLinear(network))
     }
 
+    fn check_size(
+        &self,
+        span: Range<usize>,
+        mut shapes: impl Iterator<Item = (usize, usize)>,
+    ) -> Result<()> {
+        let size = shapes.try_fold(0_usize, |sum, (r, c)| sum.checked_add(r.checked_mul(c)?));
+        if size.is_some_and(|size| size <= MOST_NUMBERS) {
+            return Ok(());
+        }
+        let problem = "the weights of this network do not fit into memory";
+        Err(self
+            .source
+            .error(span, problem, "use fewer or narrower layers"))
+    }
+
     fn rule(&self, network: &Network) -> Result<Rule> {
-        let LearningRule::DirectFeedbackAlignment { feedback } = &self.document.rule else {
-            return Ok(Rule::GradientDescent);
-        };
-        let hidden = &network.shapes()[..network.depth() - 1];
-        let vectors = match feedback {
+        match &self.document.rule {
+            LearningRule::GradientDescent => Ok(Rule::GradientDescent),
+            LearningRule::DirectFeedbackAlignment { feedback } => {
+                let hidden = &network.shapes()[..network.depth() - 1];
+                let shapes: Vec<(usize, usize)> = hidden
+                    .iter()
+                    .map(|&(inputs, units)| match network.spectral() {
+                        None => (units, 1),
+                        Some(_) => (inputs, 1),
+                    })
+                    .collect();
+                let signals = self.feedback(feedback, "b", &shapes)?;
+                Ok(Rule::DirectFeedbackAlignment(
+                    signals.iter().map(|b| b.column(0).into_owned()).collect(),
+                ))
+            }
+            LearningRule::FeedbackAlignment { feedback } => {
+                let matrices = self.feedback(feedback, "F", network.feedback_shapes())?;
+                Ok(Rule::FeedbackAlignment(matrices))
+            }
+        }
+    }
+
+    /// One fixed matrix per hidden layer, named `name_l`. Gaussian draws fill them in order, column by column.
+    fn feedback(
+        &self,
+        feedback: &Feedback,
+        name: &str,
+        shapes: &[(usize, usize)],
+    ) -> Result<Vec<DMatrix<f64>>> {
+        match feedback {
             Feedback::Gaussian { seed, scale } => {
                 let scale = scale.map_or(1.0, |scale| scale.get());
                 let mut draws = standard_normals("feedback", seed.get());
-                hidden
-                    .iter()
-                    .map(|&(_, units)| {
-                        DVector::from_iterator(units, draws.by_ref().take(units)) * scale
-                    })
-                    .collect()
+                let mut draw = |&(r, c): &(usize, usize)| {
+                    DMatrix::from_iterator(r, c, draws.by_ref().take(r * c)) * scale
+                };
+                Ok(shapes.iter().map(&mut draw).collect())
             }
             Feedback::Files(files) => {
-                if files.get_ref().len() != hidden.len() {
-                    let (found, expected) = (files.get_ref().len(), hidden.len());
+                if files.get_ref().len() != shapes.len() {
+                    let (found, expected) = (files.get_ref().len(), shapes.len());
                     let problem = format!(
                         "{found} feedback files, but the network has {expected} hidden layers"
                     );
-                    let advice = "give one vector b_l per hidden layer l = 1, ..., depth - 1";
-                    return Err(self.source.error(files.span(), &problem, advice));
+                    let advice =
+                        format!("give one file {name}_l per hidden layer l = 1, ..., depth - 1");
+                    return Err(self.source.error(files.span(), &problem, &advice));
                 }
-                let pairs = files.get_ref().iter().zip(hidden).enumerate();
+                let pairs = files.get_ref().iter().zip(shapes).enumerate();
                 pairs
-                    .map(|(l, (file, &(_, units)))| self.feedback_vector(file, l + 1, units))
-                    .collect::<Result<_>>()?
+                    .map(|(l, (file, &shape))| self.feedback_of_layer(file, name, l + 1, shape))
+                    .collect()
             }
-        };
-        Ok(Rule::DirectFeedbackAlignment(vectors))
+        }
     }
 
-    fn feedback_vector(&self, file: &FilePath, layer: usize, units: usize) -> Result<DVector<f64>> {
-        let matrix = self.matrix(file, &format!("b_{layer}"), (units, 1))?;
+    fn feedback_of_layer(
+        &self,
+        file: &FilePath,
+        name: &str,
+        layer: usize,
+        shape: (usize, usize),
+    ) -> Result<DMatrix<f64>> {
+        let matrix = self.matrix(file, &format!("{name}_{layer}"), shape)?;
         if matrix.iter().all(|&entry| entry == 0.0) {
-            let problem = format!("feedback vector b_{layer} is zero");
-            let advice = format!(
-                "layer {layer} would never learn: every feedback vector needs a non-zero entry"
-            );
+            let problem = format!("feedback {name}_{layer} is zero");
+            let advice =
+                format!("layer {layer} would never learn: all feedback needs a non-zero entry");
             return Err(self.source.error(file.span(), &problem, &advice));
         }
-        Ok(matrix.column(0).into_owned())
+        Ok(matrix)
     }
 
-    /// θ(0) = `w_1 … w_L`, each column by column. Gaussian draws fill it in this very order.
+    /// θ(0) from `w_1 … w_L`, each column by column. Gaussian draws fill them in this very order.
     fn initial(&self, network: &Network) -> Result<DVector<f64>> {
         let parameters = network.parameters();
         let initial = &self.document.initial;
@@ -202,7 +271,8 @@ impl Builder<'_> {
             Initial::Zero => Ok(DVector::zeros(parameters)),
             Initial::Gaussian { scale, seed } => {
                 let draws = standard_normals("initial", seed.get()).take(parameters);
-                Ok(DVector::from_iterator(parameters, draws) * scale.get())
+                let weights = DVector::from_iterator(parameters, draws) * scale.get();
+                Ok(network.theta(weights))
             }
             Initial::Files(files) => {
                 if files.len() != network.depth() {
@@ -212,12 +282,12 @@ impl Builder<'_> {
                     let advice = "give one file per layer, w_1, ..., w_L";
                     return Err(self.source.error(initial.span(), &problem, advice));
                 }
-                let mut theta = Vec::with_capacity(parameters);
+                let mut weights = Vec::with_capacity(parameters);
                 for (l, (file, &shape)) in files.iter().zip(network.shapes()).enumerate() {
-                    let weights = self.matrix(file, &format!("w_{}", l + 1), shape)?;
-                    theta.extend_from_slice(weights.as_slice());
+                    let layer = self.matrix(file, &format!("w_{}", l + 1), shape)?;
+                    weights.extend_from_slice(layer.as_slice());
                 }
-                Ok(DVector::from_vec(theta))
+                Ok(network.theta(DVector::from_vec(weights)))
             }
         }
     }

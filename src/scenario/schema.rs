@@ -76,6 +76,12 @@ pub(super) enum Architecture {
         /// Widths of layers 1 … L−1; every one D if absent.
         hidden: Option<Spanned<Vec<AtLeast<1>>>>,
     },
+    ConvolutionalLinear {
+        depth: Spanned<Depth>,
+    },
+    DiagonalLinear {
+        depth: Spanned<Depth>,
+    },
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -86,6 +92,7 @@ pub(super) enum Architecture {
 )]
 pub(super) enum LearningRule {
     GradientDescent,
+    FeedbackAlignment { feedback: Feedback },
     DirectFeedbackAlignment { feedback: Feedback },
 }
 

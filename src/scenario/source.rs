@@ -5,14 +5,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use std::ops::Range;
 
 /// Keys and values that the contract names and a later version reads.
-const LATER: [&str; 6] = [
-    "convolutional-linear",
-    "diagonal-linear",
-    "feedback-alignment",
-    "level-set",
-    "relu",
-    "steps",
-];
+const LATER: [&str; 3] = ["level-set", "relu", "steps"];
 
 /// Scenario text and the name it is shown under.
 #[derive(Debug, Clone)]

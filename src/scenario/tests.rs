@@ -79,7 +79,7 @@ fn defaults_are_the_documented_ones() {
     let problem = scenario.build().unwrap();
     assert_eq!(problem.loss.name(), "exponential");
     assert_eq!(problem.network.shapes(), [(4, 4), (4, 4), (4, 1)]);
-    assert_eq!(problem.rule.feedback().unwrap().len(), 2);
+    assert_eq!(problem.feedback().unwrap().len(), 2);
     assert_eq!(problem.theta0.len(), 36);
 }
 
@@ -181,7 +181,7 @@ fn scale_multiplies_the_same_draws() {
         .unwrap();
     assert_ne!(
         problem.theta0.rows(0, 4),
-        problem.rule.feedback().unwrap()[0].rows(0, 4)
+        problem.feedback().unwrap()[0].rows(0, 4)
     );
 }
 
@@ -192,7 +192,7 @@ fn feedback_is_read_vector_by_vector() {
         .take(8)
         .collect();
     let expected = DMatrix::from_column_slice(4, 2, &drawn);
-    for (l, vector) in b.rule.feedback().unwrap().iter().enumerate() {
+    for (l, vector) in b.feedback().unwrap().iter().enumerate() {
         assert_eq!(*vector, expected.column(l));
     }
 }

@@ -33,7 +33,7 @@ fn laws_hold_and_the_residual_shrinks_with_the_horizon() {
 fn as_if_deeper(case: &Case) -> Case {
     let deeper = match case.problem.rule {
         Rule::GradientDescent => bp(data(), &[8, 8]),
-        Rule::DirectFeedbackAlignment(_) => dfa(data(), &[8, 8]),
+        Rule::DirectFeedbackAlignment(_) | Rule::FeedbackAlignment(_) => dfa(data(), &[8, 8]),
     };
     let saves = case.trajectory.len();
     let (first, last) = (

@@ -218,6 +218,7 @@ fn plain_velocity(problem: &Problem, w: &[DMatrix<f64>]) -> Vec<DMatrix<f64>> {
             if l > 0 {
                 delta = match &problem.rule {
                     Rule::GradientDescent => &w[l] * &delta,
+                    Rule::FeedbackAlignment(f) => &f[l - 1] * &delta,
                     Rule::DirectFeedbackAlignment(b) => b[l - 1].clone(),
                 };
             }

@@ -15,7 +15,7 @@ impl ZeroInitial {
     /// `c = 2^{−(2^L−L−1)} ∏_{l<L} ‖b_l‖^{2^{L−l}}`
     pub fn new(problem: &Problem) -> Self {
         let depth = problem.network.depth() as i32;
-        let b = problem.rule.feedback().expect("DFA");
+        let b = problem.feedback().expect("DFA");
         let mut c = 2f64.powi(-(2i32.pow(depth as u32) - depth - 1));
         for (l, b_l) in (1..depth).zip(b) {
             c *= b_l.norm().powi(2i32.pow((depth - l) as u32));
@@ -153,7 +153,7 @@ pub struct FeedbackReduction {
 
 impl FeedbackReduction {
     pub fn new(problem: &Problem) -> Self {
-        let mut feedback = problem.rule.feedback().expect("DFA").to_vec();
+        let mut feedback = problem.feedback().expect("DFA").to_vec();
         feedback.push(DVector::from_element(1, 1.0));
         Self {
             g: problem.dataset.signed_samples().clone(),

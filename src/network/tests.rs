@@ -1,0 +1,208 @@
+//! What every kernel must satisfy, whatever the architecture: gradients, tangents and implicit steps against oracles.
+
+use super::*;
+use crate::dataset::standard_normals;
+
+/// A numbered stream of normal draws.
+pub(super) fn gaussian(seed: u64, n: usize) -> Vec<f64> {
+    standard_normals("network tests", seed).take(n).collect()
+}
+
+/// Random data with alternating labels.
+pub(super) fn random_data(samples: usize, dimension: usize) -> Dataset {
+    let x = DMatrix::from_vec(samples, dimension, gaussian(1, samples * dimension));
+    let labels = DVector::from_fn(samples, |n, _| if n % 2 == 0 { 1.0 } else { -1.0 });
+    Dataset::new(x, labels)
+}
+
+/// Gaussian direct feedback of the shapes the network asks for.
+pub(super) fn random_feedback(network: &Network) -> Rule {
+    let units = |&(inputs, units): &(usize, usize)| match network.spectral() {
+        None => units,
+        Some(_) => inputs,
+    };
+    let hidden = &network.shapes()[..network.depth() - 1];
+    let signals = hidden.iter().enumerate();
+    let draw = |(l, shape)| DVector::from_vec(gaussian(20 + l as u64, units(shape)));
+    Rule::DirectFeedbackAlignment(signals.map(draw).collect())
+}
+
+/// Kernel, θ, multipliers, and what it is.
+type Case = (Arc<dyn Kernel>, Vec<f64>, Vec<f64>, String);
+
+fn cases() -> Vec<Case> {
+    let fully_connected =
+        |d, hidden: &[usize]| Network::FullyConnectedLinear(FullyConnectedLinear::new(d, hidden));
+    let mut networks = vec![
+        fully_connected(4, &[]),
+        fully_connected(3, &[3]),
+        fully_connected(4, &[4, 2]),
+        fully_connected(3, &[3, 5, 2]),
+    ];
+    for depth in 1..=4 {
+        networks.extend([1, 2, 3, 5, 6].map(|d| Network::convolutional(d, depth)));
+        networks.push(Network::diagonal(4, depth));
+    }
+    let mut cases = Vec::new();
+    for network in networks {
+        let dimension = network.shapes()[0].0;
+        for samples in [3, 7] {
+            for rule in [random_feedback(&network), Rule::GradientDescent] {
+                let kernel = network.kernel(&rule, &random_data(samples, dimension));
+                let theta = gaussian(7, kernel.parameters())
+                    .iter()
+                    .map(|x| 0.5 * x)
+                    .collect();
+                let multipliers = gaussian(9, samples).iter().map(|x| x.exp()).collect();
+                let (name, rule) = (network.name(), rule.name());
+                let shapes = network.shapes();
+                cases.push((
+                    kernel,
+                    theta,
+                    multipliers,
+                    format!("{name} {shapes:?}, {rule}"),
+                ));
+            }
+        }
+    }
+    cases
+}
+
+pub(super) fn velocity(
+    kernel: &dyn Kernel,
+    theta: &[f64],
+    multipliers: &[f64],
+) -> (Vec<f64>, Vec<f64>) {
+    let mut velocity = vec![0.0; kernel.parameters()];
+    let mut rates = vec![0.0; kernel.samples()];
+    kernel.velocity(theta, multipliers, &mut velocity, &mut rates);
+    (velocity, rates)
+}
+
+pub(super) fn assert_close(a: &[f64], b: &[f64], tolerance: f64, what: &str) {
+    let scale = a.iter().chain(b).fold(1e-300f64, |m, x| m.max(x.abs()));
+    for (a, b) in a.iter().zip(b) {
+        assert!(
+            (a - b).abs() <= tolerance * scale,
+            "{what}: {a} against {b}"
+        );
+    }
+}
+
+/// Gradient descent is minus the gradient of the loss: `θ' = Σ α_n ∂m_n/∂θ`, by central differences of the margins.
+#[test]
+fn gradient_descent_follows_the_gradient() {
+    let mut checked = 0;
+    for (kernel, theta, alpha, name) in cases() {
+        if !name.ends_with("gradient-descent") {
+            continue;
+        }
+        let (v, _) = velocity(&*kernel, &theta, &alpha);
+        let mut expected = vec![0.0; theta.len()];
+        for (i, expected) in expected.iter_mut().enumerate() {
+            let shifted = |h: f64| {
+                let mut t = theta.clone();
+                t[i] += h;
+                let mut m = vec![0.0; kernel.samples()];
+                kernel.margins(&t, &mut m);
+                m.iter().zip(&alpha).map(|(m, a)| m * a).sum::<f64>()
+            };
+            *expected = (shifted(1e-5) - shifted(-1e-5)) / 2e-5;
+        }
+        assert_close(&v, &expected, 1e-8, &name);
+        checked += 1;
+    }
+    assert!(checked > 20);
+}
+
+/// Feedback alignment through products of feedback matrices is direct feedback alignment: the definition
+/// `δ_l = F_l δ_{l+1}` against [`Network::feedback`].
+#[test]
+fn feedback_alignment_composes_its_feedback() {
+    let network = Network::FullyConnectedLinear(FullyConnectedLinear::new(4, &[3, 5, 2]));
+    let shapes = network.feedback_shapes();
+    assert_eq!(shapes, [(3, 5), (5, 2), (2, 1)]);
+    let f: Vec<DMatrix<f64>> = shapes
+        .iter()
+        .enumerate()
+        .map(|(l, &(r, c))| DMatrix::from_vec(r, c, gaussian(30 + l as u64, r * c)))
+        .collect();
+    let b = network
+        .feedback(&Rule::FeedbackAlignment(f.clone()))
+        .unwrap();
+    assert!((&b[2] - f[2].column(0)).norm() < 1e-15);
+    assert!((&b[1] - (&f[1] * &f[2]).column(0)).norm() < 1e-14);
+    assert!((&b[0] - (&f[0] * &f[1] * &f[2]).column(0)).norm() < 1e-14);
+    assert_eq!(network.feedback(&Rule::GradientDescent), None);
+}
+
+#[test]
+fn tangent_matches_central_differences() {
+    for (kernel, theta, alpha, name) in cases() {
+        let d_theta = gaussian(11, theta.len());
+        let d_alpha = gaussian(12, alpha.len());
+        let t = kernel.tangent(&theta, &alpha, &d_theta, &d_alpha);
+        let at = |k: f64| {
+            let theta: Vec<f64> = theta.iter().zip(&d_theta).map(|(x, d)| x + k * d).collect();
+            let alpha: Vec<f64> = alpha.iter().zip(&d_alpha).map(|(x, d)| x + k * d).collect();
+            let mut m = vec![0.0; kernel.samples()];
+            kernel.margins(&theta, &mut m);
+            let (v, r) = velocity(&*kernel, &theta, &alpha);
+            [v, m, r]
+        };
+        // fourth order: small entries may come from large terms that cancel
+        let h = 1e-4;
+        let [near, back, far, far_back] = [at(h), at(-h), at(2.0 * h), at(-2.0 * h)];
+        let difference = |part: usize| -> Vec<f64> {
+            (0..near[part].len())
+                .map(|i| {
+                    let inner = near[part][i] - back[part][i];
+                    let outer = far[part][i] - far_back[part][i];
+                    (8.0 * inner - outer) / (12.0 * h)
+                })
+                .collect()
+        };
+        assert_close(&t.velocity, &difference(0), 1e-9, &name);
+        assert_close(t.margins.as_slice(), &difference(1), 1e-9, &name);
+        assert_close(t.rates.as_slice(), &difference(2), 1e-9, &name);
+    }
+}
+
+/// The eliminated step satisfies its defining equation, checked with the independent tangent.
+#[test]
+fn linearised_step_solves_its_equation() {
+    for (kernel, theta, alpha, name) in cases() {
+        let c = 0.05;
+        let step = kernel.linearise(&theta, &alpha, c);
+        let residual = gaussian(5, theta.len());
+        let d_alpha = DVector::from_vec(gaussian(6, alpha.len()));
+        let mut d_theta = residual.clone();
+        let mut alone = None;
+        let d_margins = step.solve(&mut d_theta, &mut |m, r| {
+            alone = Some((m.clone(), r.clone()));
+            d_alpha.clone()
+        });
+        let t = kernel.tangent(&theta, &alpha, &d_theta, d_alpha.as_slice());
+        let expected: Vec<f64> = residual
+            .iter()
+            .zip(&t.velocity)
+            .map(|(r, v)| r + c * v)
+            .collect();
+        assert_close(&d_theta, &expected, 1e-12, &name);
+        assert_close(d_margins.as_slice(), t.margins.as_slice(), 1e-12, &name);
+        // what close() was told, plus the response to the multipliers, is the total
+        let (margins_alone, rates_alone) = alone.expect("close was called");
+        let all: Vec<usize> = (0..alpha.len()).collect();
+        let (margins, rates) = step.response(&all);
+        let total = margins_alone + &margins * &d_alpha;
+        assert_close(total.as_slice(), t.margins.as_slice(), 1e-12, &name);
+        let input = step.input_response().expect("a linear network");
+        let g = input.signed_samples;
+        let through = g * &input.margins * g.transpose();
+        assert_close(margins.as_slice(), through.as_slice(), 1e-12, &name);
+        let through = g * &input.rates * g.transpose();
+        assert_close(rates.as_slice(), through.as_slice(), 1e-12, &name);
+        let total = rates_alone + &rates * &d_alpha;
+        assert_close(total.as_slice(), t.rates.as_slice(), 1e-12, &name);
+    }
+}
