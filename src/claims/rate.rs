@@ -73,11 +73,20 @@ fn judge(e: &Evidence<'_>) -> Verdict {
             "too few saves with an angle above 1e-10 rad to fit a slope (flow.saves, flow.until)",
         );
     };
-    let residual = (rate.observed - rate.predicted).abs();
+    let Some(predicted) = rate.predicted else {
+        return Verdict::without_measurement(
+            Outcome::NotApplicable,
+            format!(
+                "theory predicts no rate here (measured slope {:+.4})",
+                rate.observed
+            ),
+        );
+    };
+    let residual = (rate.observed - predicted).abs();
     let [first, second] = rate.halves;
     let measured = format!(
         "slope {:+.4} over log-log-time {:.1} to {:.1} (halves {first:+.4}, {second:+.4}), predicted {:+.4}",
-        rate.observed, rate.window[0], rate.window[1], rate.predicted
+        rate.observed, rate.window[0], rate.window[1], predicted
     );
     let (outcome, evidence) = if rate.window[0] < EARLY || (first - second).abs() > TOLERANCE {
         (

@@ -2,10 +2,12 @@
 
 mod alignment;
 mod invariants;
+mod phases;
 mod rate;
 
 pub use alignment::Alignment;
 pub use invariants::Invariant;
+pub use phases::Phases;
 pub use rate::{Rate, learned_in_span};
 
 use crate::limit::{Certifier, Limit, angle};
@@ -32,18 +34,35 @@ pub struct Diagnostics {
     pub beta: DMatrix<f64>,
     /// Angle between β and the limit, radians; `None` without a limit. π/2 while β = 0.
     pub angle_to_limit: Option<Vec<f64>>,
+    /// Angles to the other limits that have been claimed, see [`Candidate`](crate::limit::CandidatePotential).
+    pub candidates: Vec<CandidateAngles>,
     /// Relative distance of β/γ from the cone of the active samples; `None` while γ ≤ 0.
     pub kkt_residual: Vec<Option<f64>>,
     /// The duality gap the run certifies by itself, with the best multipliers for its β; `None` while γ ≤ 0.
     pub duality_gap: Vec<Option<f64>>,
-    /// Alignment with the feedback (DFA, depth ≥ 2).
+    /// Alignment with the feedback (fully connected, fixed feedback, depth ≥ 2).
     pub alignment: Option<Alignment>,
+    /// Alignment per frequency (convolutional or diagonal network, fixed feedback, depth ≥ 2).
+    pub phases: Option<Phases>,
     /// Conserved quantities of the rule.
     pub invariants: Vec<Invariant>,
     /// `max_n |p_n − (τ − m_n)|/(1+τ)`.
     pub multiplier_drift: Vec<f64>,
     /// The fitted rate of directional convergence, where there is a limit and a window to fit in.
     pub rate: Option<Rate>,
+}
+
+/// The run's angles to one claimed limit.
+#[derive(Debug, Clone)]
+pub struct CandidateAngles {
+    /// [`Candidate::id`](crate::limit::CandidatePotential).
+    pub id: &'static str,
+    /// What the candidate is, for legends.
+    pub label: &'static str,
+    /// Its minimiser in the original space, length D.
+    pub beta: DVector<f64>,
+    /// Angle between β and it, radians, length T; π/2 while β = 0.
+    pub angle: Vec<f64>,
 }
 
 /// Measures `trajectory`, a run of `problem`, against `limit`.
@@ -60,9 +79,11 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
         layer_norms: DMatrix::zeros(problem.network.depth(), saves),
         beta: DMatrix::zeros(dimension, saves),
         angle_to_limit: limit.map(|_| Vec::with_capacity(saves)),
+        candidates: Vec::new(),
         kkt_residual: Vec::with_capacity(saves),
         duality_gap: Vec::with_capacity(saves),
         alignment: None,
+        phases: None,
         invariants: Vec::new(),
         multiplier_drift: Vec::with_capacity(saves),
         rate: None,
@@ -70,6 +91,7 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
     };
     let mut certifier = Certifier::new(g);
     let mut alignment = alignment::Builder::new(problem, saves);
+    let mut phases = phases::Builder::new(problem, saves);
     let mut invariants = invariants::Tracker::new(problem);
     for k in 0..saves {
         let theta = trajectory.theta.column(k);
@@ -107,11 +129,15 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
         if let Some(a) = &mut alignment {
             a.record(k, &weights);
         }
-        invariants.record(&weights);
+        if let Some(p) = &mut phases {
+            p.record(k, theta.as_slice());
+        }
+        invariants.record(theta.as_slice());
         d.margins.set_column(k, &margins);
         d.beta.set_column(k, &beta);
     }
     d.alignment = alignment.map(alignment::Builder::finish);
+    d.phases = phases.map(phases::Builder::finish);
     d.invariants = invariants.finish();
     d.rate = rate::fit(problem, limit, &d);
     d

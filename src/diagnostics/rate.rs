@@ -8,19 +8,31 @@ use super::Diagnostics;
 use crate::limit::Limit;
 use crate::problem::Problem;
 use crate::rule::Rule;
-use nalgebra::DMatrix;
+use nalgebra::{DMatrix, DVector};
 
 /// Slope of ln(angle to the limit) against s = ln(1 + log t) over a window.
 #[derive(Debug, Clone)]
 pub struct Rate {
     /// Least-squares slope over the window.
     pub observed: f64,
-    /// −1/(2^L − 1) (DFA) or −1/L (BP); −1 if all that was learned lies in the span of the support vectors.
-    pub predicted: f64,
+    /// −1/(2^L − 1) (fixed feedback) or −1/L (BP); −1 if all that was learned lies in the span of the support vectors.
+    /// `None` under BP where layers act entry by entry: entries off the support of the limit then fall behind at rates that
+    /// depend on the data.
+    pub predicted: Option<f64>,
     /// `[s_0, s_1]`.
     pub window: [f64; 2],
     /// Slopes of the first and the second half of the window.
     pub halves: [f64; 2],
+}
+
+impl Rate {
+    /// "predicted −0.1429", or that theory has no number for it.
+    pub fn prediction(&self) -> String {
+        self.predicted.map_or_else(
+            || "no rate is predicted".to_owned(),
+            |slope| format!("predicted {slope:+.4}"),
+        )
+    }
 }
 
 /// Angles below this are near the accuracy of a run and are not fitted.
@@ -30,17 +42,17 @@ const ANGLE_FLOOR: f64 = 1e-10;
 const FEWEST: usize = 8;
 
 /// The predicted slope; see [`Rate::predicted`].
-fn predicted(problem: &Problem, limit: &Limit) -> f64 {
+fn predicted(problem: &Problem, limit: &Limit) -> Option<f64> {
     let depth = problem.network.depth() as i32;
-    if learned_in_span(problem, limit) {
-        return -1.0;
-    }
-    match problem.rule {
+    let law = match problem.rule {
+        Rule::GradientDescent if problem.network.spectral().is_some() => return None,
         Rule::GradientDescent => -1.0 / f64::from(depth),
         Rule::DirectFeedbackAlignment(_) | Rule::FeedbackAlignment(_) => {
             -1.0 / (2f64.powi(depth) - 1.0)
         }
-    }
+    };
+    let in_span = learned_in_span(problem, limit);
+    Some(if in_span { -1.0 } else { law })
 }
 
 /// Whether everything learned or initialised lies in the span of the support vectors, so that the rate laws have nothing
@@ -49,17 +61,7 @@ fn predicted(problem: &Problem, limit: &Limit) -> f64 {
 /// `w_1(0)` still fades, at twice the rate of the law).
 pub fn learned_in_span(problem: &Problem, limit: &Limit) -> bool {
     let g = problem.dataset.signed_samples();
-    let first = problem
-        .network
-        .weights(problem.theta0.as_slice())
-        .swap_remove(0);
-    let feedback = problem.feedback();
-    let feedback = feedback.as_deref();
-    let scale = first.norm() * feedback.and_then(<[_]>::first).map_or(1.0, |b| b.norm());
-    let kept = match feedback {
-        Some([b_1, ..]) => &first * DMatrix::from_columns(std::slice::from_ref(b_1)),
-        _ => first,
-    };
+    let (kept, scale) = kept_from_the_start(problem);
     let mut reached = DMatrix::zeros(g.nrows() + kept.ncols(), g.ncols());
     reached.rows_mut(0, g.nrows()).copy_from(g);
     for (j, column) in kept.column_iter().enumerate() {
@@ -72,6 +74,35 @@ pub fn learned_in_span(problem: &Problem, limit: &Limit) -> bool {
         }
     }
     rank(&g.select_rows(&limit.support)) == rank(&reached)
+}
+
+/// What the first layer starts with and keeps, as columns of the input space, and the size that rounding is relative to:
+/// `w_1(0)` under BP; `w_1(0) b_1` under fixed feedback, or `ŵ_1(0)/b̂_1^*` where layers act entry by entry (the value of Ẑ at
+/// the start).
+fn kept_from_the_start(problem: &Problem) -> (DMatrix<f64>, f64) {
+    let theta = problem.theta0.as_slice();
+    let first = problem.network.weights(theta).swap_remove(0);
+    let size = first.norm();
+    let feedback = problem.feedback();
+    match (feedback.as_deref(), problem.network.spectral()) {
+        (Some([b_1, ..]), None) => {
+            let along = &first * b_1;
+            (DMatrix::from_columns(&[along]), size * b_1.norm())
+        }
+        (Some([b_1, ..]), Some(network)) => {
+            let (w, b) = (network.transforms(theta), network.transform(b_1));
+            let mut start = DVector::zeros(network.dimension());
+            for (d, f) in network.frequencies().into_iter().enumerate() {
+                if b[d].norm() > 0.0 {
+                    f.set(start.as_mut_slice(), w[(d, 0)] / b[d].conj());
+                }
+            }
+            let start = network.basis().original(&start);
+            let size = start.norm();
+            (DMatrix::from_columns(&[start]), size)
+        }
+        _ => (first, size),
+    }
 }
 
 /// Numerical rank, relative tolerance 1e-9.

@@ -23,17 +23,20 @@ pub fn build(run: &Run) -> Option<Figure> {
         build::slope(rate.observed)
     );
     let mut series = vec![build::line(observed, 0, curve)];
-    if let Some(anchor) = at(&run.diagnostics.log_log_time, angles, middle) {
+    if let (Some(predicted), Some(anchor)) = (
+        rate.predicted,
+        at(&run.diagnostics.log_log_time, angles, middle),
+    ) {
         // ln(angle) is linear in s = ln(1+τ): the guide bends a little where τ is not yet large. It spans the window
         // and half of it again on either side.
         let reach = to - from;
         let guide = (0..=60)
             .map(|k| middle - reach + 2.0 * reach * f64::from(k) / 60.0)
             .filter(|&s| s > 0.0 && Some(&s) <= run.diagnostics.log_log_time.last())
-            .map(|s| (s.exp_m1(), anchor * (rate.predicted * (s - middle)).exp()))
+            .map(|s| (s.exp_m1(), anchor * (predicted * (s - middle)).exp()))
             .collect();
         series.push(build::reference(
-            Some(format!("predicted slope {}", build::slope(rate.predicted))),
+            Some(format!("predicted slope {}", build::slope(predicted))),
             guide,
         ));
     }
@@ -44,10 +47,12 @@ pub fn build(run: &Run) -> Option<Figure> {
     });
     let caption = format!(
         "Angle between the learned direction β and the limit the theory predicts, against log time, both logarithmic: \
-         a power law (ln t)^r is a straight line of slope r. Over the shaded window the run's slope is {}, the \
-         predicted one {} (dashed, anchored in the middle of the window).",
+         a power law (ln t)^r is a straight line of slope r. Over the shaded window the run's slope is {}{}.",
         build::slope(rate.observed),
-        build::slope(rate.predicted)
+        rate.predicted.map_or_else(String::new, |predicted| format!(
+            ", the predicted one {} (dashed, anchored in the middle of the window)",
+            build::slope(predicted)
+        ))
     );
     Some(run.figure(ID, TITLE, caption, vec![panel]))
 }
@@ -74,7 +79,7 @@ mod tests {
     #[test]
     fn the_guide_has_the_predicted_slope_and_meets_the_curve_in_the_window() {
         let mut case = synthetic::dfa(3);
-        case.diagnostics.rate.as_mut().unwrap().predicted = -0.25;
+        case.diagnostics.rate.as_mut().unwrap().predicted = Some(-0.25);
         let figure = build(&case.run()).unwrap();
         let panel = &figure.panels[0];
         let guide = &panel.series[1];

@@ -143,7 +143,7 @@ pub fn case(depth: usize, rule: Rule, rate: f64, horizon: f64) -> Case {
             multiplier_drift: (0..SAVES).map(|k| 1e-9 * wiggle(3 * k)).collect(),
             rate: Some(Rate {
                 observed: rate,
-                predicted: rate,
+                predicted: Some(rate),
                 window: [0.5 * horizon, 0.95 * horizon],
                 halves: [rate, rate],
             }),

@@ -123,8 +123,7 @@ fn integrate_counted(
             }
             Outcome::Ended(status, Good { s, y }) => {
                 if status != Status::Completed && s > run.saves.last() {
-                    run.saves
-                        .push(s, &y, run.parameters, accumulated.totals());
+                    run.saves.push(s, &y, run.parameters, accumulated.totals());
                 }
                 return Ok(run.finish(status, s));
             }
@@ -285,6 +284,8 @@ impl<'a> Run<'a> {
         let base = system.clock(0.0);
         let end = self.options.until - base;
         solver.set_stop_time(end).map_err(|e| cannot_start(&e))?;
+        // The start of the next step in local time: s itself is too coarse far out.
+        let mut from = 0.0;
         let mut buffer = State::zeros(system.unknowns(), Default::default());
         let mut good = Good {
             s: base,
@@ -309,7 +310,6 @@ impl<'a> Run<'a> {
             } else {
                 base + t
             };
-            let from = good.s - base;
             let multipliers_at = |t: f64, buffer: &mut State| -> Result<Vec<f64>> {
                 solver
                     .interpolate_inplace(t, buffer)
@@ -317,7 +317,7 @@ impl<'a> Run<'a> {
                 Ok(system.multipliers(values(buffer), t))
             };
             while let Some(due) = self.saves.due().filter(|due| *due < s) {
-                let t = due - base;
+                let t = (due - base).clamp(from, t);
                 let middle = multipliers_at(0.5 * (from + t), &mut buffer)?;
                 let end = multipliers_at(t, &mut buffer)?;
                 let totals = accumulated.after(t - from, &middle, &end);
@@ -327,6 +327,7 @@ impl<'a> Run<'a> {
             let middle = multipliers_at(0.5 * (from + t), &mut buffer)?;
             let state = solver.state();
             accumulated.advance(t - from, &middle, system.multipliers(values(state.y), t));
+            from = t;
             if self.saves.due() == Some(s) {
                 self.saves
                     .push(s, values(state.y), self.parameters, accumulated.totals());

@@ -24,6 +24,7 @@ pub mod certificate;
 mod doubled;
 pub mod max_margin;
 pub mod potential;
+pub mod prediction;
 mod projection;
 mod scaling;
 pub mod separability;
@@ -35,6 +36,7 @@ pub use certificate::{
 };
 pub use max_margin::{GAP_TOLERANCE, max_margin};
 pub use potential::{Block, Potential};
+pub use prediction::CandidatePotential;
 pub use separability::{FARKAS_TOLERANCE, FarkasCertificate, Separability};
 
 use nalgebra::DVector;

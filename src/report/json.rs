@@ -52,7 +52,7 @@ struct LimitReport<'a> {
 #[derive(Serialize)]
 struct RateReport {
     observed: f64,
-    predicted: f64,
+    predicted: Option<f64>,
     window: [f64; 2],
 }
 

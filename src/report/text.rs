@@ -72,8 +72,11 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
         row(
             "rate d ln(angle)/ds",
             format!(
-                "{:+.4} (predicted {:+.4}), fitted over s = {:.1} to {:.1}",
-                rate.observed, rate.predicted, rate.window[0], rate.window[1]
+                "{:+.4} ({}), fitted over s = {:.1} to {:.1}",
+                rate.observed,
+                rate.prediction(),
+                rate.window[0],
+                rate.window[1]
             ),
         )?;
     }
