@@ -7,8 +7,8 @@ mod rate;
 
 pub use alignment::Alignment;
 pub use invariants::Invariant;
-pub use phases::Phases;
-pub use rate::{Rate, learned_in_span};
+pub use phases::{Phase, Phases};
+pub use rate::{Rate, learned_in_span, slope};
 
 use crate::limit::{Certifier, Limit, angle};
 use crate::problem::Problem;
@@ -91,7 +91,7 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
     };
     let mut certifier = Certifier::new(g);
     let mut alignment = alignment::Builder::new(problem, saves);
-    let mut phases = phases::Builder::new(problem, saves);
+    let mut phases = phases::Builder::new(problem, trajectory);
     let mut invariants = invariants::Tracker::new(problem);
     for k in 0..saves {
         let theta = trajectory.theta.column(k);

@@ -194,6 +194,8 @@ impl<'a> Run<'a> {
             saves: Saves::new(options, parameters, samples),
             solver: SolverStatistics {
                 method: format!("{}{suffix}", options.method.name()),
+                rtol: options.rtol,
+                atol: options.atol,
                 unknowns,
                 ..Default::default()
             },
