@@ -136,6 +136,8 @@ pub fn case(depth: usize, rule: Rule, rate: f64, horizon: f64) -> Case {
                     .map(|s| (0.9 * (rate * s).exp()) / (1.0 + 2.0 * (-0.4 * s).exp()))
                     .collect(),
             ),
+            candidates: Vec::new(),
+            phases: None,
             kkt_residual: defined(rate),
             duality_gap: defined(2.0 * rate),
             alignment: None,
