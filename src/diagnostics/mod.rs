@@ -8,7 +8,7 @@ pub use alignment::Alignment;
 pub use invariants::Invariant;
 pub use rate::{Rate, learned_in_span};
 
-use crate::limit::{Certifier, Limit, angle};
+use crate::limit::{Certifier, Limit, Potential, angle};
 use crate::problem::Problem;
 use crate::trajectory::Trajectory;
 use nalgebra::{DMatrix, DVector};
@@ -68,7 +68,10 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
         rate: None,
         log_time,
     };
-    let mut certifier = Certifier::new(g);
+    let mut certifier = match limit {
+        Some(limit) => Certifier::new(g, &limit.potential),
+        None => Certifier::new(g, &Potential::euclidean(dimension)),
+    };
     let mut alignment = alignment::Builder::new(problem, saves);
     let mut invariants = invariants::Tracker::new(problem);
     for k in 0..saves {

@@ -1,8 +1,22 @@
-//! What a direction can prove about itself: duality gap, best multipliers, KKT residual, angle.
+//! What a direction can prove about itself: duality gap, best multipliers, KKT residual.
+//!
+//! Everything is computed in unit coordinates x (`blocks`), where `Φ = Σ_b ‖x_b‖^p/p`. Multipliers are fitted in the norm
+//!
+//! ```text
+//! ‖v‖_x² = Σ_b ‖x_b‖^{2−p} ‖v_b‖²  =  Σ_b κ_b⁻¹ ‖β_b‖^{2−p} ‖V_b‖²  (V in the coordinates of β),      ‖∇Φ(x)‖_x² = Σ_b ‖x_b‖^p = ψ^p
+//! ```
+//!
+//! which is that of the inverse Hessian of Φ up to the factor `1/(p − 1)` on radial errors: to second order,
+//! `ψψ* − x·z ≤ ½ max(1, q − 1) ‖z − ∇Φ(x)‖_x²`, so a fit with a residual of first order certifies a gap of second order.
+//! At p = 2 it is the Euclidean norm. Where `x_b = 0` and p > 2 the weight would be infinite; `‖x_b‖` counts as at least
+//! `1e-3 … 1e-16` of the largest (the floor at which the weight reaches 1e8), since such a block has no share in ψ.
 
-use super::doubled::{Doubled, DoubledVector};
+use super::blocks::{UnitBlocks, length};
+use super::gap::gap;
+use super::potential::Potential;
 use super::projection::{Precision, Projection};
 use super::scaling::{ScaledSamples, largest, power_of_two};
+use super::stationary::support_blocks;
 use nalgebra::{DMatrix, DVector};
 
 /// Samples with `g_n·β ≤ (1 + δ) γ` count as active in the KKT residual, δ = 0.01.
@@ -14,14 +28,16 @@ use nalgebra::{DMatrix, DVector};
 /// and times compare; a δ that shrank with s could not show a run that fails to equalise its margins.
 pub const KKT_ACTIVE: f64 = 0.01;
 
-/// How far β is from satisfying the optimality conditions of `min ½‖β‖² s.t. Gβ ≥ 1`.
+/// How far β is from satisfying the optimality conditions of `min ψ(β) s.t. Gβ ≥ 1`.
 #[derive(Debug, Clone)]
 pub struct KktResidual {
-    /// `min_λ ‖β/γ − Σ λ_n g_n‖ / ‖β/γ‖` over λ ≥ 0 on the active samples, in [0, 1].
+    /// `min_λ ‖∇Φ − Gᵀλ‖_x / ‖∇Φ‖_x` over λ ≥ 0 on the active samples, in [0, 1], in the norm of the module. For p = 2 it is
+    /// `min_λ ‖β/γ − Σ λ_n g_n‖ / ‖β/γ‖`; for p < 1 only the blocks of the support count (see
+    /// [`stationary_residual`](super::stationary_residual())).
     pub stationarity: f64,
     /// `Σ λ_n (g_n·β/γ − 1) / Σ λ_n`, in [0, δ] (zero if λ = 0): the mean excess margin of the samples used.
     pub complementarity: f64,
-    /// The minimising λ, length N.
+    /// The minimising λ, length N, in the scale `Gᵀλ ≈ ∇(½ψ²)(β/γ)`.
     pub multipliers: DVector<f64>,
     /// Indices of the active samples, increasing, from 0.
     pub active: Vec<usize>,
@@ -29,107 +45,227 @@ pub struct KktResidual {
 
 /// Certifies many directions on the same signed samples.
 ///
-/// It remembers the active set (and its QR factors) of the last call, so that a sequence of nearby β, such as the saves of
-/// a trajectory, costs little more than one product with `G` each. The free functions of this module are one-shot forms.
+/// It remembers the active set of the last call (for p = 2 with its QR factors), so that a sequence of nearby β, such as
+/// the saves of a trajectory, costs little more than one product with `G` each, and the fit of the last β, which
+/// multipliers and residual share. The free functions of this module are one-shot forms for the Euclidean case.
 #[derive(Debug, Clone)]
 pub struct Certifier {
+    blocks: UnitBlocks,
     samples: ScaledSamples,
     cone: Projection,
+    last: Option<(DVector<f64>, Fit)>,
 }
 
-/// β in scaled units with its margins.
+/// β in scaled unit coordinates with its margins.
 struct Scaled {
-    target: DVector<f64>,
+    x: DVector<f64>,
     size: f64,
     margins: DVector<f64>,
     smallest: f64,
 }
 
+/// Multipliers of one β.
+#[derive(Debug, Clone)]
+struct Fit {
+    /// In scaled units: `Σ λ_n g_n ≈ ∇Φ(x)`.
+    multipliers: DVector<f64>,
+    stationarity: f64,
+}
+
 impl Certifier {
-    /// For signed samples `G`, N × D.
+    /// For signed samples `G` (N × D, original coordinates) and any potential of `R^D`.
     ///
     /// # Panics
-    /// If an entry is not finite (readers and generators of data sets refuse those).
-    pub fn new(signed_samples: &DMatrix<f64>) -> Self {
-        let samples = ScaledSamples::new(signed_samples).expect("finite samples");
-        let anchor = DVector::zeros(samples.columns.nrows());
+    /// If an entry is not finite (readers and generators of data sets refuse those), or the dimensions differ.
+    pub fn new(signed_samples: &DMatrix<f64>, potential: &Potential) -> Self {
+        assert_eq!(
+            signed_samples.ncols(),
+            potential.dimension(),
+            "a potential of R^D"
+        );
+        let blocks = UnitBlocks::new(potential);
+        let size = power_of_two(largest(signed_samples.iter()));
+        let columns = blocks.columns(&(signed_samples / size));
+        let mut samples = ScaledSamples::new(&columns.transpose()).expect("finite samples");
+        samples.unit *= size;
+        let anchor = DVector::zeros(blocks.len());
         let cone = Projection::new(samples.columns.clone(), anchor, 0.0);
-        Self { samples, cone }
+        Self {
+            blocks,
+            samples,
+            cone,
+            last: None,
+        }
     }
 
-    /// As [`best_multipliers`].
+    /// The a ≥ 0 (length N), zero off the active samples (see [`KKT_ACTIVE`]), that minimises `‖Gᵀa − ∇Φ‖_x`, in the scale
+    /// `Gᵀa ≈ ∇(½ψ²)(β)`: multipliers with which β certifies itself, with no solver involved. Zero if `γ = min g_n·β ≤ 0`,
+    /// or β is not finite or not of the usable blocks, when nothing can be certified.
+    ///
+    /// The restriction matters. With more samples than dimensions, the gradient lies in the interior of the cone of *all*
+    /// samples and is reproduced exactly by many `a`, most of them on samples with large margins, where
+    /// `Σ a_n (g_n·β − γ)` keeps the gap near one however close β is to the limit. On the active samples that sum is at most
+    /// `δ γ 1ᵀa`. (The multipliers with the smallest gap are those of the limit itself, whatever β is.)
     pub fn best_multipliers(&mut self, beta: &DVector<f64>) -> DVector<f64> {
         match self.scaled(beta) {
             Some(scaled) => {
-                let fitted = self.fit(&scaled.target, scaled.active());
-                fitted * (scaled.size / self.samples.unit)
+                let fit = self.fit(beta, &scaled);
+                fit.multipliers * (self.gradient_scale(&scaled) * (scaled.size / self.samples.unit))
             }
             None => DVector::zeros(self.samples.columns.ncols()),
         }
     }
 
-    /// As [`duality_gap`].
+    /// Duality gap `(ψ(β)/γ)(ψ*(Gᵀa)/1ᵀa) − 1` of any β with `γ = min_n g_n·β > 0` and any `a ≥ 0`, `a ≠ 0`: an upper bound
+    /// on how much larger the best γ/ψ is, relatively. `None` if γ ≤ 0, if some `a_n < 0`, if a = 0, if an entry is not
+    /// finite, if β has more than rounding in a block of infinite weight, and for p < 1.
+    ///
+    /// The gap is a sum of non-negative terms, margins and `Gᵀa` in doubled arithmetic (module docs of `limit`): nothing
+    /// cancels, nothing is clamped, and gaps far below 1e-16 keep their digits.
     pub fn duality_gap(&self, beta: &DVector<f64>, multipliers: &DVector<f64>) -> Option<f64> {
         let (beta_size, multiplier_size) = (largest(beta), largest(multipliers));
-        if !beta_size.is_finite()
+        if self.blocks.exponent < 1.0
+            || !beta_size.is_finite()
             || !multiplier_size.is_finite()
             || multipliers.iter().any(|&a| a < 0.0)
             || multiplier_size == 0.0
+            || self.blocks.leaves_out(beta)
         {
             return None;
         }
-        let beta = beta / power_of_two(beta_size);
+        let x = self.blocks.point(&(beta / power_of_two(beta_size)));
+        let x = &x / power_of_two(largest(&x));
         let multipliers = multipliers / power_of_two(multiplier_size);
-        gap(&self.samples.columns, &beta.into(), &multipliers.into())
+        gap(
+            &self.blocks,
+            &self.samples.columns,
+            &x.into(),
+            &multipliers.into(),
+        )
     }
 
-    /// As [`kkt_residual`].
+    /// How far β is from stationarity; `None` unless `γ = min g_n·β > 0`, β is finite and of the usable blocks. It does not
+    /// depend on the length of β.
     pub fn kkt_residual(&mut self, beta: &DVector<f64>) -> Option<KktResidual> {
         let scaled = self.scaled(beta)?;
         let allowed = scaled.active();
         let active = (0..allowed.len()).filter(|&n| allowed[n]).collect();
-        let fitted = self.fit(&scaled.target, allowed);
-        let total = fitted.sum();
-        let excess = fitted
+        let fit = self.fit(beta, &scaled);
+        let total = fit.multipliers.sum();
+        let excess = fit
+            .multipliers
             .iter()
             .zip(scaled.margins.iter())
             .map(|(a, m)| a * (m / scaled.smallest - 1.0));
         Some(KktResidual {
-            stationarity: self.cone.point().hi.norm() / scaled.target.norm(),
+            stationarity: fit.stationarity,
             complementarity: if total > 0.0 {
                 excess.sum::<f64>() / total
             } else {
                 0.0
             },
-            multipliers: fitted / scaled.smallest / self.samples.unit / self.samples.unit,
+            multipliers: fit.multipliers * self.gradient_scale(&scaled)
+                / scaled.smallest
+                / self.samples.unit
+                / self.samples.unit,
             active,
         })
     }
 
-    /// `None` unless β is finite and γ > 0.
+    /// `None` unless β is finite, of the usable blocks, and γ > 0.
     fn scaled(&self, beta: &DVector<f64>) -> Option<Scaled> {
-        if !largest(beta).is_finite() {
+        let beta_size = largest(beta);
+        if !beta_size.is_finite() || self.blocks.leaves_out(beta) {
             return None;
         }
-        let size = scale(beta);
-        let target = beta / size;
-        let margins = self.samples.columns.tr_mul(&target);
+        let beta_size = power_of_two(beta_size);
+        let x = self.blocks.point(&(beta / beta_size));
+        let size = power_of_two(largest(&x));
+        let x = x / size;
+        let margins = self.samples.columns.tr_mul(&x);
         let smallest = margins.iter().copied().fold(f64::INFINITY, f64::min);
         (smallest > 0.0).then_some(Scaled {
-            target,
-            size,
+            x,
+            size: size * beta_size,
             margins,
             smallest,
         })
     }
 
-    /// `argmin_λ ‖target − Σ λ_n g_n‖` over λ ≥ 0 on the allowed samples, all in scaled units.
-    fn fit(&mut self, target: &DVector<f64>, allowed: Vec<bool>) -> DVector<f64> {
+    /// `∇(½ψ²) = ψ^{2−p} ∇Φ`.
+    fn gradient_scale(&self, scaled: &Scaled) -> f64 {
+        let p = self.blocks.exponent;
+        if p == 2.0 {
+            return 1.0;
+        }
+        length(&self.blocks.norms(&scaled.x), p).powf(2.0 - p)
+    }
+
+    /// The fit of β, remembered.
+    fn fit(&mut self, beta: &DVector<f64>, scaled: &Scaled) -> Fit {
+        if let Some((last, fit)) = &self.last
+            && last == beta
+        {
+            return fit.clone();
+        }
+        let fit = if self.blocks.exponent == 2.0 {
+            self.fit_target(&scaled.x, scaled.active())
+        } else {
+            let (weights, target) = weighted_gradient(&self.blocks, &scaled.x);
+            let mut columns = self.samples.columns.clone();
+            for mut column in columns.column_iter_mut() {
+                column.component_mul_assign(&weights);
+            }
+            let members = self.cone.members().to_vec();
+            self.cone = Projection::new(columns, DVector::zeros(target.len()), 0.0);
+            self.cone.allow(scaled.active());
+            self.cone.start_from(&members);
+            self.fit_target(&target, scaled.active())
+        };
+        self.last = Some((beta.clone(), fit.clone()));
+        fit
+    }
+
+    /// `argmin_λ ‖target − Σ λ_n g_n‖` over λ ≥ 0 on the allowed samples, with the columns of the cone.
+    fn fit_target(&mut self, target: &DVector<f64>, allowed: Vec<bool>) -> Fit {
         self.cone.allow(allowed);
         self.cone.set_anchor(-target);
         self.cone.run(Precision::Working);
-        self.cone.multipliers().hi
+        Fit {
+            multipliers: self.cone.multipliers().hi,
+            stationarity: self.cone.point().hi.norm() / target.norm(),
+        }
     }
+}
+
+/// `‖x_b‖^{(2−p)/2}` for every coordinate, and `∇Φ(x)` times that: the least-squares problem in the norm of the module. For
+/// p < 1 both are zero off the support.
+fn weighted_gradient(blocks: &UnitBlocks, x: &DVector<f64>) -> (DVector<f64>, DVector<f64>) {
+    let p = blocks.exponent;
+    let norms = blocks.norms(x);
+    let largest = norms.iter().copied().fold(0.0, f64::max);
+    let floor = if p > 2.0 {
+        largest * 1e-16f64.powf(1.0 / (p - 2.0)).min(1e-3)
+    } else {
+        0.0
+    };
+    let support = if p < 1.0 {
+        support_blocks(&norms)
+    } else {
+        vec![true; norms.len()]
+    };
+    let mut weights = DVector::zeros(x.len());
+    let mut target = blocks.gradient(x, p);
+    for (b, span) in blocks.spans.iter().enumerate() {
+        let weight = if support[b] {
+            norms[b].max(floor).powf(0.5 * (2.0 - p))
+        } else {
+            0.0
+        };
+        weights.rows_mut(span.start, span.len).fill(weight);
+        target.rows_mut(span.start, span.len).scale_mut(weight);
+    }
+    (weights, target)
 }
 
 impl Scaled {
@@ -140,102 +276,38 @@ impl Scaled {
     }
 }
 
-/// Duality gap `(‖β‖/γ)(‖Gᵀa‖/1ᵀa) − 1` of any β with `γ = min_n g_n·β > 0` and any `a ≥ 0`, `a ≠ 0`: an upper bound on how
-/// much larger the best margin is, relatively. `None` if γ ≤ 0, if some `a_n < 0`, if a = 0, or if an entry is not finite.
-///
-/// With `Z = Gᵀa` the gap is written as a sum of non-negative terms,
-/// `[½‖β‖‖Z‖ ‖β/‖β‖ − Z/‖Z‖‖² + Σ a_n (g_n·β − γ)] / (γ 1ᵀa)`, margins and Z in doubled arithmetic: nothing cancels, nothing
-/// is clamped, and gaps far below 1e-16 keep their digits.
+/// [`Certifier::duality_gap`] in the Euclidean case, where with `Z = Gᵀa` it is
+/// `[½‖β‖‖Z‖ ‖β/‖β‖ − Z/‖Z‖‖² + Σ a_n (g_n·β − γ)] / (γ 1ᵀa)`.
 pub fn duality_gap(
     signed_samples: &DMatrix<f64>,
     beta: &DVector<f64>,
     multipliers: &DVector<f64>,
 ) -> Option<f64> {
-    Certifier::new(signed_samples).duality_gap(beta, multipliers)
+    euclidean(signed_samples).duality_gap(beta, multipliers)
 }
 
-/// The a ≥ 0 (length N), zero off the active samples (see [`KKT_ACTIVE`]), that minimises `‖Gᵀa − β‖`: multipliers with
-/// which β certifies itself, with no solver involved. Zero if `γ = min g_n·β ≤ 0` (or β is not finite), when nothing can be
-/// certified.
-///
-/// The restriction matters. With more samples than dimensions, β lies in the interior of the cone of *all* samples and is
-/// reproduced exactly by many `a`, most of them on samples with large margins, where `Σ a_n (g_n·β − γ)` keeps the gap
-/// near one however close β is to the limit. On the active samples that sum is at most `δ γ 1ᵀa`. (The multipliers with the
-/// smallest gap are those of the limit itself, whatever β is.)
+/// [`Certifier::best_multipliers`] in the Euclidean case: they minimise `‖Gᵀa − β‖`.
 pub fn best_multipliers(signed_samples: &DMatrix<f64>, beta: &DVector<f64>) -> DVector<f64> {
-    Certifier::new(signed_samples).best_multipliers(beta)
+    euclidean(signed_samples).best_multipliers(beta)
 }
 
-/// Relative distance of `β/γ` from the cone of the active samples (see [`KKT_ACTIVE`]); `None` if `γ = min g_n·β ≤ 0`.
+/// [`Certifier::kkt_residual`] in the Euclidean case.
 pub fn kkt_residual(signed_samples: &DMatrix<f64>, beta: &DVector<f64>) -> Option<KktResidual> {
-    Certifier::new(signed_samples).kkt_residual(beta)
+    euclidean(signed_samples).kkt_residual(beta)
 }
 
-/// Angle between two vectors in radians, `2 atan2(‖û − v̂‖, ‖û + v̂‖)` (Kahan): as accurate near 0 and π as elsewhere, where
-/// the arc cosine of a product loses half the digits. A zero vector has no direction; its angle to anything is π/2.
-///
-/// # Panics
-/// If the lengths differ.
-pub fn angle(u: &[f64], v: &[f64]) -> f64 {
-    assert_eq!(u.len(), v.len(), "vectors of one space");
-    let (u, v) = (unit(u), unit(v));
-    2.0 * norm(&(&u - &v)).atan2(norm(&(&u + &v)))
-}
-
-/// ‖v‖ without over- or underflow of the squares.
-fn norm(v: &DVector<f64>) -> f64 {
-    let scale = scale(v);
-    scale * (v / scale).norm()
-}
-
-/// `v/‖v‖`; zero stays zero.
-fn unit(v: &[f64]) -> DVector<f64> {
-    let v = DVector::from_column_slice(v);
-    let v = &v / scale(&v);
-    let norm = v.norm();
-    if norm == 0.0 { v } else { v / norm }
-}
-
-/// A power of two near the largest entry.
-fn scale(v: &DVector<f64>) -> f64 {
-    power_of_two(largest(v))
-}
-
-/// The gap of [`duality_gap`] for columns `g_n` (D × N) and β, a in doubled arithmetic; `None` if γ ≤ 0.
-pub(super) fn gap(
-    columns: &DMatrix<f64>,
-    beta: &DoubledVector,
-    multipliers: &DoubledVector,
-) -> Option<f64> {
-    let margins: Vec<Doubled> = columns
-        .column_iter()
-        .map(|g| beta.dot(g.as_slice()))
-        .collect();
-    let smallest = margins
-        .iter()
-        .copied()
-        .min_by(|a, b| a.minus(*b).total_cmp(&0.0))?;
-    if smallest.value() <= 0.0 {
-        return None;
-    }
-    let mut z = DoubledVector::zeros(columns.nrows());
-    let (mut excess, mut total) = (0.0, 0.0);
-    for (n, g) in columns.column_iter().enumerate() {
-        let a = multipliers.get(n);
-        z.add_scaled(a, g.as_slice());
-        excess += a.hi * margins[n].minus(smallest);
-        total += a.hi;
-    }
-    let product = beta.hi.norm() * z.hi.norm();
-    let misfit = (unit(beta.hi.as_slice()) - unit(z.hi.as_slice())).norm_squared();
-    Some((0.5 * product * misfit + excess) / (smallest.value() * total))
+fn euclidean(signed_samples: &DMatrix<f64>) -> Certifier {
+    Certifier::new(
+        signed_samples,
+        &Potential::euclidean(signed_samples.ncols()),
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::{Separability, max_margin};
     use super::*;
-    use std::f64::consts::{FRAC_PI_2, PI};
+    use std::f64::consts::PI;
 
     /// A fixed N × D matrix in general position, with a positive first column.
     fn samples(n: usize, d: usize) -> DMatrix<f64> {
@@ -297,8 +369,8 @@ mod tests {
     }
 
     fn fit_all(g: &DMatrix<f64>, beta: &DVector<f64>) -> DVector<f64> {
-        let mut certifier = Certifier::new(g);
-        certifier.fit(beta, vec![true; g.nrows()]) / certifier.samples.unit
+        let mut certifier = euclidean(g);
+        certifier.fit_target(beta, vec![true; g.nrows()]).multipliers / certifier.samples.unit
     }
 
     #[test]
@@ -334,7 +406,7 @@ mod tests {
         let Separability::Separable(limit) = max_margin(&g) else {
             panic!("the first feature separates")
         };
-        let mut certifier = Certifier::new(&g);
+        let mut certifier = euclidean(&g);
         for exponent in [3, 6, 9] {
             let h = 10f64.powi(-exponent);
             let beta = DVector::from_fn(4, |i, _| limit.beta[i] + h * (i as f64).cos()) * 1e20;
@@ -352,7 +424,7 @@ mod tests {
     #[test]
     fn a_warm_certifier_agrees_with_one_shot_calls() {
         let g = samples(40, 12);
-        let mut certifier = Certifier::new(&g);
+        let mut certifier = euclidean(&g);
         let mut compared = 0;
         for step in 0..30 {
             let phase = 0.1 * f64::from(step);
@@ -364,7 +436,7 @@ mod tests {
                 }
             };
             let beta = DVector::from_fn(12, |i, _| wave(i));
-            let warm = certifier.fit(&beta, vec![true; 40]) / certifier.samples.unit;
+            let warm = certifier.fit_target(&beta, vec![true; 40]).multipliers / certifier.samples.unit;
             assert_least_squares(&g, &beta, &warm);
             let fits = [warm, fit_all(&g, &beta)].map(|a| g.tr_mul(&a));
             assert!((&fits[0] - &fits[1]).norm() <= 1e-13 * beta.norm());
@@ -399,16 +471,5 @@ mod tests {
         assert!((near.complementarity - excess * 0.5 * (1.0 + phi.tan())).abs() < 1e-12);
         assert!(kkt_residual(&g, &DVector::from_vec(vec![1.0, 1.0])).is_none());
         assert!(kkt_residual(&g, &DVector::from_vec(vec![f64::INFINITY, 1.0])).is_none());
-    }
-
-    #[test]
-    fn angles_from_tiny_to_opposite() {
-        for phi in [1e-300, 1e-12, 1e-3, 1.0, 3.0] {
-            let measured = angle(&[2.0, 0.0], &[5.0 * f64::cos(phi), 5.0 * f64::sin(phi)]);
-            assert!((measured / phi - 1.0).abs() < 1e-14, "{phi} {measured}");
-        }
-        assert!(angle(&[1e300, 1e300], &[1e-300, 1e-300]) < 3e-16);
-        assert_eq!(angle(&[1.0, 2.0], &[-1.0, -2.0]), PI);
-        assert!((angle(&[0.0, 0.0], &[1.0, 0.0]) - FRAC_PI_2).abs() < 1e-15);
     }
 }

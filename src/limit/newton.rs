@@ -1,0 +1,305 @@
+//! Projected Newton steps for `min ψ(x) s.t. Gx ≥ 1`, by projections in the metric of the Hessian.
+//!
+//! Let `Φ = Σ_b ‖x_b‖^p/p` and its conjugate `Φ* = Σ_b ‖z_b‖^q/q` (unit coordinates). Linked pairs are `z = ∇Φ(x)`, or
+//! `x = ∇Φ*(z)`, and there the Hessians are inverse to each other,
+//!
+//! ```text
+//! H = ∇²Φ(x) = [∇²Φ*(z)]⁻¹ = ‖x_b‖^{p−2} [ I + (p − 2) x̂_b x̂_bᵀ ]      block by block
+//! ```
+//!
+//! The Newton step of the primal at x and that of the dual `max_{λ≥0} e 1ᵀλ − Φ*(Gᵀλ)` at `z = Gᵀλ` are one quadratic
+//! program,
+//!
+//! ```text
+//! min ½ (x⁺ − x)ᵀ H (x⁺ − x) + z·(x⁺ − x)   s.t.  G x⁺ ≥ e,         multipliers λ⁺ ≥ 0,   Gᵀλ⁺ = z + H (x⁺ − x)
+//! ```
+//!
+//! and in the coordinates `H^{1/2} x` it is a projection (`projection`): active sets, degenerate samples and digits are
+//! dealt with there. The smooth side leads: for p < 2 the dual (q > 2, Φ* twice differentiable), a line search moving λ;
+//! for p > 2 the primal, a line search moving x. λ stays non-negative and x feasible by themselves. The merits
+//! `ln(ψ*(Gᵀλ)/1ᵀλ)` and `ln(ψ(x)/γ)` do not depend on scale; before every step the iterate is scaled to unit norm and
+//! the level e to the scale that is best for it, so nothing overflows. `(x⁺, λ⁺)` is feasible on both sides whatever the
+//! iterate is, so every step measures its own gap, second order in the distance to the optimum.
+//!
+//! Where `‖v_b‖ → 0` on the leading side its Hessian vanishes; it is computed with `‖v_b‖` no smaller than a floor, which
+//! only shortens the steps of blocks whose share in the norm is below rounding.
+//!
+//! For p ≤ 1, on the blocks of a support, the primal leads with its own gradient and the radial curvature `p − 1 ≤ 0`
+//! replaced by a small positive one: every step minimises an upper bound of Φ to second order, so ψ still falls.
+
+use super::blocks::{UnitBlocks, length};
+use super::doubled::{Doubled, DoubledVector};
+use super::gap::gap;
+use super::projection::{Outcome, Precision, Projection};
+use nalgebra::{DMatrix, DVector};
+
+/// Most steps; ten to forty are usual.
+const STEPS: usize = 300;
+
+/// Steps without a better measure after which the best is taken.
+const PATIENCE: usize = 40;
+
+/// A gap no step can improve.
+const ROUNDING: f64 = 1e-27;
+
+/// Radial curvature where the potential has none (p ≤ 1), relative to the tangential.
+const PROXIMAL: f64 = 1e-3;
+
+/// `min ψ(x) s.t. Gx ≥ 1` in unit coordinates; columns of order one, none of them zero.
+#[derive(Debug)]
+pub(super) struct Program<'a> {
+    pub blocks: &'a UnitBlocks,
+    /// D × N.
+    pub columns: &'a DMatrix<f64>,
+}
+
+/// What a step reached.
+#[derive(Debug, Clone)]
+pub(super) struct Pair {
+    /// x with `Gx ≥ e`.
+    pub x: DoubledVector,
+    /// λ ≥ 0.
+    pub multipliers: DoubledVector,
+    /// p ≥ 1: the duality gap. p < 1: the square of the relative stationarity residual.
+    pub measure: f64,
+    /// Steps taken to get there.
+    pub steps: usize,
+}
+
+/// `H^{−1/2}` and the linked pair in the coordinates `H^{1/2} x`.
+struct Metric {
+    /// Unit vector of every block (zero where the block is).
+    direction: DVector<f64>,
+    /// `H^{−1/2}` across and along the direction, by block.
+    half: Vec<(f64, f64)>,
+    /// `H^{1/2} (x − H⁻¹ z)`.
+    anchor: DVector<f64>,
+}
+
+impl Metric {
+    /// `H^{−1/2} v`.
+    fn apply(&self, blocks: &UnitBlocks, v: &mut DVector<f64>) {
+        for (span, (across, along)) in blocks.spans.iter().zip(&self.half) {
+            let direction = self.direction.rows(span.start, span.len);
+            let mut part = v.rows_mut(span.start, span.len);
+            let radial = direction.dot(&part);
+            part *= *across;
+            part.axpy((along - across) * radial, &direction, 1.0);
+        }
+    }
+}
+
+impl Program<'_> {
+    /// Runs from any `start`: x with positive margins where the primal leads, λ ≥ 0 where the dual does. `None` if no
+    /// step could be taken.
+    pub fn descend(&self, start: &DVector<f64>) -> Option<Pair> {
+        let dual = self.dual_leads();
+        let mut leader = start.clone();
+        let mut members: Vec<usize> = if dual {
+            (0..leader.len()).filter(|&n| leader[n] > 0.0).collect()
+        } else {
+            Vec::new()
+        };
+        let mut best: Option<Pair> = None;
+        for step in 1..=STEPS {
+            let (metric, level) = self.linearised(&mut leader)?;
+            let mut scaled = self.columns.clone();
+            for mut column in scaled.column_iter_mut() {
+                let mut g = column.clone_owned();
+                metric.apply(self.blocks, &mut g);
+                column.copy_from(&g);
+            }
+            let mut projection = Projection::new(scaled, metric.anchor.clone(), level);
+            projection.start_from(&members);
+            let mut outcome = projection.run(Precision::Working);
+            let late = best.as_ref().is_some_and(|best| best.measure < 1e-4);
+            if late && outcome == Outcome::Optimal {
+                outcome = projection.run(Precision::Doubled);
+            }
+            if matches!(outcome, Outcome::Infeasible(_)) {
+                break;
+            }
+            members = projection.members().to_vec();
+            let x = self.lifted(&metric, &projection, level);
+            let multipliers = projection.multipliers();
+            let measure = self.measure(&x, &multipliers);
+            let next = if dual { &multipliers.hi } else { &x.hi };
+            let Some(moved) = self.line_search(&leader, next) else {
+                break;
+            };
+            leader = moved;
+            if best.as_ref().is_none_or(|best| measure < best.measure) {
+                best = Some(Pair {
+                    x,
+                    multipliers,
+                    measure,
+                    steps: step,
+                });
+            }
+            let Some(best) = &best else { continue };
+            let waited = step - best.steps;
+            if best.measure <= ROUNDING
+                || waited >= PATIENCE
+                || (best.measure <= 1e-20 && waited >= 2)
+                || (best.measure <= 1e-13 && waited >= 5)
+            {
+                break;
+            }
+        }
+        best
+    }
+
+    fn dual_leads(&self) -> bool {
+        (1.0..2.0).contains(&self.blocks.exponent) && self.blocks.exponent > 1.0
+    }
+
+    /// Scales the leading iterate to unit norm; the metric there, and the level. `None` if it has no scale.
+    fn linearised(&self, leader: &mut DVector<f64>) -> Option<(Metric, f64)> {
+        let dual = self.dual_leads();
+        let p = self.blocks.exponent;
+        let s = if dual { self.blocks.conjugate() } else { p };
+        let mut v = if dual {
+            self.columns * &*leader
+        } else {
+            leader.clone()
+        };
+        let norms = self.blocks.norms(&v);
+        let size = length(&norms, s);
+        if !(size > 0.0 && size.is_finite()) {
+            return None;
+        }
+        *leader /= size;
+        v /= size;
+        let level = if dual {
+            1.0 / leader.sum()
+        } else {
+            self.columns.tr_mul(leader).min()
+        };
+        let largest = norms.iter().copied().fold(0.0, f64::max) / size;
+        // Halves of the metric's range: 1e-8 for the factor itself.
+        let floor = largest * 1e-16f64.powf(1.0 / (s - 2.0).abs()).min(1e-3);
+        let curvature = (s - 1.0).max(PROXIMAL).sqrt();
+        let mut half = Vec::with_capacity(norms.len());
+        let mut anchor = self.blocks.directions(&v);
+        let direction = anchor.clone();
+        for (span, norm) in self.blocks.spans.iter().zip(&norms) {
+            let norm = norm / size;
+            let root = norm.max(floor).powf(0.5 * (s - 2.0));
+            let (across, along) = if dual {
+                (root, root * curvature)
+            } else {
+                (1.0 / root, 1.0 / (root * curvature))
+            };
+            let linked = if norm > 0.0 { norm.powf(s - 1.0) } else { 0.0 };
+            let (x, z) = if dual { (linked, norm) } else { (norm, linked) };
+            anchor
+                .rows_mut(span.start, span.len)
+                .scale_mut(x / along - along * z);
+            half.push((across, along));
+        }
+        let metric = Metric {
+            direction,
+            half,
+            anchor,
+        };
+        (level > 0.0 && level.is_finite()).then_some((metric, level))
+    }
+
+    /// x⁺ from the projection, its active margins equal to the level in doubled arithmetic.
+    fn lifted(&self, metric: &Metric, projection: &Projection, level: f64) -> DoubledVector {
+        let mut x = projection.point().hi.clone();
+        metric.apply(self.blocks, &mut x);
+        let mut x = DoubledVector::from(x);
+        let level = Doubled::new(level, 0.0);
+        for _ in 0..2 {
+            let members = projection.members();
+            let shortfall = members
+                .iter()
+                .map(|&n| level.minus(x.dot(self.columns.column(n).as_slice())));
+            let shortfall = DVector::from_iterator(members.len(), shortfall);
+            let mut correction = projection.lift(&shortfall);
+            metric.apply(self.blocks, &mut correction);
+            x.add(&correction);
+        }
+        x
+    }
+
+    fn measure(&self, x: &DoubledVector, multipliers: &DoubledVector) -> f64 {
+        if self.blocks.exponent >= 1.0 {
+            return gap(self.blocks, self.columns, x, multipliers).unwrap_or(f64::INFINITY);
+        }
+        let z = self.columns * &multipliers.hi;
+        let fit = misfit(self.blocks, &x.hi, &z);
+        if fit.is_finite() { fit } else { f64::INFINITY }
+    }
+
+    /// The best of `v + t (next − v)`, t = 1, ½, ¼, …; `None` if none is as good as v.
+    fn line_search(&self, v: &DVector<f64>, next: &DVector<f64>) -> Option<DVector<f64>> {
+        // The step in the scale of the iterate: both satisfy the same level.
+        let (start, change) = (self.images(v), self.images(next));
+        let at = |t: f64| self.merit(&start, &change, t);
+        let here = at(0.0);
+        let mut t = 1.0;
+        let mut value = at(t);
+        // Accept a full step as soon as it does not rise by more than rounding.
+        while !(value <= here + 1e-14) {
+            t *= 0.5;
+            if t < 1e-12 {
+                return None;
+            }
+            value = at(t);
+        }
+        loop {
+            let half = at(0.5 * t);
+            if half >= value - 1e-12 {
+                break;
+            }
+            t *= 0.5;
+            value = half;
+        }
+        Some(v * (1.0 - t) + next * t)
+    }
+
+    /// The vector whose norm counts and the linear function that divides it.
+    fn images(&self, v: &DVector<f64>) -> (DVector<f64>, DVector<f64>) {
+        if self.dual_leads() {
+            (self.columns * v, DVector::from_element(1, v.sum()))
+        } else {
+            (v.clone(), self.columns.tr_mul(v))
+        }
+    }
+
+    fn merit(
+        &self,
+        start: &(DVector<f64>, DVector<f64>),
+        end: &(DVector<f64>, DVector<f64>),
+        t: f64,
+    ) -> f64 {
+        let s = if self.dual_leads() {
+            self.blocks.conjugate()
+        } else {
+            self.blocks.exponent
+        };
+        let v = &start.0 * (1.0 - t) + &end.0 * t;
+        let divisor = (&start.1 * (1.0 - t) + &end.1 * t).min();
+        if divisor <= 0.0 {
+            return f64::INFINITY;
+        }
+        length(&self.blocks.norms(&v), s).ln() - divisor.ln()
+    }
+}
+
+/// `‖z − ∇Φ(x)‖²/‖∇Φ(x)‖²` in the norm `‖v‖² = Σ_b ‖x_b‖^{2−p} ‖v_b‖²`, the better of all scales of x or z left to the
+/// caller.
+pub(super) fn misfit(blocks: &UnitBlocks, x: &DVector<f64>, z: &DVector<f64>) -> f64 {
+    let p = blocks.exponent;
+    let apart = z - blocks.gradient(x, p);
+    let (mut sum, mut size) = (0.0, 0.0);
+    for (rest, norm) in blocks.norms(&apart).iter().zip(blocks.norms(x)) {
+        if norm > 0.0 {
+            sum += norm.powf(2.0 - p) * rest * rest;
+            size += norm.powf(p);
+        }
+    }
+    sum / size
+}
