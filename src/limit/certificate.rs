@@ -106,14 +106,39 @@ impl Certifier {
     /// samples and is reproduced exactly by many `a`, most of them on samples with large margins, where
     /// `Σ a_n (g_n·β − γ)` keeps the gap near one however close β is to the limit. On the active samples that sum is at most
     /// `δ γ 1ᵀa`. (The multipliers with the smallest gap are those of the limit itself, whatever β is.)
+    ///
+    /// For p = 1 the blocks near zero ask for `‖z_b‖ ≤ 1` only, which the fit does not know; where more samples are active
+    /// than the other blocks determine, it may break that. Then the fit is repeated on the samples within `10⁻² δ, 10⁻⁴ δ,
+    /// …` of γ, and the multipliers with the smallest gap are returned.
     pub fn best_multipliers(&mut self, beta: &DVector<f64>) -> DVector<f64> {
-        match self.scaled(beta) {
-            Some(scaled) => {
-                let fit = self.fit(beta, &scaled);
-                fit.multipliers * (self.gradient_scale(&scaled) * (scaled.size / self.samples.unit))
+        let Some(scaled) = self.scaled(beta) else {
+            return DVector::zeros(self.samples.columns.ncols());
+        };
+        let scale = self.gradient_scale(&scaled) * (scaled.size / self.samples.unit);
+        let mut best = self.fit(beta, &scaled).multipliers;
+        if self.blocks.exponent == 1.0 {
+            let gap_of = |a: &DVector<f64>| {
+                let (x, a) = (scaled.x.clone().into(), a.clone().into());
+                gap(&self.blocks, &self.samples.columns, &x, &a).unwrap_or(f64::INFINITY)
+            };
+            let mut smallest = gap_of(&best);
+            let mut active = scaled.active(KKT_ACTIVE);
+            for exponent in 1..=6 {
+                let fewer = scaled.active(KKT_ACTIVE * 100f64.powi(-exponent));
+                if fewer == active {
+                    continue;
+                }
+                let (_, mut cone) = self.cone_at(&scaled, &fewer);
+                cone.run(Precision::Working);
+                let multipliers = cone.multipliers().hi;
+                let gap = gap_of(&multipliers);
+                if gap < smallest {
+                    (smallest, best) = (gap, multipliers);
+                }
+                active = fewer;
             }
-            None => DVector::zeros(self.samples.columns.ncols()),
         }
+        best * scale
     }
 
     /// Duality gap `(ψ(β)/γ)(ψ*(Gᵀa)/1ᵀa) − 1` of any β with `γ = min_n g_n·β > 0` and any `a ≥ 0`, `a ≠ 0`: an upper bound
@@ -148,7 +173,7 @@ impl Certifier {
     /// depend on the length of β.
     pub fn kkt_residual(&mut self, beta: &DVector<f64>) -> Option<KktResidual> {
         let scaled = self.scaled(beta)?;
-        let allowed = scaled.active();
+        let allowed = scaled.active(KKT_ACTIVE);
         let active = (0..allowed.len()).filter(|&n| allowed[n]).collect();
         let fit = self.fit(beta, &scaled);
         let total = fit.multipliers.sum();
@@ -209,21 +234,28 @@ impl Certifier {
             return fit.clone();
         }
         let fit = if self.blocks.exponent == 2.0 {
-            self.fit_target(&scaled.x, scaled.active())
+            self.fit_target(&scaled.x, scaled.active(KKT_ACTIVE))
         } else {
-            let (weights, target) = weighted_gradient(&self.blocks, &scaled.x);
-            let mut columns = self.samples.columns.clone();
-            for mut column in columns.column_iter_mut() {
-                column.component_mul_assign(&weights);
-            }
-            let members = self.cone.members().to_vec();
-            self.cone = Projection::new(columns, DVector::zeros(target.len()), 0.0);
-            self.cone.allow(scaled.active());
-            self.cone.start_from(&members);
-            self.fit_target(&target, scaled.active())
+            let active = scaled.active(KKT_ACTIVE);
+            let (target, cone) = self.cone_at(scaled, &active);
+            self.cone = cone;
+            self.fit_target(&target, active)
         };
         self.last = Some((beta.clone(), fit.clone()));
         fit
+    }
+
+    /// The least-squares problem of x on some samples, with the active set of the last call, and its target.
+    fn cone_at(&self, scaled: &Scaled, allowed: &[bool]) -> (DVector<f64>, Projection) {
+        let (weights, target) = weighted_gradient(&self.blocks, &scaled.x);
+        let mut columns = self.samples.columns.clone();
+        for mut column in columns.column_iter_mut() {
+            column.component_mul_assign(&weights);
+        }
+        let mut cone = Projection::new(columns, -&target, 0.0);
+        cone.allow(allowed.to_vec());
+        cone.start_from(self.cone.members());
+        (target, cone)
     }
 
     /// `argmin_λ ‖target − Σ λ_n g_n‖` over λ ≥ 0 on the allowed samples, with the columns of the cone.
@@ -270,8 +302,8 @@ fn weighted_gradient(blocks: &UnitBlocks, x: &DVector<f64>) -> (DVector<f64>, DV
 
 impl Scaled {
     /// `g_n·β ≤ (1 + δ) γ`.
-    fn active(&self) -> Vec<bool> {
-        let bound = self.smallest * (1.0 + KKT_ACTIVE);
+    fn active(&self, delta: f64) -> Vec<bool> {
+        let bound = self.smallest * (1.0 + delta);
         self.margins.iter().map(|&m| m <= bound).collect()
     }
 }
@@ -370,7 +402,10 @@ mod tests {
 
     fn fit_all(g: &DMatrix<f64>, beta: &DVector<f64>) -> DVector<f64> {
         let mut certifier = euclidean(g);
-        certifier.fit_target(beta, vec![true; g.nrows()]).multipliers / certifier.samples.unit
+        certifier
+            .fit_target(beta, vec![true; g.nrows()])
+            .multipliers
+            / certifier.samples.unit
     }
 
     #[test]
@@ -436,7 +471,8 @@ mod tests {
                 }
             };
             let beta = DVector::from_fn(12, |i, _| wave(i));
-            let warm = certifier.fit_target(&beta, vec![true; 40]).multipliers / certifier.samples.unit;
+            let warm =
+                certifier.fit_target(&beta, vec![true; 40]).multipliers / certifier.samples.unit;
             assert_least_squares(&g, &beta, &warm);
             let fits = [warm, fit_all(&g, &beta)].map(|a| g.tr_mul(&a));
             assert!((&fits[0] - &fits[1]).norm() <= 1e-13 * beta.norm());

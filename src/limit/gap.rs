@@ -24,10 +24,7 @@ pub(super) fn gap(
     x: &DoubledVector,
     multipliers: &DoubledVector,
 ) -> Option<f64> {
-    let margins: Vec<Doubled> = columns
-        .column_iter()
-        .map(|g| x.dot(g.as_slice()))
-        .collect();
+    let margins: Vec<Doubled> = columns.column_iter().map(|g| x.dot(g.as_slice())).collect();
     let smallest = margins
         .iter()
         .copied()

@@ -7,8 +7,8 @@
 //! ends without a certificate, the active-set method starts again from the empty set. The outcome is accepted on the
 //! certificate alone.
 
-use super::gap::gap;
 use super::doubled::DoubledVector;
+use super::gap::gap;
 use super::projection::{Outcome, Precision, Projection};
 use super::scaling::{ScaledSamples, largest};
 use super::separability::{FARKAS_TOLERANCE, FarkasCertificate, Separability};

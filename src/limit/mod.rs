@@ -28,6 +28,8 @@ mod gap;
 pub mod max_margin;
 mod newton;
 pub mod norm_margin;
+#[cfg(test)]
+mod norm_tests;
 pub mod potential;
 mod projection;
 mod scaling;

@@ -60,7 +60,7 @@ pub(super) struct Pair {
     pub x: DoubledVector,
     /// λ ≥ 0.
     pub multipliers: DoubledVector,
-    /// p ≥ 1: the duality gap. p < 1: the square of the relative stationarity residual.
+    /// p > 1: the duality gap. p ≤ 1: the square of the relative stationarity residual on the program's blocks.
     pub measure: f64,
     /// Steps taken to get there.
     pub steps: usize,
@@ -150,7 +150,7 @@ impl Program<'_> {
     }
 
     fn dual_leads(&self) -> bool {
-        (1.0..2.0).contains(&self.blocks.exponent) && self.blocks.exponent > 1.0
+        1.0 < self.blocks.exponent && self.blocks.exponent < 2.0
     }
 
     /// Scales the leading iterate to unit norm; the metric there, and the level. `None` if it has no scale.
@@ -225,7 +225,7 @@ impl Program<'_> {
     }
 
     fn measure(&self, x: &DoubledVector, multipliers: &DoubledVector) -> f64 {
-        if self.blocks.exponent >= 1.0 {
+        if self.blocks.exponent > 1.0 {
             return gap(self.blocks, self.columns, x, multipliers).unwrap_or(f64::INFINITY);
         }
         let z = self.columns * &multipliers.hi;

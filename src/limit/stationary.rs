@@ -9,13 +9,13 @@
 //! the steps of `newton` on the blocks of the support, with all samples as constraints, so margins and signs of the
 //! multipliers are right by construction.
 
+use super::Limit;
 use super::angle::angle;
 use super::certificate::Certifier;
 use super::newton::Program;
 use super::norm_margin::{in_data_units, reduced};
 use super::potential::Potential;
 use super::scaling::{largest, power_of_two};
-use super::Limit;
 use nalgebra::{DMatrix, DVector};
 
 /// Largest stationarity residual of an accepted stationary point.
@@ -63,7 +63,11 @@ pub fn refine(
     potential: &Potential,
     beta_start: &DVector<f64>,
 ) -> Option<Limit> {
-    assert_eq!(potential.dimension(), signed_samples.ncols(), "a potential of R^D");
+    assert_eq!(
+        potential.dimension(),
+        signed_samples.ncols(),
+        "a potential of R^D"
+    );
     let size = largest(beta_start);
     if !(potential.exponent > 0.0 && potential.exponent < 1.0) || !size.is_finite() {
         return None;
@@ -100,5 +104,8 @@ pub(super) fn support_blocks(norms: &[f64]) -> Vec<bool> {
         .max_by(|a, b| (a[0] / a[1]).total_cmp(&(b[0] / b[1])))
         .filter(|pair| pair[0] >= SEPARATION * pair[1])
         .map_or(0.0, |pair| pair[0]);
-    norms.iter().map(|&norm| norm >= cut && norm > 0.0).collect()
+    norms
+        .iter()
+        .map(|&norm| norm >= cut && norm > 0.0)
+        .collect()
 }

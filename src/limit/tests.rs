@@ -7,12 +7,12 @@ use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 use rand_pcg::Pcg64;
 
-fn gaussian(rows: usize, columns: usize, rng: &mut Pcg64) -> DMatrix<f64> {
+pub(super) fn gaussian(rows: usize, columns: usize, rng: &mut Pcg64) -> DMatrix<f64> {
     DMatrix::from_fn(rows, columns, |_, _| StandardNormal.sample(rng))
 }
 
 /// Gaussian samples whose signs follow a Gaussian teacher: separable.
-fn teacher(rows: usize, columns: usize, seed: u64) -> DMatrix<f64> {
+pub(super) fn teacher(rows: usize, columns: usize, seed: u64) -> DMatrix<f64> {
     let mut rng = Pcg64::seed_from_u64(seed);
     let mut g = gaussian(rows, columns, &mut rng);
     let w = gaussian(columns, 1, &mut rng);

@@ -1,0 +1,425 @@
+//! Minimisers of every potential against closed forms, covariances and each other.
+
+use super::tests::{gaussian, teacher};
+use super::*;
+use crate::spectrum::Basis;
+use nalgebra::DMatrix;
+use rand::SeedableRng;
+use rand_pcg::Pcg64;
+
+const EXPONENTS: [f64; 10] = [
+    4.0 / 3.0,
+    8.0 / 7.0,
+    16.0 / 15.0,
+    1.0,
+    2.0,
+    3.0,
+    5.0,
+    1.5,
+    1.25,
+    9.0,
+];
+
+/// The weights `κ_d = W_d^{−1/(2^L−1)}` of direct feedback alignment at depth L with Gaussian feedback, and its exponent.
+fn dfa(basis: Basis, dimension: usize, depth: u32, seed: u64) -> Potential {
+    let mut rng = Pcg64::seed_from_u64(seed);
+    let q = 2f64.powi(depth as i32);
+    let mut log_w = vec![0.0; basis.frequencies(dimension).len()];
+    for k in 1..depth {
+        let b = gaussian(dimension, 1, &mut rng).column(0).into_owned();
+        let b = basis.coordinates(&b);
+        for (log_w, f) in log_w.iter_mut().zip(basis.frequencies(dimension)) {
+            *log_w += 2f64.powi((depth - k) as i32) * f.entry(b.as_slice()).norm().ln();
+        }
+    }
+    let weights: Vec<f64> = log_w.iter().map(|w| (-w / (q - 1.0)).exp()).collect();
+    Potential::spectral(basis, dimension, q / (q - 1.0), &weights)
+}
+
+fn with_exponent(potential: &Potential, exponent: f64) -> Potential {
+    Potential {
+        exponent,
+        ..potential.clone()
+    }
+}
+
+fn minimiser(g: &DMatrix<f64>, potential: &Potential) -> Limit {
+    match minimise(g, potential) {
+        Separability::Separable(limit) => limit,
+        other => panic!("p = {}: {other:?}", potential.exponent),
+    }
+}
+
+/// What a limit promises, recomputed from its β and a alone; returns the gap of those.
+fn assert_optimal(g: &DMatrix<f64>, limit: &Limit) -> f64 {
+    let p = limit.potential.exponent;
+    assert!(
+        limit.duality_gap.unwrap() <= GAP_TOLERANCE,
+        "{}",
+        limit.proof()
+    );
+    let smallest = (g * &limit.beta).min();
+    assert!((smallest - 1.0).abs() < 1e-12, "p = {p}: {smallest}");
+    assert!(limit.multipliers.min() >= 0.0);
+    // The plain definition of the gap.
+    let z = g.tr_mul(&limit.multipliers);
+    let (psi, dual) = (limit.potential.value(&limit.beta), limit.potential.dual(&z));
+    let plain = psi / smallest * dual / limit.multipliers.sum() - 1.0;
+    assert!(plain.abs() < 1e-12, "p = {p}: {plain:e}");
+    assert!((limit.multipliers.sum() / (psi * psi) - 1.0).abs() < 1e-12);
+    if p > 1.0 {
+        let back = limit.potential.inverse_gradient(&z);
+        let error = angle(back.as_slice(), limit.beta.as_slice());
+        assert!(error < 1e-6, "p = {p}: {error:e}");
+    }
+    let gap = Certifier::new(g, &limit.potential)
+        .duality_gap(&limit.beta, &limit.multipliers)
+        .unwrap();
+    assert!((0.0..1e-12).contains(&gap), "p = {p}: {gap:e}");
+    gap
+}
+
+#[test]
+fn one_sample_has_a_closed_form() {
+    // β_b ∝ κ_b^{1−q} ‖g_b‖^{q−2} g_b; for p = 1 the block with the largest ‖g_b‖/κ_b alone.
+    for dimension in [1, 2, 3, 8, 9] {
+        let g = gaussian(1, dimension, &mut Pcg64::seed_from_u64(dimension as u64));
+        for basis in [Basis::Fourier, Basis::Standard] {
+            for p in EXPONENTS {
+                let potential = with_exponent(&dfa(basis, dimension, 3, 5), p);
+                let limit = minimiser(&g, &potential);
+                assert_optimal(&g, &limit);
+                let x = basis.coordinates(&g.row(0).transpose());
+                let mut expected = x.clone();
+                let score = |block: &Block| x.rows(block.start, block.len).norm() / block.weight;
+                let best = potential.blocks.iter().map(score).fold(0.0, f64::max);
+                for block in &potential.blocks {
+                    let norm = x.rows(block.start, block.len).norm();
+                    let factor = if p == 1.0 {
+                        f64::from(u8::from(score(block) == best))
+                    } else {
+                        let q = p / (p - 1.0);
+                        block.weight.powf(1.0 - q) * norm.powf(q - 2.0)
+                    };
+                    expected.rows_mut(block.start, block.len).scale_mut(factor);
+                }
+                let expected = basis.original(&expected);
+                let error = angle(limit.beta.as_slice(), expected.as_slice());
+                assert!(error < 1e-13, "D = {dimension}, p = {p}: {error:e}");
+                assert!(
+                    (limit.multipliers[0] - limit.potential.value(&limit.beta).powi(2)).abs()
+                        < 1e-12 * limit.multipliers[0]
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn separate_coordinates_have_a_closed_form() {
+    // G diagonal (signed, of very different sizes): every margin is one, whatever the norm.
+    let sizes = [3.0, -1e-4, 250.0, -0.5, 1e3];
+    let g = DMatrix::from_diagonal(&DVector::from_row_slice(&sizes));
+    for p in EXPONENTS {
+        let potential = Potential::spectral(Basis::Standard, 5, p, &[1.0, 2.0, 1e-3, 50.0, 0.1]);
+        let limit = minimiser(&g, &potential);
+        for (d, size) in sizes.iter().enumerate() {
+            assert!((limit.beta[d] * size - 1.0).abs() < 1e-10, "p = {p}: {d}");
+        }
+        assert_eq!(limit.support.len(), 5);
+        assert!(limit.unique);
+    }
+}
+
+#[test]
+fn two_samples_in_the_plane() {
+    // (1, 1), (1, −1): β = (1, 0) for p > 1; Z = (2a, 0), so the second block is at its singular point.
+    // (1, 1) twice and (1, −1)·10: only the first is active, β ∝ κ^{1−q}.
+    let even = DMatrix::from_row_slice(2, 2, &[1.0, 1.0, 1.0, -1.0]);
+    let lone = DMatrix::from_row_slice(3, 2, &[1.0, 1.0, 1.0, 1.0, 10.0, -2.0]);
+    for p in EXPONENTS {
+        let potential = Potential::spectral(Basis::Standard, 2, p, &[1.0, 1.5]);
+        let limit = minimiser(&even, &potential);
+        // Here ψ grows with |β_2|^p only, so a gap g leaves β_2 of order g^{1/p}.
+        let left = limit.beta[1].abs();
+        assert!(
+            left <= limit.duality_gap.unwrap().max(1e-30).powf(1.0 / p) * 20.0,
+            "{p}: {left}"
+        );
+        let limit = minimiser(&lone, &potential);
+        let ratio = limit.beta[1] / limit.beta[0];
+        let expected = if p == 1.0 {
+            0.0
+        } else {
+            1.5f64.powf(-1.0 / (p - 1.0))
+        };
+        assert!((ratio - expected).abs() < 1e-13, "p = {p}: {ratio}");
+    }
+}
+
+#[test]
+fn equal_weights_at_two_are_the_hard_margin_machine() {
+    for (n, d) in [(5, 8), (30, 7), (40, 41)] {
+        let g = teacher(n, d, 3);
+        let Separability::Separable(svm) = max_margin(&g) else {
+            panic!("a teacher separates")
+        };
+        for basis in [Basis::Fourier, Basis::Standard] {
+            let weights = vec![0.37; basis.frequencies(d).len()];
+            let limit = minimiser(&g, &Potential::spectral(basis, d, 2.0, &weights));
+            assert_eq!(limit.kind, LimitKind::MaxMargin);
+            assert_eq!(limit.support, svm.support);
+            assert!(angle(limit.beta.as_slice(), svm.beta.as_slice()) < 1e-14);
+            // Multipliers carry the factor of ψ²: Gᵀa = 0.37 β.
+            assert!(
+                (&limit.multipliers / 0.37 - &svm.multipliers).norm()
+                    < 1e-12 * svm.multipliers.norm()
+            );
+            // Exponents next to two lead there, from both sides.
+            for p in [1.999_999, 2.000_001] {
+                let near = minimiser(&g, &Potential::spectral(basis, d, p, &weights));
+                assert!(angle(near.beta.as_slice(), svm.beta.as_slice()) < 1e-5);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_exponent_is_solved_to_rounding() {
+    for basis in [Basis::Fourier, Basis::Standard] {
+        for (n, d) in [(5, 8), (20, 50), (30, 15), (60, 61)] {
+            let g = teacher(n, d, (n + d) as u64);
+            for p in EXPONENTS {
+                for depth in [2, 4] {
+                    let potential = with_exponent(&dfa(basis, d, depth, 7), p);
+                    let limit = minimiser(&g, &potential);
+                    let own = assert_optimal(&g, &limit);
+                    let bound = if p == 1.0 { 1e-14 } else { 1e-18 };
+                    assert!(
+                        limit.duality_gap.unwrap() < bound,
+                        "{n}×{d}, p = {p}: {}",
+                        limit.proof()
+                    );
+                    // β certifies itself as well as its own multipliers do.
+                    let mut certifier = Certifier::new(&g, &potential);
+                    let best = certifier.best_multipliers(&limit.beta);
+                    let gap = certifier.duality_gap(&limit.beta, &best).unwrap();
+                    assert!(
+                        gap < 10.0 * own + 1e-14,
+                        "{n}×{d}, p = {p}: {gap:e} {own:e}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_sizes_promised_take_less_than_a_second() {
+    let g = teacher(100, 256, 1);
+    for depth in [2, 3] {
+        let potential = dfa(Basis::Fourier, 256, depth, 11);
+        let clock = std::time::Instant::now();
+        let limit = minimiser(&g, &potential);
+        let seconds = clock.elapsed().as_secs_f64();
+        assert!(limit.duality_gap.unwrap() < 1e-20, "{}", limit.proof());
+        assert!(seconds < 1.0, "{seconds} s");
+    }
+}
+
+#[test]
+fn order_scale_and_repetition_of_the_samples_do_not_matter() {
+    let g = teacher(12, 9, 5);
+    let order: Vec<usize> = (0..12).map(|i| (5 * i + 3) % 12).collect();
+    for p in EXPONENTS {
+        let potential = with_exponent(&dfa(Basis::Fourier, 9, 2, 2), p);
+        let limit = minimiser(&g, &potential);
+        let moved = minimiser(&(g.select_rows(&order) * 1e3), &potential);
+        assert!(
+            angle(limit.beta.as_slice(), moved.beta.as_slice()) < 1e-11,
+            "p = {p}"
+        );
+        assert!((moved.beta.norm() * 1e3 / limit.beta.norm() - 1.0).abs() < 1e-11);
+        let twice: Vec<usize> = (0..24).map(|i| i % 12).collect();
+        let twice = minimiser(&g.select_rows(&twice), &potential);
+        assert!(
+            angle(limit.beta.as_slice(), twice.beta.as_slice()) < 1e-11,
+            "p = {p}"
+        );
+        for scale in [1e-100, 1e100] {
+            let scaled = minimiser(&(&g * scale), &potential);
+            assert!(
+                angle(limit.beta.as_slice(), scaled.beta.as_slice()) < 1e-11,
+                "p = {p}"
+            );
+            let mut certifier = Certifier::new(&(&g * scale), &potential);
+            let a = certifier.best_multipliers(&scaled.beta);
+            assert!(certifier.duality_gap(&scaled.beta, &a).unwrap() < 1e-13);
+        }
+        // A common factor of the weights changes ψ, not the minimiser.
+        let mut heavier = potential.clone();
+        heavier
+            .blocks
+            .iter_mut()
+            .for_each(|block| block.weight *= 1e-40);
+        let heavier = minimiser(&g, &heavier);
+        assert!(
+            angle(limit.beta.as_slice(), heavier.beta.as_slice()) < 1e-11,
+            "p = {p}"
+        );
+    }
+}
+
+#[test]
+fn a_cyclic_shift_of_the_features_shifts_the_minimiser() {
+    for d in [7, 8] {
+        let g = teacher(6, d, 9);
+        let shifted = DMatrix::from_fn(6, d, |n, j| g[(n, (j + 3) % d)]);
+        for p in EXPONENTS {
+            let potential = with_exponent(&dfa(Basis::Fourier, d, 3, 1), p);
+            let (a, b) = (minimiser(&g, &potential), minimiser(&shifted, &potential));
+            let back = DVector::from_fn(d, |j, _| a.beta[(j + 3) % d]);
+            assert!(
+                angle(back.as_slice(), b.beta.as_slice()) < 1e-11,
+                "D = {d}, p = {p}"
+            );
+        }
+    }
+}
+
+#[test]
+fn absent_features_and_frequencies_stay_empty() {
+    // A zero column in the standard basis; data without the highest frequency in Fourier's.
+    let mut g = teacher(6, 8, 13);
+    g.column_mut(3).fill(0.0);
+    let smooth = DMatrix::from_fn(6, 8, |n, j| g[(n, j)] + g[(n, (j + 1) % 8)]);
+    for p in EXPONENTS {
+        let limit = minimiser(&g, &with_exponent(&dfa(Basis::Standard, 8, 2, 1), p));
+        assert_optimal(&g, &limit);
+        assert_eq!(limit.beta[3], 0.0);
+        let limit = minimiser(&smooth, &with_exponent(&dfa(Basis::Fourier, 8, 2, 1), p));
+        assert_optimal(&smooth, &limit);
+        let highest = Basis::Fourier.coordinates(&limit.beta)[7];
+        assert!(
+            highest.abs() < 1e-15 * limit.beta.norm(),
+            "p = {p}: {highest:e}"
+        );
+    }
+}
+
+#[test]
+fn vanishing_feedback_is_left_out_or_told() {
+    let g = teacher(4, 8, 21);
+    for p in EXPONENTS {
+        let mut potential = with_exponent(&dfa(Basis::Fourier, 8, 2, 4), p);
+        // To rounding: κ = |b̂|^{−2/3} is large and finite.
+        potential.blocks[2].weight = 1e-17f64.powf(-2.0 / 3.0);
+        assert_optimal(&g, &minimiser(&g, &potential));
+        potential.blocks[2].weight = f64::INFINITY;
+        let limit = minimiser(&g, &potential);
+        assert_optimal(&g, &limit);
+        let block = potential.blocks[2];
+        let left = Basis::Fourier
+            .coordinates(&limit.beta)
+            .rows(block.start, block.len)
+            .norm();
+        assert!(left < 1e-15 * limit.beta.norm());
+        assert!(potential.value(&g.row(0).transpose()).is_infinite());
+    }
+    // ±x with the mean on the other side: only the constant frequency separates.
+    let g = DMatrix::from_row_slice(2, 4, &[3.0, -1.0, 1.0, 1.0, -1.0, 3.0, 1.0, 1.0]);
+    let opposed = DMatrix::from_fn(2, 4, |n, j| {
+        let wave = g[(0, j)] - 1.0;
+        1.0 + if n == 0 { wave } else { -wave }
+    });
+    let mut potential = dfa(Basis::Fourier, 4, 2, 4);
+    potential.blocks[0].weight = f64::INFINITY;
+    match minimise(&opposed, &potential) {
+        Separability::Unreachable {
+            certificate,
+            unusable,
+        } => {
+            assert_eq!(unusable, [0]);
+            let certificate = certificate.expect("the waves do not vanish");
+            assert!((certificate.multipliers.add_scalar(-0.5)).amax() < 1e-14);
+        }
+        other => panic!("{other:?}"),
+    }
+    potential
+        .blocks
+        .iter_mut()
+        .for_each(|block| block.weight = f64::INFINITY);
+    assert!(matches!(
+        minimise(&opposed, &potential),
+        Separability::Unreachable {
+            certificate: None,
+            ..
+        }
+    ));
+    let nothing = gaussian(40, 4, &mut Pcg64::seed_from_u64(1));
+    assert!(matches!(
+        minimise(&nothing, &potential),
+        Separability::NotSeparable(_)
+    ));
+    assert!(matches!(
+        minimise(&nothing, &dfa(Basis::Fourier, 4, 2, 4)),
+        Separability::NotSeparable(_)
+    ));
+}
+
+#[test]
+fn margins_of_very_different_size() {
+    let mut g = teacher(20, 12, 33);
+    for (n, mut row) in g.row_iter_mut().enumerate() {
+        row *= 10f64.powi(-((n % 5) as i32));
+    }
+    for p in EXPONENTS {
+        let limit = minimiser(&g, &with_exponent(&dfa(Basis::Fourier, 12, 3, 8), p));
+        assert!(
+            limit.duality_gap.unwrap() < 1e-12,
+            "p = {p}: {}",
+            limit.proof()
+        );
+    }
+    // Thin margins: samples of size m along w and of size one across.
+    let mut rng = Pcg64::seed_from_u64(17);
+    let w = gaussian(6, 1, &mut rng).normalize();
+    let across = DMatrix::identity(6, 6) - &w * w.transpose();
+    for exponent in [-3, -6, -9] {
+        let m = 10f64.powi(exponent);
+        let g = gaussian(40, 6, &mut rng) * &across + DMatrix::from_fn(40, 6, |_, i| m * w[i]);
+        for p in EXPONENTS {
+            let limit = minimiser(&g, &with_exponent(&dfa(Basis::Fourier, 6, 2, 8), p));
+            assert!(
+                angle(limit.beta.as_slice(), w.as_slice()) < 10.0 * m,
+                "p = {p}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_face_of_minimisers_is_told() {
+    // p = 1, one sample (1, 1): every point of the segment between (1, 0) and (0, 1) is a minimiser.
+    let g = DMatrix::from_row_slice(1, 2, &[1.0, 1.0]);
+    let potential = Potential::spectral(Basis::Standard, 2, 1.0, &[1.0, 1.0]);
+    let limit = minimiser(&g, &potential);
+    assert!(!limit.unique);
+    assert!((limit.beta.sum() - 1.0).abs() < 1e-14 && limit.beta.min() >= 0.0);
+    assert!(minimiser(&g, &with_exponent(&potential, 1.5)).unique);
+    let tilted = DMatrix::from_row_slice(1, 2, &[1.0, 1.1]);
+    assert!(minimiser(&tilted, &potential).unique);
+}
+
+#[test]
+fn potentials_that_are_not_convex_are_undecided() {
+    let g = teacher(4, 8, 21);
+    match minimise(&g, &with_exponent(&dfa(Basis::Fourier, 8, 2, 4), 2.0 / 3.0)) {
+        Separability::Undecided(reason) => assert!(reason.contains("convex"), "{reason}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(matches!(
+        minimise(&(g * f64::NAN), &dfa(Basis::Fourier, 8, 2, 4)),
+        Separability::Undecided(_)
+    ));
+}
