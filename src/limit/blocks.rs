@@ -91,13 +91,24 @@ impl UnitBlocks {
             && self.spans.iter().all(|span| span.scale == 1.0)
     }
 
-    /// x for β in original coordinates (whose part in unusable blocks is left out).
+    /// x for β in original coordinates (whose part in unusable blocks is left out). Fourier coefficients at the rounding
+    /// of β itself are taken for zero: a large weight would make them count.
     pub fn point(&self, beta: &DVector<f64>) -> DVector<f64> {
         if self.is_identity() {
             return beta.clone();
         }
         let coordinates = self.basis.coordinates(beta);
-        self.gather(|source, scale| coordinates[source] * scale)
+        let mut x = self.gather(|source, scale| coordinates[source] * scale);
+        if self.basis == Basis::Fourier {
+            let rounding = 4.0 * f64::EPSILON * coordinates.norm();
+            for span in &self.spans {
+                let mut part = x.rows_mut(span.start, span.len);
+                if part.norm() <= rounding * span.scale {
+                    part.fill(0.0);
+                }
+            }
+        }
+        x
     }
 
     /// β in original coordinates.

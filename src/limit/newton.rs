@@ -34,16 +34,31 @@ use super::projection::{Outcome, Precision, Projection};
 use nalgebra::{DMatrix, DVector};
 
 /// Most steps; ten to forty are usual.
-const STEPS: usize = 300;
+pub(super) const STEPS: usize = 300;
 
 /// Steps without a better measure after which the best is taken.
 const PATIENCE: usize = 40;
+
+/// How often the two sides may take turns.
+const ROUNDS: usize = 4;
+
+/// A gap with which nothing else is tried.
+const DONE: f64 = 1e-18;
 
 /// A gap no step can improve.
 const ROUNDING: f64 = 1e-27;
 
 /// Radial curvature where the potential has none (p ≤ 1), relative to the tangential.
 const PROXIMAL: f64 = 1e-3;
+
+/// Which variable the line search moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// x with positive margins.
+    Primal,
+    /// λ ≥ 0.
+    Dual,
+}
 
 /// `min ψ(x) s.t. Gx ≥ 1` in unit coordinates; columns of order one, none of them zero.
 #[derive(Debug)]
@@ -90,19 +105,51 @@ impl Metric {
 }
 
 impl Program<'_> {
-    /// Runs from any `start`: x with positive margins where the primal leads, λ ≥ 0 where the dual does. `None` if no
-    /// step could be taken.
-    pub fn descend(&self, start: &DVector<f64>) -> Option<Pair> {
-        let dual = self.dual_leads();
+    /// The minimiser for p > 1, from x with positive margins. The smooth side needs a start of the right sizes: from the
+    /// hard-margin solution blocks may have to change by many orders, which it does by a factor a step, while the other
+    /// side, where it is safe, gets there at once. So the other side takes a few steps first; and more whenever the
+    /// smooth side ends early.
+    pub fn minimise(&self, start: &DVector<f64>) -> Option<Pair> {
+        let smooth_is_dual = self.blocks.exponent < 2.0;
+        let mut best: Option<Pair> = None;
+        for round in 0..ROUNDS {
+            let sides = if smooth_is_dual {
+                [(Side::Primal, 3 + 30 * round), (Side::Dual, STEPS)]
+            } else {
+                [(Side::Primal, STEPS), (Side::Dual, 30)]
+            };
+            for (side, steps) in sides {
+                let leader = match (&best, side) {
+                    (None, Side::Primal) => start.clone(),
+                    (None, Side::Dual) => return None,
+                    (Some(best), Side::Primal) => best.x.hi.clone(),
+                    (Some(best), Side::Dual) => best.multipliers.hi.clone(),
+                };
+                if let Some(pair) = self.descend(side, &leader, steps)
+                    && best.as_ref().is_none_or(|best| pair.measure < best.measure)
+                {
+                    best = Some(pair);
+                }
+                if best.as_ref().is_some_and(|best| best.measure <= DONE) {
+                    return best;
+                }
+            }
+        }
+        best
+    }
+
+    /// Steps from `start`: x with positive margins or λ ≥ 0, as `side` says. `None` if none could be taken.
+    pub fn descend(&self, side: Side, start: &DVector<f64>, steps: usize) -> Option<Pair> {
         let mut leader = start.clone();
-        let mut members: Vec<usize> = if dual {
-            (0..leader.len()).filter(|&n| leader[n] > 0.0).collect()
-        } else {
-            Vec::new()
+        let mut members: Vec<usize> = match side {
+            Side::Dual => (0..leader.len()).filter(|&n| leader[n] > 0.0).collect(),
+            Side::Primal => Vec::new(),
         };
         let mut best: Option<Pair> = None;
-        for step in 1..=STEPS {
-            let (metric, level) = self.linearised(&mut leader)?;
+        for step in 1..=steps {
+            let Some((metric, level)) = self.linearised(side, &mut leader) else {
+                break;
+            };
             let mut scaled = self.columns.clone();
             for mut column in scaled.column_iter_mut() {
                 let mut g = column.clone_owned();
@@ -123,11 +170,10 @@ impl Program<'_> {
             let x = self.lifted(&metric, &projection, level);
             let multipliers = projection.multipliers();
             let measure = self.measure(&x, &multipliers);
-            let next = if dual { &multipliers.hi } else { &x.hi };
-            let Some(moved) = self.line_search(&leader, next) else {
-                break;
+            let next = match side {
+                Side::Dual => multipliers.hi.clone(),
+                Side::Primal => x.hi.clone(),
             };
-            leader = moved;
             if best.as_ref().is_none_or(|best| measure < best.measure) {
                 best = Some(Pair {
                     x,
@@ -136,28 +182,36 @@ impl Program<'_> {
                     steps: step,
                 });
             }
-            let Some(best) = &best else { continue };
-            let waited = step - best.steps;
-            if best.measure <= ROUNDING
+            let (reached, waited) = best.as_ref().map_or((f64::INFINITY, step), |best| {
+                (best.measure, step - best.steps)
+            });
+            if reached <= ROUNDING
                 || waited >= PATIENCE
-                || (best.measure <= 1e-20 && waited >= 2)
-                || (best.measure <= 1e-13 && waited >= 5)
+                || (reached <= DONE && waited >= 2)
+                || (reached <= 1e-13 && waited >= 5)
             {
                 break;
             }
+            let Some(moved) = self.line_search(side, &leader, &next) else {
+                break;
+            };
+            leader = moved;
         }
         best
     }
 
-    fn dual_leads(&self) -> bool {
-        1.0 < self.blocks.exponent && self.blocks.exponent < 2.0
+    /// The exponent of the norm of a side: p or q.
+    fn exponent(&self, side: Side) -> f64 {
+        match side {
+            Side::Primal => self.blocks.exponent,
+            Side::Dual => self.blocks.conjugate(),
+        }
     }
 
     /// Scales the leading iterate to unit norm; the metric there, and the level. `None` if it has no scale.
-    fn linearised(&self, leader: &mut DVector<f64>) -> Option<(Metric, f64)> {
-        let dual = self.dual_leads();
-        let p = self.blocks.exponent;
-        let s = if dual { self.blocks.conjugate() } else { p };
+    fn linearised(&self, side: Side, leader: &mut DVector<f64>) -> Option<(Metric, f64)> {
+        let dual = side == Side::Dual;
+        let s = self.exponent(side);
         let mut v = if dual {
             self.columns * &*leader
         } else {
@@ -234,10 +288,15 @@ impl Program<'_> {
     }
 
     /// The best of `v + t (next − v)`, t = 1, ½, ¼, …; `None` if none is as good as v.
-    fn line_search(&self, v: &DVector<f64>, next: &DVector<f64>) -> Option<DVector<f64>> {
+    fn line_search(
+        &self,
+        side: Side,
+        v: &DVector<f64>,
+        next: &DVector<f64>,
+    ) -> Option<DVector<f64>> {
         // The step in the scale of the iterate: both satisfy the same level.
-        let (start, change) = (self.images(v), self.images(next));
-        let at = |t: f64| self.merit(&start, &change, t);
+        let (start, change) = (self.images(side, v), self.images(side, next));
+        let at = |t: f64| self.merit(side, &start, &change, t);
         let here = at(0.0);
         let mut t = 1.0;
         let mut value = at(t);
@@ -261,8 +320,8 @@ impl Program<'_> {
     }
 
     /// The vector whose norm counts and the linear function that divides it.
-    fn images(&self, v: &DVector<f64>) -> (DVector<f64>, DVector<f64>) {
-        if self.dual_leads() {
+    fn images(&self, side: Side, v: &DVector<f64>) -> (DVector<f64>, DVector<f64>) {
+        if side == Side::Dual {
             (self.columns * v, DVector::from_element(1, v.sum()))
         } else {
             (v.clone(), self.columns.tr_mul(v))
@@ -271,21 +330,17 @@ impl Program<'_> {
 
     fn merit(
         &self,
+        side: Side,
         start: &(DVector<f64>, DVector<f64>),
         end: &(DVector<f64>, DVector<f64>),
         t: f64,
     ) -> f64 {
-        let s = if self.dual_leads() {
-            self.blocks.conjugate()
-        } else {
-            self.blocks.exponent
-        };
         let v = &start.0 * (1.0 - t) + &end.0 * t;
         let divisor = (&start.1 * (1.0 - t) + &end.1 * t).min();
         if divisor <= 0.0 {
             return f64::INFINITY;
         }
-        length(&self.blocks.norms(&v), s).ln() - divisor.ln()
+        length(&self.blocks.norms(&v), self.exponent(side)).ln() - divisor.ln()
     }
 }
 

@@ -79,10 +79,8 @@ pub fn minimise(signed_samples: &DMatrix<f64>, potential: &Potential) -> Separab
             unique = solution.unique;
             solution.pair
         })
-    } else if potential.exponent < 2.0 {
-        program.descend(&start.multipliers)
     } else {
-        program.descend(&start.beta)
+        program.minimise(&start.beta)
     };
     let Some(pair) = found.filter(|pair| pair.measure <= f64::MAX) else {
         return Separability::Undecided(

@@ -8,7 +8,7 @@
 use super::blocks::UnitBlocks;
 use super::doubled::DoubledVector;
 use super::gap::gap;
-use super::newton::{Pair, Program};
+use super::newton::{Pair, Program, STEPS, Side};
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, SupportedConeT};
 use nalgebra::{DMatrix, DVector};
@@ -18,6 +18,12 @@ const DUALLY_TIGHT: f64 = 1e-7;
 
 /// Singular values below this fraction of the largest count as zero.
 const RANK_ROUNDING: f64 = 1e-10;
+
+/// Blocks below this fraction of the largest are leaving.
+const VANISHED: f64 = 1e-7;
+
+/// Most supports tried.
+const SUPPORTS: usize = 60;
 
 /// A gap at which the search for a better support ends.
 const GOOD: f64 = 1e-14;
@@ -36,18 +42,10 @@ pub(super) fn solve(program: &Program<'_>, start: &DVector<f64>) -> Option<Spars
         let norms = program.blocks.norms(&guess);
         let largest = norms.iter().copied().fold(0.0, f64::max);
         let mut tried: Vec<Vec<bool>> = Vec::new();
-        for exponent in [5, 4, 6, 3, 7, 2, 8, 10, 12] {
+        for exponent in [5, 6, 4, 7, 3, 8, 2, 10, 12] {
             let threshold = largest * 10f64.powi(-exponent);
             let keep: Vec<bool> = norms.iter().map(|&norm| norm > threshold).collect();
-            if tried.contains(&keep) {
-                continue;
-            }
-            if let Some(pair) = on_support(program, &keep, &guess)
-                && best.as_ref().is_none_or(|best| pair.measure < best.measure)
-            {
-                best = Some(pair);
-            }
-            tried.push(keep);
+            exchange(program, keep, &guess, &mut tried, &mut best);
             if best.as_ref().is_some_and(|best| best.measure <= GOOD) {
                 break;
             }
@@ -62,6 +60,47 @@ pub(super) fn solve(program: &Program<'_>, start: &DVector<f64>) -> Option<Spars
     })
 }
 
+/// Solves on a support, and changes it until it stays: blocks that shrink to nothing leave, blocks with `‖z_b‖ > 1` enter
+/// along `z_b`.
+fn exchange(
+    program: &Program<'_>,
+    mut keep: Vec<bool>,
+    guess: &DVector<f64>,
+    tried: &mut Vec<Vec<bool>>,
+    best: &mut Option<Pair>,
+) {
+    let mut guess = guess.clone();
+    while tried.len() < SUPPORTS && !tried.contains(&keep) {
+        tried.push(keep.clone());
+        let Some(pair) = on_support(program, &keep, &guess) else {
+            return;
+        };
+        let x_norms = program.blocks.norms(&pair.x.hi);
+        let largest = x_norms.iter().copied().fold(0.0, f64::max);
+        let z = program.columns * &pair.multipliers.hi;
+        let z_norms = program.blocks.norms(&z);
+        // ‖z_b‖ is the same in every block that stays; blocks on their way out lag behind.
+        let bound = (0..keep.len())
+            .filter(|&b| x_norms[b] > VANISHED * largest)
+            .map(|b| z_norms[b])
+            .fold(0.0, f64::max);
+        let directions = program.blocks.directions(&z);
+        guess = pair.x.hi.clone();
+        for (b, span) in program.blocks.spans.iter().enumerate() {
+            if keep[b] {
+                keep[b] = x_norms[b] > VANISHED * largest;
+            } else if z_norms[b] > (1.0 + DUALLY_TIGHT) * bound {
+                keep[b] = true;
+                let entering = directions.rows(span.start, span.len) * (1e-3 * largest);
+                guess.rows_mut(span.start, span.len).copy_from(&entering);
+            }
+        }
+        if best.as_ref().is_none_or(|best| pair.measure < best.measure) {
+            *best = Some(pair);
+        }
+    }
+}
+
 /// Newton steps on the blocks with `keep`; the pair and its gap in the whole space.
 fn on_support(program: &Program<'_>, keep: &[bool], guess: &DVector<f64>) -> Option<Pair> {
     let (blocks, coordinates) = program.blocks.restricted(keep);
@@ -70,7 +109,7 @@ fn on_support(program: &Program<'_>, keep: &[bool], guess: &DVector<f64>) -> Opt
         blocks: &blocks,
         columns: &columns,
     };
-    let pair = inner.descend(&guess.select_rows(&coordinates))?;
+    let pair = inner.descend(Side::Primal, &guess.select_rows(&coordinates), STEPS)?;
     let mut x = DoubledVector::zeros(program.blocks.len());
     for (i, &coordinate) in coordinates.iter().enumerate() {
         x.set(coordinate, pair.x.get(i));

@@ -12,7 +12,7 @@
 use super::Limit;
 use super::angle::angle;
 use super::certificate::Certifier;
-use super::newton::Program;
+use super::newton::{Program, STEPS, Side};
 use super::norm_margin::{in_data_units, reduced};
 use super::potential::Potential;
 use super::scaling::{largest, power_of_two};
@@ -81,7 +81,7 @@ pub fn refine(
         blocks: &blocks,
         columns: &columns,
     };
-    let pair = program.descend(&start.select_rows(&coordinates))?;
+    let pair = program.descend(Side::Primal, &start.select_rows(&coordinates), STEPS)?;
     let residual = pair.measure.sqrt();
     if !(residual <= STATIONARITY_TOLERANCE) {
         return None;
