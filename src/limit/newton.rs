@@ -130,7 +130,8 @@ impl Program<'_> {
                 {
                     best = Some(pair);
                 }
-                if best.as_ref().is_some_and(|best| best.measure <= DONE) {
+                let smooth = smooth_is_dual == (side == Side::Dual);
+                if smooth && best.as_ref().is_some_and(|best| best.measure <= DONE) {
                     return best;
                 }
             }
@@ -167,9 +168,7 @@ impl Program<'_> {
                 break;
             }
             members = projection.members().to_vec();
-            let x = self.lifted(&metric, &projection, level);
-            let multipliers = projection.multipliers();
-            let measure = self.measure(&x, &multipliers);
+            let (x, multipliers, measure) = self.refined(&metric, &projection, level);
             let next = match side {
                 Side::Dual => multipliers.hi.clone(),
                 Side::Primal => x.hi.clone(),
@@ -259,31 +258,82 @@ impl Program<'_> {
         (level > 0.0 && level.is_finite()).then_some((metric, level))
     }
 
-    /// x⁺ from the projection, its active margins equal to the level in doubled arithmetic.
-    fn lifted(&self, metric: &Metric, projection: &Projection, level: f64) -> DoubledVector {
+    /// x⁺ and λ⁺ from the projection, refined: the active margins equal the level in doubled arithmetic, and near the
+    /// optimum `Gᵀλ = ∇Φ(x)` to rounding in every block. The projection itself solves for samples rounded by the metric,
+    /// which large multipliers that cancel would show.
+    fn refined(
+        &self,
+        metric: &Metric,
+        projection: &Projection,
+        level: f64,
+    ) -> (DoubledVector, DoubledVector, f64) {
         let mut x = projection.point().hi.clone();
         metric.apply(self.blocks, &mut x);
         let mut x = DoubledVector::from(x);
-        let level = Doubled::new(level, 0.0);
+        let mut multipliers = projection.multipliers();
+        let nothing = DVector::zeros(x.hi.len());
         for _ in 0..2 {
-            let members = projection.members();
-            let shortfall = members
-                .iter()
-                .map(|&n| level.minus(x.dot(self.columns.column(n).as_slice())));
-            let shortfall = DVector::from_iterator(members.len(), shortfall);
-            let mut correction = projection.lift(&shortfall);
-            metric.apply(self.blocks, &mut correction);
-            x.add(&correction);
+            let shortfall = self.shortfall(&x, projection, level);
+            let (mut change, _) = projection.correction(&nothing, &shortfall);
+            metric.apply(self.blocks, &mut change);
+            x.add(&change);
         }
-        x
+        let mut measure = self.measure(&x, &multipliers);
+        for _ in 0..3 {
+            if !(measure < 1e-6) {
+                break;
+            }
+            let mut residual = self
+                .combination(&multipliers)
+                .minus(&self.blocks.gradient(&x.hi, self.blocks.exponent).into());
+            metric.apply(self.blocks, &mut residual);
+            let shortfall = self.shortfall(&x, projection, level);
+            let (mut change, more) = projection.correction(&residual, &shortfall);
+            metric.apply(self.blocks, &mut change);
+            let (mut next_x, mut next) = (x.clone(), DVector::zeros(multipliers.hi.len()));
+            next_x.add(&change);
+            for (i, &n) in projection.members().iter().enumerate() {
+                next[n] = more[i];
+            }
+            let mut next_multipliers = multipliers.clone();
+            next_multipliers.add(&next);
+            let next_measure = self.measure(&next_x, &next_multipliers);
+            // Below the rounding of the measure the correction still helps the smallest blocks.
+            let better = next_measure <= measure.max(ROUNDING);
+            if !better || next_multipliers.hi.min() < 0.0 {
+                break;
+            }
+            (x, multipliers, measure) = (next_x, next_multipliers, next_measure);
+        }
+        (x, multipliers, measure)
+    }
+
+    /// `e − g_n·x` over the members.
+    fn shortfall(&self, x: &DoubledVector, projection: &Projection, level: f64) -> DVector<f64> {
+        let members = projection.members();
+        let level = Doubled::new(level, 0.0);
+        let shortfall = members
+            .iter()
+            .map(|&n| level.minus(x.dot(self.columns.column(n).as_slice())));
+        DVector::from_iterator(members.len(), shortfall)
+    }
+
+    /// `Gᵀλ`.
+    fn combination(&self, multipliers: &DoubledVector) -> DoubledVector {
+        let mut z = DoubledVector::zeros(self.columns.nrows());
+        for (n, g) in self.columns.column_iter().enumerate() {
+            if multipliers.hi[n] != 0.0 {
+                z.add_scaled(multipliers.get(n), g.as_slice());
+            }
+        }
+        z
     }
 
     fn measure(&self, x: &DoubledVector, multipliers: &DoubledVector) -> f64 {
         if self.blocks.exponent > 1.0 {
             return gap(self.blocks, self.columns, x, multipliers).unwrap_or(f64::INFINITY);
         }
-        let z = self.columns * &multipliers.hi;
-        let fit = misfit(self.blocks, &x.hi, &z);
+        let fit = misfit(self.blocks, &x.hi, &self.combination(multipliers).hi);
         if fit.is_finite() { fit } else { f64::INFINITY }
     }
 

@@ -114,10 +114,13 @@ impl Projection {
         &self.point
     }
 
-    /// The smallest vector v with `g_n·v = shortfall_n` for the members n (in the order of entry).
-    pub fn lift(&self, shortfall: &DVector<f64>) -> DVector<f64> {
-        let origin = DVector::zeros(self.samples.nrows());
-        self.active.solve(&origin, shortfall).0
+    /// Solves `v − G_Sᵀλ = residual`, `G_S v = shortfall` for the members (in the order of entry).
+    pub fn correction(
+        &self,
+        residual: &DVector<f64>,
+        shortfall: &DVector<f64>,
+    ) -> (DVector<f64>, DVector<f64>) {
+        self.active.solve(residual, shortfall)
     }
 
     /// λ of the last solve, length N.
