@@ -48,8 +48,9 @@ const DONE: f64 = 1e-18;
 /// A gap no step can improve.
 const ROUNDING: f64 = 1e-27;
 
-/// Radial curvature where the potential has none (p ≤ 1), relative to the tangential.
-const PROXIMAL: f64 = 1e-3;
+/// Radial curvature where the potential has none (p ≤ 1), relative to the tangential: at the first step, and at least.
+/// It falls tenfold with every step: convergence is linear at a rate proportional to it.
+const PROXIMAL: (f64, f64) = (1e-2, 1e-9);
 
 /// Which variable the line search moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,7 +149,8 @@ impl Program<'_> {
         };
         let mut best: Option<Pair> = None;
         for step in 1..=steps {
-            let Some((metric, level)) = self.linearised(side, &mut leader) else {
+            let proximal = (PROXIMAL.0 * 0.1f64.powi(step as i32)).max(PROXIMAL.1);
+            let Some((metric, level)) = self.linearised(side, &mut leader, proximal) else {
                 break;
             };
             let mut scaled = self.columns.clone();
@@ -208,7 +210,12 @@ impl Program<'_> {
     }
 
     /// Scales the leading iterate to unit norm; the metric there, and the level. `None` if it has no scale.
-    fn linearised(&self, side: Side, leader: &mut DVector<f64>) -> Option<(Metric, f64)> {
+    fn linearised(
+        &self,
+        side: Side,
+        leader: &mut DVector<f64>,
+        proximal: f64,
+    ) -> Option<(Metric, f64)> {
         let dual = side == Side::Dual;
         let s = self.exponent(side);
         let mut v = if dual {
@@ -231,7 +238,7 @@ impl Program<'_> {
         let largest = norms.iter().copied().fold(0.0, f64::max) / size;
         // Halves of the metric's range: 1e-8 for the factor itself.
         let floor = largest * 1e-16f64.powf(1.0 / (s - 2.0).abs()).min(1e-3);
-        let curvature = (s - 1.0).max(PROXIMAL).sqrt();
+        let curvature = (s - 1.0).max(proximal).sqrt();
         let mut half = Vec::with_capacity(norms.len());
         let mut anchor = self.blocks.directions(&v);
         let direction = anchor.clone();
