@@ -76,7 +76,8 @@ pub(super) struct Pair {
     pub x: DoubledVector,
     /// λ ≥ 0.
     pub multipliers: DoubledVector,
-    /// p > 1: the duality gap. p ≤ 1: the square of the relative stationarity residual on the program's blocks.
+    /// p > 1: the duality gap. p ≤ 1: the sum of squares of the relative stationarity residual on the program's blocks
+    /// and of the relative excess margin `Σ a_n (m_n/γ − 1)/Σ a_n`.
     pub measure: f64,
     /// Steps taken to get there.
     pub steps: usize,
@@ -340,7 +341,28 @@ impl Program<'_> {
         if self.blocks.exponent > 1.0 {
             return gap(self.blocks, self.columns, x, multipliers).unwrap_or(f64::INFINITY);
         }
-        let fit = misfit(self.blocks, &x.hi, &self.combination(multipliers).hi);
+        let margins: Vec<Doubled> = self
+            .columns
+            .column_iter()
+            .map(|g| x.dot(g.as_slice()))
+            .collect();
+        let Some(smallest) = margins
+            .iter()
+            .copied()
+            .min_by(|a, b| a.minus(*b).total_cmp(&0.0))
+        else {
+            return f64::INFINITY;
+        };
+        let excess: f64 = margins
+            .iter()
+            .zip(multipliers.hi.iter())
+            .map(|(m, a)| a * m.minus(smallest))
+            .sum();
+        if smallest.value() <= 0.0 {
+            return f64::INFINITY;
+        }
+        let excess = excess / (smallest.value() * multipliers.hi.sum());
+        let fit = misfit(self.blocks, &x.hi, &self.combination(multipliers).hi) + excess * excess;
         if fit.is_finite() { fit } else { f64::INFINITY }
     }
 

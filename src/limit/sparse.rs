@@ -20,7 +20,10 @@ const DUALLY_TIGHT: f64 = 1e-7;
 const RANK_ROUNDING: f64 = 1e-10;
 
 /// Blocks below this fraction of the largest are leaving.
-const VANISHED: f64 = 1e-7;
+const VANISHED: f64 = 1e-9;
+
+/// How far `‖z_b‖` must exceed one for a block to enter.
+const ENTERING: f64 = 1e-14;
 
 /// Most supports tried.
 const SUPPORTS: usize = 60;
@@ -89,11 +92,21 @@ fn exchange(
         for (b, span) in program.blocks.spans.iter().enumerate() {
             if keep[b] {
                 keep[b] = x_norms[b] > VANISHED * largest;
-            } else if z_norms[b] > (1.0 + DUALLY_TIGHT) * bound {
+            } else if z_norms[b] > (1.0 + ENTERING) * bound {
                 keep[b] = true;
                 let entering = directions.rows(span.start, span.len) * (1e-3 * largest);
                 guess.rows_mut(span.start, span.len).copy_from(&entering);
             }
+        }
+        if std::env::var("TRACE").is_ok() {
+            eprintln!(
+                "support {} of {}: {:e} {} -> {}",
+                tried.last().unwrap().iter().filter(|k| **k).count(),
+                keep.len(),
+                pair.measure,
+                pair.steps,
+                keep.iter().filter(|k| **k).count()
+            );
         }
         if best.as_ref().is_none_or(|best| pair.measure < best.measure) {
             *best = Some(pair);
