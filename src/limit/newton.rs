@@ -17,8 +17,8 @@
 //! and in the coordinates `H^{1/2} x` it is a projection (`projection`): active sets, degenerate samples and digits are
 //! dealt with there. The smooth side leads: for p < 2 the dual (q > 2, Φ* twice differentiable), a line search moving λ;
 //! for p > 2 the primal, a line search moving x. λ stays non-negative and x feasible by themselves. The merits
-//! `ln(ψ*(Gᵀλ)/1ᵀλ)` and `ln(ψ(x)/γ)` do not depend on scale; before every step the iterate is scaled to unit norm and
-//! the level e to the scale that is best for it, so nothing overflows. `(x⁺, λ⁺)` is feasible on both sides whatever the
+//! `ln(ψ*(Gᵀλ)/1ᵀλ)` and `ln(ψ(x)/γ)` do not depend on scale; before every step the iterate is scaled to a norm near
+//! one and the level e to what is best for that scale, so nothing overflows. `(x⁺, λ⁺)` is feasible on both sides whatever the
 //! iterate is, so every step measures its own gap, second order in the distance to the optimum.
 //!
 //! Where `‖v_b‖ → 0` on the leading side its Hessian vanishes; it is computed with `‖v_b‖` no smaller than a floor, which
@@ -31,6 +31,7 @@ use super::blocks::{UnitBlocks, length};
 use super::doubled::{Doubled, DoubledVector};
 use super::gap::gap;
 use super::projection::{Outcome, Precision, Projection};
+use super::scaling::power_of_two;
 use nalgebra::{DMatrix, DVector};
 
 /// Most steps; ten to forty are usual.
@@ -46,7 +47,7 @@ const ROUNDS: usize = 4;
 const DONE: f64 = 1e-18;
 
 /// A gap no step can improve.
-const ROUNDING: f64 = 1e-27;
+const ROUNDING: f64 = 1e-29;
 
 /// Radial curvature where the potential has none (p ≤ 1), relative to the tangential: at the first step, and at least.
 /// It falls tenfold with every step: convergence is linear at a rate proportional to it.
@@ -143,9 +144,9 @@ impl Program<'_> {
 
     /// Steps from `start`: x with positive margins or λ ≥ 0, as `side` says. `None` if none could be taken.
     pub fn descend(&self, side: Side, start: &DVector<f64>, steps: usize) -> Option<Pair> {
-        let mut leader = start.clone();
+        let mut leader = DoubledVector::from(start.clone());
         let mut members: Vec<usize> = match side {
-            Side::Dual => (0..leader.len()).filter(|&n| leader[n] > 0.0).collect(),
+            Side::Dual => (0..start.len()).filter(|&n| start[n] > 0.0).collect(),
             Side::Primal => Vec::new(),
         };
         let mut best: Option<Pair> = None;
@@ -173,8 +174,8 @@ impl Program<'_> {
             members = projection.members().to_vec();
             let (x, multipliers, measure) = self.refined(&metric, &projection, level);
             let next = match side {
-                Side::Dual => multipliers.hi.clone(),
-                Side::Primal => x.hi.clone(),
+                Side::Dual => multipliers.clone(),
+                Side::Primal => x.clone(),
             };
             if best.as_ref().is_none_or(|best| measure < best.measure) {
                 best = Some(Pair {
@@ -210,41 +211,35 @@ impl Program<'_> {
         }
     }
 
-    /// Scales the leading iterate to unit norm; the metric there, and the level. `None` if it has no scale.
+    /// Scales the leading iterate to a norm in [1, 2); the metric there, and the level. `None` if it has no scale.
     fn linearised(
         &self,
         side: Side,
-        leader: &mut DVector<f64>,
+        leader: &mut DoubledVector,
         proximal: f64,
     ) -> Option<(Metric, f64)> {
         let dual = side == Side::Dual;
         let s = self.exponent(side);
-        let mut v = if dual {
-            self.columns * &*leader
-        } else {
-            leader.clone()
-        };
-        let norms = self.blocks.norms(&v);
-        let size = length(&norms, s);
+        let size = length(&self.blocks.norms(&self.images(side, leader).0), s);
         if !(size > 0.0 && size.is_finite()) {
             return None;
         }
-        *leader /= size;
-        v /= size;
+        leader.scale(1.0 / power_of_two(size));
+        let (v, divisor) = self.images(side, leader);
+        let norms = self.blocks.norms(&v);
         let level = if dual {
-            1.0 / leader.sum()
+            length(&norms, s).powf(s) / divisor[0]
         } else {
-            self.columns.tr_mul(leader).min()
+            divisor.min()
         };
-        let largest = norms.iter().copied().fold(0.0, f64::max) / size;
+        let largest = norms.iter().copied().fold(0.0, f64::max);
         // Halves of the metric's range: 1e-8 for the factor itself.
         let floor = largest * 1e-16f64.powf(1.0 / (s - 2.0).abs()).min(1e-3);
         let curvature = (s - 1.0).max(proximal).sqrt();
         let mut half = Vec::with_capacity(norms.len());
         let mut anchor = self.blocks.directions(&v);
         let direction = anchor.clone();
-        for (span, norm) in self.blocks.spans.iter().zip(&norms) {
-            let norm = norm / size;
+        for (span, &norm) in self.blocks.spans.iter().zip(&norms) {
             let root = norm.max(floor).powf(0.5 * (s - 2.0));
             let (across, along) = if dual {
                 (root, root * curvature)
@@ -370,10 +365,9 @@ impl Program<'_> {
     fn line_search(
         &self,
         side: Side,
-        v: &DVector<f64>,
-        next: &DVector<f64>,
-    ) -> Option<DVector<f64>> {
-        // The step in the scale of the iterate: both satisfy the same level.
+        v: &DoubledVector,
+        next: &DoubledVector,
+    ) -> Option<DoubledVector> {
         let (start, change) = (self.images(side, v), self.images(side, next));
         let at = |t: f64| self.merit(side, &start, &change, t);
         let here = at(0.0);
@@ -395,16 +389,28 @@ impl Program<'_> {
             t *= 0.5;
             value = half;
         }
-        Some(v * (1.0 - t) + next * t)
+        Some(if t == 1.0 {
+            next.clone()
+        } else {
+            v.between(next, t)
+        })
     }
 
-    /// The vector whose norm counts and the linear function that divides it.
-    fn images(&self, side: Side, v: &DVector<f64>) -> (DVector<f64>, DVector<f64>) {
-        if side == Side::Dual {
-            (self.columns * v, DVector::from_element(1, v.sum()))
-        } else {
-            (v.clone(), self.columns.tr_mul(v))
+    /// The vector whose norm counts and what divides it, the smallest entry of the second. Both may be what large numbers
+    /// leave when they cancel, hence the doubled arithmetic.
+    fn images(&self, side: Side, v: &DoubledVector) -> (DVector<f64>, DVector<f64>) {
+        match side {
+            Side::Dual => (self.combination(v).hi, DVector::from_element(1, v.hi.sum())),
+            Side::Primal => (v.hi.clone(), self.margins(v)),
         }
+    }
+
+    fn margins(&self, x: &DoubledVector) -> DVector<f64> {
+        let margins = self
+            .columns
+            .column_iter()
+            .map(|g| x.dot(g.as_slice()).value());
+        DVector::from_iterator(self.columns.ncols(), margins)
     }
 
     fn merit(
