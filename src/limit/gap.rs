@@ -99,3 +99,66 @@ fn convexity(r: f64, p: f64) -> f64 {
     }
     sum
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limit::Potential;
+    use crate::spectrum::Basis;
+
+    #[test]
+    fn youngs_deficit_keeps_its_digits() {
+        for p in [16.0 / 15.0, 4.0 / 3.0, 2.0, 3.0, 9.0] {
+            let q = p / (p - 1.0);
+            // Where nothing cancels the plain formula is exact.
+            for (u, w) in [(0.9, 0.1), (0.2, 1.3), (1.0, 0.0), (0.0, 0.7)] {
+                let plain = f64::powf(u, p) / p + f64::powf(w, q) / q - u * w;
+                assert!(
+                    (young(u, w, p) / plain - 1.0).abs() < 1e-11,
+                    "p = {p}, {u} {w}"
+                );
+            }
+            // Near u^p = w^q it is r²/(2pq) to first order, of either sign.
+            for r in [1e-9, -1e-9, 1e-13] {
+                let u = f64::powf(0.3, 1.0 / p) * f64::exp(r / p);
+                let w = f64::powf(0.3, 1.0 / q);
+                let expected = 0.3 * r * r / (2.0 * p * q);
+                let error = 40.0 * (p + q) * f64::EPSILON / r.abs();
+                assert!(
+                    (young(u, w, p) / expected - 1.0).abs() < error,
+                    "p = {p}, r = {r}"
+                );
+            }
+            // The series and the closed form meet.
+            let (a, b) = (convexity(-0.5, p), convexity(-0.5 - 1e-12, p));
+            assert!((a / b - 1.0).abs() < 1e-10, "p = {p}: {a} {b}");
+        }
+    }
+
+    #[test]
+    fn the_deficit_is_the_holder_difference() {
+        let x = DVector::from_vec(vec![0.3, -1.2, 0.7, 0.4, 2.0]);
+        let z = DVector::from_vec(vec![0.5, -0.1, 0.9, -0.4, 1.0]);
+        for p in [1.0, 8.0 / 7.0, 2.0, 5.0] {
+            let potential = Potential::spectral(Basis::Fourier, 5, p, &[0.5, 1.0, 3.0]);
+            let blocks = UnitBlocks::new(&potential);
+            let plain = length(&blocks.norms(&x), p)
+                * length(&blocks.norms(&z), blocks.conjugate())
+                - x.dot(&z);
+            let sum = deficit(&blocks, &x, &z);
+            assert!((sum / plain - 1.0).abs() < 1e-13, "p = {p}: {sum} {plain}");
+            // Zero at a gradient pair, and of second order next to it.
+            if p > 1.0 {
+                let z = blocks.gradient(&x, p);
+                assert!(deficit(&blocks, &x, &z) < 1e-29);
+                let tilt = |h: f64| {
+                    let mut moved = x.clone();
+                    moved[2] += h;
+                    deficit(&blocks, &moved, &z)
+                };
+                let ratio = tilt(1e-8) / tilt(1e-9);
+                assert!((ratio - 100.0).abs() < 1e-3, "p = {p}: {ratio}");
+            }
+        }
+    }
+}

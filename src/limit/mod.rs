@@ -1,23 +1,47 @@
 //! Limits of the flow: reference solutions, the separability decision, certificates and KKT residuals.
 //!
-//! On separable data the direction of β tends to a minimiser of a convex potential subject to `Gβ ≥ 1` (rows
-//! `g_n = y_n x_n`). In the Euclidean case (fully connected linear networks, any depth, gradient descent or feedback
-//! alignment) it is the hard-margin support vector machine,
+//! On separable data the direction of β tends to a minimiser of a potential subject to `Gβ ≥ 1` (rows `g_n = y_n x_n`). One
+//! family covers the linear networks: with blocks `β_b` of orthonormal coordinates ([`Potential`]),
 //!
 //! ```text
-//! primal  min ½‖β‖²  s.t.  Gβ ≥ 1            dual  max 1ᵀa − ½‖Gᵀa‖²  s.t.  a ≥ 0            optimum  β = Gᵀa
+//! ψ(β) = (Σ_b κ_b ‖β_b‖^p)^{1/p}        ψ*(Z) = (Σ_b κ_b^{1−q} ‖Z_b‖^q)^{1/q},  1/p + 1/q = 1        (p = 1: max_b ‖Z_b‖/κ_b)
 //! ```
 //!
-//! For any β with `γ = min_n g_n·β > 0` and any `a ≥ 0`, `γ 1ᵀa ≤ aᵀGβ = β·Gᵀa ≤ ‖β‖‖Gᵀa‖`, so
-//! `gap = (‖β‖/γ)(‖Gᵀa‖/1ᵀa) − 1 ≥ 0`, and it vanishes only at the optimum. Every solution here is accepted on that
-//! number, never on a solver's status word, and every run can certify itself with it.
+//! | network, rule | blocks | p | κ |
+//! |---|---|---|---|
+//! | fully connected, any rule | all of β | 2 | 1: the hard-margin support vector machine |
+//! | convolutional, feedback alignment, depth L | frequencies | 2^L/(2^L − 1) | `W_d^{−1/(2^L−1)}`, `W_d = ∏_k \|b̂_k\|^{2^{L−k}}` |
+//! | diagonal, feedback alignment, depth L | entries | 2^L/(2^L − 1) | the same with b in place of b̂ |
+//! | convolutional / diagonal, gradient descent | frequencies / entries | 2/L | 1 (L > 2: stationary points only) |
 //!
-//! By Gordan's theorem either `Gβ > 0` has a solution, or some `a ≥ 0, a ≠ 0` has `Gᵀa = 0`; [`max_margin()`] returns
-//! whichever of the two it can prove, or says that it can prove neither.
+//! For p ≥ 1 primal, dual and optimality are
 //!
-//! Layout: [`mod@max_margin`] solves (interior point, then active set), [`separability`] holds the decision and Farkas'
-//! certificate, [`certificate`] has gaps, multipliers, KKT residuals and angles. The active-set method (`projection`,
-//! on the QR factors of `active_set` and the arithmetic of `doubled`) serves them all.
+//! ```text
+//! min ψ(β)  s.t.  Gβ ≥ 1              max 1ᵀa / ψ*(Gᵀa)  over  a ≥ 0              Gᵀa = ∇(½ψ²)(β),   a_n (g_n·β − 1) = 0
+//! ```
+//!
+//! **The gap.** Let `γ = min_n g_n·β > 0`, `a ≥ 0`, `a ≠ 0`. Then `γ 1ᵀa ≤ aᵀGβ = β·Gᵀa ≤ ψ(β) ψ*(Gᵀa)` (Hölder's inequality,
+//! block by block after Cauchy's), so
+//!
+//! ```text
+//! gap = (ψ(β)/γ) (ψ*(Gᵀa)/1ᵀa) − 1 ≥ 0
+//! ```
+//!
+//! and it vanishes only at the optimum: the first factor is at least the minimum of the primal, the second at least its
+//! inverse (put the minimiser for β), so a gap ε means that `ψ(β)/γ` is at most `1 + ε` times the best. Every solution
+//! here is accepted on that number, never on a solver's status word, and every run can certify itself with it. `gap`
+//! writes it as a sum of non-negative terms. In Fourier coordinates the samples carry the rounding of the transform, which
+//! limits what a gap says to about `ε max‖g_n‖‖β‖/γ`.
+//!
+//! **Separability.** By Gordan's theorem either `Gβ > 0` has a solution, or some `a ≥ 0, a ≠ 0` has `Gᵀa = 0`;
+//! [`max_margin()`] returns whichever of the two it can prove, or says that it can prove neither. A potential with infinite
+//! weights asks the same question of the usable blocks alone.
+//!
+//! Layout: [`mod@max_margin`] solves the Euclidean case (interior point, then active set); [`norm_margin`] the others (Newton
+//! steps of `newton`, each a projection in the metric of the Hessian; `sparse` finds the support for p = 1) in the unit
+//! coordinates of `blocks`; [`stationary`] is what is left for p < 1. [`separability`] holds the decision and Farkas'
+//! certificate, [`certificate`] gaps, multipliers and KKT residuals, [`mod@angle`] the angle. The active-set method
+//! (`projection`, on the QR factors of `active_set` and the arithmetic of `doubled`) serves them all.
 
 mod active_set;
 pub mod angle;

@@ -392,11 +392,18 @@ fn margins_of_very_different_size() {
         let m = 10f64.powi(exponent);
         let g = gaussian(40, 6, &mut rng) * &across + DMatrix::from_fn(40, 6, |_, i| m * w[i]);
         for p in EXPONENTS {
-            let limit = minimiser(&g, &with_exponent(&dfa(Basis::Fourier, 6, 2, 8), p));
-            assert!(
-                angle(limit.beta.as_slice(), w.as_slice()) < 10.0 * m,
-                "p = {p}"
-            );
+            let potential = with_exponent(&dfa(Basis::Fourier, 6, 2, 8), p);
+            match minimise(&g, &potential) {
+                Separability::Separable(limit) => {
+                    assert!(angle(limit.beta.as_slice(), w.as_slice()) < 10.0 * m, "{p}");
+                }
+                // Only where the ninth power meets the thinnest margin, and then the gap is told.
+                Separability::Undecided(reason) => {
+                    assert!(p == 9.0 && m < 1e-8, "p = {p}, {m:e}: {reason}");
+                    assert!(reason.contains("duality gap of"), "{reason}");
+                }
+                other => panic!("{other:?}"),
+            }
         }
     }
 }

@@ -98,16 +98,6 @@ fn exchange(
                 guess.rows_mut(span.start, span.len).copy_from(&entering);
             }
         }
-        if std::env::var("TRACE").is_ok() {
-            eprintln!(
-                "support {} of {}: {:e} {} -> {}",
-                tried.last().unwrap().iter().filter(|k| **k).count(),
-                keep.len(),
-                pair.measure,
-                pair.steps,
-                keep.iter().filter(|k| **k).count()
-            );
-        }
         if best.as_ref().is_none_or(|best| pair.measure < best.measure) {
             *best = Some(pair);
         }
