@@ -283,7 +283,7 @@ impl Program<'_> {
         }
         let mut measure = self.measure(&x, &multipliers);
         for _ in 0..3 {
-            if !(measure < 1e-6) {
+            if measure.is_nan() || measure >= 1e-6 {
                 break;
             }
             let mut residual = self
@@ -374,7 +374,7 @@ impl Program<'_> {
         let mut t = 1.0;
         let mut value = at(t);
         // Accept a full step as soon as it does not rise by more than rounding.
-        while !(value <= here + 1e-14) {
+        while value.is_nan() || value > here + 1e-14 {
             t *= 0.5;
             if t < 1e-12 {
                 return None;

@@ -409,6 +409,120 @@ fn margins_of_very_different_size() {
 }
 
 #[test]
+fn agrees_with_sequential_quadratic_programming() {
+    // SciPy's SLSQP on the primal, best of twenty starts, scaled to smallest margin one: ψ and β.
+    let g = DMatrix::from_fn(6, 9, |n, d| {
+        let (n, d) = (n as f64, d as f64);
+        (1.3 * (n + 1.0) * (d + 2.0) + 0.5 * d * d).sin() + if d == 0.0 { 1.5 } else { 0.0 }
+    });
+    let reference = [
+        (
+            4.0 / 3.0,
+            1.2935960128496888,
+            [
+                0.6390012412565835,
+                0.049256615035196405,
+                -0.324349228535154,
+                -0.22241868769135206,
+                0.01116482536950009,
+                -0.05648177455038294,
+                -0.30867701438712125,
+                -0.19428439510252415,
+                0.4069868790412885,
+            ],
+        ),
+        (
+            8.0 / 7.0,
+            1.5955841347397555,
+            [
+                0.5922976432065524,
+                0.12272429924299437,
+                -0.2703115758023701,
+                -0.2007374632999051,
+                0.001764890685348565,
+                -0.10503899507708667,
+                -0.32458185217360447,
+                -0.11599657136452317,
+                0.4275093604839343,
+            ],
+        ),
+        (
+            3.0,
+            0.5779376924397438,
+            [
+                0.6872795463371952,
+                -0.1011182275832625,
+                -0.2827753922771643,
+                -0.2766944842828851,
+                0.06851338953186324,
+                -0.07986013447206808,
+                -0.08487724929086883,
+                -0.2924153065666116,
+                0.2393016203962963,
+            ],
+        ),
+    ];
+    let weights = [0.5, 2.0, 0.1, 1.0, 3.0];
+    for (p, psi, beta) in reference {
+        let potential = Potential::spectral(Basis::Fourier, 9, p, &weights);
+        let limit = minimiser(&g, &potential);
+        let value = potential.value(&limit.beta);
+        assert!((value / psi - 1.0).abs() < 1e-9, "p = {p}: {value} {psi}");
+        assert!(value <= psi * (1.0 + 1e-13));
+        let apart = angle(limit.beta.as_slice(), &beta);
+        assert!(apart < 1e-4, "p = {p}: {apart:e}");
+    }
+    // ψ alone where SLSQP's β is loose.
+    for (p, psi) in [(9.0, 0.3575266038071914), (1.0, 1.927570941852283)] {
+        let potential = Potential::spectral(Basis::Fourier, 9, p, &weights);
+        let value = potential.value(&minimiser(&g, &potential).beta);
+        assert!(
+            (value / psi - 1.0).abs() < 1e-7 && value <= psi * (1.0 + 1e-13),
+            "{p}: {value}"
+        );
+    }
+}
+
+#[test]
+fn the_certified_gap_is_of_second_order() {
+    // β with the limit's active margins kept equal: β* + h v, v orthogonal to the active samples.
+    for (basis, p) in [
+        (Basis::Fourier, 4.0 / 3.0),
+        (Basis::Fourier, 8.0 / 7.0),
+        (Basis::Standard, 4.0 / 3.0),
+        (Basis::Fourier, 3.0),
+    ] {
+        let g = teacher(6, 16, 2);
+        let potential = with_exponent(&dfa(basis, 16, 2, 3), p);
+        let limit = minimiser(&g, &potential);
+        let active = g.select_rows(&limit.support);
+        let v = DVector::from_fn(16, |i, _| (3.0 * i as f64).sin());
+        let gram = (&active * active.transpose()).cholesky().unwrap();
+        let v = &v - active.tr_mul(&gram.solve(&(&active * &v)));
+        let v = v.normalize() * limit.beta.norm();
+        let mut certifier = Certifier::new(&g, &potential);
+        let mut at = |h: f64| {
+            let beta = (&limit.beta + &v * h) * 1e30;
+            let a = certifier.best_multipliers(&beta);
+            let residual = certifier.kkt_residual(&beta).unwrap().stationarity;
+            (certifier.duality_gap(&beta, &a).unwrap(), residual)
+        };
+        let ((far, far_residual), (near, near_residual)) = (at(1e-6), at(1e-7));
+        assert!(
+            (far / near - 100.0).abs() < 5.0,
+            "{basis:?} {p}: {far:e} {near:e}"
+        );
+        assert!((far_residual / near_residual - 10.0).abs() < 0.5);
+        assert!(far < 1e-10 && far_residual < 1e-4);
+        // Doubling β and G's scale changes nothing.
+        let other = Certifier::new(&(&g * 8.0), &potential);
+        let beta = &limit.beta + &v * 1e-6;
+        let a = certifier.best_multipliers(&beta);
+        assert!((other.duality_gap(&beta, &a).unwrap() / far - 1.0).abs() < 1e-2);
+    }
+}
+
+#[test]
 fn a_face_of_minimisers_is_told() {
     // p = 1, one sample (1, 1): every point of the segment between (1, 0) and (0, 1) is a minimiser.
     let g = DMatrix::from_row_slice(1, 2, &[1.0, 1.0]);

@@ -69,7 +69,7 @@ pub fn refine(
         "a potential of R^D"
     );
     let size = largest(beta_start);
-    if !(potential.exponent > 0.0 && potential.exponent < 1.0) || !size.is_finite() {
+    if potential.exponent >= 1.0 || !size.is_finite() {
         return None;
     }
     let unit = power_of_two(largest(signed_samples.iter()));
@@ -83,7 +83,7 @@ pub fn refine(
     };
     let pair = program.descend(Side::Primal, &start.select_rows(&coordinates), STEPS)?;
     let residual = pair.measure.sqrt();
-    if !(residual <= STATIONARITY_TOLERANCE) {
+    if residual.is_nan() || residual > STATIONARITY_TOLERANCE {
         return None;
     }
     let limit = in_data_units(&program, signed_samples, potential, &pair).ok()?;
