@@ -51,6 +51,8 @@ mod doubled;
 mod gap;
 pub mod max_margin;
 mod newton;
+#[cfg(test)]
+mod norm_edge_tests;
 pub mod norm_margin;
 #[cfg(test)]
 mod norm_tests;
