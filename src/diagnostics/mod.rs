@@ -10,7 +10,7 @@ pub use invariants::Invariant;
 pub use phases::{Phase, Phases};
 pub use rate::{Rate, learned_in_span, slope};
 
-use crate::limit::{Certifier, Limit, angle};
+use crate::limit::{Certifier, Limit, Potential, angle};
 use crate::problem::Problem;
 use crate::trajectory::Trajectory;
 use nalgebra::{DMatrix, DVector};
@@ -89,7 +89,10 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
         rate: None,
         log_time,
     };
-    let mut certifier = Certifier::new(g);
+    let mut certifier = match limit {
+        Some(limit) => Certifier::new(g, &limit.potential),
+        None => Certifier::new(g, &Potential::euclidean(dimension)),
+    };
     let mut alignment = alignment::Builder::new(problem, saves);
     let mut phases = phases::Builder::new(problem, trajectory);
     let mut invariants = invariants::Tracker::new(problem);
