@@ -9,7 +9,7 @@
 //! which is that of the inverse Hessian of Φ up to the factor `1/(p − 1)` on radial errors: to second order,
 //! `ψψ* − x·z ≤ ½ max(1, q − 1) ‖z − ∇Φ(x)‖_x²`, so a fit with a residual of first order certifies a gap of second order.
 //! At p = 2 it is the Euclidean norm. Where `x_b = 0` and p > 2 the weight would be infinite; `‖x_b‖` counts as at least
-//! `1e-3 … 1e-16` of the largest (the floor at which the weight reaches 1e8), since such a block has no share in ψ.
+//! `min(1e-3, 1e-16^{1/(p−2)})` of the largest, since smaller blocks have no share in ψ.
 
 use super::blocks::{UnitBlocks, length};
 use super::gap::gap;

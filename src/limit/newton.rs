@@ -233,7 +233,7 @@ impl Program<'_> {
             divisor.min()
         };
         let largest = norms.iter().copied().fold(0.0, f64::max);
-        // Halves of the metric's range: 1e-8 for the factor itself.
+        // The metric's factors then span no more than 1e11.
         let floor = largest * 1e-16f64.powf(1.0 / (s - 2.0).abs()).min(1e-3);
         let curvature = (s - 1.0).max(proximal).sqrt();
         let mut half = Vec::with_capacity(norms.len());
@@ -429,9 +429,8 @@ impl Program<'_> {
     }
 }
 
-/// `‖z − ∇Φ(x)‖²/‖∇Φ(x)‖²` in the norm `‖v‖² = Σ_b ‖x_b‖^{2−p} ‖v_b‖²`, the better of all scales of x or z left to the
-/// caller.
-pub(super) fn misfit(blocks: &UnitBlocks, x: &DVector<f64>, z: &DVector<f64>) -> f64 {
+/// `‖z − ∇Φ(x)‖²/‖∇Φ(x)‖²` in the norm `‖v‖² = Σ_b ‖x_b‖^{2−p} ‖v_b‖²`.
+fn misfit(blocks: &UnitBlocks, x: &DVector<f64>, z: &DVector<f64>) -> f64 {
     let p = blocks.exponent;
     let apart = z - blocks.gradient(x, p);
     let (mut sum, mut size) = (0.0, 0.0);
