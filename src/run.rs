@@ -4,7 +4,10 @@ use crate::claims::{self, Evidence, Outcome, Verdict};
 use crate::diagnostics::{Diagnostics, diagnose};
 use crate::error::{Error, Result};
 use crate::flow::{FlowOptions, Progress, integrate};
-use crate::limit::{FarkasCertificate, Limit, Separability, angle, max_margin};
+use crate::limit::{
+    FarkasCertificate, Limit, Potential, Separability, angle, certified_candidates, max_margin,
+    minimise, predicted, refine,
+};
 use crate::problem::Problem;
 use crate::scenario::Scenario;
 use crate::trajectory::{Status, Trajectory};
@@ -23,7 +26,8 @@ pub struct RunOptions {
 pub struct Run {
     pub scenario: Scenario,
     pub problem: Problem,
-    /// `None` only if the data are not separable and the run was allowed all the same.
+    /// `None` if the data are not separable and the run was allowed all the same, or if no stationary point was found where
+    /// the predicted potential is not convex.
     pub limit: Option<Limit>,
     pub trajectory: Trajectory,
     pub diagnostics: Diagnostics,
@@ -59,9 +63,17 @@ pub fn run(
     observer: &mut dyn FnMut(Progress),
 ) -> Result<Run> {
     let problem = scenario.build()?;
-    let limit = separable_limit(&problem, options.allow_nonseparable)?;
+    let reference = reference_limit(&problem, options.allow_nonseparable)?;
     let trajectory = integrate(&problem, &scenario.flow, observer)?;
-    let diagnostics = diagnose(&problem, &trajectory, limit.as_ref());
+    let limit = match reference {
+        Reference::Global(limit) => Some(*limit),
+        Reference::Local(potential) => nearest_stationary_point(&problem, &potential, &trajectory),
+        Reference::None => None,
+    };
+    let mut diagnostics = diagnose(&problem, &trajectory, limit.as_ref());
+    if limit.is_some() {
+        diagnostics.compare(certified_candidates(&problem));
+    }
     let verdicts = claims::check(&Evidence {
         problem: &problem,
         options: &scenario.flow,
@@ -91,23 +103,79 @@ pub fn run(
     })
 }
 
-/// The limit of separable data; `None` for data that are not, if `allow_nonseparable`.
+/// What theory says about the limit of a problem before it is run.
+#[derive(Debug, Clone)]
+pub enum Reference {
+    /// The certified minimiser of the predicted potential.
+    Global(Box<Limit>),
+    /// The potential is not convex (p < 1): the limit is a stationary point, and which one depends on the path.
+    Local(Potential),
+    /// The data are not separable.
+    None,
+}
+
+/// The predicted limit of separable data; [`Reference::None`] for data that are not, if `allow_nonseparable`.
 ///
 /// # Errors
 /// [`Error::NotSeparable`], naming the support of the certificate, or saying what could not be decided.
-pub fn separable_limit(problem: &Problem, allow_nonseparable: bool) -> Result<Option<Limit>> {
-    match max_margin(problem.dataset.signed_samples()) {
-        Separability::Separable(limit) => Ok(Some(limit)),
-        _ if allow_nonseparable => Ok(None),
+pub fn reference_limit(problem: &Problem, allow_nonseparable: bool) -> Result<Reference> {
+    let potential = predicted(problem);
+    let g = problem.dataset.signed_samples();
+    let local = potential.exponent < 1.0;
+    let decision = if local {
+        max_margin(g)
+    } else {
+        minimise(g, &potential)
+    };
+    match decision {
+        Separability::Separable(_) if local => Ok(Reference::Local(potential)),
+        Separability::Separable(limit) => Ok(Reference::Global(Box::new(limit))),
+        _ if allow_nonseparable => Ok(Reference::None),
         Separability::NotSeparable(certificate) => Err(Error::NotSeparable(describe(&certificate))),
         Separability::Unreachable { unusable, .. } => Err(Error::NotSeparable(format!(
             "the data are separable, but not through the frequencies the network can use: its feedback vanishes at {unusable:?} \
              (from 0); take another feedback; --allow-nonseparable runs the flow all the same"
         ))),
         Separability::Undecided(why) => Err(Error::NotSeparable(format!(
-            "could not decide whether the data are separable: {why}; --allow-nonseparable runs the flow all the same"
+            "the limit could not be certified: {why}; --allow-nonseparable runs the flow all the same"
         ))),
     }
+}
+
+/// The limit where theory knows a stationary point only: runs the flow with two saves and refines its end.
+///
+/// # Errors
+/// [`Error::Solver`] if the flow does not reach its horizon, or no stationary point is found next to its end.
+pub fn stationary_limit(
+    problem: &Problem,
+    potential: &Potential,
+    options: &FlowOptions,
+) -> Result<Limit> {
+    let options = FlowOptions {
+        saves: Some(2),
+        ..options.clone()
+    };
+    let trajectory = integrate(problem, &options, &mut |_| {})?;
+    if trajectory.status != Status::Completed {
+        return Err(Error::Solver(trajectory.message.unwrap_or_default()));
+    }
+    nearest_stationary_point(problem, potential, &trajectory).ok_or_else(|| {
+        Error::Solver(
+            "no stationary point was found next to the end of the run: it is not yet near its limit; extend flow.until"
+                .into(),
+        )
+    })
+}
+
+/// The stationary point of `potential` next to where the run ended.
+fn nearest_stationary_point(
+    problem: &Problem,
+    potential: &Potential,
+    trajectory: &Trajectory,
+) -> Option<Limit> {
+    let theta = trajectory.theta.column(trajectory.len() - 1);
+    let beta = problem.network.predictor(theta.as_slice());
+    refine(problem.dataset.signed_samples(), potential, &beta)
 }
 
 fn describe(certificate: &FarkasCertificate) -> String {

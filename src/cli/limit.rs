@@ -1,15 +1,20 @@
 //! `limit SCENARIO`
 
 use super::{Format, ScenarioArgs, print};
-use crate::error::Result;
-use crate::run::separable_limit;
-use crate::scenario;
+use crate::error::{Error, Result};
+use crate::limit::Limit;
+use crate::run::{Reference, reference_limit, stationary_limit};
+use crate::{report, scenario};
 use clap::Args;
+use std::path::PathBuf;
 
 #[derive(Args)]
 pub(super) struct LimitArgs {
     #[command(flatten)]
     scenario: ScenarioArgs,
+    /// Also write it to DIR/limit.json
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// What to print
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -17,33 +22,67 @@ pub(super) struct LimitArgs {
 
 impl LimitArgs {
     pub fn execute(self) -> Result<u8> {
-        let problem = scenario::load(&self.scenario.scenario, &self.scenario.overrides)?.build()?;
-        let limit = separable_limit(&problem, self.scenario.allow_nonseparable)?;
-        let text = match (self.format, &limit) {
-            (Format::Json, Some(limit)) => {
-                let value = serde_json::json!({
-                    "kind": limit.kind.name(),
-                    "beta": limit.beta.as_slice(),
-                    "multipliers": limit.multipliers.as_slice(),
-                    "duality_gap": limit.duality_gap,
-                    "stationarity": limit.stationarity,
-                    "support": limit.support,
-                });
-                format!("{value:#}\n")
+        let scenario = scenario::load(&self.scenario.scenario, &self.scenario.overrides)?;
+        if let Some(folder) = &self.out {
+            report::check_folder(folder)?;
+        }
+        let problem = scenario.build()?;
+        let limit = match reference_limit(&problem, self.scenario.allow_nonseparable)? {
+            Reference::Global(limit) => Some(*limit),
+            Reference::None => None,
+            Reference::Local(potential) => {
+                Some(stationary_limit(&problem, &potential, &scenario.flow)?)
             }
-            (Format::Json, None) => "{\n  \"kind\": \"none\"\n}\n".to_owned(),
-            (Format::Text, Some(limit)) => format!(
-                "{}: margin {:.6e} at unit norm, {} support vectors (from 0: {:?}), {}\nbeta = {:?}\n",
-                limit.kind.name(),
-                1.0 / limit.beta.norm(),
-                limit.support.len(),
-                limit.support,
-                limit.proof(),
-                limit.beta.as_slice(),
-            ),
-            (Format::Text, None) => "no limit: the data are not separable\n".to_owned(),
         };
-        print(&text)?;
+        let document = document(limit.as_ref());
+        if let Some(folder) = &self.out {
+            std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
+            report::write_file(&folder.join("limit.json"), document.as_bytes())?;
+        }
+        match self.format {
+            Format::Json => print(&document)?,
+            Format::Text => print(&sentence(limit.as_ref()))?,
+        }
         Ok(0)
     }
+}
+
+fn document(limit: Option<&Limit>) -> String {
+    let value = match limit {
+        None => serde_json::json!({ "kind": "none" }),
+        Some(limit) => serde_json::json!({
+            "kind": limit.kind.name(),
+            "exponent": limit.potential.exponent,
+            "beta": limit.beta.as_slice(),
+            "multipliers": limit.multipliers.as_slice(),
+            "duality_gap": limit.duality_gap,
+            "stationarity": limit.stationarity,
+            "unique": limit.unique,
+            "support": limit.support,
+        }),
+    };
+    format!("{value:#}\n")
+}
+
+fn sentence(limit: Option<&Limit>) -> String {
+    let Some(limit) = limit else {
+        return "no limit: the data are not separable\n".to_owned();
+    };
+    let caution = match (limit.duality_gap, limit.unique) {
+        (None, _) => {
+            "\na stationary point of a potential that is not convex: where this run goes, others exist"
+        }
+        (Some(_), false) => "\nother minimisers may exist",
+        (Some(_), true) => "",
+    };
+    format!(
+        "{} (exponent {:.6}): margin {:.6e} at unit norm, {} support vectors (from 0: {:?}), {}{caution}\nbeta = {:?}\n",
+        limit.kind.name(),
+        limit.potential.exponent,
+        1.0 / limit.beta.norm(),
+        limit.support.len(),
+        limit.support,
+        limit.proof(),
+        limit.beta.as_slice(),
+    )
 }

@@ -1,6 +1,7 @@
 //! Everything measured along a trajectory; claims and figures read this and nothing else.
 
 mod alignment;
+mod approach;
 mod invariants;
 mod phases;
 mod rate;
@@ -10,7 +11,7 @@ pub use invariants::Invariant;
 pub use phases::{Phase, Phases};
 pub use rate::{Rate, learned_in_span, slope};
 
-use crate::limit::{Certifier, Limit, Potential, angle};
+use crate::limit::{Candidate, Certifier, Limit, angle, predicted};
 use crate::problem::Problem;
 use crate::trajectory::Trajectory;
 use nalgebra::{DMatrix, DVector};
@@ -36,10 +37,12 @@ pub struct Diagnostics {
     pub angle_to_limit: Option<Vec<f64>>,
     /// Angles to the other limits that have been claimed, see [`Candidate`](crate::limit::CandidatePotential).
     pub candidates: Vec<CandidateAngles>,
-    /// Relative distance of β/γ from the cone of the active samples; `None` while γ ≤ 0.
+    /// Relative distance of the gradient of the predicted potential from the cone of the active samples; `None` while γ ≤ 0.
     pub kkt_residual: Vec<Option<f64>>,
     /// The duality gap the run certifies by itself, with the best multipliers for its β; `None` while γ ≤ 0.
     pub duality_gap: Vec<Option<f64>>,
+    /// The same with the multipliers accumulated along the run, `A(t) = ∫_0^t α`, in their place: what the path itself proves.
+    pub accumulated_gap: Vec<Option<f64>>,
     /// Alignment with the feedback (fully connected, fixed feedback, depth ≥ 2).
     pub alignment: Option<Alignment>,
     /// Alignment per frequency (convolutional or diagonal network, fixed feedback, depth ≥ 2).
@@ -82,6 +85,7 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
         candidates: Vec::new(),
         kkt_residual: Vec::with_capacity(saves),
         duality_gap: Vec::with_capacity(saves),
+        accumulated_gap: Vec::with_capacity(saves),
         alignment: None,
         phases: None,
         invariants: Vec::new(),
@@ -89,10 +93,7 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
         rate: None,
         log_time,
     };
-    let mut certifier = match limit {
-        Some(limit) => Certifier::new(g, &limit.potential),
-        None => Certifier::new(g, &Potential::euclidean(dimension)),
-    };
+    let mut certifier = Certifier::new(g, &predicted(problem));
     let mut alignment = alignment::Builder::new(problem, saves);
     let mut phases = phases::Builder::new(problem, trajectory);
     let mut invariants = invariants::Tracker::new(problem);
@@ -118,15 +119,14 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
                 .fold(0.0, f64::max),
         );
         if let (Some(angles), Some(limit)) = (&mut d.angle_to_limit, limit) {
-            angles.push(if beta.amax() > 0.0 {
-                angle(beta.as_slice(), limit.beta.as_slice())
-            } else {
-                std::f64::consts::FRAC_PI_2
-            });
+            angles.push(angle(beta.as_slice(), limit.beta.as_slice()));
         }
         let multipliers = certifier.best_multipliers(&beta);
         d.duality_gap
             .push(certifier.duality_gap(&beta, &multipliers));
+        let accumulated = trajectory.accumulated.column(k).into_owned();
+        d.accumulated_gap
+            .push(certifier.duality_gap(&beta, &accumulated));
         d.kkt_residual
             .push(certifier.kkt_residual(&beta).map(|r| r.stationarity));
         if let Some(a) = &mut alignment {
@@ -147,6 +147,25 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
 }
 
 impl Diagnostics {
+    /// Measures the angles to `candidates` as well.
+    pub fn compare(&mut self, candidates: Vec<Candidate>) {
+        let angles = |limit: &Limit| {
+            self.beta
+                .column_iter()
+                .map(|beta| angle(beta.as_slice(), limit.beta.as_slice()))
+                .collect()
+        };
+        self.candidates = candidates
+            .into_iter()
+            .map(|c| CandidateAngles {
+                id: c.id,
+                label: c.label,
+                angle: angles(&c.limit),
+                beta: c.limit.beta,
+            })
+            .collect();
+    }
+
     /// Largest relative drift of any conserved quantity over the whole run (0 if the rule has none).
     pub fn worst_invariant(&self) -> f64 {
         self.invariants

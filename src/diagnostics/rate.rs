@@ -4,10 +4,9 @@
 //! support vectors was learned (or initialised) on the way. Otherwise the multipliers of the support vectors settle to
 //! constant ratios, their margins differ by constants, and the angle falls like `1/log t`: r = 1.
 
-use super::Diagnostics;
+use super::{Diagnostics, approach};
 use crate::limit::Limit;
 use crate::problem::Problem;
-use crate::rule::Rule;
 use nalgebra::{DMatrix, DVector};
 
 /// Slope of ln(angle to the limit) against s = ln(1 + log t) over a window.
@@ -16,6 +15,7 @@ pub struct Rate {
     /// Least-squares slope over the window.
     pub observed: f64,
     /// −1/(2^L − 1) (fixed feedback) or −1/L (BP); −1 if all that was learned lies in the span of the support vectors.
+    /// Convolutional networks with fixed feedback: −a/(2^L − 1), a ≤ 1 the slowest mode of `approach`.
     /// `None` under BP where layers act entry by entry: entries off the support of the limit then fall behind at rates that
     /// depend on the data.
     pub predicted: Option<f64>,
@@ -44,15 +44,26 @@ const FEWEST: usize = 8;
 /// The predicted slope; see [`Rate::predicted`].
 fn predicted(problem: &Problem, limit: &Limit) -> Option<f64> {
     let depth = problem.network.depth() as i32;
-    let law = match problem.rule {
-        Rule::GradientDescent if problem.network.spectral().is_some() => return None,
-        Rule::GradientDescent => -1.0 / f64::from(depth),
-        Rule::DirectFeedbackAlignment(_) | Rule::FeedbackAlignment(_) => {
-            -1.0 / (2f64.powi(depth) - 1.0)
-        }
-    };
     let in_span = learned_in_span(problem, limit);
-    Some(if in_span { -1.0 } else { law })
+    match (problem.rule.has_feedback(), problem.network.spectral()) {
+        (false, Some(_)) => None,
+        (false, None) if in_span => Some(-1.0),
+        (false, None) => Some(-1.0 / f64::from(depth)),
+        (true, None) if in_span => Some(-1.0),
+        (true, None) => Some(-1.0 / (2f64.powi(depth) - 1.0)),
+        (true, Some(network)) => {
+            let power = 2f64.powi(depth) - 1.0;
+            let g = problem.dataset.signed_samples();
+            let mode = |up_to| approach::slowest_mode(network, g, limit, up_to);
+            let real = network.frequencies().iter().all(|f| f.len == 1);
+            match (in_span, real) {
+                (false, _) => Some(-mode(1.0).unwrap_or(1.0) / power),
+                (true, true) => Some(-1.0),
+                // nothing forces a = 1; the slowest free mode leads if it lies before the first pole
+                (true, false) => mode(1.999).map(|a| -a / power),
+            }
+        }
+    }
 }
 
 /// Whether everything learned or initialised lies in the span of the support vectors, so that the rate laws have nothing

@@ -73,7 +73,7 @@ pub use certificate::{
 pub use max_margin::{GAP_TOLERANCE, max_margin};
 pub use norm_margin::minimise;
 pub use potential::{Block, Potential};
-pub use prediction::CandidatePotential;
+pub use prediction::{Candidate, CandidatePotential, certified_candidates, predicted};
 pub use separability::{FARKAS_TOLERANCE, FarkasCertificate, Separability};
 pub use stationary::{STATIONARITY_TOLERANCE, refine, stationary_residual};
 

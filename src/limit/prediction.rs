@@ -11,15 +11,40 @@
 //! `2^{L−1} + 1` and weights `1/∏_l |b̂_l|^{2^l}`; its appendix the exponent `1 + 1/2^{L−1}`, which is the right one,
 //! `1 + 1/(2^L − 1)`, read wrongly, and is taken here with the weights read likewise, `1/∏_l |b̂_l|^{2^{L−l}/2^{L−1}}`.
 
-use super::Potential;
+use super::{Limit, Potential, Separability, minimise};
 use crate::network::{Network, SpectralLinear};
 use crate::problem::Problem;
 use nalgebra::DVector;
 
+/// The certified minimiser of a claimed potential.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// As [`CandidatePotential::id`].
+    pub id: &'static str,
+    pub label: &'static str,
+    pub limit: Limit,
+}
+
+/// The candidates of a problem that can be certified, in the order of [`candidates`].
+pub fn certified_candidates(problem: &Problem) -> Vec<Candidate> {
+    let g = problem.dataset.signed_samples();
+    candidates(problem)
+        .into_iter()
+        .filter_map(|c| match minimise(g, &c.potential) {
+            Separability::Separable(limit) => Some(Candidate {
+                id: c.id,
+                label: c.label,
+                limit,
+            }),
+            _ => None,
+        })
+        .collect()
+}
+
 /// A claimed potential.
 #[derive(Debug, Clone)]
 pub struct CandidatePotential {
-    /// `svm`, `gradient-descent`, `feedback`, `main-text`, `appendix`.
+    /// `svm`, `main-text`, `appendix`, `sparse`.
     pub id: &'static str,
     /// What it is, for legends.
     pub label: &'static str,

@@ -39,6 +39,8 @@ struct Last {
     angle_to_limit: Option<f64>,
     kkt_residual: Option<f64>,
     duality_gap: Option<f64>,
+    /// With the multipliers accumulated along the run.
+    accumulated_duality_gap: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -87,6 +89,7 @@ pub fn json(run: &Run) -> String {
             angle_to_limit: d.final_angle(),
             kkt_residual: d.kkt_residual[k],
             duality_gap: d.duality_gap[k],
+            accumulated_duality_gap: d.accumulated_gap[k],
         },
         limit: match &run.limit {
             Some(limit) => LimitReport {
