@@ -29,6 +29,7 @@ pub fn panel(title: impl Into<String>, y: Axis, series: Vec<Series>) -> Panel {
         y,
         series,
         window: None,
+        equal_units: false,
     }
 }
 

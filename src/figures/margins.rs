@@ -75,12 +75,11 @@ pub fn build(run: &Run) -> Option<Figure> {
     };
     let mut y = build::axis("margin per log time, mₙ / ln(1+t)", scale);
     if !settled.is_empty() {
-        y.range = Some(match scale {
-            Scale::Linear => (
-                low - 0.05 * (high - low) - 1e-3,
-                high + 0.05 * (high - low) + 1e-3,
-            ),
-            Scale::Log10 => (low / 1.3, high * 1.3),
+        y.range = Some(if scale == Scale::Log10 {
+            (low / 1.3, high * 1.3)
+        } else {
+            let air = 0.05 * (high - low) + 1e-3;
+            (low - air, high + air)
         });
     }
     let times = &diagnostics.log_time;
