@@ -68,7 +68,7 @@ pub fn build(run: &Run) -> Option<Figure> {
         .iter()
         .fold((1.0f64, 1.0f64), |(a, b), &v| (a.min(v), b.max(v)));
     // Far samples have margins many times that of the support: only a logarithmic axis shows both.
-    let scale = if low > 0.0 && high / low > 20.0 {
+    let scale = if low > 0.0 && high / low > 10.0 {
         Scale::Log10
     } else {
         Scale::Linear

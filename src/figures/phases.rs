@@ -1,5 +1,15 @@
 //! Phases of the alignment coefficients, `arg φ_l` per frequency: not zero, as Proposition 2 has it, but always inside
-//! (−π/2, π/2), and `∝ (ln t)^{−1/(2^L−1)}` in the end.
+//! (−π/2, π/2), and vanishing in the end.
+//!
+//! # How fast
+//! What was learned off the support shifts `Ẑ ∝ τ^e`, `e = 1/(2^L−1)`, by a constant, hence phases `∝ τ^{−e}`. But phases also
+//! act back. If that of `Ẑ_d` is `θ τ^{−r}`, the area it sweeps gives φ_2 the phase `−2r/(2e−r) θ τ^{−r}`, and φ_{l+1}
+//! `−2r/(2^l e−r)` times that of φ_l. So a change of `Ẑ_d` along itself changes `β̂_d` by `2^L − 1` times as much, relatively,
+//! and one across itself by `c(r) = 1 − 2r/(2e−r) (1 − 2r/(4e−r) (1 − …))` times (`Σ_l arg φ_l` with `φ_1 = Ẑ`). With
+//! `K_0 + c(r) K_1` the change this makes to the margins of the support, as a quadratic form in its multipliers
+//! (`K_0 > 0` from changes along, `K_1 ≥ 0` from those across), modes with `det(K_0 + c(r) K_1) = 0` decay by themselves. At
+//! L = 2, `c = −λ` gives `r = ⅔(1+λ)/(3+λ)`: with λ < 1 slower than τ^{−1/3}, and never as slow as τ^{−2/9}. At L = 3 these
+//! modes have complex r, of real part no less than e: the local slope swings.
 
 use std::f64::consts::{FRAC_PI_2, PI};
 
@@ -28,8 +38,9 @@ pub fn build(run: &Run) -> Option<Figure> {
     if shown.is_empty() {
         return None;
     }
+    let range = visible(run, phases, &shown);
     let mut panels: Vec<Panel> = (0..phases.phi.len().min(LAYERS))
-        .map(|row| layer(run, phases, row, &shown))
+        .map(|row| layer(run, phases, row, &shown, range))
         .collect();
     panels.push(decay(run, phases));
     let dropped = if phases.phi.len() > LAYERS {
@@ -40,11 +51,16 @@ pub fn build(run: &Run) -> Option<Figure> {
     } else {
         String::new()
     };
+    let law = if run.depth() == 2 {
+        "a power of ln t between −2/9 and −1/3 that depends on the data"
+    } else {
+        "(ln t)^(−1/(2^L−1)), though the local slope may swing for long"
+    };
     let caption = format!(
         "The coefficient φₗ of layer l along its feedback, ŵₗ = φₗ b̂ₗ₋₁ b̂ₗ*, is a complex number for every frequency d. \
          Proposition 2 as printed says that it is positive, that is, all phases zero: at finite times they are not (the \
          largest of each layer is ringed). From zero weights they stay inside ±π/2 (dashed). Last panel: they vanish in \
-         the end, as slowly as (ln t)^(−1/(2^L−1)) (dashed, anchored at the end). The panels of the layers stop where \
+         the end, like {law} (dashed, anchored at the end). The panels of the layers stop where \
          phases can no longer be told from zero; entries that are real (d = 0, and d = D/2 for even D) have none.{dropped}"
     );
     Some(run.figure(
@@ -55,8 +71,29 @@ pub fn build(run: &Run) -> Option<Figure> {
     ))
 }
 
+/// The log times from the first positive one until no phase can be told from zero any more.
+fn visible(run: &Run, phases: &Phases, shown: &[Shown]) -> Option<(f64, f64)> {
+    let times = &run.diagnostics.log_time;
+    let first = times.iter().copied().find(|t| *t > 0.0)?;
+    let seen = |k: usize| {
+        let phi = phases.phi.iter();
+        phi.flat_map(|phi| shown.iter().map(move |s| phi[(s.row, k)]))
+            .any(|phi| argument(phi).abs() >= VISIBLE)
+    };
+    let last = (0..times.len()).rfind(|&k| seen(k));
+    let settled = last.map_or(0.0, |k| times[k]);
+    let end = times.last()?.min((3.0 * settled).max(SHORTEST));
+    Some((first, end))
+}
+
 /// `arg φ_l` of the layer l = `row` + 2.
-fn layer(run: &Run, phases: &Phases, row: usize, shown: &[Shown]) -> Panel {
+fn layer(
+    run: &Run,
+    phases: &Phases,
+    row: usize,
+    shown: &[Shown],
+    range: Option<(f64, f64)>,
+) -> Panel {
     let name = format!("φ{}", subscript(row + 2));
     let phi = &phases.phi[row];
     let curve = |s: &Shown| run.over_time(phi.row(s.row).iter().map(|&phi| argument(phi)));
@@ -79,21 +116,6 @@ fn layer(run: &Run, phases: &Phases, row: usize, shown: &[Shown]) -> Panel {
         });
     }
 
-    let times = &run.diagnostics.log_time;
-    let first = times.iter().copied().find(|t| *t > 0.0);
-    let end = times.last().copied();
-    let settled = times
-        .iter()
-        .enumerate()
-        .rfind(|(k, _)| {
-            shown
-                .iter()
-                .any(|s| argument(phi[(s.row, *k)]).abs() >= VISIBLE)
-        })
-        .map_or(0.0, |(_, t)| *t);
-    let range = first
-        .zip(end)
-        .map(|(a, b)| (a, b.min((3.0 * settled).max(SHORTEST))));
     for (k, bound) in [FRAC_PI_2, -FRAC_PI_2].into_iter().enumerate() {
         series.push(build::reference(
             (k == 0).then(|| "±π/2".into()),
@@ -111,7 +133,16 @@ fn layer(run: &Run, phases: &Phases, row: usize, shown: &[Shown]) -> Panel {
     panel
 }
 
-/// The largest |arg φ_l| of every layer, and the predicted slope.
+/// The exponents −(a/b) of ln t that theory has for the phases, as (a, b).
+fn slopes(depth: usize) -> Vec<(f64, f64)> {
+    let mut slopes = vec![(1.0, 2f64.powi(depth as i32) - 1.0)];
+    if depth == 2 {
+        slopes.push((2.0, 9.0));
+    }
+    slopes
+}
+
+/// The largest |arg φ_l| of every layer, and the predicted slopes.
 fn decay(run: &Run, phases: &Phases) -> Panel {
     let mut series: Vec<Series> = phases
         .argument
@@ -124,22 +155,16 @@ fn decay(run: &Run, phases: &Phases) -> Panel {
         .collect();
     let last = phases.argument.column_iter().next_back();
     if let (Some(&end), Some(last)) = (run.diagnostics.log_time.last(), last) {
-        let denominator = 2f64.powi(run.depth() as i32) - 1.0;
-        let start = end.max(1.0).sqrt();
-        let size = last.max();
-        series.push(build::reference(
-            Some(format!("predicted slope −1/{denominator}")),
-            vec![
-                (start, size * (end / start).powf(1.0 / denominator)),
-                (end, size),
-            ],
-        ));
+        let (start, size) = (end.max(1.0).sqrt(), last.max());
+        series.extend(slopes(run.depth()).into_iter().map(|(above, below)| {
+            let rise = (end / start).powf(above / below);
+            let label = format!("slope −{above}/{below}");
+            build::reference(Some(label), vec![(start, size * rise), (end, size)])
+        }));
     }
-    build::panel(
-        "Largest phase over the frequencies",
-        build::axis("max over d of |arg φₗ| (radians)", Scale::Log10),
-        series,
-    )
+    let mut y = build::axis("max over d of |arg φₗ| (radians)", Scale::Log10);
+    y.range = build::settled_range(&series);
+    build::panel("Largest phase over the frequencies", y, series)
 }
 
 #[cfg(test)]
@@ -164,6 +189,7 @@ mod tests {
                 .map(|s| s.points[0].1)
                 .collect();
             assert_eq!(bounds, [FRAC_PI_2, -FRAC_PI_2]);
+            assert_eq!(panel.x.range, figure.panels[0].x.range);
         }
         assert_eq!(
             build(&synthetic::convolutional(8, 8).run())
@@ -207,6 +233,18 @@ mod tests {
         // The synthetic phases obey the law.
         let near = series[1].points.iter().rfind(|p| p.0 <= a.0).unwrap();
         assert!((near.1 / a.1).ln().abs() < 0.3, "{near:?} {a:?}");
+    }
+
+    #[test]
+    fn two_layers_have_a_fastest_and_a_slowest_slope() {
+        let figure = build(&synthetic::convolutional(8, 2).run()).unwrap();
+        let guides: Vec<&str> = figure.panels[1]
+            .series
+            .iter()
+            .filter(|s| s.style == Style::Reference)
+            .filter_map(|s| s.label.as_deref())
+            .collect();
+        assert_eq!(guides, ["slope −1/3", "slope −2/9"]);
     }
 
     #[test]

@@ -79,9 +79,9 @@ pub fn build(run: &Run) -> Option<Figure> {
     };
     let caption = format!(
         "Left: modulus of the entries of the learned direction at the end of the run (rings) and of every limit that \
-         has been claimed (lines){half}. The rings lie on the predicted limit. Right: how far the run is from each limit, \
-         entry by entry and phases included: the predicted one is approached in all {all}, the others in none or by \
-         accident. Exact zeros are drawn at 10⁻¹⁷."
+         has been claimed (lines){half}; once the run has converged the rings lie on the predicted limit. Right: how far the run is from \
+         each limit, entry by entry and phases included: the predicted one is approached in all {all}, any other at most \
+         in some. Exact zeros are drawn at 10⁻¹⁷."
     );
     Some(run.figure(
         ID,

@@ -36,10 +36,11 @@ pub fn build(run: &Run) -> Option<Figure> {
     ];
     let caption = format!(
         "Left: the paths of Ẑ, the accumulated gradient signal, in the complex plane, one per frequency, up to about \
-         ln(1+t) = {EARLY}; each is turned so that it ends on the real axis, far to the right of the frame. They would be \
+         ln(1+t) = {EARLY}; each is turned so that it ends on the real axis, far to the right of the frame, and drawn as a \
+         polygon through the saves. They would be \
          straight lines along it if Proposition 2 held. Right: Im φ₂ as read off the weights of layer 2 (lines), and \
-         twice the area between the path and the origin, as read off layer 1 (rings; polygons through the saves, from \
-         ln(1+t) = {RESOLVED} on, where they resolve the path). Dips are changes of sign."
+         twice the area between the path and the origin, as read off layer 1 (rings; of the polygon, from \
+         ln(1+t) = {RESOLVED} on, where the saves resolve the path). Dips are changes of sign."
     );
     Some(run.figure(
         ID,
@@ -125,11 +126,9 @@ fn areas(run: &Run, phases: &Phases, shown: &[Shown], paths: &[Vec<Complex64>]) 
         opacity: 1.0,
     });
     series.extend(rings);
-    build::panel(
-        "Twice the area swept",
-        build::axis("|Im φ₂|", Scale::Log10),
-        series,
-    )
+    let mut y = build::axis("|Im φ₂|", Scale::Log10);
+    y.range = build::settled_range(&series);
+    build::panel("Twice the area swept", y, series)
 }
 
 /// `|Im φ_2(from) + Σ Im(Ẑ_k^* Ẑ_{k+1})|` over the saves after `from`.
