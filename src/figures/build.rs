@@ -29,6 +29,7 @@ pub fn panel(title: impl Into<String>, y: Axis, series: Vec<Series>) -> Panel {
         y,
         series,
         window: None,
+        equal_units: false,
     }
 }
 
@@ -50,6 +51,21 @@ pub fn reference(label: Option<String>, points: Vec<(f64, f64)>) -> Series {
         colour: 0,
         opacity: 1.0,
     }
+}
+
+/// The range of a logarithmic axis that holds what the curves do from ln(1+t) = 1 on, with a little air: before, values
+/// may be rounding or arbitrarily large. From the data where that leaves nothing.
+pub fn settled_range(series: &[Series]) -> Option<(f64, f64)> {
+    let (low, high) = series
+        .iter()
+        .filter(|s| s.style != Style::Reference)
+        .flat_map(|s| &s.points)
+        .filter(|p| p.0 >= 1.0 && p.1 > 0.0 && p.1.is_finite())
+        .fold((f64::INFINITY, 0.0f64), |(a, b), p| {
+            (a.min(p.1), b.max(p.1))
+        });
+    let air = (high / low).powf(0.05).max(1.3);
+    (low <= high).then(|| (low / air, high * air))
 }
 
 /// `value`, but never below [`FLOOR`], so that exact zeros stay visible on a logarithmic axis.
@@ -94,7 +110,8 @@ impl Run<'_> {
         self.problem.network.depth()
     }
 
-    pub fn is_dfa(&self) -> bool {
+    /// Whether error signals come through fixed feedback (feedback alignment of either kind).
+    pub fn has_feedback(&self) -> bool {
         self.problem.rule.has_feedback()
     }
 

@@ -15,32 +15,41 @@ pub fn build(run: &Run) -> Option<Figure> {
     {
         return None;
     }
-    let series = vec![
-        build::line(
-            "KKT residual",
-            0,
-            run.over_time_where_defined(&diagnostics.kkt_residual),
-        ),
-        build::line(
-            "duality gap",
-            1,
-            run.over_time_where_defined(&diagnostics.duality_gap),
-        ),
-    ];
+    // Gaps need a convex potential: where there is none, none is drawn.
+    let series = [
+        ("KKT residual", &diagnostics.kkt_residual),
+        ("duality gap, best multipliers", &diagnostics.duality_gap),
+        ("duality gap, accumulated multipliers", &diagnostics.accumulated_gap),
+    ]
+    .into_iter()
+    .enumerate()
+    .filter(|(_, (_, values))| values.iter().any(Option::is_some))
+    .map(|(k, (label, values))| build::line(label, k, run.over_time_where_defined(values)))
+    .collect();
     let panel = build::panel(
         "",
         build::axis("residual, relative gap", Scale::Log10),
         series,
     );
-    let caption = "KKT residual: relative distance of β, scaled to margin one, from the cone of the samples on the \
-                   margin. Duality gap: (‖β‖/γ)(‖Gᵀa‖/1ᵀa) − 1 with γ the margin of β and a ≥ 0 taken from the run \
-                   itself; it bounds from above how far β/γ is from the least norm. Both vanish only at the limit and \
-                   need no reference solution. They start once every sample is on its right side; zeros are drawn at \
-                   10⁻¹⁷.";
+    let (gradient, gap, least) = if run.problem.network.spectral().is_some() {
+        (
+            "of the gradient of ψ, the potential the flow minimises, at β",
+            "(ψ(β)/γ)(ψ*(Gᵀa)/1ᵀa)",
+            "ψ(β/γ) is from its minimum",
+        )
+    } else {
+        ("of β", "(‖β‖/γ)(‖Gᵀa‖/1ᵀa)", "β/γ is from the least norm")
+    };
+    let caption = format!(
+        "KKT residual: relative distance {gradient}, scaled to margin one, from the cone of the samples on the margin. \
+         Duality gap: {gap} − 1 with γ the margin of β and a ≥ 0 from the run itself, either fitted to its β or A = ∫α dt, accumulated along \
+         the way; it bounds from above how far {least}. Both vanish only at the limit and need no reference solution. They start once every sample is on its \
+         right side; zeros are drawn at 10⁻¹⁷."
+    );
     Some(run.figure(
         ID,
         "The run certifies itself: KKT residual and duality gap",
-        caption.into(),
+        caption,
         vec![panel],
     ))
 }
@@ -61,7 +70,22 @@ mod tests {
         assert!(case.diagnostics.duality_gap[0].is_none() && gap.points[0].1.is_nan());
 
         case.diagnostics.duality_gap.fill(None);
+        case.diagnostics.accumulated_gap.fill(None);
         case.diagnostics.kkt_residual.fill(None);
         assert!(build(&case.run()).is_none());
+    }
+
+    #[test]
+    fn without_a_gap_the_residual_stands_alone() {
+        let mut case = synthetic::convolutional_gradient_descent(8, 3);
+        case.diagnostics.duality_gap.fill(None);
+        case.diagnostics.accumulated_gap.fill(None);
+        let figure = build(&case.run()).unwrap();
+        let labels: Vec<_> = figure.panels[0]
+            .series
+            .iter()
+            .map(|s| s.label.as_deref())
+            .collect();
+        assert_eq!(labels, [Some("KKT residual")]);
     }
 }

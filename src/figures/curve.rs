@@ -22,7 +22,7 @@ pub fn coordinate(scale: Scale, value: f64) -> Option<f64> {
     // Beyond 1e300 the length of an axis would overflow.
     let value = value.is_finite().then_some(value.clamp(-1e300, 1e300))?;
     match scale {
-        Scale::Linear => Some(value),
+        Scale::Linear | Scale::Whole => Some(value),
         Scale::Log10 => (value > 0.0).then(|| value.log10()),
     }
 }

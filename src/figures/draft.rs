@@ -5,7 +5,8 @@ use super::{
     curve::{Mapping, Point, Rect, coordinate, pieces, spread},
     legend::{self, Entry, Place},
     sheet::{
-        Align, Ink, LABEL, MARGIN, Mark, Measure, PANEL_TITLE, Sheet, TICK, draw_line, wrapped,
+        Align, Ink, LABEL, Lettering, MARGIN, Mark, Measure, PANEL_TITLE, Sheet, TICK, draw_line,
+        wrapped,
     },
     ticks::ticks,
 };
@@ -35,7 +36,7 @@ fn extent(axis: &Axis, values: impl Iterator<Item = f64>, air: f64) -> (f64, f64
     // A constant is shown in the middle of a readable stretch, not on a magnified rounding error.
     let least = match axis.scale {
         Scale::Log10 => 0.05,
-        Scale::Linear => (1e-6 * low.abs().max(high.abs())).max(1e-300),
+        Scale::Linear | Scale::Whole => (1e-6 * low.abs().max(high.abs())).max(1e-300),
     };
     let widen = if high - low >= least {
         air * (high - low)
@@ -47,6 +48,20 @@ fn extent(axis: &Axis, values: impl Iterator<Item = f64>, air: f64) -> (f64, f64
         0.1 * low.abs().max(high.abs())
     };
     (low - widen, high + widen)
+}
+
+/// The ranges widened about their middles until they relate like width and height.
+fn with_equal_units(
+    x: (f64, f64),
+    y: (f64, f64),
+    (width, height): (f64, f64),
+) -> ((f64, f64), (f64, f64)) {
+    let unit = ((x.1 - x.0) / width).max((y.1 - y.0) / height);
+    let widened = |(low, high): (f64, f64), length: f64| {
+        let (middle, half) = ((low + high) / 2.0, unit * length / 2.0);
+        (middle - half, middle + half)
+    };
+    (widened(x, width), widened(y, height))
 }
 
 /// A panel with its ranges and margins, before its place is known.
@@ -86,7 +101,13 @@ impl<'a> Draft<'a> {
         let only_references = shown(false).next().is_none();
         let x = extent(&panel.x, shown(only_references).map(|p| p.0), 0.02);
         let y = extent(&panel.y, shown(only_references).map(|p| p.1), 0.05);
-        let widest = ticks(panel.y.scale, y.0, y.1)
+        let around = if panel.equal_units {
+            // The plot is not known yet: its usual shape will do for the width of labels.
+            with_equal_units(x, y, (3.0, 2.0)).1
+        } else {
+            y
+        };
+        let widest = ticks(panel.y.scale, around.0, around.1)
             .iter()
             .filter_map(|t| t.label.as_ref())
             .map(|l| measure(l, TICK, false))
@@ -140,18 +161,23 @@ impl<'a> Draft<'a> {
     }
 
     fn mappings(&self, plot: Rect) -> (Mapping, Mapping) {
+        let (x, y) = if self.panel.equal_units {
+            with_equal_units(self.x, self.y, (plot.width(), plot.height()))
+        } else {
+            (self.x, self.y)
+        };
         (
             Mapping {
                 scale: self.panel.x.scale,
-                low: self.x.0,
-                high: self.x.1,
+                low: x.0,
+                high: x.1,
                 from: plot.x0,
                 to: plot.x1,
             },
             Mapping {
                 scale: self.panel.y.scale,
-                low: self.y.0,
-                high: self.y.1,
+                low: y.0,
+                high: y.1,
                 from: plot.y1,
                 to: plot.y0,
             },
@@ -379,7 +405,7 @@ impl<'a> Draft<'a> {
             false,
             Ink::TEXT,
         );
-        sheet.marks.push(Mark::Text {
+        sheet.marks.push(Mark::Text(Lettering {
             text: self.panel.y.label.clone(),
             at: (left + MARGIN + 0.75 * LABEL, (y0 + y1) / 2.0),
             align: Align::Centre,
@@ -387,6 +413,19 @@ impl<'a> Draft<'a> {
             bold: false,
             upright: true,
             ink: Ink::TEXT,
-        });
+        }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_units_widen_one_range_and_keep_the_other() {
+        let (x, y) = with_equal_units((0.0, 6.0), (-1.0, 1.0), (300.0, 200.0));
+        assert_eq!((x, y), ((0.0, 6.0), (-2.0, 2.0)));
+        let (x, y) = with_equal_units((0.0, 1.0), (0.0, 4.0), (300.0, 200.0));
+        assert_eq!((x, y), ((-2.5, 3.5), (0.0, 4.0)));
     }
 }

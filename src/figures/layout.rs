@@ -83,7 +83,12 @@ pub fn layout(figure: &Figure, measure: &Measure) -> Sheet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::{curve::Rect, figures, sheet::Mark, synthetic};
+    use crate::figures::{
+        curve::Rect,
+        figures,
+        sheet::{Lettering, Mark},
+        synthetic,
+    };
 
     /// As wide as DejaVu Sans on average, a little more when bold.
     fn measure(text: &str, size: f64, bold: bool) -> f64 {
@@ -92,7 +97,7 @@ mod tests {
 
     /// The box a text covers.
     fn cover(mark: &Mark) -> Option<(&str, Rect)> {
-        let Mark::Text {
+        let Mark::Text(Lettering {
             text,
             at,
             align,
@@ -100,7 +105,7 @@ mod tests {
             bold,
             upright,
             ..
-        } = mark
+        }) = mark
         else {
             return None;
         };
@@ -136,6 +141,10 @@ mod tests {
             synthetic::dfa(2),
             synthetic::dfa(5),
             synthetic::gradient_descent(3),
+            synthetic::convolutional(8, 2),
+            synthetic::convolutional(40, 3),
+            synthetic::diagonal(2),
+            synthetic::convolutional_gradient_descent(7, 2),
             far,
         ] {
             for mut figure in figures(&case.problem, &case.diagnostics, Some(&case.limit)) {

@@ -155,14 +155,7 @@ fn draw_entry(entry: &Entry, (x, y): Point, sheet: &mut Sheet) {
         }),
         style => draw_line(&ends, style, entry.ink, sheet),
     }
-    sheet.marks.push(Mark::Text {
-        text: entry.label.clone(),
-        // The middle of a lower-case letter lies about a quarter em above the baseline, that of a capital more.
-        at: (x + SWATCH + GAP, y + 0.34 * LABEL),
-        align: Align::Left,
-        size: LABEL,
-        bold: false,
-        upright: false,
-        ink: Ink::TEXT,
-    });
+    // The middle of a lower-case letter lies about a quarter em above the baseline, that of a capital more.
+    let at = (x + SWATCH + GAP, y + 0.34 * LABEL);
+    sheet.text(&entry.label, at, Align::Left, LABEL, false, Ink::TEXT);
 }

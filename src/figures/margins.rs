@@ -68,19 +68,18 @@ pub fn build(run: &Run) -> Option<Figure> {
         .iter()
         .fold((1.0f64, 1.0f64), |(a, b), &v| (a.min(v), b.max(v)));
     // Far samples have margins many times that of the support: only a logarithmic axis shows both.
-    let scale = if low > 0.0 && high / low > 20.0 {
+    let scale = if low > 0.0 && high / low > 10.0 {
         Scale::Log10
     } else {
         Scale::Linear
     };
     let mut y = build::axis("margin per log time, mₙ / ln(1+t)", scale);
     if !settled.is_empty() {
-        y.range = Some(match scale {
-            Scale::Linear => (
-                low - 0.05 * (high - low) - 1e-3,
-                high + 0.05 * (high - low) + 1e-3,
-            ),
-            Scale::Log10 => (low / 1.3, high * 1.3),
+        y.range = Some(if scale == Scale::Log10 {
+            (low / 1.3, high * 1.3)
+        } else {
+            let air = 0.05 * (high - low) + 1e-3;
+            (low - air, high + air)
         });
     }
     let times = &diagnostics.log_time;

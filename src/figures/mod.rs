@@ -9,19 +9,25 @@
 //! the only file that knows it. Time is always plotted as `τ = ln(1+t)` on a logarithmic axis: directions converge like
 //! powers of τ, so a power law is a straight line there, and τ itself runs to 10^26 and beyond.
 
+mod accent;
 mod alignment;
 mod angle_to_limit;
 mod build;
+mod candidates;
 mod certificate;
 mod curve;
 mod draft;
+mod frequencies;
 mod invariants;
 mod layout;
 mod legend;
 mod margins;
 mod norms;
+mod phases;
 mod render;
 mod sheet;
+mod spectrum;
+mod swept_area;
 #[cfg(test)]
 mod synthetic;
 #[cfg(test)]
@@ -36,6 +42,8 @@ pub use render::{png, svg};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
     Linear,
+    /// Linear, with ticks at whole numbers only: for what is counted.
+    Whole,
     /// Base-10 logarithmic: coordinates are values, not logarithms; values that are not positive cannot be shown.
     Log10,
 }
@@ -94,6 +102,8 @@ pub struct Panel {
     pub y: Axis,
     pub series: Vec<Series>,
     pub window: Option<Window>,
+    /// One unit is as long on either axis, so that angles and areas are true: axes are widened as far as that needs.
+    pub equal_units: bool,
 }
 
 /// A figure: panels side by side (from three on: two columns), with the caption that says what to see.
@@ -132,12 +142,28 @@ pub const FIGURES: &[FigureKind] = &[
         build: angle_to_limit::build,
     },
     FigureKind {
+        id: candidates::ID,
+        build: candidates::build,
+    },
+    FigureKind {
+        id: spectrum::ID,
+        build: spectrum::build,
+    },
+    FigureKind {
         id: margins::ID,
         build: margins::build,
     },
     FigureKind {
         id: alignment::ID,
         build: alignment::build,
+    },
+    FigureKind {
+        id: phases::ID,
+        build: phases::build,
+    },
+    FigureKind {
+        id: swept_area::ID,
+        build: swept_area::build,
     },
     FigureKind {
         id: norms::ID,

@@ -1,4 +1,4 @@
-//! Growth of the layers, `‖w_l‖ ∝ (ln t)^{2^{l−1}/(2^L−1)}` under DFA and `(ln t)^{1/L}` under gradient descent, and
+//! Growth of the layers, `‖w_l‖ ∝ (ln t)^{2^{l−1}/(2^L−1)}` with fixed feedback and `(ln t)^{1/L}` under gradient descent, and
 //! decay of the loss, `−ln 𝓛 / ln(1+t) → 1`.
 
 use super::{Figure, Run, Scale, build, ticks::subscript};
@@ -57,7 +57,7 @@ pub fn build(run: &Run) -> Option<Figure> {
         build::panel("Layer norms", build::axis("‖wₗ‖", Scale::Log10), growth),
         build::panel("Decay of the loss", y, loss),
     ];
-    let law = if run.is_dfa() {
+    let law = if run.has_feedback() {
         "(ln t)^(2^(l−1)/(2^L−1)): later layers grow faster"
     } else {
         "(ln t)^(1/L) for every layer"
@@ -78,7 +78,7 @@ pub fn build(run: &Run) -> Option<Figure> {
 /// The exponent of ln t in ‖w_l‖, as numerator and denominator.
 fn predicted_slope(run: &Run, layer: usize) -> (f64, f64) {
     let depth = run.depth();
-    if run.is_dfa() {
+    if run.has_feedback() {
         (2f64.powi(layer as i32 - 1), 2f64.powi(depth as i32) - 1.0)
     } else {
         (1.0, depth as f64)

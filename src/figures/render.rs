@@ -20,10 +20,10 @@ use plotters::{
 };
 
 use super::{
-    Figure,
+    Figure, accent,
     curve::{Point, Rect},
     layout::layout,
-    sheet::{Align, Ink, Mark, Sheet},
+    sheet::{Align, Ink, Lettering, Mark, Sheet},
 };
 
 /// Family name under which the embedded fonts are registered; SVG viewers without DejaVu fall back along the list.
@@ -139,6 +139,8 @@ struct TextMetrics {
     anchor: VPos,
     /// From plotters' position down to the baseline, in em.
     baseline: f64,
+    /// Whether whoever shows the text puts accents on their letters.
+    accents: bool,
 }
 
 impl TextMetrics {
@@ -147,12 +149,14 @@ impl TextMetrics {
         size: 1.24,
         anchor: VPos::Center,
         baseline: 0.2735,
+        accents: true,
     };
     /// Takes the size as the height from descender to ascender, and puts the baseline half of it below the top.
     const BITMAP: Self = Self {
         size: FONT_HEIGHT,
         anchor: VPos::Top,
         baseline: FONT_HEIGHT / 2.0,
+        accents: false,
     };
 }
 
@@ -213,7 +217,7 @@ pub fn text_width(text: &str, size: f64, bold: bool) -> f64 {
     // plotters measures in whole pixels: measure large.
     let em = 1000.0;
     let (width, _) = font(em * FONT_HEIGHT, bold)
-        .box_size(text)
+        .box_size(&accent::bare(text))
         .expect("the embedded font measures any text");
     f64::from(width) / em * size
 }
@@ -265,42 +269,45 @@ fn draw<B: DrawingBackend>(
                 disc(area, grid, *centre, 4.3, *ink)?;
                 disc(area, grid, *centre, 2.5, Ink::WHITE.faded(ink.opacity))?;
             }
-            Mark::Text {
-                text,
-                at,
-                align,
-                size,
-                bold,
-                upright,
-                ink,
-            } => {
-                let horizontal = match align {
-                    Align::Left => HPos::Left,
-                    Align::Centre => HPos::Center,
-                    Align::Right => HPos::Right,
-                };
-                let font = font(size * grid.text.size * grid.cells, *bold);
-                let font = if *upright {
-                    font.transform(FontTransform::Rotate270)
-                } else {
-                    font
-                };
-                let ink = colour(*ink);
-                let style = font
-                    .into_text_style(area)
-                    .color(&ink)
-                    .pos(Pos::new(horizontal, grid.text.anchor));
-                let shift = grid.text.baseline * size;
-                let at = if *upright {
-                    (at.0 - shift, at.1)
-                } else {
-                    (at.0, at.1 - shift)
-                };
-                area.draw(&Text::new(text.as_str(), grid.point(at), style))?;
+            Mark::Text(line) if grid.text.accents => set(area, grid, line)?,
+            Mark::Text(line) => {
+                for piece in accent::apart(line, &text_width) {
+                    set(area, grid, &piece)?;
+                }
             }
         }
     }
     area.present()
+}
+
+fn set<B: DrawingBackend>(
+    area: &DrawingArea<B, Shift>,
+    grid: Grid,
+    line: &Lettering,
+) -> Result<(), Failure<B>> {
+    let horizontal = match line.align {
+        Align::Left => HPos::Left,
+        Align::Centre => HPos::Center,
+        Align::Right => HPos::Right,
+    };
+    let font = font(line.size * grid.text.size * grid.cells, line.bold);
+    let font = if line.upright {
+        font.transform(FontTransform::Rotate270)
+    } else {
+        font
+    };
+    let ink = colour(line.ink);
+    let style = font
+        .into_text_style(area)
+        .color(&ink)
+        .pos(Pos::new(horizontal, grid.text.anchor));
+    let shift = grid.text.baseline * line.size;
+    let at = if line.upright {
+        (line.at.0 - shift, line.at.1)
+    } else {
+        (line.at.0, line.at.1 - shift)
+    };
+    area.draw(&Text::new(line.text.as_str(), grid.point(at), style))
 }
 
 /// A line cut where it turns by more than a right angle: plotters draws a spike at such corners.

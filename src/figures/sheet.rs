@@ -99,17 +99,21 @@ pub enum Mark {
         centre: Point,
         ink: Ink,
     },
-    /// `at` lies on the baseline.
-    Text {
-        text: String,
-        at: Point,
-        align: Align,
-        size: f64,
-        bold: bool,
-        /// Turned by 90°, to be read from below upwards.
-        upright: bool,
-        ink: Ink,
-    },
+    Text(Lettering),
+}
+
+/// A line of text.
+#[derive(Debug, Clone)]
+pub struct Lettering {
+    pub text: String,
+    /// On the baseline.
+    pub at: Point,
+    pub align: Align,
+    pub size: f64,
+    pub bold: bool,
+    /// Turned by 90°, to be read from below upwards.
+    pub upright: bool,
+    pub ink: Ink,
 }
 
 /// A drawing of `width` × `height` px.
@@ -123,7 +127,7 @@ pub struct Sheet {
 impl Sheet {
     /// A line of text to be read from left to right.
     pub fn text(&mut self, text: &str, at: Point, align: Align, size: f64, bold: bool, ink: Ink) {
-        self.marks.push(Mark::Text {
+        self.marks.push(Mark::Text(Lettering {
             text: text.into(),
             at,
             align,
@@ -131,7 +135,7 @@ impl Sheet {
             bold,
             upright: false,
             ink,
-        });
+        }));
     }
 
     /// A solid line.

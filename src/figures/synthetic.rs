@@ -1,11 +1,12 @@
 //! Diagnostics with known power laws, for the tests of the figures.
 
 use nalgebra::{DMatrix, DVector};
+use num_complex::Complex64;
 
 use super::Run;
 use crate::{
     dataset::Dataset,
-    diagnostics::{Alignment, Diagnostics, Invariant, Rate},
+    diagnostics::{Alignment, CandidateAngles, Diagnostics, Invariant, Phases, Rate},
     limit::{Limit, LimitKind, Potential},
     loss::Loss,
     network::{FullyConnectedLinear, Network},
@@ -58,6 +59,141 @@ pub fn dfa(depth: usize) -> Case {
 
 pub fn gradient_descent(depth: usize) -> Case {
     case(depth, Rule::GradientDescent, -1.0 / depth as f64, 60.0)
+}
+
+/// Fixed feedback on a convolutional network.
+pub fn convolutional(dimension: usize, depth: usize) -> Case {
+    let mut case = entry_by_entry(Network::convolutional(dimension, depth), true);
+    case.diagnostics.phases = Some(phases(&case));
+    case
+}
+
+/// Fixed feedback on a diagonal network.
+pub fn diagonal(depth: usize) -> Case {
+    let mut case = entry_by_entry(Network::diagonal(DIMENSION, depth), true);
+    case.diagnostics.phases = Some(phases(&case));
+    case
+}
+
+pub fn convolutional_gradient_descent(dimension: usize, depth: usize) -> Case {
+    entry_by_entry(Network::convolutional(dimension, depth), false)
+}
+
+/// A network that acts entry by entry, with candidate limits 0.1, 0.2, … rad from its own.
+fn entry_by_entry(network: Network, has_feedback: bool) -> Case {
+    let (depth, dimension) = (network.depth(), network.shapes()[0].0);
+    let mut case = if has_feedback {
+        // Transforms of geometric sequences vanish nowhere.
+        let feedback = (1..depth)
+            .map(|l| DVector::from_fn(dimension, |j, _| (-0.5 * (j * l) as f64).exp()))
+            .collect();
+        let rate = -1.0 / (2f64.powi(depth as i32) - 1.0);
+        self::case(depth, Rule::DirectFeedbackAlignment(feedback), rate, 60.0)
+    } else {
+        gradient_descent(depth)
+    };
+    let wave =
+        |k: usize| DVector::from_fn(dimension, |j, _| (1.3 * ((k + 1) * j) as f64).sin() + 0.4);
+    let limit = wave(0);
+    let off = |level: f64, k: usize| {
+        let side = wave(k + 1);
+        let across = &side - &limit * (side.dot(&limit) / limit.norm_squared());
+        &limit * level.cos() + across.normalize() * (level.sin() * limit.norm())
+    };
+    let d = &mut case.diagnostics;
+    let angles = d.angle_to_limit.clone().unwrap();
+    d.beta = DMatrix::from_columns(
+        &(0..SAVES)
+            .map(|k| off(angles[k], 5) * d.log_time[k])
+            .collect::<Vec<_>>(),
+    );
+    let named: &[(&str, &str)] = if has_feedback {
+        &[
+            ("svm", "hard-margin SVM, ‖β‖₂"),
+            ("main-text", "Theorem 2 as in the main text"),
+            ("appendix", "Theorem 2 as in the appendix"),
+            ("sparse", "gradient descent at L = 2, Fourier ℓ₁"),
+        ]
+    } else {
+        &[("svm", "hard-margin SVM, ‖β‖₂")]
+    };
+    d.candidates = named
+        .iter()
+        .enumerate()
+        .map(|(k, &(id, label))| {
+            let level = 0.1 * (k + 1) as f64;
+            CandidateAngles {
+                id,
+                label,
+                beta: off(level, k),
+                angle: angles.iter().map(|a| a.hypot(level)).collect(),
+            }
+        })
+        .collect();
+    if let (false, Some(rate)) = (has_feedback, &mut d.rate) {
+        rate.predicted = None;
+    }
+    case.limit.beta = limit;
+    case.problem.dataset = Dataset::new(
+        DMatrix::from_fn(SAMPLES, dimension, |n, d| {
+            ((n * 7 + d * 3) % 5) as f64 - 2.0
+        }),
+        DVector::from_element(SAMPLES, 1.0),
+    );
+    case.problem.theta0 = DVector::zeros(network.parameters());
+    case.problem.network = network;
+    case
+}
+
+/// Paths `Ẑ = e^{id} (x + i v x/(1+x))` with `x = (1+τ)^{1/(2^L−1)} − 1`, so that
+/// `Im φ_2 = −v (x − 2 ln(1+x) + x/(1+x))` exactly; above layer 2 only the real parts and the decay are right.
+fn phases(case: &Case) -> Phases {
+    let network = case.problem.network.spectral().unwrap();
+    let depth = case.problem.network.depth();
+    let entries = network.frequencies();
+    let offset = |d: usize| {
+        if entries[d].len == 2 {
+            0.9 * (1.0 + 2.3 * d as f64).sin()
+        } else {
+            0.0
+        }
+    };
+    let s = &case.diagnostics.log_log_time;
+    let x = |k: usize| (s[k] / (2f64.powi(depth as i32) - 1.0)).exp_m1();
+    let z = DMatrix::from_fn(entries.len(), SAVES, |d, k| {
+        let x = x(k);
+        let turned = if entries[d].len == 2 { d as f64 } else { 0.0 };
+        Complex64::from_polar(1.0, turned) * Complex64::new(x, offset(d) * x / (1.0 + x))
+    });
+    let mut phi = vec![DMatrix::from_fn(entries.len(), SAVES, |d, k| {
+        let x = x(k);
+        let area = x - 2.0 * x.ln_1p() + x / (1.0 + x);
+        Complex64::new(0.5 * z[(d, k)].norm_sqr(), -offset(d) * area)
+    })];
+    while phi.len() + 1 < depth {
+        let next = phi[phi.len() - 1].map(|phi: Complex64| {
+            let slope = if phi.re > 0.0 {
+                1.2 * phi.im / phi.re
+            } else {
+                0.0
+            };
+            0.5 * phi.norm_sqr() * Complex64::new(1.0, slope)
+        });
+        phi.push(next);
+    }
+    let largest = |phi: &DMatrix<Complex64>, k: usize| {
+        phi.column(k)
+            .iter()
+            .map(|phi| phi.arg().abs())
+            .fold(0.0, f64::max)
+    };
+    Phases {
+        frequencies: (0..entries.len()).collect(),
+        argument: DMatrix::from_fn(depth - 1, SAVES, |l, k| largest(&phi[l], k)),
+        recursion: DMatrix::from_fn(depth - 1, SAVES, |l, k| 1e-9 * wiggle(k + 7 * l)),
+        phi,
+        z,
+    }
 }
 
 /// A case out to `horizon` in s = ln(1+τ), e.g. 322 for τ = 10^140.
@@ -136,11 +272,12 @@ pub fn case(depth: usize, rule: Rule, rate: f64, horizon: f64) -> Case {
                     .map(|s| (0.9 * (rate * s).exp()) / (1.0 + 2.0 * (-0.4 * s).exp()))
                     .collect(),
             ),
-            candidates: Vec::new(),
-            phases: None,
             kkt_residual: defined(rate),
             duality_gap: defined(2.0 * rate),
+            accumulated_gap: defined(1.5 * rate),
             alignment: None,
+            phases: None,
+            candidates: Vec::new(),
             invariants: (1..=depth).map(invariant).collect(),
             multiplier_drift: (0..SAVES).map(|k| 1e-9 * wiggle(3 * k)).collect(),
             rate: Some(Rate {
@@ -164,13 +301,13 @@ pub fn case(depth: usize, rule: Rule, rate: f64, horizon: f64) -> Case {
         },
         limit: Limit {
             kind: LimitKind::MaxMargin,
-            potential: Potential::euclidean(DIMENSION),
             beta: limit_direction,
             multipliers: DVector::from_fn(SAMPLES, |n, _| if n < SUPPORT { 0.25 } else { 0.0 }),
             duality_gap: Some(1e-15),
             stationarity: None,
-            support: (0..SUPPORT).collect(),
             unique: true,
+            potential: Potential::euclidean(DIMENSION),
+            support: (0..SUPPORT).collect(),
         },
     }
 }

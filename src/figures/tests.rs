@@ -24,6 +24,7 @@ fn one(style: Style, scale: Scale, points: Vec<(f64, f64)>) -> Figure {
         y: axis("y"),
         series: vec![series],
         window: None,
+        equal_units: false,
     };
     Figure {
         id: "test".into(),
@@ -68,6 +69,10 @@ fn every_figure_is_well_formed_and_free_of_nan_and_the_same_each_time() {
         synthetic::dfa(2),
         synthetic::dfa(5),
         synthetic::gradient_descent(3),
+        synthetic::convolutional(8, 2),
+        synthetic::convolutional(40, 3),
+        synthetic::diagonal(2),
+        synthetic::convolutional_gradient_descent(7, 2),
     ] {
         let drawn = figures(&case.problem, &case.diagnostics, Some(&case.limit));
         assert!(drawn.len() >= 5);
@@ -160,6 +165,10 @@ fn dump_for_the_eye() {
         ("dfa2", synthetic::dfa(2)),
         ("dfa5", synthetic::dfa(5)),
         ("bp3", synthetic::gradient_descent(3)),
+        ("conv2", synthetic::convolutional(8, 2)),
+        ("conv3", synthetic::convolutional(40, 3)),
+        ("diagonal2", synthetic::diagonal(2)),
+        ("conv-bp2", synthetic::convolutional_gradient_descent(7, 2)),
     ];
     for (name, case) in &cases {
         for figure in figures(&case.problem, &case.diagnostics, Some(&case.limit)) {

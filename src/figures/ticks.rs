@@ -19,7 +19,8 @@ pub struct Tick {
 /// Ticks inside `[low, high]` (axis coordinates, `low < high`), increasing among the labelled and among the minor ones.
 pub fn ticks(scale: Scale, low: f64, high: f64) -> Vec<Tick> {
     match scale {
-        Scale::Linear => linear_ticks(low, high),
+        Scale::Linear => linear_ticks(low, high, 0.0),
+        Scale::Whole => linear_ticks(low, high, 1.0),
         Scale::Log10 => log_ticks(low, high),
     }
 }
@@ -52,8 +53,9 @@ fn step_for(low: f64, high: f64, least: f64) -> f64 {
     }
 }
 
-fn linear_ticks(low: f64, high: f64) -> Vec<Tick> {
-    let step = step_for(low, high, 0.0);
+/// Ticks no nearer to each other than `least`.
+fn linear_ticks(low: f64, high: f64, least: f64) -> Vec<Tick> {
+    let step = step_for(low, high, least);
     let largest = low.abs().max(high.abs());
     multiples(step, low, high)
         .into_iter()
@@ -313,6 +315,16 @@ mod tests {
             ]
         );
         assert_eq!(labels(Scale::Linear, -1e300, 1e300).len(), 5);
+    }
+
+    #[test]
+    fn what_is_counted_has_whole_ticks_only() {
+        assert_eq!(labels(Scale::Whole, -0.02, 1.02), ["0", "1"]);
+        assert_eq!(labels(Scale::Whole, -0.1, 4.1), ["0", "1", "2", "3", "4"]);
+        assert_eq!(
+            labels(Scale::Whole, -0.6, 32.6),
+            ["0", "5", "10", "15", "20", "25", "30"]
+        );
     }
 
     #[test]

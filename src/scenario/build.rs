@@ -125,17 +125,17 @@ impl Builder<'_> {
 
     fn network(&self, dimension: usize) -> Result<Network> {
         match &self.document.network {
-            Architecture::FullyConnectedLinear { depth, hidden } => {
+            Architecture::FullyConnected { depth, hidden } => {
                 self.fully_connected(dimension, depth, hidden.as_ref())
             }
-            Architecture::ConvolutionalLinear { depth } => {
+            Architecture::Convolutional { depth } => {
                 self.check_size(
                     depth.span(),
                     std::iter::repeat_n((dimension, 1), layers(depth)),
                 )?;
                 Ok(Network::convolutional(dimension, layers(depth)))
             }
-            Architecture::DiagonalLinear { depth } => {
+            Architecture::Diagonal { depth } => {
                 self.check_size(
                     depth.span(),
                     std::iter::repeat_n((dimension, 1), layers(depth)),

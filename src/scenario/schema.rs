@@ -71,15 +71,18 @@ pub(super) enum DatasetSource {
     deny_unknown_fields
 )]
 pub(super) enum Architecture {
-    FullyConnectedLinear {
+    #[serde(rename = "fully-connected-linear")]
+    FullyConnected {
         depth: Spanned<Depth>,
         /// Widths of layers 1 … L−1; every one D if absent.
         hidden: Option<Spanned<Vec<AtLeast<1>>>>,
     },
-    ConvolutionalLinear {
+    #[serde(rename = "convolutional-linear")]
+    Convolutional {
         depth: Spanned<Depth>,
     },
-    DiagonalLinear {
+    #[serde(rename = "diagonal-linear")]
+    Diagonal {
         depth: Spanned<Depth>,
     },
 }

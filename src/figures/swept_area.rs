@@ -1,0 +1,218 @@
+//! What turns φ_2: `Im φ_2` is twice the area that the path of `Ẑ_d` sweeps in the complex plane.
+//!
+//! `φ_2' = Ẑ^* Ẑ'` (from other weights than zero with `Ẑ + ŵ_1(0)/b̂_1^*` for Ẑ), so `Re φ_2` grows with the distance from the
+//! origin, and `Im φ_2` with the area of the sector between the path and the origin. The polygon through the saves has
+//! twice the area `Σ_k Im(Ẑ_k^* Ẑ_{k+1})`: computed from the first layer alone, to be compared with the second.
+
+use num_complex::Complex64;
+
+use super::{
+    Axis, Figure, Panel, Run, Scale, Series, Style, build,
+    curve::spread,
+    frequencies::{Shown, shown},
+};
+use crate::diagnostics::Phases;
+
+pub const ID: &str = "swept-area";
+
+/// Markers per curve of the polygon's area.
+const MARKERS: usize = 24;
+/// The sum over saves starts at this log time: before, they are too far apart for the turns of the path.
+const RESOLVED: f64 = 1.0;
+/// Paths are shown until they are as far from the origin as at this log time.
+const EARLY: f64 = 30.0;
+
+/// Applies where [`phases`](super::phases) does.
+pub fn build(run: &Run) -> Option<Figure> {
+    let phases = run.diagnostics.phases.as_ref()?;
+    let shown = shown(run, phases);
+    if shown.is_empty() {
+        return None;
+    }
+    let paths = paths(run, phases)?;
+    let panels = vec![
+        complex_plane(run, &shown, &paths),
+        areas(run, phases, &shown, &paths),
+    ];
+    let caption = format!(
+        "Left: the paths of Ẑ, the accumulated gradient signal, in the complex plane, one per frequency, up to about \
+         ln(1+t) = {EARLY}; each is turned so that it ends on the real axis, far to the right of the frame, and drawn as a \
+         polygon through the saves. They would be \
+         straight lines along it if Proposition 2 held. Right: Im φ₂ as read off the weights of layer 2 (lines), and \
+         twice the area between the path and the origin, as read off layer 1 (rings; of the polygon, from \
+         ln(1+t) = {RESOLVED} on, where the saves resolve the path). Dips are changes of sign."
+    );
+    Some(run.figure(
+        ID,
+        "The phase of φ₂ is the area swept by the gradient signal",
+        caption,
+        panels,
+    ))
+}
+
+/// `ŵ_1/b̂_1^* = Ẑ + ŵ_1(0)/b̂_1^*` over the saves, for every row of `phases`.
+fn paths(run: &Run, phases: &Phases) -> Option<Vec<Vec<Complex64>>> {
+    let network = run.problem.network.spectral()?;
+    let feedback = network.transform(run.problem.feedback()?.first()?);
+    let first = network.transforms(run.problem.theta0.as_slice());
+    let path = |(row, &d): (usize, &usize)| -> Vec<Complex64> {
+        let start = first[(d, 0)] / feedback[d].conj();
+        phases.z.row(row).iter().map(|z| z + start).collect()
+    };
+    Some(phases.frequencies.iter().enumerate().map(path).collect())
+}
+
+fn complex_plane(run: &Run, shown: &[Shown], paths: &[Vec<Complex64>]) -> Panel {
+    let times = &run.diagnostics.log_time;
+    let early = times.partition_point(|&t| t < EARLY);
+    let turned: Vec<(&Shown, Vec<Complex64>)> = shown
+        .iter()
+        .filter(|s| s.named())
+        .filter_map(|s| {
+            let end = paths[s.row].last().filter(|z| z.norm() > 0.0)?;
+            let back = (end / end.norm()).conj();
+            Some((s, paths[s.row].iter().map(|z| z * back).collect()))
+        })
+        .collect();
+    let reach = turned
+        .iter()
+        .filter_map(|(_, path)| path.get(early).or(path.last()))
+        .fold(0.0f64, |reach, z| reach.max(z.norm()));
+    let near = |z: &&Complex64| z.norm() <= reach;
+    let seen = || turned.iter().flat_map(|(_, path)| path).filter(near);
+    let range = |part: fn(&Complex64) -> f64, least: f64| {
+        let (low, high) = seen()
+            .map(part)
+            .fold((0.0f64, least), |(a, b), v| (a.min(v), b.max(v)));
+        let air = 0.05 * (high - low);
+        Some((low - air, high + air))
+    };
+    let axis = |label: &str, range| Axis {
+        range,
+        ..build::axis(label, Scale::Linear)
+    };
+
+    let mut series: Vec<Series> = turned
+        .iter()
+        .map(|(s, path)| s.line(path.iter().map(|z| (z.re, z.im)).collect()))
+        .collect();
+    series.push(build::reference(
+        Some("direction at the end".into()),
+        vec![(0.0, 0.0), (2.0 * reach, 0.0)],
+    ));
+    Panel {
+        x: axis("Ẑ along its final direction", range(|z| z.re, reach)),
+        equal_units: true,
+        ..build::panel(
+            "Early path in the complex plane",
+            axis("Ẑ across its final direction", range(|z| z.im, 0.0)),
+            series,
+        )
+    }
+}
+
+fn areas(run: &Run, phases: &Phases, shown: &[Shown], paths: &[Vec<Complex64>]) -> Panel {
+    let times = &run.diagnostics.log_time;
+    let from = times.partition_point(|&t| t < RESOLVED);
+    let measured =
+        |s: &Shown| run.over_time(phases.phi[0].row(s.row).iter().map(|phi| phi.im.abs()));
+    let mut series: Vec<Series> = shown.iter().map(|s| s.line(measured(s))).collect();
+    let named = shown.iter().filter(|s| s.named());
+    let rings = named.enumerate().map(|(k, s)| Series {
+        label: (k == 0).then(|| "from the path".into()),
+        points: spread(&swept(phases, s.row, &paths[s.row], times, from), MARKERS),
+        style: Style::Points,
+        colour: s.colour,
+        opacity: 1.0,
+    });
+    series.extend(rings);
+    let mut y = build::axis("|Im φ₂|", Scale::Log10);
+    y.range = build::settled_range(&series);
+    build::panel("Twice the area swept", y, series)
+}
+
+/// `|Im φ_2(from) + Σ Im(Ẑ_k^* Ẑ_{k+1})|` over the saves after `from`.
+fn swept(
+    phases: &Phases,
+    row: usize,
+    path: &[Complex64],
+    times: &[f64],
+    from: usize,
+) -> Vec<(f64, f64)> {
+    let Some(start) = phases.phi[0].row(row).iter().nth(from).map(|phi| phi.im) else {
+        return Vec::new();
+    };
+    let steps = path[from..].windows(2).map(|z| (z[0].conj() * z[1]).im);
+    let sums = steps.scan(start, |sum, step| {
+        *sum += step;
+        Some(sum.abs())
+    });
+    times[from + 1..].iter().copied().zip(sums).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figures::synthetic;
+
+    #[test]
+    fn the_area_of_the_path_is_the_imaginary_part_of_the_coefficient() {
+        // The synthetic φ₂ is the integral of Ẑ*Ẑ' in closed form.
+        let case = synthetic::convolutional(8, 2);
+        let figure = build(&case.run()).unwrap();
+        let series = &figure.panels[1].series;
+        let (lines, rings) = series.split_at(3);
+        assert_eq!(rings.len(), 3);
+        for (line, ring) in lines.iter().zip(rings) {
+            assert_eq!((line.style, ring.style), (Style::Line, Style::Points));
+            assert_eq!(line.colour, ring.colour);
+            assert!(ring.points.len() <= MARKERS && ring.points[0].0 > RESOLVED);
+            for p in &ring.points {
+                let measured = line.points.iter().find(|q| q.0 == p.0).unwrap();
+                assert!((p.1 / measured.1 - 1.0).abs() < 0.03, "{p:?} {measured:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_that_starts_elsewhere_sweeps_from_there() {
+        let mut case = synthetic::convolutional(8, 2);
+        let theta0 = &mut case.problem.theta0;
+        let coordinates = theta0.len() / 2;
+        theta0.rows_mut(0, coordinates).fill(0.7);
+        let paths = paths(&case.run(), case.diagnostics.phases.as_ref().unwrap()).unwrap();
+        let network = case.problem.network.spectral().unwrap();
+        let feedback = &case.problem.feedback().unwrap()[0];
+        let start = network.transforms(case.problem.theta0.as_slice())[(2, 0)]
+            / network.transform(feedback)[2].conj();
+        assert!((paths[2][0] - start).norm() < 1e-12 && start.norm() > 0.1);
+    }
+
+    #[test]
+    fn paths_start_at_the_origin_and_end_on_the_real_axis() {
+        let case = synthetic::convolutional(40, 2);
+        let figure = build(&case.run()).unwrap();
+        let panel = &figure.panels[0];
+        assert!(panel.equal_units);
+        let paths: Vec<_> = panel
+            .series
+            .iter()
+            .filter(|s| s.style == Style::Line)
+            .collect();
+        assert_eq!(paths.len(), 3);
+        let (left, right) = panel.x.range.unwrap();
+        for path in paths {
+            assert_eq!(path.points[0], (0.0, 0.0));
+            let end = path.points.last().unwrap();
+            assert!(end.0 > 0.0 && end.1.abs() < 1e-9 * end.0);
+            let inside = path.points.iter().filter(|p| (left..right).contains(&p.0));
+            assert!(inside.count() >= 5);
+        }
+    }
+
+    #[test]
+    fn real_networks_and_gradient_descent_sweep_nothing() {
+        assert!(build(&synthetic::diagonal(2).run()).is_none());
+        assert!(build(&synthetic::convolutional_gradient_descent(8, 2).run()).is_none());
+    }
+}
