@@ -17,17 +17,19 @@ pub const RATE_BP: Claim = Claim {
     id: "rate-bp",
     printed: "(Not in the report.) Under gradient descent the angle to the limit falls like (log t)^{−1/L}.",
     corrected: "Measured here for fully connected networks: all layers grow like (log t)^{1/L}, and what was learned or \
-                initialised outside the span of the support vectors does not. Where layers act entry by entry, entries \
-                off the support of the limit fall behind at rates that depend on the data, and the law does not apply.",
+                initialised outside the span of the support vectors does not. Derived and measured here for \
+                convolutional and diagonal networks of depth 2: (log t)^{−r} with r from the limit itself, the smaller \
+                of 1 − κ for the largest dual entry κ off its support and of the rates at which phases on it relax \
+                (docs/theory.md). No prediction beyond depth 2.",
     check: CHECK,
     judge: |e| judge(e, false),
 };
 
 const CHECK: &str = "Residual: |fitted − predicted slope| of ln angle against s = ln(1 + ln(1+t)), over the last third \
                      of the run (angles above 1e-10 rad). Tolerance: 0.005. Inconclusive while the slopes of the two \
-                     halves of the window differ by more than that, while they still approach the prediction, or before s = 8. Hypotheses: linear network (fully \
-                     connected under gradient descent), separable data, and something outside the span of the support \
-                     vectors was learned (some sample is not in that span) or initialised (w_1(0) under gradient \
+                     halves of the window differ by more than that, while they still approach the prediction, or before s = 8. Hypotheses: linear network, separable data, and (but for \
+                     gradient descent on convolutional or diagonal networks) something outside the span of the \
+                     support vectors was learned (some sample is not in that span) or initialised (w_1(0) under gradient \
                      descent, w_1(0) b_1 or ŵ_1(0)/b̂_1^* under fixed feedback).";
 
 const TOLERANCE: f64 = 0.005;
@@ -39,16 +41,18 @@ fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
     if let Some(verdict) = super::other_rule(e, feedback) {
         return verdict;
     }
-    if !feedback && e.problem.network.spectral().is_some() {
+    let depth = e.problem.network.depth();
+    let sparse = !feedback && e.problem.network.spectral().is_some() && depth > 1;
+    if sparse && depth > 2 {
         return not_applicable(
-            "layers act entry by entry: entries off the support of the limit fall behind at rates that depend on the data",
+            "no rate is predicted for gradient descent on such networks beyond depth 2",
         );
     }
     let limit = match limit_of_completed_run(e) {
         Ok(limit) => limit,
         Err(verdict) => return verdict,
     };
-    if learned_in_span(e.problem, limit) {
+    if !sparse && learned_in_span(e.problem, limit) {
         let measured = e.diagnostics.rate.as_ref().map_or_else(String::new, |r| {
             format!(" (measured slope {:+.4})", r.observed)
         });

@@ -1,24 +1,33 @@
-//! How directions approach their limit where layers act entry by entry with complex entries.
+//! How directions approach their limit where layers act entry by entry.
 //!
-//! From zero weights `β̂ = W-scaled Ẑ φ_2 ⋯ φ_L` per frequency (see `phases`). Near the limit write
-//! `Ẑ = r(ẑ* + ε r^{−a})` with r growing like `(log t)^{1/(2^L−1)}`. A relative change x + iy of Ẑ changes the modulus of β̂ by
-//! `(2^L − 1)x`, exactly as for real entries. Its phase is another matter: `Re φ_{l+1} ∝ |φ_l|²` and
-//! `Im φ_{l+1} ∝ Im ∫ φ_l^* dφ_l` give, with `|φ_l| ∝ r^{2^{l−1}}`,
+//! # Fixed feedback, complex entries
+//! Near the limit write `Ẑ = r(ẑ* + ε r^{−a})`, r growing like `(log t)^{1/(2^L−1)}`. A relative change x + iy of `Ẑ_d` changes
+//! the modulus of `β̂_d` by `(2^L − 1)x`, exactly as for real entries. Its phase is another matter: `Re φ_{l+1} ∝ |φ_l|²` and
+//! `Im φ_{l+1} ∝ Im ∫ φ_l^* dφ_l` (see `phases`) give, with `|φ_l| ∝ r^{2^{l−1}}` and Ẑ in the place of φ_1,
 //!
 //! ```text
-//! phase of φ_{l+1} = −2a/(2^l − a) · (phase of φ_l),  "phase of φ_1" = y,   so  phase of β̂ = T_L(a) y,
-//! T_L(a) = 1 + Σ_{l=2}^{L} ∏_{j=2}^{l} (−2a/(2^{j−1} − a))
+//! arg φ_{l+1} = −2a/(2^l − a) · arg φ_l,      arg β̂ = T_L(a) y,      T_L(a) = 1 + Σ_{l=2}^{L} ∏_{j=2}^{l} (−2a/(2^{j−1} − a))
 //! ```
 //!
 //! The margins of the support must not feel the change: `G_S M_a ε = 0`, where `M_a` multiplies the radial part of
 //! each entry by `(2^L − 1)|β̂*/ẑ*|` and the tangential part by `T_L(a)|β̂*/ẑ*|`. What was learned off the span of the support
 //! forces ε with a = 1, the law `(log t)^{−1/(2^L−1)}`. But ε in the span, `ε = G_Sᵀ c`, goes free where
 //! `K(a) = G_S M_a G_Sᵀ` is singular. K(0) is positive definite; the first a > 0 at which K is not is the slowest mode. For real
-//! entries there is none. `T_2 = (2 − 3a)/(2 − a)` turns negative at a = 2/3, so at L = 2 the slope may be anything in
-//! (−1/3, −2/9); `T_3 > 0` on [0, 1], so at L = 3 the law holds; `T_4` is negative from a = 0.96.
+//! entries there is none. `T_2 = (2 − 3a)/(2 − a)` turns negative at a = 2/3, so at L = 2 the slope may be anything from
+//! −1/3 to −2/9; `T_3 > 0` on [0, 1], so at L = 3 the law holds; `T_4` is negative from a = 0.96.
+//!
+//! # Gradient descent, L = 2
+//! With balanced layers `d ln|β̂_d|/ds = 2τ|ẑ_d| cos Δ_d`, `(arg β̂_d)' = 2τ|ẑ_d| sin Δ_d`, `Δ_d = arg ẑ_d − arg β̂_d`. On the
+//! support of the ℓ1 limit `2τ|ẑ_d| → 1`; off it `2τ|ẑ_d| → κ_d < 1`, the dual's entry relative to the largest, so those entries
+//! fall behind like `(log t)^{κ_d − 1}`. On it, small changes (χ + iϑ, relative) obey `χ' = ξ`, `ϑ' = η − ϑ` with
+//! `ξ = Rᵀc, η = Tᵀc` from the multipliers (R, T: radial and tangential parts of `Ĝ_S`), and margins fix c:
+//! `K c = Tρϑ`, `K = RρRᵀ + TρTᵀ` (ρ = |β̂*|). So ϑ decays at rates `1 − μ`, μ an eigenvalue of `K^{−1}TρTᵀ`: the
+//! eigenvalues of the pencil `(RρRᵀ, K)`, of which zeros do not count (there the margins fix ϑ = 0). The slowest of all these
+//! leads.
 
 use crate::limit::Limit;
 use crate::network::SpectralLinear;
+use crate::spectrum::Frequency;
 use nalgebra::{DMatrix, DVector};
 
 /// Points of the scan for the first zero.
@@ -35,6 +44,57 @@ fn phase_factor(depth: usize, a: f64) -> f64 {
     sum
 }
 
+/// How changes of the dual move the margins of the support, as quadratic forms in its multipliers.
+struct Forms {
+    /// `Σ_d |β̂*_d/ẑ*_d| r_d r_dᵀ`, with `r_d` the samples' parts along `ẑ*_d`.
+    along: DMatrix<f64>,
+    /// The same for the parts across, where entries are complex.
+    across: DMatrix<f64>,
+    /// `|ẑ_d|` over the largest, for entries with `β̂*_d = 0`.
+    idle: Vec<f64>,
+}
+
+/// Entries of β̂* below this fraction of the largest are zero.
+const ZERO: f64 = 1e-9;
+
+impl Forms {
+    fn new(network: &SpectralLinear, signed_samples: &DMatrix<f64>, limit: &Limit) -> Self {
+        let basis = network.basis();
+        let support = basis.rows(&signed_samples.select_rows(&limit.support));
+        let dual = basis.coordinates(&signed_samples.tr_mul(&limit.multipliers));
+        let beta = basis.coordinates(&limit.beta);
+        let frequencies = network.frequencies();
+        let modulus = |x: &DVector<f64>, f: &Frequency| f.entry(x.as_slice()).norm();
+        let largest = |x: &DVector<f64>| {
+            let moduli = frequencies.iter().map(|f| modulus(x, f));
+            moduli.fold(0.0, f64::max)
+        };
+        let (largest_dual, largest_beta) = (largest(&dual), largest(&beta));
+        let size = limit.support.len();
+        let mut forms = Self {
+            along: DMatrix::zeros(size, size),
+            across: DMatrix::zeros(size, size),
+            idle: Vec::new(),
+        };
+        for f in &frequencies {
+            let (z, b) = (modulus(&dual, f), modulus(&beta, f));
+            if b <= ZERO * largest_beta {
+                forms.idle.push(z / largest_dual);
+                continue;
+            }
+            let direction = dual.rows(f.start, f.len).normalize();
+            let columns = support.columns(f.start, f.len);
+            let along = columns * &direction;
+            forms.along.ger(b / z, &along, &along, 1.0);
+            if f.len == 2 {
+                let across = columns * DVector::from_vec(vec![-direction[1], direction[0]]);
+                forms.across.ger(b / z, &across, &across, 1.0);
+            }
+        }
+        forms
+    }
+}
+
 /// The smallest a in (0, `up_to`] at which `K(a)` ceases to be positive definite; `None` if there is none. `up_to` must be below 2,
 /// the first pole of T.
 pub fn slowest_mode(
@@ -43,36 +103,14 @@ pub fn slowest_mode(
     limit: &Limit,
     up_to: f64,
 ) -> Option<f64> {
-    let basis = network.basis();
     let depth = network.shapes().len();
-    let support = basis.rows(&signed_samples.select_rows(&limit.support));
-    let dual = basis.coordinates(&signed_samples.tr_mul(&limit.multipliers));
-    let beta = basis.coordinates(&limit.beta);
-    let radial = 2f64.powi(depth as i32) - 1.0;
-    // G_S times the square roots of the radial and tangential weights
-    let (mut along, mut across) = (Vec::new(), Vec::new());
-    for f in network.frequencies() {
-        let (z, b) = (dual.rows(f.start, f.len), beta.rows(f.start, f.len));
-        if z.norm() == 0.0 {
-            continue;
-        }
-        let weight = (b.norm() / z.norm()).sqrt();
-        let direction: DVector<f64> = z / z.norm();
-        let columns = support.columns(f.start, f.len);
-        along.push(columns * &direction * (weight * radial.sqrt()));
-        if f.len == 2 {
-            let turned = DVector::from_vec(vec![-direction[1], direction[0]]);
-            across.push(columns * turned * weight);
-        }
-    }
-    if across.is_empty() {
+    let forms = Forms::new(network, signed_samples, limit);
+    if forms.across.iter().all(|x| *x == 0.0) {
         return None;
     }
-    let along = DMatrix::from_columns(&along);
-    let across = DMatrix::from_columns(&across);
-    let (kept, shifted) = (&along * along.transpose(), &across * across.transpose());
+    let radial = 2f64.powi(depth as i32) - 1.0;
     let definite = |a: f64| {
-        (&kept + &shifted * phase_factor(depth, a))
+        (&forms.along * radial + &forms.across * phase_factor(depth, a))
             .cholesky()
             .is_some()
     };
@@ -89,6 +127,25 @@ pub fn slowest_mode(
         }
     }
     Some(high)
+}
+
+/// The rate at which the direction approaches the ℓ1 limit under gradient descent with L = 2: angle ∝ `(log t)^{−rate}`.
+/// `None` if the multipliers do not determine it.
+pub fn sparse_rate(
+    network: &SpectralLinear,
+    signed_samples: &DMatrix<f64>,
+    limit: &Limit,
+) -> Option<f64> {
+    let forms = Forms::new(network, signed_samples, limit);
+    let lower = (&forms.along + &forms.across).cholesky()?.unpack();
+    // L^{−1} A L^{−T}
+    let half = lower.solve_lower_triangular(&forms.along)?;
+    let pencil = lower.solve_lower_triangular(&half.transpose())?;
+    let free = pencil.symmetric_eigenvalues();
+    let lagging = forms.idle.iter().map(|kappa| 1.0 - kappa);
+    let rates = free.iter().copied().filter(|rate| *rate > ZERO);
+    let rate = rates.chain(lagging).fold(1.0, f64::min);
+    (rate > ZERO).then_some(rate)
 }
 
 #[cfg(test)]

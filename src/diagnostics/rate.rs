@@ -15,9 +15,8 @@ pub struct Rate {
     /// Least-squares slope over the window.
     pub observed: f64,
     /// −1/(2^L − 1) (fixed feedback) or −1/L (BP); −1 if all that was learned lies in the span of the support vectors.
-    /// Convolutional networks with fixed feedback: −a/(2^L − 1), a ≤ 1 the slowest mode of `approach`.
-    /// `None` under BP where layers act entry by entry: entries off the support of the limit then fall behind at rates that
-    /// depend on the data.
+    /// Where layers act entry by entry the slope depends on the limit (module `approach`): −a/(2^L − 1) with a ≤ 1 for
+    /// convolutional networks with fixed feedback, and a number of its own under BP with L = 2. `None` under BP with L > 2.
     pub predicted: Option<f64>,
     /// `[s_0, s_1]`.
     pub window: [f64; 2],
@@ -46,6 +45,11 @@ fn predicted(problem: &Problem, limit: &Limit) -> Option<f64> {
     let depth = problem.network.depth() as i32;
     let in_span = learned_in_span(problem, limit);
     match (problem.rule.has_feedback(), problem.network.spectral()) {
+        (false, Some(_)) if depth == 1 => Some(-1.0),
+        (false, Some(network)) if depth == 2 => {
+            let g = problem.dataset.signed_samples();
+            approach::sparse_rate(network, g, limit).map(|rate| -rate)
+        }
         (false, Some(_)) => None,
         (false, None) if in_span => Some(-1.0),
         (false, None) => Some(-1.0 / f64::from(depth)),

@@ -19,7 +19,10 @@ pub fn build(run: &Run) -> Option<Figure> {
     let series = [
         ("KKT residual", &diagnostics.kkt_residual),
         ("duality gap, best multipliers", &diagnostics.duality_gap),
-        ("duality gap, accumulated multipliers", &diagnostics.accumulated_gap),
+        (
+            "duality gap, accumulated multipliers",
+            &diagnostics.accumulated_gap,
+        ),
     ]
     .into_iter()
     .enumerate()

@@ -78,13 +78,9 @@ pub(super) enum Architecture {
         hidden: Option<Spanned<Vec<AtLeast<1>>>>,
     },
     #[serde(rename = "convolutional-linear")]
-    Convolutional {
-        depth: Spanned<Depth>,
-    },
+    Convolutional { depth: Spanned<Depth> },
     #[serde(rename = "diagonal-linear")]
-    Diagonal {
-        depth: Spanned<Depth>,
-    },
+    Diagonal { depth: Spanned<Depth> },
 }
 
 #[derive(Debug, Clone, Deserialize)]
