@@ -2,11 +2,13 @@
 
 mod alignment;
 mod invariants;
+mod loss_rate;
 mod phases;
 mod rate;
 
 pub use alignment::Alignment;
 pub use invariants::Invariant;
+pub use loss_rate::loss_rate;
 pub use phases::Phases;
 pub use rate::{Rate, learned_in_span};
 
