@@ -8,8 +8,8 @@
 //! is integrated from s = 0 to 6 (t = exp(402)) with 1201 saves, and at every save the exact rate `d ln 𝓛/d ln(1+t)`
 //! is taken from the vector field ([`loss_rate`]); a problem counts as one with a rise where a rate is above
 //! [`CERTAIN`]. The rise itself, in ln 𝓛, is the largest increase from one save to a later one: a lower bound. A rise
-//! shorter than the distance of two saves can be missed. The cosine is the least one between β' and z = −∂𝓛/∂β, in
-//! [−1, 1]: how nearly (above zero) or how badly (below) the loss rose, whatever the size of the rate.
+//! shorter than the distance of two saves can be missed. The cosine is the least one between β' and z = −∂𝓛/∂β
+//! where the rate exceeds [`CERTAIN`] in size: how nearly (above zero) or how badly (below) the loss rose.
 //!
 //! Families of data, labels included:
 //!
@@ -139,9 +139,7 @@ impl Family {
         if run.status != Status::Completed {
             return None;
         }
-        let rate = loss_rate(&problem, &run)
-            .into_iter()
-            .fold(f64::NEG_INFINITY, f64::max);
+        let rates = loss_rate(&problem, &run);
         let g = problem.dataset.signed_samples();
         let (mut lowest, mut rise) = (f64::INFINITY, 0.0_f64);
         for theta in run.theta.column_iter() {
@@ -152,8 +150,8 @@ impl Family {
         }
         Some(Finding {
             seed,
-            rate,
-            cosine: least_cosine(&problem, &run),
+            rate: rates.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+            cosine: least_cosine(&problem, &run, &rates),
             rise,
         })
     }
@@ -179,32 +177,31 @@ impl Family {
     }
 }
 
-/// The least cosine between β' and z over the saves of a run, where both are more than rounding.
-fn least_cosine(problem: &Problem, run: &Trajectory) -> f64 {
+/// The least cosine between β' and z over the saves of a run at which the loss moves at all.
+fn least_cosine(problem: &Problem, run: &Trajectory, rates: &[f64]) -> f64 {
     let kernel = problem.network.kernel(&problem.rule, &problem.dataset);
     let g = problem.dataset.signed_samples();
     let mut velocity = vec![0.0; kernel.parameters()];
-    let mut rates = vec![0.0; kernel.samples()];
+    let mut margin_rates = vec![0.0; kernel.samples()];
     let mut least = 1.0_f64;
-    for (theta, p) in run
-        .theta
-        .column_iter()
-        .zip(run.log_multipliers.column_iter())
-    {
+    for k in (0..run.len()).filter(|k| rates[*k].abs() > CERTAIN) {
+        let theta = run.theta.column(k);
+        let p = run.log_multipliers.column(k);
         let largest = p.max();
         let multipliers = p.map(|p| (p - largest).exp());
         kernel.velocity(
             theta.as_slice(),
             multipliers.as_slice(),
             &mut velocity,
-            &mut rates,
+            &mut margin_rates,
         );
-        let z = g.tr_mul(&multipliers);
-        let speed = z.norm() * predictor_rate(problem, theta.as_slice(), &velocity).norm();
-        let along: f64 = multipliers.iter().zip(&rates).map(|(a, m)| a * m).sum();
-        if speed > f64::MIN_POSITIVE {
-            least = least.min(along / speed);
-        }
+        let fall: f64 = multipliers
+            .iter()
+            .zip(&margin_rates)
+            .map(|(a, m)| a * m)
+            .sum();
+        let beta_rate = predictor_rate(problem, theta.as_slice(), &velocity);
+        least = least.min(fall / (g.tr_mul(&multipliers).norm() * beta_rate.norm()));
     }
     least
 }

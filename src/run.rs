@@ -100,6 +100,10 @@ pub fn separable_limit(problem: &Problem, allow_nonseparable: bool) -> Result<Op
         Separability::Separable(limit) => Ok(Some(limit)),
         _ if allow_nonseparable => Ok(None),
         Separability::NotSeparable(certificate) => Err(Error::NotSeparable(describe(&certificate))),
+        Separability::Unreachable { unusable, .. } => Err(Error::NotSeparable(format!(
+            "the data are separable, but not through the frequencies the network can use: its feedback vanishes at {unusable:?} \
+             (from 0); take another feedback; --allow-nonseparable runs the flow all the same"
+        ))),
         Separability::Undecided(why) => Err(Error::NotSeparable(format!(
             "could not decide whether the data are separable: {why}; --allow-nonseparable runs the flow all the same"
         ))),

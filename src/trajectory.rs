@@ -19,6 +19,9 @@ pub enum Status {
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct SolverStatistics {
     pub method: String,
+    /// Tolerances of the run, see [`FlowOptions`](crate::flow::FlowOptions).
+    pub rtol: f64,
+    pub atol: f64,
     pub steps: usize,
     pub rejected_steps: usize,
     pub newton_failures: usize,

@@ -3,9 +3,13 @@
 //! A [`Claim`] knows its statement as printed, what is true, and how to check it on one run; [`CLAIMS`] lists them all.
 //! To add a claim: one file here, one line in [`CLAIMS`]; the command line, reports and docs follow.
 
+mod direction;
 mod directional_limit;
+mod gd_conv;
 mod prop_1;
+mod prop_2;
 mod rate;
+mod theorem_2;
 
 use crate::diagnostics::Diagnostics;
 use crate::flow::FlowOptions;
@@ -58,6 +62,12 @@ pub const CLAIMS: &[Claim] = &[
     prop_1::CLAIM,
     directional_limit::THM_1,
     directional_limit::GD_FC,
+    prop_2::PRINTED,
+    prop_2::CORRECTED,
+    theorem_2::MAIN_TEXT,
+    theorem_2::APPENDIX,
+    theorem_2::CORRECTED,
+    gd_conv::CLAIM,
     rate::RATE_DFA,
     rate::RATE_BP,
 ];
@@ -137,25 +147,30 @@ pub fn check(evidence: &Evidence<'_>) -> Vec<Verdict> {
 /// *not applicable* without separability, *inconclusive* for a run that ended early.
 fn limit_of_completed_run<'a>(e: &Evidence<'a>) -> Result<&'a Limit, Verdict> {
     let limit = e.limit.ok_or_else(|| {
-        Verdict::without_measurement(
-            Outcome::NotApplicable,
-            "the data are not separable by a hyperplane through the origin",
-        )
+        not_applicable("the data are not separable by a hyperplane through the origin")
     })?;
-    if e.trajectory.status != Status::Completed {
-        return Err(Verdict::without_measurement(
-            Outcome::Inconclusive,
-            "the run ended before its horizon",
-        ));
-    }
-    Ok(limit)
+    unfinished(e).map_or(Ok(limit), Err)
 }
 
-fn not_this_network(architecture: &str) -> Verdict {
-    Verdict::without_measurement(
-        Outcome::NotApplicable,
-        format!("the network is not {architecture}"),
-    )
+/// *Inconclusive* for a run that ended early.
+fn unfinished(e: &Evidence<'_>) -> Option<Verdict> {
+    (e.trajectory.status != Status::Completed).then(|| {
+        Verdict::without_measurement(Outcome::Inconclusive, "the run ended before its horizon")
+    })
+}
+
+fn not_applicable(why: impl Into<String>) -> Verdict {
+    Verdict::without_measurement(Outcome::NotApplicable, why)
+}
+
+/// *Not applicable* unless the rule has fixed feedback (`feedback`), or is gradient descent.
+fn other_rule(e: &Evidence<'_>, feedback: bool) -> Option<Verdict> {
+    let why = match (e.problem.rule.has_feedback(), feedback) {
+        (false, true) => "the rule is not feedback alignment, direct or not",
+        (true, false) => "the rule is not gradient descent",
+        _ => return None,
+    };
+    Some(not_applicable(why))
 }
 
 /// The list of claims as the Markdown of docs/claims.md.

@@ -1,6 +1,6 @@
 //! Proposition 1: from zero weights DFA aligns every layer of a fully connected linear network with the feedback.
 
-use super::{Claim, Evidence, Outcome, Verdict, limit_of_completed_run};
+use super::{Claim, Evidence, Outcome, Verdict, limit_of_completed_run, not_applicable};
 use crate::network::Network;
 
 pub const CLAIM: Claim = Claim {
@@ -23,26 +23,17 @@ pub const CLAIM: Claim = Claim {
 const LARGEST_TOLERANCE: f64 = 0.01;
 
 fn judge(e: &Evidence<'_>) -> Verdict {
-    let Network::FullyConnectedLinear(_) = &e.problem.network else {
-        return super::not_this_network("fully connected linear");
-    };
-    if !e.problem.rule.has_feedback() {
-        return Verdict::without_measurement(
-            Outcome::NotApplicable,
-            "the rule is not direct feedback alignment",
-        );
+    if let Some(verdict) = super::other_rule(e, true) {
+        return verdict;
     }
+    let Network::FullyConnectedLinear(_) = &e.problem.network else {
+        return not_applicable("the network is not fully connected linear");
+    };
     let Some(alignment) = &e.diagnostics.alignment else {
-        return Verdict::without_measurement(
-            Outcome::NotApplicable,
-            "a network of depth 1 has no layer to align",
-        );
+        return not_applicable("a network of depth 1 has no layer to align");
     };
     if e.problem.theta0.amax() > 0.0 {
-        return Verdict::without_measurement(
-            Outcome::NotApplicable,
-            "the initial weights are not zero",
-        );
+        return not_applicable("the initial weights are not zero");
     }
     if let Err(verdict) = limit_of_completed_run(e) {
         return verdict;

@@ -26,18 +26,19 @@ impl LimitArgs {
                     "beta": limit.beta.as_slice(),
                     "multipliers": limit.multipliers.as_slice(),
                     "duality_gap": limit.duality_gap,
+                    "stationarity": limit.stationarity,
                     "support": limit.support,
                 });
                 format!("{value:#}\n")
             }
             (Format::Json, None) => "{\n  \"kind\": \"none\"\n}\n".to_owned(),
             (Format::Text, Some(limit)) => format!(
-                "{}: margin {:.6e} at unit norm, {} support vectors (from 0: {:?}), duality gap {:.1e}\nbeta = {:?}\n",
+                "{}: margin {:.6e} at unit norm, {} support vectors (from 0: {:?}), {}\nbeta = {:?}\n",
                 limit.kind.name(),
                 1.0 / limit.beta.norm(),
                 limit.support.len(),
                 limit.support,
-                limit.duality_gap,
+                limit.proof(),
                 limit.beta.as_slice(),
             ),
             (Format::Text, None) => "no limit: the data are not separable\n".to_owned(),

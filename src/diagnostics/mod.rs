@@ -9,10 +9,10 @@ mod rate;
 pub use alignment::Alignment;
 pub use invariants::Invariant;
 pub use loss_rate::loss_rate;
-pub use phases::Phases;
-pub use rate::{Rate, learned_in_span};
+pub use phases::{Phase, Phases};
+pub use rate::{Rate, learned_in_span, slope};
 
-use crate::limit::{Certifier, Limit, angle};
+use crate::limit::{Certifier, Limit, Potential, angle};
 use crate::problem::Problem;
 use crate::trajectory::Trajectory;
 use nalgebra::{DMatrix, DVector};
@@ -91,9 +91,12 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
         rate: None,
         log_time,
     };
-    let mut certifier = Certifier::new(g);
+    let mut certifier = match limit {
+        Some(limit) => Certifier::new(g, &limit.potential),
+        None => Certifier::new(g, &Potential::euclidean(dimension)),
+    };
     let mut alignment = alignment::Builder::new(problem, saves);
-    let mut phases = phases::Builder::new(problem, saves);
+    let mut phases = phases::Builder::new(problem, trajectory);
     let mut invariants = invariants::Tracker::new(problem);
     for k in 0..saves {
         let theta = trajectory.theta.column(k);

@@ -8,6 +8,7 @@
 //! Ẑ is read off the first layer and φ_l off the others; the recursion is measured, not used.
 
 use crate::problem::Problem;
+use crate::trajectory::Trajectory;
 use nalgebra::{DMatrix, DVector};
 use num_complex::Complex64;
 
@@ -20,24 +21,55 @@ pub struct Phases {
     pub z: DMatrix<Complex64>,
     /// `φ_l = ŵ_l/(b̂_{l−1} b̂_l^*)` for l = 2..L (index l − 2), each F × T.
     pub phi: Vec<DMatrix<Complex64>>,
-    /// Largest over frequencies of `|Re φ_l − its recursion|/|φ_l|`, rows l = 2..L, (L−1) × T; exact from zero weights.
+    /// Distance of Re φ_l from its recursion, all frequencies together and relative to the layer,
+    /// `‖b̂_{l−1} b̂_l (Re φ_l − …)‖/‖ŵ_l‖`; rows l = 2..L, (L−1) × T; exact from zero weights.
     pub recursion: DMatrix<f64>,
-    /// Largest over frequencies of |arg φ_l|, rows l = 2..L, (L−1) × T, radians; 0 while φ_l = 0.
+    /// Largest over frequencies of |arg φ_l|, rows l = 2..L, (L−1) × T, radians. Entries of ŵ_l below the run's absolute
+    /// tolerance have no phase to speak of and do not count.
     pub argument: DMatrix<f64>,
 }
 
+/// A phase and where it was seen.
+#[derive(Debug, Clone, Copy)]
+pub struct Phase {
+    /// |arg φ_l|
+    pub radians: f64,
+    /// l
+    pub layer: usize,
+    /// d
+    pub frequency: usize,
+    /// Index of the save.
+    pub save: usize,
+}
+
 impl Phases {
-    /// The largest |arg φ_l| of the run: radians, layer l, index into [`Self::frequencies`], save.
-    pub fn worst_argument(&self) -> (f64, usize, usize, usize) {
-        let mut worst = (0.0, 2, 0, 0);
-        for (row, phi) in self.phi.iter().enumerate() {
-            for k in 0..phi.ncols() {
-                for d in 0..phi.nrows() {
-                    let size = phi[(d, k)].arg().abs();
-                    if size > worst.0 {
-                        worst = (size, row + 2, d, k);
-                    }
-                }
+    /// The largest |arg φ_l| of the run.
+    pub fn worst_argument(&self) -> Phase {
+        let mut worst = Phase {
+            radians: 0.0,
+            layer: 2,
+            frequency: 0,
+            save: 0,
+        };
+        for (row, arguments) in self.argument.row_iter().enumerate() {
+            let (save, radians) =
+                arguments
+                    .iter()
+                    .copied()
+                    .enumerate()
+                    .fold(
+                        (0, 0.0),
+                        |best, (k, a)| if a > best.1 { (k, a) } else { best },
+                    );
+            if radians > worst.radians {
+                let column = self.phi[row].column(save);
+                let at = column.iter().position(|phi| phi.arg().abs() == radians);
+                worst = Phase {
+                    radians,
+                    layer: row + 2,
+                    frequency: at.map_or(0, |d| self.frequencies[d]),
+                    save,
+                };
             }
         }
         worst
@@ -57,12 +89,15 @@ pub(super) struct Builder<'a> {
     /// `b̂_1 … b̂_L` on the frequencies that count.
     feedback: Vec<DVector<Complex64>>,
     first: DVector<Complex64>,
+    /// Smallest entry of ŵ_l that counts.
+    resolution: f64,
     phases: Phases,
 }
 
 impl<'a> Builder<'a> {
     /// `None` unless the network acts entry by entry, has a hidden layer, and its feedback is fixed.
-    pub fn new(problem: &'a Problem, saves: usize) -> Option<Self> {
+    pub fn new(problem: &'a Problem, trajectory: &Trajectory) -> Option<Self> {
+        let saves = trajectory.len();
         let network = problem.network.spectral()?;
         let mut feedback: Vec<DVector<Complex64>> = problem
             .feedback()?
@@ -98,6 +133,7 @@ impl<'a> Builder<'a> {
         Some(Self {
             problem,
             feedback,
+            resolution: trajectory.solver.atol,
             first: pick(&first.column(0).into_owned()),
             phases: Phases {
                 frequencies,
@@ -117,22 +153,29 @@ impl<'a> Builder<'a> {
             .transforms(theta)
             .select_rows(&self.phases.frequencies);
         let b = &self.feedback;
+        let phases = &mut self.phases;
+        let mut distance = vec![0.0_f64; w.ncols() - 1];
         for d in 0..w.nrows() {
             let z = (w[(d, 0)] - self.first[d]) / b[0][d].conj();
-            self.phases.z[(d, k)] = z;
+            phases.z[(d, k)] = z;
             let mut expected = 0.5 * z.norm_sqr();
             for l in 2..=w.ncols() {
+                let row = l - 2;
                 let (before, after) = (b[l - 2][d], b[l - 1][d]);
-                let phi = w[(d, l - 1)] / (before * after.conj());
-                self.phases.phi[l - 2][(d, k)] = phi;
-                if phi != Complex64::ZERO {
-                    let (recursion, argument) =
-                        (&mut self.phases.recursion, &mut self.phases.argument);
-                    let distance = (phi.re - expected).abs() / phi.norm();
-                    recursion[(l - 2, k)] = recursion[(l - 2, k)].max(distance);
-                    argument[(l - 2, k)] = argument[(l - 2, k)].max(phi.arg().abs());
+                let scale = before * after.conj();
+                let phi = w[(d, l - 1)] / scale;
+                phases.phi[row][(d, k)] = phi;
+                distance[row] = distance[row].hypot((phi.re - expected) * scale.norm());
+                if w[(d, l - 1)].norm() > self.resolution {
+                    let largest = &mut phases.argument[(row, k)];
+                    *largest = largest.max(phi.arg().abs());
                 }
                 expected = 0.5 * before.norm_sqr() * phi.norm_sqr();
+            }
+        }
+        for (row, distance) in distance.into_iter().enumerate() {
+            if distance > 0.0 {
+                phases.recursion[(row, k)] = distance / w.column(row + 1).norm();
             }
         }
     }

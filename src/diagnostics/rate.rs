@@ -139,7 +139,7 @@ pub(super) fn fit(problem: &Problem, limit: Option<&Limit>, d: &Diagnostics) -> 
 }
 
 /// Least-squares slope through at least two points with distinct abscissae.
-fn slope(points: &[(f64, f64)]) -> f64 {
+pub fn slope(points: &[(f64, f64)]) -> f64 {
     let n = points.len() as f64;
     let (mx, my) = points
         .iter()

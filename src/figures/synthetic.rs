@@ -6,7 +6,7 @@ use super::Run;
 use crate::{
     dataset::Dataset,
     diagnostics::{Alignment, Diagnostics, Invariant, Rate},
-    limit::{Limit, LimitKind},
+    limit::{Limit, LimitKind, Potential},
     loss::Loss,
     network::{FullyConnectedLinear, Network},
     problem::Problem,
@@ -136,6 +136,8 @@ pub fn case(depth: usize, rule: Rule, rate: f64, horizon: f64) -> Case {
                     .map(|s| (0.9 * (rate * s).exp()) / (1.0 + 2.0 * (-0.4 * s).exp()))
                     .collect(),
             ),
+            candidates: Vec::new(),
+            phases: None,
             kkt_residual: defined(rate),
             duality_gap: defined(2.0 * rate),
             alignment: None,
@@ -162,10 +164,13 @@ pub fn case(depth: usize, rule: Rule, rate: f64, horizon: f64) -> Case {
         },
         limit: Limit {
             kind: LimitKind::MaxMargin,
+            potential: Potential::euclidean(DIMENSION),
             beta: limit_direction,
             multipliers: DVector::from_fn(SAMPLES, |n, _| if n < SUPPORT { 0.25 } else { 0.0 }),
-            duality_gap: 1e-15,
+            duality_gap: Some(1e-15),
+            stationarity: None,
             support: (0..SUPPORT).collect(),
+            unique: true,
         },
     }
 }

@@ -2,6 +2,7 @@
 
 use super::accumulated::Accumulated;
 use super::clock::{compress, expand, log_time};
+use super::ending::{Beyond, Ending, beyond_separability, message};
 use super::operator::{Equations, NewtonLinearSolver, NewtonMatrix, State, values};
 use super::saves::Saves;
 use super::system::{NewtonSolver, System};
@@ -92,7 +93,7 @@ fn integrate_counted(
     newton: NewtonSolver,
     observer: &mut dyn FnMut(Progress),
 ) -> Result<Trajectory> {
-    let mut run = Run::new(kernel.parameters(), kernel.samples(), options, newton);
+    let mut run = Run::new(&**kernel, options, newton);
     let system =
         |base| Arc::new(System::new(Arc::clone(kernel), loss, newton, base).with_counts(counts));
     let mut base = 0.0;
@@ -149,14 +150,6 @@ enum Outcome {
     Ended(Status, Good),
 }
 
-/// What happens on data that are not separable.
-enum Beyond {
-    /// The weights no longer move.
-    Rest,
-    /// Multipliers amplify rounding beyond use while the weights still move.
-    Overflow,
-}
-
 struct Run<'a> {
     options: &'a FlowOptions,
     parameters: usize,
@@ -168,20 +161,29 @@ struct Run<'a> {
     /// s at which the weights came to rest.
     rest: Option<f64>,
     watch: Watch,
+    /// Rounding of each layer: absolute tolerances are not tighter. Zero until a run is held up by it.
+    rounding: Vec<f64>,
+    layers: Vec<usize>,
 }
+
+/// Rounding of a layer's velocity over a unit of s, relative to its largest weight. A velocity is a sum of terms of that size;
+/// where they cancel, a weight stays bounded while the layer grows, and steps held to its own size would chase the
+/// rounding of the sum.
+const ROUNDING: f64 = 64.0 * f64::EPSILON;
 
 /// The error allowed to one step, as a share of the run's tolerance: errors of the order of a thousand steps add up, and
 /// a margin is a product of L layers. Measured (docs/design.md): with it the drift of every conserved quantity stays
 /// below rtol; ten times shorter steps than rtol alone would give need fewer Newton iterations each, and cost the same.
 const LOCAL_SHARE: f64 = 0.001;
 
+/// The same for the absolute tolerance of weights. From zero they start as powers of time (layer l like `t^{2^{l−1}}`), and
+/// conserved quantities compare powers of them: early on they must be known to digits of their own.
+const LOCAL_SHARE_OF_WEIGHTS: f64 = 1e-5;
+
 impl<'a> Run<'a> {
-    fn new(
-        parameters: usize,
-        samples: usize,
-        options: &'a FlowOptions,
-        newton: NewtonSolver,
-    ) -> Self {
+    fn new(kernel: &dyn Kernel, options: &'a FlowOptions, newton: NewtonSolver) -> Self {
+        let (parameters, samples) = (kernel.parameters(), kernel.samples());
+        let layers = kernel.layers();
         let unknowns = parameters + samples;
         let suffix = match newton {
             NewtonSolver::Structured => "",
@@ -194,6 +196,8 @@ impl<'a> Run<'a> {
             saves: Saves::new(options, parameters, samples),
             solver: SolverStatistics {
                 method: format!("{}{suffix}", options.method.name()),
+                rtol: options.rtol,
+                atol: options.atol,
                 unknowns,
                 ..Default::default()
             },
@@ -201,6 +205,8 @@ impl<'a> Run<'a> {
             failure: None,
             rest: None,
             watch: Watch::default(),
+            rounding: vec![0.0; layers.len()],
+            layers,
         }
     }
 
@@ -251,14 +257,11 @@ impl<'a> Run<'a> {
     ) -> std::result::Result<OdeSolverProblem<Equations>, DiffsolError> {
         // below 1e-13 steps would chase rounding
         let rtol = (self.options.rtol * LOCAL_SHARE).max(1e-13);
-        let atol = self.options.atol * LOCAL_SHARE;
-        let tolerances = (0..start.len()).map(|i| {
-            if i < self.parameters {
-                atol
-            } else {
-                100.0 * atol
-            }
-        });
+        let atol = self.options.atol * LOCAL_SHARE_OF_WEIGHTS;
+        let atol_multipliers = 100.0 * self.options.atol * LOCAL_SHARE;
+        let per_layer = self.layers.iter().zip(&self.rounding);
+        let weights = per_layer.flat_map(|(&len, floor)| std::iter::repeat_n(floor.max(atol), len));
+        let tolerances = weights.chain(std::iter::repeat_n(atol_multipliers, self.samples));
         let mut problem = OdeBuilder::<NewtonMatrix>::new()
             .rtol(rtol)
             .atol(tolerances)
@@ -353,7 +356,7 @@ impl<'a> Run<'a> {
                 break good.ended(Status::Completed);
             }
             let state = solver.state();
-            match self.beyond_separability(s, values(state.y), values(state.dy)) {
+            match beyond_separability(s, values(state.y), values(state.dy), self.parameters) {
                 None => {}
                 Some(Beyond::Rest) => {
                     self.repeat_until_the_horizon(s, &good.y, accumulated.totals());
@@ -375,6 +378,12 @@ impl<'a> Run<'a> {
                      linearly dependent, or nearly equal, do this far out, and so do tolerances near rounding"
                 ));
                 break good.ended(Status::StepTooSmall);
+            }
+            if self.options.method != Method::Tsit45
+                && self.watch.drags(s, self.solver.steps)
+                && self.rounding_has_grown(&good.y)
+            {
+                break Outcome::Restart(good);
             }
             if self.solver.steps >= self.options.max_steps {
                 break good.ended(Status::BudgetSteps);
@@ -399,25 +408,21 @@ impl<'a> Run<'a> {
         Ok(outcome)
     }
 
-    /// On separable data margins grow with log t and `p_n = τ − m_n` stays small. Where it does not, the flow comes to
-    /// rest at a minimum of the loss (weights that move by less than 1e-8 of themselves per unit of s although multipliers
-    /// per unit of s exceed e^12: stationary to rounding), or some samples contradict each other while others are still
-    /// being learned. Then `E_n` amplifies the rounding of `p_n` until the implicit equations have no solution in doubles.
-    fn beyond_separability(&self, s: f64, y: &[f64], dy: &[f64]) -> Option<Beyond> {
-        let strongest = y[self.parameters..]
-            .iter()
-            .map(|v| s + expand(*v))
-            .fold(f64::NEG_INFINITY, f64::max);
-        let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
-        if strongest <= 12.0 {
-            None
-        } else if norm(&dy[..self.parameters]) <= 1e-8 * norm(&y[..self.parameters]) {
-            Some(Beyond::Rest)
-        } else if strongest > 2.0 * s + 36.0 {
-            Some(Beyond::Overflow)
-        } else {
-            None
+    /// Measures the rounding of every layer; true if some layer's has at least doubled, and exceeds its tolerance.
+    fn rounding_has_grown(&mut self, y: &[f64]) -> bool {
+        let mut grown = false;
+        let mut rest = y;
+        for (&len, rounding) in self.layers.iter().zip(&mut self.rounding) {
+            let (layer, tail) = rest.split_at(len);
+            let largest = layer.iter().fold(0.0_f64, |m, w| m.max(w.abs()));
+            let now = ROUNDING * largest;
+            if now > 2.0 * rounding.max(self.options.atol * LOCAL_SHARE_OF_WEIGHTS) {
+                *rounding = now;
+                grown = true;
+            }
+            rest = tail;
         }
+        grown
     }
 
     /// Saves the resting weights at every remaining time; `p_n = τ − m_n` grows with τ.
@@ -446,39 +451,16 @@ impl<'a> Run<'a> {
 
     fn finish(mut self, status: Status, s: f64) -> Trajectory {
         self.solver.wall_seconds = self.clock.elapsed().as_secs_f64();
-        let at = format!(
-            "at log-log-time {s:.6} (log-time {:.6e}), step {}, method {}",
-            log_time(s),
-            self.solver.steps,
-            self.solver.method
+        let message = message(
+            status,
+            &Ending {
+                s,
+                solver: &self.solver,
+                options: self.options,
+                failure: self.failure.as_deref(),
+                rest: self.rest,
+            },
         );
-        let detail = self.failure.map(|f| format!(" ({f})")).unwrap_or_default();
-        let message = match status {
-            Status::Completed => self.rest.map(|s| {
-                format!(
-                    "the weights came to rest at log-log-time {s:.3}, a minimum of the loss; later saves repeat them"
-                )
-            }),
-            Status::BudgetSteps => Some(format!(
-                "the budget of {} steps ran out {at}; raise flow.max-steps",
-                self.options.max_steps
-            )),
-            Status::BudgetWall => Some(format!(
-                "the budget of {} seconds ran out {at}; raise flow.max-wall-seconds",
-                self.options.max_wall_seconds
-            )),
-            Status::StepTooSmall => Some(format!(
-                "the step size vanished {at}{detail}; try another flow.rtol, or flow.method = \"esdirk34\""
-            )),
-            Status::NonlinearFailure => Some(format!(
-                "the implicit equations could not be solved {at}{detail}; try a smaller flow.rtol or flow.method = \
-                 \"esdirk34\""
-            )),
-            Status::NonFinite => Some(format!(
-                "the state ceased to be finite {at}{detail}; an explicit method beyond its stability limit does this: use \
-                 flow.method = \"bdf\" or a smaller flow.rtol"
-            )),
-        };
         let saves = self.saves.times.len();
         Trajectory {
             theta: DMatrix::from_vec(self.parameters, saves, self.saves.theta),

@@ -7,6 +7,7 @@
 mod accumulated;
 pub mod clock;
 mod dependence;
+mod ending;
 mod integrate;
 mod newton;
 mod operator;

@@ -9,6 +9,12 @@ pub const CRAWL_STEPS: usize = 20_000;
 /// See [`CRAWL_STEPS`].
 pub const CRAWL: f64 = 0.5;
 
+/// Steps after which, if they advanced s by less than [`DRAG`], rounding is suspected of holding a run up.
+const DRAG_STEPS: usize = 200;
+
+/// See [`DRAG_STEPS`].
+const DRAG: f64 = 0.1;
+
 /// What a run remembers of its own progress.
 #[derive(Default)]
 pub struct Watch {
@@ -16,6 +22,8 @@ pub struct Watch {
     stalled: usize,
     /// s at the last multiple of [`CRAWL_STEPS`].
     last_milestone: f64,
+    /// s at the last multiple of [`DRAG_STEPS`].
+    last_post: f64,
 }
 
 impl Watch {
@@ -28,6 +36,16 @@ impl Watch {
         let progress = s - self.last_milestone;
         self.last_milestone = s;
         progress < CRAWL
+    }
+
+    /// Whether the last few hundred steps of an implicit method hardly advanced. To be asked after every step.
+    pub fn drags(&mut self, s: f64, steps: usize) -> bool {
+        if !steps.is_multiple_of(DRAG_STEPS) {
+            return false;
+        }
+        let progress = s - self.last_post;
+        self.last_post = s;
+        progress < DRAG
     }
 
     /// Counts restarts that follow each other without progress; true if there were too many.
@@ -53,6 +71,9 @@ mod tests {
         assert!(!watch.crawls(0.1, 10));
         assert!(!watch.crawls(0.6, CRAWL_STEPS));
         assert!(watch.crawls(0.7, 2 * CRAWL_STEPS));
+        assert!(!watch.drags(1.0, DRAG_STEPS));
+        assert!(!watch.drags(1.01, DRAG_STEPS + 1));
+        assert!(watch.drags(1.05, 2 * DRAG_STEPS));
         for k in 0..MOST_STALLED_RESTARTS {
             assert!(!watch.restart_stalls(40.0), "{k}");
         }

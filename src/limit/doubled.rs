@@ -95,6 +95,17 @@ impl DoubledVector {
         }
     }
 
+    /// `self *= 2^k`, exactly.
+    pub fn scale(&mut self, power_of_two: f64) {
+        self.hi *= power_of_two;
+        self.lo *= power_of_two;
+    }
+
+    /// `self (1 − t) + other t`, to f64.
+    pub fn between(&self, other: &Self, t: f64) -> Self {
+        (&self.hi * (1.0 - t) + &other.hi * t).into()
+    }
+
     /// `self += c x`.
     pub fn add_scaled(&mut self, c: Doubled, x: &[f64]) {
         for (i, &x) in x.iter().enumerate() {

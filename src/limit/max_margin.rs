@@ -7,12 +7,12 @@
 //! ends without a certificate, the active-set method starts again from the empty set. The outcome is accepted on the
 //! certificate alone.
 
-use super::certificate::gap;
 use super::doubled::DoubledVector;
+use super::gap::gap;
 use super::projection::{Outcome, Precision, Projection};
 use super::scaling::{ScaledSamples, largest};
 use super::separability::{FARKAS_TOLERANCE, FarkasCertificate, Separability};
-use super::{Limit, LimitKind};
+use super::{Limit, LimitKind, Potential, UnitBlocks};
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, SupportedConeT};
 use nalgebra::{DMatrix, DVector};
@@ -92,7 +92,8 @@ fn decide(samples: &ScaledSamples, guess: &[usize]) -> Result<Separability, Stri
     if farkas.residual <= MARGIN_ROUNDING {
         return Ok(Separability::NotSeparable(farkas));
     }
-    let gap = gap(columns, projection.point(), &multipliers);
+    let blocks = UnitBlocks::new(&Potential::euclidean(columns.nrows()));
+    let gap = gap(&blocks, columns, projection.point(), &multipliers);
     match gap {
         Some(gap) if gap <= GAP_TOLERANCE => {
             rounded(samples, projection.point(), &multipliers, gap).map(Separability::Separable)
@@ -149,10 +150,13 @@ fn rounded(
         .collect();
     Ok(Limit {
         kind: LimitKind::MaxMargin,
+        potential: Potential::euclidean(columns.nrows()),
         beta,
         multipliers,
-        duality_gap,
+        duality_gap: Some(duality_gap),
+        stationarity: None,
         support,
+        unique: true,
     })
 }
 

@@ -1,44 +1,83 @@
 //! Limits of the flow: reference solutions, the separability decision, certificates and KKT residuals.
 //!
-//! On separable data the direction of β tends to a minimiser of a convex potential subject to `Gβ ≥ 1` (rows
-//! `g_n = y_n x_n`). In the Euclidean case (fully connected linear networks, any depth, gradient descent or feedback
-//! alignment) it is the hard-margin support vector machine,
+//! On separable data the direction of β tends to a minimiser of a potential subject to `Gβ ≥ 1` (rows `g_n = y_n x_n`). One
+//! family covers the linear networks: with blocks `β_b` of orthonormal coordinates ([`Potential`]),
 //!
 //! ```text
-//! primal  min ½‖β‖²  s.t.  Gβ ≥ 1            dual  max 1ᵀa − ½‖Gᵀa‖²  s.t.  a ≥ 0            optimum  β = Gᵀa
+//! ψ(β) = (Σ_b κ_b ‖β_b‖^p)^{1/p}        ψ*(Z) = (Σ_b κ_b^{1−q} ‖Z_b‖^q)^{1/q},  1/p + 1/q = 1        (p = 1: max_b ‖Z_b‖/κ_b)
 //! ```
 //!
-//! For any β with `γ = min_n g_n·β > 0` and any `a ≥ 0`, `γ 1ᵀa ≤ aᵀGβ = β·Gᵀa ≤ ‖β‖‖Gᵀa‖`, so
-//! `gap = (‖β‖/γ)(‖Gᵀa‖/1ᵀa) − 1 ≥ 0`, and it vanishes only at the optimum. Every solution here is accepted on that
-//! number, never on a solver's status word, and every run can certify itself with it.
+//! | network, rule | blocks | p | κ |
+//! |---|---|---|---|
+//! | fully connected, any rule | all of β | 2 | 1: the hard-margin support vector machine |
+//! | convolutional, feedback alignment, depth L | frequencies | 2^L/(2^L − 1) | `W_d^{−1/(2^L−1)}`, `W_d = ∏_k \|b̂_k\|^{2^{L−k}}` |
+//! | diagonal, feedback alignment, depth L | entries | 2^L/(2^L − 1) | the same with b in place of b̂ |
+//! | convolutional / diagonal, gradient descent | frequencies / entries | 2/L | 1 (L > 2: stationary points only) |
 //!
-//! By Gordan's theorem either `Gβ > 0` has a solution, or some `a ≥ 0, a ≠ 0` has `Gᵀa = 0`; [`max_margin()`] returns
-//! whichever of the two it can prove, or says that it can prove neither.
+//! For p ≥ 1 primal, dual and optimality are
 //!
-//! Layout: [`mod@max_margin`] solves (interior point, then active set), [`separability`] holds the decision and Farkas'
-//! certificate, [`certificate`] has gaps, multipliers, KKT residuals and angles. The active-set method (`projection`,
-//! on the QR factors of `active_set` and the arithmetic of `doubled`) serves them all.
+//! ```text
+//! min ψ(β)  s.t.  Gβ ≥ 1              max 1ᵀa / ψ*(Gᵀa)  over  a ≥ 0              Gᵀa = ∇(½ψ²)(β),   a_n (g_n·β − 1) = 0
+//! ```
+//!
+//! **The gap.** Let `γ = min_n g_n·β > 0`, `a ≥ 0`, `a ≠ 0`. Then `γ 1ᵀa ≤ aᵀGβ = β·Gᵀa ≤ ψ(β) ψ*(Gᵀa)` (Hölder's inequality,
+//! block by block after Cauchy's), so
+//!
+//! ```text
+//! gap = (ψ(β)/γ) (ψ*(Gᵀa)/1ᵀa) − 1 ≥ 0
+//! ```
+//!
+//! and it vanishes only at the optimum: the first factor is at least the minimum of the primal, the second at least its
+//! inverse (put the minimiser for β), so a gap ε means that `ψ(β)/γ` is at most `1 + ε` times the best. Every solution
+//! here is accepted on that number, never on a solver's status word, and every run can certify itself with it. `gap`
+//! writes it as a sum of non-negative terms. In Fourier coordinates the samples carry the rounding of the transform, which
+//! limits what a gap says to about `ε max‖g_n‖‖β‖/γ`.
+//!
+//! **Separability.** By Gordan's theorem either `Gβ > 0` has a solution, or some `a ≥ 0, a ≠ 0` has `Gᵀa = 0`;
+//! [`max_margin()`] returns whichever of the two it can prove, or says that it can prove neither. A potential with infinite
+//! weights asks the same question of the usable blocks alone.
+//!
+//! Layout: [`mod@max_margin`] solves the Euclidean case (interior point, then active set); [`norm_margin`] the others (Newton
+//! steps of `newton`, each a projection in the metric of the Hessian; `sparse` finds the support for p = 1) in the unit
+//! coordinates of `blocks`; [`stationary`] is what is left for p < 1. [`separability`] holds the decision and Farkas'
+//! certificate, [`certificate`] gaps, multipliers and KKT residuals, [`mod@angle`] the angle. The active-set method
+//! (`projection`, on the QR factors of `active_set` and the arithmetic of `doubled`) serves them all.
 
 mod active_set;
+pub mod angle;
+mod blocks;
 pub mod certificate;
 mod doubled;
+mod gap;
 pub mod max_margin;
+mod newton;
+#[cfg(test)]
+mod norm_edge_tests;
+pub mod norm_margin;
+#[cfg(test)]
+mod norm_tests;
 pub mod potential;
 pub mod prediction;
 mod projection;
 mod scaling;
 pub mod separability;
+mod sparse;
+pub mod stationary;
 #[cfg(test)]
 mod tests;
 
+pub use angle::angle;
 pub use certificate::{
-    Certifier, KKT_ACTIVE, KktResidual, angle, best_multipliers, duality_gap, kkt_residual,
+    Certifier, KKT_ACTIVE, KktResidual, best_multipliers, duality_gap, kkt_residual,
 };
 pub use max_margin::{GAP_TOLERANCE, max_margin};
+pub use norm_margin::minimise;
 pub use potential::{Block, Potential};
 pub use prediction::CandidatePotential;
 pub use separability::{FARKAS_TOLERANCE, FarkasCertificate, Separability};
+pub use stationary::{STATIONARITY_TOLERANCE, refine, stationary_residual};
 
+use blocks::UnitBlocks;
 use nalgebra::DVector;
 
 /// Which limit the theory predicts.
@@ -46,6 +85,10 @@ use nalgebra::DVector;
 pub enum LimitKind {
     /// Hard-margin support vector machine: min ‖β‖₂ s.t. Gβ ≥ 1.
     MaxMargin,
+    /// min ψ(β) s.t. Gβ ≥ 1 for an exponent other than one, or unequal weights. For p < 1 a stationary point.
+    FourierNorm,
+    /// The same for p = 1: min Σ_b κ_b ‖β_b‖ s.t. Gβ ≥ 1.
+    FourierL1,
     /// No limit is known, or the data are not separable.
     None,
 }
@@ -55,7 +98,20 @@ impl LimitKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::MaxMargin => "max-margin",
+            Self::FourierNorm => "fourier-norm",
+            Self::FourierL1 => "fourier-l1",
             Self::None => "none",
+        }
+    }
+
+    /// The kind of the minimisers of a potential.
+    pub fn of(potential: &Potential) -> Self {
+        if potential.is_multiple_of_euclidean() {
+            Self::MaxMargin
+        } else if potential.exponent == 1.0 {
+            Self::FourierL1
+        } else {
+            Self::FourierNorm
         }
     }
 }
@@ -64,15 +120,35 @@ impl LimitKind {
 #[derive(Debug, Clone)]
 pub struct Limit {
     pub kind: LimitKind,
-    /// Minimiser of min ‖β‖₂ s.t. Gβ ≥ 1 (smallest margin one, to rounding), length D.
+    /// ψ.
+    pub potential: Potential,
+    /// Minimiser of min ψ(β) s.t. Gβ ≥ 1 (smallest margin one, to rounding), length D, original coordinates. For p < 1
+    /// a stationary point.
     pub beta: DVector<f64>,
-    /// Dual multipliers a ≥ 0 with β = Gᵀa, length N. Where more samples are active than independent they are not
-    /// unique; these have independent support.
+    /// Dual multipliers a ≥ 0 with `Gᵀa = ∇(½ψ²)(β)` (a subgradient where ψ has a kink), length N; `1ᵀa = ψ(β)²`, and β =
+    /// Gᵀa in the Euclidean case. Where more samples are active than independent they are not unique; these have
+    /// independent support.
     pub multipliers: DVector<f64>,
-    /// (‖β‖/γ)(‖Gᵀa‖/1ᵀa) − 1 ≥ 0 of the solution in doubled arithmetic, of which `beta` and `multipliers` are the
-    /// nearest f64. Recomputed from those it is larger by up to about ε max‖g_n‖‖β‖ (the rounding of β seen in the
-    /// margins), which shows when the margin is tiny.
-    pub duality_gap: f64,
+    /// p ≥ 1: (ψ(β)/γ)(ψ*(Gᵀa)/1ᵀa) − 1 ≥ 0 of the solution in doubled arithmetic, of which `beta` and `multipliers` are
+    /// the nearest f64. Recomputed from those it is larger by up to about ε max‖g_n‖‖β‖ (the rounding of β seen in the
+    /// margins), which shows when the margin is tiny. `None` for p < 1, where there is no dual.
+    pub duality_gap: Option<f64>,
+    /// p < 1: the stationarity residual of `beta` (see [`stationary_residual()`]). `None` otherwise.
+    pub stationarity: Option<f64>,
     /// Indices n with a_n > 0, increasing, from 0.
     pub support: Vec<usize>,
+    /// Whether no other minimiser exists: always for p > 1; for p = 1 where the multipliers exclude one; never for p < 1,
+    /// where other stationary points are usual.
+    pub unique: bool,
+}
+
+impl Limit {
+    /// What it was accepted on, in words.
+    pub fn proof(&self) -> String {
+        match (self.duality_gap, self.stationarity) {
+            (Some(gap), _) => format!("duality gap {gap:.1e}"),
+            (None, Some(residual)) => format!("stationarity residual {residual:.1e}"),
+            (None, None) => "no certificate".into(),
+        }
+    }
 }

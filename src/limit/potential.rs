@@ -9,7 +9,10 @@
 //!
 //! A block with `κ_b = ∞` is one the network cannot use: `β_b = 0`, and `Z_b` does not count.
 
+use super::blocks::{UnitBlocks, length};
+use super::scaling::{largest, power_of_two};
 use crate::spectrum::{Basis, Frequency};
+use nalgebra::{DMatrix, DVector};
 
 /// `ψ(β) = (Σ_b κ_b ‖β_b‖^p)^{1/p}`; for p < 1 a quasi-norm, whose constrained minima are local.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,5 +79,52 @@ impl Potential {
     /// D.
     pub fn dimension(&self) -> usize {
         self.blocks.iter().map(|b| b.len).sum()
+    }
+
+    /// Whether ψ is the Euclidean norm up to a factor, in whatever orthonormal coordinates.
+    pub fn is_multiple_of_euclidean(&self) -> bool {
+        self.exponent == 2.0
+            && self
+                .blocks
+                .iter()
+                .all(|block| block.weight == self.blocks[0].weight && block.weight.is_finite())
+    }
+
+    /// `ψ(β)` of a vector in original coordinates (length D). Infinite if β has more than 1e-10 of its length in blocks of
+    /// infinite weight; less counts as rounding.
+    pub fn value(&self, beta: &DVector<f64>) -> f64 {
+        let size = power_of_two(largest(beta));
+        let blocks = UnitBlocks::new(self);
+        if blocks.leaves_out(beta) {
+            return f64::INFINITY;
+        }
+        size * length(&blocks.norms(&blocks.point(&(beta / size))), self.exponent)
+    }
+
+    /// `ψ*(Z)` of a vector in original coordinates (length D), for p ≥ 1.
+    pub fn dual(&self, z: &DVector<f64>) -> f64 {
+        let size = power_of_two(largest(z));
+        let blocks = UnitBlocks::new(self);
+        let row = DMatrix::from_row_slice(1, z.len(), (z / size).as_slice());
+        let norms = blocks.norms(&blocks.columns(&row).column(0).into_owned());
+        size * length(&norms, blocks.conjugate())
+    }
+
+    /// `∇(½ψ²)(β) = ψ^{2−p} κ_b ‖β_b‖^{p−2} β_b`, in original coordinates (length D); zero in blocks where `β_b = 0` and in
+    /// unusable ones. It is homogeneous of degree one, whatever p is, and for p > 1 inverted by [`Self::inverse_gradient`].
+    pub fn gradient(&self, beta: &DVector<f64>) -> DVector<f64> {
+        let size = power_of_two(largest(beta));
+        let blocks = UnitBlocks::new(self);
+        let x = blocks.point(&(beta / size));
+        blocks.covector(&blocks.half_square_gradient(&x, self.exponent)) * size
+    }
+
+    /// `∇(½ψ*²)(Z)`: the β with `∇(½ψ²)(β) = Z` on the usable blocks, zero on the others; p > 1, original coordinates.
+    pub fn inverse_gradient(&self, z: &DVector<f64>) -> DVector<f64> {
+        let size = power_of_two(largest(z));
+        let blocks = UnitBlocks::new(self);
+        let row = DMatrix::from_row_slice(1, z.len(), (z / size).as_slice());
+        let unit = blocks.columns(&row).column(0).into_owned();
+        blocks.beta(&blocks.half_square_gradient(&unit, blocks.conjugate())) * size
     }
 }

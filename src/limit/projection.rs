@@ -1,6 +1,6 @@
 //! Projection onto a polyhedron by the dual active-set method of Goldfarb & Idnani (1983).
 //!
-//! One problem covers the Euclidean limit and its certificates:
+//! One problem covers the Euclidean limit, Newton steps towards the others, and their certificates:
 //!
 //! ```text
 //! min ½‖β − b‖²  s.t.  g_n·β ≥ e for every allowed n,        β = b + Gᵀλ,  λ ≥ 0,  λ_n (g_n·β − e) = 0
@@ -8,6 +8,7 @@
 //!
 //! * `b = 0, e = 1`: the max-margin problem, with multipliers λ.
 //! * `b = −f, e = 0`: then `β = Gᵀλ − f`, and λ solves the non-negative least-squares problem `min_{λ≥0} ‖Gᵀλ − f‖`.
+//! * both non-zero: a Newton step for any other potential, in the metric of its Hessian (`newton`).
 //!
 //! The method keeps a linearly independent set S with `λ_S ≥ 0`, `g_n·β = e` on S (so β is optimal for the constraints in
 //! S alone) and lets violated samples in one by one. When sample p enters, `g_p = Σ_S c_n g_n + z`, `z ⟂ span S`, and the
@@ -113,6 +114,15 @@ impl Projection {
         &self.point
     }
 
+    /// Solves `v − G_Sᵀλ = residual`, `G_S v = shortfall` for the members (in the order of entry).
+    pub fn correction(
+        &self,
+        residual: &DVector<f64>,
+        shortfall: &DVector<f64>,
+    ) -> (DVector<f64>, DVector<f64>) {
+        self.active.solve(residual, shortfall)
+    }
+
     /// λ of the last solve, length N.
     pub fn multipliers(&self) -> DoubledVector {
         let mut all = DoubledVector::zeros(self.samples.ncols());
@@ -188,11 +198,14 @@ impl Projection {
             .map(|(m, &n)| m * self.norms[n])
     }
 
-    /// A number that rises with every full step: ‖β‖² when b = 0, and −‖β‖² when e = 0 (there ‖β − b‖² = ‖b‖² − ‖β‖²,
-    /// which would hide late progress). `e` and `b` are never both non-zero here.
+    /// A number that rises with every full step: ‖β − b‖², and −‖β‖² when e = 0 (there ‖β − b‖² = ‖b‖² − ‖β‖², which would
+    /// hide late progress).
     fn progress(&self) -> f64 {
-        let square = self.point.hi.norm_squared();
-        if self.level == 0.0 { -square } else { square }
+        if self.level == 0.0 {
+            -self.point.hi.norm_squared()
+        } else {
+            (&self.point.hi - &self.anchor).norm_squared()
+        }
     }
 
     fn solve(&mut self, precision: Precision) {

@@ -11,10 +11,18 @@ pub const FARKAS_TOLERANCE: f64 = 1e-12;
 /// Whether some β has `g_n·β > 0` for every n, with the proof.
 #[derive(Debug, Clone)]
 pub enum Separability {
-    /// Yes: the max-margin solution, whose margins are positive.
+    /// Yes: the limit, whose margins are positive.
     Separable(Limit),
     /// No: a non-negative combination of the samples vanishes (to rounding).
     NotSeparable(FarkasCertificate),
+    /// Yes, but not through the blocks of finite weight: no β that the network can represent separates.
+    Unreachable {
+        /// The proof for the samples restricted to the usable blocks, in their unit coordinates; `None` if the samples
+        /// vanish there.
+        certificate: Option<FarkasCertificate>,
+        /// Indices of the blocks of infinite weight, increasing, from 0: for a spectral potential the frequencies.
+        unusable: Vec<usize>,
+    },
     /// Neither could be proved in f64; the sentence says what was measured and what to try.
     Undecided(String),
 }

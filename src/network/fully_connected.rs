@@ -151,6 +151,10 @@ impl Kernel for FullyConnectedKernel {
         self.signed_samples.nrows()
     }
 
+    fn layers(&self) -> Vec<usize> {
+        self.shapes.iter().map(|(r, c)| r * c).collect()
+    }
+
     fn signed_samples(&self) -> Option<&DMatrix<f64>> {
         Some(&self.signed_samples)
     }

@@ -176,6 +176,11 @@ pub trait Kernel: Send + Sync {
     /// N.
     fn samples(&self) -> usize;
 
+    /// Parts of θ whose entries grow together (the layers), one after the other, by length.
+    fn layers(&self) -> Vec<usize> {
+        vec![self.parameters()]
+    }
+
     /// G (N × D), for networks that are linear in their input, `m_n = g_n·β`, in any orthonormal coordinates.
     fn signed_samples(&self) -> Option<&DMatrix<f64>> {
         None

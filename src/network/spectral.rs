@@ -279,6 +279,10 @@ impl Kernel for SpectralKernel {
         self.signed_samples.nrows()
     }
 
+    fn layers(&self) -> Vec<usize> {
+        vec![self.dimension; self.depth]
+    }
+
     fn signed_samples(&self) -> Option<&DMatrix<f64>> {
         Some(&self.signed_samples)
     }

@@ -92,7 +92,7 @@ pub fn json(run: &Run) -> String {
             Some(limit) => LimitReport {
                 kind: limit.kind.name(),
                 beta: Some(limit.beta.as_slice()),
-                duality_gap: Some(limit.duality_gap),
+                duality_gap: limit.duality_gap,
                 support: &limit.support,
             },
             None => LimitReport {

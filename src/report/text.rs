@@ -52,10 +52,10 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
         row(
             "limit",
             format!(
-                "{}, {} support vectors, duality gap {:.1e}",
+                "{}, {} support vectors, {}",
                 limit.kind.name(),
                 limit.support.len(),
-                limit.duality_gap
+                limit.proof()
             ),
         )?;
     }

@@ -1,6 +1,7 @@
 //! Runs against exact answers: closed forms, reductions, rates, an explicit integrator of the plain equations, symmetries.
 
 mod reductions;
+mod spectral;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -11,42 +11,55 @@ use marginflow::rule::Rule;
 use marginflow::trajectory::Trajectory;
 use nalgebra::DVector;
 
-/// DFA (feedback seed 7) on a network of width D, exponential loss, initial weights of size `scale` (seed 3; zero allowed).
+/// DFA (feedback seed 7) on a fully connected network of width D, exponential loss, initial weights of size `scale`
+/// (seed 3; zero allowed).
 pub fn dfa(dataset: Dataset, depth: usize, scale: f64) -> Problem {
-    let d = dataset.dimension();
-    let mut draws = standard_normals("feedback", 7);
-    let feedback = (1..depth)
-        .map(|_| DVector::from_iterator(d, draws.by_ref().take(d)))
-        .collect();
-    problem(
-        dataset,
-        depth,
-        scale,
-        Rule::DirectFeedbackAlignment(feedback),
-    )
+    let network = fully_connected(&dataset, depth);
+    feedback(dataset, network, scale, 7)
 }
 
 /// Gradient descent from weights of size 0.1, otherwise as [`dfa`].
 pub fn bp(dataset: Dataset, depth: usize) -> Problem {
-    problem(dataset, depth, 0.1, Rule::GradientDescent)
+    let network = fully_connected(&dataset, depth);
+    gradient_descent(dataset, network)
 }
 
-fn problem(dataset: Dataset, depth: usize, scale: f64, rule: Rule) -> Problem {
+fn fully_connected(dataset: &Dataset, depth: usize) -> Network {
     let d = dataset.dimension();
-    let network = Network::FullyConnectedLinear(FullyConnectedLinear::new(d, &vec![d; depth - 1]));
+    Network::FullyConnectedLinear(FullyConnectedLinear::new(d, &vec![d; depth - 1]))
+}
+
+/// DFA on any network whose layers have width D, exponential loss, weights of size `scale` (seed 3; zero allowed).
+pub fn feedback(dataset: Dataset, network: Network, scale: f64, seed: u64) -> Problem {
+    let d = dataset.dimension();
+    let mut draws = standard_normals("feedback", seed);
+    let signals = (1..network.depth())
+        .map(|_| DVector::from_iterator(d, draws.by_ref().take(d)))
+        .collect();
+    problem(
+        dataset,
+        network,
+        scale,
+        Rule::DirectFeedbackAlignment(signals),
+    )
+}
+
+/// Gradient descent from weights of size 0.1 (seed 3), exponential loss.
+pub fn gradient_descent(dataset: Dataset, network: Network) -> Problem {
+    problem(dataset, network, 0.1, Rule::GradientDescent)
+}
+
+fn problem(dataset: Dataset, network: Network, scale: f64, rule: Rule) -> Problem {
     let parameters = network.parameters();
-    let theta0 = DVector::from_iterator(
-        parameters,
-        standard_normals("initial", 3)
-            .take(parameters)
-            .map(|x| scale * x),
-    );
+    let weights = standard_normals("initial", 3)
+        .take(parameters)
+        .map(|x| scale * x);
     Problem {
+        theta0: network.theta(DVector::from_iterator(parameters, weights)),
         dataset,
         network,
         rule,
         loss: Loss::Exponential,
-        theta0,
     }
 }
 

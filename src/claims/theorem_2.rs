@@ -1,0 +1,97 @@
+//! Theorem 2: which norm convolutional (and diagonal) linear networks minimise under fixed feedback.
+//!
+//! The report prints two exponents; both are misprints of the one derived in docs/theory.md. Each printed norm is taken
+//! at its word, its constrained minimiser computed and certified, and the run's angle to it measured.
+
+use super::directional_limit::angle_to_limit;
+use super::{Claim, Evidence, Outcome, Verdict, direction, limit_of_completed_run, not_applicable};
+
+pub const MAIN_TEXT: Claim = Claim {
+    id: "thm-2-main-text",
+    printed: "Under direct feedback alignment flow a convolutional linear network converges in direction to the minimiser \
+              of Σ_d |β̂_d|^p / ∏_l |b̂_l[d]|^{2^l} subject to Gβ ≥ 1, with p = 2^{L−1} + 1.",
+    corrected: "False: the exponent is misprinted (see thm-2-corrected).",
+    check: CHECK,
+    judge: |e| printed(e, "main-text"),
+};
+
+pub const APPENDIX: Claim = Claim {
+    id: "thm-2-appendix",
+    printed: "The same with p = 1 + 1/2^{L−1}, as the report's appendix reads (weights read likewise, \
+              1/∏_l |b̂_l[d]|^{2^{L−l}/2^{L−1}}).",
+    corrected: "False: 2^{L−1} should read 2^L − 1 (see thm-2-corrected).",
+    check: CHECK,
+    judge: |e| printed(e, "appendix"),
+};
+
+pub const CORRECTED: Claim = Claim {
+    id: "thm-2-corrected",
+    printed: "(Not in the report; its Theorem 2 corrected.) Under direct feedback alignment flow a convolutional linear \
+              network converges in direction to the minimiser of Σ_d W_d^{−1/(2^L−1)} |β̂_d|^p subject to Gβ ≥ 1, with \
+              p = 2^L/(2^L−1) and W_d = ∏_{l<L} |b̂_l[d]|^{2^{L−l}}.",
+    corrected: "True if β converges in direction, and for diagonal networks (without the transform) and feedback alignment; the \
+                angle falls like (log t)^{−1/(2^L−1)}.",
+    check: "Residual: the final angle between the predictor and the minimiser. Tolerance: 0.01 rad, and the angle must still \
+            fall (at a quarter of the predicted rate or faster) unless it is below 1e-6 rad. Above the tolerance: \
+            inconclusive while it falls, violated once it has stalled (log-log-time 5 or later). Hypotheses: convolutional \
+            or diagonal linear, fixed feedback, data separable through the frequencies the feedback reaches.",
+    judge: corrected,
+};
+
+const CHECK: &str = "Residual: the final angle between the predictor and the printed norm's minimiser. Tolerance: 0.01 rad, \
+                     falling or below 1e-6 rad. Above: inconclusive while it falls, violated once it has stalled \
+                     (log-log-time 5 or later). Inconclusive where the printed and the corrected minimiser are less than \
+                     0.05 rad apart, so that no run could tell them apart. Hypotheses: convolutional or diagonal linear, \
+                     fixed feedback, separable data.";
+
+/// Minimisers nearer than this are not told apart (radians).
+const DISCRIMINATING: f64 = 0.05;
+
+/// The verdict to return where the theorem does not apply.
+fn hypotheses(e: &Evidence<'_>) -> Option<Verdict> {
+    super::other_rule(e, true).or_else(|| {
+        if e.problem.network.spectral().is_none() {
+            return Some(not_applicable(
+                "the network is neither convolutional nor diagonal linear",
+            ));
+        }
+        limit_of_completed_run(e).err()
+    })
+}
+
+fn corrected(e: &Evidence<'_>) -> Verdict {
+    hypotheses(e).unwrap_or_else(|| angle_to_limit(e))
+}
+
+fn printed(e: &Evidence<'_>, id: &str) -> Verdict {
+    if let Some(verdict) = hypotheses(e) {
+        return verdict;
+    }
+    let candidates = &e.diagnostics.candidates;
+    let (Some(candidate), Some(limit)) = (candidates.iter().find(|c| c.id == id), e.limit) else {
+        return Verdict::without_measurement(
+            Outcome::Inconclusive,
+            "the minimiser of the printed norm could not be certified",
+        );
+    };
+    let apart = crate::limit::angle(candidate.beta.as_slice(), limit.beta.as_slice());
+    if apart < DISCRIMINATING {
+        return Verdict::without_measurement(
+            Outcome::Inconclusive,
+            format!(
+                "on these data the printed minimiser is only {apart:.1e} rad from the corrected one; no run can tell them \
+                 apart (another data set or feedback seed does)"
+            ),
+        );
+    }
+    let more = format!("; the corrected minimiser is {apart:.3} rad away from the printed one");
+    let angles: Vec<Option<f64>> = candidate.angle.iter().copied().map(Some).collect();
+    let expected = e.diagnostics.rate.as_ref().and_then(|rate| rate.predicted);
+    direction::judge(
+        e,
+        "angle to the printed minimiser",
+        &angles,
+        expected,
+        &more,
+    )
+}

@@ -1,0 +1,85 @@
+//! How runs end: on data that are not separable, and in words.
+
+use super::FlowOptions;
+use super::clock::{expand, log_time};
+use crate::trajectory::{SolverStatistics, Status};
+
+/// What happens on data that are not separable.
+pub enum Beyond {
+    /// The weights no longer move.
+    Rest,
+    /// Multipliers amplify rounding beyond use while the weights still move.
+    Overflow,
+}
+
+/// On separable data margins grow with log t and `p_n = τ − m_n` stays small. Where it does not, the flow comes to
+/// rest at a minimum of the loss (weights that move by less than 1e-8 of themselves per unit of s although multipliers
+/// per unit of s exceed e^12: stationary to rounding), or some samples contradict each other while others are still
+/// being learned. Then `E_n` amplifies the rounding of `p_n` until the implicit equations have no solution in doubles.
+pub fn beyond_separability(s: f64, y: &[f64], dy: &[f64], parameters: usize) -> Option<Beyond> {
+    let strongest = y[parameters..]
+        .iter()
+        .map(|v| s + expand(*v))
+        .fold(f64::NEG_INFINITY, f64::max);
+    let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+    if strongest <= 12.0 {
+        None
+    } else if norm(&dy[..parameters]) <= 1e-8 * norm(&y[..parameters]) {
+        Some(Beyond::Rest)
+    } else if strongest > 2.0 * s + 36.0 {
+        Some(Beyond::Overflow)
+    } else {
+        None
+    }
+}
+
+/// Where and how a run ended.
+pub struct Ending<'a> {
+    pub s: f64,
+    pub solver: &'a SolverStatistics,
+    pub options: &'a FlowOptions,
+    pub failure: Option<&'a str>,
+    /// s at which the weights came to rest.
+    pub rest: Option<f64>,
+}
+
+/// What happened, where, and what to try, in a sentence; nothing for a run that simply completed.
+pub fn message(status: Status, ending: &Ending<'_>) -> Option<String> {
+    let at = format!(
+        "at log-log-time {:.6} (log-time {:.6e}), step {}, method {}",
+        ending.s,
+        log_time(ending.s),
+        ending.solver.steps,
+        ending.solver.method
+    );
+    let detail = ending
+        .failure
+        .map(|f| format!(" ({f})"))
+        .unwrap_or_default();
+    match status {
+        Status::Completed => ending.rest.map(|s| {
+            format!(
+                "the weights came to rest at log-log-time {s:.3}, a minimum of the loss; later saves repeat them"
+            )
+        }),
+        Status::BudgetSteps => Some(format!(
+            "the budget of {} steps ran out {at}; raise flow.max-steps",
+            ending.options.max_steps
+        )),
+        Status::BudgetWall => Some(format!(
+            "the budget of {} seconds ran out {at}; raise flow.max-wall-seconds",
+            ending.options.max_wall_seconds
+        )),
+        Status::StepTooSmall => Some(format!(
+            "the step size vanished {at}{detail}; try another flow.rtol, or flow.method = \"esdirk34\""
+        )),
+        Status::NonlinearFailure => Some(format!(
+            "the implicit equations could not be solved {at}{detail}; try a smaller flow.rtol or flow.method = \
+             \"esdirk34\""
+        )),
+        Status::NonFinite => Some(format!(
+            "the state ceased to be finite {at}{detail}; an explicit method beyond its stability limit does this: use \
+             flow.method = \"bdf\" or a smaller flow.rtol"
+        )),
+    }
+}

@@ -1,0 +1,212 @@
+//! p = 1: `min Σ_b ‖x_b‖ s.t. Gx ≥ 1`.
+//!
+//! Clarabel solves the second-order cone program to about 1e-8, which tells the blocks of the minimiser from the others
+//! but not its digits. On a guessed support the potential is differentiable, and the steps of `newton` end at the
+//! stationary point there; λ then also decides about the other blocks, because the gap counts every `‖z_b‖`. The supports
+//! tried are those of a ladder of thresholds, and the best gap wins.
+
+use super::blocks::UnitBlocks;
+use super::doubled::DoubledVector;
+use super::gap::gap;
+use super::newton::{Pair, Program, STEPS, Side};
+use clarabel::algebra::CscMatrix;
+use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, SupportedConeT};
+use nalgebra::{DMatrix, DVector};
+
+/// Blocks whose dual norm is within this of the largest may carry a second minimiser.
+const DUALLY_TIGHT: f64 = 1e-7;
+
+/// Singular values below this fraction of the largest count as zero.
+const RANK_ROUNDING: f64 = 1e-10;
+
+/// Blocks below this fraction of the largest are leaving.
+const VANISHED: f64 = 1e-9;
+
+/// How far `‖z_b‖` must exceed one for a block to enter.
+const ENTERING: f64 = 1e-14;
+
+/// Most supports tried.
+const SUPPORTS: usize = 60;
+
+/// A gap at which the search for a better support ends.
+const GOOD: f64 = 1e-14;
+
+pub(super) struct SparseSolution {
+    pub pair: Pair,
+    /// Whether a second minimiser is excluded.
+    pub unique: bool,
+}
+
+/// The best pair found; `start` has positive margins, and is used where Clarabel's solution has none.
+pub(super) fn solve(program: &Program<'_>, start: &DVector<f64>) -> Option<SparseSolution> {
+    let mut best: Option<Pair> = None;
+    for guess in [cone_solution(program, start), Some(start.clone())] {
+        let Some(guess) = guess else { continue };
+        let norms = program.blocks.norms(&guess);
+        let largest = norms.iter().copied().fold(0.0, f64::max);
+        let mut tried: Vec<Vec<bool>> = Vec::new();
+        for exponent in [5, 6, 4, 7, 3, 8, 2, 10, 12] {
+            let threshold = largest * 10f64.powi(-exponent);
+            let keep: Vec<bool> = norms.iter().map(|&norm| norm > threshold).collect();
+            exchange(program, keep, &guess, &mut tried, &mut best);
+            if best.as_ref().is_some_and(|best| best.measure <= GOOD) {
+                break;
+            }
+        }
+        if best.as_ref().is_some_and(|best| best.measure <= GOOD) {
+            break;
+        }
+    }
+    best.map(|pair| SparseSolution {
+        unique: is_unique(program, &pair),
+        pair,
+    })
+}
+
+/// Solves on a support, and changes it until it stays: blocks that shrink to nothing leave, blocks with `‖z_b‖ > 1` enter
+/// along `z_b`.
+fn exchange(
+    program: &Program<'_>,
+    mut keep: Vec<bool>,
+    guess: &DVector<f64>,
+    tried: &mut Vec<Vec<bool>>,
+    best: &mut Option<Pair>,
+) {
+    let mut guess = guess.clone();
+    while tried.len() < SUPPORTS && !tried.contains(&keep) {
+        tried.push(keep.clone());
+        let Some(pair) = on_support(program, &keep, &guess) else {
+            return;
+        };
+        let x_norms = program.blocks.norms(&pair.x.hi);
+        let largest = x_norms.iter().copied().fold(0.0, f64::max);
+        let z = program.columns * &pair.multipliers.hi;
+        let z_norms = program.blocks.norms(&z);
+        // ‖z_b‖ is the same in every block that stays; blocks on their way out lag behind.
+        let bound = (0..keep.len())
+            .filter(|&b| x_norms[b] > VANISHED * largest)
+            .map(|b| z_norms[b])
+            .fold(0.0, f64::max);
+        let directions = program.blocks.directions(&z);
+        guess = pair.x.hi.clone();
+        for (b, span) in program.blocks.spans.iter().enumerate() {
+            if keep[b] {
+                keep[b] = x_norms[b] > VANISHED * largest;
+            } else if z_norms[b] > (1.0 + ENTERING) * bound {
+                keep[b] = true;
+                let entering = directions.rows(span.start, span.len) * (1e-3 * largest);
+                guess.rows_mut(span.start, span.len).copy_from(&entering);
+            }
+        }
+        if best.as_ref().is_none_or(|best| pair.measure < best.measure) {
+            *best = Some(pair);
+        }
+    }
+}
+
+/// Newton steps on the blocks with `keep`; the pair and its gap in the whole space.
+fn on_support(program: &Program<'_>, keep: &[bool], guess: &DVector<f64>) -> Option<Pair> {
+    let (blocks, coordinates) = program.blocks.restricted(keep);
+    let columns = program.columns.select_rows(&coordinates);
+    let inner = Program {
+        blocks: &blocks,
+        columns: &columns,
+    };
+    let pair = inner.descend(Side::Primal, &guess.select_rows(&coordinates), STEPS)?;
+    let mut x = DoubledVector::zeros(program.blocks.len());
+    for (i, &coordinate) in coordinates.iter().enumerate() {
+        x.set(coordinate, pair.x.get(i));
+    }
+    let measure = gap(program.blocks, program.columns, &x, &pair.multipliers)?;
+    Some(Pair { x, measure, ..pair })
+}
+
+/// A minimiser is unique if no combination of the directions of the dually tight blocks leaves every margin with a positive
+/// multiplier unchanged: any other minimiser has the same dual solutions, hence its blocks along the same directions.
+fn is_unique(program: &Program<'_>, pair: &Pair) -> bool {
+    let z = program.columns * &pair.multipliers.hi;
+    let norms = program.blocks.norms(&z);
+    let largest = norms.iter().copied().fold(0.0, f64::max);
+    let directions = program.blocks.directions(&z);
+    let most = pair.multipliers.hi.max();
+    let used: Vec<usize> = (0..program.columns.ncols())
+        .filter(|&n| pair.multipliers.hi[n] > RANK_ROUNDING * most)
+        .collect();
+    let tight: Vec<usize> = (0..norms.len())
+        .filter(|&b| norms[b] >= (1.0 - DUALLY_TIGHT) * largest)
+        .collect();
+    if tight.len() > used.len() {
+        return false;
+    }
+    let radial = DMatrix::from_fn(used.len(), tight.len(), |i, j| {
+        let span = program.blocks.spans[tight[j]];
+        program
+            .columns
+            .column(used[i])
+            .rows(span.start, span.len)
+            .dot(&directions.rows(span.start, span.len))
+    });
+    let values = radial.singular_values();
+    values.min() > RANK_ROUNDING * values.max()
+}
+
+/// Clarabel's x for `min Σ t_b s.t. ‖x_b‖ ≤ t_b, Gx ≥ level`, the level being that of `start` at unit size; `None` if its
+/// margins are not all positive.
+fn cone_solution(program: &Program<'_>, start: &DVector<f64>) -> Option<DVector<f64>> {
+    let UnitBlocks { spans, .. } = program.blocks;
+    let (dimension, count) = program.columns.shape();
+    let level = program.columns.tr_mul(start).min() / start.norm();
+    // Unknowns (x, t); rows: −Gx ≤ −level, then −(t_b, x_b) in the cone of every block.
+    let mut first_row = vec![count];
+    for span in spans {
+        first_row.push(first_row[first_row.len() - 1] + span.len + 1);
+    }
+    let total = first_row[spans.len()];
+    let mut pointers = vec![0];
+    let (mut rows, mut values) = (Vec::new(), Vec::new());
+    for (b, span) in spans.iter().enumerate() {
+        for i in 0..span.len {
+            for (n, g) in program.columns.row(span.start + i).iter().enumerate() {
+                if *g != 0.0 {
+                    rows.push(n);
+                    values.push(-g);
+                }
+            }
+            rows.push(first_row[b] + 1 + i);
+            values.push(-1.0);
+            pointers.push(rows.len());
+        }
+    }
+    for &row in &first_row[..spans.len()] {
+        rows.push(row);
+        values.push(-1.0);
+        pointers.push(rows.len());
+    }
+    let unknowns = dimension + spans.len();
+    let constraints = CscMatrix::new(total, unknowns, pointers, rows, values);
+    let quadratic = CscMatrix::zeros((unknowns, unknowns));
+    let mut linear = vec![0.0; dimension];
+    linear.resize(unknowns, 1.0);
+    let mut bounds = vec![-level; count];
+    bounds.resize(total, 0.0);
+    let mut cones = vec![SupportedConeT::NonnegativeConeT(count)];
+    cones.extend(
+        spans
+            .iter()
+            .map(|span| SupportedConeT::SecondOrderConeT(span.len + 1)),
+    );
+    let settings = DefaultSettings {
+        verbose: false,
+        max_threads: 1,
+        tol_gap_abs: 1e-12,
+        tol_gap_rel: 1e-12,
+        tol_feas: 1e-12,
+        ..DefaultSettings::default()
+    };
+    let mut solver =
+        DefaultSolver::new(&quadratic, &linear, &constraints, &bounds, &cones, settings).ok()?;
+    solver.solve();
+    let x = DVector::from_column_slice(&solver.solution.x[..dimension]);
+    let separates = x.iter().all(|x| x.is_finite()) && program.columns.tr_mul(&x).min() > 0.0;
+    separates.then_some(x)
+}

@@ -1,0 +1,213 @@
+//! p < 1: stationary points instead of minima.
+//!
+//! `Σ_b κ_b ‖β_b‖^p` is not convex, so there is no dual and no certificate of a global minimum. What the theory promises
+//! of the direction of a run (gradient descent on convolutional or diagonal networks of depth L > 2, p = 2/L) is
+//! first-order stationarity: on the blocks of the support, where the potential is smooth, its gradient lies in the cone of
+//! the active samples; on the others its slope is infinite and asks for nothing.
+//!
+//! [`stationary_residual()`] measures that for any β, [`refine()`] moves a run's β to the stationary point next to it:
+//! the steps of `newton` on the blocks of the support, with all samples as constraints, so margins and signs of the
+//! multipliers are right by construction.
+
+use super::Limit;
+use super::angle::angle;
+use super::certificate::Certifier;
+use super::newton::{Program, STEPS, Side};
+use super::norm_margin::{in_data_units, reduced};
+use super::potential::Potential;
+use super::scaling::{largest, power_of_two};
+use nalgebra::{DMatrix, DVector};
+
+/// Largest stationarity residual of an accepted stationary point.
+pub const STATIONARITY_TOLERANCE: f64 = 1e-9;
+
+/// A stationary point farther than this from the start (radians) is another one.
+const NEAR: f64 = 0.2;
+
+/// Blocks above this fraction of the largest (in unit coordinates, `κ_b^{1/p} ‖β_b‖`) always belong to the support.
+const CLEARLY_PRESENT: f64 = 0.1;
+
+/// The smallest ratio of consecutive norms that separates the support from the rest.
+const SEPARATION: f64 = 5.0;
+
+/// The relative distance of `∇Φ`, `Φ = Σ_b κ_b ‖β_b‖^p/p`, from the cone of the active samples (those within
+/// [`KKT_ACTIVE`](super::KKT_ACTIVE) of the smallest margin), in the norm of [`certificate`](super::certificate). For p < 1
+/// on the support blocks only; `None` where [`Certifier::kkt_residual`] is.
+///
+/// **Support.** Sort the non-zero norms `κ_b^{1/p}‖β_b‖`; among the places where they fall below a tenth of the largest, the support
+/// ends at the largest ratio of neighbours, provided it is at least five; otherwise every block belongs to it. Along a
+/// run the support grows like log t against bounded others, so the ratio of those two groups ends up the largest one
+/// however slowly it grows.
+///
+/// # Panics
+/// As [`Certifier::new`].
+pub fn stationary_residual(
+    signed_samples: &DMatrix<f64>,
+    potential: &Potential,
+    beta: &DVector<f64>,
+) -> Option<f64> {
+    Certifier::new(signed_samples, potential)
+        .kkt_residual(beta)
+        .map(|residual| residual.stationarity)
+}
+
+/// The stationary point of `min ψ(β) s.t. Gβ ≥ 1` next to `beta_start`, on its support blocks (see
+/// [`stationary_residual()`]), for p < 1. `None` if p ≥ 1 (see [`minimise`](super::minimise())), if `beta_start` is not
+/// finite or does not separate on its support, if no point with residual ≤ [`STATIONARITY_TOLERANCE`] is reached, or if
+/// it is more than 0.2 rad away.
+///
+/// # Panics
+/// As [`Certifier::new`].
+pub fn refine(
+    signed_samples: &DMatrix<f64>,
+    potential: &Potential,
+    beta_start: &DVector<f64>,
+) -> Option<Limit> {
+    assert_eq!(
+        potential.dimension(),
+        signed_samples.ncols(),
+        "a potential of R^D"
+    );
+    let size = largest(beta_start);
+    if potential.exponent >= 1.0 || !size.is_finite() {
+        return None;
+    }
+    let unit = power_of_two(largest(signed_samples.iter()));
+    let (all, columns) = reduced(&(signed_samples / unit), potential)?;
+    let start = all.point(&(beta_start / power_of_two(size)));
+    let (blocks, coordinates) = all.restricted(&support_blocks(&all.norms(&start)));
+    let columns = columns.select_rows(&coordinates);
+    let program = Program {
+        blocks: &blocks,
+        columns: &columns,
+    };
+    let pair = program.descend(Side::Primal, &start.select_rows(&coordinates), STEPS)?;
+    let residual = pair.measure.sqrt();
+    if residual.is_nan() || residual > STATIONARITY_TOLERANCE {
+        return None;
+    }
+    let limit = in_data_units(&program, signed_samples, potential, &pair).ok()?;
+    (angle(limit.beta.as_slice(), beta_start.as_slice()) <= NEAR).then_some(Limit {
+        stationarity: Some(residual),
+        ..limit
+    })
+}
+
+/// Which blocks belong to the support, from their norms in unit coordinates.
+pub(super) fn support_blocks(norms: &[f64]) -> Vec<bool> {
+    let mut sorted: Vec<f64> = norms.iter().copied().filter(|&norm| norm > 0.0).collect();
+    sorted.sort_by(|a, b| b.total_cmp(a));
+    let largest = sorted.first().copied().unwrap_or(0.0);
+    let cut = sorted
+        .windows(2)
+        .filter(|pair| pair[1] < CLEARLY_PRESENT * largest)
+        .max_by(|a, b| (a[0] / a[1]).total_cmp(&(b[0] / b[1])))
+        .filter(|pair| pair[0] >= SEPARATION * pair[1])
+        .map_or(0.0, |pair| pair[0]);
+    norms
+        .iter()
+        .map(|&norm| norm >= cut && norm > 0.0)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{gaussian, teacher};
+    use super::super::{Separability, minimise};
+    use super::*;
+    use crate::spectrum::Basis;
+    use rand::SeedableRng;
+    use rand_pcg::Pcg64;
+
+    fn potential(basis: Basis, dimension: usize, exponent: f64) -> Potential {
+        let weights = vec![1.0; basis.frequencies(dimension).len()];
+        Potential::spectral(basis, dimension, exponent, &weights)
+    }
+
+    #[test]
+    fn the_support_ends_at_the_largest_ratio() {
+        let far = [1.0, 3e-7, 0.02, 0.5, 1e-6, 0.0];
+        assert_eq!(
+            support_blocks(&far),
+            [true, false, true, true, false, false]
+        );
+        // Nothing below a tenth, or nothing set apart: all belong to it.
+        assert_eq!(support_blocks(&[1.0, 0.5, 0.2]), [true; 3]);
+        assert_eq!(support_blocks(&[1.0, 0.3, 0.09, 0.03, 0.01]), [true; 5]);
+        // Growth like log t against bounded others shows long before it is over.
+        for log_t in [50.0, 1e3, 1e9, 1e30] {
+            assert_eq!(
+                support_blocks(&[log_t, 2.0, 0.4 * log_t, 0.7]),
+                [true, false, true, false]
+            );
+        }
+        assert_eq!(support_blocks(&[0.0, 0.0]), [false; 2]);
+    }
+
+    #[test]
+    fn one_sample_ends_on_one_block() {
+        // Two coordinates are stationary too, but a maximum along their line: a start near it is left.
+        let g = DMatrix::from_row_slice(1, 3, &[1.0, 2.0, 0.5]);
+        let potential = potential(Basis::Standard, 3, 0.5);
+        let start = DVector::from_vec(vec![1e-4, 3.0, 1e-5]);
+        let limit = refine(&g, &potential, &start).unwrap();
+        assert_eq!(limit.beta, DVector::from_vec(vec![0.0, 0.5, 0.0]));
+        assert!(limit.duality_gap.is_none() && !limit.unique);
+        assert_eq!(limit.kind.name(), "fourier-norm");
+        assert!(refine(&g, &potential, &DVector::from_vec(vec![1.0, -3.0, 0.0])).is_none());
+        let convex = Potential {
+            exponent: 1.0,
+            ..potential.clone()
+        };
+        assert!(refine(&g, &convex, &start).is_none());
+        // β off the support does not count, on it the gradient must be in the cone: (1, 1) ∝ (x^{-1/2}) is not (1, 2).
+        assert!(stationary_residual(&g, &potential, &start).unwrap() < 1e-15);
+        let even = stationary_residual(&g, &potential, &DVector::from_vec(vec![1.0, 1.0, 0.0]));
+        assert!((even.unwrap() - 0.1f64.sqrt()).abs() < 1e-15, "{even:?}");
+    }
+
+    #[test]
+    fn refined_points_are_local_minima() {
+        let mut rng = Pcg64::seed_from_u64(3);
+        let mut found = 0;
+        for basis in [Basis::Standard, Basis::Fourier] {
+            for seed in 0..12 {
+                let g = teacher(5, 8, seed);
+                let Separability::Separable(sparse) = minimise(&g, &potential(basis, 8, 1.0))
+                else {
+                    panic!("a teacher separates")
+                };
+                let noise = gaussian(8, 1, &mut rng) * (1e-3 * sparse.beta.norm());
+                let start = &sparse.beta + noise.column(0);
+                for p in [2.0 / 3.0, 0.5] {
+                    let potential = potential(basis, 8, p);
+                    let Some(limit) = refine(&g, &potential, &start) else {
+                        continue;
+                    };
+                    found += 1;
+                    assert!(((&g * &limit.beta).min() - 1.0).abs() < 1e-13);
+                    assert!(limit.multipliers.min() >= 0.0);
+                    let residual = stationary_residual(&g, &potential, &limit.beta).unwrap();
+                    assert!(residual < 1e-7, "{seed}: {residual:e}");
+                    // No direction that keeps the margins and the support lowers ψ.
+                    let value = potential.value(&limit.beta);
+                    let coordinates = basis.coordinates(&limit.beta);
+                    for _ in 0..50 {
+                        let mut move_ = gaussian(8, 1, &mut rng).column(0).into_owned();
+                        for block in &potential.blocks {
+                            let part = coordinates.rows(block.start, block.len);
+                            if part.norm() < 1e-9 * coordinates.norm() {
+                                move_.rows_mut(block.start, block.len).fill(0.0);
+                            }
+                        }
+                        let moved =
+                            &limit.beta + basis.original(&move_) * (1e-4 * limit.beta.norm());
+                        let margin = (&g * &moved).min();
+                        assert!(potential.value(&moved) / margin > value * (1.0 - 1e-12));
+                    }
+                }
+            }
+        }
+        assert!(found >= 10, "{found}");
+    }
+}
