@@ -1,7 +1,7 @@
 //! Does the loss ever rise? Searches random problems for flows along which it does.
 //!
 //! ```text
-//! cargo run --release --example loss_monotonicity [PROBLEMS PER ROW, default 400]
+//! cargo run --release --example loss_monotonicity [PROBLEMS PER ROW, default 250]
 //! ```
 //!
 //! A problem is drawn from its row's family and its seed alone, so that every line of the table can be run again. Each
@@ -249,7 +249,7 @@ fn families() -> Vec<Family> {
 }
 
 fn main() {
-    let problems = std::env::args().nth(1).map_or(Ok(400), |n| n.parse());
+    let problems = std::env::args().nth(1).map_or(Ok(250), |n| n.parse());
     let Ok(problems) = problems else {
         eprintln!("usage: loss_monotonicity [PROBLEMS PER ROW]");
         std::process::exit(2);
