@@ -102,6 +102,28 @@ fn saves_lie_on_the_grid() {
     }
 }
 
+/// However little is left to the horizon after the last full step, the saves inside that step keep their digits.
+#[test]
+fn saves_just_before_the_horizon_are_as_good_as_any() {
+    let mut ends_of_steps = Vec::new();
+    integrate(&small(), &FlowOptions::to(6.0), &mut |p| {
+        ends_of_steps.push(p.log_log_time);
+    })
+    .unwrap();
+    let late = ends_of_steps.iter().filter(|s| **s > 5.0 && **s < 5.9);
+    for (end, left) in late.zip([1e-3, 1e-5, 1e-7, 1e-9, 1e-11].iter().cycle()) {
+        let options = FlowOptions {
+            saves: Some(1201),
+            ..FlowOptions::to(end + left)
+        };
+        let (t, d) = run(&small(), &options);
+        assert_eq!(t.status, Status::Completed);
+        assert_eq!(t.log_log_time.last(), Some(&options.until));
+        let drift = d.worst_multiplier_drift();
+        assert!(drift <= 1e-6, "{left} after {end}: {drift:.1e}");
+    }
+}
+
 /// Without a wish 201 saves, fewer (but enough for a rate) where the states would take too much memory.
 #[test]
 fn default_saves_are_capped_by_memory() {

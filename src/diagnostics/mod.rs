@@ -3,11 +3,13 @@
 mod alignment;
 mod approach;
 mod invariants;
+mod loss_rate;
 mod phases;
 mod rate;
 
 pub use alignment::Alignment;
 pub use invariants::Invariant;
+pub use loss_rate::loss_rate;
 pub use phases::{Phase, Phases};
 pub use rate::{Rate, learned_in_span, slope};
 

@@ -286,7 +286,7 @@ impl<'a> Run<'a> {
     ) -> Result<Outcome> {
         let base = system.clock(0.0);
         let end = self.options.until - base;
-        solver.set_stop_time(end).map_err(|e| cannot_start(&e))?;
+        let mut approaching = false;
         // The start of the next step in local time: s itself is too coarse far out.
         let mut from = 0.0;
         let mut buffer = State::zeros(system.unknowns(), Default::default());
@@ -295,8 +295,17 @@ impl<'a> Run<'a> {
             y: values(solver.state().y).to_vec(),
         };
         let outcome = loop {
-            let stopped = match solver.step() {
-                Ok(reason) => matches!(reason, OdeSolverStopReason::TstopReached),
+            // Not before the step that passes the end: told earlier, diffsol shortens the *next* step as soon as one is
+            // done, and rescales what that one is interpolated from by as much, which loses every digit if little is left.
+            let state = solver.state();
+            let shortened = if !approaching && state.t + state.h > end {
+                approaching = true;
+                solver.set_stop_time(end)
+            } else {
+                Ok(())
+            };
+            let reason = match shortened.and_then(|()| solver.step()) {
+                Ok(reason) => reason,
                 Err(e) => {
                     let status = self.classify(&e);
                     break good.ended(status);
@@ -304,6 +313,8 @@ impl<'a> Run<'a> {
             };
             let state = solver.state();
             let (t, h) = (state.t, state.h);
+            let stopped = matches!(reason, OdeSolverStopReason::TstopReached)
+                || (end - t).abs() <= 100.0 * f64::EPSILON * (t + h);
             self.solver.steps += 1;
             if !all_finite(values(state.y)) || !all_finite(values(state.dy)) {
                 break good.ended(Status::NonFinite);

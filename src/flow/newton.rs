@@ -344,6 +344,10 @@ impl Equilibrated {
     /// Overwrites b with the solution; not finite where the matrix was exactly singular, so that the Newton iteration
     /// reports failure and the step is cut.
     fn solve(&self, b: &mut DVector<f64>) {
+        // No sample is active where every multiplier is negligible, and nalgebra's LU takes no empty systems.
+        if b.is_empty() {
+            return;
+        }
         b.component_mul_assign(&self.row);
         match &self.factor {
             Factor::Lu(lu) => {

@@ -1,0 +1,113 @@
+//! How fast the loss moves, from the vector field itself rather than from differences of saves.
+//!
+//! With `a_n = α_n (1+t) = exp(p_n + κ(m_n))`, the multipliers in the clock τ = ln(1+t), the loss moves like
+//! `d𝓛/dτ = −Σ_n α_n dm_n/dτ`, and the margins move with the multipliers by [`Kernel::velocity`], linearly. Relative to
+//! `Σ α_n`, which is 𝓛 itself for the exponential loss, that is minus the mean rate of the margins under the weights
+//! `α_n/Σ α_n`, in which nothing underflows.
+//!
+//! [`Kernel::velocity`]: crate::network::Kernel::velocity
+
+use crate::loss::Loss;
+use crate::problem::Problem;
+use crate::trajectory::Trajectory;
+
+/// `(d𝓛/dτ)/Σ_n α_n` at every save, length T: `d ln 𝓛/dτ` for the exponential loss, and of the sign of 𝓛' for either.
+///
+/// Zero in a fixed point, −1 on the way a loss falls like 1/t, positive where it rises.
+pub fn loss_rate(problem: &Problem, trajectory: &Trajectory) -> Vec<f64> {
+    let kernel = problem.network.kernel(&problem.rule, &problem.dataset);
+    let samples = kernel.samples();
+    let mut margins = vec![0.0; samples];
+    let mut velocity = vec![0.0; kernel.parameters()];
+    let mut rates = vec![0.0; samples];
+    (0..trajectory.len())
+        .map(|k| {
+            let theta = trajectory.theta.column(k);
+            let mut log_multipliers = trajectory.log_multipliers.column(k).into_owned();
+            if problem.loss != Loss::Exponential {
+                kernel.margins(theta.as_slice(), &mut margins);
+                for (p, m) in log_multipliers.iter_mut().zip(&margins) {
+                    *p += problem.loss.log_correction(*m);
+                }
+            }
+            let multipliers = log_multipliers.map(f64::exp);
+            kernel.velocity(
+                theta.as_slice(),
+                multipliers.as_slice(),
+                &mut velocity,
+                &mut rates,
+            );
+            let largest = log_multipliers.max();
+            let weights = log_multipliers.map(|p| (p - largest).exp());
+            let fall: f64 = weights.iter().zip(&rates).map(|(w, m_dot)| w * m_dot).sum();
+            -fall / weights.sum()
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::gaussian_teacher;
+    use crate::flow::{FlowOptions, integrate};
+    use crate::network::Network;
+    use crate::rule::Rule;
+    use nalgebra::{DVector, dvector};
+
+    fn problem(loss: Loss) -> Problem {
+        let b = dvector![0.7, -0.4, 0.9, 0.2, -1.1];
+        let network = Network::convolutional(5, 3);
+        let theta0 = DVector::from_fn(15, |i, _| 0.3 * ((7 * i + 2) as f64).sin());
+        Problem {
+            dataset: gaussian_teacher(5, 4, 1),
+            network,
+            rule: Rule::DirectFeedbackAlignment(vec![b.clone(), 0.5 * b]),
+            loss,
+            theta0,
+        }
+    }
+
+    /// Against central differences of ln 𝓛 over neighbouring saves, times 𝓛/Σα.
+    #[test]
+    fn is_the_slope_of_the_loss() {
+        for loss in [Loss::Exponential, Loss::Logistic] {
+            let problem = problem(loss);
+            let options = FlowOptions {
+                saves: Some(2001),
+                ..FlowOptions::to(3.0)
+            };
+            let run = integrate(&problem, &options, &mut |_| {}).unwrap();
+            let g = problem.dataset.signed_samples();
+            let margins = |k: usize| g * problem.network.predictor(run.theta.column(k).as_slice());
+            let log_loss = |k: usize| loss.log_loss(margins(k).iter().copied());
+            let rate = loss_rate(&problem, &run);
+            let mut smallest = f64::INFINITY;
+            for k in (1..2000).step_by(50) {
+                let slope = (log_loss(k + 1) - log_loss(k - 1))
+                    / (run.log_time(k + 1) - run.log_time(k - 1));
+                let sum: f64 = margins(k)
+                    .iter()
+                    .map(|m| (loss.log_correction(*m) - m).exp())
+                    .sum();
+                let expected = slope * log_loss(k).exp() / sum;
+                smallest = smallest.min(expected.abs());
+                assert!(
+                    (rate[k] - expected).abs() < 1e-4 * (1.0 + expected.abs()),
+                    "{loss:?}, save {k}: {} {expected}",
+                    rate[k]
+                );
+            }
+            assert!(smallest > 1e-3, "{smallest}");
+        }
+    }
+
+    #[test]
+    fn is_zero_at_zero_weights_and_minus_one_far_out() {
+        let mut problem = problem(Loss::Exponential);
+        problem.theta0.fill(0.0);
+        let run = integrate(&problem, &FlowOptions::to(30.0), &mut |_| {}).unwrap();
+        let rate = loss_rate(&problem, &run);
+        assert_eq!(rate[0], 0.0);
+        assert!((rate[rate.len() - 1] + 1.0).abs() < 1e-6);
+    }
+}
