@@ -8,8 +8,8 @@ pub const TOLERANCE: f64 = 0.01;
 /// A measure below this is at its limit, falling or not.
 const ARRIVED: f64 = 1e-6;
 
-/// Log-log-time before which a stall says nothing.
-const EARLY: f64 = 5.0;
+/// A stall says something once the predicted fall over the last third of the run is this factor (its logarithm).
+const TELLING: f64 = std::f64::consts::LN_2;
 
 /// What counts as the predicted slope where theory has none: such measures fall like small powers of log t.
 const SLOW: f64 = -0.1;
@@ -19,8 +19,9 @@ const FEWEST: usize = 8;
 
 /// Judges a measure of distance along the run (an angle in radians, a residual) that is claimed to tend to zero.
 ///
-/// *Holds* at or below [`TOLERANCE`] if it still falls, at a quarter of the `expected` slope in ln ln t or faster, or has
-/// arrived; *inconclusive* while it falls; *violated* once it has stalled.
+/// *Holds* at or below [`TOLERANCE`] if it still falls, at a quarter of the `expected` slope in ln ln t or faster over the last
+/// third or the last two thirds of the run (at some depths distances swing on their way down), or has arrived;
+/// *inconclusive* while it falls, or while the run is too short to tell; *violated* once it has stalled.
 pub fn judge(
     e: &Evidence<'_>,
     name: &str,
@@ -36,8 +37,11 @@ pub fn judge(
     };
     let s = &e.diagnostics.log_log_time;
     let end = s[s.len() - 1];
-    let slope = recent_slope(s, distance);
-    let falls = slope.is_some_and(|slope| slope <= 0.25 * expected.unwrap_or(SLOW));
+    let law = expected.unwrap_or(SLOW);
+    let slope = slope_since(end * 2.0 / 3.0, s, distance);
+    let falling = |slope: Option<f64>| slope.is_some_and(|slope| slope <= 0.25 * law);
+    let telling = -law * end / 3.0 >= TELLING;
+    let falls = falling(slope) || (telling && falling(slope_since(end / 3.0, s, distance)));
     let trend = slope.map_or_else(String::new, |slope| {
         let expected = expected.map_or_else(
             || "no rate is predicted".to_owned(),
@@ -48,7 +52,7 @@ pub fn judge(
     let measured = format!("{name} {last:.3e} at the end{trend}{more}");
     let (outcome, evidence) = if last <= ARRIVED || (last <= TOLERANCE && falls) {
         (Outcome::Holds, measured)
-    } else if falls || end < EARLY || slope.is_none() {
+    } else if falls || !telling || slope.is_none() {
         let advice = "not yet in the asymptotic regime, extend flow.until";
         (Outcome::Inconclusive, format!("{advice}: {measured}"))
     } else {
@@ -57,9 +61,8 @@ pub fn judge(
     Verdict::new(outcome, last, TOLERANCE, evidence)
 }
 
-/// Least-squares slope of ln(distance) against s over the last third of the run.
-fn recent_slope(s: &[f64], distance: &[Option<f64>]) -> Option<f64> {
-    let from = s.last()? * 2.0 / 3.0;
+/// Least-squares slope of ln(distance) against s from `from` on.
+fn slope_since(from: f64, s: &[f64], distance: &[Option<f64>]) -> Option<f64> {
     let points: Vec<(f64, f64)> = s
         .iter()
         .zip(distance)

@@ -26,8 +26,8 @@ pub const GD_FC: Claim = Claim {
 
 const CHECK: &str = "Residual: the final angle between the predictor and the SVM direction. Tolerance: 0.01 rad, and the \
                      angle must still fall (at a quarter of the predicted rate or faster) unless it is below 1e-6 rad. \
-                     Above the tolerance: inconclusive while it falls, violated once it has stalled (log-log-time 5 \
-                     or later). Hypotheses: fully connected linear, separable data.";
+                     Above the tolerance: inconclusive while it falls, violated once it has stalled (in a run long enough for the \
+                     predicted fall over its last third to be twofold). Hypotheses: fully connected linear, separable data.";
 
 fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
     if let Some(verdict) = super::other_rule(e, feedback) {

@@ -14,7 +14,7 @@ pub const CLAIM: Claim = Claim {
     check: "L ≤ 2: the final angle between the predictor and the certified minimiser. L > 2: the final relative distance of \
             the gradient of Σ|β̂_d|^{2/L}, on the support of the limit, from the cone of the active samples. Tolerance: 0.01, \
             still falling (like (log t)^{−1/40} or faster) or below 1e-6. Above: inconclusive while it falls, violated once \
-            it has stalled (log-log-time 5 or later). Hypotheses: convolutional or diagonal linear, gradient descent, \
+            it has stalled (in a run long enough to tell). Hypotheses: convolutional or diagonal linear, gradient descent, \
             separable data.",
     judge,
 };

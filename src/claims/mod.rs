@@ -6,6 +6,7 @@
 mod direction;
 mod directional_limit;
 mod gd_conv;
+mod loss_decreases;
 mod prop_1;
 mod prop_2;
 mod rate;
@@ -68,6 +69,7 @@ pub const CLAIMS: &[Claim] = &[
     theorem_2::APPENDIX,
     theorem_2::CORRECTED,
     gd_conv::CLAIM,
+    loss_decreases::CLAIM,
     rate::RATE_DFA,
     rate::RATE_BP,
 ];

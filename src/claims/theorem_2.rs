@@ -33,14 +33,13 @@ pub const CORRECTED: Claim = Claim {
                 angle falls like (log t)^{−1/(2^L−1)}.",
     check: "Residual: the final angle between the predictor and the minimiser. Tolerance: 0.01 rad, and the angle must still \
             fall (at a quarter of the predicted rate or faster) unless it is below 1e-6 rad. Above the tolerance: \
-            inconclusive while it falls, violated once it has stalled (log-log-time 5 or later). Hypotheses: convolutional \
+            inconclusive while it falls, violated once it has stalled (in a run long enough to tell). Hypotheses: convolutional \
             or diagonal linear, fixed feedback, data separable through the frequencies the feedback reaches.",
     judge: corrected,
 };
 
 const CHECK: &str = "Residual: the final angle between the predictor and the printed norm's minimiser. Tolerance: 0.01 rad, \
-                     falling or below 1e-6 rad. Above: inconclusive while it falls, violated once it has stalled \
-                     (log-log-time 5 or later). Inconclusive where the printed and the corrected minimiser are less than \
+                     falling or below 1e-6 rad. Above: inconclusive while it falls, violated once it has stalled (in a run long enough to tell). Inconclusive where the printed and the corrected minimiser are less than \
                      0.05 rad apart, so that no run could tell them apart. Hypotheses: convolutional or diagonal linear, \
                      fixed feedback, separable data.";
 

@@ -31,6 +31,8 @@ pub struct Diagnostics {
     pub min_margin: Vec<f64>,
     /// ln 𝓛.
     pub log_loss: Vec<f64>,
+    /// `(d𝓛/dτ)/Σα`, from the vector field, see [`loss_rate`].
+    pub loss_rate: Vec<f64>,
     /// ‖w_l‖_F, L × T.
     pub layer_norms: DMatrix<f64>,
     /// The predictor, D × T.
@@ -81,6 +83,7 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
         margins: DMatrix::zeros(samples, saves),
         min_margin: Vec::with_capacity(saves),
         log_loss: Vec::with_capacity(saves),
+        loss_rate: loss_rate(problem, trajectory),
         layer_norms: DMatrix::zeros(problem.network.depth(), saves),
         beta: DMatrix::zeros(dimension, saves),
         angle_to_limit: limit.map(|_| Vec::with_capacity(saves)),

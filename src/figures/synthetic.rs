@@ -260,6 +260,7 @@ pub fn case(depth: usize, rule: Rule, rate: f64, horizon: f64) -> Case {
                 .column_iter()
                 .map(|c| Loss::Exponential.log_loss(c.iter().copied()))
                 .collect(),
+            loss_rate: vec![-1.0; SAVES],
             layer_norms,
             beta: DMatrix::from_fn(
                 DIMENSION,

@@ -123,14 +123,14 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
     }
     writeln!(
         out,
-        "\n  {:<12}{:<16}{:>11}{:>11}  evidence",
+        "\n  {:<18}{:<16}{:>11}{:>11}  evidence",
         "claim", "verdict", "residual", "tolerance"
     )?;
     let number = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.2e}"));
     for v in &run.verdicts {
         writeln!(
             out,
-            "  {:<12}{:<16}{:>11}{:>11}  {}",
+            "  {:<18}{:<16}{:>11}{:>11}  {}",
             v.id,
             v.outcome.name(),
             number(v.residual),
