@@ -5,17 +5,18 @@
 //! first-order stationarity: on the blocks of the support, where the potential is smooth, its gradient lies in the cone of
 //! the active samples; on the others its slope is infinite and asks for nothing.
 //!
-//! [`stationary_residual()`] measures that for any β, [`refine()`] moves a run's β to the stationary point next to it:
-//! the steps of `newton` on the blocks of the support, with all samples as constraints, so margins and signs of the
+//! [`stationary_residual()`] measures that for any β, [`refine()`] moves a run's β to the stationary point next to it,
+//! unless it is there already: the steps of `newton` on the blocks of the support, with all samples as constraints, so margins and signs of the
 //! multipliers are right by construction.
 
-use super::Limit;
 use super::angle::angle;
+use super::blocks::UnitBlocks;
 use super::certificate::Certifier;
 use super::newton::{Program, STEPS, Side};
 use super::norm_margin::{in_data_units, reduced};
 use super::potential::Potential;
 use super::scaling::{largest, power_of_two};
+use super::{Limit, LimitKind};
 use nalgebra::{DMatrix, DVector};
 
 /// Largest stationarity residual of an accepted stationary point.
@@ -27,6 +28,9 @@ const NEAR: f64 = 0.2;
 /// Blocks above this fraction of the largest (in unit coordinates, `κ_b^{1/p} ‖β_b‖`) always belong to the support.
 const CLEARLY_PRESENT: f64 = 0.1;
 
+/// Blocks below this fraction of the largest are rounding of zero.
+const ROUNDING: f64 = 1e-13;
+
 /// The smallest ratio of consecutive norms that separates the support from the rest.
 const SEPARATION: f64 = 5.0;
 
@@ -34,10 +38,11 @@ const SEPARATION: f64 = 5.0;
 /// [`KKT_ACTIVE`](super::KKT_ACTIVE) of the smallest margin), in the norm of [`certificate`](super::certificate). For p < 1
 /// on the support blocks only; `None` where [`Certifier::kkt_residual`] is.
 ///
-/// **Support.** Sort the non-zero norms `κ_b^{1/p}‖β_b‖`; among the places where they fall below a tenth of the largest, the support
-/// ends at the largest ratio of neighbours, provided it is at least five; otherwise every block belongs to it. Along a
-/// run the support grows like log t against bounded others, so the ratio of those two groups ends up the largest one
-/// however slowly it grows.
+/// **Support.** Two sets of blocks are tried, and the smaller residual counts: all whose norm `κ_b^{1/p}‖β_b‖` is above rounding;
+/// and, with the norms sorted, those before the largest ratio of neighbours, among the places where they fall below a
+/// tenth of the largest and provided that ratio is at least five. Along a run the support grows like log t against bounded
+/// others, so the ratio of those two groups ends up the largest one however slowly it grows; once the others have sunk into
+/// rounding, a small block of the support must not be mistaken for one of them.
 ///
 /// # Panics
 /// As [`Certifier::new`].
@@ -75,39 +80,89 @@ pub fn refine(
     let unit = power_of_two(largest(signed_samples.iter()));
     let (all, columns) = reduced(&(signed_samples / unit), potential)?;
     let start = all.point(&(beta_start / power_of_two(size)));
-    let (blocks, coordinates) = all.restricted(&support_blocks(&all.norms(&start)));
-    let columns = columns.select_rows(&coordinates);
-    let program = Program {
-        blocks: &blocks,
-        columns: &columns,
+    let supports = candidate_supports(&all.norms(&start));
+    let standing =
+        |support: &Vec<bool>| as_it_stands(signed_samples, potential, &all, &start, support);
+    if let Some(limit) = supports.iter().find_map(standing) {
+        return Some(limit);
+    }
+    let descended = |support: &Vec<bool>| {
+        let (blocks, coordinates) = all.restricted(support);
+        let columns = columns.select_rows(&coordinates);
+        let program = Program {
+            blocks: &blocks,
+            columns: &columns,
+        };
+        let pair = program.descend(Side::Primal, &start.select_rows(&coordinates), STEPS)?;
+        let residual = pair.measure.sqrt();
+        if residual.is_nan() || residual > STATIONARITY_TOLERANCE {
+            return None;
+        }
+        let limit = in_data_units(&program, signed_samples, potential, &pair).ok()?;
+        (angle(limit.beta.as_slice(), beta_start.as_slice()) <= NEAR).then_some(Limit {
+            stationarity: Some(residual),
+            ..limit
+        })
     };
-    let pair = program.descend(Side::Primal, &start.select_rows(&coordinates), STEPS)?;
-    let residual = pair.measure.sqrt();
-    if residual.is_nan() || residual > STATIONARITY_TOLERANCE {
+    // the smaller support first: descent only ever leaves blocks
+    supports.iter().rev().find_map(descended)
+}
+
+/// The start itself, without what is off its support, where that is stationary already: far out a run is, to rounding, also
+/// at points that are no local minima, which descent would leave.
+fn as_it_stands(
+    signed_samples: &DMatrix<f64>,
+    potential: &Potential,
+    blocks: &UnitBlocks,
+    start: &DVector<f64>,
+    support: &[bool],
+) -> Option<Limit> {
+    let (_, kept) = blocks.restricted(support);
+    let mut on_support = DVector::zeros(start.len());
+    for i in kept {
+        on_support[i] = start[i];
+    }
+    let beta = blocks.beta(&on_support);
+    let smallest = (signed_samples * &beta).min();
+    if smallest.is_nan() || smallest <= 0.0 {
         return None;
     }
-    let limit = in_data_units(&program, signed_samples, potential, &pair).ok()?;
-    (angle(limit.beta.as_slice(), beta_start.as_slice()) <= NEAR).then_some(Limit {
-        stationarity: Some(residual),
-        ..limit
+    let beta = beta / smallest;
+    let found = Certifier::new(signed_samples, potential).kkt_residual(&beta)?;
+    let accepted = found.stationarity <= STATIONARITY_TOLERANCE
+        && found.complementarity <= STATIONARITY_TOLERANCE;
+    accepted.then(|| Limit {
+        kind: LimitKind::of(potential),
+        potential: potential.clone(),
+        support: (0..found.multipliers.len())
+            .filter(|&n| found.multipliers[n] > 0.0)
+            .collect(),
+        beta,
+        multipliers: found.multipliers,
+        duality_gap: None,
+        stationarity: Some(found.stationarity),
+        unique: false,
     })
 }
 
-/// Which blocks belong to the support, from their norms in unit coordinates.
-pub(super) fn support_blocks(norms: &[f64]) -> Vec<bool> {
-    let mut sorted: Vec<f64> = norms.iter().copied().filter(|&norm| norm > 0.0).collect();
+/// Which blocks may be the support, from their norms in unit coordinates: all above rounding, or those above the largest
+/// ratio of neighbours.
+pub(super) fn candidate_supports(norms: &[f64]) -> Vec<Vec<bool>> {
+    let largest = norms.iter().copied().fold(0.0, f64::max);
+    let present = |norm: f64| norm > ROUNDING * largest;
+    let mut sorted: Vec<f64> = norms.iter().copied().filter(|n| present(*n)).collect();
     sorted.sort_by(|a, b| b.total_cmp(a));
-    let largest = sorted.first().copied().unwrap_or(0.0);
     let cut = sorted
         .windows(2)
         .filter(|pair| pair[1] < CLEARLY_PRESENT * largest)
         .max_by(|a, b| (a[0] / a[1]).total_cmp(&(b[0] / b[1])))
         .filter(|pair| pair[0] >= SEPARATION * pair[1])
-        .map_or(0.0, |pair| pair[0]);
-    norms
-        .iter()
-        .map(|&norm| norm >= cut && norm > 0.0)
-        .collect()
+        .map(|pair| pair[0]);
+    let mut candidates = vec![norms.iter().map(|&norm| present(norm)).collect()];
+    if let Some(cut) = cut {
+        candidates.push(norms.iter().map(|&norm| norm >= cut).collect());
+    }
+    candidates
 }
 
 #[cfg(test)]
@@ -128,20 +183,31 @@ mod tests {
     fn the_support_ends_at_the_largest_ratio() {
         let far = [1.0, 3e-7, 0.02, 0.5, 1e-6, 0.0];
         assert_eq!(
-            support_blocks(&far),
-            [true, false, true, true, false, false]
+            candidate_supports(&far),
+            [
+                [true, true, true, true, true, false],
+                [true, false, true, true, false, false]
+            ]
         );
         // Nothing below a tenth, or nothing set apart: all belong to it.
-        assert_eq!(support_blocks(&[1.0, 0.5, 0.2]), [true; 3]);
-        assert_eq!(support_blocks(&[1.0, 0.3, 0.09, 0.03, 0.01]), [true; 5]);
+        assert_eq!(candidate_supports(&[1.0, 0.5, 0.2]), [[true; 3]]);
+        assert_eq!(
+            candidate_supports(&[1.0, 0.3, 0.09, 0.03, 0.01]),
+            [[true; 5]]
+        );
+        // A small block beside rounding of zero is present all the same.
+        assert_eq!(
+            candidate_supports(&[1.5, 1.3, 0.1, 1e-17])[0],
+            [true, true, true, false]
+        );
         // Growth like log t against bounded others shows long before it is over.
         for log_t in [50.0, 1e3, 1e9, 1e30] {
             assert_eq!(
-                support_blocks(&[log_t, 2.0, 0.4 * log_t, 0.7]),
+                candidate_supports(&[log_t, 2.0, 0.4 * log_t, 0.7])[1],
                 [true, false, true, false]
             );
         }
-        assert_eq!(support_blocks(&[0.0, 0.0]), [false; 2]);
+        assert_eq!(candidate_supports(&[0.0, 0.0]), [[false; 2]]);
     }
 
     #[test]
