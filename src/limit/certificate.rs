@@ -16,7 +16,7 @@ use super::gap::gap;
 use super::potential::Potential;
 use super::projection::{Precision, Projection};
 use super::scaling::{ScaledSamples, largest, power_of_two};
-use super::stationary::candidate_supports;
+use super::stationary::support_blocks;
 use nalgebra::{DMatrix, DVector};
 
 /// Samples with `g_n·β ≤ (1 + δ) γ` count as active in the KKT residual, δ = 0.01.
@@ -128,8 +128,7 @@ impl Certifier {
                 if fewer == active {
                     continue;
                 }
-                let (_, mut cone) =
-                    self.cone_at(&scaled, &vec![true; self.blocks.spans.len()], &fewer);
+                let (_, mut cone) = self.cone_at(&scaled, &fewer);
                 cone.run(Precision::Working);
                 let multipliers = cone.multipliers().hi;
                 let gap = gap_of(&multipliers);
@@ -237,46 +236,18 @@ impl Certifier {
         let fit = if self.blocks.exponent == 2.0 {
             self.fit_target(&scaled.x, scaled.active(KKT_ACTIVE))
         } else {
-            let norms = self.blocks.norms(&scaled.x);
-            let mut fit = None;
-            for support in self.supports(&norms) {
-                let other = self.fit_on(&support, scaled);
-                fit = match fit {
-                    Some(Fit { stationarity, .. }) if stationarity <= other.stationarity => fit,
-                    _ => Some(other),
-                };
-            }
-            fit.expect("some support is tried")
+            let active = scaled.active(KKT_ACTIVE);
+            let (target, cone) = self.cone_at(scaled, &active);
+            self.cone = cone;
+            self.fit_target(&target, active)
         };
         self.last = Some((beta.clone(), fit.clone()));
         fit
     }
 
-    /// The sets of blocks a fit may be made on: all, or for p < 1 the candidates for the support.
-    fn supports(&self, norms: &[f64]) -> Vec<Vec<bool>> {
-        if self.blocks.exponent < 1.0 {
-            candidate_supports(norms)
-        } else {
-            vec![vec![true; norms.len()]]
-        }
-    }
-
-    /// The fit on some blocks.
-    fn fit_on(&mut self, support: &[bool], scaled: &Scaled) -> Fit {
-        let active = scaled.active(KKT_ACTIVE);
-        let (target, cone) = self.cone_at(scaled, support, &active);
-        self.cone = cone;
-        self.fit_target(&target, active)
-    }
-
     /// The least-squares problem of x on some samples, with the active set of the last call, and its target.
-    fn cone_at(
-        &self,
-        scaled: &Scaled,
-        support: &[bool],
-        allowed: &[bool],
-    ) -> (DVector<f64>, Projection) {
-        let (weights, target) = weighted_gradient(&self.blocks, &scaled.x, support);
+    fn cone_at(&self, scaled: &Scaled, allowed: &[bool]) -> (DVector<f64>, Projection) {
+        let (weights, target) = weighted_gradient(&self.blocks, &scaled.x);
         let mut columns = self.samples.columns.clone();
         for mut column in columns.column_iter_mut() {
             column.component_mul_assign(&weights);
@@ -299,13 +270,9 @@ impl Certifier {
     }
 }
 
-/// `‖x_b‖^{(2−p)/2}` for every coordinate of the support, and `∇Φ(x)` times that: the least-squares problem in the norm of the
-/// module.
-fn weighted_gradient(
-    blocks: &UnitBlocks,
-    x: &DVector<f64>,
-    support: &[bool],
-) -> (DVector<f64>, DVector<f64>) {
+/// `‖x_b‖^{(2−p)/2}` for every coordinate, and `∇Φ(x)` times that: the least-squares problem in the norm of the module. For
+/// p < 1 both are zero off the support.
+fn weighted_gradient(blocks: &UnitBlocks, x: &DVector<f64>) -> (DVector<f64>, DVector<f64>) {
     let p = blocks.exponent;
     let norms = blocks.norms(x);
     let largest = norms.iter().copied().fold(0.0, f64::max);
@@ -313,6 +280,11 @@ fn weighted_gradient(
         largest * 1e-16f64.powf(1.0 / (p - 2.0)).min(1e-3)
     } else {
         0.0
+    };
+    let support = if p < 1.0 {
+        support_blocks(&norms)
+    } else {
+        vec![true; norms.len()]
     };
     let mut weights = DVector::zeros(x.len());
     let mut target = blocks.gradient(x, p);
