@@ -133,11 +133,17 @@ fn layer(
     panel
 }
 
-/// The exponents −(a/b) of ln t that theory has for the phases, as (a, b).
-fn slopes(depth: usize) -> Vec<(f64, f64)> {
-    let mut slopes = vec![(1.0, 2f64.powi(depth as i32) - 1.0)];
-    if depth == 2 {
-        slopes.push((2.0, 9.0));
+/// The exponents of ln t that theory has for the phases, with their legend entries: that of the angle to the limit, or, where
+/// none is known for the run, its bounds.
+fn slopes(run: &Run) -> Vec<(f64, String)> {
+    if let Some(predicted) = run.diagnostics.rate.as_ref().and_then(|r| r.predicted) {
+        let label = format!("predicted slope {}", build::slope(predicted));
+        return vec![(predicted, label)];
+    }
+    let power = 2f64.powi(run.depth() as i32) - 1.0;
+    let mut slopes = vec![(-1.0 / power, format!("slope −1/{power}"))];
+    if run.depth() == 2 {
+        slopes.push((-2.0 / 9.0, "slope −2/9".into()));
     }
     slopes
 }
@@ -156,9 +162,8 @@ fn decay(run: &Run, phases: &Phases) -> Panel {
     let last = phases.argument.column_iter().next_back();
     if let (Some(&end), Some(last)) = (run.diagnostics.log_time.last(), last) {
         let (start, size) = (end.max(1.0).sqrt(), last.max());
-        series.extend(slopes(run.depth()).into_iter().map(|(above, below)| {
-            let rise = (end / start).powf(above / below);
-            let label = format!("slope −{above}/{below}");
+        series.extend(slopes(run).into_iter().map(|(slope, label)| {
+            let rise = (start / end).powf(slope);
             build::reference(Some(label), vec![(start, size * rise), (end, size)])
         }));
     }
@@ -236,8 +241,10 @@ mod tests {
     }
 
     #[test]
-    fn two_layers_have_a_fastest_and_a_slowest_slope() {
-        let figure = build(&synthetic::convolutional(8, 2).run()).unwrap();
+    fn without_a_predicted_rate_two_layers_have_a_fastest_and_a_slowest_slope() {
+        let mut case = synthetic::convolutional(8, 2);
+        case.diagnostics.rate = None;
+        let figure = build(&case.run()).unwrap();
         let guides: Vec<&str> = figure.panels[1]
             .series
             .iter()
