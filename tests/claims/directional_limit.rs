@@ -33,7 +33,7 @@ fn holds_at_every_depth_loss_and_initialisation() {
 fn another_limit_is_violated_however_near() {
     for (id, case) in cases(30.0) {
         let right = case.limit.clone().unwrap();
-        let other = limit_of(&gaussian_teacher(8, 5, 12)).unwrap();
+        let other = svm(&gaussian_teacher(8, 5, 12)).unwrap();
         let apart = angle(other.beta.as_slice(), right.beta.as_slice());
         assert!(apart > 0.05, "{apart}");
         // The opposite direction, an unrelated one, and ones nearer than the eye can see.
@@ -66,7 +66,7 @@ fn a_run_on_other_data_is_violated() {
             );
             let dataset = Dataset::new(x.clone().remove_row(n), y.clone().remove_row(n));
             let judged = Case {
-                limit: limit_of(&dataset),
+                limit: svm(&dataset),
                 ..case.clone()
             };
             let expected = if support.contains(&n) {

@@ -1,18 +1,5 @@
 use super::*;
-use num_complex::Complex64;
-use std::f64::consts::{FRAC_PI_2, TAU};
-
-/// The unitary transform from its definition.
-fn transform(x: &[f64]) -> Vec<Complex64> {
-    let dimension = x.len();
-    let wave = |j: usize, d: usize| {
-        Complex64::from_polar(1.0, -TAU * (j * d % dimension) as f64 / dimension as f64)
-    };
-    let entry = |d: usize| (0..dimension).map(|j| wave(j, d) * x[j]).sum::<Complex64>();
-    (0..dimension)
-        .map(|d| entry(d) / (dimension as f64).sqrt())
-        .collect()
-}
+use std::f64::consts::FRAC_PI_2;
 
 /// `x_j = x_{−j mod D}` in every sample, so that transforms are real.
 fn even(data: &Dataset) -> Dataset {
@@ -167,7 +154,11 @@ fn a_phase_of_a_right_angle_is_violated() {
 fn phases_that_do_not_vanish_are_violated_or_not_yet_decided() {
     for (depth, horizon) in [(2, 4.0), (3, 9.0)] {
         let short = Case::to(conv(depth), horizon);
-        short.expect("prop-2-corrected", Outcome::Inconclusive, "extend flow.until");
+        short.expect(
+            "prop-2-corrected",
+            Outcome::Inconclusive,
+            "extend flow.until",
+        );
     }
     // Standing still from a time when there were phases.
     let mut case = Case::to(conv(3), 60.0);
@@ -176,7 +167,11 @@ fn phases_that_do_not_vanish_are_violated_or_not_yet_decided() {
     for k in saves / 10..saves {
         case.trajectory.theta.set_column(k, &there);
     }
-    case.expect("prop-2-corrected", Outcome::Violated, "the phases do not vanish");
+    case.expect(
+        "prop-2-corrected",
+        Outcome::Violated,
+        "the phases do not vanish",
+    );
 }
 
 #[test]

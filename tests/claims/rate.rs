@@ -136,7 +136,7 @@ fn where_the_support_spans_all_that_was_learned_the_laws_do_not_apply() {
             dvector![1.0, -1.0],
         )
     };
-    assert_eq!(limit_of(&pair()).unwrap().support, [0, 1]);
+    assert_eq!(svm(&pair()).unwrap().support, [0, 1]);
     expect_inverse_law("rate-dfa", dfa(pair(), &[4]));
     // Only the first layer keeps what it starts with: weights above it may start anywhere.
     for (id, mut problem) in [
@@ -160,7 +160,7 @@ fn where_the_support_spans_all_that_was_learned_the_laws_do_not_apply() {
     }
     // Many samples in the plane: two support vectors span it.
     let plane = || gaussian_teacher(2, 12, 1);
-    assert_eq!(limit_of(&plane()).unwrap().support.len(), 2);
+    assert_eq!(svm(&plane()).unwrap().support.len(), 2);
     expect_inverse_law("rate-dfa", from_random_weights(dfa(plane(), &[3])));
     expect_inverse_law("rate-bp", bp(plane(), &[3]));
 }
