@@ -196,7 +196,9 @@ fn feedback_alignment_is_judged_with_its_products() {
         let Rule::DirectFeedbackAlignment(b) = &direct.rule else {
             unreachable!()
         };
-        let filters = b.iter().map(|b| DMatrix::from_columns(&[b.clone()]));
+        let filters = b
+            .iter()
+            .map(|b| DMatrix::from_columns(std::slice::from_ref(b)));
         let alignment = Problem {
             rule: Rule::FeedbackAlignment(filters.collect()),
             ..direct.clone()

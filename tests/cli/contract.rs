@@ -18,7 +18,7 @@ pub fn check_contract(report: &Value) {
         ),
         (
             "/final",
-            "log_log_time log_time min_margin log_loss beta layer_norms angle_to_limit kkt_residual duality_gap",
+            "log_log_time log_time min_margin log_loss beta layer_norms angle_to_limit kkt_residual duality_gap accumulated_duality_gap",
         ),
         ("/limit", "kind beta duality_gap support"),
         ("/rate", "observed predicted window"),
@@ -119,4 +119,33 @@ pub fn check_trajectory(npz: &[u8], report: &Value) {
             "{product} {expected}"
         );
     }
+}
+
+/// Whole figures in both formats, all but `absent`, which do not apply to the run; beside them the report, the trajectory
+/// and the scenario, and nothing else, no temporary file left behind.
+#[track_caller]
+pub fn check_figures(written: &BTreeMap<PathBuf, Vec<u8>>, absent: &[&str]) {
+    let all = marginflow::figures::FIGURES.iter().map(|f| f.id);
+    assert!(
+        absent
+            .iter()
+            .all(|id| all.clone().any(|known| known == *id))
+    );
+    let figures: Vec<&str> = all.filter(|id| !absent.contains(id)).collect();
+    assert!(figures.len() >= 5);
+    for id in &figures {
+        let svg = text(&written[Path::new(&format!("figures/{id}.svg"))]);
+        assert!(
+            svg.contains("<svg") && svg.trim_end().ends_with("</svg>"),
+            "{id}"
+        );
+        assert!(!svg.contains("NaN") && !svg.contains("inf"), "{id}");
+        let png = &written[Path::new(&format!("figures/{id}.png"))];
+        assert!(
+            png.starts_with(b"\x89PNG\r\n\x1a\n") && png.len() > 1000,
+            "{id}"
+        );
+        assert!(png.ends_with(b"IEND\xaeB`\x82"), "{id} is cut off");
+    }
+    assert_eq!(written.len(), 3 + 2 * figures.len(), "{:?}", written.keys());
 }

@@ -4,6 +4,7 @@
 //! self, 5 a budget ran out, 65 bad scenario or data, 74 input/output.
 
 mod contract;
+mod spectral;
 mod workshop;
 
 use assert_cmd::Command;
@@ -69,24 +70,10 @@ fn a_run_leaves_report_trajectory_figures_and_scenario() {
     check_trajectory(&shop.read(folder, "trajectory.npz"), &report);
 
     let written = files(&shop.path(folder));
-    let figures: Vec<&str> = marginflow::figures::FIGURES.iter().map(|f| f.id).collect();
-    assert!(figures.len() >= 5);
-    for id in &figures {
-        let svg = text(&written[Path::new(&format!("figures/{id}.svg"))]).to_owned();
-        assert!(
-            svg.contains("<svg") && svg.trim_end().ends_with("</svg>"),
-            "{id}"
-        );
-        assert!(!svg.contains("NaN") && !svg.contains("inf"), "{id}");
-        let png = &written[Path::new(&format!("figures/{id}.png"))];
-        assert!(
-            png.starts_with(b"\x89PNG\r\n\x1a\n") && png.len() > 1000,
-            "{id}"
-        );
-        assert!(png.ends_with(b"IEND\xaeB`\x82"), "{id} is cut off");
-    }
-    // Nothing else, no temporary file left behind.
-    assert_eq!(written.len(), 3 + 2 * figures.len(), "{:?}", written.keys());
+    check_figures(
+        &written,
+        &["candidates", "spectrum", "phases", "swept-area"],
+    );
 
     // The scenario beside the results runs from any folder and finds the same end.
     let copy = tempfile::tempdir().unwrap();
@@ -255,7 +242,10 @@ fn data_without_a_separator_are_refused_or_run_without_a_limit() {
     assert!(report["final"]["angle_to_limit"].is_null());
     assert!(report["final"]["min_margin"].as_f64().unwrap() < 0.0);
     for claim in report["claims"].as_array().unwrap() {
-        assert_eq!(claim["verdict"], "not-applicable", "{claim}");
+        // From random weights the loss of any data may rise.
+        if claim["id"] != "loss-decreases" {
+            assert_eq!(claim["verdict"], "not-applicable", "{claim}");
+        }
     }
     let allowed = format!("limit three.toml --allow-nonseparable {around}");
     assert!(text(&shop.ends(0, &allowed).stdout).contains("no limit"));
