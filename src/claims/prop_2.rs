@@ -21,7 +21,7 @@ pub const CORRECTED: Claim = Claim {
     id: "prop-2-corrected",
     printed: "(Not in the report; its Proposition 2 corrected.) Re φ_2 = ½|Ẑ|² and Re φ_{l+1} = ½|b̂_{l−1}|²|φ_l|² exactly, so \
               arg φ_l ∈ (−π/2, π/2); and arg φ_l → 0.",
-    corrected: "True; the phases fall like (log t)^{−1/(2^L−1)} where Ẑ converges in direction.",
+    corrected: "True; the phases fall like the angle to the limit (rate-dfa) where Ẑ converges in direction.",
     check: "Residual: the largest distance of Re φ_l from the recursion over saves, relative to the layer. Tolerance: 100 \
             times the larger of rtol and atol, at most 0.01. Every |arg φ_l| must be below π/2 and, at the end, below \
             0.01 rad (else inconclusive while it falls, violated once it has stalled). Hypotheses as for prop-2.",

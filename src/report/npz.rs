@@ -1,7 +1,7 @@
 //! `trajectory.npz`: everything along the run, for `numpy.load`.
 //!
 //! Arrays (T saves, N samples, D dimensions): `log_log_time`, `log_time`, `log_loss`, `min_margin`,
-//! `multiplier_drift` (T); `margins`, `log_multipliers` (T × N); `beta` (T × D); `layer_norms` (T × L); `w_1 … w_L`
+//! `multiplier_drift` (T); `margins`, `log_multipliers`, `accumulated_multipliers` (T × N); `beta` (T × D); `layer_norms` (T × L); `w_1 … w_L`
 //! (T × inputs × units); `angle_to_limit` (T, with a limit); `phi`, `phi_closed_form` (T × (L−1)),
 //! `alignment_residual` (T × L) under DFA; `certified` (indices of the saves with positive margins) with
 //! `kkt_residual` and `duality_gap` at those saves.
@@ -29,6 +29,7 @@ pub fn npz(run: &Run) -> io::Result<Vec<u8>> {
     archive.vector("multiplier_drift", &d.multiplier_drift)?;
     archive.columns("margins", &d.margins)?;
     archive.columns("log_multipliers", &t.log_multipliers)?;
+    archive.columns("accumulated_multipliers", &t.accumulated)?;
     archive.columns("beta", &d.beta)?;
     archive.columns("layer_norms", &d.layer_norms)?;
     let weights: Vec<Vec<DMatrix<f64>>> = (0..t.len())
