@@ -102,15 +102,29 @@ fn the_residual_under_gradient_descent_shrinks_with_the_horizon() {
 #[test]
 fn the_slope_of_another_depth_rule_or_clock_is_violated() {
     for (shallow, deep) in spectral(2).into_iter().zip(spectral(3)) {
-        let case = Case::to(dfa_on(21, shallow.clone()), 45.0);
-        // The same predictor at every time, of a network one layer deeper.
+        // The predictor of three layers at every time, in a network of two.
+        let case = Case::to(dfa_on(21, deep.clone()), 80.0);
+        let predictors = case.diagnose().beta;
+        let shallower = Case {
+            trajectory: case.with_predictor(&shallow, |k| predictors.column(k).into_owned()),
+            problem: dfa_on(21, shallow.clone()),
+            ..case.clone()
+        };
+        let v = shallower.expect("rate-dfa", Outcome::Violated, "slope -0.14");
+        assert!(v.residual.unwrap() > 0.05, "{v:?}");
+        // The other way round it falls too steeply, though modes that swing excuse a convolutional network for a while.
+        let case = Case::to(dfa_on(21, shallow), 45.0);
         let predictors = case.diagnose().beta;
         let deeper = Case {
             trajectory: case.with_predictor(&deep, |k| predictors.column(k).into_owned()),
             problem: dfa_on(21, deep),
             ..case.clone()
         };
-        let v = deeper.expect("rate-dfa", Outcome::Violated, "predicted -0.1429");
+        let (expected, why) = match deeper.problem.network {
+            Network::ConvolutionalLinear(_) => (Outcome::Inconclusive, "swing"),
+            _ => (Outcome::Violated, "predicted -0.1429"),
+        };
+        let v = deeper.expect("rate-dfa", expected, why);
         let apart = 1.0 / 3.0 - 1.0 / 7.0;
         assert!((v.residual.unwrap() - apart).abs() < 1e-3, "{v:?}");
         // A clock that is off by three percent.
@@ -141,12 +155,44 @@ fn the_slope_of_another_depth_rule_or_clock_is_violated() {
         case.problem.rule = rule;
         case.expect(id, Outcome::Violated, &format!("predicted {predicted}"));
     }
-    // Another dual: the multipliers are not those of the limit.
-    let mut case = Case::to(bp_on(2, network), 60.0);
-    let limit = case.limit.as_mut().unwrap();
-    let n = limit.support[0];
-    limit.multipliers[n] *= 1.5;
-    case.expect("rate-bp", Outcome::Violated, "predicted");
+    // Another dual: multipliers that are not those of the limit predict another slope.
+    for (seed, network) in [(2, 1), (3, 0)] {
+        let case = Case::to(bp_on(seed, spectral(2)[network].clone()), 60.0);
+        let right = slopes(&case).0;
+        let limit = case.limit.clone().unwrap();
+        let mut outcomes = Vec::new();
+        for factor in [0.5, 0.7, 1.5, 2.0] {
+            let mut judged = case.clone();
+            judged.limit.as_mut().unwrap().multipliers[limit.support[0]] *= factor;
+            let (predicted, _) = slopes(&judged);
+            assert!((predicted - right).abs() > 0.005, "{factor}: {predicted}");
+            let steeper = predicted > right;
+            let outcome = judged.judge("rate-bp").outcome;
+            assert_eq!(
+                outcome == Outcome::Violated,
+                !steeper,
+                "{factor}: {predicted}"
+            );
+            outcomes.push(outcome);
+        }
+        assert!(outcomes.contains(&Outcome::Violated), "{outcomes:?}");
+    }
+}
+
+/// Several modes decay side by side, and the slowest need not lead yet: on the first data the entries with dual 0.46 and 0.49 are
+/// 3e-15 and 1e-15 at the end, the phases' slowest mode likewise.
+#[test]
+fn a_faster_mode_that_leads_is_inconclusive() {
+    let [conv, diagonal] = spectral(2);
+    for (id, problem, horizon) in [
+        ("rate-bp", bp_on(22, diagonal.clone()), 60.0),
+        ("rate-bp", bp_on(23, diagonal), 60.0),
+        ("rate-dfa", dfa_on(15, conv.clone()), 70.0),
+        ("rate-dfa", dfa_on(13, conv), 70.0),
+    ] {
+        let v = Case::to(problem, horizon).expect(id, Outcome::Inconclusive, "a faster mode");
+        assert!(v.residual > v.tolerance, "{v:?}");
+    }
 }
 
 #[test]
