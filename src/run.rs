@@ -18,7 +18,7 @@ use serde::Serialize;
 pub struct RunOptions {
     /// Rerun at a hundredth of the tolerance and compare.
     pub verify: bool,
-    /// Run on data without a separating hyperplane; claims are then not applicable.
+    /// Run on data without a separating hyperplane; claims about limits are then not applicable.
     pub allow_nonseparable: bool,
 }
 
@@ -188,7 +188,7 @@ fn describe(certificate: &FarkasCertificate) -> String {
         "the data are not separable by a hyperplane through the origin: the non-negative combination of signed samples \
          y_n x_n with weights n (a_n) = {} vanishes (relative residual {:.1e}), so no direction has a positive margin \
          on all of them; add a constant feature if the separating plane need not pass through the origin, or \
-         --allow-nonseparable to run the flow all the same (claims are then not applicable)",
+         --allow-nonseparable to run the flow all the same (claims about limits are then not applicable)",
         listed.join(", "),
         certificate.residual
     )

@@ -1,8 +1,10 @@
 //! Gradient descent on convolutional and diagonal linear networks (Gunasekar et al. 2018).
 
 use super::{
-    Claim, Evidence, Verdict, direction, directional_limit, limit_of_completed_run, not_applicable,
+    Claim, Evidence, Outcome, Verdict, direction, directional_limit, limit_of_completed_run,
+    not_applicable,
 };
+use crate::limit::Limit;
 
 pub const CLAIM: Claim = Claim {
     id: "gd-conv",
@@ -14,7 +16,8 @@ pub const CLAIM: Claim = Claim {
     check: "L ≤ 2: the final angle between the predictor and the certified minimiser. L > 2: the final relative distance of \
             the gradient of Σ|β̂_d|^{2/L}, on the support of the limit, from the cone of the active samples. Tolerance: 0.01, \
             still falling (like (log t)^{−1/40} or faster) or below 1e-6. Above: inconclusive while it falls, violated once \
-            it has stalled (in a run long enough to tell). Hypotheses: convolutional or diagonal linear, gradient descent, \
+            it has stalled (in a run long enough to tell, and with no \
+            entry on the support of the limit still gaining on the others). Hypotheses: convolutional or diagonal linear, gradient descent, \
             separable data.",
     judge,
 };
@@ -28,7 +31,21 @@ fn judge(e: &Evidence<'_>) -> Verdict {
     }
     if e.problem.network.depth() <= 2 {
         return match limit_of_completed_run(e) {
-            Ok(_) => directional_limit::angle_to_limit(e),
+            Ok(limit) => {
+                let verdict = directional_limit::angle_to_limit(e);
+                match (verdict.outcome, late_entry(e, limit)) {
+                    (Outcome::Violated, Some(d)) => Verdict {
+                        outcome: Outcome::Inconclusive,
+                        evidence: format!(
+                            "on a plateau: entry {d} of the spectrum, on the support of the limit, still gains on the \
+                             others; extend flow.until: {}",
+                            verdict.evidence
+                        ),
+                        ..verdict
+                    },
+                    _ => verdict,
+                }
+            }
             Err(verdict) => verdict,
         };
     }
@@ -44,3 +61,26 @@ fn judge(e: &Evidence<'_>) -> Verdict {
     let residuals = &e.diagnostics.kkt_residual;
     direction::judge(e, "stationarity residual", residuals, None, &more)
 }
+
+/// An entry on the limit's support that has less than nine tenths of its share and has been gaining on the others steadily: runs
+/// rest for long near vectors with too few entries, off which the missing ones grow like small powers of log t. (What merely
+/// converges gains less and less.)
+fn late_entry(e: &Evidence<'_>, limit: &Limit) -> Option<usize> {
+    let network = e.problem.network.spectral()?;
+    let d = e.diagnostics;
+    let last = d.log_log_time.len() - 1;
+    let share = |k: usize, entry: usize| {
+        let beta = d.beta.column(k);
+        network.transform(&beta.into_owned())[entry].norm() / beta.norm()
+    };
+    let target = network.transform(&limit.beta).map(|b| b.norm()) / limit.beta.norm();
+    (0..target.len()).find(|&entry| {
+        let [start, middle, end] =
+            [last - last / 3, last - last / 6, last].map(|k| share(k, entry).ln());
+        let (early, late) = (middle - start, end - middle);
+        end < (0.9 * target[entry]).ln() && early > STEADY && late > 0.7 * early
+    })
+}
+
+/// Gains (of the logarithm of a share over a sixth of a run) below this are rounding.
+const STEADY: f64 = 1e-7;

@@ -24,7 +24,8 @@ pub const CORRECTED: Claim = Claim {
     corrected: "True; the phases fall like the angle to the limit (rate-dfa) where Ẑ converges in direction.",
     check: "Residual: the largest distance of Re φ_l from the recursion over saves, relative to the layer. Tolerance: 100 \
             times the larger of rtol and atol, at most 0.01. Every |arg φ_l| must be below π/2 and, at the end, below \
-            0.01 rad (else inconclusive while it falls, violated once it has stalled). Hypotheses as for prop-2.",
+            0.01 rad (else inconclusive while it falls, violated once it has stalled). Hypotheses as for prop-2, \
+            and separable data.",
     judge: corrected,
 };
 
@@ -85,6 +86,9 @@ fn corrected(e: &Evidence<'_>) -> Verdict {
         Ok(phases) => phases,
         Err(verdict) => return verdict,
     };
+    if let Err(verdict) = super::limit_of_completed_run(e) {
+        return verdict;
+    }
     let (worst, text) = largest_phase(e, phases);
     let recursion = phases.worst_recursion();
     let saves = phases.argument.ncols();

@@ -1,6 +1,6 @@
 //! The rates of directional convergence (ours): `angle ∝ (log t)^{−1/(2^L−1)}` under DFA, `(log t)^{−1/L}` under BP.
 
-use super::{Claim, Evidence, Outcome, Verdict, limit_of_completed_run, not_applicable};
+use super::{Claim, Evidence, Outcome, Verdict, direction, limit_of_completed_run, not_applicable};
 use crate::diagnostics::{Rate, learned_in_span};
 
 pub const RATE_DFA: Claim = Claim {
@@ -110,6 +110,9 @@ fn several_modes(e: &Evidence<'_>, rate: &Rate, predicted: f64) -> Option<String
     let network = e.problem.network.spectral()?;
     if (rate.observed - predicted).abs() <= TOLERANCE {
         return None;
+    }
+    if e.diagnostics.final_angle()? > direction::TOLERANCE {
+        return Some("the direction is still far from its limit, extend flow.until".into());
     }
     let feedback = e.problem.rule.has_feedback();
     let depth = e.problem.network.depth();

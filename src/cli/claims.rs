@@ -30,9 +30,10 @@ impl ClaimsArgs {
                 .collect();
             format!("{:#}\n", serde_json::Value::from(list))
         } else {
+            let width = CLAIMS.iter().map(|c| c.id.len()).max().unwrap_or(0) + 2;
             CLAIMS
                 .iter()
-                .map(|c| format!("{:<12}{}\n", c.id, c.printed))
+                .map(|c| format!("{:<width$}{}\n", c.id, c.printed))
                 .collect()
         };
         print(&text)?;

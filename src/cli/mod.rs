@@ -37,7 +37,7 @@ struct ScenarioArgs {
     /// Change a key of the scenario, e.g. flow.rtol=1e-8 (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// Go on with data that no hyperplane through the origin separates; claims are then not applicable
+    /// Go on with data that no hyperplane through the origin separates; claims about limits are then not applicable
     #[arg(long)]
     allow_nonseparable: bool,
 }

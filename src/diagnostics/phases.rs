@@ -155,6 +155,7 @@ impl<'a> Builder<'a> {
         let b = &self.feedback;
         let phases = &mut self.phases;
         let mut distance = vec![0.0_f64; w.ncols() - 1];
+        let mut size = vec![0.0_f64; w.ncols() - 1];
         for d in 0..w.nrows() {
             let z = (w[(d, 0)] - self.first[d]) / b[0][d].conj();
             phases.z[(d, k)] = z;
@@ -166,6 +167,7 @@ impl<'a> Builder<'a> {
                 let phi = w[(d, l - 1)] / scale;
                 phases.phi[row][(d, k)] = phi;
                 distance[row] = distance[row].hypot((phi.re - expected) * scale.norm());
+                size[row] = size[row].hypot(phi.norm().max(expected) * scale.norm());
                 if w[(d, l - 1)].norm() > self.resolution {
                     let largest = &mut phases.argument[(row, k)];
                     *largest = largest.max(phi.arg().abs());
@@ -173,9 +175,9 @@ impl<'a> Builder<'a> {
                 expected = 0.5 * before.norm_sqr() * phi.norm_sqr();
             }
         }
-        for (row, distance) in distance.into_iter().enumerate() {
+        for (row, (distance, size)) in distance.into_iter().zip(size).enumerate() {
             if distance > 0.0 {
-                phases.recursion[(row, k)] = distance / w.column(row + 1).norm();
+                phases.recursion[(row, k)] = distance / size;
             }
         }
     }

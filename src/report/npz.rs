@@ -4,7 +4,7 @@
 //! `multiplier_drift` (T); `margins`, `log_multipliers`, `accumulated_multipliers` (T × N); `beta` (T × D); `layer_norms` (T × L); `w_1 … w_L`
 //! (T × inputs × units); `angle_to_limit` (T, with a limit); `phi`, `phi_closed_form` (T × (L−1)),
 //! `alignment_residual` (T × L) under DFA; `certified` (indices of the saves with positive margins) with
-//! `kkt_residual` and `duality_gap` at those saves.
+//! `kkt_residual` and, but for non-convex potentials, `duality_gap` at those saves.
 
 use crate::run::Run;
 use nalgebra::DMatrix;
@@ -54,8 +54,10 @@ pub fn npz(run: &Run) -> io::Result<Vec<u8>> {
         archive.columns("phi_closed_form", &a.closed_form)?;
         archive.columns("alignment_residual", &a.residual)?;
     }
+    // Where the predicted potential is not convex there is no gap at any save.
+    let has_gap = d.duality_gap.iter().any(Option::is_some);
     let certified: Vec<usize> = (0..t.len())
-        .filter(|&k| d.kkt_residual[k].is_some() && d.duality_gap[k].is_some())
+        .filter(|&k| d.kkt_residual[k].is_some() && d.duality_gap[k].is_some() == has_gap)
         .collect();
     let count = [certified.len() as u64];
     archive.array("certified", &count, certified.iter().map(|k| *k as f64))?;
@@ -64,11 +66,13 @@ pub fn npz(run: &Run) -> io::Result<Vec<u8>> {
         &count,
         certified.iter().filter_map(|&k| d.kkt_residual[k]),
     )?;
-    archive.array(
-        "duality_gap",
-        &count,
-        certified.iter().filter_map(|&k| d.duality_gap[k]),
-    )?;
+    if has_gap {
+        archive.array(
+            "duality_gap",
+            &count,
+            certified.iter().filter_map(|&k| d.duality_gap[k]),
+        )?;
+    }
     archive.finish()
 }
 
