@@ -12,17 +12,29 @@ pub enum Beyond {
     Overflow,
 }
 
+/// What a run on data without a separator says when it cannot go on.
+pub const NO_SEPARATOR: &str = "margins have stopped growing with log t while the weights still move: no hyperplane that \
+                                the network can learn separates all of the data, and double precision cannot follow \
+                                further";
+
+/// Log-multipliers p beyond this do not occur on separable data, where they end negative.
+pub const STRONG: f64 = 12.0;
+
+/// The largest `ln E_n = s + p_n` of compressed log-multipliers v (with s = 0, the largest p).
+pub fn strongest(s: f64, v: &[f64]) -> f64 {
+    v.iter()
+        .map(|v| s + expand(*v))
+        .fold(f64::NEG_INFINITY, f64::max)
+}
+
 /// On separable data margins grow with log t and `p_n = τ − m_n` stays small. Where it does not, the flow comes to
 /// rest at a minimum of the loss (weights that move by less than 1e-8 of themselves per unit of s although multipliers
 /// per unit of s exceed e^12: stationary to rounding), or some samples contradict each other while others are still
 /// being learned. Then `E_n` amplifies the rounding of `p_n` until the implicit equations have no solution in doubles.
 pub fn beyond_separability(s: f64, y: &[f64], dy: &[f64], parameters: usize) -> Option<Beyond> {
-    let strongest = y[parameters..]
-        .iter()
-        .map(|v| s + expand(*v))
-        .fold(f64::NEG_INFINITY, f64::max);
+    let strongest = strongest(s, &y[parameters..]);
     let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
-    if strongest <= 12.0 {
+    if strongest <= STRONG {
         None
     } else if norm(&dy[..parameters]) <= 1e-8 * norm(&y[..parameters]) {
         Some(Beyond::Rest)

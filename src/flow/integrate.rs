@@ -2,7 +2,9 @@
 
 use super::accumulated::Accumulated;
 use super::clock::{compress, expand, log_time};
-use super::ending::{Beyond, Ending, beyond_separability, message};
+use super::ending::{
+    Beyond, Ending, NO_SEPARATOR, STRONG, beyond_separability, message, strongest,
+};
 use super::operator::{Equations, NewtonLinearSolver, NewtonMatrix, State, values};
 use super::saves::Saves;
 use super::system::{NewtonSolver, System};
@@ -364,18 +366,19 @@ impl<'a> Run<'a> {
                     break good.ended(Status::Completed);
                 }
                 Some(Beyond::Overflow) => {
-                    self.failure = Some(
-                        "margins have stopped growing with log t while the weights still move: no hyperplane separates \
-                         all of the data, and double precision cannot follow further"
-                            .into(),
-                    );
+                    self.failure = Some(NO_SEPARATOR.into());
                     break good.ended(Status::NonlinearFailure);
                 }
             }
             if self.options.method != Method::Tsit45 && self.watch.crawls(s, self.solver.steps) {
+                let why = if strongest(0.0, &good.y[self.parameters..]) > STRONG {
+                    NO_SEPARATOR
+                } else {
+                    "support vectors that are linearly dependent, or nearly equal, do this far out, and so do tolerances \
+                     near rounding"
+                };
                 self.failure = Some(format!(
-                    "the last {CRAWL_STEPS} steps advanced log-log-time by less than {CRAWL}; support vectors that are \
-                     linearly dependent, or nearly equal, do this far out, and so do tolerances near rounding"
+                    "the last {CRAWL_STEPS} steps advanced log-log-time by less than {CRAWL}; {why}"
                 ));
                 break good.ended(Status::StepTooSmall);
             }
