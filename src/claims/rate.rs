@@ -121,7 +121,7 @@ fn several_modes(e: &Evidence<'_>, rate: &Rate, predicted: f64) -> Option<String
     } else {
         -1.0
     };
-    if (fastest..predicted).contains(&rate.observed) {
+    if (fastest - TOLERANCE..predicted).contains(&rate.observed) {
         return Some("a faster mode still leads, extend flow.until".into());
     }
     let complex = network.frequencies().iter().any(|f| f.len == 2);

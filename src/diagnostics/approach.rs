@@ -12,8 +12,8 @@
 //! The margins of the support must not feel the change: `G_S M_a ε = 0`, where `M_a` multiplies the radial part of
 //! each entry by `(2^L − 1)|β̂*/ẑ*|` and the tangential part by `T_L(a)|β̂*/ẑ*|`. What was learned off the span of the support
 //! forces ε with a = 1, the law `(log t)^{−1/(2^L−1)}`. But ε in the span, `ε = G_Sᵀ c`, goes free where
-//! `K(a) = G_S M_a G_Sᵀ` is singular. K(0) is positive definite; the first a > 0 at which K is not is the slowest mode. For real
-//! entries there is none. `T_2 = (2 − 3a)/(2 − a)` turns negative at a = 2/3, so at L = 2 the slope may be anything from
+//! `K(a) = G_S M_a G_Sᵀ` is singular. K(0) is positive definite; the first a > 0 at which K is not is the slowest mode. (A mode
+//! that is tangential in every entry has `T_L(a) = 0` there and does not show in β.) For real entries there is none. `T_2 = (2 − 3a)/(2 − a)` turns negative at a = 2/3, so at L = 2 the slope may be anything from
 //! −1/3 to −2/9; `T_3 > 0` on [0, 1], so at L = 3 the law holds; `T_4` is negative from a = 0.96.
 //!
 //! # Gradient descent, L = 2
@@ -54,7 +54,7 @@ struct Forms {
     idle: Vec<f64>,
 }
 
-/// Entries of β̂* below this fraction of the largest are zero.
+/// Entries of β̂* below this fraction of the largest, and eigenvalues below it, are zero.
 const ZERO: f64 = 1e-9;
 
 impl Forms {
@@ -95,8 +95,10 @@ impl Forms {
     }
 }
 
-/// The smallest a in (0, `up_to`] at which `K(a)` ceases to be positive definite; `None` if there is none. `up_to` must be below 2,
-/// the first pole of T.
+/// The smallest a in (0, `up_to`] of a mode that β can see; `None` if there is none. `up_to` must be below 2, the first pole of T.
+///
+/// `K(a) c = 0` where `T_L(a) = −k` for an eigenvalue k ≥ 0 of the pencil of the two forms. Modes with k = 0 are tangential in every
+/// entry, and T = 0 keeps them out of β.
 pub fn slowest_mode(
     network: &SpectralLinear,
     signed_samples: &DMatrix<f64>,
@@ -105,28 +107,35 @@ pub fn slowest_mode(
 ) -> Option<f64> {
     let depth = network.shapes().len();
     let forms = Forms::new(network, signed_samples, limit);
-    if forms.across.iter().all(|x| *x == 0.0) {
-        return None;
-    }
-    let radial = 2f64.powi(depth as i32) - 1.0;
-    let definite = |a: f64| {
-        (&forms.along * radial + &forms.across * phase_factor(depth, a))
-            .cholesky()
-            .is_some()
-    };
+    let along = &forms.along * (2f64.powi(depth as i32) - 1.0);
+    let k = pencil(&forms.across, &(&forms.across + &along))?
+        .iter()
+        .filter(|mu| **mu > ZERO)
+        .map(|mu| (1.0 - mu) / mu)
+        .filter(|k| *k > ZERO)
+        .fold(f64::INFINITY, f64::min);
+    let reached = |a: f64| phase_factor(depth, a) <= -k;
     let first = (1..=SCAN)
-        .map(|k| up_to * k as f64 / SCAN as f64)
-        .find(|&a| !definite(a))?;
+        .map(|i| up_to * i as f64 / SCAN as f64)
+        .find(|&a| reached(a))?;
     let (mut low, mut high) = (first - up_to / SCAN as f64, first);
     for _ in 0..50 {
         let middle = 0.5 * (low + high);
-        if definite(middle) {
-            low = middle;
-        } else {
+        if reached(middle) {
             high = middle;
+        } else {
+            low = middle;
         }
     }
     Some(high)
+}
+
+/// Eigenvalues of `A x = μ B x` for symmetric A and positive definite B; `None` if B is not.
+fn pencil(a: &DMatrix<f64>, b: &DMatrix<f64>) -> Option<DVector<f64>> {
+    let lower = b.clone().cholesky()?.unpack();
+    let half = lower.solve_lower_triangular(a)?;
+    let whole = lower.solve_lower_triangular(&half.transpose())?;
+    Some(whole.symmetric_eigenvalues())
 }
 
 /// The rate at which the direction approaches the ℓ1 limit under gradient descent with L = 2: angle ∝ `(log t)^{−rate}`.
@@ -137,11 +146,7 @@ pub fn sparse_rate(
     limit: &Limit,
 ) -> Option<f64> {
     let forms = Forms::new(network, signed_samples, limit);
-    let lower = (&forms.along + &forms.across).cholesky()?.unpack();
-    // L^{−1} A L^{−T}
-    let half = lower.solve_lower_triangular(&forms.along)?;
-    let pencil = lower.solve_lower_triangular(&half.transpose())?;
-    let free = pencil.symmetric_eigenvalues();
+    let free = pencil(&forms.along, &(&forms.along + &forms.across))?;
     let lagging = forms.idle.iter().map(|kappa| 1.0 - kappa);
     let rates = free.iter().copied().filter(|rate| *rate > ZERO);
     let rate = rates.chain(lagging).fold(1.0, f64::min);
