@@ -5,6 +5,9 @@ use super::{Evidence, Outcome, Verdict};
 /// Radians.
 pub const TOLERANCE: f64 = 0.01;
 
+/// An angle's name and unit, as evidence has them.
+pub const ANGLE: (&str, &str) = ("angle", " rad");
+
 /// A measure below this is at its limit, falling or not.
 const ARRIVED: f64 = 1e-6;
 
@@ -17,14 +20,15 @@ const SLOW: f64 = -0.1;
 /// Saves a slope needs.
 const FEWEST: usize = 8;
 
-/// Judges a measure of distance along the run (an angle in radians, a residual) that is claimed to tend to zero.
+/// Judges a measure of distance along the run (an angle in radians, a residual; its name and unit) that is claimed to tend to
+/// zero.
 ///
 /// *Holds* at or below [`TOLERANCE`] if it still falls, at a quarter of the `expected` slope in ln ln t or faster over the last
 /// third or the last two thirds of the run (at some depths distances swing on their way down), or has arrived;
 /// *inconclusive* while it falls, or while the run is too short to tell; *violated* once it has stalled.
 pub fn judge(
     e: &Evidence<'_>,
-    name: &str,
+    (name, unit): (&str, &str),
     distance: &[Option<f64>],
     expected: Option<f64>,
     more: &str,
@@ -49,7 +53,7 @@ pub fn judge(
         );
         format!(", slope {slope:+.4} against log-log-time ({expected})")
     });
-    let measured = format!("{name} {last:.3e} at the end{trend}{more}");
+    let measured = format!("{name} {last:.3e}{unit} at the end{trend}{more}");
     let (outcome, evidence) = if last <= ARRIVED || (last <= TOLERANCE && falls) {
         (Outcome::Holds, measured)
     } else if falls || !telling || slope.is_none() {

@@ -54,5 +54,5 @@ pub fn angle_to_limit(e: &Evidence<'_>) -> Verdict {
         None => String::new(),
     };
     let expected = d.rate.as_ref().and_then(|rate| rate.predicted);
-    direction::judge(e, "angle", &angles, expected, &gap)
+    direction::judge(e, direction::ANGLE, &angles, expected, &gap)
 }

@@ -59,7 +59,7 @@ fn judge(e: &Evidence<'_>) -> Verdict {
         None => String::new(),
     };
     let residuals = &e.diagnostics.kkt_residual;
-    direction::judge(e, "stationarity residual", residuals, None, &more)
+    direction::judge(e, ("stationarity residual", ""), residuals, None, &more)
 }
 
 /// An entry on the limit's support that has less than nine tenths of its share and has been gaining on the others steadily: runs

@@ -88,7 +88,7 @@ fn printed(e: &Evidence<'_>, id: &str) -> Verdict {
     let expected = e.diagnostics.rate.as_ref().and_then(|rate| rate.predicted);
     direction::judge(
         e,
-        "angle to the printed minimiser",
+        ("angle to the printed minimiser", " rad"),
         &angles,
         expected,
         &more,
