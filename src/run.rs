@@ -26,7 +26,8 @@ pub struct RunOptions {
 pub struct Run {
     pub scenario: Scenario,
     pub problem: Problem,
-    /// `None` if the data are not separable and the run was allowed all the same, or if no stationary point was found where
+    /// `None` if the data are not separable (or not through the frequencies the feedback reaches, or this is undecided) and the
+    /// run was allowed all the same, or if no stationary point was found where
     /// the predicted potential is not convex.
     pub limit: Option<Limit>,
     pub trajectory: Trajectory,
@@ -133,7 +134,7 @@ pub fn reference_limit(problem: &Problem, allow_nonseparable: bool) -> Result<Re
         _ if allow_nonseparable => Ok(Reference::None),
         Separability::NotSeparable(certificate) => Err(Error::NotSeparable(describe(&certificate))),
         Separability::Unreachable { unusable, .. } => Err(Error::NotSeparable(format!(
-            "the data are separable, but not through the frequencies the network can use: its feedback vanishes at {unusable:?} \
+            "the data are separable, but not through the frequencies that learn by feedback: the feedback vanishes at {unusable:?} \
              (from 0); take another feedback; --allow-nonseparable runs the flow all the same"
         ))),
         Separability::Undecided(why) => Err(Error::NotSeparable(format!(

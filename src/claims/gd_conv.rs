@@ -18,7 +18,7 @@ pub const CLAIM: Claim = Claim {
             still falling (like (log t)^{−1/40} or faster) or below 1e-6. Above: inconclusive while it falls, violated once \
             it has stalled (in a run long enough to tell, and with no \
             entry on the support of the limit still gaining on the others). Hypotheses: convolutional or diagonal linear, gradient descent, \
-            separable data.",
+            separable data; at L = 2 no entry that starts at zero in both layers, and no real one at equal moduli.",
     judge,
 };
 
@@ -28,6 +28,12 @@ fn judge(e: &Evidence<'_>) -> Verdict {
     }
     if e.problem.network.spectral().is_none() {
         return not_applicable("the network is neither convolutional nor diagonal linear");
+    }
+    if let Some(d) = imprisoned_entry(e) {
+        return not_applicable(format!(
+            "entry {d} of the spectrum cannot take every value from these initial weights: both layers start it at zero, or a \
+             real one at equal moduli, which stay equal"
+        ));
     }
     if e.problem.network.depth() <= 2 {
         return match limit_of_completed_run(e) {
@@ -52,6 +58,9 @@ fn judge(e: &Evidence<'_>) -> Verdict {
     if let Some(verdict) = super::unfinished(e) {
         return verdict;
     }
+    if e.diagnostics.min_margin.last().is_some_and(|m| *m <= 0.0) {
+        return not_applicable("no margin is positive at the end: the data are not separable");
+    }
     let more = match e.diagnostics.final_angle() {
         Some(angle) => {
             format!("; {angle:.1e} rad from the stationary point nearest to the end of the run")
@@ -60,6 +69,22 @@ fn judge(e: &Evidence<'_>) -> Verdict {
     };
     let residuals = &e.diagnostics.kkt_residual;
     direction::judge(e, ("stationarity residual", ""), residuals, None, &more)
+}
+
+/// At L = 2, an entry that the flow keeps at zero, or a real one whose sign it fixes: `|ŵ_1|² − |ŵ_2|²` is conserved.
+fn imprisoned_entry(e: &Evidence<'_>) -> Option<usize> {
+    let network = e.problem.network.spectral()?;
+    if e.problem.network.depth() != 2 {
+        return None;
+    }
+    let w = network.transforms(e.problem.theta0.as_slice());
+    let largest = w.iter().map(|w| w.norm()).fold(0.0, f64::max);
+    let frequencies = network.frequencies();
+    (0..frequencies.len()).find(|&d| {
+        let (a, b) = (w[(d, 0)].norm(), w[(d, 1)].norm());
+        let equal = (a - b).abs() <= 1e-12 * largest;
+        equal && (frequencies[d].len == 1 || a <= 1e-12 * largest)
+    })
 }
 
 /// An entry on the limit's support that has less than nine tenths of its share and has been gaining on the others steadily: runs

@@ -149,7 +149,10 @@ pub fn check(evidence: &Evidence<'_>) -> Vec<Verdict> {
 /// *not applicable* without separability, *inconclusive* for a run that ended early.
 fn limit_of_completed_run<'a>(e: &Evidence<'a>) -> Result<&'a Limit, Verdict> {
     let limit = e.limit.ok_or_else(|| {
-        not_applicable("the data are not separable by a hyperplane through the origin")
+        not_applicable(
+            "there is no certified limit: the data are not separable by a hyperplane through the origin, or not through the \
+             frequencies the feedback reaches, or neither could be decided",
+        )
     })?;
     unfinished(e).map_or(Ok(limit), Err)
 }

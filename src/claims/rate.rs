@@ -71,6 +71,10 @@ fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
         );
     }
     let d = e.diagnostics;
+    let exact = |angles: &Vec<f64>| angles.iter().skip(1).all(|angle| *angle <= 1e-10);
+    if d.angle_to_limit.as_ref().is_some_and(exact) {
+        return not_applicable("the direction is exact from the start");
+    }
     let Some(rate) = &d.rate else {
         return Verdict::without_measurement(
             Outcome::Inconclusive,
@@ -116,13 +120,23 @@ fn several_modes(e: &Evidence<'_>, rate: &Rate, predicted: f64) -> Option<String
     }
     let feedback = e.problem.rule.has_feedback();
     let depth = e.problem.network.depth();
+    let s = &e.diagnostics.log_log_time;
+    let below_floor = rate.window[1] < s[s.len() - 1];
     let fastest = if feedback {
         -1.0 / (2f64.powi(depth as i32) - 1.0)
     } else {
         -1.0
     };
     if (fastest - TOLERANCE..predicted).contains(&rate.observed) {
-        return Some("a faster mode still leads, extend flow.until".into());
+        let advice = if below_floor {
+            "when the angle falls below 1e-10 rad"
+        } else {
+            "extend flow.until"
+        };
+        return Some(format!("a faster mode still leads, {advice}"));
+    }
+    if below_floor {
+        return Some("the angle falls below 1e-10 rad before its slope settles".into());
     }
     let complex = network.frequencies().iter().any(|f| f.len == 2);
     let swings = feedback && complex && depth > 2;

@@ -1,7 +1,7 @@
 //! `limit SCENARIO`
 
 use super::{Format, ScenarioArgs, print};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::limit::Limit;
 use crate::run::{Reference, reference_limit, stationary_limit};
 use crate::{report, scenario};
@@ -36,7 +36,7 @@ impl LimitArgs {
         };
         let document = document(limit.as_ref());
         if let Some(folder) = &self.out {
-            std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
+            report::create_folder(folder)?;
             report::write_file(&folder.join("limit.json"), document.as_bytes())?;
         }
         match self.format {
@@ -66,7 +66,7 @@ fn document(limit: Option<&Limit>) -> String {
 
 fn sentence(limit: Option<&Limit>) -> String {
     let Some(limit) = limit else {
-        return "no limit: the data are not separable\n".to_owned();
+        return "no limit: the data are not separable, or not through the frequencies the feedback reaches\n".to_owned();
     };
     let caution = match (limit.duality_gap, limit.unique) {
         (None, _) => {

@@ -75,7 +75,7 @@ fn predicted(problem: &Problem, limit: &Limit) -> Option<f64> {
 /// `w_1(0) b_1` under DFA (β sees the first layer through the feedback once it has grown; where that vanishes, the rest of
 /// `w_1(0)` still fades, at twice the rate of the law).
 pub fn learned_in_span(problem: &Problem, limit: &Limit) -> bool {
-    let g = problem.dataset.signed_samples();
+    let g = &reached_samples(problem);
     let (kept, scale) = kept_from_the_start(problem);
     let mut reached = DMatrix::zeros(g.nrows() + kept.ncols(), g.ncols());
     reached.rows_mut(0, g.nrows()).copy_from(g);
@@ -91,9 +91,29 @@ pub fn learned_in_span(problem: &Problem, limit: &Limit) -> bool {
     rank(&g.select_rows(&limit.support)) == rank(&reached)
 }
 
+/// G without the frequencies that some fixed feedback does not reach: nothing is learned there.
+fn reached_samples(problem: &Problem) -> DMatrix<f64> {
+    let g = problem.dataset.signed_samples();
+    let (Some(network), Some(feedback)) = (problem.network.spectral(), problem.feedback()) else {
+        return g.clone();
+    };
+    let signals: Vec<_> = feedback.iter().map(|b| network.transform(b)).collect();
+    let mut coordinates = network.basis().rows(g);
+    for (d, f) in network.frequencies().into_iter().enumerate() {
+        let lost = signals.iter().any(|b| {
+            let largest = b.iter().map(|b| b.norm()).fold(0.0, f64::max);
+            b[d].norm() <= 1e-12 * largest
+        });
+        if lost {
+            coordinates.columns_mut(f.start, f.len).fill(0.0);
+        }
+    }
+    coordinates
+}
+
 /// What the first layer starts with and keeps, as columns of the input space, and the size that rounding is relative to:
-/// `w_1(0)` under BP; `w_1(0) b_1` under fixed feedback, or `ŵ_1(0)/b̂_1^*` where layers act entry by entry (the value of Ẑ at
-/// the start).
+/// `w_1(0)` under BP; `w_1(0) b_1` under fixed feedback, or the coordinates of `ŵ_1(0)/b̂_1^*` where layers act entry by
+/// entry (the value of Ẑ at the start), in which [`reached_samples`] are too.
 fn kept_from_the_start(problem: &Problem) -> (DMatrix<f64>, f64) {
     let theta = problem.theta0.as_slice();
     let first = problem.network.weights(theta).swap_remove(0);
@@ -106,13 +126,13 @@ fn kept_from_the_start(problem: &Problem) -> (DMatrix<f64>, f64) {
         }
         (Some([b_1, ..]), Some(network)) => {
             let (w, b) = (network.transforms(theta), network.transform(b_1));
+            let largest = b.iter().map(|b| b.norm()).fold(0.0, f64::max);
             let mut start = DVector::zeros(network.dimension());
             for (d, f) in network.frequencies().into_iter().enumerate() {
-                if b[d].norm() > 0.0 {
+                if b[d].norm() > 1e-12 * largest {
                     f.set(start.as_mut_slice(), w[(d, 0)] / b[d].conj());
                 }
             }
-            let start = network.basis().original(&start);
             let size = start.norm();
             (DMatrix::from_columns(&[start]), size)
         }

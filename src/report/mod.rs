@@ -13,4 +13,4 @@ mod write;
 pub use json::json;
 pub use npz::npz;
 pub use text::text;
-pub use write::{check_folder, write_all, write_file};
+pub use write::{check_folder, create_folder, write_all, write_file};

@@ -16,7 +16,7 @@ use std::path::Path;
 /// [`Error::Io`] with the path that could not be written.
 pub fn write_all(run: &Run, folder: &Path) -> Result<()> {
     let figures_folder = folder.join("figures");
-    fs::create_dir_all(&figures_folder).map_err(|e| cannot_write(&figures_folder, e))?;
+    create_folder(&figures_folder)?;
     let report = folder.join("report.json");
     match fs::remove_file(&report) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(cannot_write(&report, e)),
@@ -52,6 +52,14 @@ pub fn check_folder(folder: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Makes a folder and its ancestors.
+///
+/// # Errors
+/// [`Error::Io`] with the path.
+pub fn create_folder(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).map_err(|e| cannot_write(folder, e))
 }
 
 fn cannot_write(path: &Path, error: io::Error) -> Error {
