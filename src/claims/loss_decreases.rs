@@ -43,6 +43,6 @@ fn judge(e: &Evidence<'_>) -> Verdict {
     if let Some(verdict) = unfinished(e) {
         return verdict;
     }
-    let evidence = format!("the loss falls at every one of {} saves", d.loss_rate.len());
+    let evidence = format!("the loss rises at none of {} saves", d.loss_rate.len());
     Verdict::new(Outcome::Holds, worst, tolerance, evidence)
 }
