@@ -21,7 +21,7 @@ fn holds_under_gradient_descent_and_from_zero_weights() {
         },
     ] {
         let case = Case::to(problem, 20.0);
-        let v = case.expect(ID, Outcome::Holds, "falls at every one");
+        let v = case.expect(ID, Outcome::Holds, "rises at none");
         assert_eq!(v.residual, Some(0.0), "{v:?}");
     }
 }
