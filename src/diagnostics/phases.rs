@@ -81,7 +81,7 @@ impl Phases {
     }
 }
 
-/// Entries of a transform below this fraction of its largest are rounding: nothing is fed back or learned there.
+/// Data below this fraction of the largest are rounding of a transform: nothing is learned there.
 const ROUNDING: f64 = 1e-12;
 
 pub(super) struct Builder<'a> {
@@ -99,11 +99,10 @@ impl<'a> Builder<'a> {
     pub fn new(problem: &'a Problem, trajectory: &Trajectory) -> Option<Self> {
         let saves = trajectory.len();
         let network = problem.network.spectral()?;
-        let mut feedback: Vec<DVector<Complex64>> = problem
-            .feedback()?
-            .iter()
-            .map(|b| network.transform(b))
-            .collect();
+        let signals = problem.feedback()?;
+        let reached = network.reached(&signals);
+        let mut feedback: Vec<DVector<Complex64>> =
+            signals.iter().map(|b| network.transform(b)).collect();
         let depth = problem.network.depth();
         if depth < 2 {
             return None;
@@ -118,13 +117,7 @@ impl<'a> Builder<'a> {
                 .map(|f| coordinates.columns(f.start, f.len).norm()),
         );
         let frequencies: Vec<usize> = (0..entries.len())
-            .filter(|&d| {
-                let reached = |b: &DVector<Complex64>| {
-                    let largest = b.iter().map(|b| b.norm()).fold(0.0, f64::max);
-                    b[d].norm() > ROUNDING * largest
-                };
-                feedback.iter().all(reached) && data[d] > ROUNDING * data.max()
-            })
+            .filter(|&d| reached[d] && data[d] > ROUNDING * data.max())
             .collect();
         let pick = |x: &DVector<Complex64>| x.select_rows(&frequencies);
         let feedback: Vec<DVector<Complex64>> = feedback.iter().map(pick).collect();

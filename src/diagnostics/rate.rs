@@ -97,14 +97,10 @@ fn reached_samples(problem: &Problem) -> DMatrix<f64> {
     let (Some(network), Some(feedback)) = (problem.network.spectral(), problem.feedback()) else {
         return g.clone();
     };
-    let signals: Vec<_> = feedback.iter().map(|b| network.transform(b)).collect();
     let mut coordinates = network.basis().rows(g);
-    for (d, f) in network.frequencies().into_iter().enumerate() {
-        let lost = signals.iter().any(|b| {
-            let largest = b.iter().map(|b| b.norm()).fold(0.0, f64::max);
-            b[d].norm() <= 1e-12 * largest
-        });
-        if lost {
+    let frequencies = network.frequencies().into_iter();
+    for (f, reached) in frequencies.zip(network.reached(&feedback)) {
+        if !reached {
             coordinates.columns_mut(f.start, f.len).fill(0.0);
         }
     }
@@ -126,10 +122,10 @@ fn kept_from_the_start(problem: &Problem) -> (DMatrix<f64>, f64) {
         }
         (Some([b_1, ..]), Some(network)) => {
             let (w, b) = (network.transforms(theta), network.transform(b_1));
-            let largest = b.iter().map(|b| b.norm()).fold(0.0, f64::max);
+            let reached = network.reached(std::slice::from_ref(b_1));
             let mut start = DVector::zeros(network.dimension());
             for (d, f) in network.frequencies().into_iter().enumerate() {
-                if b[d].norm() > 1e-12 * largest {
+                if reached[d] {
                     f.set(start.as_mut_slice(), w[(d, 0)] / b[d].conj());
                 }
             }

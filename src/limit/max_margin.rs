@@ -160,6 +160,18 @@ fn rounded(
     })
 }
 
+/// Silent, on one thread, as accurate as it gets: what Clarabel is asked for everywhere.
+pub(super) fn interior_point_settings() -> DefaultSettings<f64> {
+    DefaultSettings {
+        verbose: false,
+        max_threads: 1,
+        tol_gap_abs: 1e-12,
+        tol_gap_rel: 1e-12,
+        tol_feas: 1e-12,
+        ..DefaultSettings::default()
+    }
+}
+
 /// Samples in the order of Clarabel's multipliers, largest first, as far as they stand out; empty if it fails.
 fn interior_support(columns: &DMatrix<f64>) -> Vec<usize> {
     let (dimension, count) = columns.shape();
@@ -195,14 +207,7 @@ fn interior_support(columns: &DMatrix<f64>) -> Vec<usize> {
         SupportedConeT::ZeroConeT(dimension + 1),
         SupportedConeT::NonnegativeConeT(count),
     ];
-    let settings = DefaultSettings {
-        verbose: false,
-        max_threads: 1,
-        tol_gap_abs: 1e-12,
-        tol_gap_rel: 1e-12,
-        tol_feas: 1e-12,
-        ..DefaultSettings::default()
-    };
+    let settings = interior_point_settings();
     let linear = vec![0.0; unknowns];
     let Ok(mut solver) =
         DefaultSolver::new(&quadratic, &linear, &constraints, &bounds, &cones, settings)

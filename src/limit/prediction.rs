@@ -125,18 +125,14 @@ fn weighted(
 ) -> Potential {
     let mut weights = vec![1.0; network.frequencies().len()];
     for (l, b) in (1..).zip(feedback) {
-        let moduli = network.transform(b).map(|b| b.norm());
-        let rounding = ROUNDING * moduli.max();
-        for (weight, modulus) in weights.iter_mut().zip(moduli.iter()) {
-            *weight *= if *modulus > rounding {
-                modulus.powf(-power(l))
-            } else {
-                f64::INFINITY
-            };
+        for (weight, b) in weights.iter_mut().zip(network.transform(b).iter()) {
+            *weight *= b.norm().powf(-power(l));
+        }
+    }
+    for (weight, reached) in weights.iter_mut().zip(network.reached(feedback)) {
+        if !reached {
+            *weight = f64::INFINITY;
         }
     }
     Potential::spectral(network.basis(), network.dimension(), exponent, &weights)
 }
-
-/// A transform's entry below this fraction of its largest is rounding of zero.
-const ROUNDING: f64 = 1e-13;

@@ -8,9 +8,10 @@
 use super::blocks::UnitBlocks;
 use super::doubled::DoubledVector;
 use super::gap::gap;
+use super::max_margin::interior_point_settings;
 use super::newton::{Pair, Program, STEPS, Side};
 use clarabel::algebra::CscMatrix;
-use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, SupportedConeT};
+use clarabel::solver::{DefaultSolver, IPSolver, SupportedConeT};
 use nalgebra::{DMatrix, DVector};
 
 /// Blocks whose dual norm is within this of the largest may carry a second minimiser.
@@ -195,14 +196,7 @@ fn cone_solution(program: &Program<'_>, start: &DVector<f64>) -> Option<DVector<
             .iter()
             .map(|span| SupportedConeT::SecondOrderConeT(span.len + 1)),
     );
-    let settings = DefaultSettings {
-        verbose: false,
-        max_threads: 1,
-        tol_gap_abs: 1e-12,
-        tol_gap_rel: 1e-12,
-        tol_feas: 1e-12,
-        ..DefaultSettings::default()
-    };
+    let settings = interior_point_settings();
     let mut solver =
         DefaultSolver::new(&quadratic, &linear, &constraints, &bounds, &cones, settings).ok()?;
     solver.solve();

@@ -99,6 +99,20 @@ impl SpectralLinear {
         DVector::from_vec(entries)
     }
 
+    /// Which frequencies every one of the `feedback` vectors reaches (length F): elsewhere some transform vanishes, to rounding
+    /// of its largest entry, and nothing is learned there from zero weights.
+    pub fn reached(&self, feedback: &[DVector<f64>]) -> Vec<bool> {
+        let mut reached = vec![true; self.frequencies().len()];
+        for b in feedback {
+            let moduli = self.transform(b).map(|b| b.norm());
+            let rounding = ROUNDING * moduli.max();
+            for (reached, modulus) in reached.iter_mut().zip(moduli.iter()) {
+                *reached &= *modulus > rounding;
+            }
+        }
+        reached
+    }
+
     /// β in the original space, length D.
     pub fn predictor(&self, theta: &[f64]) -> DVector<f64> {
         self.basis.original(&predictor(
@@ -146,6 +160,9 @@ impl SpectralLinear {
         })
     }
 }
+
+/// A transform's entry below this fraction of its largest is rounding of zero.
+const ROUNDING: f64 = 1e-13;
 
 /// β in coordinates.
 fn predictor(
