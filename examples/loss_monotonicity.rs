@@ -140,10 +140,9 @@ impl Family {
             return None;
         }
         let rates = loss_rate(&problem, &run);
-        let g = problem.dataset.signed_samples();
         let (mut lowest, mut rise) = (f64::INFINITY, 0.0_f64);
         for theta in run.theta.column_iter() {
-            let margins = g * problem.network.predictor(theta.as_slice());
+            let margins = problem.network.margins(theta.as_slice(), &problem.dataset);
             let log_loss = problem.loss.log_loss(margins.iter().copied());
             lowest = lowest.min(log_loss);
             rise = rise.max(log_loss - lowest);

@@ -175,7 +175,7 @@ fn nearest_stationary_point(
     trajectory: &Trajectory,
 ) -> Option<Limit> {
     let theta = trajectory.theta.column(trajectory.len() - 1);
-    let beta = problem.network.predictor(theta.as_slice());
+    let beta = problem.network.predictor(theta.as_slice())?;
     refine(problem.dataset.signed_samples(), potential, &beta)
 }
 

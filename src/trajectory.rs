@@ -33,6 +33,32 @@ pub struct SolverStatistics {
     pub wall_seconds: f64,
 }
 
+/// Where a preactivation stays on its kink: `w_{l,j}·h_{l−1,n} = 0` while the field pushes back from both sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct SlidingPair {
+    /// l, from 1.
+    pub layer: usize,
+    /// j, from 0.
+    pub unit: usize,
+    /// n, from 0.
+    pub sample: usize,
+}
+
+/// What happened at the kinks of a network with exact ReLUs, counted over (unit, sample) pairs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Kinks {
+    /// Pairs that crossed their kink.
+    pub crossings: usize,
+    /// Pairs that began to slide along it.
+    pub slides: usize,
+    /// Pairs that ceased to slide.
+    pub releases: usize,
+    /// Units that left zero weights.
+    pub departures: usize,
+    /// Pairs that slide at the end of the run.
+    pub sliding: Vec<SlidingPair>,
+}
+
 /// States of a run at the saved times.
 #[derive(Debug, Clone)]
 pub struct Trajectory {
@@ -44,6 +70,8 @@ pub struct Trajectory {
     pub log_multipliers: DMatrix<f64>,
     /// Accumulated multipliers `A_n = ∫_0^t α_n`, N × T (of a flow that came to rest, up to then).
     pub accumulated: DMatrix<f64>,
+    /// What happened at the kinks; `None` for networks that have none.
+    pub kinks: Option<Kinks>,
     pub status: Status,
     /// One sentence for the user: why the run did not complete (what, where, what to try), or that it came to rest.
     pub message: Option<String>,

@@ -31,7 +31,7 @@ fn completed(problem: &Problem, options: &FlowOptions) -> Trajectory {
 }
 
 fn log_loss(problem: &Problem, theta: &[f64]) -> f64 {
-    let margins = problem.dataset.signed_samples() * problem.network.predictor(theta);
+    let margins = problem.network.margins(theta, &problem.dataset);
     problem.loss.log_loss(margins.iter().copied())
 }
 

@@ -86,8 +86,10 @@ mod tests {
                 ..FlowOptions::to(3.0)
             };
             let run = integrate(&problem, &options, &mut |_| {}).unwrap();
-            let g = problem.dataset.signed_samples();
-            let margins = |k: usize| g * problem.network.predictor(run.theta.column(k).as_slice());
+            let margins = |k: usize| {
+                let theta = run.theta.column(k);
+                problem.network.margins(theta.as_slice(), &problem.dataset)
+            };
             let log_loss = |k: usize| loss.log_loss(margins(k).iter().copied());
             let rate = loss_rate(&problem, &run);
             let mut smallest = f64::INFINITY;

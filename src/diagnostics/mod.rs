@@ -2,12 +2,14 @@
 
 mod alignment;
 mod approach;
+mod homogeneous;
 mod invariants;
 mod loss_rate;
 mod phases;
 mod rate;
 
 pub use alignment::Alignment;
+pub use homogeneous::Homogeneous;
 pub use invariants::Invariant;
 pub use loss_rate::loss_rate;
 pub use phases::{Phase, Phases};
@@ -35,7 +37,7 @@ pub struct Diagnostics {
     pub loss_rate: Vec<f64>,
     /// ‖w_l‖_F, L × T.
     pub layer_norms: DMatrix<f64>,
-    /// The predictor, D × T.
+    /// The predictor, D × T (0 × T for networks that are not linear in their input).
     pub beta: DMatrix<f64>,
     /// Angle between β and the limit, radians; `None` without a limit. π/2 while β = 0.
     pub angle_to_limit: Option<Vec<f64>>,
@@ -47,6 +49,8 @@ pub struct Diagnostics {
     pub duality_gap: Vec<Option<f64>>,
     /// The same with the multipliers accumulated along the run, `A(t) = ∫_0^t α`, in their place: what the path itself proves.
     pub accumulated_gap: Vec<Option<f64>>,
+    /// What is measured on ReLU networks.
+    pub homogeneous: Option<Homogeneous>,
     /// Alignment with the feedback (fully connected, fixed feedback, depth ≥ 2).
     pub alignment: Option<Alignment>,
     /// Alignment per frequency (convolutional or diagonal network, fixed feedback, depth ≥ 2).
@@ -75,8 +79,11 @@ pub struct CandidateAngles {
 /// Measures `trajectory`, a run of `problem`, against `limit`.
 pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit>) -> Diagnostics {
     let saves = trajectory.len();
-    let (samples, dimension) = (problem.dataset.len(), problem.dataset.dimension());
-    let g = problem.dataset.signed_samples();
+    let samples = problem.dataset.len();
+    let dimension = match problem.network.relu() {
+        None => problem.dataset.dimension(),
+        Some(_) => 0,
+    };
     let log_time: Vec<f64> = (0..saves).map(|k| trajectory.log_time(k)).collect();
     let mut d = Diagnostics {
         log_log_time: trajectory.log_log_time.clone(),
@@ -91,6 +98,7 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
         kkt_residual: Vec::with_capacity(saves),
         duality_gap: Vec::with_capacity(saves),
         accumulated_gap: Vec::with_capacity(saves),
+        homogeneous: None,
         alignment: None,
         phases: None,
         invariants: Vec::new(),
@@ -98,15 +106,15 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
         rate: None,
         log_time,
     };
-    let mut certifier = Certifier::new(g, &predicted(problem));
+    let mut certifier = (dimension > 0)
+        .then(|| Certifier::new(problem.dataset.signed_samples(), &predicted(problem)));
     let mut alignment = alignment::Builder::new(problem, saves);
     let mut phases = phases::Builder::new(problem, trajectory);
     let mut invariants = invariants::Tracker::new(problem);
     for k in 0..saves {
         let theta = trajectory.theta.column(k);
         let weights = problem.network.weights(theta.as_slice());
-        let beta = problem.network.predictor(theta.as_slice());
-        let margins: DVector<f64> = g * &beta;
+        let margins = problem.network.margins(theta.as_slice(), &problem.dataset);
         let tau = d.log_time[k];
         for (l, w) in weights.iter().enumerate() {
             d.layer_norms[(l, k)] = w.norm();
@@ -123,17 +131,27 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
                 .map(|(p, m)| (p - (tau - m)).abs() / (1.0 + tau))
                 .fold(0.0, f64::max),
         );
-        if let (Some(angles), Some(limit)) = (&mut d.angle_to_limit, limit) {
-            angles.push(angle(beta.as_slice(), limit.beta.as_slice()));
+        match (problem.network.predictor(theta.as_slice()), &mut certifier) {
+            (Some(beta), Some(certifier)) => {
+                if let (Some(angles), Some(limit)) = (&mut d.angle_to_limit, limit) {
+                    angles.push(angle(beta.as_slice(), limit.beta.as_slice()));
+                }
+                let multipliers = certifier.best_multipliers(&beta);
+                d.duality_gap
+                    .push(certifier.duality_gap(&beta, &multipliers));
+                let accumulated = trajectory.accumulated.column(k).into_owned();
+                d.accumulated_gap
+                    .push(certifier.duality_gap(&beta, &accumulated));
+                d.kkt_residual
+                    .push(certifier.kkt_residual(&beta).map(|r| r.stationarity));
+                d.beta.set_column(k, &beta);
+            }
+            _ => {
+                d.duality_gap.push(None);
+                d.accumulated_gap.push(None);
+                d.kkt_residual.push(None);
+            }
         }
-        let multipliers = certifier.best_multipliers(&beta);
-        d.duality_gap
-            .push(certifier.duality_gap(&beta, &multipliers));
-        let accumulated = trajectory.accumulated.column(k).into_owned();
-        d.accumulated_gap
-            .push(certifier.duality_gap(&beta, &accumulated));
-        d.kkt_residual
-            .push(certifier.kkt_residual(&beta).map(|r| r.stationarity));
         if let Some(a) = &mut alignment {
             a.record(k, &weights);
         }
@@ -142,7 +160,6 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
         }
         invariants.record(theta.as_slice());
         d.margins.set_column(k, &margins);
-        d.beta.set_column(k, &beta);
     }
     d.alignment = alignment.map(alignment::Builder::finish);
     d.phases = phases.map(phases::Builder::finish);

@@ -254,6 +254,7 @@ pub fn case(depth: usize, rule: Rule, rate: f64, horizon: f64) -> Case {
     let dataset = Dataset::new(samples, DVector::from_element(SAMPLES, 1.0));
     Case {
         diagnostics: Diagnostics {
+            homogeneous: None,
             margins: margins.clone(),
             min_margin: margins.column_iter().map(|c| c.min()).collect(),
             log_loss: margins

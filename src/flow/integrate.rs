@@ -470,6 +470,7 @@ impl<'a> Run<'a> {
             log_multipliers: DMatrix::from_vec(self.samples, saves, self.saves.log_multipliers),
             accumulated: DMatrix::from_vec(self.samples, saves, self.saves.accumulated),
             log_log_time: self.saves.times,
+            kinks: None,
             status,
             message,
             solver: self.solver,

@@ -5,11 +5,13 @@
 //! architecture implements it. To add an architecture: one file here, one variant of [`Network`].
 
 mod fully_connected;
+mod relu;
 mod spectral;
 #[cfg(test)]
 mod tests;
 
 pub use fully_connected::FullyConnectedLinear;
+pub use relu::Relu;
 pub use spectral::SpectralLinear;
 
 use crate::spectrum::Basis;
@@ -26,6 +28,8 @@ pub enum Network {
     ConvolutionalLinear(SpectralLinear),
     /// `β = w_1 ⊙ ⋯ ⊙ w_L`.
     DiagonalLinear(SpectralLinear),
+    /// `h_l = g(w_lᵀ h_{l−1})`, `f = w_Lᵀ h_{L−1}`, without biases.
+    Relu(Relu),
 }
 
 impl Network {
@@ -45,14 +49,25 @@ impl Network {
             Self::FullyConnectedLinear(_) => "fully-connected-linear",
             Self::ConvolutionalLinear(_) => "convolutional-linear",
             Self::DiagonalLinear(_) => "diagonal-linear",
+            Self::Relu(_) => "relu",
         }
     }
 
     /// The networks that act entry by entry in some basis.
     pub fn spectral(&self) -> Option<&SpectralLinear> {
         match self {
-            Self::FullyConnectedLinear(_) => None,
+            Self::FullyConnectedLinear(_) | Self::Relu(_) => None,
             Self::ConvolutionalLinear(n) | Self::DiagonalLinear(n) => Some(n),
+        }
+    }
+
+    /// The networks that are not linear in their input.
+    pub fn relu(&self) -> Option<&Relu> {
+        match self {
+            Self::FullyConnectedLinear(_)
+            | Self::ConvolutionalLinear(_)
+            | Self::DiagonalLinear(_) => None,
+            Self::Relu(n) => Some(n),
         }
     }
 
@@ -61,6 +76,7 @@ impl Network {
         match self {
             Self::FullyConnectedLinear(n) => n.shapes(),
             Self::ConvolutionalLinear(n) | Self::DiagonalLinear(n) => n.shapes(),
+            Self::Relu(n) => n.shapes(),
         }
     }
 
@@ -83,7 +99,7 @@ impl Network {
     /// convolutional networks each `w_l` in the coordinates of [`Basis::Fourier`].
     pub fn theta(&self, weights: DVector<f64>) -> DVector<f64> {
         match self {
-            Self::FullyConnectedLinear(_) => weights,
+            Self::FullyConnectedLinear(_) | Self::Relu(_) => weights,
             Self::ConvolutionalLinear(n) | Self::DiagonalLinear(n) => {
                 n.coordinates(weights.as_slice())
             }
@@ -104,15 +120,40 @@ impl Network {
         }
     }
 
-    /// The linear predictor β with `f = β·x`, original space, length D.
-    pub fn predictor(&self, theta: &[f64]) -> DVector<f64> {
+    /// The linear predictor β with `f = β·x`, original space, length D; none for networks that are not linear in x.
+    pub fn predictor(&self, theta: &[f64]) -> Option<DVector<f64>> {
         match self {
-            Self::FullyConnectedLinear(n) => n.predictor(theta),
-            Self::ConvolutionalLinear(n) | Self::DiagonalLinear(n) => n.predictor(theta),
+            Self::FullyConnectedLinear(n) => Some(n.predictor(theta)),
+            Self::ConvolutionalLinear(n) | Self::DiagonalLinear(n) => Some(n.predictor(theta)),
+            Self::Relu(_) => None,
         }
     }
 
-    /// The fixed error signals `b_1 … b_{L−1}` (original space) a rule amounts to on this network; none under BP.
+    /// Margins `m_n = y_n f_θ(x_n)`, length N.
+    pub fn margins(&self, theta: &[f64], data: &Dataset) -> DVector<f64> {
+        match self {
+            Self::Relu(n) => n
+                .outputs(theta, data.samples())
+                .component_mul(data.labels()),
+            Self::FullyConnectedLinear(n) => data.signed_samples() * n.predictor(theta),
+            Self::ConvolutionalLinear(n) | Self::DiagonalLinear(n) => {
+                data.signed_samples() * n.predictor(theta)
+            }
+        }
+    }
+
+    /// The fixed error signal `b_{L−1}` of the last hidden layer (the same under FA and DFA); none under BP or without
+    /// hidden layers.
+    pub fn last_feedback(&self, rule: &Rule) -> Option<DVector<f64>> {
+        match rule {
+            Rule::GradientDescent => None,
+            Rule::DirectFeedbackAlignment(b) => b.last().cloned(),
+            Rule::FeedbackAlignment(f) => f.last().map(|f| f.column(0).into_owned()),
+        }
+    }
+
+    /// The fixed error signals `b_1 … b_{L−1}` (original space) a rule amounts to on this network; none under BP, and
+    /// none under feedback alignment on ReLU networks of more than two layers, where gates stand between the products.
     ///
     /// On a linear network feedback alignment *is* direct feedback alignment: `δ_l = F_l δ_{l+1}` from `δ_L = 1` gives
     /// `b_l = F_l F_{l+1} ⋯ F_{L−1}` (products of transforms where layers act entry by entry).
@@ -120,6 +161,7 @@ impl Network {
         match rule {
             Rule::GradientDescent => None,
             Rule::DirectFeedbackAlignment(b) => Some(b.clone()),
+            Rule::FeedbackAlignment(f) if self.relu().is_some() && f.len() > 1 => None,
             Rule::FeedbackAlignment(f) => {
                 let mut signals: Vec<DVector<f64>> = Vec::with_capacity(f.len());
                 for f_l in f.iter().rev() {
@@ -146,6 +188,7 @@ impl Network {
         match self {
             Self::FullyConnectedLinear(n) => n.kernel(feedback, data),
             Self::ConvolutionalLinear(n) | Self::DiagonalLinear(n) => n.kernel(feedback, data),
+            Self::Relu(n) => n.kernel(rule, data),
         }
     }
 }

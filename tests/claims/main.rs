@@ -83,7 +83,7 @@ impl Case {
             let mut weights = beta.as_slice().to_vec();
             weights.extend(identity.repeat(network.depth() - 1));
             let column = network.theta(DVector::from_vec(weights));
-            let error = (network.predictor(column.as_slice()) - &beta).norm();
+            let error = (network.predictor(column.as_slice()).unwrap() - &beta).norm();
             assert!(error <= 1e-12 * beta.norm());
             theta.set_column(k, &column);
         }
@@ -165,7 +165,7 @@ fn limit_of(problem: &Problem, trajectory: &Trajectory) -> Option<Limit> {
         Reference::Global(limit) => Some(*limit),
         Reference::Local(potential) => {
             let end = trajectory.theta.column(trajectory.len() - 1);
-            let beta = problem.network.predictor(end.as_slice());
+            let beta = problem.network.predictor(end.as_slice()).unwrap();
             refine(problem.dataset.signed_samples(), &potential, &beta)
         }
         Reference::None => None,

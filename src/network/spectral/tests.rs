@@ -25,7 +25,7 @@ fn forward_pass_is_the_product_of_circular_matrices() {
             }
             let outputs = forward.tr_mul(&DVector::from_column_slice(layers[depth - 1]));
             let theta = network.theta(DVector::from_vec(weights.clone()));
-            let beta = network.predictor(theta.as_slice());
+            let beta = network.predictor(theta.as_slice()).unwrap();
             let through_beta = data.signed_samples() * beta;
             let size = outputs.amax();
             assert!(
@@ -114,7 +114,10 @@ fn velocity_is_the_rule_in_the_original_space() {
 fn diagonal_networks_multiply_entry_by_entry() {
     let network = Network::diagonal(3, 3);
     let theta = [1.0, 2.0, 3.0, 0.5, -1.0, 2.0, 4.0, 1.0, -1.0];
-    assert_eq!(network.predictor(&theta).as_slice(), [2.0, -2.0, -6.0]);
+    assert_eq!(
+        network.predictor(&theta).unwrap().as_slice(),
+        [2.0, -2.0, -6.0]
+    );
     let f = [[1.0, 2.0, -1.0], [3.0, -1.0, 0.5]].map(|f| DMatrix::from_row_slice(3, 1, &f));
     let b = network
         .feedback(&Rule::FeedbackAlignment(f.into()))

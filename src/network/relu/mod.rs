@@ -1,0 +1,96 @@
+//! Bias-free ReLU networks: `h_0 = x`, `h_l = g(w_lᵀ h_{l−1})`, `f = w_Lᵀ h_{L−1}`.
+//!
+//! The activation is `g(a) = max(a, 0)`, or a smoothing of it that keeps the network homogeneous of degree one in every
+//! layer: a unit with weights w and inputs h has `g = ½(a + √(a² + ε²‖w‖²‖h‖²))`, `a = w·h`. As ε → 0 it tends to the
+//! ReLU; where w or h vanishes its derivative is taken as one, as the report takes g'(0).
+
+use super::{Kernel, View, views};
+use crate::{dataset::Dataset, rule::Rule};
+use nalgebra::{DMatrix, DVector};
+use std::sync::Arc;
+
+/// Shapes of a ReLU network and the smoothing of its kinks; `w_l` is (inputs × units), the last layer has one unit.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Relu {
+    shapes: Vec<(usize, usize)>,
+    smoothing: f64,
+}
+
+impl Relu {
+    /// A network with input dimension `dimension`, hidden widths `hidden` (depth = `hidden.len() + 1`) and smoothing
+    /// ε ≥ 0 (0: exact kinks).
+    pub fn new(dimension: usize, hidden: &[usize], smoothing: f64) -> Self {
+        let inputs = std::iter::once(dimension).chain(hidden.iter().copied());
+        let units = hidden.iter().copied().chain([1]);
+        Self {
+            shapes: inputs.zip(units).collect(),
+            smoothing,
+        }
+    }
+
+    /// Shapes of `w_1 … w_L`, inputs × units.
+    pub fn shapes(&self) -> &[(usize, usize)] {
+        &self.shapes
+    }
+
+    /// ε; zero for exact kinks.
+    pub fn smoothing(&self) -> f64 {
+        self.smoothing
+    }
+
+    /// Preactivations `a_l = w_lᵀ h_{l−1}` of the hidden layers l = 1 … L−1 on the rows of `samples` (N × D), each
+    /// units × N.
+    pub fn preactivations(&self, theta: &[f64], samples: &DMatrix<f64>) -> Vec<DMatrix<f64>> {
+        self.forward(theta, samples).0
+    }
+
+    /// The inputs `h_0 … h_{L−1}` of every layer on the rows of `samples` (N × D), each units × N; the last are the features
+    /// φ of the output layer.
+    pub fn activations(&self, theta: &[f64], samples: &DMatrix<f64>) -> Vec<DMatrix<f64>> {
+        self.forward(theta, samples).1
+    }
+
+    /// Outputs `f(x_n)` on the rows of `samples` (N × D), length N.
+    pub fn outputs(&self, theta: &[f64], samples: &DMatrix<f64>) -> DVector<f64> {
+        let h = self.activations(theta, samples);
+        let w = views(&self.shapes, theta);
+        h[h.len() - 1].tr_mul(&w[w.len() - 1].column(0))
+    }
+
+    /// The vector field under `rule` on `data`.
+    pub fn kernel(&self, _rule: &Rule, _data: &Dataset) -> Arc<dyn Kernel> {
+        unimplemented!("the kernel of ReLU networks")
+    }
+
+    fn forward(
+        &self,
+        theta: &[f64],
+        samples: &DMatrix<f64>,
+    ) -> (Vec<DMatrix<f64>>, Vec<DMatrix<f64>>) {
+        let w = views(&self.shapes, theta);
+        let mut preactivations = Vec::with_capacity(w.len() - 1);
+        let mut h = vec![samples.transpose()];
+        for w_l in &w[..w.len() - 1] {
+            let inputs = &h[h.len() - 1];
+            let a = w_l.tr_mul(inputs);
+            h.push(self.activate(w_l, inputs, &a));
+            preactivations.push(a);
+        }
+        (preactivations, h)
+    }
+
+    /// g of preactivations `a` (units × N) of the layer `w_l` on `inputs`.
+    fn activate(&self, w_l: &View<'_>, inputs: &DMatrix<f64>, a: &DMatrix<f64>) -> DMatrix<f64> {
+        if self.smoothing == 0.0 {
+            return a.map(|a| a.max(0.0));
+        }
+        let widths: Vec<f64> = w_l
+            .column_iter()
+            .map(|w| self.smoothing * w.norm())
+            .collect();
+        let sizes: Vec<f64> = inputs.column_iter().map(|h| h.norm()).collect();
+        DMatrix::from_fn(a.nrows(), a.ncols(), |j, n| {
+            0.5 * (a[(j, n)] + a[(j, n)].hypot(widths[j] * sizes[n]))
+        })
+    }
+}
