@@ -4,9 +4,12 @@ use super::{Figure, Run, Scale, build};
 
 pub const ID: &str = "certificate";
 
-/// Applies once all samples have been classified correctly at some save.
+/// Applies to linear networks once all samples have been classified correctly at some save.
 pub fn build(run: &Run) -> Option<Figure> {
     let diagnostics = run.diagnostics;
+    if run.problem.network.relu().is_some() {
+        return None;
+    }
     if diagnostics
         .kkt_residual
         .iter()
@@ -60,7 +63,7 @@ pub fn build(run: &Run) -> Option<Figure> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::synthetic;
+    use crate::figures::{synthetic, synthetic_relu};
 
     #[test]
     fn undefined_saves_are_gaps_and_negative_gaps_are_floored() {
@@ -75,6 +78,13 @@ mod tests {
         case.diagnostics.duality_gap.fill(None);
         case.diagnostics.accumulated_gap.fill(None);
         case.diagnostics.kkt_residual.fill(None);
+        assert!(build(&case.run()).is_none());
+    }
+
+    #[test]
+    fn networks_without_a_predictor_certify_nothing() {
+        let mut case = synthetic_relu::relu(5, &[12], true);
+        case.diagnostics.kkt_residual.fill(Some(0.1));
         assert!(build(&case.run()).is_none());
     }
 
