@@ -250,7 +250,10 @@ mod tests {
             .network
             .last_feedback(&case.problem.rule)
             .unwrap();
-        assert_eq!((found.values.as_slice(), found.symbol), (b.as_slice(), "bⱼ"));
+        assert_eq!(
+            (found.values.as_slice(), found.symbol),
+            (b.as_slice(), "bⱼ")
+        );
         let case = synthetic_relu::relu(3, &[6], false);
         assert_eq!(signs(&case.run()).unwrap().symbol, "w₂ⱼ");
         assert!(signs(&synthetic_relu::relu(3, &[6, 5], false).run()).is_none());

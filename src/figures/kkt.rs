@@ -32,7 +32,7 @@ pub fn build(run: &Run) -> Option<Figure> {
     let caption = format!(
         "Left: relative distance of the run, scaled to margin one, from the KKT conditions of margin problems subject to \
          yₙ f(xₙ) ≥ 1; (ε, δ) are those of Lyu and Li for min ½‖θ‖²: distance from stationarity, and from complementarity. \
-         {which}. Right: smallest margin over ‖θ‖^L, and the same with ln(1/loss) in its place. {margin} Curves start \
+         {which}. Right: smallest margin over ‖θ‖ᴸ, and the same with ln(1/loss) in its place. {margin} Curves start \
          once every sample is on its right side; zeros are drawn at 10⁻¹⁷."
     );
     Some(run.figure(
@@ -45,18 +45,10 @@ pub fn build(run: &Run) -> Option<Figure> {
 
 fn residuals(run: &Run, homogeneous: &Homogeneous) -> Option<Panel> {
     let curves = [
-        (
-            "residual, min Σ ‖wⱼ‖⁴/bⱼ² (fixed feedback)",
-            &homogeneous.feedback_kkt,
-            Style::Line,
-        ),
-        (
-            "residual, min ½‖θ‖² (gradient descent)",
-            &homogeneous.gradient_kkt,
-            Style::Line,
-        ),
-        ("ε, min ½‖θ‖²", &homogeneous.epsilon, Style::Dashed),
-        ("δ, min ½‖θ‖²", &homogeneous.delta, Style::Dashed),
+        ("min Σ ‖wⱼ‖⁴/bⱼ²", &homogeneous.feedback_kkt, Style::Line),
+        ("min ½‖θ‖²", &homogeneous.gradient_kkt, Style::Line),
+        ("ε of min ½‖θ‖²", &homogeneous.epsilon, Style::Dashed),
+        ("δ of min ½‖θ‖²", &homogeneous.delta, Style::Dashed),
     ];
     let series: Vec<_> = curves
         .into_iter()
@@ -70,7 +62,7 @@ fn residuals(run: &Run, homogeneous: &Homogeneous) -> Option<Panel> {
         .collect();
     (!series.is_empty()).then(|| {
         let y = build::axis("residual of the KKT conditions", Scale::Log10);
-        build::panel("KKT conditions", y, series)
+        build::panel("How far the run is from KKT points", y, series)
     })
 }
 
@@ -82,11 +74,11 @@ fn margins(run: &Run, homogeneous: &Homogeneous) -> Panel {
         .collect();
     let mut series = vec![
         build::line(
-            "min mₙ / ‖θ‖^L",
+            "min mₙ / ‖θ‖ᴸ",
             0,
             run.over_time(homogeneous.normalised_margin.iter().copied()),
         ),
-        build::line("ln(1/loss) / ‖θ‖^L", 1, run.over_time(smoothed)),
+        build::line("ln(1/loss) / ‖θ‖ᴸ", 1, run.over_time(smoothed)),
     ];
     series[1].style = Style::Dashed;
     let high = series

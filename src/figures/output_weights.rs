@@ -104,9 +104,7 @@ impl Units<'_> {
         let weights = &self.homogeneous.output_weights;
         let last = weights.column(weights.ncols() - 1);
         let (size, largest) = (last.norm(), self.feedback.amax());
-        let mut series = self.series(Style::Points, |j| {
-            vec![(self.feedback[j], last[j] / size)]
-        });
+        let mut series = self.series(Style::Points, |j| vec![(self.feedback[j], last[j] / size)]);
         series.push(build::reference(
             Some("change of sign".into()),
             vec![(-BEYOND * largest, 0.0), (BEYOND * largest, 0.0)],
@@ -123,10 +121,7 @@ impl Units<'_> {
     }
 
     fn conserved(&self) -> Panel {
-        let (l, below) = (
-            subscript(self.run.depth()),
-            subscript(self.run.depth() - 1),
-        );
+        let (l, below) = (subscript(self.run.depth()), subscript(self.run.depth() - 1));
         let at = |j: usize, k: usize| {
             (
                 0.5 * self.homogeneous.unit_norms[(j, k)].powi(2),
@@ -208,7 +203,11 @@ mod tests {
             .collect();
         assert_eq!(rings.len(), 12);
         assert!(rings.iter().all(|s| s.points[0].0 * s.points[0].1 > 0.0));
-        assert!(rings.iter().all(|s| s.colour == usize::from(s.points[0].0 < 0.0)));
+        assert!(
+            rings
+                .iter()
+                .all(|s| s.colour == usize::from(s.points[0].0 < 0.0))
+        );
         let length: f64 = rings.iter().map(|s| s.points[0].1.powi(2)).sum();
         assert!((length - 1.0).abs() < 1e-12);
         for p in conserved.series.iter().flat_map(|s| &s.points) {
@@ -226,7 +225,11 @@ mod tests {
     fn one_label_per_sign_and_kind() {
         let case = synthetic_relu::relu(5, &[12], true);
         for panel in &build(&case.run()).unwrap().panels {
-            let labels: Vec<&str> = panel.series.iter().filter_map(|s| s.label.as_deref()).collect();
+            let labels: Vec<&str> = panel
+                .series
+                .iter()
+                .filter_map(|s| s.label.as_deref())
+                .collect();
             assert_eq!(&labels[..2], ["bⱼ > 0", "bⱼ < 0"]);
             assert!(labels.len() <= 3);
         }

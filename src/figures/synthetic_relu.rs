@@ -58,10 +58,8 @@ pub fn relu(dimension: usize, hidden: &[usize], has_feedback: bool) -> Case {
         &feedback[feedback.len() - 1],
         (depth, has_feedback),
     ));
-    case.problem.theta0 = DVector::from_element(
-        network.shapes().iter().map(|(r, c)| r * c).sum(),
-        0.1,
-    );
+    case.problem.theta0 =
+        DVector::from_element(network.shapes().iter().map(|(r, c)| r * c).sum(), 0.1);
     case.problem.network = Network::Relu(network);
     case
 }
@@ -106,7 +104,9 @@ fn directions(case: &Case, dimension: usize, units: usize) -> DMatrix<f64> {
                     now.neg_mut();
                 }
             }
-            found.view_mut((j * dimension, k), (dimension, 1)).copy_from(&now);
+            found
+                .view_mut((j * dimension, k), (dimension, 1))
+                .copy_from(&now);
             last = now;
         }
     }
@@ -152,7 +152,11 @@ fn homogeneous(
         let w = directions.view((row % units * samples.ncols(), k), (samples.ncols(), 1));
         x.dot(&w)
     });
-    let (first, second) = if has_feedback { (-1.0 / 3.0, -0.002) } else { (0.0, -0.5) };
+    let (first, second) = if has_feedback {
+        (-1.0 / 3.0, -0.002)
+    } else {
+        (0.0, -0.5)
+    };
     Homogeneous {
         feature_angle: d
             .angle_to_limit
