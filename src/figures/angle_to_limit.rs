@@ -6,6 +6,9 @@ use crate::diagnostics::Rate;
 
 pub const ID: &str = "angle-to-limit";
 
+/// Feature margins that many times smaller than the last one are below the frame.
+const DEEPEST: f64 = 100.0;
+
 /// Applies where there is a limit to measure the angle to.
 pub fn build(run: &Run) -> Option<Figure> {
     let words = Words::of(run);
@@ -38,15 +41,7 @@ pub fn build(run: &Run) -> Option<Figure> {
     );
     if let Some(homogeneous) = &run.diagnostics.homogeneous {
         panels[0].title = "Angle to the SVM of the features".into();
-        panels.push(build::panel(
-            "Margin of that SVM",
-            build::axis("feature margin (mean square feature: 1)", Scale::Log10),
-            vec![build::line(
-                "largest margin of unit output weights",
-                2,
-                run.over_time_where_defined(&homogeneous.feature_margin),
-            )],
-        ));
+        panels.push(feature_margin(run, &homogeneous.feature_margin));
         caption.push_str(
             " Right: the margin of that machine on features scaled to a mean square of one; that it stays away from zero \
              is a hypothesis of the theorem.",
@@ -106,6 +101,19 @@ fn law_of_two_layers(run: &Run, angles: &[f64]) -> Option<Series> {
             vec![(start, size * rise), (end, size)],
         )
     })
+}
+
+/// The margin of the SVM of the features, in a frame for how it ends: on the way features may be all but inseparable.
+fn feature_margin(run: &Run, margins: &[Option<f64>]) -> Panel {
+    let known = || margins.iter().flatten().copied().filter(|m| *m > 0.0);
+    let (low, high) = known().fold((f64::INFINITY, 0.0f64), |(a, b), m| (a.min(m), b.max(m)));
+    let mut y = build::axis("feature margin (mean square feature: 1)", Scale::Log10);
+    y.range = known()
+        .last()
+        .map(|end| (low.max(end / DEEPEST) / 1.2, 1.2 * high));
+    let label = "largest margin of unit output weights";
+    let curve = build::line(label, 2, run.over_time_where_defined(margins));
+    build::panel("Margin of that SVM", y, vec![curve])
 }
 
 /// The curve with its fitted slope and the predicted one.

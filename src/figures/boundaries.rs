@@ -157,30 +157,6 @@ impl<'a> Boundaries<'a> {
     }
 }
 
-/// What tells the units of the first hidden layer apart: the sign their error signal has at all times.
-pub struct Signs {
-    pub values: Vec<f64>,
-    /// Its symbol.
-    pub symbol: &'static str,
-}
-
-/// The sign of the units' feedback, or, under gradient descent on two layers, of the weights they end with in the output.
-/// `None` where no such sign exists.
-pub fn signs(run: &Run) -> Option<Signs> {
-    let (values, symbol) = match run.problem.feedback() {
-        Some(feedback) => (feedback.into_iter().next()?, "bⱼ"),
-        None if run.depth() == 2 && !run.has_feedback() => {
-            let weights = &run.diagnostics.homogeneous.as_ref()?.output_weights;
-            (weights.column_iter().next_back()?.into_owned(), "w₂ⱼ")
-        }
-        None => return None,
-    };
-    Some(Signs {
-        values: values.as_slice().to_vec(),
-        symbol,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,31 +215,6 @@ mod tests {
         assert_eq!(Boundaries::new(&case.run()).unwrap().sliding().len(), 0);
         synthetic_relu::smooth(&mut case, 1e-3);
         assert!(Boundaries::new(&case.run()).unwrap().sliding().len() >= sharp);
-    }
-
-    #[test]
-    fn signs_are_those_of_the_feedback_or_of_the_output_weights() {
-        let case = synthetic_relu::relu(3, &[6], true);
-        let found = signs(&case.run()).unwrap();
-        let b = case
-            .problem
-            .network
-            .last_feedback(&case.problem.rule)
-            .unwrap();
-        assert_eq!(
-            (found.values.as_slice(), found.symbol),
-            (b.as_slice(), "bⱼ")
-        );
-        let case = synthetic_relu::relu(3, &[6], false);
-        assert_eq!(signs(&case.run()).unwrap().symbol, "w₂ⱼ");
-        assert!(signs(&synthetic_relu::relu(3, &[6, 5], false).run()).is_none());
-        assert_eq!(
-            signs(&synthetic_relu::relu(3, &[6, 5], true).run())
-                .unwrap()
-                .values
-                .len(),
-            6
-        );
     }
 
     #[test]

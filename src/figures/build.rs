@@ -106,6 +106,12 @@ impl Run<'_> {
         }
     }
 
+    /// Whether every sample is on its right side at the end.
+    pub fn fits(&self) -> bool {
+        let end = self.diagnostics.min_margin.last();
+        end.is_some_and(|margin| *margin > 0.0)
+    }
+
     /// L.
     pub fn depth(&self) -> usize {
         self.problem.network.depth()

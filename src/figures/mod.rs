@@ -39,6 +39,7 @@ mod synthetic_relu;
 #[cfg(test)]
 mod tests;
 mod ticks;
+mod units;
 
 use crate::{diagnostics::Diagnostics, limit::Limit, problem::Problem};
 

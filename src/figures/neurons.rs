@@ -2,15 +2,16 @@
 
 use super::{
     Figure, GREY, Panel, Run, Scale, Series, Style,
-    boundaries::{Boundaries, Signs, Sliding, signs},
+    boundaries::{Boundaries, Sliding},
     build,
     curve::spread,
+    units::{MOST, Signs, bundle, groups, opacity, signs},
 };
 
 pub const ID: &str = "neurons";
 
-/// Most curves of one kind in a panel.
-const MOST: usize = 150;
+/// A change of angle from one save to the next, in degrees, that is no turn to be drawn.
+const PASSAGE: f64 = 90.0;
 /// Black, on lines of any colour.
 const SLIDING: usize = 6;
 
@@ -36,7 +37,8 @@ pub fn build(run: &Run) -> Option<Figure> {
          pair: a unit responds to a sample while the angle is positive."
     };
     let more = if plane {
-        ""
+        " A curve that breaks off and goes on elsewhere has been at zero weights in between, or has \
+         turned faster than saves can show."
     } else {
         " How far units have turned is shown from their first save with weights other than zero."
     };
@@ -45,66 +47,12 @@ pub fn build(run: &Run) -> Option<Figure> {
          from both sides, and the unit moves on inside the boundary until it is released. Crossings and sliding are \
          counted at the saves, sliding from three saves in a row on.{more} At most {MOST} curves of one kind are drawn."
     );
-    Some(run.figure(
-        ID,
-        "Units travel, cross activation boundaries, and slide along some",
-        caption,
-        panels,
-    ))
-}
-
-/// A group of units drawn in one colour.
-struct Group {
-    name: String,
-    colour: usize,
-    units: Vec<usize>,
-}
-
-/// Units by the sign of their error signal, empty groups left out.
-fn groups(units: usize, signs: Option<&Signs>) -> Vec<Group> {
-    let Some(signs) = signs else {
-        return vec![Group {
-            name: "units".into(),
-            colour: 0,
-            units: (0..units).collect(),
-        }];
+    let title = if sliding.is_empty() {
+        "Units travel and cross activation boundaries"
+    } else {
+        "Units travel, cross activation boundaries, and slide along some"
     };
-    let group = |relation: &str, colour: usize, inside: fn(&f64) -> bool| Group {
-        name: format!("units with {} {relation} 0", signs.symbol),
-        colour,
-        units: (0..units).filter(|&j| inside(&signs.values[j])).collect(),
-    };
-    let mut all = vec![
-        group(">", 0, |v| *v > 0.0),
-        group("<", 1, |v| *v < 0.0),
-        group("=", GREY, |v| *v == 0.0),
-    ];
-    all.retain(|g| !g.units.is_empty());
-    all
-}
-
-/// One curve per item, the first labelled.
-fn bundle<T: Clone>(
-    items: &[T],
-    label: String,
-    (colour, opacity): (usize, f64),
-    points: impl Fn(&T) -> Vec<(f64, f64)>,
-) -> Vec<Series> {
-    spread(items, MOST)
-        .iter()
-        .enumerate()
-        .map(|(k, item)| Series {
-            label: (k == 0).then(|| label.clone()),
-            points: points(item),
-            style: Style::Line,
-            colour,
-            opacity,
-        })
-        .collect()
-}
-
-fn opacity(curves: usize) -> f64 {
-    if curves > 20 { 0.6 } else { 0.9 }
+    Some(run.figure(ID, title, caption, panels))
 }
 
 /// `curve` during the stretches only.
@@ -123,7 +71,13 @@ fn counted(count: usize, singular: &str, plural: &str) -> String {
 
 /// D = 2: polar angles over time, with the boundaries as horizontals.
 fn map(run: &Run, boundaries: &Boundaries, signs: Option<&Signs>, sliding: &[Sliding]) -> Panel {
-    let curve = |&unit: &usize| run.over_time(polar(run, boundaries, unit));
+    let curve = |&unit: &usize| {
+        let mut curve = run.over_time(polar(run, boundaries, unit));
+        for k in passages(&curve) {
+            curve[k].1 = f64::NAN;
+        }
+        curve
+    };
     let mut series: Vec<Series> = groups(boundaries.units, signs)
         .into_iter()
         .flat_map(|g| {
@@ -174,6 +128,13 @@ fn polar(run: &Run, boundaries: &Boundaries, unit: usize) -> Vec<f64> {
             let turns = last.map_or(0.0, |last| ((last - angle) / 360.0).round());
             *last.insert(angle + 360.0 * turns)
         })
+        .collect()
+}
+
+/// The saves after which a unit points elsewhere.
+fn passages(curve: &[(f64, f64)]) -> Vec<usize> {
+    (1..curve.len())
+        .filter(|&k| (curve[k].1 - curve[k - 1].1).abs() > PASSAGE)
         .collect()
 }
 
@@ -240,7 +201,11 @@ fn distances(
                     .iter()
                     .find(|s| (s.unit, s.sample) == (unit, sample))
             };
-            let name = counted(on.len(), "pair that slides", "pairs that slide");
+            let name = counted(
+                on.len(),
+                "pair that slides at times",
+                "pairs that slide at times",
+            );
             series.extend(bundle(&on, name, (g.colour, 0.8), |&(u, n)| curve(u, n)));
             series.extend(bundle(
                 &on,
@@ -363,6 +328,26 @@ mod tests {
         for (k, angle) in angles.iter().enumerate().filter(|(k, _)| *k != 100) {
             assert!((angle - (0.05 * k as f64).to_degrees()).abs() < 1e-9);
         }
+    }
+
+    #[test]
+    fn a_unit_that_has_been_at_zero_leaves_a_gap() {
+        let mut case = synthetic_relu::relu(2, &[1], true);
+        let directions = &mut case.diagnostics.homogeneous.as_mut().unwrap().directions;
+        for k in 0..directions.ncols() {
+            let side = if k < 50 { 1.0 } else { -1.0 };
+            directions
+                .column_mut(k)
+                .copy_from_slice(&[0.6 * side, 0.8 * side]);
+        }
+        let figure = build(&case.run()).unwrap();
+        let gaps: Vec<usize> = figure.panels[0].series[0]
+            .points
+            .iter()
+            .enumerate()
+            .filter_map(|(k, p)| p.1.is_nan().then_some(k))
+            .collect();
+        assert_eq!(gaps, [50]);
     }
 
     #[test]

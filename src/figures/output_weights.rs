@@ -40,12 +40,12 @@ pub fn build(run: &Run) -> Option<Figure> {
          units that grow follow the power law (dashed, anchored at the end); units that respond to no sample of the \
          support any more stay as they are."
     );
-    Some(run.figure(
-        ID,
-        "Output weights take the signs of the feedback",
-        caption,
-        panels,
-    ))
+    let title = if units.feedback.iter().zip(&last).all(|(b, w)| b * w >= 0.0) {
+        "Output weights take the signs of the feedback"
+    } else {
+        "Output weights and the feedback of their units"
+    };
+    Some(run.figure(ID, title, caption, panels))
 }
 
 struct Units<'a> {
@@ -219,6 +219,16 @@ mod tests {
             panic!("a line")
         };
         assert!(((b.1 / a.1).ln() / (b.0 / a.0).ln() - 1.0 / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn signs_that_differ_are_not_said_to_agree() {
+        let mut case = synthetic_relu::relu(5, &[12], true);
+        let title = build(&case.run()).unwrap().title;
+        assert!(title.contains("take the signs"));
+        let homogeneous = case.diagnostics.homogeneous.as_mut().unwrap();
+        homogeneous.output_weights.row_mut(3).neg_mut();
+        assert_ne!(build(&case.run()).unwrap().title, title);
     }
 
     #[test]
