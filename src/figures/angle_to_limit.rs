@@ -108,8 +108,11 @@ fn feature_margin(run: &Run, margins: &[Option<f64>]) -> Panel {
     let known = || margins.iter().flatten().copied().filter(|m| *m > 0.0);
     let (low, high) = known().fold((f64::INFINITY, 0.0f64), |(a, b), m| (a.min(m), b.max(m)));
     let mut y = build::axis("feature margin (mean square feature: 1)", Scale::Log10);
-    y.range = known()
-        .last()
+    y.range = margins
+        .iter()
+        .rev()
+        .flatten()
+        .find(|m| **m > 0.0)
         .map(|end| (low.max(end / DEEPEST) / 1.2, 1.2 * high));
     let label = "largest margin of unit output weights";
     let curve = build::line(label, 2, run.over_time_where_defined(margins));

@@ -5,6 +5,7 @@
 
 use super::{Figure, Panel, Run, Scale, Style, build};
 use crate::diagnostics::Homogeneous;
+use crate::loss::Loss;
 
 pub const ID: &str = "kkt";
 
@@ -32,7 +33,8 @@ pub fn build(run: &Run) -> Option<Figure> {
     let caption = format!(
         "Left: relative distance of the run, scaled to margin one, from the KKT conditions of margin problems subject to \
          yₙ f(xₙ) ≥ 1; (ε, δ) are those of Lyu and Li for min ½‖θ‖²: distance from stationarity, and from complementarity. \
-         {which}. Right: smallest margin over ‖θ‖ᴸ, and the same with ln(1/loss) in its place. {margin} Curves start \
+         {which}. Right: smallest margin over ‖θ‖ᴸ, and the same with the margin at which \
+         one sample alone would have the loss of all. {margin} Curves start \
          once every sample is on its right side; zeros are drawn at 10⁻¹⁷."
     );
     Some(run.figure(
@@ -72,13 +74,17 @@ fn margins(run: &Run, homogeneous: &Homogeneous) -> Panel {
         .iter()
         .map(|m| m.unwrap_or(f64::NAN))
         .collect();
+    let symbol = match run.problem.loss {
+        Loss::Exponential => "ln(1/loss)",
+        Loss::Logistic => "−ln(exp(loss) − 1)",
+    };
     let mut series = vec![
         build::line(
             "min mₙ / ‖θ‖ᴸ",
             0,
             run.over_time(homogeneous.normalised_margin.iter().copied()),
         ),
-        build::line("ln(1/loss) / ‖θ‖ᴸ", 1, run.over_time(smoothed)),
+        build::line(format!("{symbol} / ‖θ‖ᴸ"), 1, run.over_time(smoothed)),
     ];
     series[1].style = Style::Dashed;
     let high = series

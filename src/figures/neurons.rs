@@ -1,7 +1,7 @@
 //! Where the units of the first hidden layer point: they travel, cross activation boundaries, and some stay on one.
 
 use super::{
-    Figure, GREY, Panel, Run, Scale, Series, Style,
+    Figure, GREY, Panel, Run, Scale, Series,
     boundaries::{Boundaries, Sliding},
     build,
     curve::spread,
@@ -272,7 +272,7 @@ fn counts(run: &Run, boundaries: &Boundaries, sliding: &[Sliding]) -> Panel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::{synthetic, synthetic_relu};
+    use crate::figures::{Style, synthetic, synthetic_relu};
 
     fn labels(panel: &Panel) -> Vec<&str> {
         panel
