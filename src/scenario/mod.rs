@@ -26,6 +26,7 @@
 //! `initial` (see [`crate::dataset::standard_normals`]).
 
 mod build;
+mod initial;
 mod numbers;
 mod overrides;
 mod paths;
