@@ -105,11 +105,7 @@ impl Builder<'_> {
         }
     }
 
-    fn check_data_size(
-        &self,
-        dimension: &Spanned<AtLeast<1>>,
-        samples: AtLeast<1>,
-    ) -> Result<()> {
+    fn check_data_size(&self, dimension: &Spanned<AtLeast<1>>, samples: AtLeast<1>) -> Result<()> {
         let (d, n) = (dimension.get_ref().get(), samples.get());
         if d.checked_mul(n).is_some_and(|size| size <= MOST_NUMBERS) {
             return Ok(());

@@ -77,11 +77,14 @@ impl Builder<'_> {
         let output = level_set_weights(relu, &theta, &feedback);
         if let Some(j) = output.iter().position(|w| !w.is_finite()) {
             let problem = format!(
-                "no weight of output unit {} lies on the level set: its feedback is b = {}",
+                "b_j w_L,j = |w_(L-1),j|^2 / 2 has no solution w_L,j at hidden unit j = {}, whose feedback is b_j = {}",
                 j + 1,
                 feedback[j]
             );
-            return refused(&problem, "use feedback without zeros in its last layer");
+            return refused(
+                &problem,
+                "use feedback without zeros for the last hidden layer",
+            );
         }
         let start = theta.len() - output.len();
         theta.rows_mut(start, output.len()).copy_from(&output);
