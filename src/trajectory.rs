@@ -59,6 +59,19 @@ pub struct Kinks {
     pub sliding: Vec<SlidingPair>,
 }
 
+impl Kinks {
+    /// Counts of both; the sliding pairs of the later.
+    pub fn followed_by(self, later: Self) -> Self {
+        Self {
+            crossings: self.crossings + later.crossings,
+            slides: self.slides + later.slides,
+            releases: self.releases + later.releases,
+            departures: self.departures + later.departures,
+            sliding: later.sliding,
+        }
+    }
+}
+
 /// States of a run at the saved times.
 #[derive(Debug, Clone)]
 pub struct Trajectory {

@@ -1,6 +1,7 @@
 //! Stepping: budgets, guards after every step, saves on a grid, restarts with a local clock.
 
 use super::accumulated::Accumulated;
+use super::borders;
 use super::clock::{compress, expand, log_time};
 use super::ending::{
     Beyond, Ending, NO_SEPARATOR, STRONG, beyond_separability, message, strongest,
@@ -14,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::network::Kernel;
 use crate::problem::Problem;
-use crate::trajectory::{SolverStatistics, Status, Trajectory};
+use crate::trajectory::{Kinks, SolverStatistics, Status, Trajectory};
 use diffsol::error::OdeSolverError;
 use diffsol::{
     DiffsolError, OdeBuilder, OdeSolverMethod, OdeSolverProblem, OdeSolverStopReason, Vector,
@@ -96,12 +97,20 @@ fn integrate_counted(
     observer: &mut dyn FnMut(Progress),
 ) -> Result<Trajectory> {
     let mut run = Run::new(&**kernel, options, newton);
-    let system =
-        |base| Arc::new(System::new(Arc::clone(kernel), loss, newton, base).with_counts(counts));
+    let mut kernel = Arc::clone(kernel);
+    let system = |kernel: &Arc<dyn Kernel>, base| {
+        Arc::new(System::new(Arc::clone(kernel), loss, newton, base).with_counts(counts))
+    };
     let mut base = 0.0;
-    let mut start = system(base).initial_state(theta0);
+    let at_zero = system(&kernel, base);
+    let mut start = at_zero.initial_state(theta0);
+    if all_finite(&start) {
+        run.cross(&mut kernel, &at_zero, &mut start, 0.0)
+            .map_err(Error::Solver)?;
+        start = at_zero.initial_state(&DVector::from_column_slice(&start[..run.parameters]));
+    }
     let mut derivative = vec![0.0; start.len()];
-    system(base).rhs(&start, 0.0, &mut derivative);
+    system(&kernel, base).rhs(&start, 0.0, &mut derivative);
     if !all_finite(&start) || !all_finite(&derivative) {
         return Err(Error::Solver(
             "the flow is not finite at t = 0: margins of the initial weights overflow; scale the data or the initial \
@@ -109,11 +118,11 @@ fn integrate_counted(
                 .into(),
         ));
     }
-    let mut accumulated = Accumulated::new(&system(base), &start, 0.0);
+    let mut accumulated = Accumulated::new(&at_zero, &start, 0.0);
     run.saves
         .push(0.0, &start, run.parameters, accumulated.totals());
     loop {
-        let system = system(base);
+        let system = system(&kernel, base);
         let outcome = run.segment(&system, start, &mut accumulated, observer)?;
         let (rhs, jacobians) = system.evaluations();
         run.solver.rhs_evaluations += rhs;
@@ -123,6 +132,17 @@ fn integrate_counted(
                 run.solver.restarts += 1;
                 base = s;
                 start = y;
+            }
+            Outcome::Border(Good { s, mut y }) => {
+                let crossed = run.cross(&mut kernel, &system, &mut y, s - base);
+                base = s;
+                start = y;
+                if let Err(why) = crossed.and_then(|()| run.watch.border(s)) {
+                    run.failure = Some(why);
+                    run.saves
+                        .push(s, &start, run.parameters, accumulated.totals());
+                    return Ok(run.finish(Status::StepTooSmall, s));
+                }
             }
             Outcome::Ended(status, Good { s, y }) => {
                 if status != Status::Completed && s > run.saves.last() {
@@ -149,6 +169,8 @@ impl Good {
 /// How a segment between restarts ended.
 enum Outcome {
     Restart(Good),
+    /// The state stands on a border of its piece.
+    Border(Good),
     Ended(Status, Good),
 }
 
@@ -163,6 +185,8 @@ struct Run<'a> {
     /// s at which the weights came to rest.
     rest: Option<f64>,
     watch: Watch,
+    /// `None` for smooth fields.
+    kinks: Option<Kinks>,
     /// Rounding of each layer: absolute tolerances are not tighter. Zero until a run is held up by it.
     rounding: Vec<f64>,
     layers: Vec<usize>,
@@ -207,6 +231,7 @@ impl<'a> Run<'a> {
             failure: None,
             rest: None,
             watch: Watch::default(),
+            kinks: None,
             rounding: vec![0.0; layers.len()],
             layers,
         }
@@ -321,6 +346,18 @@ impl<'a> Run<'a> {
             if !all_finite(values(state.y)) || !all_finite(values(state.dy)) {
                 break good.ended(Status::NonFinite);
             }
+            let border = system.kernel().pieces().and_then(|pieces| {
+                borders::first_border(from, t, |t| {
+                    if solver.interpolate_inplace(t, &mut buffer).is_err() {
+                        return f64::NAN;
+                    }
+                    let y = values(&buffer);
+                    pieces.clearance(&y[..self.parameters], &system.multipliers(y, t))
+                })
+            });
+            // a border at the horizon itself is none
+            let border = border.filter(|b| base + b < self.options.until);
+            let (t, stopped) = border.map_or((t, stopped), |b| (b, false));
             let s = if stopped {
                 self.options.until
             } else {
@@ -341,21 +378,31 @@ impl<'a> Run<'a> {
                     .push(due, values(&buffer), self.parameters, &totals);
             }
             let middle = multipliers_at(0.5 * (from + t), &mut buffer)?;
-            let state = solver.state();
-            accumulated.advance(t - from, &middle, system.multipliers(values(state.y), t));
+            if border.is_some() {
+                multipliers_at(t, &mut buffer)?;
+                good.y.copy_from_slice(values(&buffer));
+            } else {
+                good.y.copy_from_slice(values(solver.state().y));
+            }
+            good.s = s;
+            accumulated.advance(t - from, &middle, system.multipliers(&good.y, t));
             from = t;
             if self.saves.due() == Some(s) {
                 self.saves
-                    .push(s, values(state.y), self.parameters, accumulated.totals());
+                    .push(s, &good.y, self.parameters, accumulated.totals());
             }
-            good.s = s;
-            good.y.copy_from_slice(values(solver.state().y));
             observer(Progress {
                 log_log_time: s,
                 steps: self.solver.steps,
             });
             if stopped {
                 break good.ended(Status::Completed);
+            }
+            if let Some(status) = self.out_of_budget() {
+                break good.ended(status);
+            }
+            if border.is_some() {
+                break Outcome::Border(good);
             }
             let state = solver.state();
             match beyond_separability(s, values(state.y), values(state.dy), self.parameters) {
@@ -388,12 +435,6 @@ impl<'a> Run<'a> {
             {
                 break Outcome::Restart(good);
             }
-            if self.solver.steps >= self.options.max_steps {
-                break good.ended(Status::BudgetSteps);
-            }
-            if self.clock.elapsed().as_secs_f64() >= self.options.max_wall_seconds {
-                break good.ended(Status::BudgetWall);
-            }
             // The step has fallen to the spacing of the clock: go on with a clock counted from here.
             if h.abs() < 1e-12 * t {
                 if self.watch.restart_stalls(s) {
@@ -409,6 +450,31 @@ impl<'a> Run<'a> {
         self.solver.rejected_steps += statistics.number_of_error_test_failures;
         self.solver.newton_failures += statistics.number_of_nonlinear_solver_fails;
         Ok(outcome)
+    }
+
+    fn out_of_budget(&self) -> Option<Status> {
+        if self.solver.steps >= self.options.max_steps {
+            Some(Status::BudgetSteps)
+        } else if self.clock.elapsed().as_secs_f64() >= self.options.max_wall_seconds {
+            Some(Status::BudgetWall)
+        } else {
+            None
+        }
+    }
+
+    /// Into the piece that the state `y` at the base of the next segment enters; counts what happened at its kinks.
+    fn cross(
+        &mut self,
+        kernel: &mut Arc<dyn Kernel>,
+        system: &System,
+        y: &mut [f64],
+        t: f64,
+    ) -> std::result::Result<(), String> {
+        if let Some(here) = borders::enter(kernel, system, y, t)? {
+            let so_far = self.kinks.take().unwrap_or_default();
+            self.kinks = Some(so_far.followed_by(here));
+        }
+        Ok(())
     }
 
     /// Measures the rounding of every layer; true if some layer's has at least doubled, and exceeds its tolerance.
@@ -470,7 +536,7 @@ impl<'a> Run<'a> {
             log_multipliers: DMatrix::from_vec(self.samples, saves, self.saves.log_multipliers),
             accumulated: DMatrix::from_vec(self.samples, saves, self.saves.accumulated),
             log_log_time: self.saves.times,
-            kinks: None,
+            kinks: self.kinks,
             status,
             message,
             solver: self.solver,

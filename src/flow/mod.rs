@@ -5,6 +5,7 @@
 //! stepping. Nothing outside this module names diffsol.
 
 mod accumulated;
+mod borders;
 pub mod clock;
 mod dependence;
 mod ending;

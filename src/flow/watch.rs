@@ -15,11 +15,16 @@ const DRAG_STEPS: usize = 200;
 /// See [`DRAG_STEPS`].
 const DRAG: f64 = 0.1;
 
+/// Borders crossed in a row without progress after which a run is given up.
+const MOST_STALLED_BORDERS: usize = 5_000;
+
 /// What a run remembers of its own progress.
 #[derive(Default)]
 pub struct Watch {
     last_restart: f64,
     stalled: usize,
+    last_border: f64,
+    stalled_borders: usize,
     /// s at the last multiple of [`CRAWL_STEPS`].
     last_milestone: f64,
     /// s at the last multiple of [`DRAG_STEPS`].
@@ -46,6 +51,26 @@ impl Watch {
         let progress = s - self.last_post;
         self.last_post = s;
         progress < DRAG
+    }
+
+    /// Counts borders that follow each other without progress.
+    ///
+    /// # Errors
+    /// What happened, once there were too many.
+    pub fn border(&mut self, s: f64) -> Result<(), String> {
+        let progress = s - self.last_border;
+        self.stalled_borders = if progress < 1e-13 * s {
+            self.stalled_borders + 1
+        } else {
+            0
+        };
+        self.last_border = s;
+        if self.stalled_borders < MOST_STALLED_BORDERS {
+            return Ok(());
+        }
+        Err(format!(
+            "{MOST_STALLED_BORDERS} kinks were crossed in a row without progress"
+        ))
     }
 
     /// Counts restarts that follow each other without progress; true if there were too many.

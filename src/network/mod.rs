@@ -5,6 +5,7 @@
 //! architecture implements it. To add an architecture: one file here, one variant of [`Network`].
 
 mod fully_connected;
+mod quasi_newton;
 mod relu;
 mod spectral;
 #[cfg(test)]
@@ -15,7 +16,7 @@ pub use relu::Relu;
 pub use spectral::SpectralLinear;
 
 use crate::spectrum::Basis;
-use crate::{dataset::Dataset, rule::Rule};
+use crate::{dataset::Dataset, rule::Rule, trajectory::Kinks};
 use nalgebra::{DMatrix, DMatrixView, DVector};
 use std::sync::Arc;
 
@@ -244,8 +245,50 @@ pub trait Kernel: Send + Sync {
         d_multipliers: &[f64],
     ) -> Tangent;
 
+    /// The tangent kernel `K_nm = ∂m_n/∂θ · y_m 𝒢_m(θ)` for all n and the samples m in `active`, N × `active.len()`.
+    fn tangent_kernel(&self, theta: &[f64], active: &[usize]) -> DMatrix<f64> {
+        let mut columns = DMatrix::zeros(self.samples(), active.len());
+        let mut velocity = vec![0.0; self.parameters()];
+        let mut rates = vec![0.0; self.samples()];
+        for (j, &m) in active.iter().enumerate() {
+            let mut unit = vec![0.0; self.samples()];
+            unit[m] = 1.0;
+            self.velocity(theta, &unit, &mut velocity, &mut rates);
+            columns.column_mut(j).copy_from_slice(&rates);
+        }
+        columns
+    }
+
+    /// The pieces of a field that is smooth in pieces only; `None` for smooth ones.
+    fn pieces(&self) -> Option<&dyn Pieces> {
+        None
+    }
+
     /// The equations of one implicit step, `dθ = r + c · d(velocity)`, linearised at `(θ, α)`.
     fn linearise(&self, theta: &[f64], multipliers: &[f64], step: f64) -> Box<dyn LinearisedStep>;
+}
+
+/// A vector field that is smooth in pieces (exact kinks). A kernel that has been handed out by [`Pieces::enter`] is the smooth
+/// continuation of one piece beyond its borders, and knows when a state has left it.
+///
+/// `theta` has length P, `multipliers` (in any scale, the same for all samples) length N.
+pub trait Pieces {
+    /// Positive inside the piece, negative once some border has been passed.
+    fn clearance(&self, theta: &[f64], multipliers: &[f64]) -> f64;
+
+    /// The piece that the flow enters at a state: inside the present one, or on its border, where `theta` is set onto the
+    /// border exactly.
+    ///
+    /// # Errors
+    /// A sentence, if no piece is consistent with its own velocity.
+    fn enter(&self, theta: &mut [f64], multipliers: &[f64]) -> Result<Entered, String>;
+}
+
+/// A piece of a field, and what happened on the way into it.
+pub struct Entered {
+    pub kernel: Arc<dyn Kernel>,
+    /// What changed at this border, and the pairs that slide from now on.
+    pub kinks: Kinks,
 }
 
 /// Directional derivatives of a [`Kernel`].

@@ -4,8 +4,15 @@
 //! layer: a unit with weights w and inputs h has `g = ½(a + √(a² + ε²‖w‖²‖h‖²))`, `a = w·h`. As ε → 0 it tends to the
 //! ReLU; where w or h vanishes its derivative is taken as one, as the report takes g'(0).
 
+mod kernel;
+mod passes;
+mod pattern;
+mod pieces;
+mod rays;
+
 use super::{Kernel, View, views};
 use crate::{dataset::Dataset, rule::Rule};
+use kernel::ReluKernel;
 use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
 
@@ -57,9 +64,38 @@ impl Relu {
         h[h.len() - 1].tr_mul(&w[w.len() - 1].column(0))
     }
 
-    /// The vector field under `rule` on `data`.
-    pub fn kernel(&self, _rule: &Rule, _data: &Dataset) -> Arc<dyn Kernel> {
-        unimplemented!("the kernel of ReLU networks")
+    /// The vector field under `rule` on `data`. With exact kinks every (unit, sample) pair follows the sign of its
+    /// preactivation, `g'(0) = 1`; a flow follows the [`Pieces`](super::Pieces) of it.
+    ///
+    /// # Panics
+    /// If the data or the feedback do not have the network's shapes; a built problem always has.
+    pub fn kernel(&self, rule: &Rule, data: &Dataset) -> Arc<dyn Kernel> {
+        assert_eq!(data.dimension(), self.shapes[0].0, "input dimension");
+        let hidden = &self.shapes[..self.shapes.len() - 1];
+        let signals = match rule {
+            Rule::GradientDescent => Signals::Backward,
+            Rule::FeedbackAlignment(f) => {
+                let shapes: Vec<_> = f.iter().map(DMatrix::shape).collect();
+                assert_eq!(shapes, self.shapes[1..], "feedback shapes");
+                Signals::Layerwise(f.clone())
+            }
+            Rule::DirectFeedbackAlignment(b) => {
+                let lengths = b.iter().map(|b| b.len());
+                assert!(lengths.eq(hidden.iter().map(|s| s.1)), "feedback lengths");
+                Signals::Direct(b.clone())
+            }
+        };
+        Arc::new(ReluKernel {
+            setting: Arc::new(Setting {
+                shapes: self.shapes.clone(),
+                smoothing: self.smoothing,
+                signals,
+                inputs: data.samples().transpose(),
+                labels: data.labels().clone(),
+            }),
+            pattern: None,
+            departures: hidden.iter().map(|s| vec![0; s.1]).collect(),
+        })
     }
 
     fn forward(
@@ -93,4 +129,24 @@ impl Relu {
             0.5 * (a[(j, n)] + a[(j, n)].hypot(widths[j] * sizes[n]))
         })
     }
+}
+
+/// What all pieces of a vector field share.
+struct Setting {
+    shapes: Vec<(usize, usize)>,
+    smoothing: f64,
+    signals: Signals,
+    /// `Xᵀ`, D × N.
+    inputs: DMatrix<f64>,
+    labels: DVector<f64>,
+}
+
+/// How error signals reach the hidden layers.
+enum Signals {
+    /// `s_l = w_{l+1} δ_{l+1}`: gradient descent.
+    Backward,
+    /// `s_l = F_l δ_{l+1}`: feedback alignment.
+    Layerwise(Vec<DMatrix<f64>>),
+    /// `s_l = b_l δ_L`: direct feedback alignment.
+    Direct(Vec<DVector<f64>>),
 }

@@ -1,0 +1,107 @@
+//! Borders between the pieces of a field that is smooth in pieces: where a step crosses one, and what lies beyond.
+//!
+//! Within a segment the solver integrates the smooth continuation of one piece. After every step the clearance of the
+//! piece is looked at along the solver's own interpolant; where it turns negative, the step ends there, and a new segment
+//! begins in the next piece with a local clock, so that no step ever spans a kink.
+
+use super::system::System;
+use crate::network::Kernel;
+use crate::trajectory::Kinks;
+use std::sync::Arc;
+
+/// Points of a step at which its clearance is looked at.
+const LOOKS: usize = 4;
+
+/// A clearance between minus this and zero is on the border.
+const ON_BORDER: f64 = 1e-13;
+
+/// Iterations that halve the bracket down to the spacing of doubles.
+const MOST_ITERATIONS: usize = 200;
+
+/// The first time in `(from, to]` at which `clearance` has turned negative, to rounding.
+pub fn first_border(from: f64, to: f64, mut clearance: impl FnMut(f64) -> f64) -> Option<f64> {
+    let mut inside = (from, 0.0);
+    for look in 1..=LOOKS {
+        let t = if look == LOOKS {
+            to
+        } else {
+            from + (to - from) * look as f64 / LOOKS as f64
+        };
+        let value = clearance(t);
+        // a value that is not a number is no clearance either
+        if value >= 0.0 {
+            inside = (t, value);
+            continue;
+        }
+        return Some(bisect(inside, (t, value), clearance));
+    }
+    None
+}
+
+/// Between a time inside and one outside: secants, and halves where they do not get on.
+fn bisect(
+    mut inside: (f64, f64),
+    mut outside: (f64, f64),
+    mut clearance: impl FnMut(f64) -> f64,
+) -> f64 {
+    for iteration in 0..MOST_ITERATIONS {
+        let width = outside.0 - inside.0;
+        if width <= 4.0 * f64::EPSILON * outside.0 || outside.1 >= -ON_BORDER {
+            break;
+        }
+        let secant = inside.0 + width * inside.1 / (inside.1 - outside.1);
+        let halved = inside.0 + 0.5 * width;
+        let t = if iteration % 3 == 2 || !(secant > inside.0 && secant < outside.0) {
+            halved
+        } else {
+            // a little beyond the root, so that the bracket closes from outside
+            secant + 1e-3 * (outside.0 - secant).min(secant - inside.0)
+        };
+        let value = clearance(t);
+        if value >= 0.0 {
+            inside = (t, value);
+        } else {
+            outside = (t, value);
+        }
+    }
+    outside.0
+}
+
+/// Puts `kernel` into the piece entered at the state `y`; what happened there, `None` for smooth fields.
+///
+/// # Errors
+/// As [`Pieces::enter`](crate::network::Pieces::enter).
+pub fn enter(
+    kernel: &mut Arc<dyn Kernel>,
+    system: &System,
+    y: &mut [f64],
+    t: f64,
+) -> Result<Option<Kinks>, String> {
+    let Some(pieces) = kernel.pieces() else {
+        return Ok(None);
+    };
+    let multipliers = system.multipliers(y, t);
+    let entered = pieces.enter(&mut y[..system.parameters()], &multipliers)?;
+    *kernel = entered.kernel;
+    Ok(Some(entered.kinks))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_border_is_found_to_rounding() {
+        let found = first_border(0.0, 1.0, |t| 0.3 - t).unwrap();
+        assert!(found > 0.3 && found - 0.3 < 1e-12, "{found}");
+        // the second root of a dip is not the first, and a jump is a border too
+        let found = first_border(0.0, 1.0, |t| (t - 0.4) * (t - 0.6)).unwrap();
+        assert!((found - 0.4).abs() < 1e-12, "{found}");
+        let found = first_border(0.0, 2.0, |t| if t > 0.7 { -5.0 } else { f64::INFINITY });
+        assert!((found.unwrap() - 0.7).abs() < 1e-15);
+        let tiny = first_border(0.0, 1e-30, |t| 4e-31 - t).unwrap();
+        assert!(tiny > 4e-31 && tiny < 1e-30);
+        assert_eq!(first_border(0.0, 1.0, |t| 1.0 - t), None);
+        assert!(first_border(0.0, 1.0, |_| f64::NAN).is_some());
+    }
+}

@@ -1,0 +1,125 @@
+//! The vector field of a ReLU network, exact on a piece of given pattern or smoothed.
+
+use super::Setting;
+use super::passes::{Forces, Forward};
+use super::pattern::Pattern;
+use super::rays::{Rays, form};
+use crate::network::quasi_newton::QuasiNewtonStep;
+use crate::network::{Kernel, LinearisedStep, Pieces, Tangent};
+use nalgebra::{DMatrix, DVector};
+use std::sync::Arc;
+
+/// A ReLU network under a rule on data; with a pattern, the smooth continuation of its piece.
+#[derive(Clone)]
+pub(super) struct ReluKernel {
+    pub setting: Arc<Setting>,
+    /// `None`: every pair by its sign, `g'(0) = 1`; always for smoothed kinks.
+    pub pattern: Option<Arc<Pattern>>,
+    /// How often each unit of each layer has left zero.
+    pub departures: Vec<Vec<usize>>,
+}
+
+impl ReluKernel {
+    pub fn forward<'a>(&'a self, theta: &'a [f64]) -> Forward<'a> {
+        Forward::new(&self.setting, self.pattern.as_deref(), theta)
+    }
+
+    fn signed(&self, outputs: &DVector<f64>) -> DVector<f64> {
+        outputs.component_mul(&self.setting.labels)
+    }
+}
+
+fn flatten(layers: &[DMatrix<f64>], out: &mut [f64]) {
+    let mut rest = out;
+    for layer in layers {
+        let (head, tail) = rest.split_at_mut(layer.len());
+        head.copy_from_slice(layer.as_slice());
+        rest = tail;
+    }
+}
+
+impl Kernel for ReluKernel {
+    fn parameters(&self) -> usize {
+        self.setting.shapes.iter().map(|(r, c)| r * c).sum()
+    }
+
+    fn samples(&self) -> usize {
+        self.setting.labels.len()
+    }
+
+    fn layers(&self) -> Vec<usize> {
+        self.setting.shapes.iter().map(|(r, c)| r * c).collect()
+    }
+
+    fn margins(&self, theta: &[f64], margins: &mut [f64]) {
+        let outputs = self.forward(theta).outputs();
+        margins.copy_from_slice(self.signed(&outputs).as_slice());
+    }
+
+    fn velocity(
+        &self,
+        theta: &[f64],
+        multipliers: &[f64],
+        velocity: &mut [f64],
+        rates: &mut [f64],
+    ) {
+        let pass = self.forward(theta);
+        let motion = pass.motion(multipliers, pass.forces().as_ref());
+        flatten(&motion.velocity, velocity);
+        rates.copy_from_slice(self.signed(&motion.output_rates).as_slice());
+    }
+
+    fn tangent(
+        &self,
+        theta: &[f64],
+        multipliers: &[f64],
+        d_theta: &[f64],
+        d_multipliers: &[f64],
+    ) -> Tangent {
+        let pass = self.forward(theta);
+        let forces = pass.forces();
+        let motion = pass.motion(multipliers, forces.as_ref());
+        let change = pass.change(&motion, forces.as_ref(), d_theta, d_multipliers);
+        let mut velocity = vec![0.0; d_theta.len()];
+        flatten(&change.velocity, &mut velocity);
+        Tangent {
+            velocity,
+            margins: self.signed(&change.outputs),
+            rates: self.signed(&change.output_rates),
+        }
+    }
+
+    /// `∂m_n/∂θ · 𝒢_m` of the samples `active`, where pairs slide with the forces that a multiplier calls up:
+    /// `K_ff − K_fs K_ss⁻¹ K_sf` of outputs f and sliding pairs s.
+    fn tangent_kernel(&self, theta: &[f64], active: &[usize]) -> DMatrix<f64> {
+        let pass = self.forward(theta);
+        let all: Vec<usize> = (0..self.samples()).collect();
+        let margins = Rays::of_outputs(&pass, &all, true);
+        let updates = Rays::of_outputs(&pass, active, false);
+        let mut kernel = form(&pass, &margins, &updates);
+        if let Some(forces) = pass.forces() {
+            let Forces {
+                matrix,
+                rows,
+                columns,
+                ..
+            } = &forces;
+            let called = matrix.solve(&form(&pass, rows, &updates));
+            kernel -= form(&pass, &margins, columns) * called;
+        }
+        kernel
+    }
+
+    fn linearise(&self, theta: &[f64], multipliers: &[f64], step: f64) -> Box<dyn LinearisedStep> {
+        Box::new(QuasiNewtonStep::new(
+            Arc::new(self.clone()),
+            theta,
+            multipliers,
+            step,
+        ))
+    }
+
+    fn pieces(&self) -> Option<&dyn Pieces> {
+        (self.setting.smoothing == 0.0).then_some(self)
+    }
+}

@@ -1,0 +1,539 @@
+//! Forward and backward passes of a ReLU network at one point, its velocity, and their directional derivatives.
+//!
+//! Matrices are units × N, one column per sample. With gates `M_l = g'`, the smoothing's `κ_l`, `μ_l` (zero for exact
+//! kinks) and the weighted error signals `s_l` that reach the units, `e_n = α_n y_n`:
+//! ```text
+//! a_l = w_lᵀ h_{l−1},            h_l = g(a_l),             f = w_Lᵀ h_{L−1}
+//! δ_l = M_l ∘ s_l,               δ_L = e
+//! s_l = w_{l+1} δ_{l+1} + h_l ∘ (1 1ᵀ(μ_{l+1} ∘ s_{l+1}))  (BP),   F_l δ_{l+1}  (FA),   b_l e  (DFA)
+//! w_l' = h_{l−1} δ_lᵀ + w_l diag((κ_l ∘ s_l) 1)
+//! a_l' = w_l'ᵀ h_{l−1} + w_lᵀ h_{l−1}',    h_l' = M_l ∘ a_l' + κ_l ∘ (w·w') + μ_l ∘ (h·h')
+//! ```
+//! On a sliding pair h = 0 and M = 0, and δ has an entry of its own, the *force* ν, that makes `a' = 0`; the gate is
+//! ν/s. Everything is linear in (e, ν), and so is a': the forces solve a square linear system whose entries are inner
+//! products of gradients (see [`rays`](super::rays)).
+
+use super::pattern::Pattern;
+use super::rays::{Rays, form};
+use super::{Setting, Signals};
+use crate::network::{View, views};
+use nalgebra::{DMatrix, DVector, Dyn, LU};
+
+/// Forward pass at θ with everything the other passes need of the activation.
+pub(super) struct Forward<'a> {
+    pub setting: &'a Setting,
+    pub pattern: Option<&'a Pattern>,
+    /// `w_1 … w_L`
+    pub w: Vec<View<'a>>,
+    /// `h_0 … h_{L−1}`
+    pub h: Vec<DMatrix<f64>>,
+    /// `a_1 … a_{L−1}`
+    pub a: Vec<DMatrix<f64>>,
+    /// `M_1 … M_{L−1}`
+    pub gates: Vec<DMatrix<f64>>,
+    /// Of the smoothed activation, per hidden layer; empty for exact kinks.
+    pub curves: Vec<Curve>,
+}
+
+/// The smoothed activation `½(a + q)`, `q = √(a² + ε²‖w‖²‖h‖²)`, beyond its gate `½(1 + a/q)`.
+pub(super) struct Curve {
+    pub q: DMatrix<f64>,
+    /// `∂g/∂w = M h + κ w`, `κ = ½ε²‖h‖²/q`
+    pub kappa: DMatrix<f64>,
+    /// `∂g/∂h = M w + μ h`, `μ = ½ε²‖w‖²/q`
+    pub mu: DMatrix<f64>,
+    /// `‖w_j‖²`
+    pub widths: DVector<f64>,
+    /// `‖h_n‖²`
+    pub sizes: DVector<f64>,
+}
+
+fn squared_columns(m: &DMatrix<f64>) -> DVector<f64> {
+    DVector::from_iterator(m.ncols(), m.column_iter().map(|c| c.norm_squared()))
+}
+
+/// `x_j·y_j` of the columns.
+fn column_products(x: &DMatrix<f64>, y: &DMatrix<f64>) -> DVector<f64> {
+    let products = x.column_iter().zip(y.column_iter());
+    DVector::from_iterator(x.ncols(), products.map(|(x, y)| x.dot(&y)))
+}
+
+/// `k_j m_jn`
+fn scale_rows(mut m: DMatrix<f64>, k: &DVector<f64>) -> DMatrix<f64> {
+    for mut column in m.column_iter_mut() {
+        column.component_mul_assign(k);
+    }
+    m
+}
+
+/// `m_jn k_n`
+fn scale_columns(mut m: DMatrix<f64>, k: &DVector<f64>) -> DMatrix<f64> {
+    for (mut column, k) in m.column_iter_mut().zip(k.iter()) {
+        column *= *k;
+    }
+    m
+}
+
+/// Sums over units, length N.
+fn over_units(m: &DMatrix<f64>) -> DVector<f64> {
+    m.row_sum().transpose()
+}
+
+impl Curve {
+    fn new(epsilon: f64, w: &View<'_>, h: &DMatrix<f64>, a: &DMatrix<f64>) -> Self {
+        let widths = DVector::from_iterator(w.ncols(), w.column_iter().map(|w| w.norm_squared()));
+        let sizes = squared_columns(h);
+        let k = epsilon * epsilon;
+        let q = DMatrix::from_fn(a.nrows(), a.ncols(), |j, n| {
+            a[(j, n)].hypot(epsilon * (widths[j] * sizes[n]).sqrt())
+        });
+        let over = |x: f64, q: f64| if q > 0.0 { 0.5 * k * x / q } else { 0.0 };
+        let kappa = DMatrix::from_fn(a.nrows(), a.ncols(), |j, n| over(sizes[n], q[(j, n)]));
+        let mu = DMatrix::from_fn(a.nrows(), a.ncols(), |j, n| over(widths[j], q[(j, n)]));
+        Self {
+            q,
+            kappa,
+            mu,
+            widths,
+            sizes,
+        }
+    }
+
+    fn gates(&self, a: &DMatrix<f64>) -> DMatrix<f64> {
+        a.zip_map(
+            &self.q,
+            |a, q| {
+                if q > 0.0 { 0.5 * (1.0 + a / q) } else { 1.0 }
+            },
+        )
+    }
+}
+
+impl<'a> Forward<'a> {
+    pub fn new(setting: &'a Setting, pattern: Option<&'a Pattern>, theta: &'a [f64]) -> Self {
+        let w = views(&setting.shapes, theta);
+        let mut pass = Self {
+            setting,
+            pattern,
+            h: vec![setting.inputs.clone()],
+            a: Vec::with_capacity(w.len() - 1),
+            gates: Vec::with_capacity(w.len() - 1),
+            curves: Vec::new(),
+            w,
+        };
+        for l in 0..pass.w.len() - 1 {
+            let inputs = &pass.h[l];
+            let a = pass.w[l].tr_mul(inputs);
+            let (h, gates) = if setting.smoothing > 0.0 {
+                let curve = Curve::new(setting.smoothing, &pass.w[l], inputs, &a);
+                let gates = curve.gates(&a);
+                let h = a.zip_map(&curve.q, |a, q| 0.5 * (a + q));
+                pass.curves.push(curve);
+                (h, gates)
+            } else {
+                let gates = match pattern {
+                    Some(pattern) => pattern.gates(l),
+                    None => a.map(|a| f64::from(u8::from(a >= 0.0))),
+                };
+                (a.component_mul(&gates), gates)
+            };
+            pass.h.push(h);
+            pass.a.push(a);
+            pass.gates.push(gates);
+        }
+        pass
+    }
+
+    /// Number of hidden layers L − 1.
+    pub fn hidden(&self) -> usize {
+        self.gates.len()
+    }
+
+    /// `f(x_n)`, length N.
+    pub fn outputs(&self) -> DVector<f64> {
+        self.h[self.hidden()].tr_mul(&self.w[self.hidden()].column(0))
+    }
+
+    /// The forces of the sliding pairs as a function of `a'` there.
+    pub fn forces(&self) -> Option<Forces> {
+        let pairs = self.pattern?.sliding();
+        (!pairs.is_empty()).then(|| {
+            let rows = Rays::of_pairs(self, pairs, true);
+            let columns = Rays::of_pairs(self, pairs, false);
+            Forces {
+                matrix: SquareSystem::new(form(self, &rows, &columns)),
+                count: pairs.len(),
+                rows,
+                columns,
+            }
+        })
+    }
+}
+
+/// The linear system of the forces.
+pub(super) struct Forces {
+    /// `∂a'_i/∂ν_k`, factorised.
+    pub matrix: SquareSystem,
+    pub count: usize,
+    /// Gradients of the sliding preactivations.
+    pub rows: Rays,
+    /// What a force does to the weights.
+    pub columns: Rays,
+}
+
+/// Solves square systems; least squares of least norm where they are singular (more sliding samples than a unit has
+/// dimensions, or linearly dependent ones: the motion is determined all the same).
+pub(super) enum SquareSystem {
+    Lu(LU<f64, Dyn, Dyn>),
+    PseudoInverse(DMatrix<f64>),
+}
+
+/// Pivots below this fraction of the largest count as zero.
+const SINGULAR: f64 = 1e-11;
+
+impl SquareSystem {
+    fn new(matrix: DMatrix<f64>) -> Self {
+        let lu = matrix.clone().lu();
+        let pivots = lu.u().diagonal().abs();
+        if pivots.min() > SINGULAR * pivots.max() {
+            return Self::Lu(lu);
+        }
+        let cut = SINGULAR * matrix.amax() * matrix.nrows() as f64;
+        match matrix.pseudo_inverse(cut.max(f64::MIN_POSITIVE)) {
+            Ok(inverse) => Self::PseudoInverse(inverse),
+            Err(_) => Self::Lu(lu),
+        }
+    }
+
+    pub fn solve(&self, b: &DMatrix<f64>) -> DMatrix<f64> {
+        match self {
+            Self::Lu(lu) => lu
+                .solve(b)
+                .unwrap_or_else(|| DMatrix::from_element(b.nrows(), b.ncols(), f64::NAN)),
+            Self::PseudoInverse(inverse) => inverse * b,
+        }
+    }
+}
+
+/// Error signals, velocity and rates at a point `(θ, e, ν)`.
+pub(super) struct Motion {
+    /// `e_n`, 1 × N
+    pub output: DMatrix<f64>,
+    /// `s_1 … s_{L−1}`
+    pub signals: Vec<DMatrix<f64>>,
+    /// `δ_1 … δ_{L−1}`, with the forces of sliding pairs
+    pub errors: Vec<DMatrix<f64>>,
+    /// `w_1' … w_L'`
+    pub velocity: Vec<DMatrix<f64>>,
+    /// `a_1' … a_{L−1}'`
+    pub a_dot: Vec<DMatrix<f64>>,
+    /// `h_0' … h_{L−1}'`
+    pub h_dot: Vec<DMatrix<f64>>,
+    /// `f_n'`
+    pub output_rates: DVector<f64>,
+    /// ν of the sliding pairs, in order
+    pub forces: DVector<f64>,
+}
+
+impl Forward<'_> {
+    /// The motion under multipliers α, on sliding sets that stay on their kinks.
+    pub fn motion(&self, multipliers: &[f64], forces: Option<&Forces>) -> Motion {
+        let y = &self.setting.labels;
+        let output = DMatrix::from_fn(1, y.len(), |_, n| y[n] * multipliers[n]);
+        let Some(forces) = forces else {
+            return self.motion_with(output, DVector::zeros(0));
+        };
+        let free = self.motion_with(output.clone(), DVector::zeros(forces.count));
+        let held = self.on_sliding(&free.a_dot);
+        let nu = forces.matrix.solve(&held) * -1.0;
+        self.motion_with(output, nu.column(0).into_owned())
+    }
+
+    /// Entries of the sliding pairs, S × 1.
+    fn on_sliding(&self, layers: &[DMatrix<f64>]) -> DMatrix<f64> {
+        let pairs = self.pattern.map_or(&[][..], Pattern::sliding);
+        DMatrix::from_fn(pairs.len(), 1, |i, _| {
+            let p = pairs[i];
+            layers[p.layer][(p.unit, p.sample)]
+        })
+    }
+
+    fn add_forces(&self, layer: usize, forces: &DVector<f64>, errors: &mut DMatrix<f64>) {
+        let pairs = self.pattern.map_or(&[][..], Pattern::sliding);
+        for (p, nu) in pairs.iter().zip(forces.iter()) {
+            if p.layer == layer {
+                errors[(p.unit, p.sample)] += nu;
+            }
+        }
+    }
+
+    fn motion_with(&self, output: DMatrix<f64>, forces: DVector<f64>) -> Motion {
+        let hidden = self.hidden();
+        let mut signals = Vec::with_capacity(hidden);
+        let mut errors: Vec<DMatrix<f64>> = Vec::with_capacity(hidden);
+        for l in (0..hidden).rev() {
+            let above = errors.last().unwrap_or(&output);
+            let s = match &self.setting.signals {
+                Signals::Backward => {
+                    let mut s = &self.w[l + 1] * above;
+                    if let (Some(curve), Some(s_above)) = (self.curves.get(l + 1), signals.last()) {
+                        let through_size = over_units(&curve.mu.component_mul(s_above));
+                        s += scale_columns(self.h[l + 1].clone(), &through_size);
+                    }
+                    s
+                }
+                Signals::Layerwise(f) => &f[l] * above,
+                Signals::Direct(b) => &b[l] * &output,
+            };
+            let mut delta = s.component_mul(&self.gates[l]);
+            self.add_forces(l, &forces, &mut delta);
+            signals.push(s);
+            errors.push(delta);
+        }
+        signals.reverse();
+        errors.reverse();
+
+        let mut velocity = Vec::with_capacity(hidden + 1);
+        let mut a_dot = Vec::with_capacity(hidden);
+        let mut h_dot = vec![DMatrix::zeros(self.h[0].nrows(), self.h[0].ncols())];
+        for l in 0..hidden {
+            let mut v = &self.h[l] * errors[l].transpose();
+            if let Some(curve) = self.curves.get(l) {
+                v += scale_columns(
+                    self.w[l].clone_owned(),
+                    &curve.kappa.component_mul(&signals[l]).column_sum(),
+                );
+            }
+            let mut rate = v.tr_mul(&self.h[l]);
+            if l > 0 {
+                rate += self.w[l].tr_mul(&h_dot[l]);
+            }
+            let mut moved = rate.component_mul(&self.gates[l]);
+            if let Some(curve) = self.curves.get(l) {
+                let along = column_products(&self.w[l].clone_owned(), &v);
+                moved += scale_rows(curve.kappa.clone(), &along);
+                let inward = column_products(&self.h[l], &h_dot[l]);
+                moved += scale_columns(curve.mu.clone(), &inward);
+            }
+            velocity.push(v);
+            a_dot.push(rate);
+            h_dot.push(moved);
+        }
+        let last = &self.h[hidden] * output.transpose();
+        let output_rates = self.h[hidden].tr_mul(&last.column(0))
+            + h_dot[hidden].tr_mul(&self.w[hidden].column(0));
+        velocity.push(last);
+        Motion {
+            output,
+            signals,
+            errors,
+            velocity,
+            a_dot,
+            h_dot,
+            output_rates,
+            forces,
+        }
+    }
+}
+
+/// Directional derivative of a [`Motion`].
+pub(super) struct Change {
+    pub velocity: Vec<DMatrix<f64>>,
+    /// Of the outputs f, length N.
+    pub outputs: DVector<f64>,
+    pub output_rates: DVector<f64>,
+    a_dot: Vec<DMatrix<f64>>,
+}
+
+impl Forward<'_> {
+    /// Derivative of `motion` along `(dθ, dα)`, sliding sets staying where they are.
+    pub fn change(
+        &self,
+        motion: &Motion,
+        forces: Option<&Forces>,
+        d_theta: &[f64],
+        d_multipliers: &[f64],
+    ) -> Change {
+        let y = &self.setting.labels;
+        let dw = views(&self.setting.shapes, d_theta);
+        let d_output = DMatrix::from_fn(1, y.len(), |_, n| y[n] * d_multipliers[n]);
+        let turned = self.turned(&dw);
+        let Some(forces) = forces else {
+            return self.change_with(motion, &dw, &turned, &d_output, &DVector::zeros(0));
+        };
+        let none = DVector::zeros(forces.count);
+        let free = self.change_with(motion, &dw, &turned, &d_output, &none);
+        let nu = forces.matrix.solve(&self.on_sliding(&free.a_dot)) * -1.0;
+        self.change_with(motion, &dw, &turned, &d_output, &nu.column(0).into_owned())
+    }
+
+    /// Derivative of the forward pass along dθ.
+    fn turned(&self, dw: &[View<'_>]) -> Turned {
+        let mut turned = Turned {
+            h: vec![DMatrix::zeros(self.h[0].nrows(), self.h[0].ncols())],
+            curves: Vec::new(),
+        };
+        for l in 0..self.hidden() {
+            let mut a = dw[l].tr_mul(&self.h[l]);
+            if l > 0 {
+                a += self.w[l].tr_mul(&turned.h[l]);
+            }
+            let mut h = a.component_mul(&self.gates[l]);
+            if let Some(curve) = self.curves.get(l) {
+                let widths = column_products(&self.w[l].clone_owned(), &dw[l].clone_owned());
+                let sizes = column_products(&self.h[l], &turned.h[l]);
+                h += scale_rows(curve.kappa.clone(), &widths);
+                h += scale_columns(curve.mu.clone(), &sizes);
+                turned.curves.push(TurnedCurve::new(
+                    self.setting.smoothing,
+                    curve,
+                    &self.a[l],
+                    &a,
+                    widths,
+                    sizes,
+                ));
+            }
+            turned.h.push(h);
+        }
+        turned
+    }
+
+    fn change_with(
+        &self,
+        motion: &Motion,
+        dw: &[View<'_>],
+        turned: &Turned,
+        d_output: &DMatrix<f64>,
+        d_forces: &DVector<f64>,
+    ) -> Change {
+        let hidden = self.hidden();
+        let mut d_signals: Vec<DMatrix<f64>> = Vec::with_capacity(hidden);
+        let mut d_errors: Vec<DMatrix<f64>> = Vec::with_capacity(hidden);
+        for l in (0..hidden).rev() {
+            let d_above = d_errors.last().unwrap_or(d_output);
+            let above = motion.errors.get(l + 1).unwrap_or(&motion.output);
+            let ds = match &self.setting.signals {
+                Signals::Backward => {
+                    let mut ds = &self.w[l + 1] * d_above + &dw[l + 1] * above;
+                    if let (Some(curve), Some(d_curve), Some(ds_above)) = (
+                        self.curves.get(l + 1),
+                        turned.curves.get(l + 1),
+                        d_signals.last(),
+                    ) {
+                        let s_above = &motion.signals[l + 1];
+                        let through = over_units(&curve.mu.component_mul(s_above));
+                        let d_through = over_units(&curve.mu.component_mul(ds_above))
+                            + over_units(&d_curve.mu.component_mul(s_above));
+                        ds += scale_columns(turned.h[l + 1].clone(), &through);
+                        ds += scale_columns(self.h[l + 1].clone(), &d_through);
+                    }
+                    ds
+                }
+                Signals::Layerwise(f) => &f[l] * d_above,
+                Signals::Direct(b) => &b[l] * d_output,
+            };
+            let mut d_delta = ds.component_mul(&self.gates[l]);
+            if let Some(d_curve) = turned.curves.get(l) {
+                d_delta += d_curve.gates.component_mul(&motion.signals[l]);
+            }
+            self.add_forces(l, d_forces, &mut d_delta);
+            d_signals.push(ds);
+            d_errors.push(d_delta);
+        }
+        d_signals.reverse();
+        d_errors.reverse();
+
+        let mut velocity = Vec::with_capacity(hidden + 1);
+        let mut a_dot = Vec::with_capacity(hidden);
+        let mut dh_dot = DMatrix::zeros(self.h[0].nrows(), self.h[0].ncols());
+        for l in 0..hidden {
+            let (h, dh, v) = (&self.h[l], &turned.h[l], &motion.velocity[l]);
+            let mut dv = dh * motion.errors[l].transpose() + h * d_errors[l].transpose();
+            let w = self.w[l].clone_owned();
+            if let (Some(curve), Some(d_curve)) = (self.curves.get(l), turned.curves.get(l)) {
+                let s = &motion.signals[l];
+                let pull = curve.kappa.component_mul(s).column_sum();
+                let d_pull = curve.kappa.component_mul(&d_signals[l]).column_sum()
+                    + d_curve.kappa.component_mul(s).column_sum();
+                dv += scale_columns(dw[l].clone_owned(), &pull) + scale_columns(w.clone(), &d_pull);
+            }
+            let mut rate = dv.tr_mul(h) + v.tr_mul(dh) + dw[l].tr_mul(&motion.h_dot[l]);
+            if l > 0 {
+                rate += w.tr_mul(&dh_dot);
+            }
+            let mut moved = rate.component_mul(&self.gates[l]);
+            if let (Some(curve), Some(d_curve)) = (self.curves.get(l), turned.curves.get(l)) {
+                moved += d_curve.gates.component_mul(&motion.a_dot[l]);
+                let along = column_products(&w, v);
+                let d_along = column_products(&dw[l].clone_owned(), v) + column_products(&w, &dv);
+                moved += scale_rows(d_curve.kappa.clone(), &along)
+                    + scale_rows(curve.kappa.clone(), &d_along);
+                let h_dot = &motion.h_dot[l];
+                let inward = column_products(h, h_dot);
+                let d_inward = column_products(dh, h_dot) + column_products(h, &dh_dot);
+                moved += scale_columns(d_curve.mu.clone(), &inward)
+                    + scale_columns(curve.mu.clone(), &d_inward);
+            }
+            velocity.push(dv);
+            a_dot.push(rate);
+            dh_dot = moved;
+        }
+        let (h, dh) = (&self.h[hidden], &turned.h[hidden]);
+        let (w, dw, v) = (&self.w[hidden], &dw[hidden], &motion.velocity[hidden]);
+        let last = dh * motion.output.transpose() + h * d_output.transpose();
+        let output_rates = h.tr_mul(&last.column(0))
+            + dh.tr_mul(&v.column(0))
+            + motion.h_dot[hidden].tr_mul(&dw.column(0))
+            + dh_dot.tr_mul(&w.column(0));
+        velocity.push(last);
+        Change {
+            velocity,
+            outputs: h.tr_mul(&dw.column(0)) + dh.tr_mul(&w.column(0)),
+            output_rates,
+            a_dot,
+        }
+    }
+}
+
+/// Derivative of the forward pass.
+struct Turned {
+    h: Vec<DMatrix<f64>>,
+    curves: Vec<TurnedCurve>,
+}
+
+struct TurnedCurve {
+    gates: DMatrix<f64>,
+    kappa: DMatrix<f64>,
+    mu: DMatrix<f64>,
+}
+
+impl TurnedCurve {
+    /// From da, `w·dw` and `h·dh`: `q dq = a da + ε²(‖h‖² w·dw + ‖w‖² h·dh)`.
+    fn new(
+        epsilon: f64,
+        curve: &Curve,
+        a: &DMatrix<f64>,
+        da: &DMatrix<f64>,
+        widths: DVector<f64>,
+        sizes: DVector<f64>,
+    ) -> Self {
+        let k = epsilon * epsilon;
+        let shape = a.shape();
+        let per_q = |value: &dyn Fn(usize, usize, f64, f64) -> f64| {
+            DMatrix::from_fn(shape.0, shape.1, |j, n| {
+                let q = curve.q[(j, n)];
+                if q == 0.0 {
+                    return 0.0;
+                }
+                let turn = curve.sizes[n] * widths[j] + curve.widths[j] * sizes[n];
+                let dq = (a[(j, n)] * da[(j, n)] + k * turn) / q;
+                value(j, n, q, dq / q)
+            })
+        };
+        Self {
+            gates: per_q(&|j, n, q, grows| 0.5 * (da[(j, n)] - a[(j, n)] * grows) / q),
+            kappa: per_q(&|j, n, q, grows| k * sizes[n] / q - curve.kappa[(j, n)] * grows),
+            mu: per_q(&|j, n, q, grows| k * widths[j] / q - curve.mu[(j, n)] * grows),
+        }
+    }
+}

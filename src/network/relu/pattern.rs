@@ -1,0 +1,99 @@
+//! Which side of its kink every preactivation is on.
+
+use crate::trajectory::SlidingPair;
+use nalgebra::DMatrix;
+
+/// State of one (unit, sample) pair of a hidden layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// `h = a`, `g' = 1`.
+    Active,
+    /// `h = 0`, `g' = 0`.
+    Inactive,
+    /// `a = h = 0` along the flow, with the `g' ∈ [0, 1]` that keeps it so.
+    Sliding,
+}
+
+/// One pair: layer index l − 1, unit j, sample n.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Pair {
+    pub layer: usize,
+    pub unit: usize,
+    pub sample: usize,
+}
+
+/// The modes of all hidden layers, each units × N.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Pattern {
+    modes: Vec<DMatrix<Mode>>,
+    sliding: Vec<Pair>,
+}
+
+impl Pattern {
+    /// By the signs of preactivations; `g'(0) = 1`.
+    pub fn of_signs(preactivations: &[DMatrix<f64>]) -> Self {
+        let mode = |a: f64| {
+            if a >= 0.0 {
+                Mode::Active
+            } else {
+                Mode::Inactive
+            }
+        };
+        Self {
+            modes: preactivations.iter().map(|a| a.map(mode)).collect(),
+            sliding: Vec::new(),
+        }
+    }
+
+    pub fn get(&self, p: Pair) -> Mode {
+        self.modes[p.layer][(p.unit, p.sample)]
+    }
+
+    pub fn set(&mut self, p: Pair, mode: Mode) {
+        let slot = &mut self.modes[p.layer][(p.unit, p.sample)];
+        if *slot == mode {
+            return;
+        }
+        if *slot == Mode::Sliding {
+            self.sliding.retain(|q| *q != p);
+        } else if mode == Mode::Sliding {
+            let place = self.sliding.partition_point(|q| *q < p);
+            self.sliding.insert(place, p);
+        }
+        *slot = mode;
+    }
+
+    /// Gates g' of one layer, sliding ones zero: what they add is a force of its own.
+    pub fn gates(&self, layer: usize) -> DMatrix<f64> {
+        self.modes[layer].map(|mode| f64::from(u8::from(mode == Mode::Active)))
+    }
+
+    /// Pairs in the mode sliding, in order.
+    pub fn sliding(&self) -> &[Pair] {
+        &self.sliding
+    }
+
+    /// The same for reports.
+    pub fn sliding_pairs(&self) -> Vec<SlidingPair> {
+        let pair = |p: &Pair| SlidingPair {
+            layer: p.layer + 1,
+            unit: p.unit,
+            sample: p.sample,
+        };
+        self.sliding.iter().map(pair).collect()
+    }
+
+    /// All pairs, layer by layer.
+    pub fn pairs(&self) -> impl Iterator<Item = Pair> + '_ {
+        self.modes.iter().enumerate().flat_map(|(layer, modes)| {
+            let (units, samples) = modes.shape();
+            (0..units).flat_map(move |unit| {
+                (0..samples).map(move |sample| Pair {
+                    layer,
+                    unit,
+                    sample,
+                })
+            })
+        })
+    }
+}

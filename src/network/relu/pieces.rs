@@ -1,0 +1,373 @@
+//! The exact ReLU flow as a hybrid system: which piece of the field a state is in, and which it enters at a border.
+//!
+//! A piece is a pattern of modes, one per (unit, sample) pair of the hidden layers. On it the field is smooth. A pair on its
+//! kink, `a = 0`, has the gate `g' ∈ [0, 1]` of Filippov's convention: 1 if then `a' ≥ 0`, 0 if then `a' ≤ 0`, and in between
+//! where the field pushes back from both sides, so that `a' = 0` (it *slides*). Its own gate moves a' by `s ‖∇a‖²` with s the
+//! error signal times α y: pairs with s > 0 always cross, only pairs with s < 0 can slide, and for these the gates solve a
+//! linear complementarity problem with box constraints and a positive definite matrix. [`Pieces::enter`] finds its
+//! solution by principal pivoting, one pair at a time.
+//!
+//! A unit with zero weights stands on all its kinks at once; any gates solve the problem there. The report sets
+//! `g'(0) = 1`: the unit leaves along the velocity it has with all gates one. A unit that comes back again and again rests
+//! at zero with all gates zero, which is a solution too.
+
+use super::Setting;
+use super::kernel::ReluKernel;
+use super::passes::{Forward, Motion};
+use super::pattern::{Mode, Pair, Pattern};
+use super::rays::{Rays, form};
+use crate::network::{Entered, Pieces};
+use crate::trajectory::Kinks;
+use nalgebra::DMatrix;
+use std::sync::Arc;
+
+/// A preactivation is past its kink once its sine `a/(‖w‖‖h‖)` has the wrong sign by this much: rounding is not a crossing.
+const PAST: f64 = 1e-12;
+
+/// Pairs with a sine below this are on their kinks.
+const ON_KINK: f64 = 1e-11;
+
+/// A gate has left [0, 1] once it is outside by this much.
+const GATE_PAST: f64 = 1e-9;
+
+/// Velocities and gates are zero, or one, to this relative accuracy when a piece is chosen.
+const SETTLED: f64 = 1e-12;
+
+/// Inputs of this size, relative to the largest of their layer, are those of a sample that no unit below sees.
+const UNSEEN: f64 = 1e-13;
+
+/// Weights of a unit of this size, relative to its layer, are zero.
+const VANISHED: f64 = 1e-10;
+
+/// Size a unit leaves zero with, relative to its layer; in a layer of zeros, the time it has moved.
+const DEPARTURE: f64 = 1e-8;
+
+/// Times a unit may leave zero before it rests there.
+const MOST_DEPARTURES: usize = 3;
+
+/// `‖w_lj‖` and `‖h_{l−1,n}‖`; zero for inputs that are only rounding.
+struct Sizes {
+    widths: Vec<f64>,
+    inputs: Vec<f64>,
+}
+
+impl Sizes {
+    fn new(pass: &Forward<'_>, layer: usize) -> Self {
+        let mut inputs: Vec<f64> = pass.h[layer].column_iter().map(|h| h.norm()).collect();
+        let largest = inputs.iter().copied().fold(0.0, f64::max);
+        for h in &mut inputs {
+            if *h <= UNSEEN * largest {
+                *h = 0.0;
+            }
+        }
+        Self {
+            widths: pass.w[layer].column_iter().map(|w| w.norm()).collect(),
+            inputs,
+        }
+    }
+
+    /// `‖w_j‖‖h_n‖`
+    fn of(&self, p: Pair) -> f64 {
+        self.widths[p.unit] * self.inputs[p.sample]
+    }
+}
+
+fn all_sizes(pass: &Forward<'_>) -> Vec<Sizes> {
+    (0..pass.hidden()).map(|l| Sizes::new(pass, l)).collect()
+}
+
+/// `a/(‖w‖‖h‖)`, positive on the side of the pair's mode; `None` where a vanishes identically.
+fn sine(pass: &Forward<'_>, sizes: &[Sizes], p: Pair, mode: Mode) -> Option<f64> {
+    let size = sizes[p.layer].of(p);
+    let sine = pass.a[p.layer][(p.unit, p.sample)] / size;
+    (size > 0.0).then_some(match mode {
+        Mode::Active => sine,
+        Mode::Inactive => -sine,
+        Mode::Sliding => 0.0,
+    })
+}
+
+/// Gates of the sliding pairs, in order: the force over the error signal it is a part of.
+fn gates<'a>(motion: &'a Motion, pattern: &'a Pattern) -> impl Iterator<Item = (Pair, f64)> + 'a {
+    let forces = pattern.sliding().iter().zip(motion.forces.iter());
+    forces.map(|(p, nu)| {
+        let signal = motion.signals[p.layer][(p.unit, p.sample)];
+        let gate = if *nu == 0.0 { 0.0 } else { nu / signal };
+        (*p, gate)
+    })
+}
+
+impl Pieces for ReluKernel {
+    fn clearance(&self, theta: &[f64], multipliers: &[f64]) -> f64 {
+        let Some(pattern) = self.pattern.as_deref() else {
+            return f64::INFINITY;
+        };
+        let pass = self.forward(theta);
+        let sizes = all_sizes(&pass);
+        let of_sides = pattern
+            .pairs()
+            .filter_map(|p| match pattern.get(p) {
+                Mode::Sliding => None,
+                mode => sine(&pass, &sizes, p, mode),
+            })
+            .fold(f64::INFINITY, f64::min);
+        if pattern.sliding().is_empty() {
+            return of_sides + PAST;
+        }
+        let motion = pass.motion(multipliers, pass.forces().as_ref());
+        let of_gates = gates(&motion, pattern)
+            .map(|(_, g)| g.min(1.0 - g))
+            .fold(f64::INFINITY, f64::min);
+        (of_sides + PAST).min(of_gates + GATE_PAST)
+    }
+
+    fn enter(&self, theta: &mut [f64], multipliers: &[f64]) -> Result<Entered, String> {
+        let before = match &self.pattern {
+            Some(pattern) => Pattern::clone(pattern),
+            None => Pattern::of_signs(&self.forward(theta).a),
+        };
+        let mut pattern = before.clone();
+        let mut departures = self.departures.clone();
+        let mut kinks = Kinks::default();
+        for layer in 0..departures.len() {
+            for unit in 0..departures[layer].len() {
+                let count = &mut departures[layer][unit];
+                if self.leaves_zero(&mut pattern, theta, multipliers, (layer, unit), count) {
+                    kinks.departures += 1;
+                }
+            }
+        }
+        let border = self.border(&pattern, theta);
+        set_onto_kinks(&self.setting, &pattern, &border, theta);
+        settle(&self.setting, &mut pattern, &border, theta, multipliers)?;
+        for p in border {
+            match (before.get(p), pattern.get(p)) {
+                (a, b) if a == b => {}
+                (_, Mode::Sliding) => kinks.slides += 1,
+                (Mode::Sliding, _) => kinks.releases += 1,
+                _ => kinks.crossings += 1,
+            }
+        }
+        kinks.sliding = pattern.sliding_pairs();
+        Ok(Entered {
+            kernel: Arc::new(Self {
+                setting: Arc::clone(&self.setting),
+                pattern: Some(Arc::new(pattern)),
+                departures,
+            }),
+            kinks,
+        })
+    }
+}
+
+/// Where the columns of `w_l` start in θ, and how long they are.
+fn column(shapes: &[(usize, usize)], layer: usize, unit: usize) -> std::ops::Range<usize> {
+    let start: usize = shapes[..layer].iter().map(|(r, c)| r * c).sum();
+    let inputs = shapes[layer].0;
+    start + unit * inputs..start + (unit + 1) * inputs
+}
+
+impl ReluKernel {
+    /// A unit at zero leaves along its velocity with all gates one, or rests; whether it left.
+    fn leaves_zero(
+        &self,
+        pattern: &mut Pattern,
+        theta: &mut [f64],
+        multipliers: &[f64],
+        (layer, unit): (usize, usize),
+        departures: &mut usize,
+    ) -> bool {
+        let pass = Forward::new(&self.setting, Some(pattern), theta);
+        let (width, of_layer) = (pass.w[layer].column(unit).norm(), pass.w[layer].norm());
+        let arrived = self.pattern.is_some() && width <= VANISHED * of_layer;
+        let rests = width == 0.0 && *departures >= MOST_DEPARTURES;
+        if rests || !(arrived || width == 0.0) {
+            return false;
+        }
+        let motion = pass.motion(multipliers, pass.forces().as_ref());
+        let inputs = pass.h[layer].clone();
+        let free = &inputs * motion.signals[layer].row(unit).transpose();
+        let speed = free.norm();
+        let samples = self.setting.labels.len();
+        let own = column(&self.setting.shapes, layer, unit);
+        let pair = |sample| Pair {
+            layer,
+            unit,
+            sample,
+        };
+        if speed == 0.0 || *departures >= MOST_DEPARTURES {
+            let mode = if speed == 0.0 {
+                Mode::Active
+            } else {
+                Mode::Inactive
+            };
+            (0..samples).for_each(|n| pattern.set(pair(n), mode));
+            theta[own].fill(0.0);
+            return false;
+        }
+        let size = if of_layer > width {
+            DEPARTURE * of_layer
+        } else {
+            DEPARTURE * speed
+        };
+        let w = free * (size / speed);
+        for sample in 0..samples {
+            let active = inputs.column(sample).dot(&w) >= 0.0;
+            let mode = if active { Mode::Active } else { Mode::Inactive };
+            pattern.set(pair(sample), mode);
+        }
+        theta[own].copy_from_slice(w.as_slice());
+        *departures += 1;
+        true
+    }
+
+    /// Pairs on, or just past, their kinks, and pairs of samples that no unit below sees.
+    fn border(&self, pattern: &Pattern, theta: &[f64]) -> Vec<Pair> {
+        let pass = Forward::new(&self.setting, Some(pattern), theta);
+        let sizes = all_sizes(&pass);
+        pattern
+            .pairs()
+            .filter(|p| match sine(&pass, &sizes, *p, pattern.get(*p)) {
+                Some(sine) => sine <= ON_KINK,
+                None => sizes[p.layer].widths[p.unit] > 0.0,
+            })
+            .collect()
+    }
+}
+
+/// Moves the weights of each unit by the least that puts it onto its kinks (to rounding: two sweeps of projections).
+fn set_onto_kinks(setting: &Setting, pattern: &Pattern, border: &[Pair], theta: &mut [f64]) {
+    for layer in 0..setting.shapes.len() - 1 {
+        if !border.iter().any(|p| p.layer == layer) {
+            continue;
+        }
+        let pass = Forward::new(setting, Some(pattern), theta);
+        let inputs = pass.h[layer].clone();
+        let sizes = Sizes::new(&pass, layer);
+        for p in border.iter().chain(border).filter(|p| p.layer == layer) {
+            if sizes.of(*p) == 0.0 {
+                continue;
+            }
+            let h = inputs.column(p.sample);
+            let w = &mut theta[column(&setting.shapes, layer, p.unit)];
+            let a: f64 = w.iter().zip(h.iter()).map(|(w, h)| w * h).sum();
+            let k = a / h.norm_squared();
+            for (w, h) in w.iter_mut().zip(h.iter()) {
+                *w -= k * h;
+            }
+        }
+    }
+}
+
+/// Gives the pairs of `border` modes that are consistent with the velocity they lead to.
+fn settle(
+    setting: &Setting,
+    pattern: &mut Pattern,
+    border: &[Pair],
+    theta: &[f64],
+    multipliers: &[f64],
+) -> Result<(), String> {
+    let patient = 2 * border.len() + 4;
+    for round in 0..20 * (border.len() + 2) {
+        let pass = Forward::new(setting, Some(pattern), theta);
+        let motion = pass.motion(multipliers, pass.forces().as_ref());
+        let mut offences = offences(&pass, &motion, pattern, border);
+        // lower layers first: what happens there moves the preactivations above
+        let lowest = offences.iter().map(|o| o.pair.layer).min();
+        offences.retain(|o| Some(o.pair.layer) == lowest);
+        // The worst first; if that goes round in circles, the first, which cannot (Murty's rule).
+        let chosen = if round < patient {
+            offences.iter().max_by(|x, y| x.size.total_cmp(&y.size))
+        } else {
+            offences.first()
+        };
+        let Some(offence) = chosen else {
+            return Ok(());
+        };
+        let next = match (pattern.get(offence.pair), offence.upwards) {
+            (Mode::Sliding, true) => Mode::Active,
+            (Mode::Sliding, false) => Mode::Inactive,
+            (mode, upwards) => {
+                if pushes_back(&pass, &motion, offence.pair) {
+                    Mode::Sliding
+                } else if upwards && mode == Mode::Inactive {
+                    Mode::Active
+                } else {
+                    Mode::Inactive
+                }
+            }
+        };
+        pattern.set(offence.pair, next);
+    }
+    Err(format!(
+        "no gates of the {} (unit, sample) pairs on their kinks are consistent with the velocity they lead to",
+        border.len()
+    ))
+}
+
+/// A pair whose mode contradicts its velocity.
+struct Offence {
+    pair: Pair,
+    /// Towards a > 0.
+    upwards: bool,
+    size: f64,
+}
+
+fn offences(
+    pass: &Forward<'_>,
+    motion: &Motion,
+    pattern: &Pattern,
+    border: &[Pair],
+) -> Vec<Offence> {
+    let norms = |m: &DMatrix<f64>| -> Vec<f64> { m.column_iter().map(|c| c.norm()).collect() };
+    let layers = 0..pass.hidden();
+    let speeds: Vec<Vec<f64>> = layers.clone().map(|l| norms(&motion.velocity[l])).collect();
+    let widths: Vec<Vec<f64>> = layers
+        .clone()
+        .map(|l| pass.w[l].column_iter().map(|w| w.norm()).collect())
+        .collect();
+    let inputs: Vec<Vec<f64>> = layers.clone().map(|l| norms(&pass.h[l])).collect();
+    let inflows: Vec<Vec<f64>> = layers.map(|l| norms(&motion.h_dot[l])).collect();
+    let mut found: Vec<Offence> = border
+        .iter()
+        .filter_map(|&pair| {
+            let Pair {
+                layer,
+                unit,
+                sample,
+            } = pair;
+            let rate = motion.a_dot[layer][(unit, sample)];
+            let size = speeds[layer][unit] * inputs[layer][sample]
+                + widths[layer][unit] * inflows[layer][sample];
+            let relative = if size > 0.0 { rate / size } else { 0.0 };
+            let offends = match pattern.get(pair) {
+                Mode::Active => relative < -SETTLED,
+                Mode::Inactive => relative > SETTLED,
+                Mode::Sliding => false,
+            };
+            offends.then_some(Offence {
+                pair,
+                upwards: relative > 0.0,
+                size: relative.abs(),
+            })
+        })
+        .collect();
+    found.extend(gates(motion, pattern).filter_map(|(pair, gate)| {
+        let outside = (-gate).max(gate - 1.0);
+        // not a number where the signal has vanished: such a pair is let go
+        (outside.is_nan() || outside > SETTLED).then_some(Offence {
+            pair,
+            upwards: gate > 1.0,
+            size: outside,
+        })
+    }));
+    found.sort_by_key(|o| o.pair);
+    found
+}
+
+/// Whether opening the pair's own gate lowers its preactivation.
+fn pushes_back(pass: &Forward<'_>, motion: &Motion, p: Pair) -> bool {
+    let signal = motion.signals[p.layer][(p.unit, p.sample)];
+    let [gradient, update] = [true, false].map(|g| Rays::of_pairs(pass, &[p], g));
+    signal * form(pass, &gradient, &update)[(0, 0)] < 0.0
+}
