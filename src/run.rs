@@ -50,8 +50,7 @@ pub struct Verification {
     /// Relative difference of the two smallest margins.
     pub relative_difference_of_min_margin: f64,
     /// What `angle_between` is held against: 100 rtol of the angle to the limit (1e-4 of it at the default tolerance), or
-    /// of one radian without a limit and for ReLU networks (whose limit is made of the run itself: its errors stay), plus
-    /// 1e-12.
+    /// of one radian without a limit, plus 1e-12.
     pub stated_accuracy: f64,
     pub agrees: bool,
 }
@@ -231,14 +230,11 @@ fn verify(
         learned(problem, diagnostics).as_slice(),
         learned(problem, &reference).as_slice(),
     );
-    let (to_limit, scale) = match &reference.homogeneous {
-        None => {
-            let to_limit = reference.final_angle();
-            (to_limit, to_limit.unwrap_or(1.0))
-        }
-        Some(h) => (h.feature_angle.last().copied().flatten(), 1.0),
+    let to_limit = match &reference.homogeneous {
+        None => reference.final_angle(),
+        Some(h) => h.feature_angle.last().copied().flatten(),
     };
-    let stated_accuracy = 100.0 * options.rtol * scale + 1e-12;
+    let stated_accuracy = 100.0 * options.rtol * to_limit.unwrap_or(1.0) + 1e-12;
     let last = |d: &Diagnostics| d.min_margin.last().copied().unwrap_or(0.0);
     Ok(Verification {
         rtol: tight.rtol,
