@@ -48,6 +48,7 @@ pub mod angle;
 mod blocks;
 pub mod certificate;
 mod doubled;
+mod feature_margin;
 mod gap;
 pub mod max_margin;
 mod newton;
@@ -70,7 +71,8 @@ pub use angle::angle;
 pub use certificate::{
     Certifier, KKT_ACTIVE, KktResidual, best_multipliers, duality_gap, kkt_residual,
 };
-pub use max_margin::{GAP_TOLERANCE, max_margin};
+pub use feature_margin::{feature_max_margin, signed_features};
+pub use max_margin::{GAP_TOLERANCE, max_margin, max_margin_from};
 pub use norm_margin::minimise;
 pub use potential::{Block, Potential};
 pub use prediction::{Candidate, CandidatePotential, certified_candidates, predicted};
@@ -89,6 +91,8 @@ pub enum LimitKind {
     FourierNorm,
     /// The same for p = 1: min Σ_b κ_b ‖β_b‖ s.t. Gβ ≥ 1.
     FourierL1,
+    /// Hard-margin support vector machine of the features of the output layer at the end of a run.
+    FeatureMaxMargin,
     /// No limit is known, or the data are not separable.
     None,
 }
@@ -100,6 +104,7 @@ impl LimitKind {
             Self::MaxMargin => "max-margin",
             Self::FourierNorm => "fourier-norm",
             Self::FourierL1 => "fourier-l1",
+            Self::FeatureMaxMargin => "feature-max-margin",
             Self::None => "none",
         }
     }
