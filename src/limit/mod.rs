@@ -40,13 +40,15 @@
 //! Layout: [`mod@max_margin`] solves the Euclidean case (interior point, then active set); [`norm_margin`] the others (Newton
 //! steps of `newton`, each a projection in the metric of the Hessian; `sparse` finds the support for p = 1) in the unit
 //! coordinates of `blocks`; [`stationary`] is what is left for p < 1. [`separability`] holds the decision and Farkas'
-//! certificate, [`certificate`] gaps, multipliers and KKT residuals, [`mod@angle`] the angle. The active-set method
+//! certificate, [`certificate`] gaps, multipliers and KKT residuals, [`cone`] distances from the cones that subdifferentials
+//! generate, `feature_margin` the SVM of a network's features, [`mod@angle`] the angle. The active-set method
 //! (`projection`, on the QR factors of `active_set` and the arithmetic of `doubled`) serves them all.
 
 mod active_set;
 pub mod angle;
 mod blocks;
 pub mod certificate;
+pub mod cone;
 mod doubled;
 mod feature_margin;
 mod gap;
@@ -71,6 +73,7 @@ pub use angle::angle;
 pub use certificate::{
     Certifier, KKT_ACTIVE, KktResidual, best_multipliers, duality_gap, kkt_residual,
 };
+pub use cone::{ConePoint, nearest_in_cone};
 pub use feature_margin::{feature_max_margin, signed_features};
 pub use max_margin::{GAP_TOLERANCE, max_margin, max_margin_from};
 pub use norm_margin::minimise;
