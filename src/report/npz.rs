@@ -2,12 +2,15 @@
 //!
 //! Arrays (T saves, N samples, D dimensions): `log_log_time`, `log_time`, `log_loss`, `min_margin`,
 //! `multiplier_drift` (T); `margins`, `log_multipliers`, `accumulated_multipliers` (T × N); `layer_norms` (T × L); `w_1 … w_L`
-//! (T × inputs × units). Linear networks: `beta` (T × D); `angle_to_limit` (T, with a limit); `phi`, `phi_closed_form`
-//! (T × (L−1)), `alignment_residual` (T × L) under DFA; `certified` (indices of the saves with positive margins) with
-//! `kkt_residual` and, but for non-convex potentials, `duality_gap` at those saves. ReLU networks: `output_weights`,
-//! `unit_norms` (T × units of the last hidden layer), `normalised_margin` (T), and each of `feature_angle`,
-//! `feature_margin`, `feedback_kkt`, `gradient_kkt`, `epsilon`, `delta`, `smoothed_margin` where it is defined, at the saves
-//! whose indices are in `feature_angle_saves` and so on. No array holds a number that is not finite.
+//! (T × inputs × units); `angle_to_limit` (T, with a limit); `certified` (indices of the saves with positive margins) with
+//! `kkt_residual` and, but for non-convex potentials, `duality_gap` at those saves.
+//!
+//! - Linear networks: `beta` (T × D); under DFA `phi`, `phi_closed_form` (T × (L−1)), `alignment_residual` (T × L).
+//! - ReLU networks: `output_weights`, `unit_norms` (T × units of the last hidden layer), `normalised_margin` (T); each of
+//!   `feature_angle`, `feature_margin`, `feedback_kkt`, `gradient_kkt`, `epsilon`, `delta`, `smoothed_margin` where it is
+//!   defined, at the saves whose indices are in `feature_angle_saves` and so on.
+//!
+//! No array holds a number that is not finite.
 
 use crate::diagnostics::Homogeneous;
 use crate::run::Run;
@@ -49,11 +52,10 @@ pub fn npz(run: &Run) -> io::Result<Vec<u8>> {
             rows,
         )?;
     }
-    if let Some(h) = &d.homogeneous {
-        archive.homogeneous(h)?;
-        return archive.finish();
+    match &d.homogeneous {
+        None => archive.columns("beta", &d.beta)?,
+        Some(h) => archive.homogeneous(h)?,
     }
-    archive.columns("beta", &d.beta)?;
     if let Some(angles) = &d.angle_to_limit {
         archive.vector("angle_to_limit", angles)?;
     }

@@ -63,16 +63,15 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
     if let Some(angle) = d.final_angle() {
         row("angle to the limit", format!("{angle:.6e} rad"))?;
     }
-    if let (Some(gap), Some(kkt)) = (d.duality_gap[k], d.kkt_residual[k]) {
-        row(
-            "the run's own proof",
-            format!("duality gap {gap:.3e}, KKT residual {kkt:.3e}"),
-        )?;
-    }
     if let Some(h) = &d.homogeneous {
         for (name, value) in homogeneous(h) {
             row(name, value)?;
         }
+    } else if let (Some(gap), Some(kkt)) = (d.duality_gap[k], d.kkt_residual[k]) {
+        row(
+            "the run's own proof",
+            format!("duality gap {gap:.3e}, KKT residual {kkt:.3e}"),
+        )?;
     }
     if let Some(kinks) = &run.trajectory.kinks {
         row("kinks", at_kinks(kinks))?;
@@ -162,9 +161,8 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
 fn homogeneous(h: &Homogeneous) -> Vec<(&'static str, String)> {
     let last = |series: &[Option<f64>]| series.last().copied().flatten();
     let mut rows = Vec::new();
-    if let (Some(angle), Some(margin)) = (last(&h.feature_angle), last(&h.feature_margin)) {
-        let value = format!("angle of w_L {angle:.6e} rad, margin {margin:.3e}");
-        rows.push(("machine of the features", value));
+    if let Some(margin) = last(&h.feature_margin) {
+        rows.push(("margin of the features", format!("{margin:.6e}")));
     }
     let residuals = [
         ("feedback potential", last(&h.feedback_kkt)),

@@ -8,9 +8,7 @@ use marginflow::claims::{self, Evidence, Outcome, Verdict};
 use marginflow::dataset::{Dataset, gaussian_teacher, standard_normals};
 use marginflow::diagnostics::{Diagnostics, diagnose};
 use marginflow::flow::{FlowOptions, integrate};
-use marginflow::limit::{
-    Candidate, Limit, Separability, angle, certified_candidates, max_margin,
-};
+use marginflow::limit::{Candidate, Limit, Separability, angle, certified_candidates, max_margin};
 use marginflow::loss::Loss;
 use marginflow::network::{FullyConnectedLinear, Network};
 use marginflow::problem::Problem;
