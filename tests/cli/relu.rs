@@ -172,7 +172,10 @@ fn gradient_descent_and_smooth_kinks_have_reports_of_their_own() {
     // The problem of the feedback is none of gradient descent.
     let homogeneous = &report["final"]["homogeneous"];
     assert!(homogeneous["feedback_kkt"].is_null() && homogeneous["gradient_kkt"].is_f64());
-    shop.ends(0, "run relu.toml --out b --quiet --set network.relu.smoothing=0.1");
+    shop.ends(
+        0,
+        "run relu.toml --out b --quiet --set network.relu.smoothing=0.1",
+    );
     let report = shop.report("b");
     check_contract(&report);
     assert_eq!(report["limit"]["kind"], "feature-max-margin");
