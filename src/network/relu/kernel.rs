@@ -17,6 +17,8 @@ pub(super) struct ReluKernel {
     pub pattern: Option<Arc<Pattern>>,
     /// How often each unit of each layer has left zero.
     pub departures: Vec<Vec<usize>>,
+    /// Samples that no unit of the first layer sees.
+    pub idle: Vec<usize>,
 }
 
 impl ReluKernel {
@@ -117,6 +119,10 @@ impl Kernel for ReluKernel {
             multipliers,
             step,
         ))
+    }
+
+    fn idle(&self) -> &[usize] {
+        &self.idle
     }
 
     fn pieces(&self) -> Option<&dyn Pieces> {

@@ -9,6 +9,8 @@ mod passes;
 mod pattern;
 mod pieces;
 mod rays;
+#[cfg(test)]
+mod tests;
 
 use super::{Kernel, View, views};
 use crate::{dataset::Dataset, rule::Rule};
@@ -94,6 +96,7 @@ impl Relu {
                 labels: data.labels().clone(),
             }),
             pattern: None,
+            idle: Vec::new(),
             departures: hidden.iter().map(|s| vec![0; s.1]).collect(),
         })
     }
