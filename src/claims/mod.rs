@@ -6,11 +6,16 @@
 mod direction;
 mod directional_limit;
 mod gd_conv;
+mod gd_homogeneous;
 mod loss_decreases;
 mod prop_1;
 mod prop_2;
+mod prop_3;
 mod rate;
+mod relu;
 mod theorem_2;
+mod theorem_3;
+mod theorem_4;
 
 use crate::diagnostics::Diagnostics;
 use crate::flow::FlowOptions;
@@ -68,7 +73,12 @@ pub const CLAIMS: &[Claim] = &[
     theorem_2::MAIN_TEXT,
     theorem_2::APPENDIX,
     theorem_2::CORRECTED,
+    theorem_3::CLAIM,
+    prop_3::CLAIM,
+    theorem_4::THM_4,
+    theorem_4::FIRST_LAYER,
     gd_conv::CLAIM,
+    gd_homogeneous::CLAIM,
     loss_decreases::CLAIM,
     rate::RATE_DFA,
     rate::RATE_BP,
@@ -92,7 +102,7 @@ pub struct Evidence<'a> {
     pub options: &'a FlowOptions,
     pub trajectory: &'a Trajectory,
     pub diagnostics: &'a Diagnostics,
-    /// `None` if the data are not separable.
+    /// `None` if the data are not separable (ReLU networks: their features at the end of the run).
     pub limit: Option<&'a Limit>,
 }
 
@@ -150,8 +160,13 @@ pub fn check(evidence: &Evidence<'_>) -> Vec<Verdict> {
 fn limit_of_completed_run<'a>(e: &Evidence<'a>) -> Result<&'a Limit, Verdict> {
     let limit = e.limit.ok_or_else(|| {
         not_applicable(
+            if e.problem.network.relu().is_some() {
+                "there is no certified limit: no output weights separate the features at the end of the run, or neither could be \
+                 decided"
+            } else {
             "there is no certified limit: the data are not separable by a hyperplane through the origin, or not through the \
-             frequencies the feedback reaches, or neither could be decided",
+             frequencies the feedback reaches, or neither could be decided"
+            },
         )
     })?;
     unfinished(e).map_or(Ok(limit), Err)

@@ -1,6 +1,8 @@
 //! The rates of directional convergence (ours): `angle ∝ (log t)^{−1/(2^L−1)}` under DFA, `(log t)^{−1/L}` under BP.
 
-use super::{Claim, Evidence, Outcome, Verdict, direction, limit_of_completed_run, not_applicable};
+use super::{
+    Claim, Evidence, Outcome, Verdict, direction, limit_of_completed_run, not_applicable, relu,
+};
 use crate::diagnostics::{Rate, learned_in_span};
 
 pub const RATE_DFA: Claim = Claim {
@@ -9,7 +11,8 @@ pub const RATE_DFA: Claim = Claim {
     corrected: "Derived and measured here: what was learned outside the span of the support vectors stays in Z while ‖Z‖ \
                 grows like (log t)^{1/(2^L−1)}. Convolutional networks can be slower, (log t)^{−a/(2^L−1)} with a ≤ 1 \
                 from the limit itself (docs/theory.md): the phases of the layers lag. At L = 2, 2/3 < a ≤ 1; at \
-                L = 3, a = 1, with modes beside it that swing.",
+                L = 3, a = 1, with modes beside it that swing. Two-layer ReLU networks: the angle between w_2 and the SVM of the \
+                features falls like (log t)^{−1/3}; beyond that no prediction.",
     check: CHECK,
     judge: |e| judge(e, true),
 };
@@ -21,7 +24,7 @@ pub const RATE_BP: Claim = Claim {
                 initialised outside the span of the support vectors does not. Derived and measured here for \
                 convolutional and diagonal networks of depth 2: (log t)^{−r} with r from the limit itself, the smaller \
                 of 1 − κ for the largest dual entry κ off its support and of the rates at which phases on it relax \
-                (docs/theory.md). No prediction beyond depth 2.",
+                (docs/theory.md). No prediction beyond depth 2, and none for ReLU networks.",
     check: CHECK,
     judge: |e| judge(e, false),
 };
@@ -30,7 +33,9 @@ const CHECK: &str = "Residual: |fitted − predicted slope| of ln angle against 
                      of the run (angles above 1e-10 rad). Tolerance: 0.005. Inconclusive while the slopes of the two \
                      halves of the window differ by more than that, while they still approach the prediction, or before s = 8; \
                      and on convolutional and diagonal networks, where several modes decay side by side, while the slope \
-                     is steeper than predicted and no steeper than the fastest of them (or, at depth 3 and more, the window shorter than a swing). Hypotheses: linear network, separable data, and (but for \
+                     is steeper than predicted and no steeper than the fastest of them (or, at depth 3 and more, the window shorter than a swing). On ReLU networks inconclusive while the slope is steeper than \
+                     predicted. Hypotheses: linear network, separable data (or two-layer ReLU, fixed feedback, data that are \
+                     fitted), and (but for \
                      gradient descent on convolutional or diagonal networks) something outside the span of the \
                      support vectors was learned (some sample is not in that span) or initialised (w_1(0) under gradient \
                      descent, w_1(0) b_1 or ŵ_1(0)/b̂_1^* under fixed feedback).";
@@ -54,11 +59,22 @@ fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
             "no rate is predicted for gradient descent on such networks beyond depth 2",
         );
     }
+    let has_kinks = e.problem.network.relu().is_some();
+    if has_kinks {
+        if depth != 2 || !feedback {
+            return not_applicable(
+                "on ReLU networks a rate is predicted for two layers with fixed feedback only",
+            );
+        }
+        if let Err(verdict) = relu::fits(e) {
+            return verdict;
+        }
+    }
     let limit = match limit_of_completed_run(e) {
         Ok(limit) => limit,
         Err(verdict) => return verdict,
     };
-    if !sparse && learned_in_span(e.problem, limit) {
+    if !sparse && !has_kinks && learned_in_span(e.problem, limit) {
         let measured = e.diagnostics.rate.as_ref().map_or_else(String::new, |r| {
             format!(" (measured slope {:+.4})", r.observed)
         });
@@ -95,6 +111,11 @@ fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
     let moving = (first - second).abs() > TOLERANCE || (residual > TOLERANCE && approaches);
     let (outcome, evidence) = if let Some(why) = several_modes(e, rate, predicted) {
         (Outcome::Inconclusive, format!("{why}: {measured}"))
+    } else if has_kinks && rate.observed < predicted - TOLERANCE {
+        (
+            Outcome::Inconclusive,
+            format!("what falls faster still leads, extend flow.until: {measured}"),
+        )
     } else if rate.window[0] < EARLY || moving {
         (
             Outcome::Inconclusive,

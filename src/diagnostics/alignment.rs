@@ -5,6 +5,7 @@
 //! `φ_2 = ½‖Z‖²`, `φ_{l+1} = ½‖b_{l−1}‖² φ_l²`. Here Z is read off the first layer, the φ_l off theirs, and both the
 //! distance from the outer products and the recursion are measured, neither is used to compute the other.
 
+use crate::network::Network;
 use crate::problem::Problem;
 use nalgebra::{DMatrix, DVector};
 
@@ -44,11 +45,14 @@ pub(super) struct Builder {
 }
 
 impl Builder {
-    /// `None` unless the rule has feedback and the network a hidden layer.
+    /// `None` unless the network is fully connected linear with a hidden layer, and the rule has feedback.
     pub fn new(problem: &Problem, saves: usize) -> Option<Self> {
+        let Network::FullyConnectedLinear(_) = &problem.network else {
+            return None;
+        };
         let depth = problem.network.depth();
         let mut feedback = problem.feedback()?;
-        if depth < 2 || problem.network.spectral().is_some() {
+        if depth < 2 {
             return None;
         }
         feedback.push(DVector::from_element(1, 1.0));

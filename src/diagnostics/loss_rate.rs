@@ -40,8 +40,14 @@ pub fn loss_rate(problem: &Problem, trajectory: &Trajectory) -> Vec<f64> {
                 }
             }
             let multipliers = log_multipliers.map(f64::exp);
-            kernel.velocity(
-                theta.as_slice(),
+            // Where the field has kinks, the piece the flow is in: its gates on them are the ones that hold it there.
+            let mut at = theta.into_owned();
+            let entered = kernel
+                .pieces()
+                .and_then(|pieces| pieces.enter(at.as_mut_slice(), multipliers.as_slice()).ok());
+            let field = entered.as_ref().map_or(&kernel, |entered| &entered.kernel);
+            field.velocity(
+                at.as_slice(),
                 multipliers.as_slice(),
                 &mut velocity,
                 &mut rates,

@@ -9,7 +9,7 @@ mod phases;
 mod rate;
 
 pub use alignment::Alignment;
-pub use homogeneous::Homogeneous;
+pub use homogeneous::{Homogeneous, output_on_level_set};
 pub use invariants::Invariant;
 pub use loss_rate::loss_rate;
 pub use phases::{Phase, Phases};
@@ -19,6 +19,7 @@ use crate::limit::{Candidate, Certifier, Limit, angle, predicted};
 use crate::problem::Problem;
 use crate::trajectory::Trajectory;
 use nalgebra::{DMatrix, DVector};
+use std::f64::consts::FRAC_PI_2;
 
 /// All measurements; every vector has one entry per save (T).
 #[derive(Debug, Clone)]
@@ -39,15 +40,20 @@ pub struct Diagnostics {
     pub layer_norms: DMatrix<f64>,
     /// The predictor, D × T (0 × T for networks that are not linear in their input).
     pub beta: DMatrix<f64>,
-    /// Angle between β and the limit, radians; `None` without a limit. π/2 while β = 0.
+    /// Angle between β and the limit, radians; `None` without a limit. π/2 while β = 0. For ReLU networks: between the output
+    /// weights and the hard-margin SVM of the features of the same save, π/2 while there is none.
     pub angle_to_limit: Option<Vec<f64>>,
     /// Angles to the other limits that have been claimed, see [`Candidate`](crate::limit::CandidatePotential).
     pub candidates: Vec<CandidateAngles>,
     /// Relative distance of the gradient of the predicted potential from the cone of the active samples; `None` while γ ≤ 0.
+    /// For ReLU networks [`Homogeneous::feedback_kkt`] or [`Homogeneous::gradient_kkt`], by the rule; `None` where no such
+    /// problem is known (fixed feedback, more than two layers).
     pub kkt_residual: Vec<Option<f64>>,
-    /// The duality gap the run certifies by itself, with the best multipliers for its β; `None` while γ ≤ 0.
+    /// The duality gap the run certifies by itself, with the best multipliers for its β; `None` while γ ≤ 0. For ReLU
+    /// networks that of the output weights on the features of the save.
     pub duality_gap: Vec<Option<f64>>,
-    /// The same with the multipliers accumulated along the run, `A(t) = ∫_0^t α`, in their place: what the path itself proves.
+    /// The same with the multipliers accumulated along the run, `A(t) = ∫_0^t α`, in their place: what the path itself proves. `None` for ReLU
+    /// networks, whose features turned on the way.
     pub accumulated_gap: Vec<Option<f64>>,
     /// What is measured on ReLU networks.
     pub homogeneous: Option<Homogeneous>,
@@ -108,6 +114,7 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
     };
     let mut certifier = (dimension > 0)
         .then(|| Certifier::new(problem.dataset.signed_samples(), &predicted(problem)));
+    let mut homogeneous = homogeneous::Builder::new(problem, saves);
     let mut alignment = alignment::Builder::new(problem, saves);
     let mut phases = phases::Builder::new(problem, trajectory);
     let mut invariants = invariants::Tracker::new(problem);
@@ -147,9 +154,14 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
                 d.beta.set_column(k, &beta);
             }
             _ => {
-                d.duality_gap.push(None);
                 d.accumulated_gap.push(None);
-                d.kkt_residual.push(None);
+            }
+        }
+        if let Some(h) = &mut homogeneous {
+            let features = h.record(k, theta.as_slice(), d.min_margin[k], d.log_loss[k]);
+            d.duality_gap.push(features.gap);
+            if let Some(angles) = &mut d.angle_to_limit {
+                angles.push(features.angle.unwrap_or(FRAC_PI_2));
             }
         }
         if let Some(a) = &mut alignment {
@@ -160,6 +172,14 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
         }
         invariants.record(theta.as_slice());
         d.margins.set_column(k, &margins);
+    }
+    d.homogeneous = homogeneous.map(homogeneous::Builder::finish);
+    if let Some(h) = &d.homogeneous {
+        d.kkt_residual = match (problem.rule.has_feedback(), problem.network.depth()) {
+            (false, _) => h.gradient_kkt.clone(),
+            (true, 2) => h.feedback_kkt.clone(),
+            (true, _) => vec![None; saves],
+        };
     }
     d.alignment = alignment.map(alignment::Builder::finish);
     d.phases = phases.map(phases::Builder::finish);

@@ -40,14 +40,17 @@
 //! Layout: [`mod@max_margin`] solves the Euclidean case (interior point, then active set); [`norm_margin`] the others (Newton
 //! steps of `newton`, each a projection in the metric of the Hessian; `sparse` finds the support for p = 1) in the unit
 //! coordinates of `blocks`; [`stationary`] is what is left for p < 1. [`separability`] holds the decision and Farkas'
-//! certificate, [`certificate`] gaps, multipliers and KKT residuals, [`mod@angle`] the angle. The active-set method
+//! certificate, [`certificate`] gaps, multipliers and KKT residuals, [`cone`] distances from the cones that subdifferentials
+//! generate, `feature_margin` the SVM of a network's features, [`mod@angle`] the angle. The active-set method
 //! (`projection`, on the QR factors of `active_set` and the arithmetic of `doubled`) serves them all.
 
 mod active_set;
 pub mod angle;
 mod blocks;
 pub mod certificate;
+pub mod cone;
 mod doubled;
+mod feature_margin;
 mod gap;
 pub mod max_margin;
 mod newton;
@@ -70,7 +73,9 @@ pub use angle::angle;
 pub use certificate::{
     Certifier, KKT_ACTIVE, KktResidual, best_multipliers, duality_gap, kkt_residual,
 };
-pub use max_margin::{GAP_TOLERANCE, max_margin};
+pub use cone::{ConePoint, nearest_in_cone};
+pub use feature_margin::{feature_max_margin, signed_features};
+pub use max_margin::{GAP_TOLERANCE, max_margin, max_margin_from};
 pub use norm_margin::minimise;
 pub use potential::{Block, Potential};
 pub use prediction::{Candidate, CandidatePotential, certified_candidates, predicted};
@@ -89,6 +94,8 @@ pub enum LimitKind {
     FourierNorm,
     /// The same for p = 1: min Σ_b κ_b ‖β_b‖ s.t. Gβ ≥ 1.
     FourierL1,
+    /// Hard-margin support vector machine of the features of the output layer at the end of a run.
+    FeatureMaxMargin,
     /// No limit is known, or the data are not separable.
     None,
 }
@@ -100,6 +107,7 @@ impl LimitKind {
             Self::MaxMargin => "max-margin",
             Self::FourierNorm => "fourier-norm",
             Self::FourierL1 => "fourier-l1",
+            Self::FeatureMaxMargin => "feature-max-margin",
             Self::None => "none",
         }
     }

@@ -1,17 +1,21 @@
 //! Conserved quantities, as the integrator's own error bar.
 //!
-//! Each kind of network has its own (`matrices`: fully connected; `spectral`: convolutional and diagonal); here their
+//! Each kind of network has its own (`matrices`: fully connected; `spectral`: convolutional and diagonal; `units`:
+//! ReLU); here their
 //! drift along a run is recorded, relative to the size of the terms they are made of.
 
 mod matrices;
 mod spectral;
+mod units;
 
+use crate::network::Network;
 use crate::problem::Problem;
 
 /// A conserved quantity, as relative drift along the run.
 #[derive(Debug, Clone)]
 pub struct Invariant {
-    /// Key in reports, with the layer l: `feedback-matrix-l`, `feedback-scalar-l`, `feedback-direction-l`, `balance-l`.
+    /// Key in reports, with the layer l: `feedback-matrix-l`, `feedback-scalar-l`, `feedback-direction-l`,
+    /// `feedback-unit-l`, `balance-l`.
     pub name: String,
     /// The conserved quantity as a formula, for legends.
     pub formula: String,
@@ -64,9 +68,12 @@ pub(super) struct Tracker {
 
 impl Tracker {
     pub fn new(problem: &Problem) -> Self {
-        let (invariants, measure) = match problem.network.spectral() {
-            None => matrices::conserved(problem),
-            Some(network) => spectral::conserved(problem, network),
+        let (invariants, measure) = match &problem.network {
+            Network::FullyConnectedLinear(_) => matrices::conserved(problem),
+            Network::ConvolutionalLinear(n) | Network::DiagonalLinear(n) => {
+                spectral::conserved(problem, n)
+            }
+            Network::Relu(_) => units::conserved(problem),
         };
         Self {
             start: measure(problem.theta0.as_slice()),

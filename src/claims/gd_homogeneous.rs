@@ -1,0 +1,86 @@
+//! Gradient descent on homogeneous networks (Lyu and Li 2020).
+
+use super::{Claim, Evidence, Outcome, Verdict, direction, not_applicable, relu, unfinished};
+use crate::diagnostics::Homogeneous;
+
+pub const CLAIM: Claim = Claim {
+    id: "gd-homogeneous",
+    printed: "Under gradient descent flow every limit direction of a homogeneous network is that of a KKT point of min ½‖θ‖² subject to \
+              y_n f(x_n) ≥ 1.",
+    corrected: "True once the loss is below that of one sample with margin zero (Lyu and Li 2020): from then on the smoothed margin \
+                ℓ⁻¹(𝓛)/‖θ‖^L never falls, and θ/γ^{1/L} is an (ε, δ)-KKT point with ε, δ → 0. (The normalised margin γ/‖θ‖^L is \
+                within ln N/‖θ‖^L of it, but may fall at times.) No rate is predicted: norms shift between units like \
+                small powers of log t.",
+    check: "Residual: the larger of ε and δ at the end, for the multipliers with the smallest ε² + (Σ λ_n (m_n − 1))². Tolerance: 0.01, still \
+            falling (like (log t)^{−1/40} or faster) or below 1e-6. Above: inconclusive while it falls, violated once it has stalled. \
+            Violated as well if the smoothed margin falls between saves by more than 100 times the larger of rtol and atol (at most \
+            0.01), relatively. Hypotheses: ReLU network, gradient descent, a loss that gets below that of \
+            one sample with margin zero and tends to zero.",
+    judge: |e| verdict(e).unwrap_or_else(|verdict| verdict),
+};
+
+/// However loosely a run is integrated.
+const LARGEST_TOLERANCE: f64 = 0.01;
+
+fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
+    if let Some(verdict) = super::other_rule(e, false) {
+        return Err(verdict);
+    }
+    let h = relu::measured(e)?;
+    if h.smoothed_margin.iter().all(Option::is_none) {
+        return Err(unfinished(e).unwrap_or_else(|| {
+            not_applicable("the loss never falls below that of one sample with margin zero")
+        }));
+    }
+    let tolerance = (100.0 * e.options.rtol.max(e.options.atol)).min(LARGEST_TOLERANCE);
+    let (save, fall) = worst_fall(h);
+    if fall > tolerance {
+        return Ok(Verdict::new(
+            Outcome::Violated,
+            fall,
+            tolerance,
+            format!(
+                "the smoothed margin falls by {fall:.1e} of itself before ln t = {:.6e}",
+                e.diagnostics.log_time[save]
+            ),
+        ));
+    }
+    relu::fits(e)?;
+    let last = h.normalised_margin.len() - 1;
+    let distance: Vec<Option<f64>> = h
+        .epsilon
+        .iter()
+        .zip(&h.delta)
+        .map(|(epsilon, delta)| Some(epsilon.as_ref()?.max(*delta.as_ref()?)))
+        .collect();
+    let pair = match (h.epsilon[last], h.delta[last]) {
+        (Some(epsilon), Some(delta)) => format!("; ε = {epsilon:.3e}, δ = {delta:.3e}"),
+        _ => String::new(),
+    };
+    let more = format!(
+        "{pair}; the smoothed margin falls between saves by {fall:.1e} of itself at most, the normalised margin is {:.3e} at \
+         the end",
+        h.normalised_margin[last]
+    );
+    Ok(direction::judge(
+        e,
+        ("max(ε, δ)", ""),
+        &distance,
+        None,
+        &more,
+    ))
+}
+
+/// The largest relative fall of the smoothed margin between saves, and the save it ends at.
+fn worst_fall(h: &Homogeneous) -> (usize, f64) {
+    let pairs = h.smoothed_margin.windows(2).enumerate();
+    pairs
+        .filter_map(|(k, pair)| {
+            let before = pair[0]?;
+            Some((k + 1, 1.0 - pair[1].unwrap_or(0.0) / before))
+        })
+        .fold(
+            (0, 0.0),
+            |worst, now| if now.1 > worst.1 { now } else { worst },
+        )
+}

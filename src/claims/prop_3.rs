@@ -1,0 +1,98 @@
+//! Proposition 3: under fixed feedback the output weights of a two-layer ReLU network take the signs of the feedback.
+//!
+//! `c_j = b_j w_{2,j} − ½‖w_j‖²` does not change (`diagnostics::invariants`), so `b_j w_{2,j} = c_j + ½‖w_j‖² ≥ 0` for all times
+//! wherever `c_j ≥ 0`. With `S_j = Σ α_n y_n d_{jn}` (d: derivative of a unit's output in its weights, `w_j·d_{jn} = h_{jn}`) the
+//! flow is `w_j' = b_j S_j`, `w_{2,j}' = w_j·S_j`, and
+//!
+//! ```text
+//! 𝓛' = −Σ_j ((w_j·S_j)² + b_j w_{2,j} ‖S_j‖²) ≤ 0
+//! ```
+
+use super::{Claim, Evidence, Outcome, Verdict, not_applicable, relu, unfinished};
+use nalgebra::DVector;
+
+pub const CLAIM: Claim = Claim {
+    id: "prop-3",
+    printed: "Under direct feedback alignment from zero weights, the output weights of a two-layer ReLU network take the signs of the \
+              feedback, and the loss decreases.",
+    corrected: "True and exact, by the conservation of c_j = b_j w_{2,j} − ½‖w_{1,j}‖², not only from zero weights but wherever \
+                no c_j is negative: then b_j w_{2,j} = c_j + ½‖w_{1,j}‖² ≥ 0, and 𝓛' = −Σ_j ((w_{1,j}·S_j)² + b_j w_{2,j}‖S_j‖²) ≤ 0 \
+                with S_j the update of unit j before the feedback.",
+    check: "Residual: the largest of the drift of the conserved quantity, of −b_j w_{2,j}/(|b_j|‖w_2‖) over units and saves, and \
+            of (d𝓛/dτ)/Σα over saves. Tolerance: 100 times the larger of rtol and atol, at most 0.01. Hypotheses: two-layer \
+            ReLU, fixed feedback without zeros, b_j w_{2,j}(0) ≥ ½‖w_{1,j}(0)‖² (to rounding).",
+    judge,
+};
+
+/// However loosely a run is integrated.
+const LARGEST_TOLERANCE: f64 = 0.01;
+
+/// Negative c_j below this fraction of their terms are rounding of the initial weights.
+const ROUNDING: f64 = 1e-9;
+
+fn judge(e: &Evidence<'_>) -> Verdict {
+    verdict(e).unwrap_or_else(|verdict| verdict)
+}
+
+fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
+    let (h, b) = relu::two_layers_with_feedback(e)?;
+    if let Some(j) = b.iter().position(|b| *b == 0.0) {
+        return Err(not_applicable(format!(
+            "unit {j} (from 0) has no feedback, so no sign to take"
+        )));
+    }
+    if let Some((j, c)) = below_the_level(e, &b) {
+        return Err(not_applicable(format!(
+            "unit {j} (from 0) starts with b_j w_2j − ½‖w_1j‖² = {c:.3e} < 0, off the level set on the side where its output \
+             weight has the other sign while it is short"
+        )));
+    }
+    let wrong_sign = h
+        .output_weights
+        .column_iter()
+        .flat_map(|w| {
+            let size = w.norm();
+            let b = &b;
+            (0..w.len()).map(move |j| match size {
+                0.0 => 0.0,
+                _ => -b[j].signum() * w[j] / size,
+            })
+        })
+        .fold(0.0, f64::max);
+    let drift = e.diagnostics.worst_invariant();
+    let rise = e.diagnostics.loss_rate.iter().copied().fold(0.0, f64::max);
+    let residual = drift.max(wrong_sign).max(rise);
+    let tolerance = (100.0 * e.options.rtol.max(e.options.atol)).min(LARGEST_TOLERANCE);
+    let saves = h.output_weights.ncols();
+    let evidence = format!(
+        "over {saves} saves: drift of b_j w_2j − ½‖w_1j‖² {drift:.1e}, largest output weight of the wrong sign {wrong_sign:.1e} of \
+         their norm, fastest rise of the loss {rise:.1e}"
+    );
+    if residual > tolerance {
+        return Ok(Verdict::new(
+            Outcome::Violated,
+            residual,
+            tolerance,
+            evidence,
+        ));
+    }
+    unfinished(e).map_or_else(
+        || Ok(Verdict::new(Outcome::Holds, residual, tolerance, evidence)),
+        Err,
+    )
+}
+
+/// The unit with the most negative `c_j`, relative to its terms.
+fn below_the_level(e: &Evidence<'_>, b: &DVector<f64>) -> Option<(usize, f64)> {
+    let weights = e.problem.network.weights(e.problem.theta0.as_slice());
+    let terms = weights[0]
+        .column_iter()
+        .zip(weights[1].iter())
+        .zip(b.iter());
+    terms
+        .enumerate()
+        .map(|(j, ((w, output), b))| (j, b * output, 0.5 * w.norm_squared()))
+        .filter(|(_, aligned, kinetic)| kinetic - aligned > ROUNDING * (kinetic + aligned.abs()))
+        .map(|(j, aligned, kinetic)| (j, aligned - kinetic))
+        .min_by(|x, y| x.1.total_cmp(&y.1))
+}

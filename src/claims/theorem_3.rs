@@ -1,0 +1,87 @@
+//! Theorem 3: the output layer of any network learns the support vector machine of its features.
+
+use super::relu::{self, Turning};
+use super::{Claim, Evidence, Verdict, direction, not_applicable};
+use crate::limit::signed_features;
+use nalgebra::DVector;
+
+pub const CLAIM: Claim = Claim {
+    id: "thm-3",
+    printed: "Under any learning rule that gives the output layer its gradient, if the loss tends to zero and the other layers converge in \
+              direction, the output weights converge in direction to the hard-margin SVM of the features of the last hidden layer.",
+    corrected: "True if besides the features have a positive margin in the limit and the output weights diverge; all four are \
+                checked on the run, and named where they fail.",
+    check: "Residual: the final angle between w_L and the SVM of the features of the same save. Tolerance: 0.01 rad, and it must still \
+            fall (at a quarter of the predicted rate, or like (log t)^{−1/40} where there is none) or be below 1e-6 rad. Above: \
+            inconclusive while it falls, violated once it has stalled. Hypotheses: ReLU \
+            network with a hidden layer; all margins positive and the smallest still growing over the last third of the run; ‖w_L‖ growing; \
+            features turning less over the last third than over the middle one, or by at most 0.01 rad; a feature SVM at \
+            the end, whose margin has not halved over the last third.",
+    judge,
+};
+
+fn judge(e: &Evidence<'_>) -> Verdict {
+    verdict(e).unwrap_or_else(|verdict| verdict)
+}
+
+fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
+    let h = relu::measured(e)?;
+    relu::fits(e)?;
+    let d = e.diagnostics;
+    let (earlier, last) = (relu::since(e, 2.0 / 3.0), d.log_log_time.len() - 1);
+    let output = d.layer_norms.row(d.layer_norms.nrows() - 1);
+    if output[last] <= output[earlier] {
+        return Err(not_applicable(format!(
+            "the output weights do not diverge: their norm is {:.3e} at the end, {:.3e} at two thirds of the run",
+            output[last], output[earlier]
+        )));
+    }
+    let margin = match (h.feature_margin[last], h.feature_margin[earlier]) {
+        (Some(now), Some(before)) if now > 0.5 * before => now,
+        (Some(now), Some(before)) => {
+            return Err(not_applicable(format!(
+                "the features lose their margin: {now:.3e} at the end, {before:.3e} at two thirds of the run"
+            )));
+        }
+        _ => {
+            return Err(not_applicable(
+                "no hyperplane separates the features of the output layer at the end of the run",
+            ));
+        }
+    };
+    let turning = Turning::of(e, |k| features(e, k));
+    if !turning.settles() {
+        return Err(not_applicable(format!(
+            "the features do not converge in direction: they turn by {:.3e} rad over the last third of the run, after {:.3e} rad over \
+             the middle one",
+            turning.last, turning.middle
+        )));
+    }
+    let gap = match d.duality_gap[last] {
+        Some(gap) => format!("; the output weights' own duality gap is {gap:.1e}"),
+        None => String::new(),
+    };
+    let more = format!(
+        "{gap}; feature margin {margin:.3e}, features turn by {:.1e} rad over the last third of the run",
+        turning.last
+    );
+    let expected = d.rate.as_ref().and_then(|rate| rate.predicted);
+    Ok(direction::judge(
+        e,
+        ("angle to the feature SVM", " rad"),
+        &h.feature_angle,
+        expected,
+        &more,
+    ))
+}
+
+/// All features at save k as one vector.
+fn features(e: &Evidence<'_>, k: usize) -> Vec<DVector<f64>> {
+    let data = &e.problem.dataset;
+    let theta = e.trajectory.theta.column(k);
+    let network = e.problem.network.relu().into_iter();
+    network
+        .map(|n| signed_features(n, theta.as_slice(), data.samples(), data.labels()))
+        .map(|features| DVector::from_column_slice(features.as_slice()))
+        .collect()
+}

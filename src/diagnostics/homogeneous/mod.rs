@@ -1,0 +1,240 @@
+//! Measurements on ReLU networks, which are not linear in their input.
+//!
+//! What the output layer is judged on are the features of the same save (`limit::feature_margin`), not those of the end: the
+//! two angles tend to zero together, and this one needs no run to have ended. `stationarity` has the KKT problems of all
+//! layers, `gradients` the subdifferentials they are stated in.
+
+mod gradients;
+mod stationarity;
+#[cfg(test)]
+mod tests;
+
+use crate::limit::{
+    Certifier, Limit, Potential, Separability, angle, max_margin_from, signed_features,
+};
+use crate::loss::Loss;
+use crate::network::Relu;
+use crate::problem::Problem;
+use nalgebra::{DMatrix, DVector};
+use stationarity::{Normalised, Support};
+
+pub use stationarity::output_on_level_set;
+
+/// What theory says about homogeneous networks, at every save (T). `None` where a measurement is undefined: no positive
+/// margin, or no separable features.
+#[derive(Debug, Clone)]
+pub struct Homogeneous {
+    /// Angle between the output weights `w_L` and the hard-margin SVM of the features of the same save, radians.
+    pub feature_angle: Vec<Option<f64>>,
+    /// Margin of that SVM on features scaled to `Σ_n ‖φ_n‖² = N`.
+    pub feature_margin: Vec<Option<f64>>,
+    /// Relative KKT residual of `min Σ_j ‖w_j‖⁴/b_j²` subject to `y_n f(x_n) ≥ 1` (two layers, fixed feedback).
+    pub feedback_kkt: Vec<Option<f64>>,
+    /// Relative KKT residual of `min ½‖θ‖²` subject to `y_n f(x_n) ≥ 1`: the limit points of gradient descent.
+    pub gradient_kkt: Vec<Option<f64>>,
+    /// ε of the (ε, δ)-KKT condition of Lyu and Li.
+    pub epsilon: Vec<Option<f64>>,
+    /// δ of the same.
+    pub delta: Vec<Option<f64>>,
+    /// `min_n m_n / ‖θ‖^L`, 0 at θ = 0.
+    pub normalised_margin: Vec<f64>,
+    /// `ℓ⁻¹(𝓛) / ‖θ‖^L` for the loss ℓ of one sample, which for the exponential loss is `ln(1/𝓛) / ‖θ‖^L`; `None` while that is
+    /// not positive. Gradient descent never lowers it (Lyu and Li 2020).
+    pub smoothed_margin: Vec<Option<f64>>,
+    /// Output weights `w_L`, units × T.
+    pub output_weights: DMatrix<f64>,
+    /// Norms `‖w_{L−1,j}‖` of the units of the last hidden layer, units × T.
+    pub unit_norms: DMatrix<f64>,
+    /// Sines `a_{jn}/(‖w_j‖‖x_n‖)` of the angles between the units of the first hidden layer and the activation boundaries
+    /// of the samples, (units · N) × T with the units fastest; 0 at zero weights; 0 × T for large networks.
+    pub activation_sines: DMatrix<f64>,
+    /// Directions `w_j/‖w_j‖` of the first hidden layer, (D · units) × T with the coordinates fastest; empty for large
+    /// networks.
+    pub directions: DMatrix<f64>,
+}
+
+/// Larger tables of directions are not kept (numbers).
+const LARGEST_TABLE: usize = 1 << 22;
+
+/// What one save says about the limit of its output weights.
+pub(super) struct Features {
+    /// Angle between `w_L` and the SVM of the features.
+    pub angle: Option<f64>,
+    /// Duality gap that `w_L` certifies on the features with its best multipliers.
+    pub gap: Option<f64>,
+}
+
+/// Fills [`Homogeneous`] save by save.
+pub(super) struct Builder<'a> {
+    problem: &'a Problem,
+    network: &'a Relu,
+    /// `b_1`, for two layers and fixed feedback.
+    feedback: Option<DVector<f64>>,
+    /// Support of the last feature SVM.
+    svm: Support,
+    /// Supports of the three KKT problems at the last save.
+    supports: [Support; 3],
+    measured: Homogeneous,
+}
+
+impl<'a> Builder<'a> {
+    /// `None` for networks that are linear in their input.
+    pub fn new(problem: &'a Problem, saves: usize) -> Option<Self> {
+        let network = problem.network.relu()?;
+        let shapes = network.shapes();
+        let (dimension, units) = shapes[0];
+        let last = shapes[shapes.len() - 1].0;
+        let samples = problem.dataset.len();
+        let table = |rows: usize| {
+            let fits = rows * saves <= LARGEST_TABLE && shapes.len() > 1;
+            DMatrix::zeros(if fits { rows } else { 0 }, saves)
+        };
+        Some(Self {
+            problem,
+            network,
+            feedback: match shapes.len() {
+                2 => problem.network.last_feedback(&problem.rule),
+                _ => None,
+            },
+            svm: Support::new(),
+            supports: [const { Support::new() }; 3],
+            measured: Homogeneous {
+                feature_angle: Vec::with_capacity(saves),
+                feature_margin: Vec::with_capacity(saves),
+                feedback_kkt: Vec::with_capacity(saves),
+                gradient_kkt: Vec::with_capacity(saves),
+                epsilon: Vec::with_capacity(saves),
+                delta: Vec::with_capacity(saves),
+                normalised_margin: Vec::with_capacity(saves),
+                smoothed_margin: Vec::with_capacity(saves),
+                output_weights: DMatrix::zeros(last, saves),
+                unit_norms: DMatrix::zeros(if shapes.len() > 1 { last } else { 0 }, saves),
+                activation_sines: table(units * samples),
+                directions: table(dimension * units),
+            },
+        })
+    }
+
+    /// Measures save k; returns what is said about the output layer.
+    pub fn record(
+        &mut self,
+        k: usize,
+        theta: &[f64],
+        smallest_margin: f64,
+        log_loss: f64,
+    ) -> Features {
+        let theta = DVector::from_column_slice(theta);
+        let size = theta.norm().powi(self.problem.network.depth() as i32);
+        let ratio = |margin: f64| if size > 0.0 { margin / size } else { 0.0 };
+        let smoothed = inverse_loss(self.problem.loss, log_loss);
+        let m = &mut self.measured;
+        m.normalised_margin.push(ratio(smallest_margin));
+        m.smoothed_margin
+            .push((smoothed > 0.0).then(|| ratio(smoothed)));
+        self.record_weights(k, theta.as_slice());
+        self.record_residuals(theta.as_slice());
+        self.record_features(k, theta.as_slice())
+    }
+
+    fn record_weights(&mut self, k: usize, theta: &[f64]) {
+        let weights = self.problem.network.weights(theta);
+        let m = &mut self.measured;
+        let last = weights.len() - 1;
+        m.output_weights.set_column(k, &weights[last].column(0));
+        if last == 0 {
+            return;
+        }
+        for (j, w) in weights[last - 1].column_iter().enumerate() {
+            m.unit_norms[(j, k)] = w.norm();
+        }
+        let directions = unit_columns(&weights[0]);
+        let samples = unit_columns(&self.problem.dataset.samples().transpose());
+        if m.directions.nrows() > 0 {
+            m.directions
+                .column_mut(k)
+                .copy_from_slice(directions.as_slice());
+        }
+        if m.activation_sines.nrows() > 0 {
+            let sines = directions.tr_mul(&samples);
+            m.activation_sines
+                .column_mut(k)
+                .copy_from_slice(sines.as_slice());
+        }
+    }
+
+    fn record_residuals(&mut self, theta: &[f64]) {
+        let data = &self.problem.dataset;
+        let at = Normalised::new(self.network, theta, data);
+        let [gradient, pair, feedback] = &mut self.supports;
+        let m = &mut self.measured;
+        m.gradient_kkt.push(
+            at.as_ref()
+                .map(|at| stationarity::gradient_kkt(at, gradient)),
+        );
+        let (epsilon, delta) = at
+            .as_ref()
+            .map(|at| stationarity::epsilon_delta(at, pair))
+            .unzip();
+        m.epsilon.push(epsilon);
+        m.delta.push(delta);
+        m.feedback_kkt.push(
+            self.feedback
+                .as_ref()
+                .and_then(|b| stationarity::feedback_kkt(self.network, theta, b, data, feedback)),
+        );
+    }
+
+    fn record_features(&mut self, k: usize, theta: &[f64]) -> Features {
+        let data = &self.problem.dataset;
+        let features = signed_features(self.network, theta, data.samples(), data.labels());
+        let output = self.measured.output_weights.column(k).into_owned();
+        let limit = match max_margin_from(&features, &self.svm) {
+            Separability::Separable(limit) => Some(limit),
+            _ => None,
+        };
+        if let Some(limit) = &limit {
+            self.svm.clone_from(&limit.support);
+        }
+        let direction = |limit: &Limit| angle(output.as_slice(), limit.beta.as_slice());
+        let scale = features.norm() / (data.len() as f64).sqrt();
+        let m = &mut self.measured;
+        m.feature_angle.push(limit.as_ref().map(direction));
+        m.feature_margin
+            .push(limit.as_ref().map(|l| 1.0 / (l.beta.norm() * scale)));
+        let gap = limit.is_some().then(|| {
+            let mut certifier = Certifier::new(&features, &Potential::euclidean(features.ncols()));
+            let multipliers = certifier.best_multipliers(&output);
+            certifier.duality_gap(&output, &multipliers)
+        });
+        Features {
+            angle: m.feature_angle[m.feature_angle.len() - 1],
+            gap: gap.flatten(),
+        }
+    }
+
+    pub fn finish(self) -> Homogeneous {
+        self.measured
+    }
+}
+
+/// `ℓ⁻¹(𝓛)`: the margin of a single sample with the loss 𝓛.
+fn inverse_loss(loss: Loss, log_loss: f64) -> f64 {
+    match loss {
+        Loss::Exponential => -log_loss,
+        // ln(1 + e^{−m}) = 𝓛; e^𝓛 − 1 = 𝓛 to double precision below e^{−37}
+        Loss::Logistic if log_loss < -37.0 => -log_loss,
+        Loss::Logistic => -log_loss.exp().exp_m1().ln(),
+    }
+}
+
+/// Columns over their lengths; zero stays zero.
+fn unit_columns(m: &DMatrix<f64>) -> DMatrix<f64> {
+    let mut units = m.clone();
+    for mut column in units.column_iter_mut() {
+        let length = column.norm();
+        if length > 0.0 {
+            column.unscale_mut(length);
+        }
+    }
+    units
+}

@@ -1,0 +1,239 @@
+//! KKT residuals of ReLU networks: how far θ is from the limit points that theory names.
+//!
+//! Networks without biases are homogeneous of degree L in θ, so directions are judged at `θ̃ = θ/γ^{1/L}`, where the smallest
+//! margin is one. In all of the following `λ ≥ 0` and `h_n ∈ ∂°m_n(θ̃)`, the gates at kinks included
+//! ([`nearest_in_cone`]).
+//!
+//! # Gradient descent
+//! Limit points are KKT points of `min ½‖θ‖²  s.t.  m_n ≥ 1` (Lyu and Li 2020): `θ̃ = Σ λ_n h_n`, `λ_n = 0` unless `m_n = 1`.
+//! [`gradient_kkt`] is `min_λ ‖θ̃ − Σ λ_n h_n‖/‖θ̃‖` over the active samples, those with margins up to `1 + δ`
+//! ([`KKT_ACTIVE`]).
+//!
+//! # Lyu and Li's (ε, δ)
+//! θ̃ is an (ε, δ)-KKT point if for some λ the gradient of the Lagrangian is no longer than ε and no product
+//! `λ_n (m_n − 1)` larger than δ. [`epsilon_delta`] takes the λ, on all samples, with the smallest
+//! `‖θ̃ − Σ λ_n h_n‖² + (Σ_n λ_n (m_n − 1))²`: one row more in the least-squares problem, no sample ruled out by a
+//! threshold, and both ε and δ are below the root of what is minimised. (Lyu and Li's proof takes λ ∝ α, which needs the
+//! gates of the flow at each kink.)
+//!
+//! # Fixed feedback, two layers
+//! On the level set `b_j w_{2,j} = ½‖w_j‖²` the network is a function of the first layer alone,
+//! `F(w) = Σ_j ‖w_j‖²/(2b_j) g(w_j·x)`, and as g is homogeneous of degree one, `∇_{w_j} g = d_j` has `w_j·d_j = g`:
+//!
+//! ```text
+//! ∇_{w_j} F = w_j g/b_j + ‖w_j‖²/(2b_j) d_j = ‖w_j‖²/(2b_j) (1 + 2ŵ_jŵ_jᵀ) d_j,
+//! Φ = Σ_j ‖w_j‖⁴/(8b_j²),    ∇_{w_j} Φ = ‖w_j‖²/(2b_j²) w_j,    ∇²_{w_j} Φ = ‖w_j‖²/(2b_j²) (1 + 2ŵ_jŵ_jᵀ).
+//! ```
+//!
+//! So the flow `w_j' = b_j Σ α_n y_n d_{jn}` is `∇²Φ w' = Σ α_n y_n ∇F(x_n)`, a mirror flow of the network with potential Φ, and
+//! where it converges in direction its limit is a KKT point of `min Φ  s.t.  y_n F(x_n) ≥ 1`:
+//!
+//! ```text
+//! ∇Φ = Σ λ_n y_n ∇F(x_n),   or, dividing by ‖w_j‖²/(2b_j²) (1 + 2ŵ_jŵ_jᵀ),   w_j = 3 b_j Σ_n λ_n y_n d_{jn}  wherever w_j ≠ 0.
+//! ```
+//!
+//! [`feedback_kkt`] measures the first form, `min_λ ‖∇Φ − Σ λ_n y_n ∇F(x_n)‖/‖∇Φ‖` over the active samples of F. The gradients of F
+//! are those of the network at `(w, w_2(w))` pulled back along `w ↦ (w, w_2(w))`. Output weights off the level set are another
+//! network's: their distance from it, relative to the larger of the two, is added in quadrature.
+
+use super::gradients::Gradients;
+use crate::dataset::Dataset;
+use crate::limit::{ConePoint, KKT_ACTIVE, nearest_in_cone};
+use crate::network::Relu;
+use nalgebra::{DVector, DVectorView};
+
+/// A network at θ̃, smallest margin one.
+pub struct Normalised<'a> {
+    theta: DVector<f64>,
+    margins: DVector<f64>,
+    gradients: Gradients<'a>,
+}
+
+impl<'a> Normalised<'a> {
+    /// `None` unless every margin is positive and θ̃ finite.
+    pub fn new(network: &Relu, theta: &[f64], data: &'a Dataset) -> Option<Self> {
+        let theta = DVector::from_column_slice(theta);
+        // in two steps, so that no margin over- or underflows on the way
+        let theta = &theta / theta.norm();
+        let rough = Gradients::new(network, theta.as_slice(), data).margins();
+        let smallest = rough.min();
+        if smallest.is_nan() || smallest <= 0.0 {
+            return None;
+        }
+        let theta = theta / smallest.powf(1.0 / network.shapes().len() as f64);
+        if !theta.iter().all(|x| x.is_finite()) {
+            return None;
+        }
+        let gradients = Gradients::new(network, theta.as_slice(), data);
+        Some(Self {
+            margins: rough / smallest,
+            theta,
+            gradients,
+        })
+    }
+
+    fn active(&self) -> Vec<usize> {
+        let bound = 1.0 + KKT_ACTIVE;
+        (0..self.margins.len())
+            .filter(|&n| self.margins[n] <= bound)
+            .collect()
+    }
+}
+
+/// Samples with positive multipliers: where the search begins at the next save.
+pub type Support = Vec<usize>;
+
+/// The point of the cone of `samples` nearest to `target`, where `pull` maps a gradient of θ (of sample n) to the space of
+/// the target and `push` a direction of that space to one of θ.
+fn nearest(
+    gradients: &Gradients<'_>,
+    samples: &[usize],
+    target: &DVector<f64>,
+    pull: &dyn Fn(usize, DVector<f64>) -> DVector<f64>,
+    push: &dyn Fn(&DVector<f64>) -> DVector<f64>,
+    support: &mut Support,
+) -> ConePoint {
+    let guess: Vec<usize> = (0..samples.len())
+        .filter(|&i| support.contains(&samples[i]))
+        .collect();
+    let point = nearest_in_cone(target, samples.len(), &guess, &mut |i, residual| {
+        let n = samples[i];
+        let gradient = match residual {
+            None => gradients.open(n),
+            Some(r) => gradients.steepest(n, &push(r))?,
+        };
+        Some(pull(n, gradient))
+    });
+    *support = samples
+        .iter()
+        .zip(&point.multipliers)
+        .filter(|(_, lambda)| **lambda > 0.0)
+        .map(|(n, _)| *n)
+        .collect();
+    point
+}
+
+/// Relative KKT residual of `min ½‖θ‖² s.t. m_n ≥ 1`, in [0, 1].
+pub fn gradient_kkt(at: &Normalised<'_>, support: &mut Support) -> f64 {
+    let point = nearest(
+        &at.gradients,
+        &at.active(),
+        &at.theta,
+        &|_, gradient| gradient,
+        &DVector::clone,
+        support,
+    );
+    point.residual.norm() / at.theta.norm()
+}
+
+/// (ε, δ) of Lyu and Li.
+pub fn epsilon_delta(at: &Normalised<'_>, support: &mut Support) -> (f64, f64) {
+    let excess = |n: usize| at.margins[n] - 1.0;
+    let samples: Vec<usize> = (0..at.margins.len()).collect();
+    let parameters = at.theta.len();
+    let point = nearest(
+        &at.gradients,
+        &samples,
+        &at.theta.clone().insert_row(parameters, 0.0),
+        &|n, gradient| gradient.insert_row(parameters, excess(n)),
+        &|direction| direction.rows(0, parameters).into_owned(),
+        support,
+    );
+    let products = samples.iter().map(|&n| point.multipliers[n] * excess(n));
+    let delta = products.fold(0.0, f64::max);
+    (point.residual.rows(0, parameters).norm(), delta)
+}
+
+/// Relative KKT residual of `min Σ_j ‖w_j‖⁴/b_j² s.t. y_n F(x_n) ≥ 1` at the first layer of θ, and in quadrature the relative
+/// distance of the output weights from the level set. `None` unless every margin of F is positive.
+///
+/// Units with `b_j = 0` do not learn; F has none of them.
+pub fn feedback_kkt(
+    network: &Relu,
+    theta: &[f64],
+    feedback: &DVector<f64>,
+    data: &Dataset,
+    support: &mut Support,
+) -> Option<f64> {
+    let (dimension, units) = network.shapes()[0];
+    let first = dimension * units;
+    let output = DVector::from_column_slice(&theta[first..]);
+    let level = output_on_level_set(&theta[..first], feedback);
+    let size = output.norm().max(level.norm());
+    let off_level = if size > 0.0 {
+        (&output - &level).norm() / size
+    } else {
+        0.0
+    };
+    let mut theta = DVector::from_column_slice(theta);
+    // units of very different lengths: nothing is lost in scaling to a smallest margin of one before the output is set
+    let scale = theta.rows(0, first).norm();
+    if scale == 0.0 {
+        return None;
+    }
+    theta.rows_mut(0, first).unscale_mut(scale);
+    let level = output_on_level_set(&theta.as_slice()[..first], feedback);
+    theta.rows_mut(first, units).copy_from(&level);
+    let smallest = Gradients::new(network, theta.as_slice(), data)
+        .margins()
+        .min();
+    if smallest.is_nan() || smallest <= 0.0 {
+        return None;
+    }
+    let factor = smallest.powf(-1.0 / 3.0);
+    theta.rows_mut(0, first).scale_mut(factor);
+    theta.rows_mut(first, units).scale_mut(factor * factor);
+    if !theta.iter().all(|x| x.is_finite()) {
+        return None;
+    }
+    let gradients = Gradients::new(network, theta.as_slice(), data);
+    let at = Normalised {
+        margins: gradients.margins(),
+        gradients,
+        theta,
+    };
+    let unit = |j: usize| at.theta.rows(j * dimension, dimension);
+    let learns = |j: usize| feedback[j] != 0.0;
+    let mut target = DVector::zeros(first);
+    for j in (0..units).filter(|j| learns(*j)) {
+        let weight = 0.5 * unit(j).norm_squared() / (feedback[j] * feedback[j]);
+        target
+            .rows_mut(j * dimension, dimension)
+            .axpy(weight, &unit(j), 0.0);
+    }
+    let pull = |_: usize, gradient: DVector<f64>| {
+        let mut pulled = gradient.rows(0, first).into_owned();
+        for j in 0..units {
+            let mut block = pulled.rows_mut(j * dimension, dimension);
+            if learns(j) {
+                block.axpy(gradient[first + j] / feedback[j], &unit(j), 1.0);
+            } else {
+                block.fill(0.0);
+            }
+        }
+        pulled
+    };
+    let push = |direction: &DVector<f64>| {
+        let mut pushed = DVector::zeros(first + units);
+        pushed.rows_mut(0, first).copy_from(direction);
+        for j in (0..units).filter(|j| learns(*j)) {
+            let along = unit(j).dot(&direction.rows(j * dimension, dimension));
+            pushed[first + j] = along / feedback[j];
+        }
+        pushed
+    };
+    let point = nearest(&at.gradients, &at.active(), &target, &pull, &push, support);
+    Some((point.residual.norm() / target.norm()).hypot(off_level))
+}
+
+/// `w_{2,j} = ‖w_j‖²/(2b_j)`, zero where `b_j = 0`, for units w_j one after the other.
+pub fn output_on_level_set(first_layer: &[f64], feedback: &DVector<f64>) -> DVector<f64> {
+    let dimension = first_layer.len() / feedback.len();
+    DVector::from_fn(feedback.len(), |j, _| {
+        let w = DVectorView::from_slice(&first_layer[j * dimension..], dimension);
+        match feedback[j] {
+            0.0 => 0.0,
+            b => 0.5 * w.norm_squared() / b,
+        }
+    })
+}
