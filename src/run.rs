@@ -5,12 +5,13 @@ use crate::diagnostics::{Diagnostics, diagnose};
 use crate::error::{Error, Result};
 use crate::flow::{FlowOptions, Progress, integrate};
 use crate::limit::{
-    FarkasCertificate, Limit, Potential, Separability, angle, certified_candidates, max_margin,
-    minimise, predicted, refine,
+    FarkasCertificate, Limit, Potential, Separability, angle, certified_candidates,
+    feature_max_margin, max_margin, minimise, predicted, refine,
 };
 use crate::problem::Problem;
 use crate::scenario::Scenario;
 use crate::trajectory::{Status, Trajectory};
+use nalgebra::DVector;
 use serde::Serialize;
 
 /// How a run is to be made, beyond what its scenario says.
@@ -27,8 +28,8 @@ pub struct Run {
     pub scenario: Scenario,
     pub problem: Problem,
     /// `None` if the data are not separable (or not through the frequencies the feedback reaches, or this is undecided) and the
-    /// run was allowed all the same, or if no stationary point was found where
-    /// the predicted potential is not convex.
+    /// run was allowed all the same, if no stationary point was found where the predicted potential is not convex, or if a
+    /// ReLU network does not fit its data at the end of the run.
     pub limit: Option<Limit>,
     pub trajectory: Trajectory,
     pub diagnostics: Diagnostics,
@@ -41,9 +42,10 @@ pub struct Run {
 pub struct Verification {
     pub rtol: f64,
     pub status: Status,
-    /// Angle between the two final predictors, radians.
+    /// Angle between the two final predictors (for ReLU networks: their outputs on the N samples), radians.
     pub angle_between: f64,
-    /// The tighter run's final angle to the limit, radians.
+    /// The tighter run's final angle to the limit (for ReLU networks: of its output weights to the machine of its own
+    /// features), radians.
     pub angle_to_limit: Option<f64>,
     /// Relative difference of the two smallest margins.
     pub relative_difference_of_min_margin: f64,
@@ -66,11 +68,7 @@ pub fn run(
     let problem = scenario.build()?;
     let reference = reference_limit(&problem, options.allow_nonseparable)?;
     let trajectory = integrate(&problem, &scenario.flow, observer)?;
-    let limit = match reference {
-        Reference::Global(limit) => Some(*limit),
-        Reference::Local(potential) => nearest_stationary_point(&problem, &potential, &trajectory),
-        Reference::None => None,
-    };
+    let limit = reference.after(&problem, &trajectory);
     let mut diagnostics = diagnose(&problem, &trajectory, limit.as_ref());
     if limit.is_some() {
         diagnostics.compare(certified_candidates(&problem));
@@ -111,15 +109,71 @@ pub enum Reference {
     Global(Box<Limit>),
     /// The potential is not convex (p < 1): the limit is a stationary point, and which one depends on the path.
     Local(Potential),
+    /// A ReLU network: the output weights tend to the hard-margin SVM of the features, which the run itself learns. Whether
+    /// a hyperplane separates the data does not matter.
+    Features,
     /// The data are not separable.
     None,
 }
 
-/// The predicted limit of separable data; [`Reference::None`] for data that are not, if `allow_nonseparable`.
+impl Reference {
+    /// The limit, now that the run has been made.
+    pub fn after(self, problem: &Problem, trajectory: &Trajectory) -> Option<Limit> {
+        let theta = trajectory.theta.column(trajectory.len() - 1);
+        let theta = theta.as_slice();
+        match self {
+            Self::Global(limit) => Some(*limit),
+            Self::Local(potential) => {
+                let beta = problem.network.predictor(theta)?;
+                refine(problem.dataset.signed_samples(), &potential, &beta)
+            }
+            Self::Features => {
+                let fits = problem.network.margins(theta, &problem.dataset).min() > 0.0;
+                fits.then(|| feature_max_margin(problem, theta))?
+            }
+            Self::None => None,
+        }
+    }
+
+    /// The limit without the run: the flow is made only where the limit depends on it, with two saves. `None` for data
+    /// that no hyperplane separates, where this was allowed, and for ReLU networks that do not fit their data.
+    ///
+    /// # Errors
+    /// [`Error::Solver`] if the flow does not reach its horizon, or no stationary point is found next to its end.
+    pub fn alone(self, problem: &Problem, options: &FlowOptions) -> Result<Option<Limit>> {
+        let local = match self {
+            Self::Global(limit) => return Ok(Some(*limit)),
+            Self::None => return Ok(None),
+            Self::Local(_) => true,
+            Self::Features => false,
+        };
+        let options = FlowOptions {
+            saves: Some(2),
+            ..options.clone()
+        };
+        let trajectory = integrate(problem, &options, &mut |_| {})?;
+        if trajectory.status != Status::Completed {
+            return Err(Error::Solver(trajectory.message.unwrap_or_default()));
+        }
+        match self.after(problem, &trajectory) {
+            None if local => Err(Error::Solver(
+                "no stationary point was found next to the end of the run: it is not yet near its limit; extend flow.until"
+                    .into(),
+            )),
+            limit => Ok(limit),
+        }
+    }
+}
+
+/// The predicted limit of separable data, [`Reference::None`] for data that are not, if `allow_nonseparable`;
+/// [`Reference::Features`] for ReLU networks on any data.
 ///
 /// # Errors
 /// [`Error::NotSeparable`], naming the support of the certificate, or saying what could not be decided.
 pub fn reference_limit(problem: &Problem, allow_nonseparable: bool) -> Result<Reference> {
+    if problem.network.relu().is_some() {
+        return Ok(Reference::Features);
+    }
     let potential = predicted(problem);
     let g = problem.dataset.signed_samples();
     let local = potential.exponent < 1.0;
@@ -141,42 +195,6 @@ pub fn reference_limit(problem: &Problem, allow_nonseparable: bool) -> Result<Re
             "the limit could not be certified: {why}; --allow-nonseparable runs the flow all the same"
         ))),
     }
-}
-
-/// The limit where theory knows a stationary point only: runs the flow with two saves and refines its end.
-///
-/// # Errors
-/// [`Error::Solver`] if the flow does not reach its horizon, or no stationary point is found next to its end.
-pub fn stationary_limit(
-    problem: &Problem,
-    potential: &Potential,
-    options: &FlowOptions,
-) -> Result<Limit> {
-    let options = FlowOptions {
-        saves: Some(2),
-        ..options.clone()
-    };
-    let trajectory = integrate(problem, &options, &mut |_| {})?;
-    if trajectory.status != Status::Completed {
-        return Err(Error::Solver(trajectory.message.unwrap_or_default()));
-    }
-    nearest_stationary_point(problem, potential, &trajectory).ok_or_else(|| {
-        Error::Solver(
-            "no stationary point was found next to the end of the run: it is not yet near its limit; extend flow.until"
-                .into(),
-        )
-    })
-}
-
-/// The stationary point of `potential` next to where the run ended.
-fn nearest_stationary_point(
-    problem: &Problem,
-    potential: &Potential,
-    trajectory: &Trajectory,
-) -> Option<Limit> {
-    let theta = trajectory.theta.column(trajectory.len() - 1);
-    let beta = problem.network.predictor(theta.as_slice())?;
-    refine(problem.dataset.signed_samples(), potential, &beta)
 }
 
 fn describe(certificate: &FarkasCertificate) -> String {
@@ -208,9 +226,14 @@ fn verify(
     };
     let trajectory = integrate(problem, &tight, observer)?;
     let reference = diagnose(problem, &trajectory, limit);
-    let (a, b) = (diagnostics.final_beta(), reference.final_beta());
-    let angle_between = angle(a.as_slice(), b.as_slice());
-    let to_limit = reference.final_angle();
+    let angle_between = angle(
+        learned(problem, diagnostics).as_slice(),
+        learned(problem, &reference).as_slice(),
+    );
+    let to_limit = match &reference.homogeneous {
+        None => reference.final_angle(),
+        Some(h) => h.feature_angle.last().copied().flatten(),
+    };
     let stated_accuracy = 100.0 * options.rtol * to_limit.unwrap_or(1.0) + 1e-12;
     let last = |d: &Diagnostics| d.min_margin.last().copied().unwrap_or(0.0);
     Ok(Verification {
@@ -222,6 +245,19 @@ fn verify(
         stated_accuracy,
         agrees: trajectory.status == Status::Completed && angle_between <= stated_accuracy,
     })
+}
+
+/// What a run has learned, as a direction: the predictor, or for ReLU networks the outputs `f(x_n)`, length N.
+fn learned(problem: &Problem, diagnostics: &Diagnostics) -> DVector<f64> {
+    match problem.network.relu() {
+        None => diagnostics.final_beta(),
+        Some(_) => {
+            let margins = &diagnostics.margins;
+            margins
+                .column(margins.ncols() - 1)
+                .component_mul(problem.dataset.labels())
+        }
+    }
 }
 
 /// `|x − y|` over the larger of the two, 0 if they are equal.

@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 /// Most that a conserved quantity, or `|p − (τ − m)|/(1+τ)`, may drift over a whole run, relatively.
 const DRIFT: f64 = 1e-6;
 
+/// Scenarios that show a network which cannot fit its data.
+const UNFIT: [&str; 1] = ["relu-xor"];
+
 /// `scenarios/*.toml`, sorted.
 fn scenarios() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
@@ -103,24 +106,41 @@ fn complaints(path: &Path) -> Vec<String> {
         format!("log-multipliers drift by {drift:.1e}"),
     );
     let report: serde_json::Value = serde_json::from_str(&report::json(&finished)).unwrap();
+    let unfit = UNFIT.contains(&finished.scenario.name.as_str());
+    let linear = finished.problem.network.relu().is_none();
     for (key, value) in report["final"].as_object().unwrap() {
         // serde_json writes NaN and infinities as null.
-        let finite = match value {
+        let good = match value {
             serde_json::Value::Array(entries) => {
-                !entries.is_empty() && entries.iter().all(serde_json::Value::is_number)
+                entries.is_empty() == (key == "beta" && !linear)
+                    && entries.iter().all(serde_json::Value::is_number)
             }
+            serde_json::Value::Object(_) => !linear,
+            serde_json::Value::Null => match key.as_str() {
+                "homogeneous" => linear,
+                // Without a predictor nothing is certified by what was accumulated.
+                "accumulated_duality_gap" if !linear => true,
+                // A potential that is not convex has no dual, at the limit or anywhere else.
+                "duality_gap" | "accumulated_duality_gap" => {
+                    unfit || report["limit"]["duality_gap"].is_null()
+                }
+                // Which problem fixed feedback solves is known at depth 2 only.
+                "kkt_residual" if !linear => unfit || finished.problem.network.depth() > 2,
+                _ => unfit && key == "angle_to_limit",
+            },
             value => value.is_number(),
         };
-        // A potential that is not convex has no dual, at the limit or anywhere else.
-        let no_dual = key.ends_with("duality_gap") && report["limit"]["duality_gap"].is_null();
-        check(finite || no_dual, format!("final.{key} is {value}"));
+        check(good, format!("final.{key} is {value}"));
     }
     check(
-        report["limit"]["kind"] != "none",
-        "no limit was found".into(),
+        (report["limit"]["kind"] == "none") == unfit,
+        format!("limit {}", report["limit"]["kind"]),
     );
     let margin = report["final"]["min_margin"].as_f64();
-    check(margin > Some(0.0), format!("smallest margin {margin:?}"));
+    check(
+        (margin > Some(0.0)) != unfit,
+        format!("smallest margin {margin:?}"),
+    );
     wrong
 }
 

@@ -2,8 +2,9 @@
 
 use super::{Format, ScenarioArgs, print};
 use crate::error::Result;
-use crate::limit::Limit;
-use crate::run::{Reference, reference_limit, stationary_limit};
+use crate::limit::{Limit, LimitKind};
+use crate::problem::Problem;
+use crate::run::reference_limit;
 use crate::{report, scenario};
 use clap::Args;
 use std::path::PathBuf;
@@ -27,13 +28,8 @@ impl LimitArgs {
             report::check_folder(folder)?;
         }
         let problem = scenario.build()?;
-        let limit = match reference_limit(&problem, self.scenario.allow_nonseparable)? {
-            Reference::Global(limit) => Some(*limit),
-            Reference::None => None,
-            Reference::Local(potential) => {
-                Some(stationary_limit(&problem, &potential, &scenario.flow)?)
-            }
-        };
+        let reference = reference_limit(&problem, self.scenario.allow_nonseparable)?;
+        let limit = reference.alone(&problem, &scenario.flow)?;
         let document = document(limit.as_ref());
         if let Some(folder) = &self.out {
             report::create_folder(folder)?;
@@ -41,7 +37,7 @@ impl LimitArgs {
         }
         match self.format {
             Format::Json => print(&document)?,
-            Format::Text => print(&sentence(limit.as_ref()))?,
+            Format::Text => print(&sentence(&problem, limit.as_ref()))?,
         }
         Ok(0)
     }
@@ -64,11 +60,22 @@ fn document(limit: Option<&Limit>) -> String {
     format!("{value:#}\n")
 }
 
-fn sentence(limit: Option<&Limit>) -> String {
+fn sentence(problem: &Problem, limit: Option<&Limit>) -> String {
     let Some(limit) = limit else {
-        return "no limit: the data are not separable, or not through the frequencies the feedback reaches\n".to_owned();
+        let why = match problem.network.relu() {
+            None => {
+                "the data are not separable, or not through the frequencies the feedback reaches"
+            }
+            Some(_) => {
+                "at the end of the run some sample has no positive margin, or the features could not be shown to be separable"
+            }
+        };
+        return format!("no limit: {why}\n");
     };
     let caution = match (limit.duality_gap, limit.unique) {
+        _ if limit.kind == LimitKind::FeatureMaxMargin => {
+            "\nof the features at the end of the run: the direction of the output weights, one entry per unit below"
+        }
         (None, _) => {
             "\na stationary point of a potential that is not convex: where this run goes, others exist"
         }

@@ -1,17 +1,20 @@
 //! Samples, labels and the signed samples every formula is written in.
 //!
-//! A data set comes from one of three places, and all of them keep the same promises (finite entries, labels ±1,
-//! N ≥ 1, D ≥ 1): [`gaussian_teacher`] draws one, [`read_files`] reads a matrix and its labels, [`Table::read`] reads
-//! a real-world CSV file with a header and a label column. One class only is legitimate: the signed samples `g_n`
-//! are all the theory sees, and relabelling `(x, y)` as `(−x, −y)` does not change them.
+//! A data set comes from one of four places, and all of them keep the same promises (finite entries, labels ±1,
+//! N ≥ 1, D ≥ 1): [`gaussian_teacher`] draws one that a hyperplane separates, [`gaussian_random_labels`] one whose labels
+//! know nothing of the samples, [`read_files`] reads a matrix and its labels, [`Table::read`] reads a real-world CSV file
+//! with a header and a label column. One class only is legitimate: the signed samples `g_n` are all that linear
+//! networks see, and relabelling `(x, y)` as `(−x, −y)` does not change them.
 
 mod files;
+mod gaussian_random_labels;
 mod gaussian_teacher;
 mod matrix_file;
 mod stream;
 mod table;
 
 pub use files::read_files;
+pub use gaussian_random_labels::gaussian_random_labels;
 pub use gaussian_teacher::gaussian_teacher;
 pub use matrix_file::read_matrix;
 pub use stream::standard_normals;
@@ -77,20 +80,23 @@ impl Dataset {
     }
 
     /// The samples with distinct signed rows `g_n`, in order of first appearance, and for each of the N samples the index
-    /// of the one it equals.
+    /// of the one it equals. To networks that are linear in their input, equal signed samples are one.
     pub fn distinct(&self) -> (Self, Vec<usize>) {
+        self.first_of_equals(|n| bits(self.signed_samples.row(n).iter()))
+    }
+
+    /// The distinct pairs `(x_n, y_n)`, in order of first appearance, and for each of the N samples the index of the one it
+    /// equals. To networks that are not linear in their input, `(x, y)` and `(−x, −y)` are two samples.
+    pub fn distinct_pairs(&self) -> (Self, Vec<usize>) {
+        self.first_of_equals(|n| bits(self.samples.row(n).iter().chain([&self.labels[n]])))
+    }
+
+    fn first_of_equals(&self, key: impl Fn(usize) -> Vec<u64>) -> (Self, Vec<usize>) {
         let mut first: HashMap<Vec<u64>, usize> = HashMap::new();
         let mut kept = Vec::new();
         let stands_for = (0..self.len())
             .map(|n| {
-                // adding zero maps -0.0 to 0.0
-                let key = self
-                    .signed_samples
-                    .row(n)
-                    .iter()
-                    .map(|x| (x + 0.0).to_bits())
-                    .collect();
-                *first.entry(key).or_insert_with(|| {
+                *first.entry(key(n)).or_insert_with(|| {
                     kept.push(n);
                     kept.len() - 1
                 })
@@ -101,5 +107,40 @@ impl Dataset {
             self.labels.select_rows(&kept),
         );
         (distinct, stands_for)
+    }
+}
+
+/// What identifies numbers that compare equal.
+fn bits<'a>(numbers: impl Iterator<Item = &'a f64>) -> Vec<u64> {
+    // adding zero maps -0.0 to 0.0
+    numbers.map(|x| (x + 0.0).to_bits()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nalgebra::{dmatrix, dvector};
+
+    #[test]
+    fn equal_samples_are_merged_by_what_the_network_sees() {
+        let data = Dataset::new(
+            dmatrix![1.0, 0.0; 2.0, 3.0; -1.0, -0.0; 1.0, -0.0; 2.0, 3.0; 2.0, 3.0],
+            dvector![1.0, 1.0, -1.0, 1.0, 1.0, -1.0],
+        );
+        // g: (1,0), (2,3), (1,0), (1,0), (2,3), (−2,−3).
+        let (signed, stands_for) = data.distinct();
+        assert_eq!(stands_for, [0, 1, 0, 0, 1, 2]);
+        assert_eq!(
+            signed.signed_samples(),
+            &dmatrix![1.0, 0.0; 2.0, 3.0; -2.0, -3.0]
+        );
+        // (x, y): the third is the first seen from behind, which only a linear network cannot tell.
+        let (pairs, stands_for) = data.distinct_pairs();
+        assert_eq!(stands_for, [0, 1, 2, 0, 1, 3]);
+        assert_eq!(
+            pairs.samples(),
+            &dmatrix![1.0, 0.0; 2.0, 3.0; -1.0, 0.0; 2.0, 3.0]
+        );
+        assert_eq!(pairs.labels(), &dvector![1.0, 1.0, -1.0, -1.0]);
     }
 }

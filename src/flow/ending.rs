@@ -20,25 +20,33 @@ pub const NO_SEPARATOR: &str = "margins have stopped growing with log t while th
 /// Log-multipliers p beyond this do not occur on separable data, where they end negative.
 pub const STRONG: f64 = 12.0;
 
-/// The largest `ln E_n = s + p_n` of compressed log-multipliers v (with s = 0, the largest p).
-pub fn strongest(s: f64, v: &[f64]) -> f64 {
+/// The largest `p_n` of compressed log-multipliers v, without those of idle samples.
+pub fn strongest(v: &[f64], idle: &[usize]) -> f64 {
     v.iter()
-        .map(|v| s + expand(*v))
+        .enumerate()
+        .filter(|(n, _)| !idle.contains(n))
+        .map(|(_, v)| expand(*v))
         .fold(f64::NEG_INFINITY, f64::max)
 }
 
 /// On separable data margins grow with log t and `p_n = τ − m_n` stays small. Where it does not, the flow comes to
 /// rest at a minimum of the loss (weights that move by less than 1e-8 of themselves per unit of s although multipliers
 /// per unit of s exceed e^12: stationary to rounding), or some samples contradict each other while others are still
-/// being learned. Then `E_n` amplifies the rounding of `p_n` until the implicit equations have no solution in doubles.
-pub fn beyond_separability(s: f64, y: &[f64], dy: &[f64], parameters: usize) -> Option<Beyond> {
-    let strongest = strongest(s, &y[parameters..]);
+/// being learned. Then, beyond the multipliers of the start, `E_n` amplifies the rounding of `p_n` until the implicit equations have no solution in doubles.
+pub fn beyond_separability(
+    s: f64,
+    strongest: f64,
+    at_start: f64,
+    theta: &[f64],
+    velocity: &[f64],
+) -> Option<Beyond> {
+    let strongest = s + strongest;
     let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
     if strongest <= STRONG {
         None
-    } else if norm(&dy[..parameters]) <= 1e-8 * norm(&y[..parameters]) {
+    } else if norm(velocity) <= 1e-8 * norm(theta) {
         Some(Beyond::Rest)
-    } else if strongest > 2.0 * s + 36.0 {
+    } else if strongest > 2.0 * s + 36.0 + at_start.max(0.0) {
         Some(Beyond::Overflow)
     } else {
         None

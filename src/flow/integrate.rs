@@ -46,7 +46,10 @@ pub fn integrate(
     observer: &mut dyn FnMut(Progress),
 ) -> Result<Trajectory> {
     // Equal samples have equal margins at all times; as separate states their difference would drown in rounding far out.
-    let (dataset, stands_for) = problem.dataset.distinct();
+    let (dataset, stands_for) = match problem.network.relu() {
+        None => problem.dataset.distinct(),
+        Some(_) => problem.dataset.distinct_pairs(),
+    };
     let mut counts = vec![0; dataset.len()];
     for &n in &stands_for {
         counts[n] += 1;
@@ -118,6 +121,7 @@ fn integrate_counted(
                 .into(),
         ));
     }
+    run.strongest_at_start = strongest(&start[run.parameters..], kernel.idle());
     let mut accumulated = Accumulated::new(&at_zero, &start, 0.0);
     run.saves
         .push(0.0, &start, run.parameters, accumulated.totals());
@@ -185,6 +189,8 @@ struct Run<'a> {
     /// s at which the weights came to rest.
     rest: Option<f64>,
     watch: Watch,
+    /// Largest p at s = 0.
+    strongest_at_start: f64,
     /// `None` for smooth fields.
     kinks: Option<Kinks>,
     /// Rounding of each layer: absolute tolerances are not tighter. Zero until a run is held up by it.
@@ -231,6 +237,7 @@ impl<'a> Run<'a> {
             failure: None,
             rest: None,
             watch: Watch::default(),
+            strongest_at_start: 0.0,
             kinks: None,
             rounding: vec![0.0; layers.len()],
             layers,
@@ -405,7 +412,10 @@ impl<'a> Run<'a> {
                 break Outcome::Border(good);
             }
             let state = solver.state();
-            match beyond_separability(s, values(state.y), values(state.dy), self.parameters) {
+            let (theta, v) = values(state.y).split_at(self.parameters);
+            let strongest = strongest(v, system.kernel().idle());
+            let velocity = &values(state.dy)[..self.parameters];
+            match beyond_separability(s, strongest, self.strongest_at_start, theta, velocity) {
                 None => {}
                 Some(Beyond::Rest) => {
                     self.repeat_until_the_horizon(s, &good.y, accumulated.totals());
@@ -418,7 +428,7 @@ impl<'a> Run<'a> {
                 }
             }
             if self.options.method != Method::Tsit45 && self.watch.crawls(s, self.solver.steps) {
-                let why = if strongest(0.0, &good.y[self.parameters..]) > STRONG {
+                let why = if strongest > STRONG {
                     NO_SEPARATOR
                 } else {
                     "support vectors that are linearly dependent, or nearly equal, do this far out, and so do tolerances \

@@ -5,11 +5,15 @@
 //! `θ' = Σ E_n y_n 𝒢_n(θ)`, `v_n' = (e^s − m_n')/C_n`, where `m_n'` is the margin rate that θ' causes.
 //! The exponent `s + p_n` is formed before exponentiating, so nothing overflows on the slow manifold, where `s + p_n` grows at most like s.
 //!
+//! Idle samples (ReLU networks: seen by no unit of the first layer) keep margins of zero, so that their `p_n` grows like τ; they
+//! move nothing, and what they hold on kinks they hold as well with any large multiplier, so their p counts as 12 at most.
+//!
 //! The clock may be local, `s = base + t`: late changes of the support are narrower than the spacing of doubles near s,
 //! and a run resolves them with the solver's own time t counted from `base`.
 
 use super::clock::{COMPRESSION, compress, expand};
 use super::dependence::{self, Dependent, FOLLOW_GROWTH};
+use super::ending::STRONG;
 use super::newton::{DenseStep, NewtonStep};
 use crate::{loss::Loss, network::Kernel};
 use nalgebra::DVector;
@@ -180,6 +184,9 @@ impl System {
             slope,
             dependents: self.dependents(v, s),
         };
+        for n in self.kernel.idle() {
+            correction[*n] = correction[*n].min(STRONG - expand(v[*n]));
+        }
         for (v, correction) in v.iter().zip(correction) {
             let x = v / COMPRESSION;
             point

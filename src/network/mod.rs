@@ -259,6 +259,11 @@ pub trait Kernel: Send + Sync {
         columns
     }
 
+    /// Samples whose multipliers move nothing, however large they are: at most they hold preactivations on their kinks.
+    fn idle(&self) -> &[usize] {
+        &[]
+    }
+
     /// The pieces of a field that is smooth in pieces only; `None` for smooth ones.
     fn pieces(&self) -> Option<&dyn Pieces> {
         None

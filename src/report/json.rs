@@ -1,9 +1,10 @@
 //! `report.json`, format `marginflow-report/1`.
 
 use crate::claims::Verdict;
+use crate::diagnostics::Homogeneous;
 use crate::limit::LimitKind;
 use crate::run::{Run, Verification};
-use crate::trajectory::{SolverStatistics, Status};
+use crate::trajectory::{Kinks, SolverStatistics, Status};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -21,6 +22,8 @@ struct Report<'a> {
     limit: LimitReport<'a>,
     invariants: BTreeMap<&'a str, f64>,
     rate: Option<RateReport>,
+    /// Null for networks that have none.
+    kinks: Option<&'a Kinks>,
     claims: &'a [Verdict],
     steps: [(); 0],
     verification: Option<&'a Verification>,
@@ -33,6 +36,7 @@ struct Last {
     log_time: f64,
     min_margin: f64,
     log_loss: f64,
+    /// Empty for networks that are not linear in their input.
     beta: Vec<f64>,
     layer_norms: Vec<f64>,
     /// Radians.
@@ -41,6 +45,38 @@ struct Last {
     duality_gap: Option<f64>,
     /// With the multipliers accumulated along the run.
     accumulated_duality_gap: Option<f64>,
+    /// Null for linear networks.
+    homogeneous: Option<HomogeneousReport>,
+}
+
+/// The last entries of [`Homogeneous`].
+#[derive(Serialize)]
+struct HomogeneousReport {
+    /// Radians.
+    feature_angle: Option<f64>,
+    feature_margin: Option<f64>,
+    feedback_kkt: Option<f64>,
+    gradient_kkt: Option<f64>,
+    epsilon: Option<f64>,
+    delta: Option<f64>,
+    normalised_margin: Option<f64>,
+    smoothed_margin: Option<f64>,
+}
+
+impl HomogeneousReport {
+    fn at_the_end_of(h: &Homogeneous) -> Self {
+        let last = |series: &[Option<f64>]| series.last().copied().flatten();
+        Self {
+            feature_angle: last(&h.feature_angle),
+            feature_margin: last(&h.feature_margin),
+            feedback_kkt: last(&h.feedback_kkt),
+            gradient_kkt: last(&h.gradient_kkt),
+            epsilon: last(&h.epsilon),
+            delta: last(&h.delta),
+            normalised_margin: h.normalised_margin.last().copied(),
+            smoothed_margin: last(&h.smoothed_margin),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -90,6 +126,7 @@ pub fn json(run: &Run) -> String {
             kkt_residual: d.kkt_residual[k],
             duality_gap: d.duality_gap[k],
             accumulated_duality_gap: d.accumulated_gap[k],
+            homogeneous: (d.homogeneous.as_ref()).map(HomogeneousReport::at_the_end_of),
         },
         limit: match &run.limit {
             Some(limit) => LimitReport {
@@ -111,6 +148,7 @@ pub fn json(run: &Run) -> String {
             predicted: r.predicted,
             window: r.window,
         }),
+        kinks: run.trajectory.kinks.as_ref(),
         claims: &run.verdicts,
         steps: [],
         verification: run.verification.as_ref(),

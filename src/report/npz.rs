@@ -1,11 +1,18 @@
 //! `trajectory.npz`: everything along the run, for `numpy.load`.
 //!
 //! Arrays (T saves, N samples, D dimensions): `log_log_time`, `log_time`, `log_loss`, `min_margin`,
-//! `multiplier_drift` (T); `margins`, `log_multipliers`, `accumulated_multipliers` (T × N); `beta` (T × D); `layer_norms` (T × L); `w_1 … w_L`
-//! (T × inputs × units); `angle_to_limit` (T, with a limit); `phi`, `phi_closed_form` (T × (L−1)),
-//! `alignment_residual` (T × L) under DFA; `certified` (indices of the saves with positive margins) with
+//! `multiplier_drift` (T); `margins`, `log_multipliers`, `accumulated_multipliers` (T × N); `layer_norms` (T × L); `w_1 … w_L`
+//! (T × inputs × units); `angle_to_limit` (T, with a limit); `certified` (indices of the saves with positive margins) with
 //! `kkt_residual` and, but for non-convex potentials, `duality_gap` at those saves.
+//!
+//! - Linear networks: `beta` (T × D); under DFA `phi`, `phi_closed_form` (T × (L−1)), `alignment_residual` (T × L).
+//! - ReLU networks: `output_weights`, `unit_norms` (T × units of the last hidden layer), `normalised_margin` (T); each of
+//!   `feature_angle`, `feature_margin`, `feedback_kkt`, `gradient_kkt`, `epsilon`, `delta`, `smoothed_margin` where it is
+//!   defined, at the saves whose indices are in `feature_angle_saves` and so on.
+//!
+//! No array holds a number that is not finite.
 
+use crate::diagnostics::Homogeneous;
 use crate::run::Run;
 use nalgebra::DMatrix;
 use npyz::WriterBuilder;
@@ -30,7 +37,6 @@ pub fn npz(run: &Run) -> io::Result<Vec<u8>> {
     archive.columns("margins", &d.margins)?;
     archive.columns("log_multipliers", &t.log_multipliers)?;
     archive.columns("accumulated_multipliers", &t.accumulated)?;
-    archive.columns("beta", &d.beta)?;
     archive.columns("layer_norms", &d.layer_norms)?;
     let weights: Vec<Vec<DMatrix<f64>>> = (0..t.len())
         .map(|k| run.problem.network.weights(t.theta.column(k).as_slice()))
@@ -45,6 +51,10 @@ pub fn npz(run: &Run) -> io::Result<Vec<u8>> {
             &[saves, inputs as u64, units as u64],
             rows,
         )?;
+    }
+    match &d.homogeneous {
+        None => archive.columns("beta", &d.beta)?,
+        Some(h) => archive.homogeneous(h)?,
     }
     if let Some(angles) = &d.angle_to_limit {
         archive.vector("angle_to_limit", angles)?;
@@ -103,6 +113,37 @@ impl Archive {
     fn columns(&mut self, name: &str, m: &DMatrix<f64>) -> io::Result<()> {
         let shape = [m.ncols() as u64, m.nrows() as u64];
         self.array(name, &shape, m.iter().copied())
+    }
+
+    fn homogeneous(&mut self, h: &Homogeneous) -> io::Result<()> {
+        self.columns("output_weights", &h.output_weights)?;
+        self.columns("unit_norms", &h.unit_norms)?;
+        self.vector("normalised_margin", &h.normalised_margin)?;
+        for (name, series) in [
+            ("feature_angle", &h.feature_angle),
+            ("feature_margin", &h.feature_margin),
+            ("feedback_kkt", &h.feedback_kkt),
+            ("gradient_kkt", &h.gradient_kkt),
+            ("epsilon", &h.epsilon),
+            ("delta", &h.delta),
+            ("smoothed_margin", &h.smoothed_margin),
+        ] {
+            self.defined(name, series)?;
+        }
+        Ok(())
+    }
+
+    /// The entries of a series that are there, and the indices they have.
+    fn defined(&mut self, name: &str, series: &[Option<f64>]) -> io::Result<()> {
+        let there: Vec<(f64, f64)> = series
+            .iter()
+            .enumerate()
+            .filter_map(|(k, x)| Some((k as f64, (*x)?)))
+            .collect();
+        let count = [there.len() as u64];
+        self.array(name, &count, there.iter().map(|(_, x)| *x))?;
+        let saves = format!("{name}_saves");
+        self.array(&saves, &count, there.iter().map(|(k, _)| *k))
     }
 
     fn finish(mut self) -> io::Result<Vec<u8>> {

@@ -1,7 +1,8 @@
 //! The table a person reads after a run.
 
+use crate::diagnostics::Homogeneous;
 use crate::run::Run;
-use crate::trajectory::Status;
+use crate::trajectory::{Kinks, Status};
 use std::fmt::Write;
 
 /// The summary of a run: limit, certificates, rate, claims, invariants, solver.
@@ -62,11 +63,18 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
     if let Some(angle) = d.final_angle() {
         row("angle to the limit", format!("{angle:.6e} rad"))?;
     }
-    if let (Some(gap), Some(kkt)) = (d.duality_gap[k], d.kkt_residual[k]) {
+    if let Some(h) = &d.homogeneous {
+        for (name, value) in homogeneous(h) {
+            row(name, value)?;
+        }
+    } else if let (Some(gap), Some(kkt)) = (d.duality_gap[k], d.kkt_residual[k]) {
         row(
             "the run's own proof",
             format!("duality gap {gap:.3e}, KKT residual {kkt:.3e}"),
         )?;
+    }
+    if let Some(kinks) = &run.trajectory.kinks {
+        row("kinks", at_kinks(kinks))?;
     }
     if let Some(rate) = &d.rate {
         row(
@@ -147,4 +155,91 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
         )?;
     }
     Ok(())
+}
+
+/// Rows on the end of the run of a ReLU network, those that are defined.
+fn homogeneous(h: &Homogeneous) -> Vec<(&'static str, String)> {
+    let last = |series: &[Option<f64>]| series.last().copied().flatten();
+    let mut rows = Vec::new();
+    if let Some(margin) = last(&h.feature_margin) {
+        rows.push(("margin of the features", format!("{margin:.6e}")));
+    }
+    let residuals = [
+        ("feedback potential", last(&h.feedback_kkt)),
+        ("½‖θ‖²", last(&h.gradient_kkt)),
+    ];
+    let residuals: Vec<String> = residuals
+        .into_iter()
+        .filter_map(|(potential, residual)| Some(format!("{:.3e} ({potential})", residual?)))
+        .collect();
+    if !residuals.is_empty() {
+        rows.push(("KKT residuals", residuals.join(", ")));
+    }
+    if let (Some(epsilon), Some(delta)) = (last(&h.epsilon), last(&h.delta)) {
+        rows.push(("(ε, δ) of ½‖θ‖²", format!("({epsilon:.3e}, {delta:.3e})")));
+    }
+    if let Some(margin) = h.normalised_margin.last() {
+        rows.push(("normalised margin", format!("{margin:.6e}")));
+    }
+    rows
+}
+
+/// "41 crossings, 16 slides, 3 releases; 5 pairs slide at the end".
+fn at_kinks(kinks: &Kinks) -> String {
+    let mut value = [
+        counted(kinks.crossings, "crossing"),
+        counted(kinks.slides, "slide"),
+        counted(kinks.releases, "release"),
+    ]
+    .join(", ");
+    if kinks.departures > 0 {
+        let units = counted(kinks.departures, "unit");
+        let _ = write!(value, ", {units} left zero weights");
+    }
+    let verb = if kinks.sliding.len() == 1 {
+        "slides"
+    } else {
+        "slide"
+    };
+    let pairs = counted(kinks.sliding.len(), "pair");
+    let _ = write!(value, "; {pairs} {verb} at the end");
+    value
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trajectory::SlidingPair;
+
+    #[test]
+    fn kinks_are_counted_in_words() {
+        let pair = SlidingPair {
+            layer: 1,
+            unit: 0,
+            sample: 4,
+        };
+        let mut kinks = Kinks {
+            crossings: 41,
+            slides: 16,
+            releases: 3,
+            departures: 0,
+            sliding: vec![pair; 5],
+        };
+        assert_eq!(
+            at_kinks(&kinks),
+            "41 crossings, 16 slides, 3 releases; 5 pairs slide at the end"
+        );
+        kinks.departures = 12;
+        kinks.crossings = 1;
+        kinks.sliding.truncate(1);
+        assert_eq!(
+            at_kinks(&kinks),
+            "1 crossing, 16 slides, 3 releases, 12 units left zero weights; 1 pair slides at the end"
+        );
+    }
 }

@@ -3,16 +3,16 @@
 
 use super::numbers::{AtLeast, Depth};
 use super::schema::{
-    Architecture, DatasetSource, Document, Feedback, FilePath, Initial, LearningRule, LossName,
+    Architecture, DatasetSource, Document, Feedback, FilePath, LearningRule, LossName,
 };
 use super::source::Source;
 use crate::dataset::{self, Dataset, Table, standard_normals};
 use crate::error::{Error, Result};
 use crate::loss::Loss;
-use crate::network::{FullyConnectedLinear, Network};
+use crate::network::{FullyConnectedLinear, Network, Relu};
 use crate::problem::Problem;
 use crate::rule::Rule;
-use nalgebra::{DMatrix, DVector};
+use nalgebra::DMatrix;
 use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
@@ -23,6 +23,15 @@ const MOST_NUMBERS: usize = 1 << 27;
 /// L.
 fn layers(depth: &Spanned<Depth>) -> usize {
     depth.get_ref().get()
+}
+
+/// Inputs × units of every layer of a fully connected network with these hidden widths and one output.
+fn fully_connected_shapes(
+    dimension: usize,
+    hidden: &[usize],
+) -> impl Iterator<Item = (usize, usize)> {
+    let inputs = std::iter::once(dimension).chain(hidden.iter().copied());
+    inputs.zip(hidden.iter().copied().chain([1]))
 }
 
 /// What building needs: the keys, where they are written, and the folder paths start from.
@@ -37,8 +46,8 @@ impl Builder<'_> {
         let dataset = self.dataset()?;
         let network = self.network(dataset.dimension())?;
         let rule = self.rule(&network)?;
-        let theta0 = self.initial(&network)?;
-        self.check_moves(&rule, &network, &theta0)?;
+        let theta0 = self.initial(&network, &rule)?;
+        self.check_moves(&rule, &network, &theta0, &dataset)?;
         let loss = match self.document.loss {
             LossName::Exponential => Loss::Exponential,
             LossName::Logistic => Loss::Logistic,
@@ -59,16 +68,18 @@ impl Builder<'_> {
                 samples,
                 seed,
             } => {
+                self.check_data_size(dimension, *samples)?;
                 let (d, n) = (dimension.get_ref().get(), samples.get());
-                if d.checked_mul(n).is_none_or(|size| size > MOST_NUMBERS) {
-                    let problem = format!("{n} samples of dimension {d} do not fit into memory");
-                    return Err(self.source.error(
-                        dimension.span(),
-                        &problem,
-                        "use fewer samples or dimensions",
-                    ));
-                }
                 Ok(dataset::gaussian_teacher(d, n, seed.get()))
+            }
+            DatasetSource::GaussianRandomLabels {
+                dimension,
+                samples,
+                seed,
+            } => {
+                self.check_data_size(dimension, *samples)?;
+                let (d, n) = (dimension.get_ref().get(), samples.get());
+                Ok(dataset::gaussian_random_labels(d, n, seed.get()))
             }
             DatasetSource::Files { samples, labels } => self.reading(samples, |x| {
                 self.reading(labels, |y| dataset::read_files(x, y))
@@ -92,6 +103,16 @@ impl Builder<'_> {
                 self.reading(path, |path| table.read(path))
             }
         }
+    }
+
+    fn check_data_size(&self, dimension: &Spanned<AtLeast<1>>, samples: AtLeast<1>) -> Result<()> {
+        let (d, n) = (dimension.get_ref().get(), samples.get());
+        if d.checked_mul(n).is_some_and(|size| size <= MOST_NUMBERS) {
+            return Ok(());
+        }
+        let problem = format!("{n} samples of dimension {d} do not fit into memory");
+        let advice = "use fewer samples or dimensions";
+        Err(self.source.error(dimension.span(), &problem, advice))
     }
 
     fn check_classes(
@@ -142,7 +163,40 @@ impl Builder<'_> {
                 )?;
                 Ok(Network::diagonal(dimension, layers(depth)))
             }
+            Architecture::Relu { hidden, smoothing } => {
+                let widths = self.hidden_widths(hidden)?;
+                self.check_size(hidden.span(), fully_connected_shapes(dimension, &widths))?;
+                Ok(Network::Relu(Relu::new(
+                    dimension,
+                    &widths,
+                    smoothing.get(),
+                )))
+            }
         }
+    }
+
+    /// Between one and `Depth::MOST - 1` widths of hidden layers.
+    fn hidden_widths(&self, hidden: &Spanned<Vec<AtLeast<1>>>) -> Result<Vec<usize>> {
+        let widths: Vec<usize> = hidden.get_ref().iter().map(|width| width.get()).collect();
+        let (problem, advice) = if widths.is_empty() {
+            (
+                "a ReLU network without hidden layers".to_owned(),
+                "give one width per hidden layer, e.g. hidden = [50]; without any the network is linear: \
+                 [network.fully-connected-linear] with depth = 1",
+            )
+        } else if widths.len() >= Depth::MOST {
+            (
+                format!(
+                    "{} hidden layers make a network deeper than {}",
+                    widths.len(),
+                    Depth::MOST
+                ),
+                "use fewer layers",
+            )
+        } else {
+            return Ok(widths);
+        };
+        Err(self.source.error(hidden.span(), &problem, advice))
     }
 
     fn fully_connected(
@@ -165,10 +219,8 @@ impl Builder<'_> {
             let advice = "give one width per hidden layer, depth - 1 of them";
             return Err(self.source.error(hidden.span(), &problem, advice));
         }
-        let units = widths.iter().copied().chain([1]);
-        let inputs = std::iter::once(dimension).chain(widths.iter().copied());
         let span = hidden.map_or(depth.span(), Spanned::span);
-        self.check_size(span, inputs.zip(units))?;
+        self.check_size(span, fully_connected_shapes(dimension, &widths))?;
         let network = FullyConnectedLinear::new(dimension, &widths);
         Ok(Network::FullyConnectedLinear(network))
     }
@@ -263,60 +315,8 @@ impl Builder<'_> {
         Ok(matrix)
     }
 
-    /// θ(0) from `w_1 … w_L`, each column by column. Gaussian draws fill them in this very order.
-    fn initial(&self, network: &Network) -> Result<DVector<f64>> {
-        let parameters = network.parameters();
-        let initial = &self.document.initial;
-        match initial.get_ref() {
-            Initial::Zero => Ok(DVector::zeros(parameters)),
-            Initial::Gaussian { scale, seed } => {
-                let draws = standard_normals("initial", seed.get()).take(parameters);
-                let weights = DVector::from_iterator(parameters, draws) * scale.get();
-                Ok(network.theta(weights))
-            }
-            Initial::Files(files) => {
-                if files.len() != network.depth() {
-                    let (found, expected) = (files.len(), network.depth());
-                    let problem =
-                        format!("{found} weight files, but the network has {expected} layers");
-                    let advice = "give one file per layer, w_1, ..., w_L";
-                    return Err(self.source.error(initial.span(), &problem, advice));
-                }
-                let mut weights = Vec::with_capacity(parameters);
-                for (l, (file, &shape)) in files.iter().zip(network.shapes()).enumerate() {
-                    let layer = self.matrix(file, &format!("w_{}", l + 1), shape)?;
-                    weights.extend_from_slice(layer.as_slice());
-                }
-                Ok(network.theta(DVector::from_vec(weights)))
-            }
-        }
-    }
-
-    /// Gradients of `β = w_1⋯w_L` hold all layers but one: with two zero layers gradient descent never moves.
-    fn check_moves(&self, rule: &Rule, network: &Network, theta0: &DVector<f64>) -> Result<()> {
-        if *rule != Rule::GradientDescent {
-            return Ok(());
-        }
-        let mut start = 0;
-        let mut zero_layers = 0;
-        for (inputs, units) in network.shapes() {
-            let layer = theta0.rows(start, inputs * units);
-            zero_layers += usize::from(layer.iter().all(|&w| w == 0.0));
-            start += inputs * units;
-        }
-        if zero_layers < 2 {
-            return Ok(());
-        }
-        let problem = "gradient descent never leaves this initialisation: with two or more zero layers every gradient is zero";
-        let advice =
-            "use initial.gaussian or non-zero weight files, or the rule direct-feedback-alignment";
-        Err(self
-            .source
-            .error(self.document.initial.span(), problem, advice))
-    }
-
     /// Reads the matrix `name` of the given shape (inputs × units).
-    fn matrix(
+    pub(super) fn matrix(
         &self,
         file: &FilePath,
         name: &str,

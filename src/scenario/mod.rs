@@ -3,16 +3,18 @@
 //! ```toml
 //! title = "DFA on a depth-3 fully connected linear network"
 //! loss = "exponential"                   # or "logistic"
-//! [dataset.gaussian-teacher]             # or [dataset.files], [dataset.table]
+//! [dataset.gaussian-teacher]             # or [dataset.gaussian-random-labels], [dataset.files], [dataset.table]
 //! dimension = 20
 //! samples = 30
 //! seed = 1
 //! [network.fully-connected-linear]
 //! depth = 3                              # hidden = [20, 20] unless given
+//! # [network.convolutional-linear] and [network.diagonal-linear] have a depth;
+//! # [network.relu] has hidden = [50] (its depth is one more) and smoothing = 0.0 (exact kinks)
 //! [rule.direct-feedback-alignment]       # or rule = "gradient-descent"
 //! feedback.gaussian.seed = 7             # b_l ~ N(0, scale² I), scale = 1; or feedback.files = [...]
 //! [initial]                              # or initial = "zero", or files = [...]
-//! gaussian = { scale = 0.1, seed = 3 }   # entries ~ N(0, scale²)
+//! gaussian = { scale = 0.1, seed = 3 }   # entries ~ N(0, scale²); ReLU networks: level-set = true
 //! [flow]
 //! until.log-log-time = 40.0              # or until.log-time, until.time
 //! [expect]
@@ -23,9 +25,12 @@
 //! error points into text the user can see; numbers become types that cannot hold a wrong value. [`Scenario::build`]
 //! reads the files named, draws what is random, and checks that the shapes fit. Random draws: feedback `b_1, b_2, …`,
 //! entry by entry, from the stream `feedback`; weights `w_1, w_2, …`, each column by column, from the stream
-//! `initial` (see [`crate::dataset::standard_normals`]).
+//! `initial` (see [`crate::dataset::standard_normals`]). With `level-set = true` the output weights drawn give way to
+//! `w_{L,j} = ‖w_{L−1,j}‖²/(2b_j)`, b the feedback of the last hidden layer: the level of the conserved quantity
+//! `b_j w_{L,j} − ½‖w_{L−1,j}‖²` on which zero weights lie too, and on which Theorem 4 is stated.
 
 mod build;
+mod initial;
 mod numbers;
 mod overrides;
 mod paths;
@@ -167,5 +172,7 @@ impl Scenario {
     }
 }
 
+#[cfg(test)]
+mod relu_tests;
 #[cfg(test)]
 mod tests;

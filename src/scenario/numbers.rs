@@ -50,6 +50,30 @@ impl TryFrom<f64> for Scale {
     }
 }
 
+/// A smoothing ε, 0 ≤ x ≤ 1e100, zero unless given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
+#[serde(try_from = "f64")]
+pub(super) struct Smoothing(f64);
+
+impl Smoothing {
+    pub(super) fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl TryFrom<f64> for Smoothing {
+    type Error = String;
+
+    fn try_from(x: f64) -> Result<Self, String> {
+        if (0.0..=1e100).contains(&x) {
+            // adding zero maps -0.0 to 0.0
+            Ok(Self(x + 0.0))
+        } else {
+            Err(format!("{x} is not a smoothing >= 0 and <= 1e100"))
+        }
+    }
+}
+
 /// A relative tolerance, 0 < x < 1.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(try_from = "f64")]
@@ -101,6 +125,8 @@ impl<const MIN: i64> TryFrom<i64> for AtLeast<MIN> {
 pub(super) struct Depth(usize);
 
 impl Depth {
+    pub(super) const MOST: usize = 50;
+
     pub(super) fn get(self) -> usize {
         self.0
     }
@@ -111,8 +137,8 @@ impl TryFrom<i64> for Depth {
 
     fn try_from(n: i64) -> Result<Self, String> {
         match usize::try_from(n) {
-            Ok(depth @ 1..=50) => Ok(Self(depth)),
-            _ => Err(format!("{n} is not a depth between 1 and 50")),
+            Ok(depth @ 1..=Self::MOST) => Ok(Self(depth)),
+            _ => Err(format!("{n} is not a depth between 1 and {}", Self::MOST)),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The keys of a scenario, as serde reads them: externally tagged enums, unknown keys refused everywhere.
 
-use super::numbers::{AtLeast, Depth, Fraction, Positive, Scale, Seed};
+use super::numbers::{AtLeast, Depth, Fraction, Positive, Scale, Seed, Smoothing};
 use super::source::did_you_mean;
 use crate::claims::{self, Outcome};
 use crate::flow::clock;
@@ -48,6 +48,11 @@ pub(super) enum DatasetSource {
         samples: AtLeast<1>,
         seed: Seed,
     },
+    GaussianRandomLabels {
+        dimension: Spanned<AtLeast<1>>,
+        samples: AtLeast<1>,
+        seed: Seed,
+    },
     Files {
         samples: FilePath,
         labels: FilePath,
@@ -81,6 +86,13 @@ pub(super) enum Architecture {
     Convolutional { depth: Spanned<Depth> },
     #[serde(rename = "diagonal-linear")]
     Diagonal { depth: Spanned<Depth> },
+    Relu {
+        /// Widths of layers 1 … L−1.
+        hidden: Spanned<Vec<AtLeast<1>>>,
+        /// ε; exact kinks if absent.
+        #[serde(default)]
+        smoothing: Smoothing,
+    },
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -114,7 +126,12 @@ pub(super) enum Feedback {
 )]
 pub(super) enum Initial {
     Zero,
-    Gaussian { scale: Scale, seed: Seed },
+    Gaussian {
+        scale: Scale,
+        seed: Seed,
+        /// Whether the output weights are put on the conserved level; not if absent.
+        level_set: Option<Spanned<bool>>,
+    },
     Files(Vec<FilePath>),
 }
 

@@ -5,7 +5,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use std::ops::Range;
 
 /// Keys and values that the contract names and a later version reads.
-const LATER: [&str; 3] = ["level-set", "relu", "steps"];
+const LATER: [&str; 1] = ["steps"];
 
 /// Scenario text and the name it is shown under.
 #[derive(Debug, Clone)]
@@ -151,6 +151,7 @@ fn type_name(expected: &str) -> &str {
 fn example_of(key: &str) -> &'static str {
     match key {
         "dataset" => "add a table [dataset.gaussian-teacher], [dataset.files] or [dataset.table]",
+        "hidden" => "give one width per hidden layer, e.g. hidden = [50]",
         "network" => "add a table [network.fully-connected-linear] with depth = 2",
         "rule" => "add rule = \"gradient-descent\", or a table [rule.direct-feedback-alignment]",
         "initial" => {

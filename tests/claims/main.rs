@@ -8,14 +8,12 @@ use marginflow::claims::{self, Evidence, Outcome, Verdict};
 use marginflow::dataset::{Dataset, gaussian_teacher, standard_normals};
 use marginflow::diagnostics::{Diagnostics, diagnose};
 use marginflow::flow::{FlowOptions, integrate};
-use marginflow::limit::{
-    Candidate, Limit, Separability, angle, certified_candidates, max_margin, refine,
-};
+use marginflow::limit::{Candidate, Limit, Separability, angle, certified_candidates, max_margin};
 use marginflow::loss::Loss;
 use marginflow::network::{FullyConnectedLinear, Network};
 use marginflow::problem::Problem;
 use marginflow::rule::Rule;
-use marginflow::run::{Reference, reference_limit};
+use marginflow::run::reference_limit;
 use marginflow::trajectory::{Status, Trajectory};
 use nalgebra::{DMatrix, DVector, dmatrix, dvector};
 use num_complex::Complex64;
@@ -161,15 +159,8 @@ impl Case {
 
 /// The limit theory predicts of a run; `None` for data it cannot separate.
 fn limit_of(problem: &Problem, trajectory: &Trajectory) -> Option<Limit> {
-    match reference_limit(problem, false).ok()? {
-        Reference::Global(limit) => Some(*limit),
-        Reference::Local(potential) => {
-            let end = trajectory.theta.column(trajectory.len() - 1);
-            let beta = problem.network.predictor(end.as_slice()).unwrap();
-            refine(problem.dataset.signed_samples(), &potential, &beta)
-        }
-        Reference::None => None,
-    }
+    let reference = reference_limit(problem, false).ok()?;
+    reference.after(problem, trajectory)
 }
 
 fn svm(dataset: &Dataset) -> Option<Limit> {

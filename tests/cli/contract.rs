@@ -14,11 +14,11 @@ pub fn check_contract(report: &Value) {
     let contract = [
         (
             "",
-            "format version scenario_sha256 status final limit invariants rate claims steps solver",
+            "format version scenario_sha256 status final limit invariants rate kinks claims steps solver",
         ),
         (
             "/final",
-            "log_log_time log_time min_margin log_loss beta layer_norms angle_to_limit kkt_residual duality_gap accumulated_duality_gap",
+            "log_log_time log_time min_margin log_loss beta layer_norms angle_to_limit kkt_residual duality_gap accumulated_duality_gap homogeneous",
         ),
         ("/limit", "kind beta duality_gap support"),
         ("/rate", "observed predicted window"),

@@ -4,6 +4,7 @@ use super::Setting;
 use super::passes::{Forces, Forward};
 use super::pattern::Pattern;
 use super::rays::{Rays, form};
+use super::smoothed_step::SmoothedStep;
 use crate::network::quasi_newton::QuasiNewtonStep;
 use crate::network::{Kernel, LinearisedStep, Pieces, Tangent};
 use nalgebra::{DMatrix, DVector};
@@ -17,6 +18,8 @@ pub(super) struct ReluKernel {
     pub pattern: Option<Arc<Pattern>>,
     /// How often each unit of each layer has left zero.
     pub departures: Vec<Vec<usize>>,
+    /// Samples that no unit of the first layer sees.
+    pub idle: Vec<usize>,
 }
 
 impl ReluKernel {
@@ -111,12 +114,19 @@ impl Kernel for ReluKernel {
     }
 
     fn linearise(&self, theta: &[f64], multipliers: &[f64], step: f64) -> Box<dyn LinearisedStep> {
+        if self.setting.smoothing > 0.0 {
+            return Box::new(SmoothedStep::new(self.clone(), theta, multipliers, step));
+        }
         Box::new(QuasiNewtonStep::new(
             Arc::new(self.clone()),
             theta,
             multipliers,
             step,
         ))
+    }
+
+    fn idle(&self) -> &[usize] {
+        &self.idle
     }
 
     fn pieces(&self) -> Option<&dyn Pieces> {

@@ -73,6 +73,19 @@ impl Pattern {
         &self.sliding
     }
 
+    /// Samples for which no unit of the first layer is active.
+    pub fn unseen(&self) -> Vec<usize> {
+        let active = |mode: &Mode| *mode == Mode::Active;
+        let Some(first) = self.modes.first() else {
+            return Vec::new();
+        };
+        let columns = first.column_iter().enumerate();
+        columns
+            .filter(|(_, modes)| !modes.iter().any(active))
+            .map(|(n, _)| n)
+            .collect()
+    }
+
     /// The same for reports.
     pub fn sliding_pairs(&self) -> Vec<SlidingPair> {
         let pair = |p: &Pair| SlidingPair {

@@ -53,16 +53,9 @@ struct Sizes {
 
 impl Sizes {
     fn new(pass: &Forward<'_>, layer: usize) -> Self {
-        let mut inputs: Vec<f64> = pass.h[layer].column_iter().map(|h| h.norm()).collect();
-        let largest = inputs.iter().copied().fold(0.0, f64::max);
-        for h in &mut inputs {
-            if *h <= UNSEEN * largest {
-                *h = 0.0;
-            }
-        }
         Self {
             widths: pass.w[layer].column_iter().map(|w| w.norm()).collect(),
-            inputs,
+            inputs: significant_norms(&pass.h[layer]),
         }
     }
 
@@ -70,6 +63,18 @@ impl Sizes {
     fn of(&self, p: Pair) -> f64 {
         self.widths[p.unit] * self.inputs[p.sample]
     }
+}
+
+/// Norms of the columns, zero for those that are only rounding.
+fn significant_norms(columns: &DMatrix<f64>) -> Vec<f64> {
+    let mut norms: Vec<f64> = columns.column_iter().map(|c| c.norm()).collect();
+    let largest = norms.iter().copied().fold(0.0, f64::max);
+    for norm in &mut norms {
+        if *norm <= UNSEEN * largest {
+            *norm = 0.0;
+        }
+    }
+    norms
 }
 
 fn all_sizes(pass: &Forward<'_>) -> Vec<Sizes> {
@@ -152,6 +157,7 @@ impl Pieces for ReluKernel {
         Ok(Entered {
             kernel: Arc::new(Self {
                 setting: Arc::clone(&self.setting),
+                idle: pattern.unseen(),
                 pattern: Some(Arc::new(pattern)),
                 departures,
             }),
@@ -180,8 +186,7 @@ impl ReluKernel {
         let pass = Forward::new(&self.setting, Some(pattern), theta);
         let (width, of_layer) = (pass.w[layer].column(unit).norm(), pass.w[layer].norm());
         let arrived = self.pattern.is_some() && width <= VANISHED * of_layer;
-        let rests = width == 0.0 && *departures >= MOST_DEPARTURES;
-        if rests || !(arrived || width == 0.0) {
+        if !arrived && width > 0.0 {
             return false;
         }
         let motion = pass.motion(multipliers, pass.forces().as_ref());
@@ -215,6 +220,13 @@ impl ReluKernel {
             let active = inputs.column(sample).dot(&w) >= 0.0;
             let mode = if active { Mode::Active } else { Mode::Inactive };
             pattern.set(pair(sample), mode);
+        }
+        if layer + 1 == self.departures.len()
+            && let Some(b) = self.setting.signals.last_feedback(unit)
+        {
+            // on the conserved level: b_j w_Lj − ½‖w_j‖² stays as it was
+            let gained = 0.5 * (w.norm_squared() - width * width) / b;
+            theta[column(&self.setting.shapes, layer + 1, 0).start + unit] += gained;
         }
         theta[own].copy_from_slice(w.as_slice());
         *departures += 1;
@@ -268,18 +280,25 @@ fn settle(
     multipliers: &[f64],
 ) -> Result<(), String> {
     let patient = 2 * border.len() + 4;
-    for round in 0..20 * (border.len() + 2) {
+    let mut dice: u64 = 1;
+    for round in 0..100 * (border.len() + 4) {
         let pass = Forward::new(setting, Some(pattern), theta);
         let motion = pass.motion(multipliers, pass.forces().as_ref());
         let mut offences = offences(&pass, &motion, pattern, border);
-        // lower layers first: what happens there moves the preactivations above
-        let lowest = offences.iter().map(|o| o.pair.layer).min();
-        offences.retain(|o| Some(o.pair.layer) == lowest);
-        // The worst first; if that goes round in circles, the first, which cannot (Murty's rule).
         let chosen = if round < patient {
+            // the worst first, lower layers first: what happens there moves the preactivations above
+            let lowest = offences.iter().map(|o| o.pair.layer).min();
+            offences.retain(|o| Some(o.pair.layer) == lowest);
             offences.iter().max_by(|x, y| x.size.total_cmp(&y.size))
-        } else {
+        } else if round < 3 * patient {
+            // if that goes round in circles, the first, which cannot for a positive definite matrix (Murty's rule)
             offences.first()
+        } else {
+            // under feedback alignment the matrix is not symmetric: any, by a fixed sequence
+            dice = dice
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            offences.get((dice >> 33) as usize % offences.len().max(1))
         };
         let Some(offence) = chosen else {
             return Ok(());
@@ -288,7 +307,7 @@ fn settle(
             (Mode::Sliding, true) => Mode::Active,
             (Mode::Sliding, false) => Mode::Inactive,
             (mode, upwards) => {
-                if pushes_back(&pass, &motion, offence.pair) {
+                if !offence.unseen && pushes_back(&pass, &motion, offence.pair) {
                     Mode::Sliding
                 } else if upwards && mode == Mode::Inactive {
                     Mode::Active
@@ -305,9 +324,30 @@ fn settle(
     ))
 }
 
+/// How preactivations would move, up to a positive factor, if all sliding units opened (layer by layer, units × N).
+fn openings(pass: &Forward<'_>, pattern: &Pattern) -> Vec<DMatrix<f64>> {
+    let mut openings: Vec<DMatrix<f64>> = Vec::with_capacity(pass.hidden());
+    for l in 0..pass.hidden() {
+        let opening = match openings.last() {
+            None => DMatrix::zeros(pass.a[l].nrows(), pass.a[l].ncols()),
+            Some(below) => {
+                let mut opened = below.map(|a| a.max(0.0));
+                for p in pattern.sliding().iter().filter(|p| p.layer + 1 == l) {
+                    opened[(p.unit, p.sample)] = 1.0;
+                }
+                pass.w[l].tr_mul(&opened)
+            }
+        };
+        openings.push(opening);
+    }
+    openings
+}
+
 /// A pair whose mode contradicts its velocity.
 struct Offence {
     pair: Pair,
+    /// No unit below sees the sample: the pair has no push of its own.
+    unseen: bool,
     /// Towards a > 0.
     upwards: bool,
     size: f64,
@@ -319,44 +359,48 @@ fn offences(
     pattern: &Pattern,
     border: &[Pair],
 ) -> Vec<Offence> {
-    let norms = |m: &DMatrix<f64>| -> Vec<f64> { m.column_iter().map(|c| c.norm()).collect() };
-    let layers = 0..pass.hidden();
-    let speeds: Vec<Vec<f64>> = layers.clone().map(|l| norms(&motion.velocity[l])).collect();
-    let widths: Vec<Vec<f64>> = layers
-        .clone()
-        .map(|l| pass.w[l].column_iter().map(|w| w.norm()).collect())
-        .collect();
-    let inputs: Vec<Vec<f64>> = layers.clone().map(|l| norms(&pass.h[l])).collect();
-    let inflows: Vec<Vec<f64>> = layers.map(|l| norms(&motion.h_dot[l])).collect();
+    let openings = openings(pass, pattern);
+    let sizes = all_sizes(pass);
+    let inflows: Vec<Vec<f64>> = motion.h_dot.iter().map(significant_norms).collect();
     let mut found: Vec<Offence> = border
         .iter()
         .filter_map(|&pair| {
-            let Pair {
-                layer,
-                unit,
-                sample,
-            } = pair;
-            let rate = motion.a_dot[layer][(unit, sample)];
-            let size = speeds[layer][unit] * inputs[layer][sample]
-                + widths[layer][unit] * inflows[layer][sample];
+            let (layer, at) = (pair.layer, (pair.unit, pair.sample));
+            let width = sizes[layer].widths[pair.unit];
+            let (inputs, inflow) = (
+                sizes[layer].inputs[pair.sample],
+                inflows[layer][pair.sample],
+            );
+            let unseen = inputs == 0.0;
+            let speed = motion.velocity[layer].column(pair.unit).norm();
+            let (rate, size) = if unseen && inflow == 0.0 {
+                // no unit below moves yet: the side it would go to if those that slide opened
+                (openings[layer][at], 1.0)
+            } else {
+                (motion.a_dot[layer][at], speed * inputs + width * inflow)
+            };
             let relative = if size > 0.0 { rate / size } else { 0.0 };
             let offends = match pattern.get(pair) {
                 Mode::Active => relative < -SETTLED,
                 Mode::Inactive => relative > SETTLED,
-                Mode::Sliding => false,
+                // nothing to hold on to
+                Mode::Sliding => unseen,
             };
             offends.then_some(Offence {
                 pair,
+                unseen,
                 upwards: relative > 0.0,
                 size: relative.abs(),
             })
         })
         .collect();
-    found.extend(gates(motion, pattern).filter_map(|(pair, gate)| {
+    let held = gates(motion, pattern).filter(|(p, _)| sizes[p.layer].inputs[p.sample] > 0.0);
+    found.extend(held.filter_map(|(pair, gate)| {
         let outside = (-gate).max(gate - 1.0);
         // not a number where the signal has vanished: such a pair is let go
         (outside.is_nan() || outside > SETTLED).then_some(Offence {
             pair,
+            unseen: false,
             upwards: gate > 1.0,
             size: outside,
         })

@@ -1,0 +1,259 @@
+//! Pieces of the exact flow against closed forms, and their derivatives against differences.
+
+use super::*;
+use crate::network::tests::{assert_close, gaussian, random_data, velocity};
+use crate::network::{Network, Pieces};
+use nalgebra::{dmatrix, dvector};
+
+/// A network of two layers under DFA with unit weights `w` and feedback `b`, output weights one.
+fn two_layers(x: DMatrix<f64>, y: DVector<f64>, b: DVector<f64>) -> Arc<dyn Kernel> {
+    let network = Relu::new(x.ncols(), &[b.len()], 0.0);
+    let rule = Rule::DirectFeedbackAlignment(vec![b]);
+    network.kernel(&rule, &Dataset::new(x, y))
+}
+
+fn pieces(kernel: &Arc<dyn Kernel>) -> &dyn Pieces {
+    kernel.pieces().expect("exact kinks")
+}
+
+#[test]
+fn gates_are_one_at_zero_and_the_smoothed_activation_tends_to_the_exact_one() {
+    let data = random_data(6, 3);
+    for hidden in [&[4][..], &[4, 3]] {
+        let exact = Relu::new(3, hidden, 0.0);
+        let theta = gaussian(3, Network::Relu(exact.clone()).parameters());
+        let reference = exact.outputs(&theta, data.samples());
+        let distance = |epsilon: f64| {
+            let smoothed = Relu::new(3, hidden, epsilon);
+            (smoothed.outputs(&theta, data.samples()) - &reference).norm()
+        };
+        // away from the kinks the error is of second order
+        let order = (distance(1e-3) / distance(1e-4)).log10();
+        assert!((order - 2.0).abs() < 0.1, "{order}");
+        // homogeneous of degree L
+        let double: Vec<f64> = theta.iter().map(|w| 2.0 * w).collect();
+        let smoothed = Relu::new(3, hidden, 0.2);
+        let ratio = smoothed
+            .outputs(&double, data.samples())
+            .component_div(&smoothed.outputs(&theta, data.samples()));
+        let degree = 2f64.powi(hidden.len() as i32 + 1);
+        assert!((ratio.add_scalar(-degree)).amax() < 1e-12);
+    }
+    // w = 0: w' = b Σ α y x, all gates one
+    for smoothing in [0.0, 0.1] {
+        let network = Relu::new(3, &[2], smoothing);
+        let rule = Rule::DirectFeedbackAlignment(vec![dvector![2.0, -1.0]]);
+        let kernel = network.kernel(&rule, &data);
+        let (v, _) = velocity(&*kernel, &[0.0; 8], &[1.0; 6]);
+        let z = data.signed_samples().row_sum().transpose();
+        assert_close(&v[..3], (&z * 2.0).as_slice(), 1e-14, "first unit");
+        assert_close(&v[3..6], (-z).as_slice(), 1e-14, "second unit");
+    }
+}
+
+/// Two samples push a unit of the opposite sign onto their boundaries; where they hold it, its velocity is the projection
+/// of the free one, and the gates are the multipliers of that projection.
+#[test]
+fn sliding_is_a_projection_with_gates_between_zero_and_one() {
+    // the unit (b = 1) is driven by sample 0 towards samples 1 and 2, which have the other label
+    let x = dmatrix![1.0, 1.0, 1.0; 0.0, 1.0, 0.2; 0.0, 0.3, 1.0];
+    let y = dvector![1.0, -1.0, -1.0];
+    let kernel = two_layers(x.clone(), y, dvector![1.0]);
+    let alpha = [1.0, 3.0, 2.5];
+    // on both boundaries: w orthogonal to samples 1 and 2
+    let mut theta = vec![1.0, 0.0, 0.0, 0.5];
+    let entered = pieces(&kernel).enter(&mut theta, &alpha).unwrap();
+    assert_eq!(entered.kinks.slides, 2);
+    let slides: Vec<usize> = entered.kinks.sliding.iter().map(|p| p.sample).collect();
+    assert_eq!(slides, [1, 2]);
+    let (v, _) = velocity(&*entered.kernel, &theta, &alpha);
+    // P⊥ x_0 with samples 1 and 2 spanning the second and third axis
+    assert_close(&v[..3], &[1.0, 0.0, 0.0], 1e-14, "projection");
+    assert!(pieces(&entered.kernel).clearance(&theta, &alpha) > 0.0);
+    // gates: x_0 = 1·e_0 + g_1 α_1 x_1 + g_2 α_2 x_2 in the plane of samples 1 and 2
+    let plane = dmatrix![1.0, 0.2; 0.3, 1.0].transpose();
+    let gates = plane.lu().solve(&dvector![1.0, 1.0]).unwrap();
+    let expected = [gates[0] / 3.0, gates[1] / 2.5];
+    assert!(expected.iter().all(|g| (0.0..1.0).contains(g)));
+    // a multiplier so small that its gate would have to exceed one lets its sample go
+    let weak = [1.0, 3.0, 0.5 * gates[1]];
+    assert!(pieces(&entered.kernel).clearance(&theta, &weak) < 0.0);
+    let mut there = theta.clone();
+    let released = pieces(&entered.kernel).enter(&mut there, &weak).unwrap();
+    assert_eq!(
+        (released.kinks.releases, released.kinks.sliding.len()),
+        (1, 1)
+    );
+    let (v, _) = velocity(&*released.kernel, &there, &weak);
+    assert!(v[2] > 0.0, "it is active now, and a' > 0: {v:?}");
+}
+
+/// A sample of the unit's own sign cannot hold it: the unit crosses.
+#[test]
+fn pairs_of_the_same_sign_cross() {
+    let x = dmatrix![1.0, 0.0; 0.5, 1.0];
+    for (other, active) in [(1.0, true), (-1.0, false)] {
+        // sample 1 has the label of the unit; sample 0 drives the unit across its boundary, either way
+        let kernel = two_layers(x.clone(), dvector![other, 1.0], dvector![1.0]);
+        let mut theta = vec![1.0, -0.5, 0.5];
+        let before = if active { 1e-15 } else { -1e-15 };
+        theta[1] -= before;
+        let entered = pieces(&kernel).enter(&mut theta, &[4.0, 1.0]).unwrap();
+        assert!(entered.kinks.sliding.is_empty());
+        let (v, _) = velocity(&*entered.kernel, &theta, &[4.0, 1.0]);
+        let rate = 0.5 * v[0] + v[1];
+        assert_eq!(rate > 0.0, active, "{v:?}");
+        let gate = f64::from(u8::from(active));
+        assert_close(&v[..2], &[4.0 * other + 0.5 * gate, gate], 1e-14, "gates");
+    }
+}
+
+/// Pieces with sliding pairs in every layer, entered from weights moved onto kinks.
+fn pieces_with_sliding() -> Vec<(Arc<dyn Kernel>, Vec<f64>, Vec<f64>, String)> {
+    let mut found = Vec::new();
+    for hidden in [&[6][..], &[6, 5]] {
+        let network = Relu::new(4, hidden, 0.0);
+        let shapes = network.shapes().to_vec();
+        let parameters: usize = shapes.iter().map(|(r, c)| r * c).sum();
+        for seed in 0..12 {
+            for rule in [
+                crate::network::tests::random_feedback(&Network::Relu(network.clone())),
+                Rule::GradientDescent,
+            ] {
+                let data = random_data(7, 4);
+                let kernel = network.kernel(&rule, &data);
+                let mut theta = gaussian(50 + seed, parameters);
+                let alpha: Vec<f64> = gaussian(80 + seed, 7).iter().map(|x| x.exp()).collect();
+                // every unit onto the boundary of one sample
+                let mut start = 0;
+                for (l, &(inputs, units)) in shapes[..hidden.len()].iter().enumerate() {
+                    let h = network.activations(&theta, data.samples()).swap_remove(l);
+                    for j in 0..units {
+                        let h = h.column((j + seed as usize) % 7);
+                        let w = &mut theta[start + j * inputs..start + (j + 1) * inputs];
+                        let a: f64 = w.iter().zip(h.iter()).map(|(w, h)| w * h).sum();
+                        let size = h.norm_squared();
+                        if size > 0.0 {
+                            w.iter_mut()
+                                .zip(h.iter())
+                                .for_each(|(w, h)| *w -= a / size * h);
+                        }
+                    }
+                    start += inputs * units;
+                }
+                let entered = pieces(&kernel).enter(&mut theta, &alpha).unwrap();
+                let name = format!("{hidden:?} {} seed {seed}", rule.name());
+                if !entered.kinks.sliding.is_empty() {
+                    found.push((entered.kernel, theta, alpha, name));
+                }
+            }
+        }
+    }
+    assert!(found.len() > 24, "{}", found.len());
+    found
+}
+
+#[test]
+fn sliding_pairs_stay_on_their_kinks() {
+    for (kernel, theta, alpha, name) in pieces_with_sliding() {
+        assert!(pieces(&kernel).clearance(&theta, &alpha) > 0.0, "{name}");
+        // along the velocity the state stays inside for a while, and slides
+        let (v, _) = velocity(&*kernel, &theta, &alpha);
+        let h = 1e-9 / v.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+        let moved: Vec<f64> = theta.iter().zip(&v).map(|(x, v)| x + h * v).collect();
+        assert!(pieces(&kernel).clearance(&moved, &alpha) > 0.0, "{name}");
+        let mut there = moved.clone();
+        let again = pieces(&kernel).enter(&mut there, &alpha).unwrap();
+        let same = [
+            again.kinks.crossings,
+            again.kinks.slides,
+            again.kinks.releases,
+        ];
+        assert_eq!(same, [0; 3], "{name}");
+    }
+}
+
+#[test]
+fn tangents_of_pieces_match_differences() {
+    for (kernel, theta, alpha, name) in pieces_with_sliding() {
+        let (d_theta, d_alpha) = (gaussian(11, theta.len()), gaussian(12, alpha.len()));
+        let t = kernel.tangent(&theta, &alpha, &d_theta, &d_alpha);
+        let at = |k: f64| {
+            let shift = |x: &[f64], d: &[f64]| -> Vec<f64> {
+                x.iter().zip(d).map(|(x, d)| x + k * d).collect()
+            };
+            velocity(&*kernel, &shift(&theta, &d_theta), &shift(&alpha, &d_alpha))
+        };
+        let h = 1e-5;
+        let (plus, minus) = (at(h), at(-h));
+        let difference = |a: &[f64], b: &[f64]| -> Vec<f64> {
+            a.iter().zip(b).map(|(a, b)| (a - b) / (2.0 * h)).collect()
+        };
+        assert_close(&t.velocity, &difference(&plus.0, &minus.0), 1e-6, &name);
+        assert_close(
+            t.rates.as_slice(),
+            &difference(&plus.1, &minus.1),
+            1e-6,
+            &name,
+        );
+    }
+}
+
+/// The tangent kernel from Gram matrices against margin rates under single multipliers.
+#[test]
+fn tangent_kernels_are_margin_rates_under_single_multipliers() {
+    let mut cases = pieces_with_sliding();
+    for smoothing in [0.0, 0.3] {
+        let network = Network::Relu(Relu::new(4, &[5, 3], smoothing));
+        for rule in [
+            crate::network::tests::random_feedback(&network),
+            Rule::GradientDescent,
+        ] {
+            let kernel = network.kernel(&rule, &random_data(7, 4));
+            let theta = gaussian(7, kernel.parameters());
+            cases.push((
+                kernel,
+                theta,
+                vec![1.0; 7],
+                format!("smoothing {smoothing}"),
+            ));
+        }
+    }
+    for (kernel, theta, _, name) in cases {
+        let found = kernel.tangent_kernel(&theta, &[4, 1]);
+        for (column, m) in found.column_iter().zip([4, 1]) {
+            let mut unit = vec![0.0; 7];
+            unit[m] = 1.0;
+            let (_, rates) = velocity(&*kernel, &theta, &unit);
+            assert_close(column.as_slice(), &rates, 1e-11, &name);
+        }
+    }
+}
+
+/// A unit that reaches zero leaves along its velocity with all gates one; after some returns it rests.
+#[test]
+fn units_leave_zero_and_come_to_rest() {
+    let x = dmatrix![1.0, 0.0; 0.0, 1.0];
+    let kernel = two_layers(x, dvector![1.0, -1.0], dvector![1.0]);
+    let alpha = [2.0, 1.0];
+    let mut theta = vec![0.0, 0.0, 0.0];
+    let entered = pieces(&kernel).enter(&mut theta, &alpha).unwrap();
+    assert_eq!(entered.kinks.departures, 1);
+    let size = theta[0].hypot(theta[1]);
+    assert!(size > 0.0 && size < 1e-7);
+    assert!(
+        (theta[0] / size - 2.0 / 5f64.sqrt()).abs() < 1e-12,
+        "along b Σ α y x"
+    );
+    let mut kernel = entered.kernel;
+    for _ in 0..2 {
+        theta[..2].fill(0.0);
+        kernel = pieces(&kernel).enter(&mut theta, &alpha).unwrap().kernel;
+    }
+    theta[..2].fill(0.0);
+    let rests = pieces(&kernel).enter(&mut theta, &alpha).unwrap();
+    assert_eq!((rests.kinks.departures, &theta[..2]), (0, &[0.0, 0.0][..]));
+    let (v, _) = velocity(&*rests.kernel, &theta, &alpha);
+    assert_eq!(v, [0.0; 3]);
+    assert_eq!(rests.kernel.idle(), [0, 1]);
+}
