@@ -56,12 +56,16 @@ impl Watch {
     /// advance. To be asked after every step that ends inside its piece; steps up to a border do not count, there may be
     /// thousands.
     pub fn crawls(&mut self, s: f64) -> bool {
-        self.crawl.tick(s, CRAWL_STEPS).is_some_and(|progress| progress < CRAWL)
+        self.crawl
+            .tick(s, CRAWL_STEPS)
+            .is_some_and(|progress| progress < CRAWL)
     }
 
     /// Whether the last few hundred steps of an implicit method hardly advanced. To be asked as [`Self::crawls`].
     pub fn drags(&mut self, s: f64) -> bool {
-        self.drag.tick(s, DRAG_STEPS).is_some_and(|progress| progress < DRAG)
+        self.drag
+            .tick(s, DRAG_STEPS)
+            .is_some_and(|progress| progress < DRAG)
     }
 
     /// Counts borders that follow each other without progress.

@@ -101,11 +101,7 @@ fn two_layers_with_feedback_hold_exact_and_smoothed() {
             assert!(v.residual < v.tolerance, "{v:?}");
         }
         case.expect("loss-decreases", Outcome::Holds, "");
-        case.expect(
-            "thm-4-first-layer",
-            Outcome::Holds,
-            "that of min ½‖θ‖² is",
-        );
+        case.expect("thm-4-first-layer", Outcome::Holds, "that of min ½‖θ‖² is");
         case.expect(
             "gd-homogeneous",
             Outcome::NotApplicable,
