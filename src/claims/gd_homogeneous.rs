@@ -1,6 +1,6 @@
 //! Gradient descent on homogeneous networks (Lyu and Li 2020).
 
-use super::{Claim, Evidence, Outcome, Verdict, direction, not_applicable, relu, unfinished};
+use super::{Claim, Evidence, Outcome, Verdict, not_applicable, relu, unfinished};
 use crate::diagnostics::Homogeneous;
 
 pub const CLAIM: Claim = Claim {
@@ -12,7 +12,7 @@ pub const CLAIM: Claim = Claim {
                 within ln N/‖θ‖^L of it, but may fall at times.) No rate is predicted: norms shift between units like \
                 small powers of log t.",
     check: "Residual: the larger of ε and δ at the end, for the multipliers with the smallest ε² + (Σ λ_n (m_n − 1))². Tolerance: 0.01, still \
-            falling (like (log t)^{−1/40} or faster) or below 1e-6. Above: inconclusive while it falls, violated once it has stalled. \
+            falling (by a hundredth over the last third of the run) or below 1e-6. Above: inconclusive while it falls, violated once it has stalled. \
             Violated as well if the smoothed margin falls between saves by more than 100 times the larger of rtol and atol (at most \
             0.01), relatively. Hypotheses: ReLU network, gradient descent, a loss that gets below that of \
             one sample with margin zero and tends to zero.",
@@ -62,11 +62,10 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
          the end",
         h.normalised_margin[last]
     );
-    Ok(direction::judge(
+    Ok(relu::judge_without_rate(
         e,
         ("max(ε, δ)", ""),
         &distance,
-        None,
         &more,
     ))
 }

@@ -1,6 +1,6 @@
 //! What the claims on ReLU networks share: their hypotheses, and whether directions settle.
 
-use super::{Evidence, Verdict, direction, not_applicable, unfinished};
+use super::{Evidence, Outcome, Verdict, direction, not_applicable, unfinished};
 use crate::diagnostics::Homogeneous;
 use crate::limit::angle;
 use crate::trajectory::Status;
@@ -100,6 +100,32 @@ fn distinct_directions(columns: &DMatrix<f64>) -> usize {
         }
     }
     found.len()
+}
+
+/// A measure that no rate is predicted for and that is smaller at the end than at two thirds of the run by this share has not stalled.
+const STILL_FALLING: f64 = 0.99;
+
+/// [`direction::judge`] where nothing excludes modes that decay like any small power of log t: what still falls has not stalled.
+pub fn judge_without_rate(
+    e: &Evidence<'_>,
+    named: (&str, &str),
+    distance: &[Option<f64>],
+    more: &str,
+) -> Verdict {
+    let verdict = direction::judge(e, named, distance, None, more);
+    let ends = [since(e, 2.0 / 3.0), distance.len() - 1].map(|k| distance[k]);
+    match (verdict.outcome, ends) {
+        (Outcome::Violated, [Some(before), Some(now)]) if now < STILL_FALLING * before => Verdict {
+            outcome: Outcome::Inconclusive,
+            evidence: format!(
+                "it still falls, by {:.1}% over the last third of the run, extend flow.until: {named} {now:.3e} at the end",
+                100.0 * (1.0 - now / before),
+                named = named.0
+            ),
+            ..verdict
+        },
+        _ => verdict,
+    }
 }
 
 /// The first save at or after this share of the run's log-log-time.

@@ -12,7 +12,7 @@ pub const CLAIM: Claim = Claim {
     corrected: "True if besides the features have a positive margin in the limit and the output weights diverge; all four are \
                 checked on the run, and named where they fail.",
     check: "Residual: the final angle between w_L and the SVM of the features of the same save. Tolerance: 0.01 rad, and it must still \
-            fall (at a quarter of the predicted rate, or like (log t)^{−1/40} where there is none) or be below 1e-6 rad. Above: \
+            fall (at a quarter of the predicted rate; by a hundredth over the last third of the run where there is none) or be below 1e-6 rad. Above: \
             inconclusive while it falls, violated once it has stalled. Hypotheses: ReLU \
             network with a hidden layer; all margins positive and the smallest still growing over the last third of the run; ‖w_L‖ growing; \
             features turning less over the last third than over the middle one, or by at most 0.01 rad; a feature SVM at \
@@ -65,14 +65,12 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
         "{gap}; feature margin {margin:.3e}, features turn by {:.1e} rad over the last third of the run",
         turning.last
     );
+    let named = ("angle to the feature SVM", " rad");
     let expected = d.rate.as_ref().and_then(|rate| rate.predicted);
-    Ok(direction::judge(
-        e,
-        ("angle to the feature SVM", " rad"),
-        &h.feature_angle,
-        expected,
-        &more,
-    ))
+    Ok(match expected {
+        Some(_) => direction::judge(e, named, &h.feature_angle, expected, &more),
+        None => relu::judge_without_rate(e, named, &h.feature_angle, &more),
+    })
 }
 
 /// All features at save k as one vector.

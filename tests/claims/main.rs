@@ -371,6 +371,7 @@ mod gd_conv;
 mod loss_decreases;
 
 mod rate;
+mod relu;
 
 /// The same for convolutional and diagonal networks.
 mod spectral_rate;

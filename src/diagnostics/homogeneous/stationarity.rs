@@ -11,10 +11,11 @@
 //!
 //! # Lyu and Li's (ε, δ)
 //! θ̃ is an (ε, δ)-KKT point if for some λ the gradient of the Lagrangian is no longer than ε and no product
-//! `λ_n (m_n − 1)` larger than δ. [`epsilon_delta`] takes the λ, on all samples, with the smallest
-//! `‖θ̃ − Σ λ_n h_n‖² + (Σ_n λ_n (m_n − 1))²`: one row more in the least-squares problem, no sample ruled out by a
-//! threshold, and both ε and δ are below the root of what is minimised. (Lyu and Li's proof takes λ ∝ α, which needs the
-//! gates of the flow at each kink.)
+//! `λ_n (m_n − 1)` larger than δ. [`epsilon_delta`] takes the λ with the smallest
+//! `‖θ̃ − Σ λ_n h_n‖² + (Σ_n λ_n (m_n − 1))²`: one row more in the least-squares problem, in place of a threshold on the
+//! margins, and both ε and δ are below the root of what is minimised. Samples with more than twice the smallest margin are left
+//! out to save time (λ_n = 0 is always allowed). (Lyu and Li's proof takes λ ∝ α, which needs the gates of the flow at each
+//! kink.)
 //!
 //! # Fixed feedback, two layers
 //! On the level set `b_j w_{2,j} = ½‖w_j‖²` the network is a function of the first layer alone,
@@ -72,13 +73,17 @@ impl<'a> Normalised<'a> {
         })
     }
 
-    fn active(&self) -> Vec<usize> {
-        let bound = 1.0 + KKT_ACTIVE;
+    /// Samples with margins up to `1 + excess`.
+    fn within(&self, excess: f64) -> Vec<usize> {
+        let bound = 1.0 + excess;
         (0..self.margins.len())
             .filter(|&n| self.margins[n] <= bound)
             .collect()
     }
 }
+
+/// Margins above `1 + LARGEST_EXCESS` get no multiplier in [`epsilon_delta`].
+const LARGEST_EXCESS: f64 = 1.0;
 
 /// Samples with positive multipliers: where the search begins at the next save.
 pub type Support = Vec<usize>;
@@ -117,7 +122,7 @@ fn nearest(
 pub fn gradient_kkt(at: &Normalised<'_>, support: &mut Support) -> f64 {
     let point = nearest(
         &at.gradients,
-        &at.active(),
+        &at.within(KKT_ACTIVE),
         &at.theta,
         &|_, gradient| gradient,
         &DVector::clone,
@@ -129,7 +134,7 @@ pub fn gradient_kkt(at: &Normalised<'_>, support: &mut Support) -> f64 {
 /// (ε, δ) of Lyu and Li.
 pub fn epsilon_delta(at: &Normalised<'_>, support: &mut Support) -> (f64, f64) {
     let excess = |n: usize| at.margins[n] - 1.0;
-    let samples: Vec<usize> = (0..at.margins.len()).collect();
+    let samples = at.within(LARGEST_EXCESS);
     let parameters = at.theta.len();
     let point = nearest(
         &at.gradients,
@@ -139,7 +144,10 @@ pub fn epsilon_delta(at: &Normalised<'_>, support: &mut Support) -> (f64, f64) {
         &|direction| direction.rows(0, parameters).into_owned(),
         support,
     );
-    let products = samples.iter().map(|&n| point.multipliers[n] * excess(n));
+    let products = samples
+        .iter()
+        .zip(&point.multipliers)
+        .map(|(n, lambda)| lambda * excess(*n));
     let delta = products.fold(0.0, f64::max);
     (point.residual.rows(0, parameters).norm(), delta)
 }
@@ -222,7 +230,14 @@ pub fn feedback_kkt(
         }
         pushed
     };
-    let point = nearest(&at.gradients, &at.active(), &target, &pull, &push, support);
+    let point = nearest(
+        &at.gradients,
+        &at.within(KKT_ACTIVE),
+        &target,
+        &pull,
+        &push,
+        support,
+    );
     Some((point.residual.norm() / target.norm()).hypot(off_level))
 }
 
