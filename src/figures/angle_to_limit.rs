@@ -1,25 +1,137 @@
-//! How fast the direction of β reaches its limit: `angle ∝ (ln t)^r`, a straight line of slope r here.
+//! How fast the direction of β reaches its limit: `angle ∝ (ln t)^r`, a straight line of slope r here. On ReLU networks, where
+//! no β exists, how fast the output weights reach the hard-margin SVM of their features.
 
-use super::{Figure, Run, Scale, Window, build};
+use super::{Axis, Figure, Panel, Run, Scale, Series, Window, build};
+use crate::diagnostics::Rate;
 
 pub const ID: &str = "angle-to-limit";
 
+/// Feature margins that many times smaller than the last one are below the frame.
+const DEEPEST: f64 = 100.0;
+
 /// Applies where there is a limit to measure the angle to.
 pub fn build(run: &Run) -> Option<Figure> {
-    let angles = run.diagnostics.angle_to_limit.as_ref()?;
-    let y = build::axis("angle to the limit direction (radians)", Scale::Log10);
+    let words = Words::of(run);
+    let angles = angles(run)?;
+    let y = build::axis(words.axis, Scale::Log10);
     let curve = run.over_time(angles.iter().copied());
-    let Some(rate) = &run.diagnostics.rate else {
-        let panel = build::panel("", y, vec![build::line("angle(β, limit)", 0, curve)]);
-        let caption = "Angle between the learned direction β and the limit the theory predicts, against log time. \
-                       No rate was fitted to this run.";
-        return Some(run.figure(ID, TITLE, caption.into(), vec![panel]));
+    let mut panels = Vec::new();
+    let fitted = match &run.diagnostics.rate {
+        None => {
+            let mut series = vec![build::line(words.curve, 0, curve)];
+            series.extend(law_of_two_layers(run, &angles));
+            panels.push(build::panel("", y, series));
+            " No rate was fitted to this run.".to_owned()
+        }
+        Some(rate) => {
+            panels.push(fit(run, &words, (y, curve), &angles, rate));
+            format!(
+                " Over the shaded window the run's slope is {}{}.",
+                build::slope(rate.observed),
+                rate.predicted.map_or_else(String::new, |predicted| format!(
+                    ", the predicted one {} (dashed, anchored in the middle of the window)",
+                    build::slope(predicted)
+                ))
+            )
+        }
     };
+    let mut caption = format!(
+        "{}, against log time, both logarithmic: a power law (ln t)^r is a straight line of slope r.{fitted}",
+        words.measured
+    );
+    if let Some(homogeneous) = &run.diagnostics.homogeneous {
+        panels[0].title = "Angle to the SVM of the features".into();
+        panels.push(feature_margin(run, &homogeneous.feature_margin));
+        caption.push_str(
+            " Right: the margin of that machine on features scaled to a mean square of one; that it stays away from zero \
+             is a hypothesis of the theorem.",
+        );
+    }
+    Some(run.figure(ID, words.title, caption, panels))
+}
 
+/// What is measured, in words.
+struct Words {
+    title: &'static str,
+    axis: &'static str,
+    curve: &'static str,
+    measured: &'static str,
+}
+
+impl Words {
+    fn of(run: &Run) -> Self {
+        if run.problem.network.relu().is_some() {
+            Self {
+                title: "Angle between the output weights and the SVM of their features",
+                axis: "angle to the feature SVM (radians)",
+                curve: "angle to feature SVM",
+                measured: "Left: angle between the output weights and the hard-margin support vector machine (SVM) of the \
+                           features that the hidden layers make of the samples at the same time",
+            }
+        } else {
+            Self {
+                title: "Angle between the weights and their predicted limit",
+                axis: "angle to the limit direction (radians)",
+                curve: "angle(β, limit)",
+                measured: "Angle between the learned direction β and the limit the theory predicts",
+            }
+        }
+    }
+}
+
+/// The angles over the saves; not a number where there is none.
+fn angles(run: &Run) -> Option<Vec<f64>> {
+    if let Some(angles) = &run.diagnostics.angle_to_limit {
+        return Some(angles.clone());
+    }
+    let angles = &run.diagnostics.homogeneous.as_ref()?.feature_angle;
+    let known = angles.iter().any(Option::is_some);
+    known.then(|| angles.iter().map(|a| a.unwrap_or(f64::NAN)).collect())
+}
+
+/// The law of two layers with fixed feedback, for runs that no rate was fitted to: slope −1/3, anchored at the end.
+fn law_of_two_layers(run: &Run, angles: &[f64]) -> Option<Series> {
+    let applies = run.problem.network.relu().is_some() && run.has_feedback() && run.depth() == 2;
+    let (end, size) = (*run.diagnostics.log_time.last()?, *angles.last()?);
+    let start = end.max(1.0).sqrt();
+    (applies && size > 0.0 && start < end).then(|| {
+        let rise = (end / start).cbrt();
+        build::reference(
+            Some("slope −1/3".into()),
+            vec![(start, size * rise), (end, size)],
+        )
+    })
+}
+
+/// The margin of the SVM of the features, in a frame for how it ends: on the way features may be all but inseparable.
+fn feature_margin(run: &Run, margins: &[Option<f64>]) -> Panel {
+    let known = || margins.iter().flatten().copied().filter(|m| *m > 0.0);
+    let (low, high) = known().fold((f64::INFINITY, 0.0f64), |(a, b), m| (a.min(m), b.max(m)));
+    let mut y = build::axis("feature margin (mean square feature: 1)", Scale::Log10);
+    y.range = margins
+        .iter()
+        .rev()
+        .flatten()
+        .find(|m| **m > 0.0)
+        .map(|end| (low.max(end / DEEPEST) / 1.2, 1.2 * high));
+    let label = "largest margin of unit output weights";
+    let curve = build::line(label, 2, run.over_time_where_defined(margins));
+    build::panel("Margin of that SVM", y, vec![curve])
+}
+
+/// The curve with its fitted slope and the predicted one.
+fn fit(
+    run: &Run,
+    words: &Words,
+    (y, curve): (Axis, Vec<(f64, f64)>),
+    angles: &[f64],
+    rate: &Rate,
+) -> Panel {
     let [from, to] = rate.window;
     let middle = (from + to) / 2.0;
     let observed = format!(
-        "angle(β, limit), slope {} in the fit window",
+        "{}, slope {} in the fit window",
+        words.curve,
         build::slope(rate.observed)
     );
     let mut series = vec![build::line(observed, 0, curve)];
@@ -45,19 +157,8 @@ pub fn build(run: &Run) -> Option<Figure> {
         label: "fit window".into(),
         range: (from.exp_m1(), to.exp_m1()),
     });
-    let caption = format!(
-        "Angle between the learned direction β and the limit the theory predicts, against log time, both logarithmic: \
-         a power law (ln t)^r is a straight line of slope r. Over the shaded window the run's slope is {}{}.",
-        build::slope(rate.observed),
-        rate.predicted.map_or_else(String::new, |predicted| format!(
-            ", the predicted one {} (dashed, anchored in the middle of the window)",
-            build::slope(predicted)
-        ))
-    );
-    Some(run.figure(ID, TITLE, caption, vec![panel]))
+    panel
 }
-
-const TITLE: &str = "Angle between the weights and their predicted limit";
 
 /// The angle at `s`, interpolated in its logarithm between the nearest saves.
 fn at(log_log_time: &[f64], angles: &[f64], s: f64) -> Option<f64> {
@@ -74,7 +175,7 @@ fn at(log_log_time: &[f64], angles: &[f64], s: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::{Style, synthetic};
+    use crate::figures::{Style, synthetic, synthetic_relu};
 
     #[test]
     fn the_guide_has_the_predicted_slope_and_meets_the_curve_in_the_window() {
@@ -121,5 +222,41 @@ mod tests {
         assert!(figure.panels[0].window.is_none());
         case.diagnostics.angle_to_limit = None;
         assert!(build(&case.run()).is_none());
+    }
+
+    #[test]
+    fn relu_networks_have_the_angle_to_the_svm_of_their_features_and_its_margin() {
+        let mut case = synthetic_relu::relu(5, &[12], true);
+        let figure = build(&case.run()).unwrap();
+        assert_eq!(figure.panels.len(), 2);
+        assert!(figure.panels[0].y.label.contains("feature SVM"));
+        assert!(!figure.caption.contains('β'));
+        let guide = &figure.panels[0].series[1];
+        assert_eq!(guide.label.as_deref(), Some("predicted slope −0.333"));
+
+        // Without a fitted rate the law of two layers stands in.
+        case.diagnostics.rate = None;
+        case.diagnostics.angle_to_limit = None;
+        let figure = build(&case.run()).unwrap();
+        let [curve, guide] = &figure.panels[0].series[..] else {
+            panic!("a curve and a guide")
+        };
+        let [a, b] = guide.points[..] else {
+            panic!("a line")
+        };
+        assert!(((b.1 / a.1).ln() / (b.0 / a.0).ln() + 1.0 / 3.0).abs() < 1e-12);
+        assert_eq!(curve.points.last(), Some(&b));
+    }
+
+    #[test]
+    fn the_law_of_two_layers_is_for_two_layers_with_feedback() {
+        for mut case in [
+            synthetic_relu::relu(5, &[12], false),
+            synthetic_relu::relu(5, &[12, 6], true),
+        ] {
+            case.diagnostics.rate = None;
+            let figure = build(&case.run()).unwrap();
+            assert_eq!(figure.panels[0].series.len(), 1);
+        }
     }
 }

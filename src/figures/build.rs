@@ -1,6 +1,7 @@
 //! What the figure builders share: the time axis, curves over it, the line that names the problem.
 
 use super::{Axis, Figure, Panel, Run, Scale, Series, Style, ticks::plain};
+use crate::network::Relu;
 
 /// Where exact zeros and rounding below it are drawn on logarithmic axes; a tenth of the spacing of f64 at 1.
 pub const FLOOR: f64 = 1e-17;
@@ -105,6 +106,12 @@ impl Run<'_> {
         }
     }
 
+    /// Whether every sample is on its right side at the end.
+    pub fn fits(&self) -> bool {
+        let end = self.diagnostics.min_margin.last();
+        end.is_some_and(|margin| *margin > 0.0)
+    }
+
     /// L.
     pub fn depth(&self) -> usize {
         self.problem.network.depth()
@@ -116,15 +123,30 @@ impl Run<'_> {
     }
 
     fn setting(&self) -> String {
-        let words = |name: &str| name.replace('-', " ");
+        let words = |name: &str| match name {
+            "relu" => "ReLU".to_owned(),
+            _ => name.replace('-', " "),
+        };
         format!(
-            "{} · {}, L = {} · N = {}, D = {} · {} loss",
+            "{} · {}, L = {}{} · N = {}, D = {} · {} loss",
             words(self.problem.rule.name()),
             words(self.problem.network.name()),
             self.depth(),
+            self.problem.network.relu().map_or_else(String::new, units),
             self.problem.dataset.len(),
             self.problem.dataset.dimension(),
             self.problem.loss.name(),
         )
     }
+}
+
+/// Hidden widths, and the smoothing if there is any.
+fn units(network: &Relu) -> String {
+    let hidden = &network.shapes()[..network.shapes().len() - 1];
+    let widths: Vec<String> = hidden.iter().map(|(_, units)| units.to_string()).collect();
+    let smoothing = match network.smoothing() {
+        0.0 => String::new(),
+        smoothing => format!(", ε = {smoothing}"),
+    };
+    format!(", hidden {}{smoothing}", widths.join(" + "))
 }

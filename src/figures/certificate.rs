@@ -1,6 +1,6 @@
 //! How near its limit the run can prove itself to be, with no reference solution: KKT residual and duality gap.
 
-use super::{Figure, Run, Scale, build};
+use super::{Figure, Run, Scale, Series, build};
 
 pub const ID: &str = "certificate";
 
@@ -15,7 +15,9 @@ pub fn build(run: &Run) -> Option<Figure> {
     {
         return None;
     }
-    // Gaps need a convex potential: where there is none, none is drawn.
+    // Gaps need a convex potential: where there is none, none is drawn. The KKT residuals of ReLU networks, whose margin
+    // problems are not convex, have a figure of their own (`kkt`).
+    let relu = run.problem.network.relu().is_some();
     let series = [
         ("KKT residual", &diagnostics.kkt_residual),
         ("duality gap, best multipliers", &diagnostics.duality_gap),
@@ -26,9 +28,12 @@ pub fn build(run: &Run) -> Option<Figure> {
     ]
     .into_iter()
     .enumerate()
-    .filter(|(_, (_, values))| values.iter().any(Option::is_some))
+    .filter(|(k, (_, values))| !(relu && *k == 0) && values.iter().any(Option::is_some))
     .map(|(k, (label, values))| build::line(label, k, run.over_time_where_defined(values)))
-    .collect();
+    .collect::<Vec<_>>();
+    if relu {
+        return features(run, series);
+    }
     let panel = build::panel(
         "",
         build::axis("residual, relative gap", Scale::Log10),
@@ -57,10 +62,28 @@ pub fn build(run: &Run) -> Option<Figure> {
     ))
 }
 
+/// What the output weights of a ReLU network prove on the features of the save.
+fn features(run: &Run, series: Vec<Series>) -> Option<Figure> {
+    if series.is_empty() {
+        return None;
+    }
+    let panel = build::panel("", build::axis("relative gap", Scale::Log10), series);
+    let caption = "Duality gap of the output weights w on the signed features φₙ that the hidden layers make of the samples at \
+                   the same time: (‖w‖/γ)(‖Σ aₙφₙ‖/1ᵀa) − 1 with γ the smallest margin and a ≥ 0 fitted to w. It bounds from \
+                   above how far w/γ is from the least norm, and vanishes only at the hard-margin SVM of the features. It \
+                   starts once every sample is on its right side; zeros are drawn at 10⁻¹⁷.";
+    Some(run.figure(
+        ID,
+        "Duality gap of the output weights on their features",
+        caption.into(),
+        vec![panel],
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::synthetic;
+    use crate::figures::{synthetic, synthetic_relu};
 
     #[test]
     fn undefined_saves_are_gaps_and_negative_gaps_are_floored() {
@@ -76,6 +99,17 @@ mod tests {
         case.diagnostics.accumulated_gap.fill(None);
         case.diagnostics.kkt_residual.fill(None);
         assert!(build(&case.run()).is_none());
+    }
+
+    #[test]
+    fn relu_networks_certify_their_output_weights_only() {
+        let mut case = synthetic_relu::relu(5, &[12], true);
+        case.diagnostics.kkt_residual.fill(Some(0.1));
+        assert!(build(&case.run()).is_none());
+        case.diagnostics.duality_gap.fill(Some(1e-3));
+        let figure = build(&case.run()).unwrap();
+        assert_eq!(figure.panels[0].series.len(), 1);
+        assert!(figure.caption.contains("features") && !figure.caption.contains('β'));
     }
 
     #[test]

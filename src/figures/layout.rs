@@ -87,7 +87,7 @@ mod tests {
         curve::Rect,
         figures,
         sheet::{Lettering, Mark},
-        synthetic,
+        synthetic, synthetic_relu,
     };
 
     /// As wide as DejaVu Sans on average, a little more when bold.
@@ -145,6 +145,9 @@ mod tests {
             synthetic::convolutional(40, 3),
             synthetic::diagonal(2),
             synthetic::convolutional_gradient_descent(7, 2),
+            synthetic_relu::relu(2, &[10], true),
+            synthetic_relu::relu(5, &[12], true),
+            synthetic_relu::relu(3, &[8, 6], false),
             far,
         ] {
             for mut figure in figures(&case.problem, &case.diagnostics, Some(&case.limit)) {

@@ -100,12 +100,12 @@ pub fn build(run: &Run) -> Option<Figure> {
                    limit's support vectors (in colour) tend to 1 and all other samples settle above. Before \
                    ln(1+t) = 1 curves may leave the frame. At most {MOST} samples of either kind are drawn."
     );
-    Some(run.figure(
-        ID,
-        "Margins grow like log time, slowest on the support vectors",
-        caption,
-        vec![panel],
-    ))
+    let title = if run.fits() {
+        "Margins grow like log time, slowest on the support vectors"
+    } else {
+        "Margins, of a run that has not fitted all samples"
+    };
+    Some(run.figure(ID, title, caption, vec![panel]))
 }
 
 #[cfg(test)]

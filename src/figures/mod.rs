@@ -12,6 +12,7 @@
 mod accent;
 mod alignment;
 mod angle_to_limit;
+mod boundaries;
 mod build;
 mod candidates;
 mod certificate;
@@ -19,10 +20,13 @@ mod curve;
 mod draft;
 mod frequencies;
 mod invariants;
+mod kkt;
 mod layout;
 mod legend;
 mod margins;
+mod neurons;
 mod norms;
+mod output_weights;
 mod phases;
 mod render;
 mod sheet;
@@ -31,8 +35,11 @@ mod swept_area;
 #[cfg(test)]
 mod synthetic;
 #[cfg(test)]
+mod synthetic_relu;
+#[cfg(test)]
 mod tests;
 mod ticks;
+mod units;
 
 use crate::{diagnostics::Diagnostics, limit::Limit, problem::Problem};
 
@@ -148,6 +155,18 @@ pub const FIGURES: &[FigureKind] = &[
     FigureKind {
         id: spectrum::ID,
         build: spectrum::build,
+    },
+    FigureKind {
+        id: neurons::ID,
+        build: neurons::build,
+    },
+    FigureKind {
+        id: output_weights::ID,
+        build: output_weights::build,
+    },
+    FigureKind {
+        id: kkt::ID,
+        build: kkt::build,
     },
     FigureKind {
         id: margins::ID,

@@ -67,12 +67,12 @@ pub fn build(run: &Run) -> Option<Figure> {
          at the end). Right: the exponent of the loss; it tends to 1, that is, the loss falls like 1/t up to powers of \
          ln t."
     );
-    Some(run.figure(
-        ID,
-        "Layers grow like powers of log time while the loss falls like 1/t",
-        caption,
-        panels,
-    ))
+    let title = if run.fits() {
+        "Layers grow like powers of log time while the loss falls like 1/t"
+    } else {
+        "Layer norms and loss, of a run that has not fitted all samples"
+    };
+    Some(run.figure(ID, title, caption, panels))
 }
 
 /// The exponent of ln t in ‖w_l‖, as numerator and denominator.
@@ -132,6 +132,13 @@ mod tests {
             let near = line.points.iter().rfind(|p| p.0 <= start.0).unwrap();
             assert!((near.1 / start.1).ln().abs() < 0.2, "{near:?} {start:?}");
         }
+    }
+
+    #[test]
+    fn a_run_that_does_not_fit_is_not_said_to() {
+        let mut case = synthetic::dfa(3);
+        *case.diagnostics.min_margin.last_mut().unwrap() = -1e-14;
+        assert!(build(&case.run()).unwrap().title.contains("not fitted"));
     }
 
     #[test]

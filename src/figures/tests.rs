@@ -2,7 +2,7 @@
 
 use super::{
     Axis, FIGURES, Figure, Panel, Scale, Series, Style, figures, layout::layout, png,
-    render::text_width, svg, synthetic,
+    render::text_width, svg, synthetic, synthetic_relu,
 };
 
 fn one(style: Style, scale: Scale, points: Vec<(f64, f64)>) -> Figure {
@@ -73,6 +73,9 @@ fn every_figure_is_well_formed_and_free_of_nan_and_the_same_each_time() {
         synthetic::convolutional(40, 3),
         synthetic::diagonal(2),
         synthetic::convolutional_gradient_descent(7, 2),
+        synthetic_relu::relu(2, &[10], true),
+        synthetic_relu::relu(5, &[12], true),
+        synthetic_relu::relu(3, &[8, 6], false),
     ] {
         let drawn = figures(&case.problem, &case.diagnostics, Some(&case.limit));
         assert!(drawn.len() >= 5);
@@ -169,6 +172,9 @@ fn dump_for_the_eye() {
         ("conv3", synthetic::convolutional(40, 3)),
         ("diagonal2", synthetic::diagonal(2)),
         ("conv-bp2", synthetic::convolutional_gradient_descent(7, 2)),
+        ("relu-plane", synthetic_relu::relu(2, &[10], true)),
+        ("relu2", synthetic_relu::relu(5, &[12], true)),
+        ("relu3-bp", synthetic_relu::relu(3, &[8, 6], false)),
     ];
     for (name, case) in &cases {
         for figure in figures(&case.problem, &case.diagnostics, Some(&case.limit)) {

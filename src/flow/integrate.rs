@@ -46,7 +46,10 @@ pub fn integrate(
     observer: &mut dyn FnMut(Progress),
 ) -> Result<Trajectory> {
     // Equal samples have equal margins at all times; as separate states their difference would drown in rounding far out.
-    let (dataset, stands_for) = problem.dataset.distinct();
+    let (dataset, stands_for) = match problem.network.relu() {
+        None => problem.dataset.distinct(),
+        Some(_) => problem.dataset.distinct_pairs(),
+    };
     let mut counts = vec![0; dataset.len()];
     for &n in &stands_for {
         counts[n] += 1;

@@ -4,6 +4,7 @@ use super::Setting;
 use super::passes::{Forces, Forward};
 use super::pattern::Pattern;
 use super::rays::{Rays, form};
+use super::smoothed_step::SmoothedStep;
 use crate::network::quasi_newton::QuasiNewtonStep;
 use crate::network::{Kernel, LinearisedStep, Pieces, Tangent};
 use nalgebra::{DMatrix, DVector};
@@ -113,6 +114,9 @@ impl Kernel for ReluKernel {
     }
 
     fn linearise(&self, theta: &[f64], multipliers: &[f64], step: f64) -> Box<dyn LinearisedStep> {
+        if self.setting.smoothing > 0.0 {
+            return Box::new(SmoothedStep::new(self.clone(), theta, multipliers, step));
+        }
         Box::new(QuasiNewtonStep::new(
             Arc::new(self.clone()),
             theta,

@@ -9,6 +9,7 @@ mod passes;
 mod pattern;
 mod pieces;
 mod rays;
+mod smoothed_step;
 #[cfg(test)]
 mod tests;
 
@@ -152,4 +153,16 @@ enum Signals {
     Layerwise(Vec<DMatrix<f64>>),
     /// `s_l = b_l δ_L`: direct feedback alignment.
     Direct(Vec<DVector<f64>>),
+}
+
+impl Signals {
+    /// `b_j` of a unit of the last hidden layer, where it is fixed and not zero.
+    fn last_feedback(&self, unit: usize) -> Option<f64> {
+        let b = match self {
+            Self::Backward => None,
+            Self::Layerwise(f) => f.last().map(|f| f[(unit, 0)]),
+            Self::Direct(b) => b.last().map(|b| b[unit]),
+        };
+        b.filter(|b| *b != 0.0)
+    }
 }

@@ -221,6 +221,13 @@ impl ReluKernel {
             let mode = if active { Mode::Active } else { Mode::Inactive };
             pattern.set(pair(sample), mode);
         }
+        if layer + 1 == self.departures.len()
+            && let Some(b) = self.setting.signals.last_feedback(unit)
+        {
+            // on the conserved level: b_j w_Lj − ½‖w_j‖² stays as it was
+            let gained = 0.5 * (w.norm_squared() - width * width) / b;
+            theta[column(&self.setting.shapes, layer + 1, 0).start + unit] += gained;
+        }
         theta[own].copy_from_slice(w.as_slice());
         *departures += 1;
         true

@@ -98,6 +98,21 @@ impl Rays {
     }
 }
 
+impl Rays {
+    /// The rays' weights of one unit, inputs × rays.
+    pub fn of_unit(&self, pass: &Forward<'_>, layer: usize, unit: usize) -> DMatrix<f64> {
+        let mut columns = pass.h[layer].select_columns(&self.samples);
+        let w = pass.w[layer].column(unit);
+        for (i, mut column) in columns.column_iter_mut().enumerate() {
+            column *= self.layers[layer][(unit, i)];
+            if let Some(curved) = self.curved.get(layer) {
+                column.axpy(curved[(unit, i)], &w, 1.0);
+            }
+        }
+        columns
+    }
+}
+
 /// Inner products of gradients `rows` with updates `columns`, rows × columns.
 pub(super) fn form(pass: &Forward<'_>, rows: &Rays, columns: &Rays) -> DMatrix<f64> {
     let mut form = DMatrix::zeros(rows.samples.len(), columns.samples.len());

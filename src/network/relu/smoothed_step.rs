@@ -1,0 +1,166 @@
+//! The linearised implicit step of a smoothed network.
+//!
+//! Where a unit would slide on an exact kink, its smoothed activation holds it by its curvature, at a rate like 1/ε: that
+//! part of ∂θ'/∂θ is as stiff as the multipliers. It is block diagonal: with the error signals s,
+//! `B_lj = Σ_n s_ljn ∇²_w g(w_lj, h_{l−1,n})`, `∇²_w g = ½(h hᵀ + ε²‖h‖² 1 − ∇q ∇qᵀ)/q`,
+//! `∇q = (a h + ε²‖h‖² w)/q`. So the step is the one of [`quasi_newton`](crate::network::quasi_newton) with
+//! `P = (1 − cB)⁻¹` in front of every velocity: `dθ = P (r + c Σ_n 𝒢_n dE_n)`, and the tangent kernel is `A P 𝒢`. Units
+//! whose curvature is far below 1/c keep P = 1.
+
+use super::kernel::ReluKernel;
+use super::passes::{Forward, Motion};
+use super::rays::Rays;
+use crate::network::{Closure, Kernel, LinearisedStep};
+use nalgebra::{DMatrix, DVector, Dyn, LU};
+
+/// Curvatures times the step below this are left to the Newton iteration.
+const WEAK: f64 = 0.05;
+
+/// See the module.
+pub(super) struct SmoothedStep {
+    kernel: ReluKernel,
+    theta: Vec<f64>,
+    multipliers: Vec<f64>,
+    step: f64,
+    /// `1 − cB`, factorised, of the units that need it; by layer and unit.
+    held: Vec<Held>,
+}
+
+struct Held {
+    layer: usize,
+    unit: usize,
+    factor: LU<f64, Dyn, Dyn>,
+}
+
+impl SmoothedStep {
+    pub fn new(kernel: ReluKernel, theta: &[f64], multipliers: &[f64], step: f64) -> Self {
+        let pass = kernel.forward(theta);
+        let motion = pass.motion(multipliers, None);
+        let mut held = Vec::new();
+        for layer in 0..pass.hidden() {
+            for unit in 0..pass.w[layer].ncols() {
+                if step * curvature_bound(&pass, &motion, layer, unit) > WEAK {
+                    let matrix = implicit(&pass, &motion, layer, unit, step);
+                    held.push(Held {
+                        layer,
+                        unit,
+                        factor: matrix.lu(),
+                    });
+                }
+            }
+        }
+        Self {
+            held,
+            theta: theta.to_vec(),
+            multipliers: multipliers.to_vec(),
+            step,
+            kernel,
+        }
+    }
+
+    /// `P x` in place, x as θ.
+    fn hold(&self, x: &mut [f64]) {
+        let shapes = &self.kernel.setting.shapes;
+        for held in &self.held {
+            let start: usize = shapes[..held.layer].iter().map(|(r, c)| r * c).sum();
+            let inputs = shapes[held.layer].0;
+            let own = &mut x[start + held.unit * inputs..][..inputs];
+            let mut w = DVector::from_column_slice(own);
+            if !held.factor.solve_mut(&mut w) {
+                w.fill(f64::NAN);
+            }
+            own.copy_from_slice(w.as_slice());
+        }
+    }
+}
+
+/// An upper bound of ‖B‖: `∇²_w g` is at most `½(1 + ε²)‖h‖²/q`.
+fn curvature_bound(pass: &Forward<'_>, motion: &Motion, layer: usize, unit: usize) -> f64 {
+    let curve = &pass.curves[layer];
+    let epsilon = pass.setting.smoothing;
+    let bound = |n: usize| {
+        let (s, q) = (motion.signals[layer][(unit, n)], curve.q[(unit, n)]);
+        if q > 0.0 {
+            // away from the kink the curvature falls like (ε‖w‖‖h‖/q)²
+            let flat = epsilon * epsilon * curve.widths[unit] * curve.sizes[n] / (q * q);
+            s.abs() * curve.sizes[n] / q * flat.min(1.0)
+        } else {
+            0.0
+        }
+    };
+    (1.0 + epsilon * epsilon) * (0..pass.setting.labels.len()).map(bound).sum::<f64>()
+}
+
+/// `1 − cB` of one unit.
+fn implicit(
+    pass: &Forward<'_>,
+    motion: &Motion,
+    layer: usize,
+    unit: usize,
+    step: f64,
+) -> DMatrix<f64> {
+    let curve = &pass.curves[layer];
+    let (h, w) = (&pass.h[layer], pass.w[layer].column(unit));
+    let squared = pass.setting.smoothing * pass.setting.smoothing;
+    let mut matrix = DMatrix::identity(w.len(), w.len());
+    let mut isotropic = 0.0;
+    for n in 0..h.ncols() {
+        let (q, s) = (curve.q[(unit, n)], motion.signals[layer][(unit, n)]);
+        if q == 0.0 || s == 0.0 {
+            continue;
+        }
+        let k = -0.5 * step * s / q;
+        let slope = (h.column(n) * pass.a[layer][(unit, n)] + w * (squared * curve.sizes[n])) / q;
+        matrix.ger(k, &h.column(n), &h.column(n), 1.0);
+        matrix.ger(-k, &slope, &slope, 1.0);
+        isotropic += k * squared * curve.sizes[n];
+    }
+    for i in 0..w.len() {
+        matrix[(i, i)] += isotropic;
+    }
+    matrix
+}
+
+impl LinearisedStep for SmoothedStep {
+    fn response(&self, active: &[usize]) -> (DMatrix<f64>, DMatrix<f64>) {
+        let mut rates = self.kernel.tangent_kernel(&self.theta, active);
+        let pass = self.kernel.forward(&self.theta);
+        let all: Vec<usize> = (0..self.multipliers.len()).collect();
+        let gradients = Rays::of_outputs(&pass, &all, true);
+        let updates = Rays::of_outputs(&pass, active, false);
+        for held in &self.held {
+            // A (P − 1) 𝒢 of this unit
+            let gradient = gradients.of_unit(&pass, held.layer, held.unit);
+            let update = updates.of_unit(&pass, held.layer, held.unit);
+            let mut change = update.clone();
+            if !held.factor.solve_mut(&mut change) {
+                change.fill(f64::NAN);
+            }
+            rates += gradient.tr_mul(&(change - update));
+        }
+        (&rates * self.step, rates)
+    }
+
+    fn solve(&self, residual: &mut [f64], close: &mut Closure<'_>) -> DVector<f64> {
+        self.hold(residual);
+        let samples = self.multipliers.len();
+        let none = vec![0.0; samples];
+        let kernel = &self.kernel;
+        let along = kernel.tangent(&self.theta, &self.multipliers, residual, &none);
+        let d_multipliers = close(&along.margins, &along.rates);
+        let mut update = vec![0.0; residual.len()];
+        let mut rates = vec![0.0; samples];
+        kernel.velocity(
+            &self.theta,
+            d_multipliers.as_slice(),
+            &mut update,
+            &mut rates,
+        );
+        self.hold(&mut update);
+        let moved = kernel.tangent(&self.theta, &self.multipliers, &update, &none);
+        for (r, u) in residual.iter_mut().zip(&update) {
+            *r += self.step * u;
+        }
+        along.margins + moved.margins * self.step
+    }
+}
