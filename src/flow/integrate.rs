@@ -427,7 +427,7 @@ impl<'a> Run<'a> {
                     break good.ended(Status::NonlinearFailure);
                 }
             }
-            if self.options.method != Method::Tsit45 && self.watch.crawls(s, self.solver.steps) {
+            if self.options.method != Method::Tsit45 && self.watch.crawls(s) {
                 let why = if strongest > STRONG {
                     NO_SEPARATOR
                 } else {
@@ -440,7 +440,7 @@ impl<'a> Run<'a> {
                 break good.ended(Status::StepTooSmall);
             }
             if self.options.method != Method::Tsit45
-                && self.watch.drags(s, self.solver.steps)
+                && self.watch.drags(s)
                 && self.rounding_has_grown(&good.y)
             {
                 break Outcome::Restart(good);

@@ -25,32 +25,43 @@ pub struct Watch {
     stalled: usize,
     last_border: f64,
     stalled_borders: usize,
-    /// s at the last multiple of [`CRAWL_STEPS`].
-    last_milestone: f64,
-    /// s at the last multiple of [`DRAG_STEPS`].
-    last_post: f64,
+    crawl: Milestones,
+    drag: Milestones,
+}
+
+/// Progress per so many steps without a border.
+#[derive(Default)]
+struct Milestones {
+    /// s at the last milestone.
+    last: f64,
+    /// Steps since.
+    steps: usize,
+}
+
+impl Milestones {
+    /// Counts a step; the progress since the last milestone if this is the next.
+    fn tick(&mut self, s: f64, every: usize) -> Option<f64> {
+        self.steps += 1;
+        if self.steps < every {
+            return None;
+        }
+        let progress = s - self.last;
+        *self = Self { last: s, steps: 0 };
+        Some(progress)
+    }
 }
 
 impl Watch {
     /// Whether an implicit method, which takes tens of steps per unit of s and some thousand at an event, has ceased to
-    /// advance. To be asked after every step.
-    pub fn crawls(&mut self, s: f64, steps: usize) -> bool {
-        if !steps.is_multiple_of(CRAWL_STEPS) {
-            return false;
-        }
-        let progress = s - self.last_milestone;
-        self.last_milestone = s;
-        progress < CRAWL
+    /// advance. To be asked after every step that ends inside its piece; steps up to a border do not count, there may be
+    /// thousands.
+    pub fn crawls(&mut self, s: f64) -> bool {
+        self.crawl.tick(s, CRAWL_STEPS).is_some_and(|progress| progress < CRAWL)
     }
 
-    /// Whether the last few hundred steps of an implicit method hardly advanced. To be asked after every step.
-    pub fn drags(&mut self, s: f64, steps: usize) -> bool {
-        if !steps.is_multiple_of(DRAG_STEPS) {
-            return false;
-        }
-        let progress = s - self.last_post;
-        self.last_post = s;
-        progress < DRAG
+    /// Whether the last few hundred steps of an implicit method hardly advanced. To be asked as [`Self::crawls`].
+    pub fn drags(&mut self, s: f64) -> bool {
+        self.drag.tick(s, DRAG_STEPS).is_some_and(|progress| progress < DRAG)
     }
 
     /// Counts borders that follow each other without progress.
@@ -58,6 +69,8 @@ impl Watch {
     /// # Errors
     /// What happened, once there were too many.
     pub fn border(&mut self, s: f64) -> Result<(), String> {
+        self.crawl = Milestones { last: s, steps: 0 };
+        self.drag = Milestones { last: s, steps: 0 };
         let progress = s - self.last_border;
         self.stalled_borders = if progress < 1e-13 * s {
             self.stalled_borders + 1
@@ -93,12 +106,29 @@ mod tests {
     #[test]
     fn only_runs_that_no_longer_advance_are_given_up() {
         let mut watch = Watch::default();
-        assert!(!watch.crawls(0.1, 10));
-        assert!(!watch.crawls(0.6, CRAWL_STEPS));
-        assert!(watch.crawls(0.7, 2 * CRAWL_STEPS));
-        assert!(!watch.drags(1.0, DRAG_STEPS));
-        assert!(!watch.drags(1.01, DRAG_STEPS + 1));
-        assert!(watch.drags(1.05, 2 * DRAG_STEPS));
+        let mut after = |steps: usize, s: f64, crawls: bool, drags: bool| {
+            for step in 1..=steps {
+                let due = step == steps;
+                assert_eq!(watch.crawls(s), crawls && due, "{s} step {step}");
+                assert_eq!(watch.drags(s) && due, drags && due, "{s} step {step}");
+            }
+        };
+        after(CRAWL_STEPS, 0.6, false, true);
+        after(CRAWL_STEPS, 0.7, true, true);
+        after(DRAG_STEPS, 1.0, false, false);
+        after(DRAG_STEPS, 1.05, false, true);
+        // borders begin the count anew
+        let mut watch = Watch::default();
+        for k in 0..3 * CRAWL_STEPS {
+            assert!(!watch.crawls(0.1) && !watch.drags(0.1));
+            if k % (DRAG_STEPS - 1) == 0 {
+                watch.border(1e-6 * k as f64).unwrap();
+            }
+        }
+        for _ in 1..MOST_STALLED_BORDERS {
+            watch.border(1.0).unwrap();
+        }
+        assert!(watch.border(1.0).is_ok() && watch.border(1.0).is_err());
         for k in 0..MOST_STALLED_RESTARTS {
             assert!(!watch.restart_stalls(40.0), "{k}");
         }
