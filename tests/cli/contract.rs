@@ -121,6 +121,9 @@ pub fn check_trajectory(npz: &[u8], report: &Value) {
     }
 }
 
+/// Figures of ReLU networks alone.
+pub const OF_RELU: [&str; 3] = ["neurons", "output-weights", "kkt"];
+
 /// Whole figures in both formats, all but `absent`, which do not apply to the run; beside them the report, the trajectory
 /// and the scenario, and nothing else, no temporary file left behind.
 #[track_caller]

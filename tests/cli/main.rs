@@ -73,10 +73,8 @@ fn a_run_leaves_report_trajectory_figures_and_scenario() {
     check_trajectory(&shop.read(folder, "trajectory.npz"), &report);
 
     let written = files(&shop.path(folder));
-    check_figures(
-        &written,
-        &["candidates", "spectrum", "phases", "swept-area"],
-    );
+    let of_others = ["candidates", "spectrum", "phases", "swept-area"];
+    check_figures(&written, &[&of_others[..], &OF_RELU].concat());
 
     // The scenario beside the results runs from any folder and finds the same end.
     let copy = tempfile::tempdir().unwrap();

@@ -46,6 +46,14 @@ fn a_run_reports_features_and_kinks() {
     }
     let report = shop.report("a");
     check_contract(&report);
+    let of_linear = [
+        "alignment",
+        "candidates",
+        "spectrum",
+        "phases",
+        "swept-area",
+    ];
+    check_figures(&files(&shop.path("a")), &of_linear);
     assert_eq!(report["status"], "completed");
     assert_eq!(report["limit"]["kind"], "feature-max-margin");
     assert_eq!(numbers(&report["limit"]["beta"]).len(), 12);
