@@ -112,7 +112,7 @@ impl Relu {
         let mut h = vec![samples.transpose()];
         for w_l in &w[..w.len() - 1] {
             let inputs = &h[h.len() - 1];
-            let a = w_l.tr_mul(inputs);
+            let a = w_l.transpose() * inputs;
             h.push(self.activate(w_l, inputs, &a));
             preactivations.push(a);
         }

@@ -1,6 +1,6 @@
 //! Forward and backward passes of a ReLU network at one point, its velocity, and their directional derivatives.
 //!
-//! Matrices are units × N, one column per sample. With gates `M_l = g'`, the smoothing's `κ_l`, `μ_l` (zero for exact
+//! Matrices are units × N, one column per sample (products of transposes are written out: they then run as blocked products). With gates `M_l = g'`, the smoothing's `κ_l`, `μ_l` (zero for exact
 //! kinks) and the weighted error signals `s_l` that reach the units, `e_n = α_n y_n`:
 //! ```text
 //! a_l = w_lᵀ h_{l−1},            h_l = g(a_l),             f = w_Lᵀ h_{L−1}
@@ -123,7 +123,7 @@ impl<'a> Forward<'a> {
         };
         for l in 0..pass.w.len() - 1 {
             let inputs = &pass.h[l];
-            let a = pass.w[l].tr_mul(inputs);
+            let a = pass.w[l].transpose() * inputs;
             let (h, gates) = if setting.smoothing > 0.0 {
                 let curve = Curve::new(setting.smoothing, &pass.w[l], inputs, &a);
                 let gates = curve.gates(&a);
@@ -304,9 +304,9 @@ impl Forward<'_> {
                     &curve.kappa.component_mul(&signals[l]).column_sum(),
                 );
             }
-            let mut rate = v.tr_mul(&self.h[l]);
+            let mut rate = v.transpose() * &self.h[l];
             if l > 0 {
-                rate += self.w[l].tr_mul(&h_dot[l]);
+                rate += self.w[l].transpose() * &h_dot[l];
             }
             let mut moved = rate.component_mul(&self.gates[l]);
             if let Some(curve) = self.curves.get(l) {
@@ -374,9 +374,9 @@ impl Forward<'_> {
             curves: Vec::new(),
         };
         for l in 0..self.hidden() {
-            let mut a = dw[l].tr_mul(&self.h[l]);
+            let mut a = dw[l].transpose() * &self.h[l];
             if l > 0 {
-                a += self.w[l].tr_mul(&turned.h[l]);
+                a += self.w[l].transpose() * &turned.h[l];
             }
             let mut h = a.component_mul(&self.gates[l]);
             if let Some(curve) = self.curves.get(l) {
@@ -457,9 +457,9 @@ impl Forward<'_> {
                     + d_curve.kappa.component_mul(s).column_sum();
                 dv += scale_columns(dw[l].clone_owned(), &pull) + scale_columns(w.clone(), &d_pull);
             }
-            let mut rate = dv.tr_mul(h) + v.tr_mul(dh) + dw[l].tr_mul(&motion.h_dot[l]);
+            let mut rate = dv.transpose() * h + v.transpose() * dh;
             if l > 0 {
-                rate += w.tr_mul(&dh_dot);
+                rate += dw[l].transpose() * &motion.h_dot[l] + w.transpose() * &dh_dot;
             }
             let mut moved = rate.component_mul(&self.gates[l]);
             if let (Some(curve), Some(d_curve)) = (self.curves.get(l), turned.curves.get(l)) {

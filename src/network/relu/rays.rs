@@ -120,8 +120,8 @@ pub(super) fn form(pass: &Forward<'_>, rows: &Rays, columns: &Rays) -> DMatrix<f
         let (x, x_bar) = (&rows.layers[l], &columns.layers[l]);
         let h = pass.h[l].select_columns(&rows.samples);
         let h_bar = pass.h[l].select_columns(&columns.samples);
-        let mut part = h.tr_mul(&h_bar);
-        part.component_mul_assign(&x.tr_mul(x_bar));
+        let mut part = h.transpose() * h_bar;
+        part.component_mul_assign(&(x.transpose() * x_bar));
         form += part;
         if let (Some(y), Some(y_bar), Some(curve)) = (
             rows.curved.get(l),
@@ -130,13 +130,13 @@ pub(super) fn form(pass: &Forward<'_>, rows: &Rays, columns: &Rays) -> DMatrix<f
         ) {
             let a = pass.a[l].select_columns(&rows.samples);
             let a_bar = pass.a[l].select_columns(&columns.samples);
-            form += a.component_mul(x).tr_mul(y_bar);
-            form += y.tr_mul(&a_bar.component_mul(x_bar));
+            form += a.component_mul(x).transpose() * y_bar;
+            form += y.transpose() * a_bar.component_mul(x_bar);
             let mut scaled = y.clone();
             for mut column in scaled.column_iter_mut() {
                 column.component_mul_assign(&curve.widths);
             }
-            form += scaled.tr_mul(y_bar);
+            form += scaled.transpose() * y_bar;
         }
     }
     form

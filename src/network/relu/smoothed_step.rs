@@ -16,6 +16,9 @@ use nalgebra::{DMatrix, DVector, Dyn, LU};
 /// Curvatures times the step below this are left to the Newton iteration.
 const WEAK: f64 = 0.05;
 
+/// What all samples together may add to `cB` and be left out.
+const NEGLIGIBLE: f64 = 0.005;
+
 /// See the module.
 pub(super) struct SmoothedStep {
     kernel: ReluKernel,
@@ -39,8 +42,11 @@ impl SmoothedStep {
         let mut held = Vec::new();
         for layer in 0..pass.hidden() {
             for unit in 0..pass.w[layer].ncols() {
-                if step * curvature_bound(&pass, &motion, layer, unit) > WEAK {
-                    let matrix = implicit(&pass, &motion, layer, unit, step);
+                let bounds = curvature_bounds(&pass, &motion, layer, unit);
+                if step * bounds.iter().sum::<f64>() > WEAK {
+                    let negligible = NEGLIGIBLE / (step * bounds.len() as f64);
+                    let counted = (0..bounds.len()).filter(|n| bounds[*n] > negligible);
+                    let matrix = implicit(&pass, &motion, layer, unit, step, counted);
                     held.push(Held {
                         layer,
                         unit,
@@ -74,41 +80,39 @@ impl SmoothedStep {
     }
 }
 
-/// An upper bound of ‖B‖: `∇²_w g` is at most `½(1 + ε²)‖h‖²/q`.
-fn curvature_bound(pass: &Forward<'_>, motion: &Motion, layer: usize, unit: usize) -> f64 {
+/// Upper bounds of the terms of ‖B‖ of one unit, one per sample: `∇²_w g` is at most `½(1 + ε²)‖h‖²/q`, and falls like
+/// `(ε‖w‖‖h‖/q)²` away from the kink.
+fn curvature_bounds(pass: &Forward<'_>, motion: &Motion, layer: usize, unit: usize) -> Vec<f64> {
     let curve = &pass.curves[layer];
-    let epsilon = pass.setting.smoothing;
+    let squared = pass.setting.smoothing * pass.setting.smoothing;
     let bound = |n: usize| {
         let (s, q) = (motion.signals[layer][(unit, n)], curve.q[(unit, n)]);
         if q > 0.0 {
-            // away from the kink the curvature falls like (ε‖w‖‖h‖/q)²
-            let flat = epsilon * epsilon * curve.widths[unit] * curve.sizes[n] / (q * q);
-            s.abs() * curve.sizes[n] / q * flat.min(1.0)
+            let flat = squared * curve.widths[unit] * curve.sizes[n] / (q * q);
+            (1.0 + squared) * s.abs() * curve.sizes[n] / q * flat.min(1.0)
         } else {
             0.0
         }
     };
-    (1.0 + epsilon * epsilon) * (0..pass.setting.labels.len()).map(bound).sum::<f64>()
+    (0..pass.setting.labels.len()).map(bound).collect()
 }
 
-/// `1 − cB` of one unit.
+/// `1 − cB` of one unit, from the samples whose curvature counts.
 fn implicit(
     pass: &Forward<'_>,
     motion: &Motion,
     layer: usize,
     unit: usize,
     step: f64,
+    samples: impl Iterator<Item = usize>,
 ) -> DMatrix<f64> {
     let curve = &pass.curves[layer];
     let (h, w) = (&pass.h[layer], pass.w[layer].column(unit));
     let squared = pass.setting.smoothing * pass.setting.smoothing;
     let mut matrix = DMatrix::identity(w.len(), w.len());
     let mut isotropic = 0.0;
-    for n in 0..h.ncols() {
+    for n in samples {
         let (q, s) = (curve.q[(unit, n)], motion.signals[layer][(unit, n)]);
-        if q == 0.0 || s == 0.0 {
-            continue;
-        }
         let k = -0.5 * step * s / q;
         let slope = (h.column(n) * pass.a[layer][(unit, n)] + w * (squared * curve.sizes[n])) / q;
         matrix.ger(k, &h.column(n), &h.column(n), 1.0);
@@ -136,7 +140,7 @@ impl LinearisedStep for SmoothedStep {
             if !held.factor.solve_mut(&mut change) {
                 change.fill(f64::NAN);
             }
-            rates += gradient.tr_mul(&(change - update));
+            rates += gradient.transpose() * (change - update);
         }
         (&rates * self.step, rates)
     }
