@@ -10,7 +10,7 @@ use crate::trajectory::Kinks;
 use std::sync::Arc;
 
 /// Points of a step at which its clearance is looked at.
-const LOOKS: usize = 4;
+const LOOKS: usize = 2;
 
 /// A clearance between minus this and zero is on the border.
 const ON_BORDER: f64 = 1e-13;

@@ -1,83 +1,59 @@
-//! Flows of ReLU networks with exact kinks.
+//! Flows of ReLU networks: exact kinks without a stall, against finite steps, smoothed kinks and another integrator.
+
+mod limits;
+mod seeds;
 
 use marginflow::dataset::{Dataset, standard_normals};
-
 use marginflow::flow::{FlowOptions, integrate};
 use marginflow::loss::Loss;
 use marginflow::network::{Network, Relu};
 use marginflow::problem::Problem;
 use marginflow::rule::Rule;
+use marginflow::trajectory::{Status, Trajectory};
 use nalgebra::{DMatrix, DVector};
 
-/// Random labels, as hard as N = 2D is.
-fn data(seed: u64, samples: usize, dimension: usize) -> Dataset {
+/// Gaussian samples with random labels.
+pub fn data(seed: u64, samples: usize, dimension: usize) -> Dataset {
     let mut draws = standard_normals("relu data", seed);
     let x = DMatrix::from_fn(samples, dimension, |_, _| draws.next().unwrap());
     let y = DVector::from_fn(samples, |_, _| draws.next().unwrap().signum());
     Dataset::new(x, y)
 }
 
-fn on_level_set(seed: u64, samples: usize, dimension: usize, width: usize, eps: f64) -> Problem {
+/// DFA on two layers of `width` units from random weights on the level `b_j w_2j = ½‖w_1j‖²`.
+pub fn on_level_set(seed: u64, samples: usize, dimension: usize, width: usize) -> Problem {
     let mut draws = standard_normals("relu weights", seed);
     let w = DMatrix::from_fn(dimension, width, |_, _| 0.3 * draws.next().unwrap());
     let b = DVector::from_fn(width, |_, _| draws.next().unwrap());
     let output = DVector::from_fn(width, |j, _| 0.5 * w.column(j).norm_squared() / b[j]);
-    let theta0 = DVector::from_iterator(
-        (dimension + 1) * width,
-        w.iter().chain(output.iter()).copied(),
-    );
     Problem {
         dataset: data(seed, samples, dimension),
-        network: Network::Relu(Relu::new(dimension, &[width], eps)),
+        network: Network::Relu(Relu::new(dimension, &[width], 0.0)),
         rule: Rule::DirectFeedbackAlignment(vec![b]),
         loss: Loss::Exponential,
-        theta0,
+        theta0: DVector::from_iterator(w.len() + width, w.iter().chain(&output).copied()),
     }
 }
 
-#[test]
-fn explore() {
-    let until: f64 = std::env::var("S").map_or(12.0, |s| s.parse().unwrap());
-    let eps: f64 = std::env::var("EPS").map_or(0.0, |s| s.parse().unwrap());
-    for seed in 1..=20 {
-        let problem = on_level_set(seed, 10, 5, 12, eps);
-        let run = integrate(&problem, &FlowOptions::to(until), &mut |_| {}).unwrap();
-        let end = run.theta.column(run.len() - 1);
-        let m = problem.network.margins(end.as_slice(), &problem.dataset);
-
-        let k = run.kinks.clone().unwrap_or_default();
-        println!(
-            "{seed} {:?} s={:.3} min m/tau {:.5} steps {} rej {} nf {} rhs {} jac {} wall {:.3} kinks {} {} {} {} sl {} drift {:.1e} {}",
-            run.status,
-            run.log_log_time[run.len() - 1],
-            m.min() / run.log_time(run.len() - 1),
-            run.solver.steps,
-            run.solver.rejected_steps,
-            run.solver.newton_failures,
-            run.solver.rhs_evaluations,
-            run.solver.jacobian_evaluations,
-            run.solver.wall_seconds,
-            k.crossings,
-            k.slides,
-            k.releases,
-            k.departures,
-            k.sliding.len(),
-            drift(&problem, &run),
-            run.message.unwrap_or_default(),
-        );
+/// The same with smoothed kinks.
+pub fn smoothed(problem: &Problem, epsilon: f64) -> Problem {
+    let relu = problem.network.relu().unwrap();
+    let hidden: Vec<usize> = relu.shapes()[1..].iter().map(|s| s.0).collect();
+    Problem {
+        network: Network::Relu(Relu::new(relu.shapes()[0].0, &hidden, epsilon)),
+        ..problem.clone()
     }
 }
 
-fn drift(problem: &Problem, run: &marginflow::trajectory::Trajectory) -> f64 {
-    let mut worst = 0.0_f64;
-    for k in 0..run.len() {
-        let m = problem
-            .network
-            .margins(run.theta.column(k).as_slice(), &problem.dataset);
-        let tau = run.log_time(k);
-        for n in 0..m.len() {
-            worst = worst.max((run.log_multipliers[(n, k)] - (tau - m[n])).abs() / (1.0 + tau));
-        }
-    }
-    worst
+pub fn completed(problem: &Problem, options: &FlowOptions) -> Trajectory {
+    let run = integrate(problem, options, &mut |_| {}).unwrap();
+    assert_eq!(run.status, Status::Completed, "{:?}", run.message);
+    run
+}
+
+/// Outputs f(x_n) at a save.
+pub fn outputs(problem: &Problem, run: &Trajectory, save: usize) -> DVector<f64> {
+    let theta = run.theta.column(save);
+    let relu = problem.network.relu().unwrap();
+    relu.outputs(theta.as_slice(), problem.dataset.samples())
 }
