@@ -61,7 +61,7 @@ pub fn fits(e: &Evidence<'_>) -> Result<(), Verdict> {
     if completed && d.min_margin[last] > 0.0 && d.min_margin[last] > d.min_margin[earlier] {
         return Ok(());
     }
-    if stuck.is_empty() {
+    if stuck.is_empty() || !(completed || d.log_time[last] >= LATE) {
         return Err(unfinished(e).unwrap_or_else(|| {
             not_applicable(format!(
                 "the loss does not tend to zero: the smallest margin is {:.3e} at the end, {:.3e} at two thirds of the run",
@@ -86,6 +86,10 @@ pub fn fits(e: &Evidence<'_>) -> Result<(), Verdict> {
         distinct_directions(&first)
     )))
 }
+
+/// Log-time from which samples without a positive margin count as not fitted in a run that ended early: their multipliers are then
+/// e^10 times those at the start of the clock, and still nothing moves.
+const LATE: f64 = 10.0;
 
 /// Columns nearer than this have one direction (radians).
 const ONE_DIRECTION: f64 = 1e-3;

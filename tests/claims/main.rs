@@ -295,6 +295,8 @@ fn control(id: &str) -> Case {
         "thm-2-main-text" => printed("main-text"),
         "thm-2-appendix" => printed("appendix"),
         "loss-decreases" => Case::to(conv(2), 20.0),
+        "thm-3" | "prop-3" | "thm-4" | "thm-4-first-layer" => relu::two_layers(),
+        "gd-homogeneous" => relu::gradient_descent(),
         "gd-conv" => Case::to(descent(telling(), Network::convolutional(8, 2)), 60.0),
         _ => panic!("no run to show that {id} can hold"),
     }
@@ -311,7 +313,18 @@ fn hypotheses_that_every_claim_shares() {
         if id == "loss-decreases" {
             continue;
         }
+        let options = FlowOptions {
+            max_steps: 50,
+            ..case.options.clone()
+        };
+        let stopped = Case::run(case.problem.clone(), options);
+        assert_eq!(stopped.trajectory.status, Status::BudgetSteps);
+        stopped.expect(id, Outcome::Inconclusive, "ended before its horizon");
         let network = case.problem.network.clone();
+        if network.relu().is_some() {
+            // its own tests break these hypotheses
+            continue;
+        }
         let (other, rule) = if id.starts_with("gd-") || id == "rate-bp" {
             let other = direct(case.problem.dataset.clone(), network, 7);
             (other, "the rule is not gradient descent")
@@ -345,13 +358,6 @@ fn hypotheses_that_every_claim_shares() {
             };
             without_limit.expect(id, Outcome::NotApplicable, "not separable");
         }
-        let options = FlowOptions {
-            max_steps: 50,
-            ..case.options.clone()
-        };
-        let stopped = Case::run(case.problem.clone(), options);
-        assert_eq!(stopped.trajectory.status, Status::BudgetSteps);
-        stopped.expect(id, Outcome::Inconclusive, "ended before its horizon");
     }
 }
 

@@ -1,6 +1,5 @@
 use super::*;
 use marginflow::diagnostics::output_on_level_set;
-use marginflow::limit::feature_max_margin;
 use marginflow::network::Relu;
 
 /// Ten samples in five dimensions with random labels, as hard as N = 2D is.
@@ -51,21 +50,8 @@ fn relu_bp(dataset: Dataset, hidden: &[usize], scale: f64) -> Problem {
     }
 }
 
-/// A run and the SVM of its features at the end.
 fn to(problem: Problem, horizon: f64) -> Case {
-    with_options(problem, FlowOptions::to(horizon))
-}
-
-fn with_options(problem: Problem, options: FlowOptions) -> Case {
-    let trajectory = integrate(&problem, &options, &mut |_| {}).unwrap();
-    let end = trajectory.theta.column(trajectory.len() - 1);
-    Case {
-        limit: feature_max_margin(&problem, end.as_slice()),
-        candidates: Vec::new(),
-        trajectory,
-        problem,
-        options,
-    }
+    Case::run(problem, FlowOptions::to(horizon))
 }
 
 impl Case {
@@ -86,8 +72,13 @@ impl Case {
 }
 
 /// Two layers on the level set, far enough for every claim.
-fn two_layers() -> Case {
+pub fn two_layers() -> Case {
     to(relu_dfa(hard(), &[12], 0.3, 0.0), 18.0)
+}
+
+/// Gradient descent, slow to settle.
+pub fn gradient_descent() -> Case {
+    to(relu_bp(data(), &[12], 0.3), 80.0)
 }
 
 const TWO_LAYERS: [&str; 4] = ["prop-3", "thm-3", "thm-4", "thm-4-first-layer"];
@@ -273,7 +264,7 @@ fn hypotheses_of_theorem_three_are_named() {
 
 #[test]
 fn gradient_descent_reaches_kkt_points() {
-    let case = to(relu_bp(data(), &[12], 0.3), 80.0);
+    let case = gradient_descent();
     case.expect("gd-homogeneous", Outcome::Holds, "ε = ");
     case.expect("thm-3", Outcome::Holds, "");
     case.expect("loss-decreases", Outcome::Holds, "");
@@ -337,7 +328,7 @@ fn residuals_fall_with_the_horizon_and_the_tolerance() {
             atol: rtol / 100.0,
             ..FlowOptions::to(10.0)
         };
-        let v = with_options(problem.clone(), options).expect("prop-3", Outcome::Holds, "");
+        let v = Case::run(problem.clone(), options).expect("prop-3", Outcome::Holds, "");
         v.residual.unwrap()
     };
     let drifts = [1e-4, 1e-6].map(drift);
