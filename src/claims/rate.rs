@@ -102,6 +102,17 @@ fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
     };
     let residual = (rate.observed - predicted).abs();
     let [first, second] = rate.halves;
+    let along = |slope: f64| (slope + 1.0).abs() <= TOLERANCE;
+    if has_kinks && along(rate.observed) && rate.halves.iter().all(|slope| along(*slope)) {
+        return Verdict::without_measurement(
+            Outcome::NotApplicable,
+            format!(
+                "the angle falls like 1/log t (measured slope {:+.4}): nothing off the span of the support's features was \
+                 kept, so the law has nothing to act on",
+                rate.observed
+            ),
+        );
+    }
     let measured = format!(
         "slope {:+.4} over log-log-time {:.1} to {:.1} (halves {first:+.4}, {second:+.4}), predicted {:+.4}",
         rate.observed, rate.window[0], rate.window[1], predicted

@@ -275,7 +275,7 @@ impl Forward<'_> {
             let above = errors.last().unwrap_or(&output);
             let s = match &self.setting.signals {
                 Signals::Backward => {
-                    let mut s = &self.w[l + 1] * above;
+                    let mut s = self.w[l + 1] * above;
                     if let (Some(curve), Some(s_above)) = (self.curves.get(l + 1), signals.last()) {
                         let through_size = over_units(&curve.mu.component_mul(s_above));
                         s += scale_columns(self.h[l + 1].clone(), &through_size);
@@ -373,14 +373,14 @@ impl Forward<'_> {
             h: vec![DMatrix::zeros(self.h[0].nrows(), self.h[0].ncols())],
             curves: Vec::new(),
         };
-        for l in 0..self.hidden() {
-            let mut a = dw[l].transpose() * &self.h[l];
+        for (l, dw) in dw.iter().enumerate().take(self.hidden()) {
+            let mut a = dw.transpose() * &self.h[l];
             if l > 0 {
                 a += self.w[l].transpose() * &turned.h[l];
             }
             let mut h = a.component_mul(&self.gates[l]);
             if let Some(curve) = self.curves.get(l) {
-                let widths = column_products(&self.w[l].clone_owned(), &dw[l].clone_owned());
+                let widths = column_products(&self.w[l].clone_owned(), &dw.clone_owned());
                 let sizes = column_products(&self.h[l], &turned.h[l]);
                 h += scale_rows(curve.kappa.clone(), &widths);
                 h += scale_columns(curve.mu.clone(), &sizes);
@@ -414,7 +414,7 @@ impl Forward<'_> {
             let above = motion.errors.get(l + 1).unwrap_or(&motion.output);
             let ds = match &self.setting.signals {
                 Signals::Backward => {
-                    let mut ds = &self.w[l + 1] * d_above + &dw[l + 1] * above;
+                    let mut ds = self.w[l + 1] * d_above + dw[l + 1] * above;
                     if let (Some(curve), Some(d_curve), Some(ds_above)) = (
                         self.curves.get(l + 1),
                         turned.curves.get(l + 1),

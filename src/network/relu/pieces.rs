@@ -16,7 +16,7 @@ use super::kernel::ReluKernel;
 use super::passes::{Forward, Motion};
 use super::pattern::{Mode, Pair, Pattern};
 use super::rays::{Rays, form};
-use crate::network::{Entered, Pieces};
+use crate::network::{Entered, Pieces, views};
 use crate::trajectory::Kinks;
 use nalgebra::DMatrix;
 use std::sync::Arc;
@@ -134,11 +134,24 @@ impl Pieces for ReluKernel {
         let mut pattern = before.clone();
         let mut departures = self.departures.clone();
         let mut kinks = Kinks::default();
-        for layer in 0..departures.len() {
-            for unit in 0..departures[layer].len() {
-                let count = &mut departures[layer][unit];
-                if self.leaves_zero(&mut pattern, theta, multipliers, (layer, unit), count) {
-                    kinks.departures += 1;
+        for (layer, counts) in departures.iter_mut().enumerate() {
+            let widths: Vec<f64> = views(&self.setting.shapes, theta)[layer]
+                .column_iter()
+                .map(|w| w.norm())
+                .collect();
+            let of_layer = widths.iter().map(|w| w * w).sum::<f64>().sqrt();
+            for (unit, count) in counts.iter_mut().enumerate() {
+                let arrived = self.pattern.is_some() && widths[unit] <= VANISHED * of_layer;
+                if arrived || widths[unit] == 0.0 {
+                    let leaves = self.leaves_zero(
+                        &mut pattern,
+                        theta,
+                        multipliers,
+                        (layer, unit),
+                        of_layer,
+                        count,
+                    );
+                    kinks.departures += usize::from(leaves);
                 }
             }
         }
@@ -174,21 +187,19 @@ fn column(shapes: &[(usize, usize)], layer: usize, unit: usize) -> std::ops::Ran
 }
 
 impl ReluKernel {
-    /// A unit at zero leaves along its velocity with all gates one, or rests; whether it left.
+    /// A unit at zero leaves along its velocity with all gates one, or rests; whether it left. `of_layer` is the norm of
+    /// its layer.
     fn leaves_zero(
         &self,
         pattern: &mut Pattern,
         theta: &mut [f64],
         multipliers: &[f64],
         (layer, unit): (usize, usize),
+        of_layer: f64,
         departures: &mut usize,
     ) -> bool {
         let pass = Forward::new(&self.setting, Some(pattern), theta);
-        let (width, of_layer) = (pass.w[layer].column(unit).norm(), pass.w[layer].norm());
-        let arrived = self.pattern.is_some() && width <= VANISHED * of_layer;
-        if !arrived && width > 0.0 {
-            return false;
-        }
+        let width = pass.w[layer].column(unit).norm();
         let motion = pass.motion(multipliers, pass.forces().as_ref());
         let inputs = pass.h[layer].clone();
         let free = &inputs * motion.signals[layer].row(unit).transpose();

@@ -63,7 +63,7 @@ impl Rays {
             let above = &layers[layers.len() - 1];
             let signal = match (&pass.setting.signals, gradient) {
                 (Signals::Backward, _) | (_, true) => {
-                    let mut s = &pass.w[l + 1] * above;
+                    let mut s = pass.w[l + 1] * above;
                     if let (Some(curve), Some(arrived)) = (pass.curves.get(l + 1), &arrived) {
                         let mu = curve.mu.select_columns(&samples);
                         let through = mu.component_mul(arrived).row_sum();

@@ -108,8 +108,11 @@ fn pairs_of_the_same_sign_cross() {
     }
 }
 
+/// Kernel of a piece, θ, multipliers, and what it is.
+type Case = (Arc<dyn Kernel>, Vec<f64>, Vec<f64>, String);
+
 /// Pieces with sliding pairs in every layer, entered from weights moved onto kinks.
-fn pieces_with_sliding() -> Vec<(Arc<dyn Kernel>, Vec<f64>, Vec<f64>, String)> {
+fn pieces_with_sliding() -> Vec<Case> {
     let mut found = Vec::new();
     for hidden in [&[6][..], &[6, 5]] {
         let network = Relu::new(4, hidden, 0.0);
