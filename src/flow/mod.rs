@@ -13,12 +13,14 @@ mod integrate;
 mod newton;
 mod operator;
 mod saves;
+mod segment;
 mod system;
 #[cfg(test)]
 mod tests;
 mod watch;
 
-pub use integrate::{Progress, integrate, integrate_kernel};
+pub use integrate::{integrate, integrate_kernel};
+pub use segment::Progress;
 pub use system::{FactorisedStep, NewtonSolver, System};
 
 /// Time-stepping method.

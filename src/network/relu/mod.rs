@@ -10,6 +10,7 @@ mod pattern;
 mod pieces;
 mod rays;
 mod smoothed_step;
+mod tangent;
 #[cfg(test)]
 mod tests;
 
