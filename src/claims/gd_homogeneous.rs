@@ -11,7 +11,7 @@ pub const CLAIM: Claim = Claim {
                 ℓ⁻¹(𝓛)/‖θ‖^L never falls, and θ/γ^{1/L} is an (ε, δ)-KKT point with ε, δ → 0. (The normalised margin γ/‖θ‖^L is \
                 within ln N/‖θ‖^L of it, but may fall at times.) No rate is predicted: norms shift between units like \
                 small powers of log t.",
-    check: "Residual: the larger of ε and δ at the end, for the multipliers with the smallest ε² + (Σ λ_n (m_n − 1))². Tolerance: 0.01, still \
+    check: "Residual: the larger of ε/‖θ̃‖ and δ/‖θ̃‖² at the end (θ̃ = θ/γ^{1/L}; so scaled, the scale of the data does not matter), for the multipliers with the smallest ε² + (Σ λ_n (m_n − 1))². Tolerance: 0.01, still \
             falling (by a hundredth over the last third of the run) or below 1e-6. Above: inconclusive while it falls, violated once it has stalled. \
             Violated as well if the smoothed margin falls between saves by more than 100 times the larger of rtol and atol (at most \
             0.01), relatively. Hypotheses: ReLU network, gradient descent, a loss that gets below that of \
@@ -47,16 +47,18 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
     }
     relu::fits(e)?;
     let last = h.normalised_margin.len() - 1;
-    let distance: Vec<Option<f64>> = h
-        .epsilon
-        .iter()
-        .zip(&h.delta)
-        .map(|(epsilon, delta)| Some(epsilon.as_ref()?.max(*delta.as_ref()?)))
-        .collect();
-    let pair = match (h.epsilon[last], h.delta[last]) {
-        (Some(epsilon), Some(delta)) => format!("; ε = {epsilon:.3e}, δ = {delta:.3e}"),
-        _ => String::new(),
+    // ‖θ̃‖ = (‖θ‖^L/γ)^{1/L}: ε has its unit, δ that of its square
+    let depth = e.problem.network.depth() as f64;
+    let relative = |k: usize| -> Option<(f64, f64)> {
+        let per_size = h.normalised_margin[k].max(0.0).powf(1.0 / depth);
+        Some((h.epsilon[k]? * per_size, h.delta[k]? * per_size.powi(2)))
     };
+    let distance: Vec<Option<f64>> = (0..=last)
+        .map(|k| relative(k).map(|(epsilon, delta)| epsilon.max(delta)))
+        .collect();
+    let pair = relative(last).map_or_else(String::new, |(epsilon, delta)| {
+        format!("; ε/‖θ̃‖ = {epsilon:.3e}, δ/‖θ̃‖² = {delta:.3e}")
+    });
     let more = format!(
         "{pair}; the smoothed margin falls between saves by {fall:.1e} of itself at most, the normalised margin is {:.3e} at \
          the end",
@@ -64,7 +66,7 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
     );
     Ok(relu::judge_without_rate(
         e,
-        ("max(ε, δ)", ""),
+        ("max(ε/‖θ̃‖, δ/‖θ̃‖²)", ""),
         &distance,
         &more,
     ))

@@ -31,7 +31,7 @@ pub const RATE_BP: Claim = Claim {
 
 const CHECK: &str = "Residual: |fitted − predicted slope| of ln angle against s = ln(1 + ln(1+t)), over the last third \
                      of the run (angles above 1e-10 rad). Tolerance: 0.005. Inconclusive while the slopes of the two \
-                     halves of the window differ by more than that, while they still approach the prediction, or before s = 8; \
+                     halves of the window differ by more than that, while they still approach the prediction, or before s = 8 (15 on ReLU networks); \
                      and on convolutional and diagonal networks, where several modes decay side by side, while the slope \
                      is steeper than predicted and no steeper than the fastest of them (or, at depth 3 and more, the window shorter than a swing). On ReLU networks inconclusive while the slope is steeper than \
                      predicted. Hypotheses: linear network, separable data (or two-layer ReLU, fixed feedback, data that are \
@@ -47,6 +47,9 @@ const LONGEST_SWING: f64 = 116.0;
 
 /// Log-log-time before which corrections to the power law still show.
 const EARLY: f64 = 8.0;
+
+/// The same on ReLU networks, where the features themselves still turn.
+const EARLY_FEATURES: f64 = 15.0;
 
 fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
     if let Some(verdict) = super::other_rule(e, feedback) {
@@ -119,6 +122,7 @@ fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
     );
     // Corrections to a power law die out slowly where exponents are small.
     let approaches = (first - predicted).abs() > 1.05 * (second - predicted).abs();
+    let early = if has_kinks { EARLY_FEATURES } else { EARLY };
     let moving = (first - second).abs() > TOLERANCE || (residual > TOLERANCE && approaches);
     let (outcome, evidence) = if let Some(why) = several_modes(e, rate, predicted) {
         (Outcome::Inconclusive, format!("{why}: {measured}"))
@@ -127,7 +131,7 @@ fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
             Outcome::Inconclusive,
             format!("what falls faster still leads, extend flow.until: {measured}"),
         )
-    } else if rate.window[0] < EARLY || moving {
+    } else if rate.window[0] < early || moving {
         (
             Outcome::Inconclusive,
             format!("not yet in the asymptotic regime, extend flow.until: {measured}"),

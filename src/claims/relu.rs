@@ -61,6 +61,21 @@ pub fn fits(e: &Evidence<'_>) -> Result<(), Verdict> {
     if completed && d.min_margin[last] > 0.0 && d.min_margin[last] > d.min_margin[earlier] {
         return Ok(());
     }
+    if completed && d.log_time[last] < LATE {
+        return Err(Verdict::without_measurement(
+            Outcome::Inconclusive,
+            format!(
+                "too early to tell whether the loss tends to zero (smallest margin {:.3e} at the end), extend flow.until",
+                d.min_margin[last]
+            ),
+        ));
+    }
+    if completed && earlier == last {
+        return Err(Verdict::without_measurement(
+            Outcome::Inconclusive,
+            "too few saves to tell whether the loss tends to zero (flow.saves)",
+        ));
+    }
     if stuck.is_empty() || !(completed || d.log_time[last] >= LATE) {
         return Err(unfinished(e).unwrap_or_else(|| {
             not_applicable(format!(
@@ -87,7 +102,7 @@ pub fn fits(e: &Evidence<'_>) -> Result<(), Verdict> {
     )))
 }
 
-/// Log-time from which samples without a positive margin count as not fitted in a run that ended early: their multipliers are then
+/// Log-time from which samples without a positive margin count as not fitted: their multipliers are then
 /// e^10 times those at the start of the clock, and still nothing moves.
 const LATE: f64 = 10.0;
 

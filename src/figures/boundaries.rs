@@ -13,6 +13,9 @@ use crate::limit::angle;
 /// Sine of the angle to the boundary below which a pair counts as on it: far above the error of a run, far below what two
 /// saves in a row come near by chance.
 const ON: f64 = 1e-6;
+/// However wide the kinks are, pairs farther than this from a boundary do not count as sliding: ordinary pairs lie there too.
+const WIDEST: f64 = 0.01;
+
 /// In units of the smoothing ε: where smoothed units that would slide settle, as long as their gates are in [0.01, 0.99].
 const SMOOTHED: f64 = 5.0;
 /// On the boundary at this many saves in a row: sliding.
@@ -50,7 +53,7 @@ impl<'a> Boundaries<'a> {
             dimension,
             units,
             samples,
-            near: (SMOOTHED * network.smoothing()).max(ON),
+            near: (SMOOTHED * network.smoothing()).clamp(ON, WIDEST),
         })
     }
 

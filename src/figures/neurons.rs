@@ -263,7 +263,7 @@ fn counts(run: &Run, boundaries: &Boundaries, sliding: &[Sliding]) -> Panel {
         ),
         build::axis("number of pairs (unit, sample)", Scale::Whole),
         vec![
-            build::line("crossings so far", 2, run.over_time(crossings)),
+            build::line("changes of side between saves", 2, run.over_time(crossings)),
             build::line("sliding now", SLIDING, run.over_time(on)),
         ],
     )

@@ -124,6 +124,7 @@ fn integrate_counted(
             }
             Outcome::Border(Good { s, mut y }) => {
                 let crossed = run.cross(&mut kernel, &system, &mut y, s - base);
+                run.release(&y, system.kernel().idle(), kernel.idle());
                 base = s;
                 start = y;
                 if let Err(why) = crossed.and_then(|()| run.watch.border(s)) {

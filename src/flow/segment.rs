@@ -62,7 +62,7 @@ pub(super) struct Run<'a> {
     /// s at which the weights came to rest.
     rest: Option<f64>,
     pub watch: Watch,
-    /// Largest p at s = 0.
+    /// Largest p at s = 0, or of an idle sample when it was released.
     pub strongest_at_start: f64,
     /// `None` for smooth fields.
     kinks: Option<Kinks>,
@@ -333,6 +333,14 @@ impl<'a> Run<'a> {
         self.solver.rejected_steps += statistics.number_of_error_test_failures;
         self.solver.newton_failures += statistics.number_of_nonlinear_solver_fails;
         Ok(outcome)
+    }
+
+    /// Samples that were idle before a border and are not after it start with the multipliers they have by then.
+    pub fn release(&mut self, y: &[f64], before: &[usize], after: &[usize]) {
+        let released = before.iter().filter(|n| !after.contains(n));
+        for p in released.map(|n| expand(y[self.parameters + n])) {
+            self.strongest_at_start = self.strongest_at_start.max(p);
+        }
     }
 
     fn out_of_budget(&self) -> Option<Status> {

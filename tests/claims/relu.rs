@@ -265,7 +265,7 @@ fn hypotheses_of_theorem_three_are_named() {
 #[test]
 fn gradient_descent_reaches_kkt_points() {
     let case = gradient_descent();
-    case.expect("gd-homogeneous", Outcome::Holds, "ε = ");
+    case.expect("gd-homogeneous", Outcome::Holds, "δ/‖θ̃‖² = ");
     case.expect("thm-3", Outcome::Holds, "");
     case.expect("loss-decreases", Outcome::Holds, "");
     for id in ["prop-3", "thm-4", "thm-4-first-layer"] {

@@ -2,6 +2,7 @@
 
 mod limits;
 mod seeds;
+mod unseen;
 
 use marginflow::dataset::{Dataset, standard_normals};
 use marginflow::flow::{FlowOptions, integrate};

@@ -18,7 +18,7 @@ pub(super) struct ReluKernel {
     pub pattern: Option<Arc<Pattern>>,
     /// How often each unit of each layer has left zero.
     pub departures: Vec<Vec<usize>>,
-    /// Samples that no unit of the first layer sees.
+    /// See [`Setting::idle`].
     pub idle: Vec<usize>,
 }
 

@@ -18,6 +18,7 @@ use super::{Kernel, View, views};
 use crate::{dataset::Dataset, rule::Rule};
 use kernel::ReluKernel;
 use nalgebra::{DMatrix, DVector};
+use pattern::Pattern;
 use std::sync::Arc;
 
 /// Shapes of a ReLU network and the smoothing of its kinks; `w_l` is (inputs × units), the last layer has one unit.
@@ -89,16 +90,17 @@ impl Relu {
                 Signals::Direct(b.clone())
             }
         };
+        let setting = Setting {
+            shapes: self.shapes.clone(),
+            smoothing: self.smoothing,
+            signals,
+            inputs: data.samples().transpose(),
+            labels: data.labels().clone(),
+        };
         Arc::new(ReluKernel {
-            setting: Arc::new(Setting {
-                shapes: self.shapes.clone(),
-                smoothing: self.smoothing,
-                signals,
-                inputs: data.samples().transpose(),
-                labels: data.labels().clone(),
-            }),
             pattern: None,
-            idle: Vec::new(),
+            idle: (0..data.len()).filter(|n| setting.is_blank(*n)).collect(),
+            setting: Arc::new(setting),
             departures: hidden.iter().map(|s| vec![0; s.1]).collect(),
         })
     }
@@ -144,6 +146,25 @@ struct Setting {
     /// `Xᵀ`, D × N.
     inputs: DMatrix<f64>,
     labels: DVector<f64>,
+}
+
+impl Setting {
+    /// Whether x_n = 0.
+    fn is_blank(&self, sample: usize) -> bool {
+        self.inputs.column(sample).iter().all(|x| *x == 0.0)
+    }
+
+    /// Samples whose multipliers move nothing: blank ones, those no unit of the first layer sees, and, where error signals
+    /// come down through the layers, those some layer is dark on (direct feedback still moves the layers below it).
+    fn idle(&self, pattern: &Pattern) -> Vec<usize> {
+        let layers = match self.signals {
+            Signals::Direct(_) => 0..(self.shapes.len() - 1).min(1),
+            Signals::Backward | Signals::Layerwise(_) => 0..self.shapes.len() - 1,
+        };
+        let idle =
+            |n: &usize| self.is_blank(*n) || layers.clone().any(|layer| pattern.is_dark(layer, *n));
+        (0..self.labels.len()).filter(idle).collect()
+    }
 }
 
 /// How error signals reach the hidden layers.

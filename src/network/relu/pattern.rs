@@ -73,17 +73,10 @@ impl Pattern {
         &self.sliding
     }
 
-    /// Samples for which no unit of the first layer is active.
-    pub fn unseen(&self) -> Vec<usize> {
-        let active = |mode: &Mode| *mode == Mode::Active;
-        let Some(first) = self.modes.first() else {
-            return Vec::new();
-        };
-        let columns = first.column_iter().enumerate();
-        columns
-            .filter(|(_, modes)| !modes.iter().any(active))
-            .map(|(n, _)| n)
-            .collect()
+    /// Whether no unit of a layer is active on sample n.
+    pub fn is_dark(&self, layer: usize, sample: usize) -> bool {
+        let modes = self.modes[layer].column(sample);
+        !modes.iter().any(|mode| *mode == Mode::Active)
     }
 
     /// The same for reports.

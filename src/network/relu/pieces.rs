@@ -18,7 +18,7 @@ use super::pattern::{Mode, Pair, Pattern};
 use super::rays::{Rays, form};
 use crate::network::{Entered, Pieces, views};
 use crate::trajectory::Kinks;
-use nalgebra::DMatrix;
+use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
 
 /// A preactivation is past its kink once its sine `a/(‖w‖‖h‖)` has the wrong sign by this much: rounding is not a crossing.
@@ -33,8 +33,18 @@ const GATE_PAST: f64 = 1e-9;
 /// Velocities and gates are zero, or one, to this relative accuracy when a piece is chosen.
 const SETTLED: f64 = 1e-12;
 
-/// Inputs of this size, relative to the largest of their layer, are those of a sample that no unit below sees.
-const UNSEEN: f64 = 1e-13;
+/// Inputs of this size, relative to the largest of their layer, are those of a sample that no unit below sees: far above
+/// what is left of inputs that vanish at a border located to [`PAST`], where the sines above would be those of rounding.
+const UNSEEN: f64 = 1e-9;
+
+/// Inputs and velocities below this share of the largest are rounding.
+const ROUNDING: f64 = 1e-13;
+
+/// Pairs are set onto their kinks from sines up to this, a hundred times what locating a border leaves.
+const NEAR_KINK: f64 = 1e-10;
+
+/// The most that setting pairs onto their kinks may move the weights, relative to them.
+const MOVED: f64 = 1e-8;
 
 /// Weights of a unit of this size, relative to its layer, are zero.
 const VANISHED: f64 = 1e-10;
@@ -55,7 +65,7 @@ impl Sizes {
     fn new(pass: &Forward<'_>, layer: usize) -> Self {
         Self {
             widths: pass.w[layer].column_iter().map(|w| w.norm()).collect(),
-            inputs: significant_norms(&pass.h[layer]),
+            inputs: significant_norms(&pass.h[layer], UNSEEN),
         }
     }
 
@@ -65,12 +75,12 @@ impl Sizes {
     }
 }
 
-/// Norms of the columns, zero for those that are only rounding.
-fn significant_norms(columns: &DMatrix<f64>) -> Vec<f64> {
+/// Norms of the columns, zero for those below `share` of the largest.
+fn significant_norms(columns: &DMatrix<f64>, share: f64) -> Vec<f64> {
     let mut norms: Vec<f64> = columns.column_iter().map(|c| c.norm()).collect();
     let largest = norms.iter().copied().fold(0.0, f64::max);
     for norm in &mut norms {
-        if *norm <= UNSEEN * largest {
+        if *norm <= share * largest {
             *norm = 0.0;
         }
     }
@@ -156,7 +166,7 @@ impl Pieces for ReluKernel {
             }
         }
         let border = self.border(&pattern, theta);
-        set_onto_kinks(&self.setting, &pattern, &border, theta);
+        set_onto_kinks(&self.setting, &pattern, &border, theta)?;
         settle(&self.setting, &mut pattern, &border, theta, multipliers)?;
         for p in border {
             match (before.get(p), pattern.get(p)) {
@@ -170,7 +180,7 @@ impl Pieces for ReluKernel {
         Ok(Entered {
             kernel: Arc::new(Self {
                 setting: Arc::clone(&self.setting),
-                idle: pattern.unseen(),
+                idle: self.setting.idle(&pattern),
                 pattern: Some(Arc::new(pattern)),
                 departures,
             }),
@@ -258,28 +268,62 @@ impl ReluKernel {
     }
 }
 
-/// Moves the weights of each unit by the least that puts it onto its kinks (to rounding: two sweeps of projections).
-fn set_onto_kinks(setting: &Setting, pattern: &Pattern, border: &[Pair], theta: &mut [f64]) {
+/// Moves the weights of each unit by the least that puts it onto its kinks.
+///
+/// # Errors
+/// If that is more than rounding.
+fn set_onto_kinks(
+    setting: &Setting,
+    pattern: &Pattern,
+    border: &[Pair],
+    theta: &mut [f64],
+) -> Result<(), String> {
     for layer in 0..setting.shapes.len() - 1 {
-        if !border.iter().any(|p| p.layer == layer) {
-            continue;
-        }
         let pass = Forward::new(setting, Some(pattern), theta);
-        let inputs = pass.h[layer].clone();
         let sizes = Sizes::new(&pass, layer);
-        for p in border.iter().chain(border).filter(|p| p.layer == layer) {
-            if sizes.of(*p) == 0.0 {
-                continue;
+        let of_layer = border.iter().filter(|p| p.layer == layer);
+        let on_kink = |p: &&Pair| {
+            let size = sizes.of(**p);
+            let a = pass.a[p.layer][(p.unit, p.sample)];
+            size > 0.0 && a.abs() <= NEAR_KINK * size
+        };
+        let mut pairs: Vec<Pair> = of_layer.filter(on_kink).copied().collect();
+        pairs.sort();
+        let moves: Vec<(usize, DVector<f64>)> = pairs
+            .chunk_by(|p, q| p.unit == q.unit)
+            .map(|pairs| {
+                // directions only: inputs of different sizes weigh the same
+                let columns = DMatrix::from_fn(pass.h[layer].nrows(), pairs.len(), |i, k| {
+                    let n = pairs[k].sample;
+                    pass.h[layer][(i, n)] / sizes.inputs[n]
+                });
+                let off = DVector::from_fn(pairs.len(), |k, _| {
+                    let p = pairs[k];
+                    pass.a[layer][(p.unit, p.sample)] / sizes.inputs[p.sample]
+                });
+                let inverse = columns
+                    .transpose()
+                    .pseudo_inverse(SETTLED)
+                    .map_err(str::to_owned)?;
+                Ok((pairs[0].unit, inverse * off))
+            })
+            .collect::<Result<_, String>>()?;
+        let widths = sizes.widths;
+        for (unit, by) in moves {
+            let size = by.norm();
+            if size.is_nan() || size > MOVED * widths[unit] {
+                return Err(format!(
+                    "unit {unit} of layer {} stands on kinks that only a move of {size:.1e} would put it on",
+                    layer + 1
+                ));
             }
-            let h = inputs.column(p.sample);
-            let w = &mut theta[column(&setting.shapes, layer, p.unit)];
-            let a: f64 = w.iter().zip(h.iter()).map(|(w, h)| w * h).sum();
-            let k = a / h.norm_squared();
-            for (w, h) in w.iter_mut().zip(h.iter()) {
-                *w -= k * h;
+            let own = &mut theta[column(&setting.shapes, layer, unit)];
+            for (w, by) in own.iter_mut().zip(by.iter()) {
+                *w -= by;
             }
         }
     }
+    Ok(())
 }
 
 /// Gives the pairs of `border` modes that are consistent with the velocity they lead to.
@@ -330,7 +374,8 @@ fn settle(
         pattern.set(offence.pair, next);
     }
     Err(format!(
-        "no gates of the {} (unit, sample) pairs on their kinks are consistent with the velocity they lead to",
+        "no gates were found for the {} (unit, sample) pairs on their kinks that are consistent with the velocity they lead \
+         to; network.relu.smoothing may help",
         border.len()
     ))
 }
@@ -372,7 +417,13 @@ fn offences(
 ) -> Vec<Offence> {
     let openings = openings(pass, pattern);
     let sizes = all_sizes(pass);
-    let inflows: Vec<Vec<f64>> = motion.h_dot.iter().map(significant_norms).collect();
+    let norms = |columns: &[DMatrix<f64>]| -> Vec<Vec<f64>> {
+        columns
+            .iter()
+            .map(|c| significant_norms(c, ROUNDING))
+            .collect()
+    };
+    let (remains, inflows) = (norms(&pass.h), norms(&motion.h_dot));
     let mut found: Vec<Offence> = border
         .iter()
         .filter_map(|&pair| {
@@ -384,7 +435,10 @@ fn offences(
             );
             let unseen = inputs == 0.0;
             let speed = motion.velocity[layer].column(pair.unit).norm();
-            let (rate, size) = if unseen && inflow == 0.0 {
+            let (rate, size) = if unseen && remains[layer][pair.sample] > 0.0 {
+                // the last unit that sees the sample is about to go, or the first has just come: the side it is on
+                (pass.a[layer][at], width * remains[layer][pair.sample])
+            } else if unseen && inflow == 0.0 {
                 // no unit below moves yet: the side it would go to if those that slide opened
                 (openings[layer][at], 1.0)
             } else {
