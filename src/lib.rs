@@ -45,6 +45,7 @@
 pub mod claims;
 pub mod cli;
 pub mod dataset;
+pub mod descent;
 pub mod diagnostics;
 pub mod error;
 pub mod figures;
