@@ -109,7 +109,7 @@ pub fn run_with(
             limit.as_ref(),
             options,
             descents,
-            flow,
+            (flow, diagnose(&problem, flow, limit.as_ref())),
         )),
         _ => None,
     };
@@ -165,7 +165,13 @@ pub fn compare(
     let trajectory = flow_beside(&problem, &scenario.flow, &descents, observer)?;
     let limit = reference.after(&problem, &trajectory);
     let diagnostics = diagnose(&problem, &trajectory, limit.as_ref());
-    let steps = descent::compare(&problem, limit.as_ref(), options, descents, &trajectory);
+    let steps = descent::compare(
+        &problem,
+        limit.as_ref(),
+        options,
+        descents,
+        (&trajectory, diagnostics.clone()),
+    );
     let verdicts = claims::check_steps(&Evidence {
         problem: &problem,
         options: &scenario.flow,

@@ -1,10 +1,11 @@
 //! Finite steps beside the flow: the run of step size η at step k against the flow at the same time t_k.
 //!
 //! The distance is of first order in η. It is measured at every record, in all weights and in the direction learned; the *observed order*
-//! is the slope of `ln ‖θ_k − θ(t_k)‖` against ln η at the same ηk, the end of the shortest run.
+//! is the slope of `ln ‖θ_k − θ(t_k)‖` against ln η between the two smallest step sizes, at the same ηk: the end of the shortest run.
+//! Larger sizes need not have reached the regime where the order shows.
 
 use super::{Descent, StepOptions};
-use crate::diagnostics::{Diagnostics, diagnose, slope};
+use crate::diagnostics::{Diagnostics, diagnose};
 use crate::error::Result;
 use crate::flow::{self, FlowOptions, SaveAt, integrate};
 use crate::limit::{Limit, angle};
@@ -44,11 +45,11 @@ impl Beside {
 /// How the distance from the flow shrinks with the step size.
 #[derive(Debug, Clone)]
 pub struct Order {
-    /// Slope of ln(relative distance) against ln η.
+    /// Slope of ln(relative distance) against ln η between the two smallest sizes.
     pub observed: f64,
     /// ηk at which the runs are compared.
     pub at: f64,
-    /// (η, relative distance there).
+    /// (η, relative distance there) of every size, increasing.
     pub distances: Vec<(f64, f64)>,
 }
 
@@ -57,6 +58,8 @@ pub struct Order {
 pub struct Comparison {
     /// In the order of the scenario's sizes.
     pub runs: Vec<Beside>,
+    /// The flow at every time that some run recorded.
+    pub flow: Diagnostics,
     /// `None` with fewer than two sizes that were compared at the same ηk.
     pub order: Option<Order>,
 }
@@ -93,20 +96,24 @@ fn times(descents: &[Descent]) -> Vec<f64> {
     times
 }
 
-/// Measures runs against `flow`, as [`flow_beside`] leaves it.
+/// Measures runs against `flow`, as [`flow_beside`] leaves it and `measured` measures it.
 pub fn compare(
     problem: &Problem,
     limit: Option<&Limit>,
     options: &StepOptions,
     descents: Vec<Descent>,
-    flow: &Trajectory,
+    (flow, measured): (&Trajectory, Diagnostics),
 ) -> Comparison {
     let runs: Vec<Beside> = descents
         .into_iter()
         .map(|descent| beside(problem, limit, descent, flow))
         .collect();
     let order = order(options, &runs);
-    Comparison { runs, order }
+    Comparison {
+        runs,
+        flow: measured,
+        order,
+    }
 }
 
 fn beside(problem: &Problem, limit: Option<&Limit>, descent: Descent, flow: &Trajectory) -> Beside {
@@ -155,7 +162,7 @@ fn learned(problem: &Problem, theta: &[f64]) -> Vec<f64> {
 }
 
 fn order(options: &StepOptions, runs: &[Beside]) -> Option<Order> {
-    let distances: Vec<(f64, f64)> = runs
+    let mut distances: Vec<(f64, f64)> = runs
         .iter()
         .filter_map(|run| {
             let size = run.descent.size;
@@ -165,11 +172,14 @@ fn order(options: &StepOptions, runs: &[Beside]) -> Option<Order> {
         })
         .filter(|(_, distance)| *distance > 0.0)
         .collect();
+    distances.sort_by(|x, y| x.0.total_cmp(&y.0));
+    distances.dedup_by_key(|(size, _)| *size);
+    let [(fine, near), (coarse, far), ..] = distances[..] else {
+        return None;
+    };
     let smallest = options.sizes.iter().copied().fold(f64::INFINITY, f64::min);
-    let points: Vec<(f64, f64)> = (distances.iter().map(|(x, y)| (x.ln(), y.ln()))).collect();
-    let spread = points.iter().any(|p| p.0 != points[0].0);
-    spread.then(|| Order {
-        observed: slope(&points),
+    Some(Order {
+        observed: (far / near).ln() / (coarse / fine).ln(),
         at: smallest * options.count as f64,
         distances,
     })

@@ -325,8 +325,15 @@ impl Work<'_> {
                     (
                         Status::NonFinite,
                         Some(format!(
-                            "with steps of size {size:e} the weights overflow after step {}; take a smaller size",
-                            steps[saves - 1]
+                            "with {} steps of size {size:e} the weights overflow after step {}; {}",
+                            self.options.schedule.name(),
+                            steps[saves - 1],
+                            match self.options.schedule {
+                                Schedule::Constant => "take a smaller size",
+                                Schedule::LossNormalised =>
+                                    "take a smaller size or fewer steps: they are stable only while η‖∂m/∂θ‖² stays below about 2, \
+                                     and it grows with the weights",
+                            }
                         )),
                     )
                 } else {

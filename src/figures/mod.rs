@@ -18,6 +18,7 @@ mod candidates;
 mod certificate;
 mod curve;
 mod draft;
+mod finite_steps;
 mod frequencies;
 mod invariants;
 mod kkt;
@@ -31,6 +32,7 @@ mod phases;
 mod render;
 mod sheet;
 mod spectrum;
+mod step_sizes;
 mod swept_area;
 #[cfg(test)]
 mod synthetic;
@@ -150,6 +152,14 @@ pub const FIGURES: &[FigureKind] = &[
     FigureKind {
         id: angle_to_limit::ID,
         build: angle_to_limit::build,
+    },
+    FigureKind {
+        id: finite_steps::ID,
+        build: finite_steps::build,
+    },
+    FigureKind {
+        id: step_sizes::ID,
+        build: step_sizes::build,
     },
     FigureKind {
         id: candidates::ID,

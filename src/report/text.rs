@@ -200,7 +200,7 @@ fn table_of_steps(steps: &Comparison, out: &mut String) -> std::fmt::Result {
         writeln!(
             out,
             "  observed order in η: {:.3}, from the distance to the flow at ηk = {}",
-            order.observed, order.at
+            order.observed, order.at as f32
         )?;
     }
     Ok(())
