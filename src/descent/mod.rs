@@ -3,9 +3,12 @@
 //! A [`Stepper`] advances one or several runs (*lanes*: the same problem with other step sizes or initial weights) and knows
 //! nothing of records, files or clocks on the wall.
 
+mod columns;
 mod generic;
 mod pace;
+mod relu;
 
+use crate::network::Network;
 use crate::problem::Problem;
 use nalgebra::DVector;
 
@@ -47,5 +50,14 @@ pub trait Stepper: Send {
 
 /// The stepper of a problem.
 pub fn stepper(problem: &Problem, schedule: Schedule, lanes: &[Lane]) -> Box<dyn Stepper> {
-    Box::new(generic::GenericStepper::new(problem, schedule, lanes))
+    match &problem.network {
+        Network::Relu(network) => {
+            Box::new(relu::ReluStepper::new(network, problem, schedule, lanes))
+        }
+        Network::FullyConnectedLinear(_)
+        | Network::ConvolutionalLinear(_)
+        | Network::DiagonalLinear(_) => {
+            Box::new(generic::GenericStepper::new(problem, schedule, lanes))
+        }
+    }
 }
