@@ -61,11 +61,6 @@ impl Columns {
         &mut self.entries
     }
 
-    /// A column with its padding.
-    pub fn column(&self, j: usize) -> &[f64] {
-        &self.entries[j * self.height..][..self.height]
-    }
-
     /// The columns with their padding.
     pub fn columns(&self) -> std::slice::ChunksExact<'_, f64> {
         self.entries.chunks_exact(self.height)

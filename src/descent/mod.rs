@@ -6,6 +6,7 @@
 mod columns;
 mod generic;
 mod pace;
+mod rank_one;
 mod relu;
 
 use crate::network::Network;
@@ -60,4 +61,19 @@ pub fn stepper(problem: &Problem, schedule: Schedule, lanes: &[Lane]) -> Box<dyn
             Box::new(generic::GenericStepper::new(problem, schedule, lanes))
         }
     }
+}
+
+/// The stepper of a fully connected linear network under fixed feedback that carries the vectors u_l of
+/// `w_l = w_l(0) + u_l b_lᵀ` (exact, also for finite steps) instead of all weights: Σ_l inputs_l unknowns.
+///
+/// # Errors
+/// A sentence, if the layers of this problem do not move by rank one: other networks, or gradient descent.
+pub fn reduced_stepper(
+    problem: &Problem,
+    schedule: Schedule,
+    lanes: &[Lane],
+) -> Result<Box<dyn Stepper>, String> {
+    Ok(Box::new(rank_one::RankOneStepper::new(
+        problem, schedule, lanes,
+    )?))
 }
