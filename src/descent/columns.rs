@@ -1,22 +1,30 @@
 //! Matrices whose columns are padded to whole vectors, and their products in vector instructions.
 //!
 //! Columns are as long as a multiple of eight, the longest vector of doubles any machine has, and padded with zeros. A product
-//! is a [`combine`]: columns of one matrix added up with coefficients from another. It never sums along a column, so that
-//! nothing is left to be added up across a vector, and it keeps four columns by two vectors of sums in registers.
+//! is a [`combine`]: columns of one matrix added up with coefficients from another, eight vectors of sums in
+//! registers. It never sums along a column, so that nothing is left to be added up across a vector.
 
-use nalgebra::DMatrix;
+use super::vector::Aligned;
+use nalgebra::{DMatrix, DVector};
 use pulp::Simd;
 
 /// Multiple of which every column is long.
 const WHOLE: usize = 8;
 
 /// A matrix, column after column, each padded with zeros to whole vectors.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Columns {
     rows: usize,
     /// Rows with their padding.
     height: usize,
-    entries: Vec<f64>,
+    entries: Aligned,
+}
+
+/// One column.
+pub(super) fn column(x: &DVector<f64>) -> Columns {
+    let mut column = Columns::zeros(x.len(), 1);
+    column.read(x.as_slice());
+    column
 }
 
 /// Coefficients `c_kj` inside a slice, at `k·term + j·sum`.
@@ -33,7 +41,7 @@ impl Columns {
         Self {
             rows,
             height,
-            entries: vec![0.0; height * columns],
+            entries: Aligned::zeros(height * columns),
         }
     }
 
@@ -139,10 +147,10 @@ pub(super) fn combine<S: Simd>(
     };
     let fours = sums - sums % 4;
     for j in (0..fours).step_by(4) {
-        product.strip::<4>(simd, j);
+        product.strip::<4, 2>(simd, j);
     }
     for j in fours..sums {
-        product.strip::<1>(simd, j);
+        product.strip::<1, 4>(simd, j);
     }
 }
 
@@ -157,14 +165,14 @@ struct Product<'a, S: Simd> {
 }
 
 impl<S: Simd> Product<'_, S> {
-    /// Columns j … j + J − 1 of the sums.
+    /// Columns j … j + J − 1 of the sums, V vectors of each at a time.
     #[inline(always)]
-    fn strip<const J: usize>(&mut self, simd: S, j: usize) {
-        let pairs = self.height - self.height % 2;
-        for i in (0..pairs).step_by(2) {
-            self.block::<J, 2>(simd, j, i);
+    fn strip<const J: usize, const V: usize>(&mut self, simd: S, j: usize) {
+        let whole = self.height - self.height % V;
+        for i in (0..whole).step_by(V) {
+            self.block::<J, V>(simd, j, i);
         }
-        for i in pairs..self.height {
+        for i in whole..self.height {
             self.block::<J, 1>(simd, j, i);
         }
     }

@@ -4,10 +4,13 @@
 //! nothing of records, files or clocks on the wall.
 
 mod columns;
+mod fully_connected;
 mod generic;
 mod pace;
 mod rank_one;
 mod relu;
+mod vector;
+mod weights;
 
 use crate::network::Network;
 use crate::problem::Problem;

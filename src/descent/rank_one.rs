@@ -9,12 +9,14 @@
 //! ```
 //! An initial layer of zeros costs nothing.
 
-use super::columns::{Columns, combine, dot};
-use super::pace::{Pace, Schedule};
+use super::columns::{Columns, column, combine, dot};
+use super::pace::Schedule;
+use super::vector::width;
+use super::weights::Weights;
 use super::{Lane, Stepper};
 use crate::network::Network;
 use crate::problem::Problem;
-use nalgebra::{DMatrix, DVector};
+use nalgebra::DMatrix;
 use pulp::{Arch, Simd, WithSimd};
 
 /// Steps of the vectors `u_1 … u_{L−1}` and `w_L`, one lane after the other.
@@ -26,7 +28,7 @@ pub(super) struct RankOneStepper {
 }
 
 struct Run {
-    pace: Pace,
+    pace: Weights,
     /// `w_1(0) … w_{L−1}(0)`, none where it is zero.
     initial: Vec<Option<Initial>>,
     /// `u_1 … u_{L−1}, w_L`, each one column.
@@ -54,10 +56,6 @@ struct Passes {
     weights: Columns,
 }
 
-fn column(x: &DVector<f64>) -> Columns {
-    Columns::new(&DMatrix::from_column_slice(x.len(), 1, x.as_slice()))
-}
-
 impl RankOneStepper {
     /// # Errors
     /// A sentence, if the layers of this problem do not move by rank one.
@@ -78,6 +76,7 @@ impl RankOneStepper {
                     .into(),
             );
         };
+        let arch = Arch::new();
         let shapes = network.shapes();
         let inputs = || shapes.iter().map(|&(inputs, _)| Columns::zeros(inputs, 1));
         let run = |lane: &Lane| {
@@ -93,14 +92,14 @@ impl RankOneStepper {
                 })
             };
             Run {
-                pace: Pace::new(problem.loss, schedule, lane.size),
+                pace: Weights::of_samples(problem.loss, schedule, lane.size, width(arch)),
                 initial: w.iter().map(initial).collect(),
                 u,
             }
         };
         let g = problem.dataset.signed_samples();
         Ok(Self {
-            arch: Arch::new(),
+            arch,
             parameters: problem.network.parameters(),
             passes: Passes {
                 signed_samples: Columns::new(g),
@@ -151,13 +150,13 @@ impl Stepper for RankOneStepper {
     }
 
     fn log_time(&self, lane: usize) -> f64 {
-        self.runs[lane].pace.log_time()
+        self.runs[lane].pace.log_time(0)
     }
 
     fn state(&self) -> Vec<f64> {
         let mut state = Vec::new();
         for run in &self.runs {
-            state.extend(run.pace.state());
+            state.extend(run.pace.state(0));
             for u in &run.u {
                 state.extend(&u.entries()[..u.rows()]);
             }
@@ -167,11 +166,11 @@ impl Stepper for RankOneStepper {
 
     fn restore(&mut self, state: &[f64]) {
         let unknowns = self.passes.h.iter().map(Columns::rows).sum::<usize>();
-        let length = Pace::STATE + unknowns;
+        let length = Weights::STATE + unknowns;
         assert_eq!(state.len(), length * self.runs.len(), "length of the state");
         for (run, state) in self.runs.iter_mut().zip(state.chunks_exact(length)) {
-            let (pace, mut rest) = state.split_at(Pace::STATE);
-            run.pace.restore(pace);
+            let (pace, mut rest) = state.split_at(Weights::STATE);
+            run.pace.restore(0, pace);
             for u in &mut run.u {
                 let (head, tail) = rest.split_at(u.rows());
                 u.read(head);
@@ -196,8 +195,9 @@ impl WithSimd for Advance<'_> {
         let samples = self.passes.weights.rows();
         for _ in 0..self.steps {
             self.passes.margins(simd, self.run);
-            let weights = &mut self.passes.weights.entries_mut()[..samples];
-            self.run.pace.weigh(weights);
+            let weights = self.passes.weights.entries_mut();
+            weights[samples..].fill(f64::INFINITY);
+            self.run.pace.weigh(simd, weights);
             self.passes.update(simd, self.run);
         }
     }
@@ -273,6 +273,7 @@ mod tests {
     use crate::loss::Loss;
     use crate::network::FullyConnectedLinear;
     use crate::rule::Rule;
+    use nalgebra::DVector;
 
     fn gaussian(seed: u64, n: usize) -> Vec<f64> {
         let draws = standard_normals("rank-one tests", seed);
@@ -292,18 +293,20 @@ mod tests {
         }
     }
 
-    fn lanes(problem: &Problem) -> Vec<Lane> {
-        let zero = DVector::zeros(problem.theta0.len());
-        [(0.004, &problem.theta0), (0.002, &zero)]
-            .map(|(size, theta)| Lane {
-                size,
-                theta: theta.clone(),
-            })
+    /// From random weights and from zero. Loss-normalised steps of one size lose their stability as the weights grow, and with
+    /// it the agreement of any two computations: they are smaller.
+    fn lanes(problem: &Problem, schedule: Schedule) -> Vec<Lane> {
+        let size = match schedule {
+            Schedule::Constant => 4e-3,
+            Schedule::LossNormalised => 4e-4,
+        };
+        [problem.theta0.clone(), problem.theta0.scale(0.0)]
+            .map(|theta| Lane { size, theta })
             .into()
     }
 
     fn reduced(problem: &Problem, schedule: Schedule) -> RankOneStepper {
-        RankOneStepper::new(problem, schedule, &lanes(problem)).expect("rank one")
+        RankOneStepper::new(problem, schedule, &lanes(problem, schedule)).expect("rank one")
     }
 
     fn theta(stepper: &dyn Stepper, lane: usize, problem: &Problem) -> DVector<f64> {
@@ -329,7 +332,8 @@ mod tests {
                 problem.loss = loss;
                 for schedule in SCHEDULES {
                     let mut fast = reduced(&problem, schedule);
-                    let mut slow = GenericStepper::new(&problem, schedule, &lanes(&problem));
+                    let mut slow =
+                        GenericStepper::new(&problem, schedule, &lanes(&problem, schedule));
                     let case = (hidden, loss, schedule);
                     for steps in [1, 4999] {
                         fast.advance(steps);
@@ -378,7 +382,8 @@ mod tests {
     #[test]
     fn only_fixed_feedback_on_fully_connected_layers_is_of_rank_one() {
         let refusal = |problem: &Problem| {
-            RankOneStepper::new(problem, Schedule::Constant, &lanes(problem)).err()
+            let schedule = Schedule::Constant;
+            RankOneStepper::new(problem, schedule, &lanes(problem, schedule)).err()
         };
         let mut tried = problem(4, &[4, 4], 3, 0.1);
         let layers = [

@@ -15,8 +15,10 @@ mod curve;
 #[cfg(test)]
 mod tests;
 
-use super::columns::{Coefficients, Columns, combine, dot};
-use super::pace::{Pace, Schedule};
+use super::columns::{Coefficients, Columns, column, combine, dot};
+use super::pace::Schedule;
+use super::vector::width;
+use super::weights::Weights;
 use super::{Lane, Stepper};
 use crate::network::Relu;
 use crate::problem::Problem;
@@ -32,7 +34,7 @@ pub(super) struct ReluStepper {
 }
 
 struct Run {
-    pace: Pace,
+    pace: Weights,
     /// `w_1 … w_L`
     w: Vec<Columns>,
 }
@@ -50,7 +52,8 @@ enum Signals {
 /// What a step is computed with; nothing of it is left for the next step.
 struct Passes {
     signals: Signals,
-    labels: Vec<f64>,
+    /// y, N × 1
+    labels: Columns,
     /// `Xᵀ`, D × N; its columns are added to the first layer.
     samples: Columns,
     /// X, N × D
@@ -60,8 +63,8 @@ struct Passes {
     outputs: Columns,
     /// e, N × 1
     errors: Columns,
-    /// `m_n`, then `η_k α_n`
-    weights: Vec<f64>,
+    /// `m_n`, then `η_k α_n`; N × 1
+    weights: Columns,
 }
 
 /// A hidden layer at one state.
@@ -85,6 +88,7 @@ impl ReluStepper {
         schedule: Schedule,
         lanes: &[Lane],
     ) -> Self {
+        let arch = Arch::new();
         let n = problem.dataset.len();
         let shapes = network.shapes();
         let hidden = &shapes[..shapes.len() - 1];
@@ -106,16 +110,16 @@ impl ReluStepper {
                     Signals::Direct(b.iter().map(|b| b.as_slice().to_vec()).collect())
                 }
             },
-            labels: problem.dataset.labels().as_slice().to_vec(),
+            labels: column(problem.dataset.labels()),
             samples: Columns::new(&problem.dataset.samples().transpose()),
             inputs: Columns::new(problem.dataset.samples()),
             hidden: hidden.iter().enumerate().map(layer).collect(),
             outputs: Columns::zeros(n, 1),
             errors: Columns::zeros(n, 1),
-            weights: vec![0.0; n],
+            weights: Columns::zeros(n, 1),
         };
         let run = |lane: &Lane| Run {
-            pace: Pace::new(problem.loss, schedule, lane.size),
+            pace: Weights::of_samples(problem.loss, schedule, lane.size, width(arch)),
             w: problem
                 .network
                 .weights(lane.theta.as_slice())
@@ -124,7 +128,7 @@ impl ReluStepper {
                 .collect(),
         };
         Self {
-            arch: Arch::new(),
+            arch,
             passes,
             runs: lanes.iter().map(run).collect(),
         }
@@ -156,13 +160,13 @@ impl Stepper for ReluStepper {
     }
 
     fn log_time(&self, lane: usize) -> f64 {
-        self.runs[lane].pace.log_time()
+        self.runs[lane].pace.log_time(0)
     }
 
     fn state(&self) -> Vec<f64> {
         let mut state = Vec::new();
         for run in &self.runs {
-            state.extend(run.pace.state());
+            state.extend(run.pace.state(0));
             for w in &run.w {
                 let start = state.len();
                 state.resize(start + w.rows() * w.count(), 0.0);
@@ -174,12 +178,16 @@ impl Stepper for ReluStepper {
 
     fn restore(&mut self, state: &[f64]) {
         let weights = |w: &[Columns]| w.iter().map(|w| w.rows() * w.count()).sum::<usize>();
-        let length: usize = self.runs.iter().map(|r| Pace::STATE + weights(&r.w)).sum();
+        let length: usize = self
+            .runs
+            .iter()
+            .map(|r| Weights::STATE + weights(&r.w))
+            .sum();
         assert_eq!(state.len(), length, "length of the state");
         let mut rest = state;
         for run in &mut self.runs {
-            let (pace, mut tail) = rest.split_at(Pace::STATE);
-            run.pace.restore(pace);
+            let (pace, mut tail) = rest.split_at(Weights::STATE);
+            run.pace.restore(0, pace);
             for w in &mut run.w {
                 let (layer, after) = tail.split_at(w.rows() * w.count());
                 w.read(layer);
@@ -209,7 +217,7 @@ impl WithSimd for Advance<'_> {
         } = self;
         for _ in 0..steps {
             passes.forward(simd, w);
-            passes.weigh(pace);
+            passes.weigh(simd, pace);
             passes.backward(simd, w);
             passes.update(simd, w);
         }
@@ -239,15 +247,19 @@ impl Passes {
     }
 
     /// The output errors.
-    fn weigh(&mut self, pace: &mut Pace) {
-        let outputs = self.outputs.entries().iter();
-        for ((m, f), y) in self.weights.iter_mut().zip(outputs).zip(&self.labels) {
+    #[inline(always)]
+    fn weigh<S: Simd>(&mut self, simd: S, pace: &mut Weights) {
+        let samples = self.weights.rows();
+        let weights = self.weights.entries_mut();
+        let labels = self.labels.entries();
+        for ((m, f), y) in weights.iter_mut().zip(self.outputs.entries()).zip(labels) {
             *m = y * f;
         }
-        pace.weigh(&mut self.weights);
+        weights[samples..].fill(f64::INFINITY);
+        pace.weigh(simd, weights);
         let errors = self.errors.entries_mut().iter_mut();
-        for ((e, weight), y) in errors.zip(&self.weights).zip(&self.labels) {
-            *e = y * weight;
+        for ((e, weight), y) in errors.zip(weights).zip(labels) {
+            *e = y * *weight;
         }
     }
 
