@@ -41,6 +41,7 @@ mod tests;
 mod ticks;
 mod units;
 
+use crate::descent::Comparison;
 use crate::{diagnostics::Diagnostics, limit::Limit, problem::Problem};
 
 pub use render::{png, svg};
@@ -132,6 +133,8 @@ pub struct Run<'a> {
     pub problem: &'a Problem,
     pub diagnostics: &'a Diagnostics,
     pub limit: Option<&'a Limit>,
+    /// Finite steps beside the flow.
+    pub steps: Option<&'a Comparison>,
 }
 
 /// An entry of [`FIGURES`].
@@ -199,14 +202,9 @@ pub const FIGURES: &[FigureKind] = &[
 ];
 
 /// The figures that apply to a run, in the order of [`FIGURES`].
-pub fn figures(problem: &Problem, diagnostics: &Diagnostics, limit: Option<&Limit>) -> Vec<Figure> {
-    let run = Run {
-        problem,
-        diagnostics,
-        limit,
-    };
+pub fn figures(run: &Run<'_>) -> Vec<Figure> {
     FIGURES
         .iter()
-        .filter_map(|kind| (kind.build)(&run))
+        .filter_map(|kind| (kind.build)(run))
         .collect()
 }
