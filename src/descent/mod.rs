@@ -6,11 +6,18 @@
 
 mod beside;
 mod checkpoint;
+mod columns;
+mod fully_connected;
 mod generic;
 mod pace;
+mod rank_one;
 mod records;
+mod relu;
 mod run;
+mod vector;
+mod weights;
 
+use crate::network::Network;
 use crate::problem::Problem;
 use nalgebra::DVector;
 
@@ -94,5 +101,29 @@ impl StepOptions {
 
 /// The stepper of a problem.
 pub fn stepper(problem: &Problem, schedule: Schedule, lanes: &[Lane]) -> Box<dyn Stepper> {
-    Box::new(generic::GenericStepper::new(problem, schedule, lanes))
+    match &problem.network {
+        Network::Relu(network) => {
+            Box::new(relu::ReluStepper::new(network, problem, schedule, lanes))
+        }
+        Network::FullyConnectedLinear(_)
+        | Network::ConvolutionalLinear(_)
+        | Network::DiagonalLinear(_) => {
+            Box::new(generic::GenericStepper::new(problem, schedule, lanes))
+        }
+    }
+}
+
+/// The stepper of a fully connected linear network under fixed feedback that carries the vectors u_l of
+/// `w_l = w_l(0) + u_l b_lᵀ` (exact, also for finite steps) instead of all weights: Σ_l inputs_l unknowns.
+///
+/// # Errors
+/// A sentence, if the layers of this problem do not move by rank one: other networks, or gradient descent.
+pub fn reduced_stepper(
+    problem: &Problem,
+    schedule: Schedule,
+    lanes: &[Lane],
+) -> Result<Box<dyn Stepper>, String> {
+    Ok(Box::new(rank_one::RankOneStepper::new(
+        problem, schedule, lanes,
+    )?))
 }
