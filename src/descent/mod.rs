@@ -3,8 +3,11 @@
 //! A [`Stepper`] advances one or several runs (*lanes*: the same problem with other step sizes or initial weights) and knows
 //! nothing of records, files or clocks on the wall.
 
+mod fully_connected;
 mod generic;
 mod pace;
+mod vector;
+mod weights;
 
 use crate::problem::Problem;
 use nalgebra::DVector;
