@@ -9,7 +9,9 @@ mod pace;
 mod vector;
 mod weights;
 
+use crate::network::Network;
 use crate::problem::Problem;
+use fully_connected::FullyConnectedStepper;
 use nalgebra::DVector;
 
 pub use pace::Schedule;
@@ -50,5 +52,10 @@ pub trait Stepper: Send {
 
 /// The stepper of a problem.
 pub fn stepper(problem: &Problem, schedule: Schedule, lanes: &[Lane]) -> Box<dyn Stepper> {
-    Box::new(generic::GenericStepper::new(problem, schedule, lanes))
+    match &problem.network {
+        Network::FullyConnectedLinear(network) => Box::new(FullyConnectedStepper::new(
+            network, problem, schedule, lanes,
+        )),
+        _ => Box::new(generic::GenericStepper::new(problem, schedule, lanes)),
+    }
 }
