@@ -19,6 +19,7 @@ mod weights;
 
 use crate::network::Network;
 use crate::problem::Problem;
+use fully_connected::FullyConnectedStepper;
 use nalgebra::DVector;
 
 pub use beside::{Beside, Comparison, Order, compare, flow_beside};
@@ -105,9 +106,10 @@ pub fn stepper(problem: &Problem, schedule: Schedule, lanes: &[Lane]) -> Box<dyn
         Network::Relu(network) => {
             Box::new(relu::ReluStepper::new(network, problem, schedule, lanes))
         }
-        Network::FullyConnectedLinear(_)
-        | Network::ConvolutionalLinear(_)
-        | Network::DiagonalLinear(_) => {
+        Network::FullyConnectedLinear(network) => Box::new(FullyConnectedStepper::new(
+            network, problem, schedule, lanes,
+        )),
+        Network::ConvolutionalLinear(_) | Network::DiagonalLinear(_) => {
             Box::new(generic::GenericStepper::new(problem, schedule, lanes))
         }
     }
