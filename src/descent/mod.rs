@@ -7,6 +7,7 @@
 mod beside;
 mod checkpoint;
 mod columns;
+mod critical;
 mod fully_connected;
 mod generic;
 mod pace;
@@ -23,6 +24,10 @@ use fully_connected::FullyConnectedStepper;
 use nalgebra::DVector;
 
 pub use beside::{Beside, Comparison, Order, compare, flow_beside};
+pub use critical::{
+    Critical, CriticalOptions, Demand, DiscreteAlignment, Ending, Least, Trial, critical_step,
+    discrete_alignment,
+};
 pub use pace::Schedule;
 pub use run::{Control, Descent, Observer, Progress, descend, forget};
 
