@@ -1,7 +1,7 @@
 //! What the claims on ReLU networks share: their hypotheses, and whether directions settle.
 
 use super::{Evidence, Outcome, Verdict, direction, not_applicable, unfinished};
-use crate::diagnostics::Homogeneous;
+use crate::diagnostics::{Diagnostics, Homogeneous};
 use crate::limit::angle;
 use crate::trajectory::Status;
 use nalgebra::{DMatrix, DVector};
@@ -48,7 +48,7 @@ pub fn two_layers_with_feedback<'a>(
 pub fn fits(e: &Evidence<'_>) -> Result<(), Verdict> {
     let d = e.diagnostics;
     let last = d.min_margin.len() - 1;
-    let earlier = since(e, 2.0 / 3.0);
+    let earlier = since(d, 2.0 / 3.0);
     let stuck: Vec<usize> = (0..d.margins.nrows())
         .filter(|&n| {
             let (before, now) = (d.margins[(n, earlier)], d.margins[(n, last)]);
@@ -65,8 +65,8 @@ pub fn fits(e: &Evidence<'_>) -> Result<(), Verdict> {
         return Err(Verdict::without_measurement(
             Outcome::Inconclusive,
             format!(
-                "too early to tell whether the loss tends to zero (smallest margin {:.3e} at the end), extend flow.until",
-                d.min_margin[last]
+                "too early to tell whether the loss tends to zero (smallest margin {:.3e} at the end), extend {}",
+                d.min_margin[last], e.extend
             ),
         ));
     }
@@ -132,13 +132,14 @@ pub fn judge_without_rate(
     more: &str,
 ) -> Verdict {
     let verdict = direction::judge(e, named, distance, None, more);
-    let ends = [since(e, 2.0 / 3.0), distance.len() - 1].map(|k| distance[k]);
+    let ends = [since(e.diagnostics, 2.0 / 3.0), distance.len() - 1].map(|k| distance[k]);
     match (verdict.outcome, ends) {
         (Outcome::Violated, [Some(before), Some(now)]) if now < STILL_FALLING * before => Verdict {
             outcome: Outcome::Inconclusive,
             evidence: format!(
-                "it still falls, by {:.1}% over the last third of the run, extend flow.until: {named} {now:.3e} at the end",
+                "it still falls, by {:.1}% over the last third of the run, extend {}: {named} {now:.3e} at the end",
                 100.0 * (1.0 - now / before),
+                e.extend,
                 named = named.0
             ),
             ..verdict
@@ -148,8 +149,8 @@ pub fn judge_without_rate(
 }
 
 /// The first save at or after this share of the run's log-log-time.
-pub fn since(e: &Evidence<'_>, share: f64) -> usize {
-    let s = &e.diagnostics.log_log_time;
+pub fn since(d: &Diagnostics, share: f64) -> usize {
+    let s = &d.log_log_time;
     s.partition_point(|at| *at < share * s[s.len() - 1])
         .min(s.len() - 1)
 }
@@ -164,7 +165,11 @@ pub struct Turning {
 impl Turning {
     /// The largest turn among several vectors, `at(k)` at save k.
     pub fn of(e: &Evidence<'_>, at: impl Fn(usize) -> Vec<DVector<f64>>) -> Self {
-        let ends = [since(e, 1.0 / 3.0), since(e, 2.0 / 3.0), since(e, 1.0)];
+        let ends = [
+            since(e.diagnostics, 1.0 / 3.0),
+            since(e.diagnostics, 2.0 / 3.0),
+            since(e.diagnostics, 1.0),
+        ];
         let [start, middle, end] = ends.map(at);
         let turn = |from: &[DVector<f64>], to: &[DVector<f64>]| {
             let angles = from.iter().zip(to);

@@ -1,7 +1,7 @@
 //! Theorem 3: the output layer of any network learns the support vector machine of its features.
 
 use super::relu::{self, Turning};
-use super::{Claim, Evidence, Verdict, direction, not_applicable};
+use super::{Claim, Evidence, Subject, Verdict, direction, not_applicable};
 use crate::limit::signed_features;
 use nalgebra::DVector;
 
@@ -17,6 +17,7 @@ pub const CLAIM: Claim = Claim {
             network with a hidden layer; all margins positive and the smallest still growing over the last third of the run; ‖w_L‖ growing by a hundredth or more over it; \
             features turning less over the last third than over the middle one, or by at most 0.01 rad; a feature SVM at \
             the end, whose margin has not halved over the last third.",
+    subject: Subject::Flow,
     judge,
 };
 
@@ -31,7 +32,10 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
     let h = relu::measured(e)?;
     relu::fits(e)?;
     let d = e.diagnostics;
-    let (earlier, last) = (relu::since(e, 2.0 / 3.0), d.log_log_time.len() - 1);
+    let (earlier, last) = (
+        relu::since(e.diagnostics, 2.0 / 3.0),
+        d.log_log_time.len() - 1,
+    );
     let output = d.layer_norms.row(d.layer_norms.nrows() - 1);
     if output[last] <= GROWING * output[earlier] {
         return Err(not_applicable(format!(

@@ -1,7 +1,7 @@
 //! Theorem 4: two-layer ReLU networks under fixed feedback, and what their first layer converges to.
 
 use super::relu::{self, Turning};
-use super::{Claim, Evidence, Outcome, Verdict, direction};
+use super::{Claim, Evidence, Outcome, Subject, Verdict, direction};
 use nalgebra::DVector;
 
 pub const THM_4: Claim = Claim {
@@ -16,6 +16,7 @@ pub const THM_4: Claim = Claim {
             once it has stalled. Violated as well if from log-log-time 8 on the layers turn no less over the last third of the run \
             than over the middle one (and by more than 0.01 rad). Hypotheses: two-layer ReLU, fixed feedback, all \
             margins positive and the smallest growing over the last third of the run.",
+    subject: Subject::Flow,
     judge: |e| theorem(e).unwrap_or_else(|verdict| verdict),
 };
 
@@ -31,6 +32,7 @@ pub const FIRST_LAYER: Claim = Claim {
             quarter of (log t)^{−1/3} or faster, or be below 1e-6. Above: inconclusive while it falls, violated once it has \
             stalled. The residual of min ½‖θ‖² subject to the same constraints, where gradient descent would lead, is given as \
             a control: it should stay large. Hypotheses as for thm-4.",
+    subject: Subject::Flow,
     judge: |e| first_layer(e).unwrap_or_else(|verdict| verdict),
 };
 
