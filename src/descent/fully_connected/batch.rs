@@ -12,6 +12,7 @@ use super::run_products::{Signal, combine_runs, combine_shared, project_and_add,
 use pulp::{Arch, Simd, WithSimd};
 
 /// Runs side by side.
+#[derive(Debug)]
 pub(super) struct Batch {
     arch: Arch,
     weights: Weights,
@@ -37,7 +38,12 @@ impl Batch {
         assert_eq!(lanes.len(), width, "one run per lane");
         let sizes: Vec<f64> = lanes.iter().map(|lane| lane.size).collect();
         let vectors = |length: usize| Aligned::zeros(length * width);
-        let inputs = |layers: usize| setup.shapes[..layers].iter().map(|(inputs, _)| vectors(*inputs)).collect();
+        let inputs = |layers: usize| {
+            setup.shapes[..layers]
+                .iter()
+                .map(|(inputs, _)| vectors(*inputs))
+                .collect()
+        };
         let mut batch = Self {
             arch,
             weights: Weights::of_runs(setup.loss, setup.schedule, &sizes),
@@ -66,7 +72,10 @@ impl Batch {
     /// Writes θ of the run in `lane`.
     pub(super) fn theta(&self, lane: usize, theta: &mut [f64]) {
         let width = width(self.arch);
-        let entries = self.w.iter().flat_map(|w| w.iter().skip(lane).step_by(width));
+        let entries = self
+            .w
+            .iter()
+            .flat_map(|w| w.iter().skip(lane).step_by(width));
         for (t, w) in theta.iter_mut().zip(entries) {
             *t = *w;
         }

@@ -81,7 +81,11 @@ impl FullyConnectedStepper {
             loss: problem.loss,
             schedule,
         };
-        let parameters: usize = setup.shapes.iter().map(|(inputs, units)| inputs * units).sum();
+        let parameters: usize = setup
+            .shapes
+            .iter()
+            .map(|(inputs, units)| inputs * units)
+            .sum();
         let width = width(batch_arch);
         let batched = if width == 1 || width * parameters * size_of::<f64>() > LARGEST_BATCH {
             0
