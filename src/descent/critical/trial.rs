@@ -7,17 +7,20 @@ use crate::problem::Problem;
 use nalgebra::DVector;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What became of the loss. Whether it falls is read off its highest values in the second, third and last quarter of the
-/// steps, so that it may oscillate as long as it settles.
+/// What became of the loss. It *settles* if it never rises after the first quarter of the steps, or if its highest values fall from
+/// quarter to quarter: it may oscillate meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Ending {
-    /// All margins are positive, the loss is below its start, and it falls from quarter to quarter.
+    /// All margins are positive, the loss is below its start and settles.
     Falls,
     /// The same, but steps have become too small to move anything in double precision.
     Stands,
-    /// The loss falls or waits, but margins are not all positive or it is not below its start yet: more steps would tell.
+    /// The loss settles, but margins are not all positive or it is not below its start yet: more steps would tell.
     NotYet,
-    /// The loss oscillates or grows, and its highest values do not fall from quarter to quarter.
+    /// Some margin is not positive and nothing moves it any more: it is exactly zero (no unit sees the sample), or the loss stands
+    /// still, away from its start.
+    Stuck,
+    /// The loss does not settle.
     Unsettled,
     /// Weights or loss overflow at this step, or since the last one looked at before it.
     Overflows {
@@ -52,8 +55,10 @@ impl Trial {
 
     /// Whether the size fails for good.
     pub fn is_bad(&self, demand: Demand) -> bool {
-        matches!(self.ending, Ending::Unsettled | Ending::Overflows { .. })
-            || !self.is_aligned(demand)
+        matches!(
+            self.ending,
+            Ending::Stuck | Ending::Unsettled | Ending::Overflows { .. }
+        ) || !self.is_aligned(demand)
     }
 
     fn is_aligned(&self, demand: Demand) -> bool {
@@ -72,6 +77,8 @@ const RATIO: f64 = 1.1;
 const LAST: u64 = 16;
 /// A change of ln 𝓛 by less than this part of it is rounding.
 const ROUNDING: f64 = 1e-12;
+/// A change of ln 𝓛 by more than this part of it has left the start.
+const LEFT: f64 = 1e-6;
 
 /// The steps looked at, increasing, the last one `count`.
 fn looks(count: u64) -> Vec<u64> {
@@ -177,6 +184,8 @@ struct Watch {
     /// Lowest and highest ln 𝓛 of each quarter.
     quarters: [(f64, f64); 4],
     rise: f64,
+    /// Whether the loss rose after the first quarter.
+    risen: bool,
     overflown: Option<u64>,
     least: Vec<Least>,
     misaligned: Option<Least>,
@@ -188,6 +197,7 @@ impl Watch {
             last: start,
             quarters: [(f64::INFINITY, f64::NEG_INFINITY); 4],
             rise: 0.0,
+            risen: false,
             overflown: None,
             least: Vec::new(),
             misaligned: None,
@@ -202,6 +212,7 @@ impl Watch {
         let rise = now.log_loss - self.last.log_loss;
         if rise > rounding(now.log_loss) {
             self.rise = self.rise.max(rise);
+            self.risen |= quarter > 0;
         }
         let (lowest, highest) = &mut self.quarters[quarter];
         *lowest = lowest.min(now.log_loss);
@@ -229,16 +240,29 @@ impl Watch {
         if let Some(step) = self.overflown {
             return Ending::Overflows { step };
         }
+        let Sight {
+            log_loss,
+            min_margin,
+            ..
+        } = self.last;
         let [_, second, third, last] = self.quarters;
-        let rounding = rounding(self.last.log_loss);
+        let rounding = rounding(log_loss);
         let stands = last.1 - last.0 <= rounding;
         let falls = last.1 < third.1 - rounding && third.1 < second.1 - rounding;
-        let arrived = self.last.min_margin > 0.0 && self.last.log_loss < start.log_loss;
-        match (falls, stands, arrived) {
-            (true, _, true) => Ending::Falls,
-            (false, true, true) => Ending::Stands,
-            (true, _, false) | (_, true, false) => Ending::NotYet,
-            (false, false, _) => Ending::Unsettled,
+        let settles = stands || falls || !self.risen;
+        let left = (log_loss - start.log_loss).abs() > LEFT * (1.0 + log_loss.abs());
+        if min_margin > 0.0 && log_loss < start.log_loss {
+            match (stands, settles) {
+                (true, _) => Ending::Stands,
+                (false, true) => Ending::Falls,
+                (false, false) => Ending::Unsettled,
+            }
+        } else if left && (stands || min_margin == 0.0) {
+            Ending::Stuck
+        } else if settles {
+            Ending::NotYet
+        } else {
+            Ending::Unsettled
         }
     }
 
@@ -297,7 +321,12 @@ mod tests {
         // a sample on the wrong side, and a loss above its start
         assert_eq!(ending(-0.1, fall), Ending::NotYet);
         assert_eq!(ending(0.1, |k| 20.0 + fall(k)), Ending::NotYet);
-        assert_eq!(ending(-0.1, |_| -0.5), Ending::NotYet);
+        assert_eq!(ending(-0.1, |_| -0.5), Ending::Stuck);
+        assert_eq!(ending(0.0, |k| -0.5 + fall(k)), Ending::Stuck);
+        assert_eq!(ending(-0.1, |_| 0.0), Ending::NotYet);
+        // a plateau that is being left, at first by less than rounding
+        let leaving = |k: u64| -1e-11 * (k as f64 / 4000.0).powi(8);
+        assert_eq!(ending(1e-9, leaving), Ending::Falls);
         let lost = |k: u64| if k < 40 { fall(k) } else { f64::INFINITY };
         assert_eq!(ending(1.0, lost), Ending::Overflows { step: 40 });
     }
