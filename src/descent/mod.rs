@@ -6,9 +6,12 @@
 mod fully_connected;
 mod generic;
 mod pace;
+mod parts;
+mod spectral;
 mod vector;
 mod weights;
 
+use crate::network::Network;
 use crate::problem::Problem;
 use nalgebra::DVector;
 
@@ -50,5 +53,12 @@ pub trait Stepper: Send {
 
 /// The stepper of a problem.
 pub fn stepper(problem: &Problem, schedule: Schedule, lanes: &[Lane]) -> Box<dyn Stepper> {
-    Box::new(generic::GenericStepper::new(problem, schedule, lanes))
+    match &problem.network {
+        Network::ConvolutionalLinear(network) | Network::DiagonalLinear(network) => {
+            Box::new(spectral::stepper(problem, network, schedule, lanes))
+        }
+        Network::FullyConnectedLinear(_) | Network::Relu(_) => {
+            Box::new(generic::GenericStepper::new(problem, schedule, lanes))
+        }
+    }
 }
