@@ -23,7 +23,7 @@
 
 use marginflow::dataset::{Dataset, gaussian_teacher, standard_normals};
 use marginflow::diagnostics::loss_rate;
-use marginflow::flow::{FlowOptions, integrate};
+use marginflow::flow::{FlowOptions, SaveAt, integrate};
 use marginflow::loss::Loss;
 use marginflow::network::Network;
 use marginflow::problem::Problem;
@@ -132,7 +132,7 @@ impl Family {
     fn examine(&self, seed: u64) -> Option<Finding> {
         let problem = self.problem(seed);
         let options = FlowOptions {
-            saves: Some(1201),
+            saves: SaveAt::Uniform(1201),
             ..FlowOptions::to(6.0)
         };
         let run = integrate(&problem, &options, &mut |_| {}).ok()?;

@@ -25,6 +25,14 @@ pub enum Error {
     /// The integrator could not start or gave up (exit 4).
     #[error("{0}")]
     Solver(String),
+    /// A signal ended the command (exit 128 + its number: 130, 143).
+    #[error("interrupted{}", if *resumable { "; the same command goes on from the checkpoint" } else { "" })]
+    Interrupted {
+        /// The signal's number.
+        signal: usize,
+        /// Whether a checkpoint was written.
+        resumable: bool,
+    },
     /// Reading or writing failed (exit 74).
     #[error("{}: {source}", path.display())]
     Io {
@@ -77,13 +85,14 @@ impl Error {
         self
     }
 
-    /// The process exit code of this error (DESIGN: 2 usage, 4 solver, 65 scenario or data, 74 I/O).
+    /// The process exit code of this error (DESIGN: 2 usage, 4 solver, 65 scenario or data, 74 I/O, 130 and 143 interrupted).
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
             Self::Solver(_) => 4,
             Self::Scenario(_) | Self::Data { .. } | Self::NotSeparable(_) => 65,
             Self::Io { .. } => 74,
+            Self::Interrupted { signal, .. } => u8::try_from(128 + signal).unwrap_or(u8::MAX),
         }
     }
 }

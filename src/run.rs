@@ -1,9 +1,11 @@
 //! One run from problem to verdicts: the arrows of the data flow, in order.
 
 use crate::claims::{self, Evidence, Outcome, Verdict};
+use crate::descent::{self, Comparison, Control, descend, flow_beside};
 use crate::diagnostics::{Diagnostics, diagnose};
 use crate::error::{Error, Result};
-use crate::flow::{FlowOptions, Progress, integrate};
+use crate::figures;
+use crate::flow::{FlowOptions, Progress, SaveAt, integrate};
 use crate::limit::{
     FarkasCertificate, Limit, Potential, Separability, angle, certified_candidates,
     feature_max_margin, max_margin, minimise, predicted, refine,
@@ -33,6 +35,8 @@ pub struct Run {
     pub limit: Option<Limit>,
     pub trajectory: Trajectory,
     pub diagnostics: Diagnostics,
+    /// Finite steps beside the flow, if the scenario has any.
+    pub steps: Option<Comparison>,
     pub verdicts: Vec<Verdict>,
     pub verification: Option<Verification>,
 }
@@ -65,20 +69,58 @@ pub fn run(
     options: RunOptions,
     observer: &mut dyn FnMut(Progress),
 ) -> Result<Run> {
+    run_with(scenario, options, observer, &Control::none())
+}
+
+/// [`run`], with a say in its finite steps.
+///
+/// # Errors
+/// As [`run`] and [`descend`].
+pub fn run_with(
+    scenario: Scenario,
+    options: RunOptions,
+    observer: &mut dyn FnMut(Progress),
+    control: &Control<'_>,
+) -> Result<Run> {
     let problem = scenario.build()?;
     let reference = reference_limit(&problem, options.allow_nonseparable)?;
+    let descents = match &scenario.steps {
+        Some(steps) => descend(&problem, steps, control)?,
+        None => Vec::new(),
+    };
+    let beside = match &scenario.steps {
+        Some(_) => Some(flow_beside(
+            &problem,
+            &scenario.flow,
+            &descents,
+            &mut |_| {},
+        )?),
+        None => None,
+    };
     let trajectory = integrate(&problem, &scenario.flow, observer)?;
     let limit = reference.after(&problem, &trajectory);
     let mut diagnostics = diagnose(&problem, &trajectory, limit.as_ref());
     if limit.is_some() {
         diagnostics.compare(certified_candidates(&problem));
     }
+    let steps = match (&scenario.steps, &beside) {
+        (Some(options), Some(flow)) => Some(descent::compare(
+            &problem,
+            limit.as_ref(),
+            options,
+            descents,
+            (flow, diagnose(&problem, flow, limit.as_ref())),
+        )),
+        _ => None,
+    };
     let verdicts = claims::check(&Evidence {
         problem: &problem,
         options: &scenario.flow,
         trajectory: &trajectory,
         diagnostics: &diagnostics,
         limit: limit.as_ref(),
+        steps: steps.as_ref(),
+        extend: "flow.until",
     });
     let verification = if options.verify {
         Some(verify(
@@ -97,8 +139,57 @@ pub fn run(
         limit,
         trajectory,
         diagnostics,
+        steps,
         verdicts,
         verification,
+    })
+}
+
+/// Compares the finite steps of a scenario with the flow, followed as far as they go: the run's trajectory is the flow at the times the
+/// steps recorded, and only claims about steps are judged.
+///
+/// # Errors
+/// [`Error::Scenario`] if the scenario has no `[steps]`, else as [`run`] and [`descend`].
+pub fn compare(
+    scenario: Scenario,
+    allow_nonseparable: bool,
+    observer: &mut dyn FnMut(Progress),
+    control: &Control<'_>,
+) -> Result<Run> {
+    let Some(options) = &scenario.steps else {
+        return Err(scenario.without_steps());
+    };
+    let problem = scenario.build()?;
+    let reference = reference_limit(&problem, allow_nonseparable)?;
+    let descents = descend(&problem, options, control)?;
+    let trajectory = flow_beside(&problem, &scenario.flow, &descents, observer)?;
+    let limit = reference.after(&problem, &trajectory);
+    let diagnostics = diagnose(&problem, &trajectory, limit.as_ref());
+    let steps = descent::compare(
+        &problem,
+        limit.as_ref(),
+        options,
+        descents,
+        (&trajectory, diagnostics.clone()),
+    );
+    let verdicts = claims::check_steps(&Evidence {
+        problem: &problem,
+        options: &scenario.flow,
+        trajectory: &trajectory,
+        diagnostics: &diagnostics,
+        limit: limit.as_ref(),
+        steps: Some(&steps),
+        extend: "steps.count",
+    });
+    Ok(Run {
+        scenario,
+        problem,
+        limit,
+        trajectory,
+        diagnostics,
+        steps: Some(steps),
+        verdicts,
+        verification: None,
     })
 }
 
@@ -148,7 +239,7 @@ impl Reference {
             Self::Features => false,
         };
         let options = FlowOptions {
-            saves: Some(2),
+            saves: SaveAt::Uniform(2),
             ..options.clone()
         };
         let trajectory = integrate(problem, &options, &mut |_| {})?;
@@ -221,7 +312,7 @@ fn verify(
     observer: &mut dyn FnMut(Progress),
 ) -> Result<Verification> {
     let tight = FlowOptions {
-        saves: Some(2),
+        saves: SaveAt::Uniform(2),
         ..options.tightened()
     };
     let trajectory = integrate(problem, &tight, observer)?;
@@ -270,6 +361,16 @@ fn relative_difference(x: f64, y: f64) -> f64 {
 }
 
 impl Run {
+    /// What figures look at.
+    pub fn drawn(&self) -> figures::Run<'_> {
+        figures::Run {
+            problem: &self.problem,
+            diagnostics: &self.diagnostics,
+            limit: self.limit.as_ref(),
+            steps: self.steps.as_ref(),
+        }
+    }
+
     /// Verdicts that differ from the scenario's `[expect]`: (id, expected, found).
     pub fn surprises(&self) -> Vec<(&str, Outcome, Outcome)> {
         self.verdicts

@@ -81,8 +81,8 @@ pub struct Trajectory {
     pub theta: DMatrix<f64>,
     /// Log-multipliers `p_n = τ − m_n` as integrated, N × T (τ = e^s − 1 = ln(1+t)).
     pub log_multipliers: DMatrix<f64>,
-    /// Accumulated multipliers `A_n = ∫_0^t α_n`, N × T (of a flow that came to rest, up to then).
-    pub accumulated: DMatrix<f64>,
+    /// Accumulated multipliers `A_n = ∫_0^t α_n`, N × T (of a flow that came to rest, up to then); `None` for finite steps.
+    pub accumulated: Option<DMatrix<f64>>,
     /// What happened at the kinks; `None` for networks that have none.
     pub kinks: Option<Kinks>,
     pub status: Status,

@@ -5,7 +5,7 @@ mod support;
 use marginflow::dataset::{Dataset, gaussian_teacher};
 use marginflow::diagnostics::Diagnostics;
 use marginflow::error::Error;
-use marginflow::flow::{FlowOptions, Method, integrate};
+use marginflow::flow::{FlowOptions, Method, SaveAt, integrate};
 use marginflow::problem::Problem;
 use marginflow::trajectory::{Status, Trajectory};
 use nalgebra::{DMatrix, DVector, dmatrix};
@@ -56,7 +56,7 @@ fn step_budget_ends_a_run_at_its_last_state() {
     );
     // it is the state of a longer run at that time
     let full = FlowOptions {
-        saves: Some(2),
+        saves: SaveAt::Uniform(2),
         ..FlowOptions::to(seen[49].0)
     };
     let reference = integrate(&small(), &full, &mut |_| {}).unwrap();
@@ -79,7 +79,7 @@ fn wall_budget_ends_a_run() {
 #[test]
 fn saves_lie_on_the_grid() {
     let options = FlowOptions {
-        saves: Some(41),
+        saves: SaveAt::Uniform(41),
         ..FlowOptions::to(20.0)
     };
     let t = integrate(&small(), &options, &mut |_| {}).unwrap();
@@ -90,7 +90,7 @@ fn saves_lie_on_the_grid() {
     // interpolated saves are as good as the end of a run that stops there
     for k in [1, 7, 23] {
         let stopped = FlowOptions {
-            saves: Some(2),
+            saves: SaveAt::Uniform(2),
             ..FlowOptions::to(expected[k])
         };
         let reference = integrate(&small(), &stopped, &mut |_| {}).unwrap();
@@ -113,7 +113,7 @@ fn saves_just_before_the_horizon_are_as_good_as_any() {
     let late = ends_of_steps.iter().filter(|s| **s > 5.0 && **s < 5.9);
     for (end, left) in late.zip([1e-3, 1e-5, 1e-7, 1e-9, 1e-11].iter().cycle()) {
         let options = FlowOptions {
-            saves: Some(1201),
+            saves: SaveAt::Uniform(1201),
             ..FlowOptions::to(end + left)
         };
         let (t, d) = run(&small(), &options);

@@ -3,7 +3,7 @@
 
 use marginflow::dataset::{Dataset, gaussian_teacher, standard_normals};
 use marginflow::diagnostics::loss_rate;
-use marginflow::flow::{FlowOptions, integrate};
+use marginflow::flow::{FlowOptions, SaveAt, integrate};
 use marginflow::loss::Loss;
 use marginflow::network::Network;
 use marginflow::problem::Problem;
@@ -57,7 +57,7 @@ fn the_loss_rises_in_the_scenario_at_any_tolerance() {
     let (problem, options) = rising();
     let dense = FlowOptions {
         until: 1.0,
-        saves: Some(20_001),
+        saves: SaveAt::Uniform(20_001),
         ..options.clone()
     };
     let mut rates = Vec::new();
@@ -198,7 +198,7 @@ fn dfa(dataset: Dataset, network: Network, seed: u64) -> Problem {
 #[test]
 fn the_loss_never_rises_at_depth_two_or_in_diagonal_networks() {
     let options = FlowOptions {
-        saves: Some(1201),
+        saves: SaveAt::Uniform(1201),
         ..FlowOptions::to(6.0)
     };
     let (rising, _) = rising();

@@ -57,7 +57,8 @@ pub fn judge(
     let (outcome, evidence) = if last <= ARRIVED || (last <= TOLERANCE && falls) {
         (Outcome::Holds, measured)
     } else if falls || !telling || slope.is_none() {
-        let advice = "not yet in the asymptotic regime, extend flow.until";
+        let extend = e.extend;
+        let advice = format!("not yet in the asymptotic regime, extend {extend}");
         (Outcome::Inconclusive, format!("{advice}: {measured}"))
     } else {
         (Outcome::Violated, format!("it has stalled: {measured}"))

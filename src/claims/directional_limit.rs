@@ -1,6 +1,6 @@
 //! Theorem 1 and its gradient-descent counterpart: the predictor converges in direction to the hard-margin SVM.
 
-use super::{Claim, Evidence, Verdict, direction, limit_of_completed_run, not_applicable};
+use super::{Claim, Evidence, Subject, Verdict, direction, limit_of_completed_run, not_applicable};
 use crate::network::Network;
 
 pub const THM_1: Claim = Claim {
@@ -11,6 +11,7 @@ pub const THM_1: Claim = Claim {
                 alignment with b_l = F_l⋯F_{L−1}; the angle falls like (log t)^{−1/(2^L−1)}, exponentially slower in \
                 depth than under gradient descent.",
     check: CHECK,
+    subject: Subject::Flow,
     judge: |e| judge(e, true),
 };
 
@@ -21,6 +22,7 @@ pub const GD_FC: Claim = Claim {
     corrected: "True (Soudry et al. 2018; Gunasekar et al. 2018; Ji and Telgarsky 2020); the angle falls like \
                 (log t)^{−1/L}.",
     check: CHECK,
+    subject: Subject::Flow,
     judge: |e| judge(e, false),
 };
 

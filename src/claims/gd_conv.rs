@@ -1,8 +1,8 @@
 //! Gradient descent on convolutional and diagonal linear networks (Gunasekar et al. 2018).
 
 use super::{
-    Claim, Evidence, Outcome, Verdict, direction, directional_limit, limit_of_completed_run,
-    not_applicable,
+    Claim, Evidence, Outcome, Subject, Verdict, direction, directional_limit,
+    limit_of_completed_run, not_applicable,
 };
 use crate::limit::Limit;
 
@@ -19,6 +19,7 @@ pub const CLAIM: Claim = Claim {
             it has stalled (in a run long enough to tell, and with no \
             entry on the support of the limit still gaining on the others). Hypotheses: convolutional or diagonal linear, gradient descent, \
             separable data; at L = 2 no entry that starts at zero in both layers, and no real one at equal moduli.",
+    subject: Subject::Flow,
     judge,
 };
 

@@ -1,6 +1,6 @@
 //! Gradient descent on homogeneous networks (Lyu and Li 2020).
 
-use super::{Claim, Evidence, Outcome, Verdict, not_applicable, relu, unfinished};
+use super::{Claim, Evidence, Outcome, Subject, Verdict, not_applicable, relu, unfinished};
 use crate::diagnostics::Homogeneous;
 
 pub const CLAIM: Claim = Claim {
@@ -16,6 +16,7 @@ pub const CLAIM: Claim = Claim {
             Violated as well if the smoothed margin falls between saves by more than 100 times the larger of rtol and atol (at most \
             0.01), relatively. Hypotheses: ReLU network, gradient descent, a loss that gets below that of \
             one sample with margin zero and tends to zero.",
+    subject: Subject::Flow,
     judge: |e| verdict(e).unwrap_or_else(|verdict| verdict),
 };
 

@@ -1,6 +1,6 @@
 //! Does the loss fall at all times? Under fixed feedback the flow is not a gradient flow, and it need not.
 
-use super::{Claim, Evidence, Outcome, Verdict, unfinished};
+use super::{Claim, Evidence, Outcome, Subject, Verdict, unfinished};
 
 pub const CLAIM: Claim = Claim {
     id: "loss-decreases",
@@ -13,6 +13,7 @@ pub const CLAIM: Claim = Claim {
     check: "Residual: the largest rise (d𝓛/dτ)/Σα over the saves, from the vector field itself, 0 if there is none. \
             Tolerance: rtol, at most 0.01. Between saves nothing is seen (flow.saves). A run that ended early can only \
             come out violated.",
+    subject: Subject::Flow,
     judge,
 };
 

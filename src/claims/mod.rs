@@ -5,6 +5,7 @@
 
 mod direction;
 mod directional_limit;
+mod discrete;
 mod gd_conv;
 mod gd_homogeneous;
 mod loss_decreases;
@@ -17,6 +18,7 @@ mod theorem_2;
 mod theorem_3;
 mod theorem_4;
 
+use crate::descent::Comparison;
 use crate::diagnostics::Diagnostics;
 use crate::flow::FlowOptions;
 use crate::limit::Limit;
@@ -60,20 +62,44 @@ pub struct Claim {
     pub corrected: &'static str,
     /// How a run is judged: residual, tolerance, hypotheses.
     pub check: &'static str,
+    /// What it is about.
+    pub subject: Subject,
     judge: fn(&Evidence<'_>) -> Verdict,
+}
+
+/// What a claim is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// The flow.
+    Flow,
+    /// Finite steps.
+    Steps,
+}
+
+impl Claim {
+    /// Judges this claim on one run.
+    pub fn judge(&self, evidence: &Evidence<'_>) -> Verdict {
+        Verdict {
+            id: self.id,
+            ..(self.judge)(evidence)
+        }
+    }
 }
 
 /// Every claim this version checks, in the order of tables.
 pub const CLAIMS: &[Claim] = &[
     prop_1::CLAIM,
     directional_limit::THM_1,
+    discrete::THM_1,
     directional_limit::GD_FC,
     prop_2::PRINTED,
     prop_2::CORRECTED,
     theorem_2::MAIN_TEXT,
     theorem_2::APPENDIX,
     theorem_2::CORRECTED,
+    discrete::THM_2,
     theorem_3::CLAIM,
+    discrete::THM_3,
     prop_3::CLAIM,
     theorem_4::THM_4,
     theorem_4::FIRST_LAYER,
@@ -104,6 +130,10 @@ pub struct Evidence<'a> {
     pub diagnostics: &'a Diagnostics,
     /// `None` if the data are not separable (ReLU networks: their features at the end of the run).
     pub limit: Option<&'a Limit>,
+    /// Finite steps beside the flow; `None` where the scenario has none.
+    pub steps: Option<&'a Comparison>,
+    /// The key that makes the run longer, for advice.
+    pub extend: &'static str,
 }
 
 /// The outcome of one claim on one run, with what it rests on.
@@ -144,13 +174,13 @@ impl Verdict {
 
 /// Judges every claim on one run.
 pub fn check(evidence: &Evidence<'_>) -> Vec<Verdict> {
-    CLAIMS
-        .iter()
-        .map(|claim| Verdict {
-            id: claim.id,
-            ..(claim.judge)(evidence)
-        })
-        .collect()
+    CLAIMS.iter().map(|claim| claim.judge(evidence)).collect()
+}
+
+/// Judges the claims about finite steps alone.
+pub fn check_steps(evidence: &Evidence<'_>) -> Vec<Verdict> {
+    let about_steps = CLAIMS.iter().filter(|c| c.subject == Subject::Steps);
+    about_steps.map(|claim| claim.judge(evidence)).collect()
 }
 
 /// The limit, if the data have one and the run reached its horizon; else the verdict to return.

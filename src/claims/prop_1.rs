@@ -1,6 +1,6 @@
 //! Proposition 1: from zero weights DFA aligns every layer of a fully connected linear network with the feedback.
 
-use super::{Claim, Evidence, Outcome, Verdict, limit_of_completed_run, not_applicable};
+use super::{Claim, Evidence, Outcome, Subject, Verdict, limit_of_completed_run, not_applicable};
 use crate::network::Network;
 
 pub const CLAIM: Claim = Claim {
@@ -16,6 +16,7 @@ pub const CLAIM: Claim = Claim {
             layer's norm must grow over the last third of the run, and −ln 𝓛/ln t must be within a tenth of one at the \
             end (else inconclusive). Hypotheses: fully connected linear, DFA, depth ≥ 2, \
             zero initial weights, separable data.",
+    subject: Subject::Flow,
     judge,
 };
 

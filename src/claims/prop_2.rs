@@ -1,6 +1,6 @@
 //! Proposition 2: from zero weights, what multiple of the feedback is each layer of a convolutional network?
 
-use super::{Claim, Evidence, Outcome, Verdict, not_applicable};
+use super::{Claim, Evidence, Outcome, Subject, Verdict, not_applicable};
 use crate::diagnostics::Phases;
 use std::f64::consts::FRAC_PI_2;
 
@@ -14,6 +14,7 @@ pub const PRINTED: Claim = Claim {
     check: "Residual: the largest |arg φ_l| over layers, frequencies and saves (entries of ŵ_l above atol). Tolerance: 100 \
             times the larger of rtol and atol, at most 0.01 rad. Hypotheses: convolutional or diagonal linear, fixed \
             feedback, depth ≥ 2, zero initial weights.",
+    subject: Subject::Flow,
     judge: printed,
 };
 
@@ -26,6 +27,7 @@ pub const CORRECTED: Claim = Claim {
             times the larger of rtol and atol, at most 0.01. Every |arg φ_l| must be below π/2 and, at the end, below \
             0.01 rad (else inconclusive while it falls, violated once it has stalled). Hypotheses as for prop-2, \
             and separable data.",
+    subject: Subject::Flow,
     judge: corrected,
 };
 

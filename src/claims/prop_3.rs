@@ -8,7 +8,7 @@
 //! 𝓛' = −Σ_j ((w_j·S_j)² + b_j w_{2,j} ‖S_j‖²) ≤ 0
 //! ```
 
-use super::{Claim, Evidence, Outcome, Verdict, not_applicable, relu, unfinished};
+use super::{Claim, Evidence, Outcome, Subject, Verdict, not_applicable, relu, unfinished};
 use nalgebra::DVector;
 
 pub const CLAIM: Claim = Claim {
@@ -21,6 +21,7 @@ pub const CLAIM: Claim = Claim {
     check: "Residual: the largest of the drift of the conserved quantity, of −b_j w_{2,j}/(|b_j|‖w_2‖) over units and saves, and \
             of (d𝓛/dτ)/Σα over saves. Tolerance: 100 times the larger of rtol and atol, at most 0.01. Hypotheses: two-layer \
             ReLU, fixed feedback without zeros, b_j w_{2,j}(0) ≥ ½‖w_{1,j}(0)‖² (to rounding).",
+    subject: Subject::Flow,
     judge,
 };
 

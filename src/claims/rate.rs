@@ -1,7 +1,8 @@
 //! The rates of directional convergence (ours): `angle ∝ (log t)^{−1/(2^L−1)}` under DFA, `(log t)^{−1/L}` under BP.
 
 use super::{
-    Claim, Evidence, Outcome, Verdict, direction, limit_of_completed_run, not_applicable, relu,
+    Claim, Evidence, Outcome, Subject, Verdict, direction, limit_of_completed_run, not_applicable,
+    relu,
 };
 use crate::diagnostics::{Rate, learned_in_span};
 
@@ -14,6 +15,7 @@ pub const RATE_DFA: Claim = Claim {
                 L = 3, a = 1, with modes beside it that swing. Two-layer ReLU networks: the angle between w_2 and the SVM of the \
                 features falls like (log t)^{−1/3}; beyond that no prediction.",
     check: CHECK,
+    subject: Subject::Flow,
     judge: |e| judge(e, true),
 };
 
@@ -26,6 +28,7 @@ pub const RATE_BP: Claim = Claim {
                 of 1 − κ for the largest dual entry κ off its support and of the rates at which phases on it relax \
                 (docs/theory.md). No prediction beyond depth 2, and none for ReLU networks.",
     check: CHECK,
+    subject: Subject::Flow,
     judge: |e| judge(e, false),
 };
 

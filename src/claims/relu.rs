@@ -1,7 +1,7 @@
 //! What the claims on ReLU networks share: their hypotheses, and whether directions settle.
 
 use super::{Evidence, Outcome, Verdict, direction, not_applicable, unfinished};
-use crate::diagnostics::Homogeneous;
+use crate::diagnostics::{Diagnostics, Homogeneous};
 use crate::limit::angle;
 use crate::trajectory::Status;
 use nalgebra::{DMatrix, DVector};
@@ -48,7 +48,7 @@ pub fn two_layers_with_feedback<'a>(
 pub fn fits(e: &Evidence<'_>) -> Result<(), Verdict> {
     let d = e.diagnostics;
     let last = d.min_margin.len() - 1;
-    let earlier = since(e, 2.0 / 3.0);
+    let earlier = since(d, 2.0 / 3.0);
     let stuck: Vec<usize> = (0..d.margins.nrows())
         .filter(|&n| {
             let (before, now) = (d.margins[(n, earlier)], d.margins[(n, last)]);
@@ -65,8 +65,8 @@ pub fn fits(e: &Evidence<'_>) -> Result<(), Verdict> {
         return Err(Verdict::without_measurement(
             Outcome::Inconclusive,
             format!(
-                "too early to tell whether the loss tends to zero (smallest margin {:.3e} at the end), extend flow.until",
-                d.min_margin[last]
+                "too early to tell whether the loss tends to zero (smallest margin {:.3e} at the end), extend {}",
+                d.min_margin[last], e.extend
             ),
         ));
     }
@@ -132,13 +132,14 @@ pub fn judge_without_rate(
     more: &str,
 ) -> Verdict {
     let verdict = direction::judge(e, named, distance, None, more);
-    let ends = [since(e, 2.0 / 3.0), distance.len() - 1].map(|k| distance[k]);
+    let ends = [since(e.diagnostics, 2.0 / 3.0), distance.len() - 1].map(|k| distance[k]);
     match (verdict.outcome, ends) {
         (Outcome::Violated, [Some(before), Some(now)]) if now < STILL_FALLING * before => Verdict {
             outcome: Outcome::Inconclusive,
             evidence: format!(
-                "it still falls, by {:.1}% over the last third of the run, extend flow.until: {named} {now:.3e} at the end",
+                "it still falls, by {:.1}% over the last third of the run, extend {}: {named} {now:.3e} at the end",
                 100.0 * (1.0 - now / before),
+                e.extend,
                 named = named.0
             ),
             ..verdict
@@ -147,9 +148,27 @@ pub fn judge_without_rate(
     }
 }
 
+/// A verdict of *violated* only where the output weights are further from the machine of their features than the features have turned over the
+/// last third of the run: an output layer that follows features on the move has not stalled.
+pub fn unless_features_lead(e: &Evidence<'_>, turning: Turning, verdict: Verdict) -> Verdict {
+    match verdict.residual {
+        Some(distance) if verdict.outcome == Outcome::Violated && turning.last > distance => {
+            Verdict {
+                outcome: Outcome::Inconclusive,
+                evidence: format!(
+                    "the features still turn, extend {}: {}",
+                    e.extend, verdict.evidence
+                ),
+                ..verdict
+            }
+        }
+        _ => verdict,
+    }
+}
+
 /// The first save at or after this share of the run's log-log-time.
-pub fn since(e: &Evidence<'_>, share: f64) -> usize {
-    let s = &e.diagnostics.log_log_time;
+pub fn since(d: &Diagnostics, share: f64) -> usize {
+    let s = &d.log_log_time;
     s.partition_point(|at| *at < share * s[s.len() - 1])
         .min(s.len() - 1)
 }
@@ -159,22 +178,37 @@ pub fn since(e: &Evidence<'_>, share: f64) -> usize {
 pub struct Turning {
     pub middle: f64,
     pub last: f64,
+    /// Whether they turn by more than the tolerance in each quarter of the last half, no less in its second half than in its first: a
+    /// motion that goes on, and not one late change of place.
+    pub steady: bool,
 }
 
 impl Turning {
     /// The largest turn among several vectors, `at(k)` at save k.
     pub fn of(e: &Evidence<'_>, at: impl Fn(usize) -> Vec<DVector<f64>>) -> Self {
-        let ends = [since(e, 1.0 / 3.0), since(e, 2.0 / 3.0), since(e, 1.0)];
-        let [start, middle, end] = ends.map(at);
+        let ends = [
+            since(e.diagnostics, 1.0 / 3.0),
+            since(e.diagnostics, 2.0 / 3.0),
+            since(e.diagnostics, 1.0),
+        ];
+        let [start, middle, end] = ends.map(&at);
         let turn = |from: &[DVector<f64>], to: &[DVector<f64>]| {
             let angles = from.iter().zip(to);
             angles
                 .map(|(u, v)| angle(u.as_slice(), v.as_slice()))
                 .fold(0.0, f64::max)
         };
+        let quarters: Vec<f64> = [0.5, 0.625, 0.75, 0.875]
+            .map(|share| {
+                let [from, to] = [share, share + 0.125].map(|s| at(since(e.diagnostics, s)));
+                turn(&from, &to)
+            })
+            .to_vec();
         Self {
             middle: turn(&start, &middle),
             last: turn(&middle, &end),
+            steady: quarters.iter().all(|turn| *turn > direction::TOLERANCE)
+                && quarters[2] + quarters[3] >= quarters[0] + quarters[1],
         }
     }
 

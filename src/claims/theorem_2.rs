@@ -4,7 +4,9 @@
 //! at its word, its constrained minimiser computed and certified, and the run's angle to it measured.
 
 use super::directional_limit::angle_to_limit;
-use super::{Claim, Evidence, Outcome, Verdict, direction, limit_of_completed_run, not_applicable};
+use super::{
+    Claim, Evidence, Outcome, Subject, Verdict, direction, limit_of_completed_run, not_applicable,
+};
 
 pub const MAIN_TEXT: Claim = Claim {
     id: "thm-2-main-text",
@@ -12,6 +14,7 @@ pub const MAIN_TEXT: Claim = Claim {
               of Σ_d |β̂_d|^p / ∏_l |b̂_l[d]|^{2^l} subject to Gβ ≥ 1, with p = 2^{L−1} + 1.",
     corrected: "False: the exponent is misprinted (see thm-2-corrected).",
     check: CHECK,
+    subject: Subject::Flow,
     judge: |e| printed(e, "main-text"),
 };
 
@@ -21,6 +24,7 @@ pub const APPENDIX: Claim = Claim {
               1/∏_l |b̂_l[d]|^{2^{L−l}/2^{L−1}}).",
     corrected: "False: 2^{L−1} should read 2^L − 1 (see thm-2-corrected).",
     check: CHECK,
+    subject: Subject::Flow,
     judge: |e| printed(e, "appendix"),
 };
 
@@ -35,6 +39,7 @@ pub const CORRECTED: Claim = Claim {
             fall (at a quarter of the predicted rate or faster) unless it is below 1e-6 rad. Above the tolerance: \
             inconclusive while it falls, violated once it has stalled (in a run long enough to tell). Hypotheses: convolutional \
             or diagonal linear, fixed feedback, data separable through the frequencies the feedback reaches.",
+    subject: Subject::Flow,
     judge: corrected,
 };
 

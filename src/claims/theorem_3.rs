@@ -1,7 +1,7 @@
 //! Theorem 3: the output layer of any network learns the support vector machine of its features.
 
 use super::relu::{self, Turning};
-use super::{Claim, Evidence, Verdict, direction, not_applicable};
+use super::{Claim, Evidence, Subject, Verdict, direction, not_applicable};
 use crate::limit::signed_features;
 use nalgebra::DVector;
 
@@ -13,10 +13,12 @@ pub const CLAIM: Claim = Claim {
                 checked on the run, and named where they fail.",
     check: "Residual: the final angle between w_L and the SVM of the features of the same save. Tolerance: 0.01 rad, and it must still \
             fall (at a quarter of the predicted rate; by a hundredth over the last third of the run where there is none) or be below 1e-6 rad. Above: \
-            inconclusive while it falls, violated once it has stalled. Hypotheses: ReLU \
+            inconclusive while it falls, or while the features turn by more than it over the last third of the run, violated once it has stalled. \
+            Hypotheses: ReLU \
             network with a hidden layer; all margins positive and the smallest still growing over the last third of the run; ‖w_L‖ growing by a hundredth or more over it; \
             features turning less over the last third than over the middle one, or by at most 0.01 rad; a feature SVM at \
             the end, whose margin has not halved over the last third.",
+    subject: Subject::Flow,
     judge,
 };
 
@@ -31,7 +33,10 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
     let h = relu::measured(e)?;
     relu::fits(e)?;
     let d = e.diagnostics;
-    let (earlier, last) = (relu::since(e, 2.0 / 3.0), d.log_log_time.len() - 1);
+    let (earlier, last) = (
+        relu::since(e.diagnostics, 2.0 / 3.0),
+        d.log_log_time.len() - 1,
+    );
     let output = d.layer_norms.row(d.layer_norms.nrows() - 1);
     if output[last] <= GROWING * output[earlier] {
         return Err(not_applicable(format!(
@@ -70,10 +75,11 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
     );
     let named = ("angle to the feature SVM", " rad");
     let expected = d.rate.as_ref().and_then(|rate| rate.predicted);
-    Ok(match expected {
+    let verdict = match expected {
         Some(_) => direction::judge(e, named, &h.feature_angle, expected, &more),
         None => relu::judge_without_rate(e, named, &h.feature_angle, &more),
-    })
+    };
+    Ok(relu::unless_features_lead(e, turning, verdict))
 }
 
 /// All features at save k as one vector.

@@ -1,7 +1,7 @@
 //! Theorem 4: two-layer ReLU networks under fixed feedback, and what their first layer converges to.
 
 use super::relu::{self, Turning};
-use super::{Claim, Evidence, Outcome, Verdict, direction};
+use super::{Claim, Evidence, Outcome, Subject, Verdict, direction};
 use nalgebra::DVector;
 
 pub const THM_4: Claim = Claim {
@@ -12,10 +12,12 @@ pub const THM_4: Claim = Claim {
                 falls like (log t)^{−1/3}. The loss need not tend to zero: from zero weights all units with feedback of one sign stay \
                 parallel, two effective units, which cannot fit data like exclusive or.",
     check: "Residual: the final angle between w_2 and the SVM of the features of the same save. Tolerance: 0.01 rad, and it must still \
-            fall, at a quarter of (log t)^{−1/3} or faster, or be below 1e-6 rad. Above: inconclusive while it falls, violated \
-            once it has stalled. Violated as well if from log-log-time 8 on the layers turn no less over the last third of the run \
-            than over the middle one (and by more than 0.01 rad). Hypotheses: two-layer ReLU, fixed feedback, all \
+            fall, at a quarter of (log t)^{−1/3} or faster, or be below 1e-6 rad. Above: inconclusive while it falls, or while the layers turn by more than it over the last third of the \
+            run, violated once it has stalled. Where the layers turn no less over the last third of the run \
+            than over the middle one (and by more than 0.01 rad): violated if from log-log-time 24 on they turn in every quarter of its last half, \
+            and no less in the last two than in the two before; else, after one late change, inconclusive. Hypotheses: two-layer ReLU, fixed feedback, all \
             margins positive and the smallest growing over the last third of the run.",
+    subject: Subject::Flow,
     judge: |e| theorem(e).unwrap_or_else(|verdict| verdict),
 };
 
@@ -31,14 +33,15 @@ pub const FIRST_LAYER: Claim = Claim {
             quarter of (log t)^{−1/3} or faster, or be below 1e-6. Above: inconclusive while it falls, violated once it has \
             stalled. The residual of min ½‖θ‖² subject to the same constraints, where gradient descent would lead, is given as \
             a control: it should stay large. Hypotheses as for thm-4.",
+    subject: Subject::Flow,
     judge: |e| first_layer(e).unwrap_or_else(|verdict| verdict),
 };
 
 /// Power of log t that both residuals fall with.
 const LAW: f64 = -1.0 / 3.0;
 
-/// Log-log-time before which directions may still turn faster and faster.
-const EARLY: f64 = 8.0;
+/// Log-log-time before which directions may still turn faster and faster: units change places as late as s = 20.
+const EARLY: f64 = 24.0;
 
 fn theorem(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
     let (h, _) = relu::two_layers_with_feedback(e)?;
@@ -63,8 +66,13 @@ fn theorem(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
             .log_log_time
             .last()
             .is_some_and(|s| *s >= EARLY);
-        let (outcome, why) = if late {
+        let (outcome, why) = if late && turning.steady {
             (Outcome::Violated, "no convergence in direction")
+        } else if late {
+            (
+                Outcome::Inconclusive,
+                "a late change of direction, extend flow.until",
+            )
         } else {
             (Outcome::Inconclusive, "too early, extend flow.until")
         };
@@ -75,13 +83,14 @@ fn theorem(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
             format!("{why}: {turns}"),
         ));
     }
-    Ok(direction::judge(
+    let verdict = direction::judge(
         e,
         ("angle to the feature SVM", " rad"),
         &h.feature_angle,
         Some(LAW),
         &format!("; {turns}"),
-    ))
+    );
+    Ok(relu::unless_features_lead(e, turning, verdict))
 }
 
 fn first_layer(e: &Evidence<'_>) -> Result<Verdict, Verdict> {

@@ -1,8 +1,10 @@
 //! The command line: one file per verb.
 
 mod claims;
+mod compare;
 mod explain;
 mod limit;
+mod progress;
 mod run;
 
 use crate::error::Result;
@@ -21,6 +23,8 @@ pub struct Cli {
 enum Verb {
     /// Integrate a scenario, measure it, judge the claims, write report and figures
     Run(run::RunArgs),
+    /// Set finite steps beside the flow, followed as far as they go
+    Compare(compare::CompareArgs),
     /// Compute and certify the limit of a scenario alone
     Limit(limit::LimitArgs),
     /// List every claim
@@ -59,6 +63,7 @@ impl Cli {
     pub fn execute(self) -> Result<u8> {
         match self.verb {
             Verb::Run(args) => args.execute(),
+            Verb::Compare(args) => args.execute(),
             Verb::Limit(args) => args.execute(),
             Verb::Claims(args) => args.execute(),
             Verb::Explain(args) => args.execute(),

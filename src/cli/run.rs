@@ -1,12 +1,12 @@
 //! `run SCENARIO`
 
+use super::progress::Bars;
 use super::{Format, ScenarioArgs, print};
+use crate::descent::forget;
 use crate::error::Result;
-use crate::flow::Progress;
-use crate::run::{RunOptions, run};
+use crate::run::{Run, RunOptions, run_with};
 use crate::{report, scenario};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -38,42 +38,33 @@ impl RunArgs {
             verify: self.verify,
             allow_nonseparable: self.scenario.allow_nonseparable,
         };
-        let bar = progress_bar(self.quiet, scenario.flow.until);
-        let finished = run(scenario, options, &mut |p: Progress| {
-            bar.set_position((p.log_log_time * TICKS) as u64);
-            if p.steps.is_multiple_of(16) {
-                bar.set_message(format!("{} steps", p.steps));
-            }
-        });
-        bar.finish_and_clear();
-        let finished = finished?;
-        report::write_all(&finished, &folder)?;
-        if !self.quiet {
-            match self.format {
-                Format::Json => print(&report::json(&finished))?,
-                Format::Text => print(&format!(
-                    "{}\n  written to {}\n",
-                    report::text(&finished),
-                    folder.display()
-                ))?,
-            }
-        }
-        Ok(finished.exit_code())
+        let progress = Bars::new(self.quiet, &scenario)?;
+        let finished = run_with(
+            scenario,
+            options,
+            &mut |p| progress.flow(p),
+            &progress.control(&folder),
+        )?;
+        progress.clear();
+        finish(&finished, &folder, self.quiet, self.format)
     }
 }
 
-/// Positions of the bar per unit of log-log-time.
-const TICKS: f64 = 1000.0;
-
-/// A bar on standard error, hidden when that is not a terminal.
-fn progress_bar(quiet: bool, until: f64) -> ProgressBar {
-    if quiet {
-        return ProgressBar::hidden();
+/// Writes the output, forgets checkpoints, prints; the exit code.
+pub(super) fn finish(finished: &Run, folder: &Path, quiet: bool, format: Format) -> Result<u8> {
+    report::write_all(finished, folder)?;
+    if let Some(steps) = &finished.scenario.steps {
+        forget(folder, steps)?;
     }
-    let bar = ProgressBar::new((until * TICKS) as u64);
-    bar.set_style(
-        ProgressStyle::with_template("{bar:40} {percent:>3}% of log-log-time, {msg}, {eta} left")
-            .expect("the template is valid"),
-    );
-    bar
+    if !quiet {
+        match format {
+            Format::Json => print(&report::json(finished))?,
+            Format::Text => print(&format!(
+                "{}\n  written to {}\n",
+                report::text(finished),
+                folder.display()
+            ))?,
+        }
+    }
+    Ok(finished.exit_code())
 }

@@ -64,7 +64,7 @@ pub fn loss_rate(problem: &Problem, trajectory: &Trajectory) -> Vec<f64> {
 mod tests {
     use super::*;
     use crate::dataset::gaussian_teacher;
-    use crate::flow::{FlowOptions, integrate};
+    use crate::flow::{FlowOptions, SaveAt, integrate};
     use crate::network::Network;
     use crate::rule::Rule;
     use nalgebra::{DVector, dvector};
@@ -88,7 +88,7 @@ mod tests {
         for loss in [Loss::Exponential, Loss::Logistic] {
             let problem = problem(loss);
             let options = FlowOptions {
-                saves: Some(2001),
+                saves: SaveAt::Uniform(2001),
                 ..FlowOptions::to(3.0)
             };
             let run = integrate(&problem, &options, &mut |_| {}).unwrap();

@@ -146,9 +146,12 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
                 let multipliers = certifier.best_multipliers(&beta);
                 d.duality_gap
                     .push(certifier.duality_gap(&beta, &multipliers));
-                let accumulated = trajectory.accumulated.column(k).into_owned();
-                d.accumulated_gap
-                    .push(certifier.duality_gap(&beta, &accumulated));
+                d.accumulated_gap.push(
+                    trajectory
+                        .accumulated
+                        .as_ref()
+                        .and_then(|a| certifier.duality_gap(&beta, &a.column(k).into_owned())),
+                );
                 d.kkt_residual
                     .push(certifier.kkt_residual(&beta).map(|r| r.stationarity));
                 d.beta.set_column(k, &beta);

@@ -150,7 +150,7 @@ mod tests {
             synthetic_relu::relu(3, &[8, 6], false),
             far,
         ] {
-            for mut figure in figures(&case.problem, &case.diagnostics, Some(&case.limit)) {
+            for mut figure in figures(&case.run()) {
                 for panels in 1..=4 {
                     figure.panels = figure.panels.iter().cycle().take(panels).cloned().collect();
                     let sheet = layout(&figure, &measure);
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn plots_of_a_row_share_their_upper_and_lower_edges() {
         let case = synthetic::dfa(5);
-        for figure in figures(&case.problem, &case.diagnostics, Some(&case.limit)) {
+        for figure in figures(&case.run()) {
             let sheet = layout(&figure, &measure);
             // Frames are the closed strokes in the ink of frames.
             let frames: Vec<_> = sheet

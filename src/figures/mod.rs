@@ -18,6 +18,7 @@ mod candidates;
 mod certificate;
 mod curve;
 mod draft;
+mod finite_steps;
 mod frequencies;
 mod invariants;
 mod kkt;
@@ -31,6 +32,7 @@ mod phases;
 mod render;
 mod sheet;
 mod spectrum;
+mod step_sizes;
 mod swept_area;
 #[cfg(test)]
 mod synthetic;
@@ -41,6 +43,7 @@ mod tests;
 mod ticks;
 mod units;
 
+use crate::descent::Comparison;
 use crate::{diagnostics::Diagnostics, limit::Limit, problem::Problem};
 
 pub use render::{png, svg};
@@ -132,6 +135,8 @@ pub struct Run<'a> {
     pub problem: &'a Problem,
     pub diagnostics: &'a Diagnostics,
     pub limit: Option<&'a Limit>,
+    /// Finite steps beside the flow.
+    pub steps: Option<&'a Comparison>,
 }
 
 /// An entry of [`FIGURES`].
@@ -147,6 +152,14 @@ pub const FIGURES: &[FigureKind] = &[
     FigureKind {
         id: angle_to_limit::ID,
         build: angle_to_limit::build,
+    },
+    FigureKind {
+        id: finite_steps::ID,
+        build: finite_steps::build,
+    },
+    FigureKind {
+        id: step_sizes::ID,
+        build: step_sizes::build,
     },
     FigureKind {
         id: candidates::ID,
@@ -199,14 +212,9 @@ pub const FIGURES: &[FigureKind] = &[
 ];
 
 /// The figures that apply to a run, in the order of [`FIGURES`].
-pub fn figures(problem: &Problem, diagnostics: &Diagnostics, limit: Option<&Limit>) -> Vec<Figure> {
-    let run = Run {
-        problem,
-        diagnostics,
-        limit,
-    };
+pub fn figures(run: &Run<'_>) -> Vec<Figure> {
     FIGURES
         .iter()
-        .filter_map(|kind| (kind.build)(&run))
+        .filter_map(|kind| (kind.build)(run))
         .collect()
 }

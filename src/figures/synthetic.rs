@@ -26,6 +26,7 @@ impl Case {
             problem: &self.problem,
             diagnostics: &self.diagnostics,
             limit: Some(&self.limit),
+            steps: None,
         }
     }
 }

@@ -77,7 +77,7 @@ fn every_figure_is_well_formed_and_free_of_nan_and_the_same_each_time() {
         synthetic_relu::relu(5, &[12], true),
         synthetic_relu::relu(3, &[8, 6], false),
     ] {
-        let drawn = figures(&case.problem, &case.diagnostics, Some(&case.limit));
+        let drawn = figures(&case.run());
         assert!(drawn.len() >= 5);
         for figure in &drawn {
             let document = svg(figure);
@@ -177,7 +177,7 @@ fn dump_for_the_eye() {
         ("relu3-bp", synthetic_relu::relu(3, &[8, 6], false)),
     ];
     for (name, case) in &cases {
-        for figure in figures(&case.problem, &case.diagnostics, Some(&case.limit)) {
+        for figure in figures(&case.run()) {
             let stem = folder.join(format!("{name}-{}", figure.id));
             std::fs::write(stem.with_extension("png"), png(&figure).unwrap()).unwrap();
             std::fs::write(stem.with_extension("svg"), svg(&figure)).unwrap();

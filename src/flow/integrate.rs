@@ -46,10 +46,12 @@ pub fn integrate(
     )?;
     if dataset.len() < stands_for.len() {
         trajectory.log_multipliers = trajectory.log_multipliers.select_rows(&stands_for);
-        for (mut row, count) in trajectory.accumulated.row_iter_mut().zip(&counts) {
-            row /= *count as f64;
-        }
-        trajectory.accumulated = trajectory.accumulated.select_rows(&stands_for);
+        trajectory.accumulated = trajectory.accumulated.map(|mut accumulated| {
+            for (mut row, count) in accumulated.row_iter_mut().zip(&counts) {
+                row /= *count as f64;
+            }
+            accumulated.select_rows(&stands_for)
+        });
         // pairs are named by the first of equal samples
         for pair in trajectory.kinks.iter_mut().flat_map(|k| &mut k.sliding) {
             let first = stands_for.iter().position(|n| *n == pair.sample);

@@ -48,6 +48,17 @@ impl Method {
     }
 }
 
+/// When the states of a run are saved.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SaveAt {
+    /// On a uniform grid of s, as fine as the size of the states allows (25 to 201 saves).
+    Default,
+    /// On a uniform grid of s of this many saves (≥ 2).
+    Uniform(usize),
+    /// At these s, increasing, the first > 0 and the last ≤ the horizon; besides at s = 0.
+    Times(Vec<f64>),
+}
+
 /// Everything the integrator needs besides the problem.
 #[derive(Debug, Clone)]
 pub struct FlowOptions {
@@ -59,8 +70,8 @@ pub struct FlowOptions {
     pub atol: f64,
     /// Time-stepping method.
     pub method: Method,
-    /// Number of saves on the uniform grid of s (≥ 2); `None` chooses by size.
-    pub saves: Option<usize>,
+    /// When states are saved.
+    pub saves: SaveAt,
     /// Budget of accepted steps.
     pub max_steps: usize,
     /// Budget of wall-clock time, seconds.
@@ -75,7 +86,7 @@ impl FlowOptions {
             rtol: 1e-6,
             atol: 1e-8,
             method: Method::Bdf,
-            saves: None,
+            saves: SaveAt::Default,
             max_steps: 1_000_000,
             max_wall_seconds: 3600.0,
         }

@@ -1,10 +1,15 @@
-//! States saved along a run, on a uniform grid of s.
+//! States saved along a run, on a grid of s.
 
-use super::FlowOptions;
 use super::clock::expand;
+use super::{FlowOptions, SaveAt};
 
 /// States of at most this many bytes are saved by default.
 const SAVED_BYTES: usize = 20 << 20;
+
+/// How many states of `numbers` doubles a run saves by default.
+pub fn affordable(numbers: usize) -> usize {
+    (SAVED_BYTES / 8 / numbers).clamp(25, 201)
+}
 
 /// The grid, and what has been saved on it.
 pub struct Saves {
@@ -19,17 +24,24 @@ pub struct Saves {
 }
 
 impl Saves {
-    /// A uniform grid from 0 to the horizon.
+    /// The grid the options ask for.
     pub fn new(options: &FlowOptions, parameters: usize, samples: usize) -> Self {
-        let count = options
-            .saves
-            .unwrap_or_else(|| (SAVED_BYTES / 8 / (parameters + samples)).clamp(25, 201));
+        let count = match &options.saves {
+            SaveAt::Default => affordable(parameters + samples),
+            SaveAt::Uniform(count) => *count,
+            SaveAt::Times(times) => return Self::on([0.0].iter().chain(times).copied().collect()),
+        };
         let last = count.max(2) - 1;
         // The last time is the horizon itself, not a rounding of it.
-        let grid = (0..last)
-            .map(|k| options.until * k as f64 / last as f64)
-            .chain([options.until])
-            .collect();
+        Self::on(
+            (0..last)
+                .map(|k| options.until * k as f64 / last as f64)
+                .chain([options.until])
+                .collect(),
+        )
+    }
+
+    fn on(grid: Vec<f64>) -> Self {
         Self {
             grid,
             times: Vec::new(),

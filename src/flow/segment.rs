@@ -425,7 +425,11 @@ impl<'a> Run<'a> {
         Trajectory {
             theta: DMatrix::from_vec(self.parameters, saves, self.saves.theta),
             log_multipliers: DMatrix::from_vec(self.samples, saves, self.saves.log_multipliers),
-            accumulated: DMatrix::from_vec(self.samples, saves, self.saves.accumulated),
+            accumulated: Some(DMatrix::from_vec(
+                self.samples,
+                saves,
+                self.saves.accumulated,
+            )),
             log_log_time: self.saves.times,
             kinks: self.kinks,
             status,

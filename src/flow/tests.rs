@@ -1,9 +1,9 @@
 //! The vector field against central differences, Newton solves against the matrix they invert.
 
-use super::FlowOptions;
 use super::clock::{COMPRESSION, compress};
 use super::integrate_kernel;
 use super::system::{NewtonSolver, System};
+use super::{FlowOptions, SaveAt};
 use crate::dataset::{Dataset, standard_normals};
 use crate::loss::Loss;
 use crate::network::{FullyConnectedLinear, Kernel, Network};
@@ -145,7 +145,7 @@ fn log_multipliers_follow_the_margins() {
 fn real_run(kernel: &Arc<dyn Kernel>, loss: Loss) -> Trajectory {
     let theta0 = DVector::from_vec(normals(9, kernel.parameters())) * 0.1;
     let options = FlowOptions {
-        saves: Some(56),
+        saves: SaveAt::Uniform(56),
         ..FlowOptions::to(55.0)
     };
     let newton = NewtonSolver::Structured;

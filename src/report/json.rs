@@ -1,6 +1,7 @@
 //! `report.json`, format `marginflow-report/1`.
 
 use crate::claims::Verdict;
+use crate::descent::Beside;
 use crate::diagnostics::Homogeneous;
 use crate::limit::LimitKind;
 use crate::run::{Run, Verification};
@@ -25,7 +26,9 @@ struct Report<'a> {
     /// Null for networks that have none.
     kinks: Option<&'a Kinks>,
     claims: &'a [Verdict],
-    steps: [(); 0],
+    steps: Vec<StepsReport>,
+    /// How the distance from the flow shrinks with the step size; null with fewer than two sizes.
+    order: Option<OrderReport>,
     verification: Option<&'a Verification>,
     solver: &'a SolverStatistics,
 }
@@ -85,6 +88,62 @@ struct LimitReport<'a> {
     beta: Option<&'a [f64]>,
     duality_gap: Option<f64>,
     support: &'a [usize],
+}
+
+/// One run of finite steps.
+#[derive(Serialize)]
+struct StepsReport {
+    size: f64,
+    /// Steps asked for.
+    count: u64,
+    /// Steps until the last finite state.
+    taken: u64,
+    schedule: &'static str,
+    status: Status,
+    message: Option<String>,
+    /// ln(1+t) at the last record.
+    log_time: f64,
+    log_loss: f64,
+    min_margin: f64,
+    /// Empty for networks that are not linear in their input.
+    beta: Vec<f64>,
+    /// Radians.
+    angle_to_flow: Option<f64>,
+    angle_to_limit: Option<f64>,
+    relative_distance: Option<f64>,
+    max_relative_distance: Option<f64>,
+    wall_seconds: f64,
+}
+
+impl StepsReport {
+    fn of(run: &Beside) -> Self {
+        let d = &run.diagnostics;
+        let k = d.log_log_time.len() - 1;
+        Self {
+            size: run.descent.size,
+            count: run.descent.count,
+            taken: run.last_step(),
+            schedule: run.descent.schedule.name(),
+            status: run.descent.trajectory.status,
+            message: run.descent.trajectory.message.clone(),
+            log_time: d.log_time[k],
+            log_loss: d.log_loss[k],
+            min_margin: d.min_margin[k],
+            beta: d.beta.column(k).iter().copied().collect(),
+            angle_to_flow: run.final_angle_to_flow(),
+            angle_to_limit: d.final_angle(),
+            relative_distance: run.relative_distance[k],
+            max_relative_distance: run.max_relative_distance(),
+            wall_seconds: run.descent.wall_seconds,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct OrderReport {
+    observed: f64,
+    /// ηk at which the runs are compared.
+    at: f64,
 }
 
 #[derive(Serialize)]
@@ -150,7 +209,13 @@ pub fn json(run: &Run) -> String {
         }),
         kinks: run.trajectory.kinks.as_ref(),
         claims: &run.verdicts,
-        steps: [],
+        steps: (run.steps.iter().flat_map(|s| &s.runs))
+            .map(StepsReport::of)
+            .collect(),
+        order: (run.steps.as_ref().and_then(|s| s.order.as_ref())).map(|o| OrderReport {
+            observed: o.observed,
+            at: o.at,
+        }),
         verification: run.verification.as_ref(),
         solver: &run.trajectory.solver,
     };

@@ -36,7 +36,9 @@ pub fn npz(run: &Run) -> io::Result<Vec<u8>> {
     archive.vector("multiplier_drift", &d.multiplier_drift)?;
     archive.columns("margins", &d.margins)?;
     archive.columns("log_multipliers", &t.log_multipliers)?;
-    archive.columns("accumulated_multipliers", &t.accumulated)?;
+    if let Some(accumulated) = &t.accumulated {
+        archive.columns("accumulated_multipliers", accumulated)?;
+    }
     archive.columns("layer_norms", &d.layer_norms)?;
     let weights: Vec<Vec<DMatrix<f64>>> = (0..t.len())
         .map(|k| run.problem.network.weights(t.theta.column(k).as_slice()))

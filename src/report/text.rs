@@ -1,5 +1,6 @@
 //! The table a person reads after a run.
 
+use crate::descent::Comparison;
 use crate::diagnostics::Homogeneous;
 use crate::run::Run;
 use crate::trajectory::{Kinks, Status};
@@ -129,6 +130,9 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
         };
         row("verified at rtol/100", found)?;
     }
+    if let Some(steps) = &run.steps {
+        table_of_steps(steps, out)?;
+    }
     writeln!(
         out,
         "\n  {:<18}{:<16}{:>11}{:>11}  evidence",
@@ -152,6 +156,51 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
             "\n  UNEXPECTED: {id} came out {}, the scenario expects {}",
             found.name(),
             expected.name()
+        )?;
+    }
+    Ok(())
+}
+
+/// One line per step size, and the observed order.
+fn table_of_steps(steps: &Comparison, out: &mut String) -> std::fmt::Result {
+    writeln!(
+        out,
+        "\n  {:<12}{:>12}{:>14}{:>14}{:>15}{:>16}{:>19}{:>11}",
+        "step size",
+        "steps",
+        "ln(1+t)",
+        "ln loss",
+        "angle to flow",
+        "angle to limit",
+        "max rel. distance",
+        "wall [s]"
+    )?;
+    let number = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.3e}"));
+    for run in &steps.runs {
+        let d = &run.diagnostics;
+        let k = d.log_log_time.len() - 1;
+        writeln!(
+            out,
+            "  {:<12}{:>12}{:>14.4e}{:>14.4e}{:>15}{:>16}{:>19}{:>11.2}{}",
+            format!("{:e}", run.descent.size),
+            run.last_step(),
+            d.log_time[k],
+            d.log_loss[k],
+            number(run.final_angle_to_flow()),
+            number(d.final_angle()),
+            number(run.max_relative_distance()),
+            run.descent.wall_seconds,
+            match run.descent.trajectory.status {
+                Status::Completed => "",
+                _ => "  OVERFLOWED",
+            }
+        )?;
+    }
+    if let Some(order) = &steps.order {
+        writeln!(
+            out,
+            "  observed order in η: {:.3}, from the distance to the flow at ηk = {}",
+            order.observed, order.at as f32
         )?;
     }
     Ok(())

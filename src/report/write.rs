@@ -29,7 +29,7 @@ pub fn write_all(run: &Run, folder: &Path) -> Result<()> {
     let trajectory = folder.join("trajectory.npz");
     let bytes = npz(run).map_err(|e| Error::io(&trajectory, e))?;
     write_file(&trajectory, &bytes)?;
-    for figure in figures::figures(&run.problem, &run.diagnostics, run.limit.as_ref()) {
+    for figure in figures::figures(&run.drawn()) {
         let path = figures_folder.join(format!("{}.svg", figure.id));
         write_file(&path, figures::svg(&figure).as_bytes())?;
         let path = figures_folder.join(format!("{}.png", figure.id));

@@ -17,6 +17,11 @@
 //! gaussian = { scale = 0.1, seed = 3 }   # entries ~ N(0, scale²); ReLU networks: level-set = true
 //! [flow]
 //! until.log-log-time = 40.0              # or until.log-time, until.time
+//! [steps]                                # optional: runs of finite steps beside the flow
+//! sizes = [1e-2, 1e-3]                   # one run per step size
+//! count = 100000
+//! schedule = "constant"                  # or "loss-normalised": steps of size η/𝓛
+//! state = "full"                         # or "reduced": see descent::State
 //! [expect]
 //! thm-1 = "holds"
 //! ```
@@ -38,11 +43,12 @@ mod schema;
 mod source;
 
 use crate::claims::Outcome;
+use crate::descent::{Schedule, State, StepOptions};
 use crate::error::{Error, Result};
 use crate::flow::clock::MAX_LOG_LOG_TIME;
-use crate::flow::{FlowOptions, Method};
+use crate::flow::{FlowOptions, Method, SaveAt};
 use crate::problem::Problem;
-use schema::{Document, MethodName};
+use schema::{Architecture, Document, LearningRule, MethodName, ScheduleName, StateName};
 use sha2::{Digest, Sha256};
 use source::Source;
 use std::collections::BTreeMap;
@@ -63,6 +69,8 @@ pub struct Scenario {
     /// Expected outcome per claim id.
     pub expect: BTreeMap<String, Outcome>,
     pub flow: FlowOptions,
+    /// Finite-step runs beside the flow, if any.
+    pub steps: Option<StepOptions>,
     document: Document,
     source: Source,
     folder: PathBuf,
@@ -111,6 +119,7 @@ fn parse(
     }
     let document: Document = toml::from_str(&source.text).map_err(|e| source.parse_error(&e))?;
     let flow = flow_options(&document, &source)?;
+    let steps = step_options(&document, &source)?;
     let digest = Sha256::digest(&source.text);
     paths::make_absolute(&mut resolved, &folder);
     Ok(Scenario {
@@ -122,6 +131,7 @@ fn parse(
             .map(|(id, outcome)| (id.0.clone(), *outcome))
             .collect(),
         flow,
+        steps,
         document,
         source,
         folder,
@@ -146,12 +156,52 @@ fn flow_options(document: &Document, source: &Source) -> Result<FlowOptions> {
             MethodName::TrBdf2 => Method::TrBdf2,
             MethodName::Tsit45 => Method::Tsit45,
         },
-        saves: flow.saves.map(|saves| saves.get()),
+        saves: (flow.saves).map_or(SaveAt::Default, |saves| SaveAt::Uniform(saves.get())),
         max_steps: flow.max_steps.map_or(1_000_000, |steps| steps.get()),
         max_wall_seconds: flow
             .max_wall_seconds
             .map_or(3600.0, |seconds| seconds.get()),
     })
+}
+
+fn step_options(document: &Document, source: &Source) -> Result<Option<StepOptions>> {
+    let Some(steps) = &document.steps else {
+        return Ok(None);
+    };
+    let sizes: Vec<f64> = steps.sizes.get_ref().iter().map(|x| x.get()).collect();
+    if sizes.is_empty() {
+        let advice = "give one step size per run, e.g. sizes = [1e-2, 1e-3]";
+        return Err(source.error(steps.sizes.span(), "no step size is given", advice));
+    }
+    if let Some(state) = &steps.state
+        && matches!(state.get_ref(), StateName::Reduced)
+        && !has_reduced_state(document)
+    {
+        let advice = "only fully connected linear networks under (direct) feedback alignment have it; remove this key";
+        return Err(source.error(
+            state.span(),
+            "this network and rule have no reduced state",
+            advice,
+        ));
+    }
+    Ok(Some(StepOptions {
+        sizes,
+        count: steps.count.get() as u64,
+        schedule: match steps.schedule {
+            ScheduleName::Constant => Schedule::Constant,
+            ScheduleName::LossNormalised => Schedule::LossNormalised,
+        },
+        state: match steps.state.as_ref().map(toml::Spanned::get_ref) {
+            Some(StateName::Reduced) => State::Reduced,
+            Some(StateName::Full) | None => State::Full,
+        },
+    }))
+}
+
+/// Whether the weights of these networks under this rule are `w_l(0) + u_l b_lᵀ` for all times.
+fn has_reduced_state(document: &Document) -> bool {
+    matches!(document.network, Architecture::FullyConnected { .. })
+        && !matches!(document.rule, LearningRule::GradientDescent)
 }
 
 impl Scenario {
@@ -169,6 +219,15 @@ impl Scenario {
             folder: &self.folder,
         };
         builder.problem()
+    }
+
+    /// The error of a command that needs `[steps]`.
+    pub fn without_steps(&self) -> Error {
+        self.source.error(
+            0..0,
+            "the scenario has no finite steps to compare the flow with",
+            "add a table [steps] with sizes = [1e-2, 1e-3] and count = 100000 (or --set steps.sizes=[1e-2] --set steps.count=100000)",
+        )
     }
 }
 

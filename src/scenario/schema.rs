@@ -24,6 +24,7 @@ pub(super) struct Document {
     pub rule: LearningRule,
     pub initial: Spanned<Initial>,
     pub flow: Flow,
+    pub steps: Option<Steps>,
     #[serde(default)]
     pub expect: BTreeMap<ClaimId, Outcome>,
 }
@@ -146,6 +147,34 @@ pub(super) struct Flow {
     pub saves: Option<AtLeast<2>>,
     pub max_steps: Option<AtLeast<1>>,
     pub max_wall_seconds: Option<Positive>,
+}
+
+/// Finite-step runs beside the flow.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Steps {
+    /// η, one run each.
+    pub sizes: Spanned<Vec<Positive>>,
+    pub count: AtLeast<1>,
+    #[serde(default)]
+    pub schedule: ScheduleName,
+    /// What is stepped; all weights if absent.
+    pub state: Option<Spanned<StateName>>,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ScheduleName {
+    #[default]
+    Constant,
+    LossNormalised,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum StateName {
+    Full,
+    Reduced,
 }
 
 /// The horizon, in one of three clocks.

@@ -4,9 +4,6 @@ use crate::error::Error;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use std::ops::Range;
 
-/// Keys and values that the contract names and a later version reads.
-const LATER: [&str; 1] = ["steps"];
-
 /// Scenario text and the name it is shown under.
 #[derive(Debug, Clone)]
 pub(super) struct Source {
@@ -117,9 +114,6 @@ fn unknown_of(what: &str, rest: &str) -> (String, String) {
 
 fn unknown(what: &str, name: &str, known: &[&str]) -> (String, String) {
     let advice = format!("known here: {}", known.join(", "));
-    if LATER.contains(&name) {
-        return (format!("`{name}` is not available in this version"), advice);
-    }
     let guess = did_you_mean(name, known).unwrap_or_default();
     (format!("unknown {what} `{name}`{guess}"), advice)
 }
@@ -160,6 +154,8 @@ fn example_of(key: &str) -> &'static str {
         "flow" => "add a table [flow] with until.log-log-time = 40.0",
         "until" => "add until.log-log-time = 40.0, until.log-time or until.time",
         "feedback" => "add feedback.gaussian.seed = 1, or feedback.files = [...]",
+        "sizes" => "give one step size per run, e.g. sizes = [1e-2, 1e-3]",
+        "count" => "give the number of steps, e.g. count = 100000",
         "seed" => "every random draw needs its seed, e.g. seed = 1",
         _ => "",
     }

@@ -90,7 +90,7 @@ fn an_unfinished_convergence_is_inconclusive() {
     assert!(v.residual > v.tolerance, "{v:?}");
     // Too few saves to tell falling from standing still.
     let coarse = FlowOptions {
-        saves: Some(5),
+        saves: SaveAt::Uniform(5),
         ..FlowOptions::to(20.0)
     };
     Case::run(dfa(data(), &[8]), coarse).expect("thm-1", Outcome::Inconclusive, "");

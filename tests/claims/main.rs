@@ -7,7 +7,7 @@
 use marginflow::claims::{self, Evidence, Outcome, Verdict};
 use marginflow::dataset::{Dataset, gaussian_teacher, standard_normals};
 use marginflow::diagnostics::{Diagnostics, diagnose};
-use marginflow::flow::{FlowOptions, integrate};
+use marginflow::flow::{FlowOptions, SaveAt, integrate};
 use marginflow::limit::{Candidate, Limit, Separability, angle, certified_candidates, max_margin};
 use marginflow::loss::Loss;
 use marginflow::network::{FullyConnectedLinear, Network};
@@ -127,6 +127,8 @@ impl Case {
             trajectory: &self.trajectory,
             diagnostics: &diagnostics,
             limit: self.limit.as_ref(),
+            steps: None,
+            extend: "flow.until",
         });
         assert!(verdicts.iter().map(|v| v.id).eq(claims::ids()));
         for v in &verdicts {

@@ -109,7 +109,7 @@ fn early_and_coarse_runs_are_inconclusive() {
         let early = Case::to(problem(id, depth), 11.0);
         early.expect(id, Outcome::Inconclusive, "extend flow.until");
         let coarse = FlowOptions {
-            saves: Some(15),
+            saves: SaveAt::Uniform(15),
             ..FlowOptions::to(30.0)
         };
         let coarse = Case::run(problem(id, depth), coarse);

@@ -163,7 +163,7 @@ fn diagonal_networks_are_their_closed_form() {
             let accumulated = problem
                 .dataset
                 .signed_samples()
-                .tr_mul(&t.accumulated.column(k));
+                .tr_mul(&t.accumulated.as_ref().unwrap().column(k));
             assert!(relative(&accumulated, &z) <= 1e-6, "save {k}");
             let mut beta = w[0].column(0).into_owned();
             let mut phi = z.map(|z| 0.5 * z * z);
@@ -198,7 +198,7 @@ fn accumulated_multipliers_are_what_the_first_layer_learned() {
             let z = problem
                 .dataset
                 .signed_samples()
-                .tr_mul(&t.accumulated.column(k));
+                .tr_mul(&t.accumulated.as_ref().unwrap().column(k));
             let z = problem.network.spectral().unwrap().transform(&z);
             let found = phases.z.column(k);
             assert!((&z - found).norm() <= 1e-6 * z.norm(), "save {k}");

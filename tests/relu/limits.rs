@@ -1,7 +1,7 @@
 //! The exact flow is the limit of finite steps, of smoothed kinks, and of other integrators.
 
 use super::{completed, on_level_set, outputs, smoothed};
-use marginflow::flow::{FlowOptions, Method};
+use marginflow::flow::{FlowOptions, Method, SaveAt};
 use marginflow::problem::Problem;
 use marginflow::rule::Rule;
 use nalgebra::{DMatrix, DVector};
@@ -69,7 +69,7 @@ fn finite_steps_approach_the_exact_flow_at_first_order() {
 #[test]
 fn smoothed_kinks_tend_to_exact_ones() {
     let options = FlowOptions {
-        saves: Some(2),
+        saves: SaveAt::Uniform(2),
         ..FlowOptions::to(3.0)
     };
     let seeds = [2, 3, 4, 6];

@@ -35,7 +35,7 @@ mod tests;
 
 use super::pace::Schedule;
 use super::parts::Parts;
-use super::{Lane, Stepper};
+use super::Lane;
 use crate::loss::Loss;
 use crate::network::SpectralLinear;
 use crate::problem::Problem;

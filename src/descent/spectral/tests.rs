@@ -1,5 +1,6 @@
 use super::*;
 use crate::dataset::{Dataset, gaussian_teacher, standard_normals};
+use crate::descent::Stepper;
 use crate::descent::generic::GenericStepper;
 use crate::descent::vector::{instruction_sets, width};
 use crate::network::Network;

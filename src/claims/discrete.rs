@@ -1,0 +1,219 @@
+//! Theorems 1, 2 and 3 for finite steps: the same limits, and a step size that must not be too large.
+//!
+//! Every size of `[steps]` is judged by itself, then all together: one size that fails is a violation, and the evidence says
+//! which sizes hold and which fail. At times finite steps reach, directions are still far from their limits (the angle
+//! falls like a small power of ln t); a run that has not arrived is held to what the theorem says of it there: the loss
+//! tends to zero, the alignments are positive, the angle to the limit falls, and the run follows the flow, which has that limit.
+
+use super::{
+    Claim, Evidence, Outcome, Subject, Verdict, direction, directional_limit, not_applicable, relu,
+    theorem_2, theorem_3,
+};
+use crate::descent::Beside;
+use crate::diagnostics::Diagnostics;
+use crate::trajectory::Status;
+use std::f64::consts::FRAC_PI_2;
+
+const CHECK: &str = "Every size of [steps] is judged. Residual: the largest over sizes of the final angle to the limit or, if smaller, \
+                     to the flow at the same time. Tolerance: 0.01 rad. A size fails if the weights overflow, if the loss is at \
+                     the end no smaller than at the start or rises over the last third of the run (in log-log-time), if an \
+                     alignment is not positive at the end (from zero weights: at any record), or if the angle to the limit has \
+                     stalled. It holds if none of this is so and the \
+                     angle has arrived as the claim on the flow asks, or falls over the last third of the run while the run follows the flow. Violated if \
+                     a size fails; inconclusive if none fails and one is undecided. Hypotheses: [steps] in the scenario, and those of the claim on \
+                     the flow.";
+
+pub const THM_1: Claim = Claim {
+    id: "thm-1-discrete",
+    printed: "Theorem 1 holds for direct feedback alignment with small finite steps.",
+    corrected: "True below a critical step size η*: the alignment after finite steps is φ_2 = ½(‖Σηz‖² − Σ‖ηz‖²), which large first steps make \
+                negative; the loss then grows. `compare --critical` measures η*.",
+    check: CHECK,
+    subject: Subject::Steps,
+    judge: |e| judge(e, &|e| directional_limit::THM_1.judge(e)),
+};
+
+pub const THM_2: Claim = Claim {
+    id: "thm-2-discrete",
+    printed: "Theorem 2 holds for direct feedback alignment with finite steps.",
+    corrected: "True with the norm of thm-2-corrected, given that the loss tends to zero: below a critical step size.",
+    check: CHECK,
+    subject: Subject::Steps,
+    judge: |e| judge(e, &|e| theorem_2::CORRECTED.judge(e)),
+};
+
+pub const THM_3: Claim = Claim {
+    id: "thm-3-discrete",
+    printed: "Theorem 3 holds for finite steps of any learning rule that gives the output layer its gradient.",
+    corrected: "True under the hypotheses of thm-3, which each run is checked for.",
+    check: CHECK,
+    subject: Subject::Steps,
+    judge: |e| judge(e, &|e| theorem_3::CLAIM.judge(e)),
+};
+
+/// What one size comes out as.
+struct Finding {
+    size: f64,
+    outcome: Outcome,
+    residual: Option<f64>,
+    why: String,
+}
+
+fn judge(e: &Evidence<'_>, of_the_flow: &dyn Fn(&Evidence<'_>) -> Verdict) -> Verdict {
+    let Some(steps) = e.steps else {
+        return not_applicable("the scenario has no [steps]");
+    };
+    let findings: Vec<Finding> = (steps.runs.iter())
+        .map(|run| one_size(e, run, of_the_flow))
+        .collect();
+    if let Some(finding) = findings
+        .iter()
+        .find(|f| f.outcome == Outcome::NotApplicable)
+    {
+        return not_applicable(finding.why.clone());
+    }
+    let of = |outcome| findings.iter().filter(move |f| f.outcome == outcome);
+    let outcome = [Outcome::Violated, Outcome::Inconclusive]
+        .into_iter()
+        .find(|outcome| of(*outcome).next().is_some())
+        .unwrap_or(Outcome::Holds);
+    let evidence: Vec<String> = [Outcome::Holds, Outcome::Violated, Outcome::Inconclusive]
+        .into_iter()
+        .filter(|outcome| of(*outcome).next().is_some())
+        .map(|outcome| {
+            let sizes: Vec<String> = of(outcome)
+                .map(|f| format!("η = {:e} ({})", f.size, f.why))
+                .collect();
+            let verb = match outcome {
+                Outcome::Holds => "holds at",
+                Outcome::Violated => "fails at",
+                Outcome::Inconclusive | Outcome::NotApplicable => "undecided at",
+            };
+            format!("{verb} {}", sizes.join(", "))
+        })
+        .collect();
+    let residual = of(outcome).filter_map(|f| f.residual).reduce(f64::max);
+    let evidence = evidence.join("; ");
+    match residual {
+        Some(residual) => Verdict::new(outcome, residual, direction::TOLERANCE, evidence),
+        None => Verdict::without_measurement(outcome, evidence),
+    }
+}
+
+fn one_size(
+    e: &Evidence<'_>,
+    run: &Beside,
+    of_the_flow: &dyn Fn(&Evidence<'_>) -> Verdict,
+) -> Finding {
+    let d = &run.diagnostics;
+    let finding = |outcome, residual, why| Finding {
+        size: run.descent.size,
+        outcome,
+        residual,
+        why,
+    };
+    let trajectory = &run.descent.trajectory;
+    // Whether the claim applies does not depend on how the run ended.
+    let mut completed = trajectory.clone();
+    completed.status = Status::Completed;
+    let verdict = of_the_flow(&Evidence {
+        trajectory: &completed,
+        diagnostics: d,
+        extend: "steps.count",
+        steps: None,
+        ..*e
+    });
+    let to_flow = run.final_angle_to_flow();
+    let to_limit = d.final_angle();
+    let residual = match (to_flow, to_limit) {
+        (Some(x), Some(y)) => Some(x.min(y)),
+        (x, y) => x.or(y),
+    };
+    let failure = overflow(run).or_else(|| not_to_zero(e, d));
+    if let Some(why) = failure {
+        // A hypothesis on the end of the run is moot where the loss does not tend to zero; one on the problem is not.
+        let moot = d.homogeneous.is_some() || verdict.outcome != Outcome::NotApplicable;
+        return if moot {
+            finding(Outcome::Violated, residual, why)
+        } else {
+            finding(Outcome::NotApplicable, None, verdict.evidence)
+        };
+    }
+    if verdict.outcome == Outcome::NotApplicable {
+        return finding(verdict.outcome, None, verdict.evidence);
+    }
+    if let Some(why) = negative_alignment(e, d) {
+        return finding(Outcome::Violated, residual, why);
+    }
+    if matches!(verdict.outcome, Outcome::Holds | Outcome::Violated) {
+        return finding(verdict.outcome, residual, verdict.evidence);
+    }
+    let last = d.log_log_time.len() - 1;
+    let third = relu::since(d, 2.0 / 3.0);
+    let angles = d.angle_to_limit.as_deref().unwrap_or_default();
+    let falls = angles.len() > last && angles[last] < angles[third];
+    match (to_flow, to_limit) {
+        (Some(to_flow), Some(to_limit))
+            if falls && to_flow <= direction::TOLERANCE && d.min_margin[last] > 0.0 =>
+        {
+            finding(
+                Outcome::Holds,
+                residual,
+                format!(
+                    "follows the flow to {to_flow:.1e} rad, {to_limit:.3} rad from the limit and falling, ln loss {:.2}",
+                    d.log_loss[last]
+                ),
+            )
+        }
+        _ => finding(Outcome::Inconclusive, residual, verdict.evidence),
+    }
+}
+
+fn overflow(run: &Beside) -> Option<String> {
+    (run.descent.trajectory.status != Status::Completed)
+        .then(|| format!("the weights overflow after step {}", run.last_step()))
+}
+
+/// Why the loss does not tend to zero, as far as the run shows.
+fn not_to_zero(e: &Evidence<'_>, d: &Diagnostics) -> Option<String> {
+    let last = d.log_loss.len() - 1;
+    let third = relu::since(d, 2.0 / 3.0);
+    let (start, end) = (d.log_loss[0], d.log_loss[last]);
+    if last == 0 {
+        return None;
+    }
+    if end >= start {
+        return Some(format!(
+            "the loss does not tend to zero: ln loss {end:.2} at the end, {start:.2} at the start"
+        ));
+    }
+    let rises = third < last && end > d.log_loss[third];
+    // what rounding leaves of a loss that stays is no rise
+    let rounding = 1e-9 * e.problem.dataset.len() as f64;
+    (rises && end - d.log_loss[third] > rounding).then(|| {
+        format!(
+            "the loss rises again: ln loss {end:.2} at the end, {:.2} at two thirds of the run",
+            d.log_loss[third]
+        )
+    })
+}
+
+/// The alignment that is not positive, if one is: at the end, or from zero weights at any record.
+fn negative_alignment(e: &Evidence<'_>, d: &Diagnostics) -> Option<String> {
+    let last = d.log_log_time.len() - 1;
+    let from_zero = e.problem.theta0.amax() == 0.0;
+    let records = if from_zero { 0..=last } else { last..=last };
+    if let Some(alignment) = &d.alignment {
+        return records.into_iter().find_map(|k| {
+            let column = alignment.phi.column(k);
+            let l = column.iter().position(|phi| *phi < 0.0)?;
+            Some(format!("φ_{} = {:.2e} is negative", l + 2, column[l]))
+        });
+    }
+    let phases = d.phases.as_ref()?;
+    records.into_iter().find_map(|k| {
+        let column = phases.argument.column(k);
+        let l = column.iter().position(|argument| *argument > FRAC_PI_2)?;
+        Some(format!("the real part of some φ_{} is negative", l + 2))
+    })
+}

@@ -1,0 +1,123 @@
+//! Progress bars on standard error, hidden when that is not a terminal; and the signals that end finite-step runs.
+
+use crate::descent::{self, Control, Observer};
+use crate::error::{Error, Result};
+use crate::flow;
+use crate::scenario::Scenario;
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::flag;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Positions of the flow's bar per unit of log-log-time.
+const TICKS: f64 = 1000.0;
+
+/// Seconds between the checkpoints of finite-step runs.
+const CHECKPOINTS: f64 = 5.0;
+
+/// The bars of one command.
+pub(super) struct Bars {
+    flow: ProgressBar,
+    steps: ProgressBar,
+    quiet: bool,
+    signals: Signals,
+}
+
+/// Signals that end finite-step runs after a checkpoint. Outside of such runs, and the second time, they end the command at once.
+struct Signals {
+    /// Number of the signal that came, or 0.
+    came: Arc<AtomicUsize>,
+    /// Whether a signal has its usual effect.
+    usual: Arc<AtomicBool>,
+}
+
+impl Signals {
+    fn watch() -> std::io::Result<Self> {
+        let came = Arc::new(AtomicUsize::new(0));
+        let usual = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            flag::register_conditional_default(signal, Arc::clone(&usual))?;
+            flag::register_usize(signal, Arc::clone(&came), signal.unsigned_abs() as usize)?;
+            flag::register(signal, Arc::clone(&usual))?;
+        }
+        Ok(Self { came, usual })
+    }
+}
+
+impl Bars {
+    /// Bars for the flow and, if there are any, the finite steps of a scenario; from here on signals are watched.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the signals cannot be watched.
+    pub(super) fn new(quiet: bool, scenario: &Scenario) -> Result<Self> {
+        let bars = MultiProgress::new();
+        if quiet {
+            bars.set_draw_target(ProgressDrawTarget::hidden());
+        }
+        let bar = |length: u64, template: &str| {
+            let style = ProgressStyle::with_template(template).expect("the template is valid");
+            bars.add(ProgressBar::new(length).with_style(style))
+        };
+        let signals = Signals::watch().map_err(|e| Error::io("signals", e))?;
+        let steps = match &scenario.steps {
+            Some(steps) => bar(
+                steps.count.saturating_mul(steps.sizes.len() as u64),
+                "{bar:40} {percent:>3}% of the steps, {per_sec}, {eta} left",
+            ),
+            None => {
+                signals.usual.store(true, Ordering::Relaxed);
+                ProgressBar::hidden()
+            }
+        };
+        let flow = bar(
+            (scenario.flow.until * TICKS) as u64,
+            "{bar:40} {percent:>3}% of log-log-time, {msg}, {eta} left",
+        );
+        Ok(Self {
+            flow,
+            steps,
+            quiet,
+            signals,
+        })
+    }
+
+    /// Moves the flow's bar.
+    pub(super) fn flow(&self, p: flow::Progress) {
+        self.flow.set_position((p.log_log_time * TICKS) as u64);
+        if p.steps.is_multiple_of(16) {
+            self.flow.set_message(format!("{} steps", p.steps));
+        }
+    }
+
+    /// What finite-step runs are made with: checkpoints go to `folder`.
+    pub(super) fn control<'a>(&'a self, folder: &'a Path) -> Control<'a> {
+        Control {
+            checkpoints: Some(folder),
+            interval: CHECKPOINTS,
+            signal: &self.signals.came,
+            observer: self,
+        }
+    }
+
+    pub(super) fn clear(&self) {
+        self.steps.finish_and_clear();
+        self.flow.finish_and_clear();
+    }
+}
+
+impl Observer for Bars {
+    fn progress(&self, p: descent::Progress) {
+        self.steps.set_position(p.taken);
+        if p.taken == p.total {
+            self.signals.usual.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn note(&self, text: String) {
+        if !self.quiet {
+            eprintln!("{text}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! A step allocates nothing.
+
+use marginflow::dataset::{gaussian_teacher, standard_normals};
+use marginflow::descent::{Lane, Schedule, Stepper, reduced_stepper, stepper};
+use marginflow::loss::Loss;
+use marginflow::network::{FullyConnectedLinear, Network, Relu};
+use marginflow::problem::Problem;
+use marginflow::rule::Rule;
+use nalgebra::{DMatrix, DVector};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+/// The system's allocator, counting what each thread asks of it.
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call is passed on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promises are those asked here.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are those asked here.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn allocations(stepper: &mut dyn Stepper) -> u64 {
+    let before = ALLOCATIONS.get();
+    stepper.advance(100);
+    ALLOCATIONS.get() - before
+}
+
+fn gaussian(seed: u64, n: usize) -> Vec<f64> {
+    standard_normals("allocation tests", seed).take(n).collect()
+}
+
+/// Every rule on a network that has matrices for weights.
+fn problems(network: &Network, hidden: &[usize]) -> Vec<Problem> {
+    let shapes = network.feedback_shapes();
+    let through = |&(r, c): &(usize, usize)| DMatrix::from_vec(r, c, gaussian(2, r * c));
+    let direct = |units: &usize| DVector::from_vec(gaussian(3, *units));
+    [
+        Rule::GradientDescent,
+        Rule::FeedbackAlignment(shapes.iter().map(through).collect()),
+        Rule::DirectFeedbackAlignment(hidden.iter().map(direct).collect()),
+    ]
+    .map(|rule| Problem {
+        dataset: gaussian_teacher(6, 9, 1),
+        network: network.clone(),
+        rule,
+        loss: Loss::Logistic,
+        theta0: DVector::from_vec(gaussian(4, network.parameters())) * 0.1,
+    })
+    .into()
+}
+
+fn lanes(problem: &Problem) -> [Lane; 2] {
+    [0.01, 0.02].map(|size| Lane {
+        size,
+        theta: problem.theta0.clone(),
+    })
+}
+
+const SCHEDULES: [Schedule; 2] = [Schedule::Constant, Schedule::LossNormalised];
+
+#[test]
+fn counting_counts() {
+    let before = ALLOCATIONS.get();
+    assert_eq!(std::hint::black_box(vec![1.0; 3]).len(), 3);
+    assert_eq!(ALLOCATIONS.get() - before, 1);
+}
+
+#[test]
+fn a_step_allocates_nothing() {
+    let hidden = [7, 5];
+    for smoothing in [0.0, 0.1] {
+        let network = Network::Relu(Relu::new(6, &hidden, smoothing));
+        for problem in problems(&network, &hidden) {
+            for schedule in SCHEDULES {
+                let mut stepper = stepper(&problem, schedule, &lanes(&problem));
+                let case = (smoothing, problem.rule.name(), schedule);
+                assert_eq!(allocations(&mut *stepper), 0, "{case:?}");
+            }
+        }
+    }
+    for network in [Network::convolutional(6, 3), Network::diagonal(6, 3)] {
+        for problem in problems(&network, &[6, 6]) {
+            for schedule in SCHEDULES {
+                let mut stepper = stepper(&problem, schedule, &lanes(&problem));
+                let case = (network.name(), problem.rule.name(), schedule);
+                assert_eq!(allocations(&mut *stepper), 0, "{case:?}");
+            }
+        }
+    }
+    let network = Network::FullyConnectedLinear(FullyConnectedLinear::new(6, &hidden));
+    for problem in &problems(&network, &hidden)[1..] {
+        for schedule in SCHEDULES {
+            let mut stepper =
+                reduced_stepper(problem, schedule, &lanes(problem)).expect("rank one");
+            assert_eq!(allocations(&mut *stepper), 0, "{schedule:?}");
+        }
+    }
+}
