@@ -148,6 +148,24 @@ pub fn judge_without_rate(
     }
 }
 
+/// A verdict of *violated* only where the output weights are further from the machine of their features than the features have turned over the
+/// last third of the run: an output layer that follows features on the move has not stalled.
+pub fn unless_features_lead(e: &Evidence<'_>, turning: Turning, verdict: Verdict) -> Verdict {
+    match verdict.residual {
+        Some(distance) if verdict.outcome == Outcome::Violated && turning.last > distance => {
+            Verdict {
+                outcome: Outcome::Inconclusive,
+                evidence: format!(
+                    "the features still turn, extend {}: {}",
+                    e.extend, verdict.evidence
+                ),
+                ..verdict
+            }
+        }
+        _ => verdict,
+    }
+}
+
 /// The first save at or after this share of the run's log-log-time.
 pub fn since(d: &Diagnostics, share: f64) -> usize {
     let s = &d.log_log_time;
@@ -160,6 +178,9 @@ pub fn since(d: &Diagnostics, share: f64) -> usize {
 pub struct Turning {
     pub middle: f64,
     pub last: f64,
+    /// Whether they turn by more than the tolerance in each quarter of the last half, no less in its second half than in its first: a
+    /// motion that goes on, and not one late change of place.
+    pub steady: bool,
 }
 
 impl Turning {
@@ -170,16 +191,24 @@ impl Turning {
             since(e.diagnostics, 2.0 / 3.0),
             since(e.diagnostics, 1.0),
         ];
-        let [start, middle, end] = ends.map(at);
+        let [start, middle, end] = ends.map(&at);
         let turn = |from: &[DVector<f64>], to: &[DVector<f64>]| {
             let angles = from.iter().zip(to);
             angles
                 .map(|(u, v)| angle(u.as_slice(), v.as_slice()))
                 .fold(0.0, f64::max)
         };
+        let quarters: Vec<f64> = [0.5, 0.625, 0.75, 0.875]
+            .map(|share| {
+                let [from, to] = [share, share + 0.125].map(|s| at(since(e.diagnostics, s)));
+                turn(&from, &to)
+            })
+            .to_vec();
         Self {
             middle: turn(&start, &middle),
             last: turn(&middle, &end),
+            steady: quarters.iter().all(|turn| *turn > direction::TOLERANCE)
+                && quarters[2] + quarters[3] >= quarters[0] + quarters[1],
         }
     }
 

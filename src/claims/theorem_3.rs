@@ -13,7 +13,8 @@ pub const CLAIM: Claim = Claim {
                 checked on the run, and named where they fail.",
     check: "Residual: the final angle between w_L and the SVM of the features of the same save. Tolerance: 0.01 rad, and it must still \
             fall (at a quarter of the predicted rate; by a hundredth over the last third of the run where there is none) or be below 1e-6 rad. Above: \
-            inconclusive while it falls, violated once it has stalled. Hypotheses: ReLU \
+            inconclusive while it falls, or while the features turn by more than it over the last third of the run, violated once it has stalled. \
+            Hypotheses: ReLU \
             network with a hidden layer; all margins positive and the smallest still growing over the last third of the run; ‖w_L‖ growing by a hundredth or more over it; \
             features turning less over the last third than over the middle one, or by at most 0.01 rad; a feature SVM at \
             the end, whose margin has not halved over the last third.",
@@ -74,10 +75,11 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
     );
     let named = ("angle to the feature SVM", " rad");
     let expected = d.rate.as_ref().and_then(|rate| rate.predicted);
-    Ok(match expected {
+    let verdict = match expected {
         Some(_) => direction::judge(e, named, &h.feature_angle, expected, &more),
         None => relu::judge_without_rate(e, named, &h.feature_angle, &more),
-    })
+    };
+    Ok(relu::unless_features_lead(e, turning, verdict))
 }
 
 /// All features at save k as one vector.

@@ -7,6 +7,7 @@
 mod beside;
 mod checkpoint;
 mod columns;
+mod critical;
 mod fully_connected;
 mod generic;
 mod pace;
@@ -23,6 +24,10 @@ use fully_connected::FullyConnectedStepper;
 use nalgebra::DVector;
 
 pub use beside::{Beside, Comparison, Order, compare, flow_beside};
+pub use critical::{
+    Critical, CriticalOptions, Demand, DiscreteAlignment, Ending, Least, Trial, critical_step,
+    discrete_alignment,
+};
 pub use pace::Schedule;
 pub use run::{Control, Descent, Observer, Progress, descend, forget};
 pub use vector::exponentials;
@@ -104,12 +109,12 @@ impl StepOptions {
 /// The stepper of a problem.
 pub fn stepper(problem: &Problem, schedule: Schedule, lanes: &[Lane]) -> Box<dyn Stepper> {
     match &problem.network {
-        Network::FullyConnectedLinear(network) => Box::new(FullyConnectedStepper::new(
-            network, problem, schedule, lanes,
-        )),
         Network::Relu(network) => {
             Box::new(relu::ReluStepper::new(network, problem, schedule, lanes))
         }
+        Network::FullyConnectedLinear(network) => Box::new(FullyConnectedStepper::new(
+            network, problem, schedule, lanes,
+        )),
         Network::ConvolutionalLinear(_) | Network::DiagonalLinear(_) => {
             Box::new(generic::GenericStepper::new(problem, schedule, lanes))
         }

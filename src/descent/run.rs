@@ -5,7 +5,7 @@
 
 use super::checkpoint::{self, Checkpoint, Found};
 use super::records::{Records, recorded_steps};
-use super::{Lane, Schedule, State, StepOptions, Stepper, stepper};
+use super::{Lane, Schedule, State, StepOptions, Stepper, reduced_stepper, stepper};
 use crate::error::{Error, Result};
 use crate::flow::clock;
 use crate::problem::Problem;
@@ -96,7 +96,8 @@ const CHUNK: Duration = Duration::from_millis(50);
 /// Makes the runs, in the order of `options.sizes`.
 ///
 /// # Errors
-/// [`Error::Interrupted`] if a signal came, after a checkpoint; [`Error::Io`] if checkpoints cannot be read or written.
+/// [`Error::Interrupted`] if a signal came, after a checkpoint; [`Error::Io`] if checkpoints cannot be read or written;
+/// [`Error::Solver`] if the problem has no reduced state and it was asked for.
 pub fn descend(
     problem: &Problem,
     options: &StepOptions,
@@ -168,7 +169,7 @@ impl Work<'_> {
         let steps = self.recorded_steps(sizes);
         let fingerprint = checkpoint::fingerprint(self.problem, self.options, sizes);
         let file = (self.control.checkpoints).map(|folder| checkpoint::path(folder, group));
-        let mut run = self.start(sizes);
+        let mut run = self.start(sizes)?;
         if let Some(path) = &file {
             self.resume(&mut run, path, &fingerprint)?;
         }
@@ -225,7 +226,7 @@ impl Work<'_> {
         Ok(self.finish(run, &steps))
     }
 
-    fn start<'b>(&self, sizes: &'b [f64]) -> Group<'b> {
+    fn start<'b>(&self, sizes: &'b [f64]) -> Result<Group<'b>> {
         let lanes: Vec<Lane> = sizes
             .iter()
             .map(|&size| Lane {
@@ -235,7 +236,8 @@ impl Work<'_> {
             .collect();
         let stepper = match self.options.state {
             State::Full => stepper(self.problem, self.options.schedule, &lanes),
-            State::Reduced => stepper(self.problem, self.options.schedule, &lanes),
+            State::Reduced => reduced_stepper(self.problem, self.options.schedule, &lanes)
+                .map_err(Error::Solver)?,
         };
         let mut run = Group {
             sizes,
@@ -247,7 +249,7 @@ impl Work<'_> {
             since: Instant::now(),
         };
         self.record(&mut run);
-        run
+        Ok(run)
     }
 
     fn resume(&self, run: &mut Group<'_>, path: &Path, fingerprint: &str) -> Result<()> {

@@ -246,6 +246,7 @@ fn hypotheses_of_theorem_three_are_named() {
         "loss does not tend to zero",
     );
     // Units whose lengths swing against each other with log-log-time, so slowly that all margins keep growing.
+    let case = to(relu_dfa(hard(), &[12], 0.3, 0.0), 26.0);
     let saves = case.trajectory.len() as f64;
     let swinging = case.changed(|k, theta| {
         let phase = 3.0 * (k as f64 / saves).powi(3);

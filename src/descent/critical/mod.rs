@@ -1,0 +1,175 @@
+//! The critical step size: the largest η up to which steps of constant size drive the loss to zero.
+//!
+//! A flow does so whatever its clock; steps need not. Too large a step throws margins of samples that the others outweigh far
+//! below zero, their multipliers answer exponentially, and the run overflows. Under fixed feedback the same happens to the
+//! alignment of the layers, whose discrete form may be negative ([`discrete_alignment`]).
+//!
+//! Sizes are tried eight at a time, as lanes of one [`Stepper`](super::Stepper): first on a geometric grid, which shows whether good and
+//! bad sizes alternate, then between the smallest bad size and the largest good one below it, which narrows the bracket ninefold a
+//! pass. What lies above the first bad size is reported, not searched: a theorem about small steps ends there.
+
+mod alignments;
+mod identity;
+#[cfg(test)]
+mod tests;
+mod trial;
+
+use super::{Control, Lane, Progress, Schedule, stepper};
+use crate::error::Result;
+use crate::problem::Problem;
+use rayon::prelude::*;
+
+pub use alignments::Least;
+pub use identity::{DiscreteAlignment, discrete_alignment};
+pub use trial::{Ending, Trial};
+
+/// Sizes tried together.
+const LANES: usize = 8;
+
+/// What a step size has to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Demand {
+    /// The loss tends to zero.
+    Loss,
+    /// The loss tends to zero, and under fixed feedback on linear networks no alignment is seen negative (from other than zero
+    /// weights: in the second half of the run). At the frequencies of convolutional networks that are real, and everywhere in
+    /// diagonal ones, Ẑ may change its sign; the alignment `½(Ẑ² − Σ(ηẑ)²)` is negative then however small η is.
+    LossAndAlignment,
+}
+
+/// Where and how long to look.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CriticalOptions {
+    /// Steps of every trial.
+    pub count: u64,
+    /// Smallest size of the grid, > 0.
+    pub lowest: f64,
+    /// Largest size of the grid.
+    pub highest: f64,
+    /// Sizes of the grid in eights.
+    pub passes: usize,
+    /// Relative width of the bracket at which to stop.
+    pub tolerance: f64,
+    pub demand: Demand,
+}
+
+impl Default for CriticalOptions {
+    /// Ten thousand steps of 32 sizes from 1e-4 to 1e3, a bracket of 1e-6.
+    fn default() -> Self {
+        Self {
+            count: 10_000,
+            lowest: 1e-4,
+            highest: 1e3,
+            passes: 4,
+            tolerance: 1e-6,
+            demand: Demand::LossAndAlignment,
+        }
+    }
+}
+
+impl CriticalOptions {
+    /// The i-th of `among` sizes inside the interval from `low` to `high`, or with its ends if `ends`, geometrically.
+    fn between(low: f64, high: f64, i: usize, among: usize, ends: bool) -> f64 {
+        let part = if ends {
+            i as f64 / (among - 1) as f64
+        } else {
+            (i + 1) as f64 / (among + 1) as f64
+        };
+        low * (high / low).powf(part)
+    }
+
+    /// Passes that narrow a grid's interval to the tolerance.
+    fn refinements(&self) -> usize {
+        let sizes = (LANES * self.passes - 1) as f64;
+        let width = (self.highest / self.lowest).ln() / sizes;
+        let narrowing = (width / self.tolerance.ln_1p()).ln() / ((LANES + 1) as f64).ln();
+        narrowing.max(0.0).ceil() as usize
+    }
+}
+
+/// What has been tried, and what it says.
+#[derive(Debug, Clone)]
+pub struct Critical {
+    pub demand: Demand,
+    /// The largest good size below the smallest bad one; the largest of all, if none is bad.
+    pub good: Option<f64>,
+    /// The smallest bad size.
+    pub bad: Option<f64>,
+    /// Every trial, by size.
+    pub trials: Vec<Trial>,
+}
+
+impl Critical {
+    fn new(demand: Demand, mut trials: Vec<Trial>) -> Self {
+        trials.sort_by(|x, y| x.size.total_cmp(&y.size));
+        let bad = (trials.iter().find(|t| t.is_bad(demand))).map(|t| t.size);
+        let below = |t: &&Trial| bad.is_none_or(|bad| t.size < bad);
+        let good = (trials.iter().filter(below).rfind(|t| t.is_good(demand))).map(|t| t.size);
+        Self {
+            demand,
+            good,
+            bad,
+            trials,
+        }
+    }
+
+    /// η*: the largest size found good, where one above it is bad.
+    pub fn eta(&self) -> Option<f64> {
+        self.bad.and(self.good)
+    }
+
+    /// Good sizes above the smallest bad one.
+    pub fn good_again(&self) -> impl Iterator<Item = &Trial> {
+        let above = |t: &&Trial| self.bad.is_some_and(|bad| t.size > bad);
+        let trials = self.trials.iter().filter(above);
+        trials.filter(|t| t.is_good(self.demand))
+    }
+
+    fn is_narrow(&self, tolerance: f64) -> bool {
+        match (self.good, self.bad) {
+            (Some(good), Some(bad)) => bad <= good * (1.0 + tolerance),
+            _ => true,
+        }
+    }
+}
+
+/// Measures the critical step size of a problem, from its own initial weights.
+///
+/// # Errors
+/// [`Error::Interrupted`](crate::error::Error::Interrupted) if a signal came.
+pub fn critical_step(
+    problem: &Problem,
+    options: &CriticalOptions,
+    control: &Control<'_>,
+) -> Result<Critical> {
+    let count = options.count * LANES as u64;
+    let total = count * (options.passes + options.refinements()) as u64;
+    let attempt = |sizes: &[f64]| trial::attempt(problem, sizes, options.count, control.signal);
+    let grid = LANES * options.passes;
+    let sizes: Vec<f64> = (0..grid)
+        .map(|i| CriticalOptions::between(options.lowest, options.highest, i, grid, true))
+        .collect();
+    let passes: Vec<Vec<Trial>> = (sizes.par_chunks(LANES))
+        .map(attempt)
+        .collect::<Result<_>>()?;
+    let mut critical = Critical::new(options.demand, passes.into_iter().flatten().collect());
+    let mut taken = count * options.passes as u64;
+    for _ in 0..options.refinements() {
+        control.observer.progress(Progress { taken, total });
+        let (Some(good), Some(bad)) = (critical.good, critical.bad) else {
+            break;
+        };
+        if critical.is_narrow(options.tolerance) {
+            break;
+        }
+        let inside =
+            [0, 1, 2, 3, 4, 5, 6, 7].map(|i| CriticalOptions::between(good, bad, i, LANES, false));
+        let mut trials = critical.trials;
+        trials.extend(attempt(&inside)?);
+        critical = Critical::new(options.demand, trials);
+        taken += count;
+    }
+    let taken = total;
+    control.observer.progress(Progress { taken, total });
+    Ok(critical)
+}
