@@ -55,6 +55,11 @@ impl Columns {
         self.rows
     }
 
+    /// Rows with their padding.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
     pub fn count(&self) -> usize {
         self.entries.len() / self.height
     }

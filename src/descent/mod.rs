@@ -33,6 +33,7 @@ pub use critical::{
 };
 pub use pace::Schedule;
 pub use run::{Control, Descent, Observer, Progress, descend, forget};
+pub use vector::exponentials;
 
 /// One run among the lanes of a [`Stepper`].
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@
 //! Adding `1.5·2^20 + ½` to `x log_2 e` leaves ⌊·⌋ in the lower half of the double's upper word: cutting off the lower word
 //! gives k as a float, and shifting the upper one left by 20 puts k where it adds to the exponent of e^r.
 
-use pulp::{Arch, Simd, bytemuck};
+use pulp::{Arch, Simd, WithSimd, bytemuck};
 use std::ops::{Deref, DerefMut};
 
 /// ln of the smallest normal double; below it [`exp`] is zero.
@@ -78,6 +78,26 @@ pub(super) fn exp<S: Simd>(simd: S, x: S::f64s) -> S::f64s {
     )
 }
 
+/// Turns every x into e^x as the steppers do it: within one unit in the last place, and 0 below the smallest normal double.
+pub fn exponentials(x: &mut [f64]) {
+    struct Exponentials<'a>(&'a mut [f64]);
+
+    impl WithSimd for Exponentials<'_> {
+        type Output = ();
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, simd: S) {
+            let (vectors, rest) = S::as_mut_simd_f64s(self.0);
+            for x in vectors {
+                *x = exp(simd, *x);
+            }
+            let last = exp(simd, simd.partial_load_f64s(rest));
+            simd.partial_store_f64s(rest, last);
+        }
+    }
+
+    Arch::new().dispatch(Exponentials(x));
+}
+
 /// Numbers that start on a cache line, so that no vector straddles two.
 #[derive(Debug)]
 pub(super) struct Aligned {
@@ -121,38 +141,82 @@ impl DerefMut for Aligned {
     }
 }
 
-/// The number of doubles in one vector.
-pub(super) fn width(arch: Arch) -> usize {
-    struct Width;
-    impl pulp::WithSimd for Width {
-        type Output = usize;
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, _: S) -> usize {
-            S::F64_LANES
-        }
-    }
-    arch.dispatch(Width)
+/// Instructions, and the vectors they are used on.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Vectors {
+    /// The instructions on their own vectors.
+    Whole(Arch),
+    /// AVX-512 on vectors of half its width: twice as many registers as AVX2 has.
+    #[cfg(target_arch = "x86_64")]
+    Half(pulp::x86::V4, pulp::x86::V3),
 }
 
-/// The best instructions with at most four doubles in a vector.
-pub(super) fn narrow() -> Arch {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(simd) = pulp::x86::V3::try_new() {
-        return Arch::V3(simd);
+impl Vectors {
+    /// The best instructions, on at most four doubles at a time.
+    pub(super) fn narrow() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(half) = pulp::x86::V3::try_new() {
+            return match pulp::x86::V4::try_new() {
+                Some(whole) => Self::Half(whole, half),
+                None => Self::Whole(Arch::V3(half)),
+            };
+        }
+        Self::Whole(Arch::new())
     }
-    Arch::new()
+
+    #[inline]
+    pub(super) fn dispatch<Op: WithSimd>(self, operation: Op) -> Op::Output {
+        match self {
+            Self::Whole(arch) => arch.dispatch(operation),
+            #[cfg(target_arch = "x86_64")]
+            Self::Half(whole, half) => {
+                struct Inside<Op>(pulp::x86::V3, Op);
+
+                impl<Op: WithSimd> WithSimd for Inside<Op> {
+                    type Output = Op::Output;
+                    #[inline(always)]
+                    fn with_simd<S: Simd>(self, _: S) -> Op::Output {
+                        self.1.with_simd(self.0)
+                    }
+                }
+
+                Arch::V4(whole).dispatch(Inside(half, operation))
+            }
+        }
+    }
+
+    /// The number of doubles in one vector.
+    pub(super) fn width(self) -> usize {
+        struct Width;
+        impl WithSimd for Width {
+            type Output = usize;
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, _: S) -> usize {
+                S::F64_LANES
+            }
+        }
+        self.dispatch(Width)
+    }
+}
+
+/// The number of doubles in one vector.
+pub(super) fn width(arch: Arch) -> usize {
+    Vectors::Whole(arch).width()
 }
 
 /// The instruction sets of this machine, the scalar one included.
 #[cfg(test)]
 pub(super) fn instruction_sets() -> [Arch; 3] {
-    [Arch::Scalar, narrow(), Arch::new()]
+    #[cfg(target_arch = "x86_64")]
+    if let Some(simd) = pulp::x86::V3::try_new() {
+        return [Arch::Scalar, Arch::V3(simd), Arch::new()];
+    }
+    [Arch::Scalar, Arch::Scalar, Arch::new()]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pulp::WithSimd;
 
     struct Exponentials<'a>(&'a mut [f64]);
 
@@ -210,6 +274,18 @@ mod tests {
             assert_eq!(exponentials(set, &infinite), [f64::INFINITY; 4], "{set:?}");
             let nan = exponentials(set, &[f64::NAN, -f64::NAN, odd_nan]);
             assert!(nan.iter().all(|y| y.is_nan()), "{set:?}: {nan:?}");
+        }
+    }
+
+    #[test]
+    fn exponentials_of_any_number_of_values() {
+        for length in 0..20 {
+            let x: Vec<f64> = (0..length).map(|k| f64::from(k) - 7.3).collect();
+            let mut y = x.clone();
+            super::exponentials(&mut y);
+            for (x, y) in x.iter().zip(y) {
+                assert!(units_apart(y, x.exp()) <= 1);
+            }
         }
     }
 

@@ -6,13 +6,7 @@ use pulp::Simd;
 
 /// `out = start + Σ_j x_j a_j` over the columns `a_j` of `matrix`, padded like `out` to whole vectors.
 #[inline(always)]
-pub(super) fn combine<S: Simd>(
-    simd: S,
-    matrix: &[f64],
-    x: &[f64],
-    start: &[f64],
-    out: &mut [f64],
-) {
+pub(super) fn combine<S: Simd>(simd: S, matrix: &[f64], x: &[f64], start: &[f64], out: &mut [f64]) {
     let matrix = S::as_simd_f64s(matrix).0;
     let start = S::as_simd_f64s(start).0;
     let out = S::as_mut_simd_f64s(out).0;
@@ -230,7 +224,11 @@ pub(super) fn combine_in_order<S: Simd>(simd: S, w: &[f64], x: &[f64], s: &mut [
 /// `target += x`, both padded to whole vectors.
 #[inline(always)]
 pub(super) fn add<S: Simd>(simd: S, target: &mut [f64], x: &[f64]) {
-    for (t, x) in S::as_mut_simd_f64s(target).0.iter_mut().zip(S::as_simd_f64s(x).0) {
+    for (t, x) in S::as_mut_simd_f64s(target)
+        .0
+        .iter_mut()
+        .zip(S::as_simd_f64s(x).0)
+    {
         *t = simd.add_f64s(*t, *x);
     }
 }

@@ -153,7 +153,7 @@ fn project_and_add_columns<S: Simd, const B: usize>(
     first: usize,
 ) -> usize {
     let delta = delta.entries::<S, B>(simd, first, &[]);
-    let mut columns = columns::<S, B>(w, h.len(), first);
+    let columns = columns::<S, B>(w, h.len(), first);
     let mut sum = [simd.splat_f64s(0.0); B];
     for (i, h_i) in h.iter().enumerate() {
         let h_i = *h_i;
@@ -215,7 +215,7 @@ fn turn_columns<S: Simd, const B: usize>(
     first: usize,
 ) -> usize {
     let delta = delta.entries::<S, B>(simd, first, last);
-    let mut columns = columns::<S, B>(w, h.len(), first);
+    let columns = columns::<S, B>(w, h.len(), first);
     let mut sum = [simd.splat_f64s(0.0); B];
     for (i, h_i) in h.iter().enumerate() {
         let h_i = *h_i;

@@ -4,6 +4,7 @@
 //! weights stay zero, padded samples have margin ∞, hence weight 0.
 
 use super::super::Lane;
+use super::super::columns::Columns;
 use super::super::vector::{Aligned, width};
 use super::super::weights::Weights;
 use super::Setup;
@@ -11,74 +12,52 @@ use super::products::{add, combine, combine_in_order, project_and_add, turn};
 use pulp::{Arch, Simd, WithSimd};
 
 /// One run.
+#[derive(Debug)]
 pub(super) struct Single {
     arch: Arch,
     weights: Weights,
     /// `w_1 … w_L`
-    layers: Vec<Layer>,
+    layers: Vec<Columns>,
     /// `δ_1 … δ_{L−1}` where they are fixed; else `δ_l = s_l`.
     feedback: Option<Vec<Vec<f64>>>,
     /// `s_0 … s_{L−2}`, padded; `s_{L−1}` is `w_L`. `s_{L−2}` belongs to the present weights, the others are scratch.
     s: Vec<Aligned>,
     /// `h_0 … h_{L−2}`, padded (`h_0` also for L = 1).
     h: Vec<Aligned>,
-    /// G by columns, each padded to whole vectors of samples.
-    g: Aligned,
-    /// Gᵀ by columns, each padded to whole vectors of inputs.
-    g_transposed: Aligned,
+    /// G
+    g: Columns,
+    /// Gᵀ
+    g_transposed: Columns,
     /// 0 for samples, ∞ for the padding.
     idle: Aligned,
     margins: Aligned,
     zeros: Aligned,
-    samples: usize,
-}
-
-struct Layer {
-    inputs: usize,
-    units: usize,
-    /// Column by column, each padded to whole vectors.
-    w: Aligned,
 }
 
 impl Single {
     pub(super) fn new(setup: &Setup<'_>, arch: Arch, lane: &Lane) -> Self {
-        let width = width(arch);
-        let padded = |length: usize| length.next_multiple_of(width);
-        let (samples, dimension) = setup.signed_samples.shape();
-        let mut g = Aligned::zeros(padded(samples) * dimension);
-        let mut g_transposed = Aligned::zeros(padded(dimension) * samples);
-        for n in 0..samples {
-            for d in 0..dimension {
-                let entry = setup.signed_samples[(n, d)];
-                g[d * padded(samples) + n] = entry;
-                g_transposed[n * padded(dimension) + d] = entry;
-            }
-        }
-        let mut idle = Aligned::zeros(padded(samples));
+        let (depth, samples) = (setup.shapes.len(), setup.signed_samples.nrows());
+        let layers: Vec<Columns> = setup
+            .shapes
+            .iter()
+            .map(|&(inputs, units)| Columns::zeros(inputs, units))
+            .collect();
+        let heights = || layers.iter().map(Columns::height);
+        let g = Columns::new(setup.signed_samples);
+        let mut idle = Aligned::zeros(g.height());
         idle[samples..].fill(f64::INFINITY);
-        let depth = setup.shapes.len();
-        let inputs = || setup.shapes.iter().map(|(inputs, _)| padded(*inputs));
         let mut run = Self {
             arch,
-            weights: Weights::of_samples(setup.loss, setup.schedule, lane.size, width),
-            layers: setup
-                .shapes
-                .iter()
-                .map(|&(inputs, units)| Layer {
-                    inputs,
-                    units,
-                    w: Aligned::zeros(padded(inputs) * units),
-                })
-                .collect(),
+            weights: Weights::of_samples(setup.loss, setup.schedule, lane.size, width(arch)),
             feedback: setup.feedback.clone(),
-            s: inputs().take(depth - 1).map(Aligned::zeros).collect(),
-            h: inputs().map(Aligned::zeros).collect(),
+            s: heights().take(depth - 1).map(Aligned::zeros).collect(),
+            h: heights().map(Aligned::zeros).collect(),
+            margins: Aligned::zeros(g.height()),
+            zeros: Aligned::zeros(heights().max().unwrap_or(0)),
             g,
-            g_transposed,
+            g_transposed: Columns::new(&setup.signed_samples.transpose()),
             idle,
-            margins: Aligned::zeros(padded(samples)),
-            zeros: Aligned::zeros(inputs().max().unwrap_or(0)),
-            samples,
+            layers,
         };
         run.set_theta(lane.theta.as_slice());
         run
@@ -89,25 +68,20 @@ impl Single {
     }
 
     pub(super) fn theta(&self, theta: &mut [f64]) {
-        let mut columns = theta;
-        for layer in &self.layers {
-            let (own, rest) = columns.split_at_mut(layer.inputs * layer.units);
-            for (column, w) in own.chunks_exact_mut(layer.inputs).zip(layer.columns()) {
-                column.copy_from_slice(&w[..layer.inputs]);
-            }
-            columns = rest;
+        let mut rest = theta;
+        for w in &self.layers {
+            let (layer, tail) = rest.split_at_mut(w.rows() * w.count());
+            w.write(layer);
+            rest = tail;
         }
     }
 
     pub(super) fn set_theta(&mut self, theta: &[f64]) {
-        let mut columns = theta;
-        for layer in &mut self.layers {
-            let (own, rest) = columns.split_at(layer.inputs * layer.units);
-            let padded = layer.w.len() / layer.units;
-            for (column, w) in own.chunks_exact(layer.inputs).zip(layer.w.chunks_exact_mut(padded)) {
-                w[..layer.inputs].copy_from_slice(column);
-            }
-            columns = rest;
+        let mut rest = theta;
+        for w in &mut self.layers {
+            let (layer, tail) = rest.split_at(w.rows() * w.count());
+            w.read(layer);
+            rest = tail;
         }
         self.arch.dispatch(TurnAround(self));
     }
@@ -126,34 +100,35 @@ impl Single {
         for l in (1..hidden.len()).rev() {
             let (below, above) = self.s.split_at_mut(l);
             let (w, s) = (&hidden[l - 1], &above[0]);
-            combine(simd, &w.w, &s[..w.units], &self.zeros, &mut below[l - 1]);
+            combine(
+                simd,
+                w.entries(),
+                &s[..w.count()],
+                &self.zeros,
+                &mut below[l - 1],
+            );
         }
-        let beta = self.s.first().unwrap_or(&last.w);
-        let dimension = self.g.len() / self.margins.len();
-        combine(simd, &self.g, &beta[..dimension], &self.idle, &mut self.margins);
+        let beta = &self.s.first().map_or(last.entries(), |s| s)[..self.g.count()];
+        combine(simd, self.g.entries(), beta, &self.idle, &mut self.margins);
         self.weights.weigh(simd, &mut self.margins);
-        let weights = &self.margins[..self.samples];
-        combine(simd, &self.g_transposed, weights, &self.zeros, &mut self.h[0]);
+        let weights = &self.margins[..self.g_transposed.count()];
+        let g_transposed = self.g_transposed.entries();
+        combine(simd, g_transposed, weights, &self.zeros, &mut self.h[0]);
         let Some((top, hidden)) = hidden.split_last_mut() else {
-            return add(simd, &mut last.w, &self.h[0]);
+            return add(simd, last.entries_mut(), &self.h[0]);
         };
-        for (l, layer) in hidden.iter_mut().enumerate() {
+        for (l, w) in hidden.iter_mut().enumerate() {
             let delta = match &self.feedback {
                 Some(b) => &b[l],
-                None => &self.s[l + 1][..layer.units],
+                None => &self.s[l + 1][..w.count()],
             };
             let (below, above) = self.h.split_at_mut(l + 1);
-            project_and_add(simd, &mut layer.w, &below[l], delta, &mut above[0]);
+            project_and_add(simd, w.entries_mut(), &below[l], delta, &mut above[0]);
         }
         let l = hidden.len();
         let delta = self.feedback.as_ref().map(|b| b[l].as_slice());
-        turn(simd, &mut top.w, &self.h[l], delta, &mut last.w, &mut self.s[l]);
-    }
-}
-
-impl Layer {
-    fn columns(&self) -> impl Iterator<Item = &[f64]> {
-        self.w.chunks_exact(self.w.len() / self.units)
+        let (w, last) = (top.entries_mut(), last.entries_mut());
+        turn(simd, w, &self.h[l], delta, last, &mut self.s[l]);
     }
 }
 
@@ -182,7 +157,7 @@ impl WithSimd for TurnAround<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         if let ([.., top, last], [.., s]) = (&self.0.layers[..], &mut self.0.s[..]) {
-            combine_in_order(simd, &top.w, &last.w[..top.units], s);
+            combine_in_order(simd, top.entries(), &last.entries()[..top.count()], s);
         }
     }
 }
