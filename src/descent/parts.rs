@@ -1,6 +1,6 @@
 //! Runs dealt out to steppers: several to a vector, or one alone.
 
-use super::vector::{narrow, width};
+use super::vector::Vectors;
 use super::{Lane, Stepper};
 use pulp::Arch;
 
@@ -11,7 +11,7 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Takes runs together, `batch(instructions, runs)`, while they fill more than two thirds of a vector (the widest there
+    /// Takes runs together, `batch(vectors, runs)`, while they fill more than two thirds of a vector (the widest there
     /// is, or one of four doubles), and the rest one by one.
     ///
     /// A run alone spreads its own numbers over the lanes of a vector, which is as fast for large problems; a vector of runs
@@ -19,19 +19,19 @@ impl Parts {
     /// 1.5 (D = 8, N = 5) to 6.9 (D = 64, N = 40) runs alone.
     pub(super) fn of(
         lanes: &[Lane],
-        mut batch: impl FnMut(Arch, &[Lane]) -> Box<dyn Stepper>,
+        mut batch: impl FnMut(Vectors, &[Lane]) -> Box<dyn Stepper>,
         mut single: impl FnMut(&Lane) -> Box<dyn Stepper>,
     ) -> Self {
-        let sets = [Arch::new(), narrow()];
+        let vectors = [Vectors::Whole(Arch::new()), Vectors::narrow()];
         let mut parts = Vec::new();
         let mut rest = lanes;
         while let Some(first) = rest.first() {
-            let set = sets
+            let filled = vectors
                 .into_iter()
-                .find(|set| width(*set) > 1 && 3 * rest.len() > 2 * width(*set));
-            let taken = set.map_or(1, |set| width(set).min(rest.len()));
-            parts.push(match set {
-                Some(set) => batch(set, &rest[..taken]),
+                .find(|v| v.width() > 1 && 3 * rest.len() > 2 * v.width());
+            let taken = filled.map_or(1, |v| v.width().min(rest.len()));
+            parts.push(match filled {
+                Some(vectors) => batch(vectors, &rest[..taken]),
                 None => single(first),
             });
             rest = &rest[taken..];

@@ -2,10 +2,10 @@
 
 use super::Model;
 use super::sweep::{Complex, Pair, Product, Real, feedback_step, gradient_step, predictor};
-use crate::descent::vector::{Aligned, width};
+use crate::descent::vector::{Aligned, Vectors};
 use crate::descent::weights::Weights;
 use crate::descent::{Lane, Stepper};
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use std::sync::Arc;
 
 /// Samples whose margins are summed side by side.
@@ -49,7 +49,7 @@ impl Numbers {
 /// As many runs as a vector has lanes, or fewer: then the last is taken several times.
 pub(super) struct Batch {
     numbers: Arc<Numbers>,
-    arch: Arch,
+    vectors: Vectors,
     width: usize,
     runs: usize,
     weights: Weights,
@@ -66,9 +66,9 @@ pub(super) struct Batch {
 impl Batch {
     /// # Panics
     /// If there is no lane, or more than a vector has.
-    pub(super) fn new(numbers: Arc<Numbers>, arch: Arch, lanes: &[Lane]) -> Self {
+    pub(super) fn new(numbers: Arc<Numbers>, vectors: Vectors, lanes: &[Lane]) -> Self {
         let model = &numbers.model;
-        let width = width(arch);
+        let width = vectors.width();
         assert!((1..=width).contains(&lanes.len()), "runs in one vector");
         let of_lane = |lane: usize| &lanes[lane.min(lanes.len() - 1)];
         let sizes: Vec<f64> = (0..width).map(|lane| of_lane(lane).size).collect();
@@ -79,7 +79,7 @@ impl Batch {
             beta: Aligned::zeros(pairs * 2 * width),
             margins: Aligned::zeros(model.samples.len().next_multiple_of(BLOCK) * width),
             above: Aligned::zeros((model.depth - 1) * 2 * width),
-            arch,
+            vectors,
             width,
             runs: lanes.len(),
             numbers,
@@ -110,7 +110,7 @@ impl Stepper for Batch {
     }
 
     fn advance(&mut self, steps: u64) {
-        self.arch.dispatch(Advance {
+        self.vectors.dispatch(Advance {
             numbers: &self.numbers,
             weights: &mut self.weights,
             layers: &mut self.layers,

@@ -33,9 +33,9 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
+use super::Lane;
 use super::pace::Schedule;
 use super::parts::Parts;
-use super::Lane;
 use crate::loss::Loss;
 use crate::network::SpectralLinear;
 use crate::problem::Problem;
@@ -43,7 +43,7 @@ use batch::{Batch, Numbers};
 use nalgebra::DVector;
 use pairs::Pairs;
 use pulp::Arch;
-use single::{Single, Vectors};
+use single::{PairVectors, Single};
 use std::sync::Arc;
 
 /// The stepper of a problem on such a network.
@@ -57,13 +57,13 @@ pub(super) fn stepper(
     let (mut numbers, mut vectors) = (None, None);
     Parts::of(
         lanes,
-        |set, lanes| {
+        |vectors, lanes| {
             let numbers = numbers.get_or_insert_with(|| Arc::new(Numbers::new(model.clone())));
-            Box::new(Batch::new(numbers.clone(), set, lanes))
+            Box::new(Batch::new(numbers.clone(), vectors, lanes))
         },
         |lane| {
-            let vectors =
-                vectors.get_or_insert_with(|| Arc::new(Vectors::new(model.clone(), Arch::new())));
+            let vectors = vectors
+                .get_or_insert_with(|| Arc::new(PairVectors::new(model.clone(), Arch::new())));
             Box::new(Single::new(vectors.clone(), lane))
         },
     )

@@ -12,7 +12,7 @@ use std::sync::Arc;
 const BLOCK: usize = 8;
 
 /// The data of the steps in vectors of W pairs, `⌈H/W⌉` of them.
-pub(super) struct Vectors {
+pub(super) struct PairVectors {
     model: Arc<Model>,
     arch: Arch,
     width: usize,
@@ -26,7 +26,7 @@ pub(super) struct Vectors {
     complex: Aligned,
 }
 
-impl Vectors {
+impl PairVectors {
     pub(super) fn new(model: Arc<Model>, arch: Arch) -> Self {
         let width = width(arch);
         let groups = model.pairs.len().div_ceil(width);
@@ -74,7 +74,7 @@ impl Vectors {
 
 /// One run.
 pub(super) struct Single {
-    vectors: Arc<Vectors>,
+    vectors: Arc<PairVectors>,
     weights: Weights,
     /// `u_1 … u_L` of every vector of pairs, first and second parts.
     layers: Aligned,
@@ -87,7 +87,7 @@ pub(super) struct Single {
 }
 
 impl Single {
-    pub(super) fn new(vectors: Arc<Vectors>, lane: &Lane) -> Self {
+    pub(super) fn new(vectors: Arc<PairVectors>, lane: &Lane) -> Self {
         let model = &vectors.model;
         let (groups, width) = (vectors.groups, vectors.width);
         let mut single = Self {
@@ -150,7 +150,7 @@ impl Stepper for Single {
 }
 
 struct Advance<'a> {
-    vectors: &'a Vectors,
+    vectors: &'a PairVectors,
     weights: &'a mut Weights,
     layers: &'a mut [f64],
     beta: &'a mut [f64],

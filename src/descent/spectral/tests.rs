@@ -2,7 +2,7 @@ use super::*;
 use crate::dataset::{Dataset, gaussian_teacher, standard_normals};
 use crate::descent::Stepper;
 use crate::descent::generic::GenericStepper;
-use crate::descent::vector::{instruction_sets, width};
+use crate::descent::vector::{Vectors, instruction_sets, width};
 use crate::network::Network;
 use crate::rule::Rule;
 use nalgebra::DMatrix;
@@ -91,15 +91,18 @@ fn is_its_slow_twin(problem: &Problem, schedule: Schedule, (size, steps): (f64, 
     let model = Arc::new(Model::new(problem, network_of(problem), schedule));
     let numbers = Arc::new(Numbers::new(model.clone()));
     for set in instruction_sets() {
-        let vectors = Arc::new(Vectors::new(model.clone(), set));
-        let mut single = Single::new(vectors, &lanes[0]);
+        let data = Arc::new(PairVectors::new(model.clone(), set));
+        let mut single = Single::new(data, &lanes[0]);
         single.advance(steps);
         assert_twin(problem, &twin, &single, &format!("{what}, {set:?}, alone"));
+    }
+    let whole = instruction_sets().map(Vectors::Whole);
+    for vectors in whole.into_iter().chain([Vectors::narrow()]) {
         // a vector that is full, and one that is not
-        for runs in [width(set), width(set).div_ceil(2)] {
-            let mut batch = Batch::new(numbers.clone(), set, &lanes[..runs]);
+        for runs in [vectors.width(), vectors.width().div_ceil(2)] {
+            let mut batch = Batch::new(numbers.clone(), vectors, &lanes[..runs]);
             batch.advance(steps);
-            let what = format!("{what}, {set:?}, {runs} runs");
+            let what = format!("{what}, {vectors:?}, {runs} runs");
             assert_twin(problem, &twin, &batch, &what);
         }
     }
