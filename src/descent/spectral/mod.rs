@@ -4,8 +4,8 @@
 //! 1. `m = Gβ`, N×D multiply-adds,
 //! 2. the weights `η_k α_n`, N exponentials,
 //! 3. `z = Gᵀ(ηα)`, again N×D,
-//! 4. all layers at each frequency, `ŵ_l ← ŵ_l + P_l ε_l ẑ` with `P_l = ŵ_1^*⋯ŵ_{l−1}^*`, and at once the new β̂: 8L−6 (two
-//!    layers: 10) multiply-adds or so per complex frequency, in registers.
+//! 4. all layers at each frequency, `ŵ_l ← ŵ_l + P_l ε_l ẑ` with `P_l = ŵ_1^*⋯ŵ_{l−1}^*`, and at once the new β̂: 12(L−1)
+//!    multiply-adds and two additions per complex frequency under feedback, 16(L−1) and 2L under BP, in registers.
 //!
 //! # Coordinates
 //! θ holds `u_l = √2 ŵ_l` where an entry is complex, and so it stays: with the *pairs* (Re, Im) of θ as complex numbers, the
