@@ -15,7 +15,7 @@ mod single;
 mod tests;
 
 use super::pace::Schedule;
-use super::vector::{narrow, width};
+use super::vector::Vectors;
 use super::weights::Weights;
 use super::{Lane, Stepper};
 use crate::loss::Loss;
@@ -60,13 +60,20 @@ impl FullyConnectedStepper {
         schedule: Schedule,
         lanes: &[Lane],
     ) -> Self {
-        Self::on(Arch::new(), narrow(), network, problem, schedule, lanes)
+        Self::on(
+            Arch::new(),
+            Vectors::narrow(),
+            network,
+            problem,
+            schedule,
+            lanes,
+        )
     }
 
-    /// Single runs on one instruction set, batches on another.
+    /// Single runs on the vectors of `arch`, batches on `vectors`.
     fn on(
         arch: Arch,
-        batch_arch: Arch,
+        vectors: Vectors,
         network: &FullyConnectedLinear,
         problem: &Problem,
         schedule: Schedule,
@@ -86,7 +93,7 @@ impl FullyConnectedStepper {
             .iter()
             .map(|(inputs, units)| inputs * units)
             .sum();
-        let width = width(batch_arch);
+        let width = vectors.width();
         let batched = if width == 1 || width * parameters * size_of::<f64>() > LARGEST_BATCH {
             0
         } else {
@@ -97,7 +104,7 @@ impl FullyConnectedStepper {
             parameters,
             batches: together
                 .chunks_exact(width)
-                .map(|lanes| Batch::new(&setup, batch_arch, lanes))
+                .map(|lanes| Batch::new(&setup, vectors, lanes))
                 .collect(),
             singles: alone
                 .iter()
