@@ -16,6 +16,7 @@ mod trial;
 
 use super::{Control, Lane, Progress, Schedule, stepper};
 use crate::error::Result;
+use crate::network::Network;
 use crate::problem::Problem;
 use rayon::prelude::*;
 
@@ -31,10 +32,23 @@ const LANES: usize = 8;
 pub enum Demand {
     /// The loss tends to zero.
     Loss,
-    /// The loss tends to zero, and under fixed feedback on linear networks no alignment is seen negative (from other than zero
-    /// weights: in the second half of the run). At the frequencies of convolutional networks that are real, and everywhere in
-    /// diagonal ones, Ẑ may change its sign; the alignment `½(Ẑ² − Σ(ηẑ)²)` is negative then however small η is.
+    /// The loss tends to zero and, on linear networks under fixed feedback from zero weights, no alignment is seen negative.
+    ///
+    /// On convolutional and diagonal networks this asks for too much: where Ẑ is real it may change its sign, and however small
+    /// η is, `Re φ_2 = ½(Ẑ² − Σ(ηẑ)²)` is negative while it does.
     LossAndAlignment,
+}
+
+impl Demand {
+    /// What theory lets one demand of small steps: alignment of fully connected layers, else only the loss.
+    pub fn of(problem: &Problem) -> Self {
+        match problem.network {
+            Network::FullyConnectedLinear(_) => Self::LossAndAlignment,
+            Network::ConvolutionalLinear(_) | Network::DiagonalLinear(_) | Network::Relu(_) => {
+                Self::Loss
+            }
+        }
+    }
 }
 
 /// Where and how long to look.
@@ -53,21 +67,19 @@ pub struct CriticalOptions {
     pub demand: Demand,
 }
 
-impl Default for CriticalOptions {
-    /// Ten thousand steps of 32 sizes from 1e-4 to 1e3, a bracket of 1e-6.
-    fn default() -> Self {
+impl CriticalOptions {
+    /// Ten thousand steps of 32 sizes from 1e-6 to 1e3, a bracket of 1e-6, and [`Demand::of`] the problem.
+    pub fn of(problem: &Problem) -> Self {
         Self {
             count: 10_000,
-            lowest: 1e-4,
+            lowest: 1e-6,
             highest: 1e3,
             passes: 4,
             tolerance: 1e-6,
-            demand: Demand::LossAndAlignment,
+            demand: Demand::of(problem),
         }
     }
-}
 
-impl CriticalOptions {
     /// The i-th of `among` sizes inside the interval from `low` to `high`, or with its ends if `ends`, geometrically.
     fn between(low: f64, high: f64, i: usize, among: usize, ends: bool) -> f64 {
         let part = if ends {
@@ -91,7 +103,8 @@ impl CriticalOptions {
 #[derive(Debug, Clone)]
 pub struct Critical {
     pub demand: Demand,
-    /// The largest good size below the smallest bad one; the largest of all, if none is bad.
+    /// The largest good size below the smallest bad one; the largest of all, if none is bad. None if sizes below are bad already or
+    /// need more steps.
     pub good: Option<f64>,
     /// The smallest bad size.
     pub bad: Option<f64>,
@@ -169,7 +182,9 @@ pub fn critical_step(
         critical = Critical::new(options.demand, trials);
         taken += count;
     }
-    let taken = total;
-    control.observer.progress(Progress { taken, total });
+    control.observer.progress(Progress {
+        taken: total,
+        total,
+    });
     Ok(critical)
 }

@@ -31,8 +31,9 @@ fn options(demand: Demand) -> CriticalOptions {
         count: 2000,
         lowest: 1e-3,
         highest: 10.0,
+        passes: 4,
+        tolerance: 1e-6,
         demand,
-        ..CriticalOptions::default()
     }
 }
 
@@ -102,7 +103,7 @@ fn a_percent_decides_and_more_steps_do_not() {
         let long = critical(
             &problem,
             &CriticalOptions {
-                count: 8000,
+                count: 6000,
                 ..options
             },
         );
@@ -166,7 +167,7 @@ fn alignments_are_half_a_square_less_half_the_squares_of_all_steps() {
     }
 }
 
-/// Weights `w_1 = w_2 = w` of one sample x = 1 under gradient descent: `w ← w + η w e^{−w²}` grows for every η.
+/// Two labels for one input: no step size separates them, and small ones make no mistake either.
 #[test]
 fn too_few_steps_are_no_verdict() {
     let network = Network::FullyConnectedLinear(FullyConnectedLinear::new(1, &[1]));
@@ -177,17 +178,41 @@ fn too_few_steps_are_no_verdict() {
         theta0: dvector![0.1, 0.1],
         network,
     };
-    // both labels for one input: the loss stays at 2 ln 2 or above, margins never are all positive
-    let critical = critical(
-        &problem,
-        &CriticalOptions {
-            count: 50,
-            lowest: 1e-4,
-            highest: 1e-3,
-            ..options(Demand::Loss)
-        },
-    );
+    let options = CriticalOptions {
+        count: 50,
+        lowest: 1e-4,
+        highest: 1e-3,
+        ..options(Demand::Loss)
+    };
+    let critical = critical(&problem, &options);
     assert_eq!((critical.good, critical.bad), (None, None));
     assert!(critical.trials.iter().all(|t| t.ending == Ending::NotYet));
     assert!(critical.trials.iter().all(|t| t.least.is_empty()));
+}
+
+/// On the entries of diagonal layers where Z changes its sign, φ_2 = ½(Z² − Σ(ηz)²) is negative while it does, for every η:
+/// the smaller, the less.
+#[test]
+fn alignment_of_diagonal_layers_is_lost_at_a_change_of_sign_however_small_the_step() {
+    let network = Network::diagonal(2, 2);
+    let problem = Problem {
+        // the sum of both pulls the first entry down; the first sample, alone once the second is learned, up
+        dataset: Dataset::new(dmatrix![0.3, 0.1; -1.0, 1.5], dvector![1.0, 1.0]),
+        rule: Rule::DirectFeedbackAlignment(vec![dvector![1.0, 1.0]]),
+        loss: Loss::Exponential,
+        theta0: DVector::zeros(4),
+        network,
+    };
+    let lost = |size: f64| {
+        let count = (1e4 / size) as u64;
+        let trials = trial::attempt(&problem, &[size], count, Control::none().signal);
+        let trial = trials.expect("one").remove(0);
+        assert!(trial.is_good(Demand::Loss), "{trial:?}");
+        trial.misaligned.expect("a change of sign").step as f64 * size
+    };
+    let (coarse, fine) = (lost(0.08), lost(0.02));
+    assert!(
+        (coarse / fine - 1.0).abs() < 0.2,
+        "one moment of the flow: {coarse} {fine}"
+    );
 }

@@ -7,21 +7,19 @@ use crate::problem::Problem;
 use nalgebra::DVector;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// What became of the loss.
+/// What became of the loss. Whether it falls is read off its highest values in the second, third and last quarter of the
+/// steps, so that it may oscillate as long as it settles.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Ending {
-    /// All margins are positive, the loss is below its start, and it has not risen since half the steps.
+    /// All margins are positive, the loss is below its start, and it falls from quarter to quarter.
     Falls,
     /// The same, but steps have become too small to move anything in double precision.
     Stands,
-    /// The loss falls, but margins are not all positive or the loss is not below its start yet: more steps would tell.
+    /// The loss falls or waits, but margins are not all positive or it is not below its start yet: more steps would tell.
     NotYet,
-    /// The loss rose in the second half of the steps, at this one.
-    Rises {
-        /// k
-        step: u64,
-    },
-    /// Weights or loss overflowed at this step or just before it.
+    /// The loss oscillates or grows, and its highest values do not fall from quarter to quarter.
+    Unsettled,
+    /// Weights or loss overflow at this step, or since the last one looked at before it.
     Overflows {
         /// k
         step: u64,
@@ -40,8 +38,7 @@ pub struct Trial {
     pub min_margin: f64,
     /// Largest `ln 𝓛_k − ln 𝓛_j`, j < k next to each other among the steps looked at; 0 if the loss never rose.
     pub rise: f64,
-    /// Smallest φ_2 … φ_L among the steps looked at, in the second half only where weights did not start from zero; empty where
-    /// there are none.
+    /// Smallest φ_2 … φ_L among the steps looked at; empty where there are none, or weights did not start from zero.
     pub least: Vec<Least>,
     /// The first negative one of them.
     pub misaligned: Option<Least>,
@@ -55,7 +52,7 @@ impl Trial {
 
     /// Whether the size fails for good.
     pub fn is_bad(&self, demand: Demand) -> bool {
-        matches!(self.ending, Ending::Rises { .. } | Ending::Overflows { .. })
+        matches!(self.ending, Ending::Unsettled | Ending::Overflows { .. })
             || !self.is_aligned(demand)
     }
 
@@ -71,9 +68,9 @@ impl Trial {
 const CLOSE: u64 = 256;
 /// Ratio of the steps looked at later.
 const RATIO: f64 = 1.1;
-/// And one by one at the end, where oscillations of period two would be missed otherwise.
+/// And one by one at the end of each quarter, where oscillations of period two would be missed otherwise.
 const LAST: u64 = 16;
-/// A rise of ln 𝓛 by less than this part of it is rounding.
+/// A change of ln 𝓛 by less than this part of it is rounding.
 const ROUNDING: f64 = 1e-12;
 
 /// The steps looked at, increasing, the last one `count`.
@@ -84,8 +81,9 @@ fn looks(count: u64) -> Vec<u64> {
         looks.push(k as u64);
         k *= RATIO;
     }
-    for around in [count / 2, count] {
-        looks.extend(around.saturating_sub(LAST).max(1)..=around);
+    for quarter in 1..=4 {
+        let end = (quarter * count).div_ceil(4);
+        looks.extend(end.saturating_sub(LAST).max(1)..=end);
     }
     looks.retain(|k| (1..=count).contains(k));
     looks.sort_unstable();
@@ -110,8 +108,8 @@ pub(super) fn attempt(
         })
         .collect();
     let mut stepper = stepper(problem, Schedule::Constant, &lanes);
-    let alignments = Alignments::new(problem);
     let from_zero = problem.theta0.iter().all(|w| *w == 0.0);
+    let alignments = Alignments::new(problem).filter(|_| from_zero);
     let mut theta = problem.theta0.clone();
     let start = Sight::new(problem, &theta);
     let mut watches: Vec<Watch> = sizes.iter().map(|_| Watch::new(start)).collect();
@@ -130,16 +128,15 @@ pub(super) fn attempt(
                 }
             }
         }
-        let late = 2 * k >= count;
+        let quarter = (4 * (k - 1) / count) as usize;
         for (lane, watch) in watches.iter_mut().enumerate() {
             if watch.overflown.is_some() {
                 continue;
             }
             stepper.theta(lane, theta.as_mut_slice());
-            watch.look(k, late, Sight::new(problem, &theta));
+            watch.look(k, quarter, Sight::new(problem, &theta));
             if let Some(alignments) = &alignments
                 && watch.overflown.is_none()
-                && (from_zero || late)
             {
                 watch.align(k, &alignments.phi(problem, theta.as_slice()));
             }
@@ -177,10 +174,9 @@ impl Sight {
 /// What has been seen of a run.
 struct Watch {
     last: Sight,
-    /// ln 𝓛 at half the steps.
-    halfway: Option<f64>,
+    /// Lowest and highest ln 𝓛 of each quarter.
+    quarters: [(f64, f64); 4],
     rise: f64,
-    risen: Option<u64>,
     overflown: Option<u64>,
     least: Vec<Least>,
     misaligned: Option<Least>,
@@ -190,30 +186,26 @@ impl Watch {
     fn new(start: Sight) -> Self {
         Self {
             last: start,
-            halfway: None,
+            quarters: [(f64::INFINITY, f64::NEG_INFINITY); 4],
             rise: 0.0,
-            risen: None,
             overflown: None,
             least: Vec::new(),
             misaligned: None,
         }
     }
 
-    fn look(&mut self, k: u64, late: bool, now: Sight) {
+    fn look(&mut self, k: u64, quarter: usize, now: Sight) {
         if !now.is_finite {
-            self.overflown = Some(k);
+            self.overflown = self.overflown.or(Some(k));
             return;
         }
         let rise = now.log_loss - self.last.log_loss;
-        if rise > ROUNDING * (1.0 + now.log_loss.abs()) {
+        if rise > rounding(now.log_loss) {
             self.rise = self.rise.max(rise);
-            if self.halfway.is_some() {
-                self.risen = self.risen.or(Some(k));
-            }
         }
-        if late && self.halfway.is_none() {
-            self.halfway = Some(now.log_loss);
-        }
+        let (lowest, highest) = &mut self.quarters[quarter];
+        *lowest = lowest.min(now.log_loss);
+        *highest = highest.max(now.log_loss);
         self.last = now;
     }
 
@@ -232,27 +224,94 @@ impl Watch {
         }
     }
 
+    /// The ending, from where 𝓛 started.
+    fn ending(&self, start: Sight) -> Ending {
+        if let Some(step) = self.overflown {
+            return Ending::Overflows { step };
+        }
+        let [_, second, third, last] = self.quarters;
+        let rounding = rounding(self.last.log_loss);
+        let stands = last.1 - last.0 <= rounding;
+        let falls = last.1 < third.1 - rounding && third.1 < second.1 - rounding;
+        let arrived = self.last.min_margin > 0.0 && self.last.log_loss < start.log_loss;
+        match (falls, stands, arrived) {
+            (true, _, true) => Ending::Falls,
+            (false, true, true) => Ending::Stands,
+            (true, _, false) | (_, true, false) => Ending::NotYet,
+            (false, false, _) => Ending::Unsettled,
+        }
+    }
+
     fn finish(self, size: f64, start: Sight) -> Trial {
-        let Sight {
-            log_loss,
-            min_margin,
-            ..
-        } = self.last;
-        let ending = match (self.overflown, self.risen) {
-            (Some(step), _) => Ending::Overflows { step },
-            (None, Some(step)) => Ending::Rises { step },
-            (None, None) if min_margin <= 0.0 || log_loss >= start.log_loss => Ending::NotYet,
-            (None, None) if self.halfway.is_some_and(|halfway| log_loss < halfway) => Ending::Falls,
-            (None, None) => Ending::Stands,
-        };
         Trial {
             size,
-            ending,
-            log_loss,
-            min_margin,
+            ending: self.ending(start),
+            log_loss: self.last.log_loss,
+            min_margin: self.last.min_margin,
             rise: self.rise,
             least: self.least,
             misaligned: self.misaligned,
         }
+    }
+}
+
+fn rounding(log_loss: f64) -> f64 {
+    ROUNDING * (1.0 + log_loss.abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The ending of a run whose ln 𝓛 is a function of the step.
+    fn ending(min_margin: f64, log_loss: impl Fn(u64) -> f64) -> Ending {
+        let sight = |log_loss: f64| Sight {
+            log_loss,
+            min_margin,
+            is_finite: log_loss.is_finite(),
+        };
+        let start = sight(0.0);
+        let mut watch = Watch::new(start);
+        let count = 4000;
+        for k in looks(count) {
+            watch.look(k, (4 * (k - 1) / count) as usize, sight(log_loss(k)));
+        }
+        watch.ending(start)
+    }
+
+    #[test]
+    fn endings_tell_settling_from_oscillating() {
+        let sign = |k: u64| if k.is_multiple_of(2) { 1.0 } else { -1.0 };
+        let fall = |k: u64| -(k as f64).ln_1p();
+        assert_eq!(ending(1.0, fall), Ending::Falls);
+        // oscillations that die out, that go on, that grow
+        let decaying = |k: u64| fall(k) + sign(k) * (-1e-3 * k as f64).exp();
+        assert_eq!(ending(1.0, decaying), Ending::Falls);
+        assert_eq!(ending(1.0, |k| -1.0 + 0.1 * sign(k)), Ending::Unsettled);
+        let growing = |k: u64| -9.0 + 1e-3 * k as f64 * sign(k);
+        assert_eq!(ending(1.0, growing), Ending::Unsettled);
+        assert_eq!(
+            ending(1.0, |k| if k < 10 { -1.0 } else { -800.0 }),
+            Ending::Stands
+        );
+        // a sample on the wrong side, and a loss above its start
+        assert_eq!(ending(-0.1, fall), Ending::NotYet);
+        assert_eq!(ending(0.1, |k| 20.0 + fall(k)), Ending::NotYet);
+        assert_eq!(ending(-0.1, |_| -0.5), Ending::NotYet);
+        let lost = |k: u64| if k < 40 { fall(k) } else { f64::INFINITY };
+        assert_eq!(ending(1.0, lost), Ending::Overflows { step: 40 });
+    }
+
+    #[test]
+    fn looks_are_close_at_the_start_and_at_the_end_of_each_quarter() {
+        for count in [1, 7, 300, 10_000, 1_000_000] {
+            let looks = looks(count);
+            assert!(looks.windows(2).all(|w| w[0] < w[1]), "{looks:?}");
+            assert_eq!((looks[0], looks[looks.len() - 1]), (1, count));
+            for end in [count.div_ceil(4), count.div_ceil(2), count] {
+                assert!((end.saturating_sub(9).max(1)..=end).all(|k| looks.contains(&k)));
+            }
+        }
+        assert!(looks(1_000_000).len() < 500);
     }
 }
