@@ -120,7 +120,7 @@ fn assert_steps_agree(
     fast.advance(steps / 3);
     fast.advance(steps - steps / 3);
     slow.advance(steps);
-    for lane in 0..lanes.len() {
+    for (lane, start) in lanes.iter().enumerate() {
         let [actual, expected] =
             [&fast as &dyn Stepper, &slow].map(|s| theta(s, lane, problem.theta0.len()));
         let what = || {
@@ -131,7 +131,7 @@ fn assert_steps_agree(
         };
         let error = (&actual - &expected).norm() / expected.norm();
         assert!(error < 1e-12, "{}: {error:e}", what());
-        let moved = (&expected - &lanes[lane].theta).norm();
+        let moved = (&expected - &start.theta).norm();
         assert!(moved > 1e-3 * expected.norm(), "{}: {moved:e}", what());
         if schedule == Schedule::LossNormalised {
             let [actual, expected] = [fast.log_time(lane), slow.log_time(lane)];
