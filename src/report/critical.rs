@@ -72,6 +72,7 @@ fn ending(trial: &Trial) -> &'static str {
         Ending::Falls => "falls",
         Ending::Stands => "stands",
         Ending::NotYet => "not-yet",
+        Ending::Stuck => "stuck",
         Ending::Unsettled => "unsettled",
         Ending::Overflows { .. } => "overflows",
     }
@@ -84,6 +85,7 @@ fn failure(measured: &Stability) -> Option<String> {
     let loss = match trial.ending {
         Ending::Overflows { step } => Some(format!("the weights overflow at step {step}")),
         Ending::Unsettled => Some("the loss does not settle".to_owned()),
+        Ending::Stuck => Some("the run is stuck where some margin is not positive".to_owned()),
         Ending::Falls | Ending::Stands | Ending::NotYet => None,
     };
     let alignment = trial.misaligned.map(|least| {
