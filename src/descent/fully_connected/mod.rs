@@ -26,10 +26,6 @@ use nalgebra::DMatrix;
 use pulp::Arch;
 use single::Single;
 
-/// A group of runs whose weights take more bytes than this is stepped run by run: one run stays in the cache where a group
-/// does not.
-const LARGEST_BATCH: usize = 512 * 1024;
-
 /// What all runs have in common.
 struct Setup<'a> {
     /// Inputs and units of every layer.
@@ -94,11 +90,7 @@ impl FullyConnectedStepper {
             .map(|(inputs, units)| inputs * units)
             .sum();
         let width = vectors.width();
-        let batched = if width == 1 || width * parameters * size_of::<f64>() > LARGEST_BATCH {
-            0
-        } else {
-            lanes.len() / width * width
-        };
+        let batched = lanes.len() / width * width;
         let (together, alone) = lanes.split_at(batched);
         Self {
             parameters,

@@ -249,12 +249,3 @@ fn a_run_that_overflows_disturbs_no_other() {
         assert_eq!(expected, actual, "lane {lane}");
     }
 }
-
-#[test]
-fn large_networks_are_stepped_run_by_run() {
-    let problem = problem(4, 130, &[130], 2, Loss::Exponential);
-    let lanes = lanes(&problem, Schedule::Constant, 8);
-    let stepper = fast(&problem, Schedule::Constant, &lanes, best());
-    assert_eq!(stepper.lanes(), 8);
-    assert_eq!(stepper.singles.len(), 8);
-}
