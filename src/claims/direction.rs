@@ -67,7 +67,7 @@ pub fn judge(
 }
 
 /// Least-squares slope of ln(distance) against s from `from` on.
-fn slope_since(from: f64, s: &[f64], distance: &[Option<f64>]) -> Option<f64> {
+pub fn slope_since(from: f64, s: &[f64], distance: &[Option<f64>]) -> Option<f64> {
     let points: Vec<(f64, f64)> = s
         .iter()
         .zip(distance)

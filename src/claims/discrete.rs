@@ -14,12 +14,14 @@ use crate::diagnostics::Diagnostics;
 use crate::trajectory::Status;
 use std::f64::consts::FRAC_PI_2;
 
-const CHECK: &str = "Every size of [steps] is judged. Residual: the largest over sizes of the final angle to the limit or, if smaller, \
-                     to the flow at the same time. Tolerance: 0.01 rad. A size fails if the weights overflow, if the loss is at \
+const CHECK: &str = "Every size of [steps] is judged. Residual: of the size that decides, the final angle to the limit or, if smaller, \
+                     to the flow at the same time (tolerance 0.01 rad), or what the slope of the angle to the limit lacks of the predicted one, as a share (tolerance \
+                     0.5). A size fails if the weights overflow, if the loss is at \
                      the end no smaller than at the start or rises over the last third of the run (in log-log-time), if an \
                      alignment is not positive at the end (fully connected from zero weights: at any record), or if the angle to the limit has \
                      stalled. It holds if none of this is so and the \
-                     angle has arrived as the claim on the flow asks, or falls over the last third of the run while the run follows the flow. Violated if \
+                     angle has arrived as the claim on the flow asks, or falls over the last third of the run while the run follows the flow to 0.01 rad, or falls there at \
+                     half the predicted rate or faster. Violated if \
                      a size fails; inconclusive if none fails and one is undecided. Hypotheses: [steps] in the scenario, and those of the claim on \
                      the flow.";
 
@@ -56,8 +58,13 @@ struct Finding {
     size: f64,
     outcome: Outcome,
     residual: Option<f64>,
+    /// What the residual is held against.
+    tolerance: f64,
     why: String,
 }
+
+/// A slope that is less than this share short of the predicted one is the predicted one on its way.
+const SHORTFALL: f64 = 0.5;
 
 fn judge(e: &Evidence<'_>, of_the_flow: &dyn Fn(&Evidence<'_>) -> Verdict) -> Verdict {
     let Some(steps) = e.steps else {
@@ -92,10 +99,10 @@ fn judge(e: &Evidence<'_>, of_the_flow: &dyn Fn(&Evidence<'_>) -> Verdict) -> Ve
             format!("{verb} {}", sizes.join(", "))
         })
         .collect();
-    let residual = of(outcome).filter_map(|f| f.residual).reduce(f64::max);
     let evidence = evidence.join("; ");
-    match residual {
-        Some(residual) => Verdict::new(outcome, residual, direction::TOLERANCE, evidence),
+    let measured = of(outcome).filter_map(|f| Some((f.residual?, f.tolerance)));
+    match measured.max_by(|x, y| (x.0 / x.1).total_cmp(&(y.0 / y.1))) {
+        Some((residual, tolerance)) => Verdict::new(outcome, residual, tolerance, evidence),
         None => Verdict::without_measurement(outcome, evidence),
     }
 }
@@ -110,6 +117,7 @@ fn one_size(
         size: run.descent.size,
         outcome,
         residual,
+        tolerance: direction::TOLERANCE,
         why,
     };
     let trajectory = &run.descent.trajectory;
@@ -131,6 +139,10 @@ fn one_size(
     };
     let failure = overflow(run).or_else(|| not_to_zero(e, d));
     if let Some(why) = failure {
+        let why = match negative_alignment(e, d) {
+            Some(alignment) => format!("{alignment}; {why}"),
+            None => why,
+        };
         // A hypothesis on the end of the run is moot where the loss does not tend to zero; one on the problem is not.
         let moot = d.homogeneous.is_some() || verdict.outcome != Outcome::NotApplicable;
         return if moot {
@@ -152,19 +164,33 @@ fn one_size(
     let third = relu::since(d, 2.0 / 3.0);
     let angles = d.angle_to_limit.as_deref().unwrap_or_default();
     let falls = angles.len() > last && angles[last] < angles[third];
-    match (to_flow, to_limit) {
-        (Some(to_flow), Some(to_limit))
-            if falls && to_flow <= direction::TOLERANCE && d.min_margin[last] > 0.0 =>
-        {
-            finding(
+    let positive = d.min_margin[last] > 0.0;
+    let (Some(to_limit), true, true) = (to_limit, falls, positive) else {
+        return finding(Outcome::Inconclusive, residual, verdict.evidence);
+    };
+    let where_it_is = format!(
+        "{to_limit:.3} rad from the limit and falling, ln loss {:.2}",
+        d.log_loss[last]
+    );
+    if let Some(to_flow) = to_flow
+        && to_flow <= direction::TOLERANCE
+    {
+        let why = format!("follows the flow to {to_flow:.1e} rad, {where_it_is}");
+        return finding(Outcome::Holds, residual, why);
+    }
+    let s = &d.log_log_time;
+    let distances: Vec<Option<f64>> = angles.iter().copied().map(Some).collect();
+    let slope = direction::slope_since(s[last] * 2.0 / 3.0, s, &distances);
+    let predicted = d.rate.as_ref().and_then(|rate| rate.predicted);
+    match (slope, predicted) {
+        (Some(slope), Some(predicted)) if slope <= (1.0 - SHORTFALL) * predicted => Finding {
+            tolerance: SHORTFALL,
+            ..finding(
                 Outcome::Holds,
-                residual,
-                format!(
-                    "follows the flow to {to_flow:.1e} rad, {to_limit:.3} rad from the limit and falling, ln loss {:.2}",
-                    d.log_loss[last]
-                ),
+                Some((1.0 - slope / predicted).max(0.0)),
+                format!("{where_it_is}, slope {slope:+.3} where {predicted:+.3} is predicted"),
             )
-        }
+        },
         _ => finding(Outcome::Inconclusive, residual, verdict.evidence),
     }
 }

@@ -333,7 +333,7 @@ impl Work<'_> {
                             match self.options.schedule {
                                 Schedule::Constant => "take a smaller size",
                                 Schedule::LossNormalised =>
-                                    "take a smaller size or fewer steps: they are stable only while η‖∂m/∂θ‖² stays below about 2, \
+                                    "take a smaller size or fewer steps: they are stable only while η times the tangent kernel stays below about 2, \
                                      and it grows with the weights",
                             }
                         )),

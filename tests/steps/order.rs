@@ -59,7 +59,8 @@ fn the_distance_to_the_flow_is_of_first_order() {
 /// The loss-normalised schedule follows the same flow in another time: t itself is far beyond any double, ln 𝓛 far below.
 #[test]
 fn loss_normalised_steps_follow_the_flow_below_the_smallest_double() {
-    let far = ["steps.sizes=[1e-2]", "steps.count=10000"];
+    // steps that stay stable: beyond, runs follow the flow on average only
+    let far = ["steps.sizes=[2e-4]", "steps.count=100000"];
     let near = ["steps.sizes=[1e-3,5e-4]", "steps.count=10000"];
     let [far, near] = [far, near].map(|sizes| {
         compared(
@@ -70,14 +71,14 @@ fn loss_normalised_steps_follow_the_flow_below_the_smallest_double() {
     let d = &far.steps.as_ref().unwrap().runs[0].diagnostics;
     let end = d.log_loss.len() - 1;
     // 1e-800 = exp(−1842)
-    assert!(d.log_loss[end] < -1e6, "{}", d.log_loss[end]);
+    assert!(d.log_loss[end] < -3e4, "{}", d.log_loss[end]);
     assert!((d.log_loss[end] / d.log_time[end] + 1.0).abs() < 1e-3);
-    assert!(d.final_angle().unwrap() < 2e-3);
+    assert!(d.final_angle().unwrap() < 7e-3);
     for run in [&far, &near]
         .iter()
         .flat_map(|run| &run.steps.as_ref().unwrap().runs)
     {
-        assert!(run.final_angle_to_flow().unwrap() < 1e-3);
+        assert!(run.final_angle_to_flow().unwrap() < 1e-4);
     }
     let order = near.steps.as_ref().unwrap().order.as_ref().unwrap();
     assert!((order.observed - 1.0).abs() < 0.2, "{order:?}");
