@@ -5,7 +5,8 @@
 //! MARGINFLOW_PEERS set to a folder that holds `instances/<work>/{X,y,b_1,b_2}.csv`, the works are these; else
 //! random ones of the same sizes. `benches/peers.py` runs this beside other programs.
 //!
-//! Every number is the median over repeats, per second of processor time where Linux tells it.
+//! Steps are the median over repeats, per second of processor time where Linux tells it; what the machine does is the best of
+//! many short repeats, which no other program interrupts.
 
 use marginflow::dataset::{Dataset, gaussian_teacher, read_files, read_matrix, standard_normals};
 use marginflow::descent::{Lane, Schedule, exponentials, stepper};
@@ -21,9 +22,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 const REPEATS: usize = 15;
-const STEPS: u64 = 50_000;
+/// Of one repeat; Linux counts processor time in ticks of some milliseconds.
+const SECONDS: f64 = 0.3;
 const SIZE: f64 = 1e-3;
 const DEPTH: usize = 3;
+
+/// `b_1 … b_{L−1}`
+type Feedback = Vec<DVector<f64>>;
 
 /// A problem, and what one step of it takes however it is done.
 struct Work {
@@ -39,7 +44,7 @@ struct Work {
 fn main() -> Result<(), Box<dyn Error>> {
     let peers = std::env::var_os("MARGINFLOW_PEERS").map(PathBuf::from);
     let machine = Machine::measure();
-    println!("instructions           {:?} lanes", machine.lanes);
+    println!("doubles in a vector    {:6}", machine.lanes);
     println!("fused multiply-adds    {:8.1} Gflop/s", machine.flops / 1e9);
     println!(
         "exponentials           {:8.1} M/s",
@@ -109,7 +114,7 @@ fn instance(
     name: &str,
     samples: usize,
     dimension: usize,
-) -> Result<(Dataset, Vec<DVector<f64>>), Box<dyn Error>> {
+) -> Result<(Dataset, Feedback), Box<dyn Error>> {
     let Some(peers) = peers else {
         let feedback = (1..DEPTH).map(|l| {
             let entries = standard_normals("bench feedback", l as u64).take(dimension);
@@ -131,7 +136,7 @@ fn instance(
     feedback.map(|feedback| (dataset, feedback))
 }
 
-fn problem(dataset: Dataset, network: Network, feedback: Vec<DVector<f64>>) -> Problem {
+fn problem(dataset: Dataset, network: Network, feedback: Feedback) -> Problem {
     Problem {
         dataset,
         theta0: DVector::zeros(network.parameters()),
@@ -150,7 +155,15 @@ fn steps_per_second(problem: &Problem, runs: u64) -> f64 {
         })
         .collect();
     let mut stepper = stepper(problem, Schedule::Constant, &lanes);
-    (runs * STEPS) as f64 / median_seconds(|| stepper.advance(STEPS))
+    let mut steps = 1000;
+    while processor_seconds(|| stepper.advance(steps)) < SECONDS {
+        steps *= 2;
+    }
+    let mut seconds: Vec<f64> = (0..REPEATS)
+        .map(|_| processor_seconds(|| stepper.advance(steps)))
+        .collect();
+    seconds.sort_by(f64::total_cmp);
+    (runs * steps) as f64 / seconds[REPEATS / 2]
 }
 
 /// What one core does at best.
@@ -170,32 +183,33 @@ impl Machine {
     fn measure() -> Self {
         let arch = Arch::new();
         let lanes = arch.dispatch(Lanes);
-        let rounds = 200_000;
-        let seconds = median_seconds(|| {
+        let rounds = 50_000;
+        let seconds = least_seconds(|| {
             black_box(arch.dispatch(MultiplyAdds(rounds)));
         });
         let flops = (2 * rounds * MultiplyAdds::CHAINS * lanes) as f64 / seconds;
         let mut x = vec![0.0; 1024];
-        let seconds = median_seconds(|| {
-            for _ in 0..200 {
+        let seconds = least_seconds(|| {
+            for _ in 0..50 {
                 x.fill(black_box(-1.5));
                 exponentials(black_box(&mut x));
             }
         });
         let reads = |doubles: usize| {
-            let numbers = vec![1.0; doubles];
-            let rounds = 20_000_000 / doubles;
-            let seconds = median_seconds(|| {
-                for _ in 0..rounds {
-                    black_box(arch.dispatch(Sum(black_box(&numbers))));
-                }
+            let numbers = vec![1.0; doubles + 8];
+            // From the start of a cache line: vectors across two are read at half the pace.
+            let start = numbers.as_ptr().align_offset(64).min(8);
+            let numbers = &numbers[start..start + doubles];
+            let rounds = 2_000_000 / doubles;
+            let seconds = least_seconds(|| {
+                black_box(arch.dispatch(Sum(numbers, rounds)));
             });
             (8 * doubles * rounds) as f64 / seconds
         };
         Self {
             lanes,
             flops,
-            exponentials: (200 * x.len()) as f64 / seconds,
+            exponentials: (50 * x.len()) as f64 / seconds,
             level_1: reads(16 * 1024 / 8),
             level_2: reads(256 * 1024 / 8),
         }
@@ -243,61 +257,48 @@ impl WithSimd for MultiplyAdds {
     }
 }
 
-struct Sum<'a>(&'a [f64]);
+/// Numbers summed up so many times.
+struct Sum<'a>(&'a [f64], usize);
 
 impl WithSimd for Sum<'_> {
     type Output = f64;
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
         let mut sums = [simd.splat_f64s(0.0); 8];
-        for block in S::as_simd_f64s(self.0).0.as_chunks::<8>().0 {
-            for (sum, x) in sums.iter_mut().zip(block) {
-                *sum = simd.add_f64s(*sum, *x);
+        for _ in 0..self.1 {
+            for block in S::as_simd_f64s(black_box(self.0)).0.as_chunks::<8>().0 {
+                for k in 0..8 {
+                    sums[k] = simd.add_f64s(sums[k], block[k]);
+                }
             }
         }
         sums.iter().map(|sum| simd.reduce_sum_f64s(*sum)).sum()
     }
 }
 
-/// Median time of a call over [`REPEATS`], after one to warm up.
-fn median_seconds(mut call: impl FnMut()) -> f64 {
-    call();
-    let mut seconds: Vec<f64> = (0..REPEATS)
+/// Least time on the wall of a short call.
+fn least_seconds(mut call: impl FnMut()) -> f64 {
+    (0..500)
         .map(|_| {
-            let clock = Clock::start();
+            let start = Instant::now();
             call();
-            clock.seconds()
+            start.elapsed().as_secs_f64()
         })
-        .collect();
-    seconds.sort_by(f64::total_cmp);
-    seconds[REPEATS / 2]
+        .fold(f64::INFINITY, f64::min)
 }
 
-/// Processor time of this thread, or time on the wall where the system does not tell.
-struct Clock {
-    wall: Instant,
-    processor: Option<f64>,
-}
-
-impl Clock {
-    fn start() -> Self {
-        Self {
-            wall: Instant::now(),
-            processor: processor_seconds(),
-        }
+/// Processor time of a call, or time on the wall where the system does not tell.
+fn processor_seconds(call: impl FnOnce()) -> f64 {
+    // Linux: nanoseconds on a processor, the first number of schedstat.
+    let now = || {
+        let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+        let nanoseconds: f64 = statistics.split_whitespace().next()?.parse().ok()?;
+        Some(nanoseconds * 1e-9)
+    };
+    let (wall, processor) = (Instant::now(), now());
+    call();
+    match (processor, now()) {
+        (Some(start), Some(end)) => end - start,
+        _ => wall.elapsed().as_secs_f64(),
     }
-
-    fn seconds(&self) -> f64 {
-        match (self.processor, processor_seconds()) {
-            (Some(start), Some(end)) => end - start,
-            _ => self.wall.elapsed().as_secs_f64(),
-        }
-    }
-}
-
-/// Linux: nanoseconds on a processor, the first number of schedstat.
-fn processor_seconds() -> Option<f64> {
-    let statistics = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    let nanoseconds: f64 = statistics.split_whitespace().next()?.parse().ok()?;
-    Some(nanoseconds * 1e-9)
 }

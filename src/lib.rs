@@ -59,4 +59,5 @@ pub mod rule;
 pub mod run;
 pub mod scenario;
 pub mod spectrum;
+pub mod stability;
 pub mod trajectory;

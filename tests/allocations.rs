@@ -93,6 +93,15 @@ fn a_step_allocates_nothing() {
             }
         }
     }
+    for network in [Network::convolutional(6, 3), Network::diagonal(6, 3)] {
+        for problem in problems(&network, &[6, 6]) {
+            for schedule in SCHEDULES {
+                let mut stepper = stepper(&problem, schedule, &lanes(&problem));
+                let case = (network.name(), problem.rule.name(), schedule);
+                assert_eq!(allocations(&mut *stepper), 0, "{case:?}");
+            }
+        }
+    }
     let network = Network::FullyConnectedLinear(FullyConnectedLinear::new(6, &hidden));
     for problem in &problems(&network, &hidden)[1..] {
         for schedule in SCHEDULES {

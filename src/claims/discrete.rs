@@ -17,7 +17,7 @@ use std::f64::consts::FRAC_PI_2;
 const CHECK: &str = "Every size of [steps] is judged. Residual: the largest over sizes of the final angle to the limit or, if smaller, \
                      to the flow at the same time. Tolerance: 0.01 rad. A size fails if the weights overflow, if the loss is at \
                      the end no smaller than at the start or rises over the last third of the run (in log-log-time), if an \
-                     alignment is not positive at the end (from zero weights: at any record), or if the angle to the limit has \
+                     alignment is not positive at the end (fully connected from zero weights: at any record), or if the angle to the limit has \
                      stalled. It holds if none of this is so and the \
                      angle has arrived as the claim on the flow asks, or falls over the last third of the run while the run follows the flow. Violated if \
                      a size fails; inconclusive if none fails and one is undecided. Hypotheses: [steps] in the scenario, and those of the claim on \
@@ -198,7 +198,7 @@ fn not_to_zero(e: &Evidence<'_>, d: &Diagnostics) -> Option<String> {
     })
 }
 
-/// The alignment that is not positive, if one is: at the end, or from zero weights at any record.
+/// The alignment that is not positive, if one is: at the end, or for fully connected layers from zero weights at any record.
 fn negative_alignment(e: &Evidence<'_>, d: &Diagnostics) -> Option<String> {
     let last = d.log_log_time.len() - 1;
     let from_zero = e.problem.theta0.amax() == 0.0;
@@ -210,10 +210,9 @@ fn negative_alignment(e: &Evidence<'_>, d: &Diagnostics) -> Option<String> {
             Some(format!("φ_{} = {:.2e} is negative", l + 2, column[l]))
         });
     }
+    // Where Ẑ is real it may change its sign, and Re φ_2 is then negative for a while however small η is: only the end counts.
     let phases = d.phases.as_ref()?;
-    records.into_iter().find_map(|k| {
-        let column = phases.argument.column(k);
-        let l = column.iter().position(|argument| *argument > FRAC_PI_2)?;
-        Some(format!("the real part of some φ_{} is negative", l + 2))
-    })
+    let column = phases.argument.column(last);
+    let l = column.iter().position(|argument| *argument > FRAC_PI_2)?;
+    Some(format!("the real part of some φ_{} is negative", l + 2))
 }

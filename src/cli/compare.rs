@@ -2,7 +2,7 @@
 
 use super::progress::Bars;
 use super::run::finish;
-use super::{Format, ScenarioArgs};
+use super::{Format, ScenarioArgs, critical};
 use crate::error::Result;
 use crate::run::compare;
 use crate::{report, scenario};
@@ -13,7 +13,11 @@ use std::path::{Path, PathBuf};
 pub(super) struct CompareArgs {
     #[command(flatten)]
     scenario: ScenarioArgs,
-    /// Output folder [default: out/<scenario name>-compare]
+    /// Measure the critical step size instead: the largest one at which the loss tends to zero and alignments stay positive, also against
+    /// depth, by feedback and by gradient descent
+    #[arg(long)]
+    critical: bool,
+    /// Output folder [default: out/<scenario name>-compare, or -critical]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Print nothing but errors
@@ -27,10 +31,14 @@ pub(super) struct CompareArgs {
 impl CompareArgs {
     pub fn execute(self) -> Result<u8> {
         let scenario = scenario::load(&self.scenario.scenario, &self.scenario.overrides)?;
+        let verb = if self.critical { "critical" } else { "compare" };
         let folder = self
             .out
-            .unwrap_or_else(|| Path::new("out").join(format!("{}-compare", scenario.name)));
+            .unwrap_or_else(|| Path::new("out").join(format!("{}-{verb}", scenario.name)));
         report::check_folder(&folder)?;
+        if self.critical {
+            return critical::execute(&self.scenario, &folder, self.quiet, self.format);
+        }
         let progress = Bars::new(self.quiet, &scenario)?;
         let compared = compare(
             scenario,

@@ -2,6 +2,7 @@
 
 mod claims;
 mod compare;
+mod critical;
 mod explain;
 mod limit;
 mod progress;

@@ -9,12 +9,15 @@ mod checkpoint;
 mod columns;
 mod critical;
 mod fully_connected;
+#[cfg(test)]
 mod generic;
 mod pace;
+mod parts;
 mod rank_one;
 mod records;
 mod relu;
 mod run;
+mod spectral;
 mod vector;
 mod weights;
 
@@ -115,8 +118,8 @@ pub fn stepper(problem: &Problem, schedule: Schedule, lanes: &[Lane]) -> Box<dyn
         Network::FullyConnectedLinear(network) => Box::new(FullyConnectedStepper::new(
             network, problem, schedule, lanes,
         )),
-        Network::ConvolutionalLinear(_) | Network::DiagonalLinear(_) => {
-            Box::new(generic::GenericStepper::new(problem, schedule, lanes))
+        Network::ConvolutionalLinear(network) | Network::DiagonalLinear(network) => {
+            Box::new(spectral::stepper(problem, network, schedule, lanes))
         }
     }
 }

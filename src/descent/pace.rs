@@ -1,5 +1,6 @@
-//! How long a step is: schedules, and the weights `η_k α_n` of the samples in one step.
+//! How long a step is: schedules; and for tests the weights `η_k α_n` of the samples in one step, as they are written on paper.
 
+#[cfg(test)]
 use crate::loss::Loss;
 
 /// The step size as a function of the state.
@@ -26,6 +27,7 @@ impl Schedule {
 ///
 /// Under loss-normalised steps `t_k = Σ_{j<k} η/𝓛_j` overflows any float, `r = t_k 𝓛_{k−1}` does not: one step is
 /// `r ← r·𝓛_k/𝓛_{k−1} + η`, a contraction once the loss falls, so that rounding does not pile up.
+#[cfg(test)]
 #[derive(Debug, Clone)]
 pub(super) struct Pace {
     loss: Loss,
@@ -37,6 +39,7 @@ pub(super) struct Pace {
     log_loss: f64,
 }
 
+#[cfg(test)]
 impl Pace {
     pub(super) fn new(loss: Loss, schedule: Schedule, size: f64) -> Self {
         Self {

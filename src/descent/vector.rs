@@ -141,32 +141,77 @@ impl DerefMut for Aligned {
     }
 }
 
-/// The number of doubles in one vector.
-pub(super) fn width(arch: Arch) -> usize {
-    struct Width;
-    impl WithSimd for Width {
-        type Output = usize;
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, _: S) -> usize {
-            S::F64_LANES
-        }
-    }
-    arch.dispatch(Width)
+/// Instructions, and the vectors they are used on.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Vectors {
+    /// The instructions on their own vectors.
+    Whole(Arch),
+    /// AVX-512 on vectors of half its width: twice as many registers as AVX2 has.
+    #[cfg(target_arch = "x86_64")]
+    Half(pulp::x86::V4, pulp::x86::V3),
 }
 
-/// The best instructions with at most four doubles in a vector.
-pub(super) fn narrow() -> Arch {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(simd) = pulp::x86::V3::try_new() {
-        return Arch::V3(simd);
+impl Vectors {
+    /// The best instructions, on at most four doubles at a time.
+    pub(super) fn narrow() -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(half) = pulp::x86::V3::try_new() {
+            return match pulp::x86::V4::try_new() {
+                Some(whole) => Self::Half(whole, half),
+                None => Self::Whole(Arch::V3(half)),
+            };
+        }
+        Self::Whole(Arch::new())
     }
-    Arch::new()
+
+    #[inline]
+    pub(super) fn dispatch<Op: WithSimd>(self, operation: Op) -> Op::Output {
+        match self {
+            Self::Whole(arch) => arch.dispatch(operation),
+            #[cfg(target_arch = "x86_64")]
+            Self::Half(whole, half) => {
+                struct Inside<Op>(pulp::x86::V3, Op);
+
+                impl<Op: WithSimd> WithSimd for Inside<Op> {
+                    type Output = Op::Output;
+                    #[inline(always)]
+                    fn with_simd<S: Simd>(self, _: S) -> Op::Output {
+                        self.1.with_simd(self.0)
+                    }
+                }
+
+                Arch::V4(whole).dispatch(Inside(half, operation))
+            }
+        }
+    }
+
+    /// The number of doubles in one vector.
+    pub(super) fn width(self) -> usize {
+        struct Width;
+        impl WithSimd for Width {
+            type Output = usize;
+            #[inline(always)]
+            fn with_simd<S: Simd>(self, _: S) -> usize {
+                S::F64_LANES
+            }
+        }
+        self.dispatch(Width)
+    }
+}
+
+/// The number of doubles in one vector.
+pub(super) fn width(arch: Arch) -> usize {
+    Vectors::Whole(arch).width()
 }
 
 /// The instruction sets of this machine, the scalar one included.
 #[cfg(test)]
 pub(super) fn instruction_sets() -> [Arch; 3] {
-    [Arch::Scalar, narrow(), Arch::new()]
+    #[cfg(target_arch = "x86_64")]
+    if let Some(simd) = pulp::x86::V3::try_new() {
+        return [Arch::Scalar, Arch::V3(simd), Arch::new()];
+    }
+    [Arch::Scalar, Arch::Scalar, Arch::new()]
 }
 
 #[cfg(test)]

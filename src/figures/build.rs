@@ -2,6 +2,7 @@
 
 use super::{Axis, Figure, Panel, Run, Scale, Series, Style, ticks::plain};
 use crate::network::Relu;
+use crate::problem::Problem;
 
 /// Where exact zeros and rounding below it are drawn on logarithmic axes; a tenth of the spacing of f64 at 1.
 pub const FLOOR: f64 = 1e-17;
@@ -100,7 +101,7 @@ impl Run<'_> {
         Figure {
             id: id.into(),
             title: title.into(),
-            subtitle: self.setting(),
+            subtitle: setting(self.problem),
             caption,
             panels,
         }
@@ -121,22 +122,35 @@ impl Run<'_> {
     pub fn has_feedback(&self) -> bool {
         self.problem.rule.has_feedback()
     }
+}
 
-    fn setting(&self) -> String {
-        let words = |name: &str| match name {
-            "relu" => "ReLU".to_owned(),
-            _ => name.replace('-', " "),
-        };
-        format!(
-            "{} · {}, L = {}{} · N = {}, D = {} · {} loss",
-            words(self.problem.rule.name()),
-            words(self.problem.network.name()),
-            self.depth(),
-            self.problem.network.relu().map_or_else(String::new, units),
-            self.problem.dataset.len(),
-            self.problem.dataset.dimension(),
-            self.problem.loss.name(),
-        )
+/// One line that names a problem.
+pub fn setting(problem: &Problem) -> String {
+    format!(
+        "{} · {}, L = {}{} · {}",
+        words(problem.rule.name()),
+        words(problem.network.name()),
+        problem.network.depth(),
+        problem.network.relu().map_or_else(String::new, units),
+        data(problem),
+    )
+}
+
+/// Data and loss of a problem.
+pub fn data(problem: &Problem) -> String {
+    format!(
+        "N = {}, D = {} · {} loss",
+        problem.dataset.len(),
+        problem.dataset.dimension(),
+        problem.loss.name(),
+    )
+}
+
+/// A key of a scenario in words.
+pub fn words(name: &str) -> String {
+    match name {
+        "relu" => "ReLU".to_owned(),
+        _ => name.replace('-', " "),
     }
 }
 

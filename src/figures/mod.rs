@@ -16,6 +16,7 @@ mod boundaries;
 mod build;
 mod candidates;
 mod certificate;
+mod critical;
 mod curve;
 mod draft;
 mod finite_steps;
@@ -46,6 +47,7 @@ mod units;
 use crate::descent::Comparison;
 use crate::{diagnostics::Diagnostics, limit::Limit, problem::Problem};
 
+pub use critical::critical;
 pub use render::{png, svg};
 
 /// How an axis is scaled.

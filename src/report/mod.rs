@@ -3,13 +3,16 @@
 //! - [`json`]: `report.json`, the contract scripts rely on;
 //! - [`text`]: the table a person reads;
 //! - [`npz`]: `trajectory.npz`, for `numpy.load`;
+//! - [`critical_json`], [`critical_text`]: the critical step size;
 //! - [`write`]: the only place that touches the disk.
 
+mod critical;
 mod json;
 mod npz;
 mod text;
 mod write;
 
+pub use critical::{critical_json, critical_text, write_critical};
 pub use json::json;
 pub use npz::npz;
 pub use text::text;

@@ -10,8 +10,14 @@
 //!   `feature_angle`, `feature_margin`, `feedback_kkt`, `gradient_kkt`, `epsilon`, `delta`, `smoothed_margin` where it is
 //!   defined, at the saves whose indices are in `feature_angle_saves` and so on.
 //!
+//! Finite steps, run i = 1, 2, … (K records): `steps_i_k`, `steps_i_log_time`, `steps_i_log_loss`, `steps_i_min_margin` (K);
+//! `steps_i_beta` (K × D, linear networks); `steps_i_angle_to_limit` (K, with a limit); `steps_i_relative_distance` and
+//! `steps_i_angle_to_flow` where they are defined, at the records whose indices are in `steps_i_relative_distance_saves` and
+//! `steps_i_angle_to_flow_saves`.
+//!
 //! No array holds a number that is not finite.
 
+use crate::descent::Beside;
 use crate::diagnostics::Homogeneous;
 use crate::run::Run;
 use nalgebra::DMatrix;
@@ -60,6 +66,9 @@ pub fn npz(run: &Run) -> io::Result<Vec<u8>> {
     }
     if let Some(angles) = &d.angle_to_limit {
         archive.vector("angle_to_limit", angles)?;
+    }
+    for (i, run) in run.steps.iter().flat_map(|s| &s.runs).enumerate() {
+        archive.steps(&format!("steps_{}", i + 1), run)?;
     }
     if let Some(a) = &d.alignment {
         archive.columns("phi", &a.phi)?;
@@ -115,6 +124,25 @@ impl Archive {
     fn columns(&mut self, name: &str, m: &DMatrix<f64>) -> io::Result<()> {
         let shape = [m.ncols() as u64, m.nrows() as u64];
         self.array(name, &shape, m.iter().copied())
+    }
+
+    /// One run of finite steps beside the flow.
+    fn steps(&mut self, name: &str, run: &Beside) -> io::Result<()> {
+        let d = &run.diagnostics;
+        let count = [run.descent.steps.len() as u64];
+        let steps = run.descent.steps.iter().map(|k| *k as f64);
+        self.array(&format!("{name}_k"), &count, steps)?;
+        self.vector(&format!("{name}_log_time"), &d.log_time)?;
+        self.vector(&format!("{name}_log_loss"), &d.log_loss)?;
+        self.vector(&format!("{name}_min_margin"), &d.min_margin)?;
+        if d.beta.nrows() > 0 {
+            self.columns(&format!("{name}_beta"), &d.beta)?;
+        }
+        if let Some(angles) = &d.angle_to_limit {
+            self.vector(&format!("{name}_angle_to_limit"), angles)?;
+        }
+        self.defined(&format!("{name}_relative_distance"), &run.relative_distance)?;
+        self.defined(&format!("{name}_angle_to_flow"), &run.angle_to_flow)
     }
 
     fn homogeneous(&mut self, h: &Homogeneous) -> io::Result<()> {

@@ -2,7 +2,7 @@
 
 use super::{json, npz};
 use crate::error::{Error, Result};
-use crate::figures;
+use crate::figures::{self, Figure};
 use crate::run::Run;
 use std::fs;
 use std::io::{self, Write};
@@ -15,8 +15,7 @@ use std::path::Path;
 /// # Errors
 /// [`Error::Io`] with the path that could not be written.
 pub fn write_all(run: &Run, folder: &Path) -> Result<()> {
-    let figures_folder = folder.join("figures");
-    create_folder(&figures_folder)?;
+    create_folder(folder)?;
     let report = folder.join("report.json");
     match fs::remove_file(&report) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(cannot_write(&report, e)),
@@ -29,15 +28,26 @@ pub fn write_all(run: &Run, folder: &Path) -> Result<()> {
     let trajectory = folder.join("trajectory.npz");
     let bytes = npz(run).map_err(|e| Error::io(&trajectory, e))?;
     write_file(&trajectory, &bytes)?;
-    for figure in figures::figures(&run.drawn()) {
-        let path = figures_folder.join(format!("{}.svg", figure.id));
-        write_file(&path, figures::svg(&figure).as_bytes())?;
-        let path = figures_folder.join(format!("{}.png", figure.id));
+    write_figures(&figures::figures(&run.drawn()), folder)?;
+    write_file(&report, json(run).as_bytes())
+}
+
+/// Writes figures into the folder `figures` of `folder`, as SVG and PNG.
+///
+/// # Errors
+/// [`Error::Io`] with the path that could not be written.
+pub(super) fn write_figures(figures: &[Figure], folder: &Path) -> Result<()> {
+    let folder = folder.join("figures");
+    create_folder(&folder)?;
+    for figure in figures {
+        let path = folder.join(format!("{}.svg", figure.id));
+        write_file(&path, figures::svg(figure).as_bytes())?;
+        let path = folder.join(format!("{}.png", figure.id));
         let bytes =
-            figures::png(&figure).map_err(|e| Error::io(&path, io::Error::other(e.to_string())))?;
+            figures::png(figure).map_err(|e| Error::io(&path, io::Error::other(e.to_string())))?;
         write_file(&path, &bytes)?;
     }
-    write_file(&report, json(run).as_bytes())
+    Ok(())
 }
 
 /// Whether `folder` exists or can be made, as far as that shows without making it: asked before a run that may take

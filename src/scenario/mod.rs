@@ -41,6 +41,7 @@ mod overrides;
 mod paths;
 mod schema;
 mod source;
+mod variants;
 
 use crate::claims::Outcome;
 use crate::descent::{Schedule, State, StepOptions};
@@ -54,6 +55,7 @@ use source::Source;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml_edit::DocumentMut;
+pub use variants::Variant;
 
 /// A scenario that has been read and understood; the files it names have not been opened yet.
 #[derive(Debug, Clone)]

@@ -4,17 +4,17 @@
 //! data and fixed feedback are shared. A run that overflows stays in its lane.
 
 use super::super::Lane;
-use super::super::vector::{Aligned, width};
+use super::super::vector::{Aligned, Vectors};
 use super::super::weights::Weights;
 use super::Setup;
 use super::products::add;
 use super::run_products::{Signal, combine_runs, combine_shared, project_and_add, turn};
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 /// Runs side by side.
 #[derive(Debug)]
 pub(super) struct Batch {
-    arch: Arch,
+    vectors: Vectors,
     weights: Weights,
     /// `w_1 … w_L`, column by column, a vector per entry.
     w: Vec<Aligned>,
@@ -32,32 +32,32 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// As many runs as a vector of `arch` has lanes.
-    pub(super) fn new(setup: &Setup<'_>, arch: Arch, lanes: &[Lane]) -> Self {
-        let width = width(arch);
+    /// As many runs as a vector of `vectors` has lanes.
+    pub(super) fn new(setup: &Setup<'_>, vectors: Vectors, lanes: &[Lane]) -> Self {
+        let width = vectors.width();
         assert_eq!(lanes.len(), width, "one run per lane");
         let sizes: Vec<f64> = lanes.iter().map(|lane| lane.size).collect();
-        let vectors = |length: usize| Aligned::zeros(length * width);
+        let runs = |length: usize| Aligned::zeros(length * width);
         let inputs = |layers: usize| {
             setup.shapes[..layers]
                 .iter()
-                .map(|(inputs, _)| vectors(*inputs))
+                .map(|(inputs, _)| runs(*inputs))
                 .collect()
         };
         let mut batch = Self {
-            arch,
+            vectors,
             weights: Weights::of_runs(setup.loss, setup.schedule, &sizes),
             w: setup
                 .shapes
                 .iter()
-                .map(|(inputs, units)| vectors(inputs * units))
+                .map(|(inputs, units)| runs(inputs * units))
                 .collect(),
             feedback: setup.feedback.clone(),
             s: inputs(setup.shapes.len() - 1),
             h: inputs(setup.shapes.len()),
             g: setup.signed_samples.as_slice().to_vec(),
             g_transposed: setup.signed_samples.transpose().as_slice().to_vec(),
-            margins: vectors(setup.signed_samples.nrows()),
+            margins: runs(setup.signed_samples.nrows()),
         };
         for (lane, run) in lanes.iter().enumerate() {
             batch.set_theta(lane, run.theta.as_slice());
@@ -66,12 +66,12 @@ impl Batch {
     }
 
     pub(super) fn advance(&mut self, steps: u64) {
-        self.arch.dispatch(Advance { batch: self, steps });
+        self.vectors.dispatch(Advance { batch: self, steps });
     }
 
     /// Writes θ of the run in `lane`.
     pub(super) fn theta(&self, lane: usize, theta: &mut [f64]) {
-        let width = width(self.arch);
+        let width = self.vectors.width();
         let entries = self
             .w
             .iter()
@@ -82,7 +82,7 @@ impl Batch {
     }
 
     pub(super) fn set_theta(&mut self, lane: usize, theta: &[f64]) {
-        let width = width(self.arch);
+        let width = self.vectors.width();
         let entries = self
             .w
             .iter_mut()
@@ -90,7 +90,7 @@ impl Batch {
         for (w, t) in entries.zip(theta) {
             *w = *t;
         }
-        self.arch.dispatch(TurnAround(self));
+        self.vectors.dispatch(TurnAround(self));
     }
 
     pub(super) fn weights(&self) -> &Weights {

@@ -15,7 +15,7 @@ mod single;
 mod tests;
 
 use super::pace::Schedule;
-use super::vector::{narrow, width};
+use super::vector::Vectors;
 use super::weights::Weights;
 use super::{Lane, Stepper};
 use crate::loss::Loss;
@@ -25,10 +25,6 @@ use batch::Batch;
 use nalgebra::DMatrix;
 use pulp::Arch;
 use single::Single;
-
-/// A group of runs whose weights take more bytes than this is stepped run by run: one run stays in the cache where a group
-/// does not.
-const LARGEST_BATCH: usize = 512 * 1024;
 
 /// What all runs have in common.
 struct Setup<'a> {
@@ -60,13 +56,20 @@ impl FullyConnectedStepper {
         schedule: Schedule,
         lanes: &[Lane],
     ) -> Self {
-        Self::on(Arch::new(), narrow(), network, problem, schedule, lanes)
+        Self::on(
+            Arch::new(),
+            Vectors::narrow(),
+            network,
+            problem,
+            schedule,
+            lanes,
+        )
     }
 
-    /// Single runs on one instruction set, batches on another.
+    /// Single runs on the vectors of `arch`, batches on `vectors`.
     fn on(
         arch: Arch,
-        batch_arch: Arch,
+        vectors: Vectors,
         network: &FullyConnectedLinear,
         problem: &Problem,
         schedule: Schedule,
@@ -86,18 +89,14 @@ impl FullyConnectedStepper {
             .iter()
             .map(|(inputs, units)| inputs * units)
             .sum();
-        let width = width(batch_arch);
-        let batched = if width == 1 || width * parameters * size_of::<f64>() > LARGEST_BATCH {
-            0
-        } else {
-            lanes.len() / width * width
-        };
+        let width = vectors.width();
+        let batched = lanes.len() / width * width;
         let (together, alone) = lanes.split_at(batched);
         Self {
             parameters,
             batches: together
                 .chunks_exact(width)
-                .map(|lanes| Batch::new(&setup, batch_arch, lanes))
+                .map(|lanes| Batch::new(&setup, vectors, lanes))
                 .collect(),
             singles: alone
                 .iter()

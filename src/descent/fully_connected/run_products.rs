@@ -154,13 +154,17 @@ fn project_and_add_columns<S: Simd, const B: usize>(
 ) -> usize {
     let delta = delta.entries::<S, B>(simd, first, &[]);
     let columns = columns::<S, B>(w, h.len(), first);
+    for column in &columns {
+        // Said once, so that no entry needs a check of its own.
+        assert_eq!(column.len(), h.len(), "rows");
+    }
     let mut sum = [simd.splat_f64s(0.0); B];
     for (i, h_i) in h.iter().enumerate() {
         let h_i = *h_i;
         for c in 0..B {
-            let w_ic = &mut columns[c][i..i + 1];
-            sum[c] = simd.mul_add_e_f64s(w_ic[0], h_i, sum[c]);
-            w_ic[0] = simd.mul_add_e_f64s(h_i, delta[c], w_ic[0]);
+            let w_ic = columns[c][i];
+            sum[c] = simd.mul_add_e_f64s(w_ic, h_i, sum[c]);
+            columns[c][i] = simd.mul_add_e_f64s(h_i, delta[c], w_ic);
         }
     }
     out[first..first + B].copy_from_slice(&sum);
@@ -216,6 +220,10 @@ fn turn_columns<S: Simd, const B: usize>(
 ) -> usize {
     let delta = delta.entries::<S, B>(simd, first, last);
     let columns = columns::<S, B>(w, h.len(), first);
+    for column in &columns {
+        // Said once, so that no entry needs a check of its own.
+        assert_eq!(column.len(), h.len(), "rows");
+    }
     let mut sum = [simd.splat_f64s(0.0); B];
     for (i, h_i) in h.iter().enumerate() {
         let h_i = *h_i;

@@ -11,6 +11,13 @@ use nalgebra::{DMatrix, DVector};
 const SCHEDULES: [Schedule; 2] = [Schedule::Constant, Schedule::LossNormalised];
 const LOSSES: [Loss; 2] = [Loss::Exponential, Loss::Logistic];
 
+/// What single runs and batches are made of.
+type Instructions = (Arch, Vectors);
+
+fn best() -> Instructions {
+    (Arch::new(), Vectors::narrow())
+}
+
 fn gaussian(seed: u64, n: usize) -> Vec<f64> {
     standard_normals("fully connected stepper tests", seed)
         .take(n)
@@ -85,12 +92,12 @@ fn fast(
     problem: &Problem,
     schedule: Schedule,
     lanes: &[Lane],
-    arch: Arch,
+    (arch, vectors): Instructions,
 ) -> FullyConnectedStepper {
     let Network::FullyConnectedLinear(network) = &problem.network else {
         panic!("a fully connected linear network");
     };
-    FullyConnectedStepper::on(arch, arch, network, problem, schedule, lanes)
+    FullyConnectedStepper::on(arch, vectors, network, problem, schedule, lanes)
 }
 
 fn theta(stepper: &dyn Stepper, lane: usize, parameters: usize) -> DVector<f64> {
@@ -99,27 +106,32 @@ fn theta(stepper: &dyn Stepper, lane: usize, parameters: usize) -> DVector<f64> 
     theta
 }
 
-fn assert_steps_agree(problem: &Problem, schedule: Schedule, arch: Arch, steps: u64) {
+fn assert_steps_agree(
+    problem: &Problem,
+    schedule: Schedule,
+    instructions: Instructions,
+    steps: u64,
+) {
     // A full vector of runs and one more, which goes alone.
-    let lanes = lanes(problem, schedule, super::width(arch) + 1);
-    let mut fast = fast(problem, schedule, &lanes, arch);
+    let lanes = lanes(problem, schedule, instructions.1.width() + 1);
+    let mut fast = fast(problem, schedule, &lanes, instructions);
     let mut slow = GenericStepper::new(problem, schedule, &lanes);
     assert_eq!(fast.lanes(), lanes.len());
     fast.advance(steps / 3);
     fast.advance(steps - steps / 3);
     slow.advance(steps);
-    for lane in 0..lanes.len() {
+    for (lane, start) in lanes.iter().enumerate() {
         let [actual, expected] =
             [&fast as &dyn Stepper, &slow].map(|s| theta(s, lane, problem.theta0.len()));
         let what = || {
             let shapes = problem.network.shapes();
             let (rule, loss) = (problem.rule.name(), problem.loss);
-            let width = super::width(arch);
+            let width = instructions.1.width();
             format!("{shapes:?}, {rule}, {loss:?}, {schedule:?}, {width} wide, lane {lane}")
         };
         let error = (&actual - &expected).norm() / expected.norm();
         assert!(error < 1e-12, "{}: {error:e}", what());
-        let moved = (&expected - &lanes[lane].theta).norm();
+        let moved = (&expected - &start.theta).norm();
         assert!(moved > 1e-3 * expected.norm(), "{}: {moved:e}", what());
         if schedule == Schedule::LossNormalised {
             let [actual, expected] = [fast.log_time(lane), slow.log_time(lane)];
@@ -145,7 +157,7 @@ fn steps_are_those_of_the_vector_field() {
             for loss in LOSSES {
                 let problem = problem(samples, dimension, hidden, rule, loss);
                 for schedule in SCHEDULES {
-                    assert_steps_agree(&problem, schedule, Arch::new(), 400);
+                    assert_steps_agree(&problem, schedule, best(), 400);
                 }
             }
         }
@@ -158,7 +170,7 @@ fn steps_do_not_depend_on_the_instructions() {
         for schedule in SCHEDULES {
             for rule in [0, 2] {
                 let problem = problem(11, 10, &[7, 5], rule, Loss::Exponential);
-                assert_steps_agree(&problem, schedule, arch, 500);
+                assert_steps_agree(&problem, schedule, (arch, Vectors::Whole(arch)), 500);
             }
         }
     }
@@ -169,7 +181,7 @@ fn thousands_of_steps_stay_with_the_vector_field() {
     for rule in [0, 2] {
         for schedule in SCHEDULES {
             let problem = problem(30, 20, &[20, 20], rule, Loss::Exponential);
-            assert_steps_agree(&problem, schedule, Arch::new(), 5_000);
+            assert_steps_agree(&problem, schedule, best(), 5_000);
         }
     }
 }
@@ -178,11 +190,11 @@ fn thousands_of_steps_stay_with_the_vector_field() {
 fn loss_normalised_steps_pass_the_smallest_double() {
     let schedule = Schedule::LossNormalised;
     let problem = problem(6, 4, &[4], 2, Loss::Exponential);
-    let lanes: Vec<Lane> = lanes(&problem, schedule, super::width(narrow()) + 1)
+    let lanes: Vec<Lane> = lanes(&problem, schedule, Vectors::narrow().width() + 1)
         .into_iter()
         .map(|lane| Lane { size: 0.2, ..lane })
         .collect();
-    let mut fast = fast(&problem, schedule, &lanes, narrow());
+    let mut fast = fast(&problem, schedule, &lanes, best());
     fast.advance(20_000);
     for lane in 0..lanes.len() {
         let theta = theta(&fast, lane, problem.theta0.len());
@@ -198,16 +210,16 @@ fn a_restored_state_goes_on_bit_for_bit() {
         for loss in LOSSES {
             for schedule in SCHEDULES {
                 let problem = problem(9, 13, &[20, 6], rule, loss);
-                let lanes = lanes(&problem, schedule, super::width(narrow()) + 2);
-                let mut through = fast(&problem, schedule, &lanes, narrow());
-                let mut stopped = fast(&problem, schedule, &lanes, narrow());
+                let lanes = lanes(&problem, schedule, Vectors::narrow().width() + 2);
+                let mut through = fast(&problem, schedule, &lanes, best());
+                let mut stopped = fast(&problem, schedule, &lanes, best());
                 through.advance(137);
                 stopped.advance(60);
                 let state = stopped.state();
                 stopped.advance(5);
                 stopped.restore(&state);
                 stopped.advance(77);
-                let mut elsewhere = fast(&problem, schedule, &lanes, narrow());
+                let mut elsewhere = fast(&problem, schedule, &lanes, best());
                 elsewhere.restore(&state);
                 elsewhere.advance(77);
                 assert_eq!(through.state(), stopped.state(), "{loss:?}, {schedule:?}");
@@ -220,12 +232,12 @@ fn a_restored_state_goes_on_bit_for_bit() {
 #[test]
 fn a_run_that_overflows_disturbs_no_other() {
     let problem = problem(9, 13, &[10, 6], 2, Loss::Exponential);
-    let width = super::width(narrow());
+    let width = Vectors::narrow().width();
     let calm = lanes(&problem, Schedule::Constant, width);
     let mut wild = calm.clone();
     wild[width - 1].size = 1e9;
-    let mut with_calm = fast(&problem, Schedule::Constant, &calm, narrow());
-    let mut with_wild = fast(&problem, Schedule::Constant, &wild, narrow());
+    let mut with_calm = fast(&problem, Schedule::Constant, &calm, best());
+    let mut with_wild = fast(&problem, Schedule::Constant, &wild, best());
     with_calm.advance(300);
     with_wild.advance(300);
     let parameters = problem.theta0.len();
@@ -236,13 +248,4 @@ fn a_run_that_overflows_disturbs_no_other() {
         assert!(expected.iter().all(|w| w.is_finite()));
         assert_eq!(expected, actual, "lane {lane}");
     }
-}
-
-#[test]
-fn large_networks_are_stepped_run_by_run() {
-    let problem = problem(4, 130, &[130], 2, Loss::Exponential);
-    let lanes = lanes(&problem, Schedule::Constant, 8);
-    let stepper = fast(&problem, Schedule::Constant, &lanes, narrow());
-    assert_eq!(stepper.lanes(), 8);
-    assert_eq!(stepper.singles.len(), 8);
 }

@@ -1,0 +1,165 @@
+//! The critical step size: what larger and larger steps lead to, and how it depends on depth and rule.
+
+use super::{Axis, Figure, Scale, Series, Style, build};
+use crate::descent::Trial;
+use crate::stability::Stability;
+
+/// The figures of a critical step size.
+pub fn critical(measured: &Stability) -> Vec<Figure> {
+    [trials(measured), depths(measured)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn size_axis() -> Axis {
+    build::axis("step size η", Scale::Log10)
+}
+
+fn points(label: &str, colour: usize, points: Vec<(f64, f64)>) -> Option<Series> {
+    (!points.is_empty()).then(|| Series {
+        style: Style::Points,
+        ..build::line(label, colour, points)
+    })
+}
+
+/// Loss and smallest alignment of every size tried.
+fn trials(measured: &Stability) -> Option<Figure> {
+    let critical = &measured.critical;
+    let start = initial_log_loss(measured);
+    let (good, bad): (Vec<&Trial>, Vec<&Trial>) =
+        (critical.trials.iter()).partition(|t| t.is_good(critical.demand));
+    let decay = |trials: &[&Trial]| -> Vec<(f64, f64)> {
+        let fallen = trials.iter().map(|t| (t.size, start - t.log_loss));
+        fallen.filter(|(_, fall)| *fall > 0.0).collect()
+    };
+    let phi = |sign: f64| -> Vec<(f64, f64)> {
+        (critical.trials.iter())
+            .filter_map(|t| Some((t.size, sign * t.least.first()?.phi)))
+            .filter(|(_, phi)| *phi > 0.0)
+            .collect()
+    };
+    let loss: Vec<Series> = [
+        points("sizes that work", 0, decay(&good)),
+        points("sizes that do not", 1, decay(&bad)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if loss.is_empty() {
+        return None;
+    }
+    let alignment: Vec<Series> = [
+        points("smallest φ₂ > 0", 0, phi(1.0)),
+        points("−φ₂ where it is negative", 1, phi(-1.0)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let mut panels = vec![build::panel(
+        format!("after {} steps", measured.options.count),
+        build::axis("−ln(loss / loss at the start)", Scale::Log10),
+        loss,
+    )];
+    if !alignment.is_empty() {
+        panels.push(build::panel(
+            "smallest alignment of the run",
+            build::axis("|φ₂|", Scale::Log10),
+            alignment,
+        ));
+    }
+    for panel in &mut panels {
+        panel.x = size_axis();
+    }
+    if let (Some(eta), Some(panel)) = (critical.eta(), panels.first_mut()) {
+        let values = panel.series.iter().flat_map(|s| &s.points).map(|p| p.1);
+        let (low, high) = values.fold((f64::INFINITY, 0.0f64), |(a, b), v| (a.min(v), b.max(v)));
+        panel.series.push(build::reference(
+            Some("critical size η*".into()),
+            vec![(eta, low), (eta, high)],
+        ));
+    }
+    let star = critical.eta().map_or_else(
+        || "No critical size lies among those tried.".to_owned(),
+        |eta| format!("The critical size is η* = {eta:.6e}."),
+    );
+    let caption = format!(
+        "Every size tried. Left: how far the loss has fallen at the end (sizes at which it has grown or the weights have overflowed are not \
+         shown). Right, from zero weights under fixed feedback: the smallest alignment φ₂ = ½(‖Σηz‖² − Σ‖ηz‖²) of the run; where it is \
+         negative, its absolute value. {star}"
+    );
+    Some(Figure {
+        id: "critical-step".into(),
+        title: "Critical step size".into(),
+        subtitle: build::setting(&measured.problem),
+        caption,
+        panels,
+    })
+}
+
+/// η* against depth.
+fn depths(measured: &Stability) -> Option<Figure> {
+    let mut rules: Vec<(&str, &str)> = Vec::new();
+    for point in &measured.depths {
+        let rule = (point.rule, point.initial.as_str());
+        if !rules.contains(&rule) {
+            rules.push(rule);
+        }
+    }
+    let series: Vec<Series> = rules
+        .iter()
+        .enumerate()
+        .flat_map(|(i, (rule, initial))| {
+            let points: Vec<(f64, f64)> = (measured.depths.iter())
+                .filter(|p| (p.rule, p.initial.as_str()) == (*rule, *initial))
+                .filter_map(|p| Some((p.depth as f64, p.bad.and(p.good)?)))
+                .collect();
+            let label = build::words(rule);
+            let rings = Series {
+                style: Style::Points,
+                label: None,
+                ..build::line("", i, points.clone())
+            };
+            [build::line(label, i, points), rings]
+        })
+        .filter(|s| !s.points.is_empty())
+        .collect();
+    if series.is_empty() {
+        return None;
+    }
+    let mut panel = build::panel(
+        "",
+        build::axis("critical step size η*", Scale::Log10),
+        series,
+    );
+    panel.x = build::axis("depth L", Scale::Whole);
+    let starts: Vec<String> = (rules.iter())
+        .map(|(rule, initial)| format!("{} from {initial}", build::words(rule)))
+        .collect();
+    let caption = format!(
+        "Below a line, steps of constant size drive the loss to zero within {} steps (and keep the alignments of fully connected layers positive); \
+         above, they do not. The same data at every depth: {}.",
+        measured.options.count,
+        starts.join("; ")
+    );
+    let problem = &measured.problem;
+    Some(Figure {
+        id: "critical-depth".into(),
+        title: "Critical step size against depth".into(),
+        subtitle: format!(
+            "{} · {}",
+            build::words(problem.network.name()),
+            build::data(problem)
+        ),
+        caption,
+        panels: vec![panel],
+    })
+}
+
+fn initial_log_loss(measured: &Stability) -> f64 {
+    let problem = &measured.problem;
+    let margins = problem
+        .network
+        .margins(problem.theta0.as_slice(), &problem.dataset);
+    problem.loss.log_loss(margins.iter().copied())
+}

@@ -1,0 +1,236 @@
+//! What `compare --critical` leaves behind: `critical.json`, a table, figures.
+
+use super::write::{create_folder, write_figures, write_file};
+use crate::descent::{Demand, DiscreteAlignment, Ending, Trial};
+use crate::error::Result;
+use crate::figures;
+use crate::stability::Stability;
+use serde::Serialize;
+use std::fmt::Write;
+use std::path::Path;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    format: &'static str,
+    version: &'static str,
+    scenario: &'a str,
+    title: &'a str,
+    scenario_sha256: &'a str,
+    /// Steps of every trial.
+    count: u64,
+    demand: &'static str,
+    /// η*: the largest size found good where a larger one is bad.
+    eta: Option<f64>,
+    largest_good: Option<f64>,
+    smallest_bad: Option<f64>,
+    /// Why the smallest bad size is bad.
+    failure: Option<String>,
+    /// The alignments at the smallest bad size.
+    above: Vec<AlignmentReport>,
+    depths: Vec<DepthReport<'a>>,
+    trials: Vec<TrialReport>,
+}
+
+/// φ_l at its smallest, measured and as ½(‖Σηz‖² − Σ‖ηz‖²) (l = 2; its recursion beyond).
+#[derive(Serialize)]
+struct AlignmentReport {
+    layer: usize,
+    step: u64,
+    measured: f64,
+    summed: f64,
+    disagreement: f64,
+}
+
+#[derive(Serialize)]
+struct DepthReport<'a> {
+    rule: &'static str,
+    initial: &'a str,
+    depth: usize,
+    largest_good: Option<f64>,
+    smallest_bad: Option<f64>,
+}
+
+#[derive(Serialize)]
+struct TrialReport {
+    size: f64,
+    good: bool,
+    ending: &'static str,
+    log_loss: f64,
+    min_margin: f64,
+    smallest_alignment: Option<f64>,
+}
+
+fn demand(of: Demand) -> &'static str {
+    match of {
+        Demand::Loss => "loss",
+        Demand::LossAndAlignment => "loss-and-alignment",
+    }
+}
+
+fn ending(trial: &Trial) -> &'static str {
+    match trial.ending {
+        Ending::Falls => "falls",
+        Ending::Stands => "stands",
+        Ending::NotYet => "not-yet",
+        Ending::Stuck => "stuck",
+        Ending::Unsettled => "unsettled",
+        Ending::Overflows { .. } => "overflows",
+    }
+}
+
+/// Why the smallest bad size is bad.
+fn failure(measured: &Stability) -> Option<String> {
+    let bad = measured.critical.bad?;
+    let trial = measured.critical.trials.iter().find(|t| t.size == bad)?;
+    let loss = match trial.ending {
+        Ending::Overflows { step } => Some(format!("the weights overflow at step {step}")),
+        Ending::Unsettled => Some("the loss does not settle".to_owned()),
+        Ending::Stuck => Some("the run is stuck where some margin is not positive".to_owned()),
+        Ending::Falls | Ending::Stands | Ending::NotYet => None,
+    };
+    let alignment = trial.misaligned.map(|least| {
+        format!(
+            "φ_{} = {:.3e} at step {} is negative",
+            least.layer, least.phi, least.step
+        )
+    });
+    let reasons: Vec<String> = alignment.into_iter().chain(loss).collect();
+    Some(reasons.join("; "))
+}
+
+/// `critical.json`.
+pub fn critical_json(measured: &Stability) -> String {
+    let critical = &measured.critical;
+    let scenario = &measured.scenario;
+    let report = Report {
+        format: "marginflow-critical/1",
+        version: env!("CARGO_PKG_VERSION"),
+        scenario: &scenario.name,
+        title: &scenario.title,
+        scenario_sha256: &scenario.sha256,
+        count: measured.options.count,
+        demand: demand(critical.demand),
+        eta: critical.eta(),
+        largest_good: critical.good,
+        smallest_bad: critical.bad,
+        failure: failure(measured),
+        above: (measured.above.iter().flatten())
+            .map(|a| AlignmentReport {
+                layer: a.layer,
+                step: a.step,
+                measured: a.measured,
+                summed: a.summed,
+                disagreement: a.disagreement,
+            })
+            .collect(),
+        depths: (measured.depths.iter())
+            .map(|point| DepthReport {
+                rule: point.rule,
+                initial: &point.initial,
+                depth: point.depth,
+                largest_good: point.good,
+                smallest_bad: point.bad,
+            })
+            .collect(),
+        trials: (critical.trials.iter())
+            .map(|trial| TrialReport {
+                size: trial.size,
+                good: trial.is_good(critical.demand),
+                ending: ending(trial),
+                log_loss: trial.log_loss,
+                min_margin: trial.min_margin,
+                smallest_alignment: trial.least.iter().map(|l| l.phi).reduce(f64::min),
+            })
+            .collect(),
+    };
+    let mut text =
+        serde_json::to_string_pretty(&report).expect("a report holds only strings and numbers");
+    text.push('\n');
+    text
+}
+
+/// The table a person reads.
+pub fn critical_text(measured: &Stability) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = table(measured, &mut out);
+    out
+}
+
+fn table(measured: &Stability, out: &mut String) -> std::fmt::Result {
+    let critical = &measured.critical;
+    writeln!(out, "{}\n", measured.scenario.title)?;
+    let demanded = match critical.demand {
+        Demand::Loss => "the loss tends to zero",
+        Demand::LossAndAlignment => {
+            "the loss tends to zero and, from zero weights, no alignment is negative"
+        }
+    };
+    writeln!(
+        out,
+        "  demanded                  {demanded}, in {} steps",
+        measured.options.count
+    )?;
+    let size = |x: Option<f64>| x.map_or_else(|| "none tried".to_owned(), |x| format!("{x:.7e}"));
+    writeln!(out, "  largest size that works   {}", size(critical.good))?;
+    writeln!(out, "  smallest size that fails  {}", size(critical.bad))?;
+    if let Some(failure) = failure(measured) {
+        writeln!(out, "  which fails because       {failure}")?;
+    }
+    let again = critical.good_again().count();
+    if again > 0 {
+        writeln!(
+            out,
+            "  larger sizes that work    {again} of those tried (the set of sizes that work is not an interval)"
+        )?;
+    }
+    for a in measured.above.iter().flatten() {
+        writeln!(out, "  {}", alignment(a))?;
+    }
+    if !measured.depths.is_empty() {
+        writeln!(
+            out,
+            "\n  {:<28}{:>6}{:>16}{:>16}  from",
+            "rule", "depth", "largest good", "smallest bad"
+        )?;
+        let short = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.5e}"));
+        for point in &measured.depths {
+            writeln!(
+                out,
+                "  {:<28}{:>6}{:>16}{:>16}  {}",
+                point.rule,
+                point.depth,
+                short(point.good),
+                short(point.bad),
+                point.initial
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// "at this size φ_2 is smallest at step 4: −1.2e-3, and ½(‖Σηz‖² − Σ‖ηz‖²) there is …".
+fn alignment(a: &DiscreteAlignment) -> String {
+    let summed = if a.layer == 2 {
+        "½(‖Σηz‖² − Σ‖ηz‖²)"
+    } else {
+        "summed by parts"
+    };
+    format!(
+        "at that size φ_{} is smallest at step {}: {:.6e}; {summed} = {:.6e} (they differ by {:.1e}, relatively, at most)",
+        a.layer, a.step, a.measured, a.summed, a.disagreement
+    )
+}
+
+/// Writes figures and, last, `critical.json` into `folder` (made if missing).
+///
+/// # Errors
+/// [`Error::Io`](crate::error::Error::Io) with the path that could not be written.
+pub fn write_critical(measured: &Stability, folder: &Path) -> Result<()> {
+    create_folder(folder)?;
+    write_figures(&figures::critical(measured), folder)?;
+    write_file(
+        &folder.join("critical.json"),
+        critical_json(measured).as_bytes(),
+    )
+}

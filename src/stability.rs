@@ -1,0 +1,84 @@
+//! How large steps may be: the critical step size of a scenario, and how it depends on depth and rule.
+
+use crate::descent::{
+    Control, Critical, CriticalOptions, DiscreteAlignment, critical_step, discrete_alignment,
+};
+use crate::error::Result;
+use crate::problem::Problem;
+use crate::scenario::{self, Scenario};
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+/// Depths of the diagram.
+pub const DEPTHS: RangeInclusive<usize> = 1..=5;
+
+/// What has been measured.
+pub struct Stability {
+    pub scenario: Scenario,
+    pub problem: Problem,
+    pub options: CriticalOptions,
+    pub critical: Critical,
+    /// The alignments at the smallest bad size, where they have a discrete form: from zero weights on fully connected linear networks
+    /// under fixed feedback.
+    pub above: Option<Vec<DiscreteAlignment>>,
+    /// The same data at other depths, by fixed feedback and by gradient descent. Empty where depth alone does not describe the
+    /// network (widths given, ReLU), and where weights or feedback come from files.
+    pub depths: Vec<DepthPoint>,
+}
+
+/// The critical step size of one depth and rule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DepthPoint {
+    /// The rule's key.
+    pub rule: &'static str,
+    /// How the weights start, in words.
+    pub initial: String,
+    /// L
+    pub depth: usize,
+    /// [`Critical::good`].
+    pub good: Option<f64>,
+    /// [`Critical::bad`].
+    pub bad: Option<f64>,
+}
+
+/// Measures the scenario at `path`, changed by `overrides`. Trials take `steps.count` steps, or ten thousand.
+///
+/// # Errors
+/// As [`scenario::load`], [`Scenario::build`] and [`critical_step`].
+pub fn measure(path: &Path, overrides: &[String], control: &Control<'_>) -> Result<Stability> {
+    let scenario = scenario::load(path, overrides)?;
+    let problem = scenario.build()?;
+    let options_of = |problem: &Problem| {
+        let options = CriticalOptions::of(problem);
+        CriticalOptions {
+            count: scenario.steps.as_ref().map_or(options.count, |s| s.count),
+            ..options
+        }
+    };
+    let options = options_of(&problem);
+    let critical = critical_step(&problem, &options, control)?;
+    let above = (critical.bad).and_then(|bad| discrete_alignment(&problem, bad, options.count));
+    let mut depths = Vec::new();
+    for variant in scenario.variants_by_depth(problem.dataset.dimension()) {
+        for depth in DEPTHS {
+            let overrides = [overrides, &variant.assignments(depth)[..]].concat();
+            let problem = scenario::load(path, &overrides)?.build()?;
+            let critical = critical_step(&problem, &options_of(&problem), control)?;
+            depths.push(DepthPoint {
+                rule: problem.rule.name(),
+                initial: variant.initial.clone(),
+                depth,
+                good: critical.good,
+                bad: critical.bad,
+            });
+        }
+    }
+    Ok(Stability {
+        scenario,
+        problem,
+        options,
+        critical,
+        above,
+        depths,
+    })
+}
