@@ -152,10 +152,10 @@ pub(super) fn combine<S: Simd>(
     };
     let fours = sums - sums % 4;
     for j in (0..fours).step_by(4) {
-        product.strip::<4, 2>(simd, j);
+        product.four(simd, j);
     }
     for j in fours..sums {
-        product.strip::<1, 4>(simd, j);
+        product.one(simd, j);
     }
 }
 
@@ -170,40 +170,88 @@ struct Product<'a, S: Simd> {
 }
 
 impl<S: Simd> Product<'_, S> {
-    /// Columns j … j + J − 1 of the sums, V vectors of each at a time.
+    /// Columns j … j + 3 of the sums.
     #[inline(always)]
-    fn strip<const J: usize, const V: usize>(&mut self, simd: S, j: usize) {
-        let whole = self.height - self.height % V;
-        for i in (0..whole).step_by(V) {
-            self.block::<J, V>(simd, j, i);
+    fn four(&mut self, simd: S, j: usize) {
+        let pairs = self.height - self.height % 2;
+        for i in (0..pairs).step_by(2) {
+            self.block::<4, 2, 1>(simd, j, i);
         }
-        for i in whole..self.height {
-            self.block::<J, 1>(simd, j, i);
+        for i in pairs..self.height {
+            self.block::<4, 1, 1>(simd, j, i);
         }
     }
 
-    /// Vectors i … i + V − 1 of columns j … j + J − 1 of the sums.
+    /// Column j of the sums. Few vectors would wait for every addition: terms go to several partial
+    /// sums in turn, but for a single vector, where adding these up costs more.
     #[inline(always)]
-    fn block<const J: usize, const V: usize>(&mut self, simd: S, j: usize, i: usize) {
-        let Coefficients { entries, term, sum } = self.coefficients;
-        let mut sums = [[simd.splat_f64s(0.0); V]; J];
-        for (k, x) in self.x.chunks_exact(self.height).enumerate() {
-            let x = &x[i..i + V];
-            for (a, sums) in sums.iter_mut().enumerate() {
-                let c = simd.splat_f64s(entries[k * term + (j + a) * sum]);
-                for (sum, x) in sums.iter_mut().zip(x) {
-                    *sum = simd.mul_add_e_f64s(c, *x, *sum);
-                }
+    fn one(&mut self, simd: S, j: usize) {
+        let mut i = 0;
+        while i < self.height {
+            match self.height - i {
+                1 => self.block::<1, 1, 1>(simd, j, i),
+                2 => self.block::<1, 2, 4>(simd, j, i),
+                3 => self.block::<1, 3, 2>(simd, j, i),
+                _ => self.block::<1, 4, 2>(simd, j, i),
+            }
+            i += 4;
+        }
+    }
+
+    /// Vectors i … i + V − 1 of columns j … j + J − 1 of the sums, terms by turns in P partial sums.
+    #[inline(always)]
+    fn block<const J: usize, const V: usize, const P: usize>(
+        &mut self,
+        simd: S,
+        j: usize,
+        i: usize,
+    ) {
+        let mut sums = [[[simd.splat_f64s(0.0); V]; J]; P];
+        let turns = self.x.chunks_exact(P * self.height);
+        let rest = turns.remainder().chunks_exact(self.height);
+        let mut k = 0;
+        for columns in turns {
+            for (x, sums) in columns.chunks_exact(self.height).zip(&mut sums) {
+                self.coefficients.add(simd, (k, j), &x[i..i + V], sums);
+                k += 1;
             }
         }
-        for (a, sums) in sums.iter().enumerate() {
+        for (x, sums) in rest.zip(&mut sums) {
+            self.coefficients.add(simd, (k, j), &x[i..i + V], sums);
+            k += 1;
+        }
+        for a in 0..J {
             let out = &mut self.out[(j + a) * self.height + i..][..V];
-            for (out, sum) in out.iter_mut().zip(sums) {
+            for (b, out) in out.iter_mut().enumerate() {
+                let mut total = sums[0][a][b];
+                for part in &sums[1..] {
+                    total = simd.add_f64s(total, part[a][b]);
+                }
                 *out = if self.add {
-                    simd.add_f64s(*out, *sum)
+                    simd.add_f64s(*out, total)
                 } else {
-                    *sum
+                    total
                 };
+            }
+        }
+    }
+}
+
+impl Coefficients<'_> {
+    /// Adds V vectors of `x_k` to J sums from the j-th on.
+    // A function and not a closure: closures are not compiled with the instructions chosen.
+    #[inline(always)]
+    fn add<S: Simd, const J: usize, const V: usize>(
+        self,
+        simd: S,
+        (k, j): (usize, usize),
+        x: &[S::f64s],
+        sums: &mut [[S::f64s; V]; J],
+    ) {
+        for (a, sums) in sums.iter_mut().enumerate() {
+            let c = simd.splat_f64s(self.entries[k * self.term + (j + a) * self.sum]);
+            for (sum, x) in sums.iter_mut().zip(x) {
+                *sum = simd.mul_add_e_f64s(c, *x, *sum);
             }
         }
     }
