@@ -64,9 +64,10 @@ fn problems(network: &Network, hidden: &[usize]) -> Vec<Problem> {
     .into()
 }
 
-fn lanes(problem: &Problem) -> [Lane; 2] {
-    [0.01, 0.02].map(|size| Lane {
-        size,
+/// Enough of them for batches of linear networks.
+fn lanes(problem: &Problem) -> [Lane; 8] {
+    [1, 2, 3, 4, 5, 6, 7, 8].map(|run| Lane {
+        size: 0.002 * f64::from(run),
         theta: problem.theta0.clone(),
     })
 }
@@ -80,34 +81,37 @@ fn counting_counts() {
     assert_eq!(ALLOCATIONS.get() - before, 1);
 }
 
+fn assert_no_allocations(stepper: &mut dyn Stepper, problem: &Problem, case: impl std::fmt::Debug) {
+    let (network, rule) = (problem.network.name(), problem.rule.name());
+    assert_eq!(allocations(stepper), 0, "{network}, {rule}, {case:?}");
+}
+
 #[test]
 fn a_step_allocates_nothing() {
     let hidden = [7, 5];
-    for smoothing in [0.0, 0.1] {
-        let network = Network::Relu(Relu::new(6, &hidden, smoothing));
-        for problem in problems(&network, &hidden) {
+    let fully_connected = Network::FullyConnectedLinear(FullyConnectedLinear::new(6, &hidden));
+    let cases = [
+        (Network::Relu(Relu::new(6, &hidden, 0.0)), hidden),
+        (Network::Relu(Relu::new(6, &hidden, 0.1)), hidden),
+        (Network::convolutional(6, 3), [6, 6]),
+        (Network::diagonal(6, 3), [6, 6]),
+        (fully_connected.clone(), hidden),
+    ];
+    for (network, hidden) in &cases {
+        for problem in problems(network, hidden) {
             for schedule in SCHEDULES {
-                let mut stepper = stepper(&problem, schedule, &lanes(&problem));
-                let case = (smoothing, problem.rule.name(), schedule);
-                assert_eq!(allocations(&mut *stepper), 0, "{case:?}");
+                let lanes = lanes(&problem);
+                for lanes in [&lanes[..1], &lanes] {
+                    let mut stepper = stepper(&problem, schedule, lanes);
+                    assert_no_allocations(&mut *stepper, &problem, (schedule, lanes.len()));
+                }
             }
         }
     }
-    for network in [Network::convolutional(6, 3), Network::diagonal(6, 3)] {
-        for problem in problems(&network, &[6, 6]) {
-            for schedule in SCHEDULES {
-                let mut stepper = stepper(&problem, schedule, &lanes(&problem));
-                let case = (network.name(), problem.rule.name(), schedule);
-                assert_eq!(allocations(&mut *stepper), 0, "{case:?}");
-            }
-        }
-    }
-    let network = Network::FullyConnectedLinear(FullyConnectedLinear::new(6, &hidden));
-    for problem in &problems(&network, &hidden)[1..] {
+    for problem in &problems(&fully_connected, &hidden)[1..] {
         for schedule in SCHEDULES {
-            let mut stepper =
-                reduced_stepper(problem, schedule, &lanes(problem)).expect("rank one");
-            assert_eq!(allocations(&mut *stepper), 0, "{schedule:?}");
+            let stepper = reduced_stepper(problem, schedule, &lanes(problem));
+            assert_no_allocations(&mut *stepper.expect("rank one"), problem, schedule);
         }
     }
 }
