@@ -28,8 +28,9 @@ const CHECK: &str = "Every size of [steps] is judged. Residual: of the size that
 pub const THM_1: Claim = Claim {
     id: "thm-1-discrete",
     printed: "Theorem 1 holds for direct feedback alignment with small finite steps.",
-    corrected: "True below a critical step size η*: the alignment after finite steps is φ_2 = ½(‖Σηz‖² − Σ‖ηz‖²), which large first steps make \
-                negative; the loss then grows. `compare --critical` measures η*.",
+    corrected: "True below a critical step size η*: after finite steps the alignments are φ_2 = ½(‖Σηz‖² − Σ‖ηz‖²) and, layer by layer, less than the \
+                flow's by half the squares of the steps. Just below η* the last one turns negative, above it the weights overflow. (From zero weights there is no \
+                such size where Σ g_n itself separates the data.) `compare --critical` measures η*.",
     check: CHECK,
     subject: Subject::Steps,
     judge: |e| judge(e, &|e| directional_limit::THM_1.judge(e)),
