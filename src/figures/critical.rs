@@ -1,7 +1,7 @@
 //! The critical step size: what larger and larger steps lead to, and how it depends on depth and rule.
 
 use super::{Axis, Figure, Scale, Series, Style, build};
-use crate::descent::Trial;
+use crate::descent::{Demand, Trial};
 use crate::stability::Stability;
 
 /// The figures of a critical step size.
@@ -23,7 +23,7 @@ fn points(label: &str, colour: usize, points: Vec<(f64, f64)>) -> Option<Series>
     })
 }
 
-/// Loss and smallest alignment of every size tried.
+/// The loss of every size tried.
 fn trials(measured: &Stability) -> Option<Figure> {
     let critical = &measured.critical;
     let start = initial_log_loss(measured);
@@ -32,12 +32,6 @@ fn trials(measured: &Stability) -> Option<Figure> {
     let decay = |trials: &[&Trial]| -> Vec<(f64, f64)> {
         let fallen = trials.iter().map(|t| (t.size, start - t.log_loss));
         fallen.filter(|(_, fall)| *fall > 0.0).collect()
-    };
-    let phi = |sign: f64| -> Vec<(f64, f64)> {
-        (critical.trials.iter())
-            .filter_map(|t| Some((t.size, sign * t.least.first()?.phi)))
-            .filter(|(_, phi)| *phi > 0.0)
-            .collect()
     };
     let loss: Vec<Series> = [
         points("sizes that work", 0, decay(&good)),
@@ -49,29 +43,13 @@ fn trials(measured: &Stability) -> Option<Figure> {
     if loss.is_empty() {
         return None;
     }
-    let alignment: Vec<Series> = [
-        points("smallest φ₂ > 0", 0, phi(1.0)),
-        points("−φ₂ where it is negative", 1, phi(-1.0)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let mut panels = vec![build::panel(
+    let mut panel = build::panel(
         format!("after {} steps", measured.options.count),
         build::axis("−ln(loss / loss at the start)", Scale::Log10),
         loss,
-    )];
-    if !alignment.is_empty() {
-        panels.push(build::panel(
-            "smallest alignment of the run",
-            build::axis("|φ₂|", Scale::Log10),
-            alignment,
-        ));
-    }
-    for panel in &mut panels {
-        panel.x = size_axis();
-    }
-    if let (Some(eta), Some(panel)) = (critical.eta(), panels.first_mut()) {
+    );
+    panel.x = size_axis();
+    if let Some(eta) = critical.eta() {
         let values = panel.series.iter().flat_map(|s| &s.points).map(|p| p.1);
         let (low, high) = values.fold((f64::INFINITY, 0.0f64), |(a, b), v| (a.min(v), b.max(v)));
         panel.series.push(build::reference(
@@ -83,17 +61,20 @@ fn trials(measured: &Stability) -> Option<Figure> {
         || "No critical size lies among those tried.".to_owned(),
         |eta| format!("The critical size is η* = {eta:.6e}."),
     );
+    let demand = match critical.demand {
+        Demand::Loss => "",
+        Demand::LossAndAlignment => ", or at which an alignment has been negative",
+    };
     let caption = format!(
-        "Every size tried. Left: how far the loss has fallen at the end (sizes at which it has grown or the weights have overflowed are not \
-         shown). Right, from zero weights under fixed feedback: the smallest alignment φ₂ = ½(‖Σηz‖² − Σ‖ηz‖²) of the run; where it is \
-         negative, its absolute value. {star}"
+        "Every size tried: how far the loss has fallen at the end. Sizes do not work at which it does not tend to zero{demand}; those at which it has \
+         grown or the weights have overflowed are not shown. {star}"
     );
     Some(Figure {
         id: "critical-step".into(),
         title: "Critical step size".into(),
         subtitle: build::setting(&measured.problem),
         caption,
-        panels,
+        panels: vec![panel],
     })
 }
 

@@ -1,6 +1,6 @@
 //! Finite steps beside the flow: the same quantities against the same time.
 
-use super::{Axis, Figure, Run, Scale, Series, build};
+use super::{Axis, Figure, Run, Scale, Series, Style, build};
 use crate::descent::Beside;
 use crate::diagnostics::Diagnostics;
 
@@ -26,8 +26,12 @@ pub fn build(run: &Run) -> Option<Figure> {
     };
     let with_flow = |values: Vec<f64>, of: &dyn Fn(&Beside) -> Vec<f64>| {
         let points = after_the_start(&flow.log_time, &values);
-        let mut series = vec![build::line("flow", FLOW, points)];
-        series.extend(beside(of));
+        // On top and dashed: where the steps follow it, nothing else would be seen of it.
+        let mut series = beside(of);
+        series.push(Series {
+            style: Style::Dashed,
+            ..build::line("flow", FLOW, points)
+        });
         series
     };
     let optional = |values: &[Option<f64>]| -> Vec<f64> {
@@ -77,7 +81,7 @@ pub fn build(run: &Run) -> Option<Figure> {
     let schedule = steps.runs.first().map(|run| run.descent.schedule.name())?;
     let caption = format!(
         "Training by {schedule} steps of size η beside the flow at the same time, t = Σ ηₖ. The loss falls like 1/t in both (a \
-         line of slope one from ln t of about one on), and both turn towards the limit. Below, the distance between them, in \
+         line of slope one from ln t of about one on), and both turn towards the limit (the flow is dashed). Below, the distance between them, in \
          all weights and as an angle between the predictors (ReLU networks: between the outputs on the samples): proportional to η while η is small. Curves \
          begin at the first step that is recorded, and end where a run overflowed."
     );
