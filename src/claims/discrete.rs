@@ -20,7 +20,7 @@ const CHECK: &str = "Every size of [steps] is judged. Residual: of the size that
                      the end no smaller than at the start or rises over the last third of the run (in log-log-time), if an \
                      alignment is not positive at the end (fully connected from zero weights: at any record), or if the angle to the limit has \
                      stalled. It holds if none of this is so and the \
-                     angle has arrived as the claim on the flow asks, or falls over the last third of the run while the run follows the flow to 0.01 rad, or falls there at \
+                     angle has arrived as the claim on the flow asks, or all margins are at least 1 and it falls over the last third of the run while the run follows the flow to 0.01 rad, or falls there at \
                      half the predicted rate or faster. Violated if \
                      a size fails; inconclusive if none fails and one is undecided. Hypotheses: [steps] in the scenario, and those of the claim on \
                      the flow.";
@@ -66,6 +66,12 @@ struct Finding {
 
 /// A slope that is less than this share short of the predicted one is the predicted one on its way.
 const SHORTFALL: f64 = 0.5;
+
+/// Every sample has this margin before a run that has not arrived says anything about where it goes.
+const LEARNED: f64 = 1.0;
+
+/// What makes a run of finite steps longer.
+const STEPS_KEY: &str = "steps.count";
 
 fn judge(e: &Evidence<'_>, of_the_flow: &dyn Fn(&Evidence<'_>) -> Verdict) -> Verdict {
     let Some(steps) = e.steps else {
@@ -128,7 +134,7 @@ fn one_size(
     let verdict = of_the_flow(&Evidence {
         trajectory: &completed,
         diagnostics: d,
-        extend: "steps.count",
+        extend: STEPS_KEY,
         steps: None,
         ..*e
     });
@@ -165,9 +171,17 @@ fn one_size(
     let third = relu::since(d, 2.0 / 3.0);
     let angles = d.angle_to_limit.as_deref().unwrap_or_default();
     let falls = angles.len() > last && angles[last] < angles[third];
-    let positive = d.min_margin[last] > 0.0;
-    let (Some(to_limit), true, true) = (to_limit, falls, positive) else {
-        return finding(Outcome::Inconclusive, residual, verdict.evidence);
+    let learned = d.min_margin[last] >= LEARNED;
+    let (Some(to_limit), true, true) = (to_limit, falls, learned) else {
+        let why = if learned {
+            verdict.evidence
+        } else {
+            format!(
+                "too early, extend {}: the smallest margin is {:.2e}",
+                STEPS_KEY, d.min_margin[last]
+            )
+        };
+        return finding(Outcome::Inconclusive, residual, why);
     };
     let where_it_is = format!(
         "{to_limit:.3} rad from the limit and falling, ln loss {:.2}",

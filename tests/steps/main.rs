@@ -1,6 +1,8 @@
 //! Finite steps: against NumPy, against the flow, across interruptions, from the command line.
 
+mod claims;
 mod cli;
+mod critical;
 mod numpy;
 mod order;
 mod resume;
