@@ -14,14 +14,15 @@ use crate::diagnostics::Diagnostics;
 use crate::trajectory::Status;
 use std::f64::consts::FRAC_PI_2;
 
-const CHECK: &str = "Every size of [steps] is judged. Residual: of the size that decides, the final angle to the limit or, if smaller, \
-                     to the flow at the same time (tolerance 0.01 rad), or what the slope of the angle to the limit lacks of the predicted one, as a share (tolerance \
+const CHECK: &str = "Every size of [steps] is judged. Residual: of the size that decides, the final angle to the limit or, if smaller and \
+                     the angle to the limit has not stalled, to the flow at the same time (tolerance 0.01 rad), or what the slope of the angle to the limit lacks of the predicted one, as a share (tolerance \
                      0.5). A size fails if the weights overflow, if the loss is at \
                      the end no smaller than at the start or rises over the last third of the run (in log-log-time), if an \
-                     alignment is not positive at the end (fully connected from zero weights: at any record), or if the angle to the limit has \
+                     alignment is negative at the end (fully connected from zero weights: at any record; convolutional and diagonal: in its \
+                     real part, at every record of the last third), or if the angle to the limit has \
                      stalled. It holds if none of this is so and the \
-                     angle has arrived as the claim on the flow asks, or falls over the last third of the run while the run follows the flow to 0.01 rad, or falls there at \
-                     half the predicted rate or faster. Violated if \
+                     angle has arrived as the claim on the flow asks, or, once the loss is below that of a single sample of margin zero, falls over the last \
+                     third of the run while the run follows the flow to 0.01 rad, or falls there at half the predicted rate or faster. Violated if \
                      a size fails; inconclusive if none fails and one is undecided. Hypotheses: [steps] in the scenario, and those of the claim on \
                      the flow.";
 
@@ -32,7 +33,12 @@ pub const THM_1: Claim = Claim {
                 negative; the loss then grows. `compare --critical` measures η*.",
     check: CHECK,
     subject: Subject::Steps,
-    judge: |e| judge(e, &|e| directional_limit::THM_1.judge(e)),
+    judge: |e| {
+        judge(
+            e,
+            Theorem::of_problems(|e| directional_limit::THM_1.judge(e)),
+        )
+    },
 };
 
 pub const THM_2: Claim = Claim {
@@ -41,7 +47,7 @@ pub const THM_2: Claim = Claim {
     corrected: "True with the norm of thm-2-corrected, given that the loss tends to zero: below a critical step size.",
     check: CHECK,
     subject: Subject::Steps,
-    judge: |e| judge(e, &|e| theorem_2::CORRECTED.judge(e)),
+    judge: |e| judge(e, Theorem::of_problems(|e| theorem_2::CORRECTED.judge(e))),
 };
 
 pub const THM_3: Claim = Claim {
@@ -50,8 +56,33 @@ pub const THM_3: Claim = Claim {
     corrected: "True under the hypotheses of thm-3, which each run is checked for.",
     check: CHECK,
     subject: Subject::Steps,
-    judge: |e| judge(e, &|e| theorem_3::CLAIM.judge(e)),
+    judge: |e| {
+        let theorem = Theorem {
+            of_the_flow: |e| theorem_3::CLAIM.judge(e),
+            is_about: Some(|e| relu::measured(e).is_ok()),
+        };
+        judge(e, theorem)
+    },
 };
+
+/// A claim on the flow, to be judged on finite steps.
+#[derive(Clone, Copy)]
+struct Theorem {
+    of_the_flow: fn(&Evidence<'_>) -> Verdict,
+    /// Whether the hypotheses on the problem hold, where there are others, on the end of the run: those are moot if the loss does
+    /// not tend to zero.
+    is_about: Option<fn(&Evidence<'_>) -> bool>,
+}
+
+impl Theorem {
+    /// A claim whose hypotheses are all on the problem.
+    fn of_problems(of_the_flow: fn(&Evidence<'_>) -> Verdict) -> Self {
+        Self {
+            of_the_flow,
+            is_about: None,
+        }
+    }
+}
 
 /// What one size comes out as.
 struct Finding {
@@ -66,12 +97,12 @@ struct Finding {
 /// A slope that is less than this share short of the predicted one is the predicted one on its way.
 const SHORTFALL: f64 = 0.5;
 
-fn judge(e: &Evidence<'_>, of_the_flow: &dyn Fn(&Evidence<'_>) -> Verdict) -> Verdict {
+fn judge(e: &Evidence<'_>, theorem: Theorem) -> Verdict {
     let Some(steps) = e.steps else {
         return not_applicable("the scenario has no [steps]");
     };
     let findings: Vec<Finding> = (steps.runs.iter())
-        .map(|run| one_size(e, run, of_the_flow))
+        .map(|run| one_size(e, run, theorem))
         .collect();
     if let Some(finding) = findings
         .iter()
@@ -107,11 +138,7 @@ fn judge(e: &Evidence<'_>, of_the_flow: &dyn Fn(&Evidence<'_>) -> Verdict) -> Ve
     }
 }
 
-fn one_size(
-    e: &Evidence<'_>,
-    run: &Beside,
-    of_the_flow: &dyn Fn(&Evidence<'_>) -> Verdict,
-) -> Finding {
+fn one_size(e: &Evidence<'_>, run: &Beside, theorem: Theorem) -> Finding {
     let d = &run.diagnostics;
     let finding = |outcome, residual, why| Finding {
         size: run.descent.size,
@@ -124,13 +151,15 @@ fn one_size(
     // Whether the claim applies does not depend on how the run ended.
     let mut completed = trajectory.clone();
     completed.status = Status::Completed;
-    let verdict = of_the_flow(&Evidence {
+    let as_a_flow = Evidence {
         trajectory: &completed,
         diagnostics: d,
         extend: "steps.count",
         steps: None,
         ..*e
-    });
+    };
+    let verdict = (theorem.of_the_flow)(&as_a_flow);
+    let applies = verdict.outcome != Outcome::NotApplicable;
     let to_flow = run.final_angle_to_flow();
     let to_limit = d.final_angle();
     let residual = match (to_flow, to_limit) {
@@ -143,29 +172,33 @@ fn one_size(
             Some(alignment) => format!("{alignment}; {why}"),
             None => why,
         };
-        // A hypothesis on the end of the run is moot where the loss does not tend to zero; one on the problem is not.
-        let moot = d.homogeneous.is_some() || verdict.outcome != Outcome::NotApplicable;
-        return if moot {
+        let concerned = theorem
+            .is_about
+            .map_or(applies, |is_about| is_about(&as_a_flow));
+        return if concerned {
             finding(Outcome::Violated, residual, why)
         } else {
             finding(Outcome::NotApplicable, None, verdict.evidence)
         };
     }
-    if verdict.outcome == Outcome::NotApplicable {
-        return finding(verdict.outcome, None, verdict.evidence);
+    if !applies {
+        return finding(Outcome::NotApplicable, None, verdict.evidence);
     }
     if let Some(why) = negative_alignment(e, d) {
         return finding(Outcome::Violated, residual, why);
     }
-    if matches!(verdict.outcome, Outcome::Holds | Outcome::Violated) {
-        return finding(verdict.outcome, residual, verdict.evidence);
+    match verdict.outcome {
+        Outcome::Holds => return finding(Outcome::Holds, residual, verdict.evidence),
+        Outcome::Violated => return finding(Outcome::Violated, verdict.residual, verdict.evidence),
+        Outcome::Inconclusive | Outcome::NotApplicable => {}
     }
     let last = d.log_log_time.len() - 1;
     let third = relu::since(d, 2.0 / 3.0);
     let angles = d.angle_to_limit.as_deref().unwrap_or_default();
     let falls = angles.len() > last && angles[last] < angles[third];
-    let positive = d.min_margin[last] > 0.0;
-    let (Some(to_limit), true, true) = (to_limit, falls, positive) else {
+    // From there on every margin is positive, and the flow's loss tends to zero as theory has it.
+    let late = d.log_loss[last] < e.problem.loss.log_loss(std::iter::once(0.0));
+    let (Some(to_limit), true, true) = (to_limit, falls, late) else {
         return finding(Outcome::Inconclusive, residual, verdict.evidence);
     };
     let where_it_is = format!(
@@ -224,7 +257,8 @@ fn not_to_zero(e: &Evidence<'_>, d: &Diagnostics) -> Option<String> {
     })
 }
 
-/// The alignment that is not positive, if one is: at the end, or for fully connected layers from zero weights at any record.
+/// The alignment that is negative, if one is: at the end, or for fully connected layers from zero weights at any record, or for
+/// convolutional and diagonal ones throughout the last third of the run.
 fn negative_alignment(e: &Evidence<'_>, d: &Diagnostics) -> Option<String> {
     let last = d.log_log_time.len() - 1;
     let from_zero = e.problem.theta0.amax() == 0.0;
@@ -236,9 +270,19 @@ fn negative_alignment(e: &Evidence<'_>, d: &Diagnostics) -> Option<String> {
             Some(format!("φ_{} = {:.2e} is negative", l + 2, column[l]))
         });
     }
-    // Where Ẑ is real it may change its sign, and Re φ_2 is then negative for a while however small η is: only the end counts.
+    // Where Ẑ is real it may change its sign, and Re φ_2 is then negative for a while however small η is.
     let phases = d.phases.as_ref()?;
-    let column = phases.argument.column(last);
-    let l = column.iter().position(|argument| *argument > FRAC_PI_2)?;
-    Some(format!("the real part of some φ_{} is negative", l + 2))
+    let since = relu::since(d, 2.0 / 3.0);
+    phases.phi.iter().enumerate().find_map(|(l, phi)| {
+        // entries below the run's resolution have no sign
+        let seen = (since..=last).all(|k| phases.argument[(l, k)] > FRAC_PI_2);
+        let negative = |d: &usize| (since..=last).all(|k| phi[(*d, k)].re < 0.0);
+        let d = (0..phi.nrows()).find(negative).filter(|_| seen)?;
+        Some(format!(
+            "Re φ_{}[{}] = {:.2e} is negative",
+            l + 2,
+            phases.frequencies[d],
+            phi[(d, last)].re
+        ))
+    })
 }

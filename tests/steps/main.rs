@@ -1,6 +1,8 @@
-//! Finite steps: against NumPy, against the flow, across interruptions, from the command line.
+//! Finite steps: against NumPy, against the flow, across interruptions, from the command line; how large they may be.
 
+mod archive;
 mod cli;
+mod critical;
 mod numpy;
 mod order;
 mod resume;
