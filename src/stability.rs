@@ -5,6 +5,7 @@ use crate::descent::{
 };
 use crate::error::Result;
 use crate::problem::Problem;
+use crate::run::reference_limit;
 use crate::scenario::{self, Scenario};
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -44,10 +45,17 @@ pub struct DepthPoint {
 /// Measures the scenario at `path`, changed by `overrides`. Trials take `steps.count` steps, or ten thousand.
 ///
 /// # Errors
-/// As [`scenario::load`], [`Scenario::build`] and [`critical_step`].
-pub fn measure(path: &Path, overrides: &[String], control: &Control<'_>) -> Result<Stability> {
+/// As [`scenario::load`], [`Scenario::build`], [`reference_limit`] (unless `allow_nonseparable`) and [`critical_step`].
+pub fn measure(
+    path: &Path,
+    overrides: &[String],
+    allow_nonseparable: bool,
+    control: &Control<'_>,
+) -> Result<Stability> {
     let scenario = scenario::load(path, overrides)?;
     let problem = scenario.build()?;
+    // without a separating hyperplane no size drives the loss to zero
+    reference_limit(&problem, allow_nonseparable)?;
     let options_of = |problem: &Problem| {
         let options = CriticalOptions::of(problem);
         CriticalOptions {

@@ -9,19 +9,20 @@ use super::{
     Claim, Evidence, Outcome, Subject, Verdict, direction, directional_limit, not_applicable, relu,
     theorem_2, theorem_3,
 };
-use crate::descent::Beside;
+use crate::descent::{Beside, Schedule};
 use crate::diagnostics::Diagnostics;
 use crate::trajectory::Status;
 use std::f64::consts::FRAC_PI_2;
 
-const CHECK: &str = "Every size of [steps] is judged. Residual: of the size that decides, the final angle to the limit or, if smaller, \
-                     to the flow at the same time (tolerance 0.01 rad), or what the slope of the angle to the limit lacks of the predicted one, as a share (tolerance \
-                     0.5). A size fails if the weights overflow, if the loss is at \
-                     the end no smaller than at the start or rises over the last third of the run (in log-log-time), if an \
-                     alignment is not positive at the end (fully connected from zero weights: at any record), or if the angle to the limit has \
+const CHECK: &str = "Every size of [steps] is judged. Residual: of the size that decides, the final angle to the limit or, if smaller and \
+                     the angle to the limit has not stalled, to the flow at the same time (tolerance 0.01 rad), or what the slope of the angle to the limit lacks of the predicted one, as a share (tolerance \
+                     0.5). A size fails if the weights overflow (of loss-normalised steps that is inconclusive), if the loss is at \
+                     the end larger than at the start or rises over the last third of the run (in log-log-time), if an \
+                     alignment is negative at the end, once the loss is below that of a single sample of margin zero (fully connected from zero weights: at any record; convolutional and diagonal: in its \
+                     real part, at every record of the last third), or if the angle to the limit has \
                      stalled. It holds if none of this is so and the \
-                     angle has arrived as the claim on the flow asks, or all margins are at least 1 and it falls over the last third of the run while the run follows the flow to 0.01 rad, or falls there at \
-                     half the predicted rate or faster. Violated if \
+                     angle has arrived as the claim on the flow asks, or, once the loss is below that of a single sample of margin zero, falls over the last \
+                     third of the run while the run follows the flow to 0.01 rad, or falls there at half the predicted rate or faster. Violated if \
                      a size fails; inconclusive if none fails and one is undecided. Hypotheses: [steps] in the scenario, and those of the claim on \
                      the flow.";
 
@@ -33,7 +34,12 @@ pub const THM_1: Claim = Claim {
                 such size where Σ g_n itself separates the data.) `compare --critical` measures η*.",
     check: CHECK,
     subject: Subject::Steps,
-    judge: |e| judge(e, &|e| directional_limit::THM_1.judge(e)),
+    judge: |e| {
+        judge(
+            e,
+            Theorem::of_problems(|e| directional_limit::THM_1.judge(e)),
+        )
+    },
 };
 
 pub const THM_2: Claim = Claim {
@@ -42,7 +48,7 @@ pub const THM_2: Claim = Claim {
     corrected: "True with the norm of thm-2-corrected, given that the loss tends to zero: below a critical step size.",
     check: CHECK,
     subject: Subject::Steps,
-    judge: |e| judge(e, &|e| theorem_2::CORRECTED.judge(e)),
+    judge: |e| judge(e, Theorem::of_problems(|e| theorem_2::CORRECTED.judge(e))),
 };
 
 pub const THM_3: Claim = Claim {
@@ -51,8 +57,33 @@ pub const THM_3: Claim = Claim {
     corrected: "True under the hypotheses of thm-3, which each run is checked for.",
     check: CHECK,
     subject: Subject::Steps,
-    judge: |e| judge(e, &|e| theorem_3::CLAIM.judge(e)),
+    judge: |e| {
+        let theorem = Theorem {
+            of_the_flow: |e| theorem_3::CLAIM.judge(e),
+            is_about: Some(|e| relu::measured(e).is_ok()),
+        };
+        judge(e, theorem)
+    },
 };
+
+/// A claim on the flow, to be judged on finite steps.
+#[derive(Clone, Copy)]
+struct Theorem {
+    of_the_flow: fn(&Evidence<'_>) -> Verdict,
+    /// Whether the hypotheses on the problem hold, where there are others, on the end of the run: those are moot if the loss does
+    /// not tend to zero.
+    is_about: Option<fn(&Evidence<'_>) -> bool>,
+}
+
+impl Theorem {
+    /// A claim whose hypotheses are all on the problem.
+    fn of_problems(of_the_flow: fn(&Evidence<'_>) -> Verdict) -> Self {
+        Self {
+            of_the_flow,
+            is_about: None,
+        }
+    }
+}
 
 /// What one size comes out as.
 struct Finding {
@@ -67,18 +98,12 @@ struct Finding {
 /// A slope that is less than this share short of the predicted one is the predicted one on its way.
 const SHORTFALL: f64 = 0.5;
 
-/// Every sample has this margin before a run that has not arrived says anything about where it goes.
-const LEARNED: f64 = 1.0;
-
-/// What makes a run of finite steps longer.
-const STEPS_KEY: &str = "steps.count";
-
-fn judge(e: &Evidence<'_>, of_the_flow: &dyn Fn(&Evidence<'_>) -> Verdict) -> Verdict {
+fn judge(e: &Evidence<'_>, theorem: Theorem) -> Verdict {
     let Some(steps) = e.steps else {
         return not_applicable("the scenario has no [steps]");
     };
     let findings: Vec<Finding> = (steps.runs.iter())
-        .map(|run| one_size(e, run, of_the_flow))
+        .map(|run| one_size(e, run, theorem))
         .collect();
     if let Some(finding) = findings
         .iter()
@@ -114,11 +139,7 @@ fn judge(e: &Evidence<'_>, of_the_flow: &dyn Fn(&Evidence<'_>) -> Verdict) -> Ve
     }
 }
 
-fn one_size(
-    e: &Evidence<'_>,
-    run: &Beside,
-    of_the_flow: &dyn Fn(&Evidence<'_>) -> Verdict,
-) -> Finding {
+fn one_size(e: &Evidence<'_>, run: &Beside, theorem: Theorem) -> Finding {
     let d = &run.diagnostics;
     let finding = |outcome, residual, why| Finding {
         size: run.descent.size,
@@ -131,57 +152,65 @@ fn one_size(
     // Whether the claim applies does not depend on how the run ended.
     let mut completed = trajectory.clone();
     completed.status = Status::Completed;
-    let verdict = of_the_flow(&Evidence {
+    let as_a_flow = Evidence {
         trajectory: &completed,
         diagnostics: d,
-        extend: STEPS_KEY,
+        extend: "steps.count",
         steps: None,
         ..*e
-    });
+    };
+    let verdict = (theorem.of_the_flow)(&as_a_flow);
+    let applies = verdict.outcome != Outcome::NotApplicable;
     let to_flow = run.final_angle_to_flow();
     let to_limit = d.final_angle();
     let residual = match (to_flow, to_limit) {
         (Some(x), Some(y)) => Some(x.min(y)),
         (x, y) => x.or(y),
     };
-    let failure = overflow(run).or_else(|| not_to_zero(e, d));
+    let overflow = overflow(run);
+    if let (Some(why), Schedule::LossNormalised, true) = (&overflow, run.descent.schedule, applies)
+    {
+        let why = format!(
+            "{why}: steps divided by the loss are stable only while η times the tangent kernel stays below about 2, take fewer or smaller ones"
+        );
+        return finding(Outcome::Inconclusive, None, why);
+    }
+    let failure = overflow.or_else(|| not_to_zero(e, d));
     if let Some(why) = failure {
         let why = match negative_alignment(e, d) {
             Some(alignment) => format!("{alignment}; {why}"),
             None => why,
         };
-        // A hypothesis on the end of the run is moot where the loss does not tend to zero; one on the problem is not.
-        let moot = d.homogeneous.is_some() || verdict.outcome != Outcome::NotApplicable;
-        return if moot {
+        let concerned = theorem
+            .is_about
+            .map_or(applies, |is_about| is_about(&as_a_flow));
+        return if concerned {
             finding(Outcome::Violated, residual, why)
         } else {
             finding(Outcome::NotApplicable, None, verdict.evidence)
         };
     }
-    if verdict.outcome == Outcome::NotApplicable {
-        return finding(verdict.outcome, None, verdict.evidence);
+    if !applies {
+        return finding(Outcome::NotApplicable, None, verdict.evidence);
     }
-    if let Some(why) = negative_alignment(e, d) {
+    // From other than zero weights alignments may start negative under the flow as well.
+    let last = d.log_log_time.len() - 1;
+    let late = d.log_loss[last] < e.problem.loss.log_loss(std::iter::once(0.0));
+    let from_zero = e.problem.theta0.amax() == 0.0;
+    if let Some(why) = negative_alignment(e, d).filter(|_| from_zero || late) {
         return finding(Outcome::Violated, residual, why);
     }
-    if matches!(verdict.outcome, Outcome::Holds | Outcome::Violated) {
-        return finding(verdict.outcome, residual, verdict.evidence);
+    match verdict.outcome {
+        Outcome::Holds => return finding(Outcome::Holds, residual, verdict.evidence),
+        Outcome::Violated => return finding(Outcome::Violated, verdict.residual, verdict.evidence),
+        Outcome::Inconclusive | Outcome::NotApplicable => {}
     }
-    let last = d.log_log_time.len() - 1;
     let third = relu::since(d, 2.0 / 3.0);
     let angles = d.angle_to_limit.as_deref().unwrap_or_default();
     let falls = angles.len() > last && angles[last] < angles[third];
-    let learned = d.min_margin[last] >= LEARNED;
-    let (Some(to_limit), true, true) = (to_limit, falls, learned) else {
-        let why = if learned {
-            verdict.evidence
-        } else {
-            format!(
-                "too early, extend {}: the smallest margin is {:.2e}",
-                STEPS_KEY, d.min_margin[last]
-            )
-        };
-        return finding(Outcome::Inconclusive, residual, why);
+    // Once the loss is below that of one sample of margin zero every margin is positive.
+    let (Some(to_limit), true, true) = (to_limit, falls, late) else {
+        return finding(Outcome::Inconclusive, residual, verdict.evidence);
     };
     let where_it_is = format!(
         "{to_limit:.3} rad from the limit and falling, ln loss {:.2}",
@@ -223,14 +252,14 @@ fn not_to_zero(e: &Evidence<'_>, d: &Diagnostics) -> Option<String> {
     if last == 0 {
         return None;
     }
-    if end >= start {
+    // what rounding leaves of a loss that stays is no rise
+    let rounding = 1e-9 * e.problem.dataset.len() as f64;
+    if end > start + rounding {
         return Some(format!(
             "the loss does not tend to zero: ln loss {end:.2} at the end, {start:.2} at the start"
         ));
     }
     let rises = third < last && end > d.log_loss[third];
-    // what rounding leaves of a loss that stays is no rise
-    let rounding = 1e-9 * e.problem.dataset.len() as f64;
     (rises && end - d.log_loss[third] > rounding).then(|| {
         format!(
             "the loss rises again: ln loss {end:.2} at the end, {:.2} at two thirds of the run",
@@ -239,7 +268,8 @@ fn not_to_zero(e: &Evidence<'_>, d: &Diagnostics) -> Option<String> {
     })
 }
 
-/// The alignment that is not positive, if one is: at the end, or for fully connected layers from zero weights at any record.
+/// The alignment that is negative, if one is: at the end, or for fully connected layers from zero weights at any record, or for
+/// convolutional and diagonal ones throughout the last third of the run.
 fn negative_alignment(e: &Evidence<'_>, d: &Diagnostics) -> Option<String> {
     let last = d.log_log_time.len() - 1;
     let from_zero = e.problem.theta0.amax() == 0.0;
@@ -251,9 +281,19 @@ fn negative_alignment(e: &Evidence<'_>, d: &Diagnostics) -> Option<String> {
             Some(format!("φ_{} = {:.2e} is negative", l + 2, column[l]))
         });
     }
-    // Where Ẑ is real it may change its sign, and Re φ_2 is then negative for a while however small η is: only the end counts.
+    // Where Ẑ is real it may change its sign, and Re φ_2 is then negative for a while however small η is.
     let phases = d.phases.as_ref()?;
-    let column = phases.argument.column(last);
-    let l = column.iter().position(|argument| *argument > FRAC_PI_2)?;
-    Some(format!("the real part of some φ_{} is negative", l + 2))
+    let since = relu::since(d, 2.0 / 3.0);
+    phases.phi.iter().enumerate().find_map(|(l, phi)| {
+        // entries below the run's resolution have no sign
+        let seen = (since..=last).all(|k| phases.argument[(l, k)] > FRAC_PI_2);
+        let negative = |d: &usize| (since..=last).all(|k| phi[(*d, k)].re < 0.0);
+        let d = (0..phi.nrows()).find(negative).filter(|_| seen)?;
+        Some(format!(
+            "Re φ_{}[{}] = {:.2e} is negative",
+            l + 2,
+            phases.frequencies[d],
+            phi[(d, last)].re
+        ))
+    })
 }

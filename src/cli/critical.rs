@@ -11,7 +11,12 @@ use std::path::Path;
 pub(super) fn execute(of: &ScenarioArgs, folder: &Path, quiet: bool, format: Format) -> Result<u8> {
     let scenario = scenario::load(&of.scenario, &of.overrides)?;
     let progress = Bars::new(quiet, &scenario)?;
-    let measured = measure(&of.scenario, &of.overrides, &progress.control(folder))?;
+    let measured = measure(
+        &of.scenario,
+        &of.overrides,
+        of.allow_nonseparable,
+        &progress.control(folder),
+    )?;
     progress.clear();
     report::write_critical(&measured, folder)?;
     if !quiet {

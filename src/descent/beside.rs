@@ -83,13 +83,16 @@ pub fn flow_beside(
     integrate(problem, &options, observer)
 }
 
-/// Every s > 0 that some run recorded, increasing.
+/// Smallest s at which the flow is asked for: below, steps of the integrator have no digits.
+const RESOLVED: f64 = 1e-13;
+
+/// Every s that some run recorded and the flow can be asked for, increasing.
 fn times(descents: &[Descent]) -> Vec<f64> {
     let mut times: Vec<f64> = descents
         .iter()
         .flat_map(|d| &d.trajectory.log_log_time)
         .copied()
-        .filter(|s| *s > 0.0)
+        .filter(|s| *s > RESOLVED)
         .collect();
     times.sort_by(f64::total_cmp);
     times.dedup();

@@ -1,7 +1,7 @@
 //! What `compare --critical` leaves behind: `critical.json`, a table, figures.
 
 use super::write::{create_folder, write_figures, write_file};
-use crate::descent::{Demand, DiscreteAlignment, Ending, Trial};
+use crate::descent::{Demand, DiscreteAlignment, Ending, Schedule, Trial};
 use crate::error::Result;
 use crate::figures;
 use crate::stability::Stability;
@@ -19,6 +19,7 @@ struct Report<'a> {
     /// Steps of every trial.
     count: u64,
     demand: &'static str,
+    schedule: &'static str,
     /// η*: the largest size found good where a larger one is bad.
     eta: Option<f64>,
     largest_good: Option<f64>,
@@ -110,6 +111,7 @@ pub fn critical_json(measured: &Stability) -> String {
         scenario_sha256: &scenario.sha256,
         count: measured.options.count,
         demand: demand(critical.demand),
+        schedule: Schedule::Constant.name(),
         eta: critical.eta(),
         largest_good: critical.good,
         smallest_bad: critical.bad,
@@ -168,12 +170,28 @@ fn table(measured: &Stability, out: &mut String) -> std::fmt::Result {
     };
     writeln!(
         out,
-        "  demanded                  {demanded}, in {} steps",
+        "  demanded                  {demanded}, in {} steps of constant size",
         measured.options.count
     )?;
-    let size = |x: Option<f64>| x.map_or_else(|| "none tried".to_owned(), |x| format!("{x:.7e}"));
+    let size = |x: Option<f64>| x.map_or_else(|| "none".to_owned(), |x| format!("{x:.7e}"));
     writeln!(out, "  largest size that works   {}", size(critical.good))?;
     writeln!(out, "  smallest size that fails  {}", size(critical.bad))?;
+    let tried = |ending: Ending| critical.trials.iter().filter(move |t| t.ending == ending);
+    let undecided = tried(Ending::NotYet).count();
+    if undecided > 0 {
+        writeln!(
+            out,
+            "  undecided                 {undecided} of the sizes tried need more steps (steps.count)"
+        )?;
+    }
+    let frozen = tried(Ending::Stands).count();
+    if frozen > 0 {
+        writeln!(
+            out,
+            "  among those that work     {frozen} end where steps no longer move anything in double precision: the first ones threw all margins far \
+             up, perhaps far from the limit"
+        )?;
+    }
     if let Some(failure) = failure(measured) {
         writeln!(out, "  which fails because       {failure}")?;
     }

@@ -375,6 +375,9 @@ mod directional_limit;
 /// Theorem 2 as printed and as corrected.
 mod theorem_2;
 
+/// Theorems 1, 2 and 3 for finite steps.
+mod discrete;
+
 /// Gradient descent on convolutional and diagonal networks.
 mod gd_conv;
 

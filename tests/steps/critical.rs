@@ -1,83 +1,201 @@
-//! The critical step size of a scenario.
+//! The critical step size of a scenario, against steps taken here, from the library and from the command line.
 
 use assert_cmd::Command;
+use marginflow::dataset::{gaussian_teacher, standard_normals};
 use marginflow::descent::Control;
-use marginflow::stability::measure;
+use marginflow::stability::{Stability, measure};
+use nalgebra::{DMatrix, DVector};
 use serde_json::Value;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
+const TOO_LARGE: &str = "fc-dfa-steps-too-large";
+
 fn path(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{name}.toml"))
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{name}.toml"))
 }
 
-fn short() -> Vec<String> {
-    vec!["steps.count=2000".into()]
+fn measured(name: &str) -> Stability {
+    let overrides = ["steps.count=2000".to_owned()];
+    measure(&path(name), &overrides, false, &Control::none()).unwrap()
+}
+
+/// Smallest φ_2 over `count` steps of size `size` on two fully connected layers from zero weights, and its step: the rule as it is
+/// written, `w_1 += η z bᵀ` and `w_2 += η w_1ᵀ z`, where `w_2 = φ_2 b`.
+fn smallest_alignment(size: f64, count: usize) -> (usize, f64) {
+    let data = gaussian_teacher(8, 20, 1);
+    let b = DVector::from_iterator(8, standard_normals("feedback", 7).take(8));
+    let (x, y) = (data.samples(), data.labels());
+    let (mut w_1, mut w_2) = (DMatrix::zeros(8, 8), DVector::zeros(8));
+    let mut least = (0, f64::INFINITY);
+    for k in 1..=count {
+        let outputs = x * (&w_1 * &w_2);
+        let z = x.tr_mul(&DVector::from_fn(20, |n, _| {
+            (-y[n] * outputs[n]).exp() * y[n]
+        }));
+        let change = w_1.tr_mul(&z);
+        w_1 += &z * b.transpose() * size;
+        w_2 += change * size;
+        let phi = w_2.dot(&b) / b.norm_squared();
+        if !phi.is_finite() {
+            break;
+        }
+        // it is zero after the first step
+        if k > 1 && phi < least.1 {
+            least = (k, phi);
+        }
+    }
+    least
 }
 
 #[test]
-fn the_bracket_is_narrow_and_an_alignment_is_negative_above_it() {
-    let of = || measure(&path("fc-dfa-steps-too-large"), &short(), &Control::none()).unwrap();
-    let measured = of();
+fn the_bracket_is_narrow_and_its_ends_do_what_they_say() {
+    let stability = measured(TOO_LARGE);
     let (good, bad) = (
-        measured.critical.good.unwrap(),
-        measured.critical.bad.unwrap(),
+        stability.critical.good.unwrap(),
+        stability.critical.bad.unwrap(),
     );
-    assert!(good < bad && bad < good * (1.0 + 2e-6));
-    assert!((good - 0.042_148_3).abs() < 1e-6, "{good}");
-    let above = &measured.above.as_ref().unwrap()[0];
+    assert_eq!(stability.critical.eta(), Some(good));
+    assert!(bad > good && bad / good - 1.0 < 2e-6, "{good} {bad}");
+    assert!((good - 0.0421483).abs() < 1e-5, "{good}");
+
+    let [above] = &stability.above.as_ref().unwrap()[..] else {
+        panic!("one alignment")
+    };
     assert_eq!(above.layer, 2);
-    assert!(above.measured < 0.0, "{above:?}");
+    assert!(above.measured < 0.0);
     assert!(
-        (above.measured - above.summed).abs() < 1e-9 * above.measured.abs().max(1.0),
+        (above.measured / above.summed - 1.0).abs() < 1e-9,
         "{above:?}"
     );
-    assert_eq!(measured.depths.len(), 2 * 5);
-    // at the scenario's own depth the diagram has the scenario's own size
-    let own = measured.depths.iter().find(|p| p.depth == 2).unwrap();
-    assert_eq!((own.good, own.bad), (Some(good), Some(bad)));
-    let dfa: Vec<f64> = measured.depths[..5]
-        .iter()
-        .map(|p| p.good.unwrap())
-        .collect();
-    assert!(dfa.windows(2).all(|w| w[1] < w[0]), "{dfa:?}");
-    assert_eq!(of().depths, measured.depths);
+    assert!(above.disagreement < 1e-9, "{above:?}");
+
+    // A change of η by 1e-7 of it takes φ_2 from here to a positive number: rounding grows ten-millionfold on the way.
+    let (step, phi) = smallest_alignment(bad, 20);
+    assert_eq!(step as u64, above.step);
+    assert!((phi / above.measured - 1.0).abs() < 1e-6, "{phi}");
+    let (_, phi) = smallest_alignment(good, 2000);
+    assert!(phi > 0.0, "{phi}");
 }
 
 #[test]
-fn the_command_writes_report_and_figures() {
+fn the_diagram_has_two_rules_and_five_depths_and_can_be_repeated() {
+    let [first, second] = [(), ()].map(|()| measured(TOO_LARGE));
+    assert_eq!(first.depths, second.depths);
+    assert_eq!(first.critical.trials, second.critical.trials);
+    let rules = ["direct-feedback-alignment", "gradient-descent"];
+    let expected = rules.map(|rule| [1, 2, 3, 4, 5].map(|depth| (rule, depth)));
+    let found: Vec<(&str, usize)> = first.depths.iter().map(|p| (p.rule, p.depth)).collect();
+    assert_eq!(found, expected.concat());
+    for point in &first.depths {
+        let (good, bad) = (point.good.unwrap(), point.bad.unwrap());
+        assert!(bad > good && bad / good - 1.0 < 2e-6, "{point:?}");
+    }
+    // the scenario itself is one of them
+    let own = &first.depths[1];
+    assert_eq!(
+        (own.good, own.bad),
+        (first.critical.good, first.critical.bad)
+    );
+    // η* of a single layer is the same for both rules, but for their initial weights; deeper ones need smaller steps
+    let feedback: Vec<f64> = first.depths[..5].iter().filter_map(|p| p.good).collect();
+    assert!(
+        feedback.windows(2).all(|pair| pair[1] < pair[0]),
+        "{feedback:?}"
+    );
+}
+
+/// Exit code and critical.json of `compare --critical`.
+fn critical(name: &str, folder: &Path) -> Value {
+    let output = Command::cargo_bin("marginflow")
+        .unwrap()
+        .arg("compare")
+        .arg(path(name))
+        .args(["--critical", "--set", "steps.count=2000", "--out"])
+        .arg(folder)
+        .output()
+        .unwrap();
+    let (table, error) = (
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    );
+    assert_eq!(output.status.code(), Some(0), "{error}");
+    for line in ["largest size that works", "smallest size that fails"] {
+        assert!(table.contains(line), "{table}");
+    }
+    serde_json::from_slice(&fs::read(folder.join("critical.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn the_command_writes_json_and_figures() {
     let folder = TempDir::new().unwrap();
-    let run = |name: &str| {
-        let output = Command::cargo_bin("marginflow")
-            .unwrap()
-            .args(["compare", path(name).to_str().unwrap(), "--critical"])
-            .args([
-                "--set",
-                "steps.count=500",
-                "--set",
-                "steps.sizes=[1e-3]",
-                "--format",
-                "json",
-            ])
-            .arg("--out")
-            .arg(folder.path())
-            .output()
-            .unwrap();
-        assert_eq!(output.status.code(), Some(0));
-        serde_json::from_slice::<Value>(&output.stdout).unwrap()
-    };
-    let report = run("fc-dfa-steps-too-large");
-    for key in ["eta", "largest_good", "smallest_bad"] {
-        assert!(report[key].as_f64().unwrap() > 0.0, "{key}");
-    }
-    assert!(report["failure"].as_str().unwrap().contains("φ_2"));
+    let report = critical(TOO_LARGE, folder.path());
+    let mut keys: Vec<&str> = report
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    keys.sort_unstable();
+    assert_eq!(
+        keys,
+        [
+            "above",
+            "count",
+            "demand",
+            "depths",
+            "eta",
+            "failure",
+            "format",
+            "largest_good",
+            "scenario",
+            "scenario_sha256",
+            "smallest_bad",
+            "title",
+            "trials",
+            "version",
+        ]
+    );
+    assert_eq!(report["format"], "marginflow-critical/1");
+    assert_eq!(report["count"], 2000);
+    assert_eq!(report["demand"], "loss-and-alignment");
+    let stability = measured(TOO_LARGE);
+    assert_eq!(report["largest_good"].as_f64(), stability.critical.good);
+    assert_eq!(report["smallest_bad"].as_f64(), stability.critical.bad);
+    assert_eq!(report["eta"], report["largest_good"]);
+    let failure = report["failure"].as_str().unwrap();
+    assert!(
+        failure.contains("φ_2 = -") && failure.contains("negative"),
+        "{failure}"
+    );
+    assert!(report["above"][0]["measured"].as_f64().unwrap() < 0.0);
     assert_eq!(report["depths"].as_array().unwrap().len(), 10);
-    for file in [
-        "critical.json",
-        "figures/critical-step.svg",
-        "figures/critical-depth.png",
-    ] {
-        assert!(folder.path().join(file).exists(), "{file}");
+    let trials = report["trials"].as_array().unwrap();
+    assert_eq!(trials.len(), stability.critical.trials.len());
+    for trial in trials {
+        let (size, eta) = (trial["size"].as_f64(), report["eta"].as_f64());
+        if trial["good"] == true {
+            assert!(size <= eta, "{trial}");
+        }
     }
-    assert_eq!(run("relu-bp")["depths"].as_array().unwrap().len(), 0);
+    for figure in ["critical-step", "critical-depth"] {
+        let svg = fs::read_to_string(folder.path().join(format!("figures/{figure}.svg"))).unwrap();
+        assert!(svg.contains("<svg") && svg.trim_end().ends_with("</svg>"));
+        assert!(!svg.contains("NaN") && !svg.contains("inf"), "{figure}");
+        assert!(folder.path().join(format!("figures/{figure}.png")).exists());
+    }
+}
+
+/// Depth alone does not describe a ReLU network, whose widths are given.
+#[test]
+fn relu_networks_have_no_diagram_of_depths() {
+    let folder = TempDir::new().unwrap();
+    let report = critical("relu-dfa-steps", folder.path());
+    assert_eq!(report["demand"], "loss");
+    assert_eq!(report["depths"].as_array().unwrap().len(), 0);
+    assert_eq!(report["above"].as_array().unwrap().len(), 0);
+    assert!(report["eta"].as_f64().unwrap() > 0.0);
+    assert!(folder.path().join("figures/critical-step.svg").exists());
+    assert!(!folder.path().join("figures/critical-depth.svg").exists());
 }

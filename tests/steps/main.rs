@@ -1,6 +1,6 @@
-//! Finite steps: against NumPy, against the flow, across interruptions, from the command line.
+//! Finite steps: against NumPy, against the flow, across interruptions, from the command line; how large they may be.
 
-mod claims;
+mod archive;
 mod cli;
 mod critical;
 mod numpy;

@@ -47,7 +47,7 @@ fn the_distance_to_the_flow_is_of_first_order() {
         let [(fine, near), _, (coarse, far)] = order.distances[..] else {
             panic!()
         };
-        let overall = f64::ln(far / near) / f64::ln(coarse / fine);
+        let overall = (far / near).ln() / (coarse / fine).ln();
         assert!((overall - 1.0).abs() < 0.2, "{name}: {order:?}");
         for run in &steps.runs {
             assert_eq!(run.relative_distance[0], Some(0.0));

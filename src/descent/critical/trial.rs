@@ -259,10 +259,9 @@ impl Watch {
             }
         } else if left && (stands || min_margin == 0.0) {
             Ending::Stuck
-        } else if settles {
-            Ending::NotYet
         } else {
-            Ending::Unsettled
+            // From random weights the loss may rise for a while under the flow itself, before anything is learned.
+            Ending::NotYet
         }
     }
 
