@@ -61,6 +61,7 @@ fn a_run_leaves_report_trajectory_figures_and_scenario() {
         ".final.homogeneous",
         ".kinks",
         ".message",
+        ".order",
         ".verification",
     ];
     assert_eq!(missing, allowed);
