@@ -119,7 +119,7 @@ fn a_signal_ends_a_run_after_a_checkpoint_and_the_same_command_goes_on() {
         "--set",
         "steps.sizes=[1e-2]",
         "--set",
-        "steps.count=3000000",
+        "steps.count=30000000",
     ];
     let whole = TempDir::new().unwrap();
     command(&arguments, whole.path()).output().unwrap();

@@ -151,6 +151,7 @@ fn the_command_writes_json_and_figures() {
             "largest_good",
             "scenario",
             "scenario_sha256",
+            "schedule",
             "smallest_bad",
             "title",
             "trials",
