@@ -23,6 +23,12 @@ impl Accumulated {
         }
     }
 
+    /// Continued from `totals` at the state `y` of the local time t.
+    pub fn continued(totals: Vec<f64>, system: &System, y: &[f64], t: f64) -> Self {
+        let rates = system.multipliers(y, t);
+        Self { totals, rates }
+    }
+
     /// Totals at the end of the last step.
     pub fn totals(&self) -> &[f64] {
         &self.totals

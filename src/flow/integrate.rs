@@ -1,10 +1,10 @@
 //! The flow of a problem from its start to its horizon: segments between restarts and borders, one after the other.
 
-use super::FlowOptions;
 use super::accumulated::Accumulated;
 use super::ending::strongest;
 use super::segment::{Good, Outcome, Progress, Run, all_finite};
 use super::system::{NewtonSolver, System};
+use super::{FlowOptions, Method};
 use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::network::Kernel;
@@ -112,6 +112,20 @@ fn integrate_counted(
     let mut accumulated = Accumulated::new(&at_zero, &start, 0.0);
     run.saves
         .push(0.0, &start, run.parameters, accumulated.totals());
+    if run.method == Method::AdamsBdf {
+        let leg = run.leg(&system(&kernel, base), &start, observer);
+        let Good { s, y } = leg.last;
+        if let Some(status) = leg.status {
+            if status != Status::Completed && s > run.saves.last() {
+                run.saves.push(s, &y, run.parameters, &leg.accumulated);
+            }
+            return Ok(run.finish(status, s));
+        }
+        run.hand_over(s);
+        base = s;
+        start = y;
+        accumulated = Accumulated::continued(leg.accumulated, &system(&kernel, base), &start, 0.0);
+    }
     loop {
         let system = system(&kernel, base);
         let outcome = run.segment(&system, start, &mut accumulated, observer)?;

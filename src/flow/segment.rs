@@ -52,7 +52,9 @@ pub(super) enum Outcome {
 }
 
 pub(super) struct Run<'a> {
-    options: &'a FlowOptions,
+    pub options: &'a FlowOptions,
+    /// The method in use.
+    pub method: Method,
     pub parameters: usize,
     samples: usize,
     pub saves: Saves,
@@ -90,17 +92,24 @@ impl<'a> Run<'a> {
         let (parameters, samples) = (kernel.parameters(), kernel.samples());
         let layers = kernel.layers();
         let unknowns = parameters + samples;
+        let linear = kernel.signed_samples().is_some();
+        let method = match (options.method, newton) {
+            (Method::AdamsBdf, _) if !linear => Method::Bdf,
+            (Method::AdamsBdf, NewtonSolver::Dense) => Method::Bdf,
+            (method, _) => method,
+        };
         let suffix = match newton {
             NewtonSolver::Structured => "",
             NewtonSolver::Dense => " (dense Newton)",
         };
         Self {
             options,
+            method,
             parameters,
             samples,
             saves: Saves::new(options, parameters, samples),
             solver: SolverStatistics {
-                method: format!("{}{suffix}", options.method.name()),
+                method: format!("{}{suffix}", method.name()),
                 rtol: options.rtol,
                 atol: options.atol,
                 unknowns,
@@ -117,6 +126,19 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// The fully implicit method goes on from log-log-time s.
+    pub fn hand_over(&mut self, s: f64) {
+        self.method = Method::Bdf;
+        self.solver.method = format!("{}, from s = {s:.4} bdf", self.solver.method);
+        self.solver.restarts += 1;
+    }
+
+    /// Absolute tolerances of one step, by layer.
+    pub fn absolute_tolerances(&self) -> Vec<f64> {
+        let atol = self.options.atol * LOCAL_SHARE_OF_WEIGHTS;
+        self.rounding.iter().map(|floor| floor.max(atol)).collect()
+    }
+
     /// Integrates from the state `start` at the base of `system`'s clock.
     pub fn segment(
         &mut self,
@@ -128,8 +150,8 @@ impl<'a> Run<'a> {
         let problem = self
             .diffsol_problem(system, start)
             .map_err(|e| cannot_start(&e))?;
-        match self.options.method {
-            Method::Bdf => {
+        match self.method {
+            Method::AdamsBdf | Method::Bdf => {
                 let solver = problem
                     .bdf::<NewtonLinearSolver>()
                     .map_err(|e| cannot_start(&e))?;
@@ -164,10 +186,9 @@ impl<'a> Run<'a> {
     ) -> std::result::Result<OdeSolverProblem<Equations>, DiffsolError> {
         // below 1e-13 steps would chase rounding
         let rtol = (self.options.rtol * LOCAL_SHARE).max(1e-13);
-        let atol = self.options.atol * LOCAL_SHARE_OF_WEIGHTS;
         let atol_multipliers = 100.0 * self.options.atol * LOCAL_SHARE;
-        let per_layer = self.layers.iter().zip(&self.rounding);
-        let weights = per_layer.flat_map(|(&len, floor)| std::iter::repeat_n(floor.max(atol), len));
+        let per_layer = self.layers.iter().zip(self.absolute_tolerances());
+        let weights = per_layer.flat_map(|(&len, atol)| std::iter::repeat_n(atol, len));
         let tolerances = weights.chain(std::iter::repeat_n(atol_multipliers, self.samples));
         let mut problem = OdeBuilder::<NewtonMatrix>::new()
             .rtol(rtol)
@@ -300,7 +321,7 @@ impl<'a> Run<'a> {
                     break good.ended(Status::NonlinearFailure);
                 }
             }
-            if self.options.method != Method::Tsit45 && self.watch.crawls(s) {
+            if self.method != Method::Tsit45 && self.watch.crawls(s) {
                 let why = if strongest > STRONG {
                     cannot_follow(system)
                 } else {
@@ -312,7 +333,7 @@ impl<'a> Run<'a> {
                 ));
                 break good.ended(Status::StepTooSmall);
             }
-            if self.options.method != Method::Tsit45
+            if self.method != Method::Tsit45
                 && self.watch.drags(s)
                 && self.rounding_has_grown(&good.y)
             {
@@ -343,7 +364,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn out_of_budget(&self) -> Option<Status> {
+    pub fn out_of_budget(&self) -> Option<Status> {
         if self.solver.steps >= self.options.max_steps {
             Some(Status::BudgetSteps)
         } else if self.clock.elapsed().as_secs_f64() >= self.options.max_wall_seconds {
@@ -369,7 +390,7 @@ impl<'a> Run<'a> {
     }
 
     /// Measures the rounding of every layer; true if some layer's has at least doubled, and exceeds its tolerance.
-    fn rounding_has_grown(&mut self, y: &[f64]) -> bool {
+    pub fn rounding_has_grown(&mut self, y: &[f64]) -> bool {
         let mut grown = false;
         let mut rest = y;
         for (&len, rounding) in self.layers.iter().zip(&mut self.rounding) {

@@ -143,6 +143,20 @@ impl System {
         y
     }
 
+    pub(super) fn loss(&self) -> Loss {
+        self.loss
+    }
+
+    /// ln of how many equal samples each sample stands for; empty: one each.
+    pub(super) fn log_counts(&self) -> &[f64] {
+        &self.log_counts
+    }
+
+    /// Whether some samples' rates have to follow others' (see [`dependence`]).
+    pub(super) fn has_dependents(&self, v: &[f64], t: f64) -> bool {
+        !self.dependents(v, self.clock(t)).is_empty()
+    }
+
     fn dependents(&self, v: &[f64], s: f64) -> Arc<Vec<Dependent>> {
         let Some(g) = self.kernel.signed_samples() else {
             return Arc::default();

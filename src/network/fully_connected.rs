@@ -6,11 +6,14 @@
 //! `δ_L = 1`), every layer's velocity has rank one: `w_l' = h_{l−1} δ_lᵀ`. The predictor moves with
 //! `β' = ṡ_0`, where `ṡ_L = 0` and `ṡ_{l−1} = h_{l−1}(δ_l·s_l) + w_l ṡ_l`.
 
+mod path;
+mod products;
 mod step;
 
-use super::{Kernel, LinearisedStep, Tangent, View, views};
+use super::{Kernel, LinearisedStep, Tangent, View, WeightPath, views};
 use crate::dataset::Dataset;
 use nalgebra::{DMatrix, DVector};
+use path::RankOnePath;
 use std::sync::Arc;
 use step::FullyConnectedStep;
 
@@ -225,6 +228,10 @@ impl Kernel for FullyConnectedKernel {
             margins: &self.signed_samples * &ds[0],
             rates: &self.signed_samples * &ds_dot[0],
         }
+    }
+
+    fn path(&self, theta: &[f64], slots: usize) -> Option<Box<dyn WeightPath + '_>> {
+        Some(Box::new(RankOnePath::new(self, theta, slots)))
     }
 
     fn linearise(&self, theta: &[f64], multipliers: &[f64], step: f64) -> Box<dyn LinearisedStep> {

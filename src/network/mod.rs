@@ -5,6 +5,7 @@
 //! architecture implements it. To add an architecture: one file here, one variant of [`Network`].
 
 mod fully_connected;
+mod path;
 mod quasi_newton;
 mod relu;
 mod spectral;
@@ -12,6 +13,7 @@ mod spectral;
 mod tests;
 
 pub use fully_connected::FullyConnectedLinear;
+pub use path::{FullPath, WeightPath};
 pub use relu::Relu;
 pub use spectral::SpectralLinear;
 
@@ -266,6 +268,12 @@ pub trait Kernel: Send + Sync {
 
     /// The pieces of a field that is smooth in pieces only; `None` for smooth ones.
     fn pieces(&self) -> Option<&dyn Pieces> {
+        None
+    }
+
+    /// The weights along an integration, from `theta`, with room for `slots` velocities, in the form that is cheapest for
+    /// this network; `None` where that is [`FullPath`].
+    fn path(&self, _theta: &[f64], _slots: usize) -> Option<Box<dyn WeightPath + '_>> {
         None
     }
 

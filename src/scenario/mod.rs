@@ -153,6 +153,7 @@ fn flow_options(document: &Document, source: &Source) -> Result<FlowOptions> {
         rtol: flow.rtol.map_or(1e-6, |rtol| rtol.get()),
         atol: flow.atol.map_or(1e-8, |atol| atol.get()),
         method: match flow.method {
+            MethodName::AdamsBdf => Method::AdamsBdf,
             MethodName::Bdf => Method::Bdf,
             MethodName::Esdirk34 => Method::Esdirk34,
             MethodName::TrBdf2 => Method::TrBdf2,

@@ -201,6 +201,7 @@ impl Until {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum MethodName {
     #[default]
+    AdamsBdf,
     Bdf,
     Esdirk34,
     TrBdf2,

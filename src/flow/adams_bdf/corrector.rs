@@ -1,0 +1,202 @@
+//! Newton's method in the multipliers, with the weights held.
+//!
+//! Linearised in v at fixed θ the step equation `α_0 v_n + … = v_n'`, times `C_n`, reads
+//! `C_n (α_0 + v_n' tanh(v_n/P)/P) dv_n + Σ_k K_nk (∂E_k/∂v_k) dv_k = −C_n R_n` with the tangent kernel K (`m' = K E`). In the
+//! unknowns `y_k = dE_k` the matrix is `K + diag(C_n (α_0 + …)/(∂E_n/∂v_n))`: K changes only as fast as the weights do, so it is
+//! kept from step to step, and the diagonal, which spans e^s, is written anew. Samples whose own response `K_nn E_n` is small against α_0 are not stiff: they
+//! are iterated by themselves.
+//!
+//! Beyond what K says margins also answer through the weights that a change of the multipliers moves within the step, mostly
+//! all alike (weights and K grow as a whole). So one number is learned from the iterates: if changes shrink like
+//! `dE_{i+1} ≈ −η dE_i`, the response was `(1 + η)` times that of K.
+
+use super::elimination::Elimination;
+use super::multipliers::Multipliers;
+use crate::network::WeightPath;
+use nalgebra::DMatrix;
+
+/// A sample takes part in the linear system where `E_n K_nn` exceeds this share of α_0.
+const STIFF: f64 = 0.02;
+
+/// Relative changes of multipliers below this may be rounding.
+const NOISE: f64 = 1e-11;
+
+/// Growth of K as a whole beyond which it is computed anew.
+const MOST_CHANGE: f64 = 1.5;
+
+/// See the module.
+#[derive(Default)]
+pub struct Corrector {
+    /// Samples of the kernel that is kept.
+    known: Vec<usize>,
+    /// K among them, at the weights it was last computed.
+    kernel: DMatrix<f64>,
+    /// The largest `K_nn` seen then.
+    response: f64,
+    /// `EᵀKE/EᵀE` then: K grows with the weights, nearly as a whole.
+    quotient: f64,
+    /// What has to be multiplied to K since.
+    growth: f64,
+    /// Whether the kernel has to be computed anew.
+    stale: bool,
+    /// Samples of the present step, as positions in `known`.
+    active: Vec<usize>,
+    scale: Vec<f64>,
+    factor: Elimination,
+    /// `1 + η` less one.
+    excess: f64,
+    /// Relative changes `dE_n/E_n` of the active samples in the last round.
+    last: Vec<f64>,
+    /// Rounds of this step.
+    rounds: usize,
+    pub evaluations: usize,
+}
+
+impl Corrector {
+    /// Asks for a new kernel at the next step.
+    pub fn forget(&mut self) {
+        self.stale = true;
+    }
+
+    /// Whether the kernel is that of the present weights.
+    pub fn is_fresh(&self) -> bool {
+        !self.stale && self.evaluations > 0
+    }
+
+    /// The matrix of one step, factorised. `diagonal`: `α_0 + v_n' tanh(v_n/P)/P`; `rates`: `K E` at the present weights.
+    pub fn prepare(
+        &mut self,
+        path: &mut dyn WeightPath,
+        at: &[f64],
+        multipliers: &Multipliers,
+        rates: &[f64],
+        diagonal: &[f64],
+    ) {
+        let samples = diagonal.len();
+        // relative to the largest, whose square may overflow
+        let largest = multipliers
+            .values
+            .iter()
+            .copied()
+            .fold(f64::MIN_POSITIVE, f64::max);
+        let pairs = || multipliers.values.iter().map(|e| e / largest).zip(rates);
+        let squares: f64 = pairs().map(|(e, _)| e * e).sum();
+        let quotient = pairs().map(|(e, m)| e * m).sum::<f64>() / (squares * largest);
+        self.growth = quotient / self.quotient;
+        if !(1.0 / MOST_CHANGE..MOST_CHANGE).contains(&self.growth) {
+            self.growth = 1.0;
+            self.stale = true;
+        }
+        let response = (self.response * self.growth).max(quotient);
+        let stiff =
+            |n: usize, share: f64| multipliers.values[n] * response > share * diagonal[n].abs();
+        let wanted = (0..samples).filter(|&n| stiff(n, STIFF));
+        let missing = wanted
+            .clone()
+            .any(|n| self.known.binary_search(&n).is_err());
+        let stiff_samples = wanted.count() > 0;
+        if stiff_samples && (missing || self.stale) {
+            // with room for those about to become stiff
+            let chosen = (0..samples).filter(|&n| stiff(n, 0.1 * STIFF)).collect();
+            self.compute(path, at, chosen);
+            self.quotient = quotient;
+            self.growth = 1.0;
+        }
+        self.active.clear();
+        if stiff_samples {
+            let positions = self.known.iter().enumerate();
+            self.active.extend(
+                positions
+                    .filter(|(_, n)| stiff(**n, 0.1 * STIFF))
+                    .map(|(i, _)| i),
+            );
+        }
+        self.rounds = 0;
+        self.factorise(multipliers, diagonal);
+    }
+
+    /// Learns from how this round's changes compare with the last one's.
+    fn learn(&mut self, changes: &[f64]) {
+        // the first round starts from extrapolated weights, which says nothing of how margins respond
+        if self.rounds > 1 && self.last.iter().any(|d| d.abs() > NOISE) {
+            let along: f64 = self.last.iter().zip(changes).map(|(a, b)| a * b).sum();
+            let square: f64 = self.last.iter().map(|a| a * a).sum();
+            if square > 0.0 {
+                let ratio = (along / square).clamp(-0.5, 0.5);
+                self.excess = ((1.0 + self.excess) * (1.0 - ratio) - 1.0).clamp(-0.3, 0.6);
+            }
+        }
+        self.rounds += 1;
+        self.last.clear();
+        self.last.extend_from_slice(changes);
+    }
+
+    fn compute(&mut self, path: &mut dyn WeightPath, at: &[f64], samples: Vec<usize>) {
+        self.kernel = path.tangent_kernel(at, &samples);
+        self.response = self.kernel.diagonal().amax();
+        self.known = samples;
+        self.stale = false;
+        self.evaluations += 1;
+    }
+
+    fn factorise(&mut self, multipliers: &Multipliers, diagonal: &[f64]) {
+        let size = self.active.len();
+        let matrix = self.factor.begin(size);
+        for (column, &b) in matrix.chunks_exact_mut(size.max(1)).zip(&self.active) {
+            let known = self.kernel.column(b);
+            for (x, &a) in column.iter_mut().zip(&self.active) {
+                *x = self.growth * known[a];
+            }
+        }
+        self.scale.clear();
+        for (j, &b) in self.active.iter().enumerate() {
+            let n = self.known[b];
+            let entry = &mut matrix[j * size + j];
+            *entry += multipliers.cosh[n] * diagonal[n] / multipliers.slopes[n];
+            let size = entry.abs();
+            self.scale
+                .push(if size > 0.0 { size.sqrt().recip() } else { 1.0 });
+        }
+        for (column, b) in matrix.chunks_exact_mut(size.max(1)).zip(&self.scale) {
+            for (x, a) in column.iter_mut().zip(&self.scale) {
+                *x *= a * b;
+            }
+        }
+        self.factor.factorise();
+    }
+
+    /// From the residuals R to dv; false if the matrix is singular.
+    pub fn solve(
+        &mut self,
+        residual: &[f64],
+        multipliers: &Multipliers,
+        diagonal: &[f64],
+        dv: &mut [f64],
+    ) -> bool {
+        for n in 0..dv.len() {
+            dv[n] = -residual[n] / diagonal[n];
+        }
+        let samples: Vec<usize> = self.active.iter().map(|a| self.known[*a]).collect();
+        let mut y: Vec<f64> = samples
+            .iter()
+            .zip(&self.scale)
+            .map(|(&n, scale)| -multipliers.cosh[n] * residual[n] * scale)
+            .collect();
+        if !self.factor.solve(&mut y) {
+            return false;
+        }
+        for (y, scale) in y.iter_mut().zip(&self.scale) {
+            *y *= scale;
+        }
+        let relative: Vec<f64> = samples
+            .iter()
+            .zip(&y)
+            .map(|(n, y)| y / multipliers.values[*n])
+            .collect();
+        self.learn(&relative);
+        for (n, y) in samples.iter().zip(y) {
+            dv[*n] = y / (multipliers.slopes[*n] * (1.0 + self.excess));
+        }
+        true
+    }
+}

@@ -1,0 +1,153 @@
+//! A segment of a run by this method: saves, budgets and guards around the steps.
+
+use super::super::clock::expand;
+use super::super::ending::STRONG;
+use super::super::segment::{Good, Progress, Run, all_finite};
+use super::super::system::System;
+use super::{Stepper, Tolerances};
+use crate::trajectory::Status;
+
+/// Share of the run's relative tolerance that one step may use of the weights', and of the log-multipliers'.
+const LOCAL_SHARE: f64 = 0.01;
+
+/// See [`LOCAL_SHARE`].
+const LOCAL_SHARE_OF_MULTIPLIERS: f64 = 0.001;
+
+/// Relative accuracy of the proportions of the multipliers in every step, whatever the tolerance: linear formulas keep the
+/// direction of the weights however large their truncation error, Newton's method is what can turn it.
+const DIRECTION: f64 = 1e-12;
+
+/// Steps after which, if they advanced s by less than [`DRAG`], the fully implicit method takes over.
+const DRAG_STEPS: usize = 400;
+
+/// See [`DRAG_STEPS`].
+const DRAG: f64 = 0.1;
+
+/// How a segment by this method ended.
+pub struct Leg {
+    /// `None`: the fully implicit method is to go on from the last state.
+    pub status: Option<Status>,
+    pub last: Good,
+    /// The accumulated multipliers there.
+    pub accumulated: Vec<f64>,
+}
+
+impl Run<'_> {
+    fn step_tolerances(&self) -> Tolerances {
+        let relative = (self.options.rtol * LOCAL_SHARE).max(1e-13);
+        Tolerances {
+            relative,
+            weights: self.absolute_tolerances(),
+            relative_multipliers: (self.options.rtol * LOCAL_SHARE_OF_MULTIPLIERS).max(1e-13),
+            multipliers: 100.0 * self.options.atol * LOCAL_SHARE_OF_MULTIPLIERS,
+            newton: 0.1 * relative,
+            direction: DIRECTION,
+        }
+    }
+
+    /// Integrates from the state `y` at the base of `system`'s clock.
+    pub fn leg(&mut self, system: &System, y: &[f64], observer: &mut dyn FnMut(Progress)) -> Leg {
+        let (theta, v) = y.split_at(self.parameters);
+        let mut stepper = Stepper::new(
+            system.kernel(),
+            system.loss(),
+            system.log_counts(),
+            system.clock(0.0),
+            (theta, v),
+            vec![0.0; v.len()],
+            self.step_tolerances(),
+        );
+        let status = self.steps(&mut stepper, system, observer);
+        self.solver.rejected_steps += stepper.rejected;
+        self.solver.newton_failures += stepper.failures;
+        self.solver.rhs_evaluations += stepper.evaluations;
+        self.solver.jacobian_evaluations += stepper.jacobian_evaluations();
+        let s = match status {
+            Some(Status::Completed) => self.options.until,
+            _ => stepper.clock(),
+        };
+        let mut y = stepper.theta().to_vec();
+        y.extend_from_slice(stepper.log_multipliers());
+        Leg {
+            status,
+            last: Good { s, y },
+            accumulated: stepper.accumulated().to_vec(),
+        }
+    }
+
+    fn steps(
+        &mut self,
+        stepper: &mut Stepper<'_>,
+        system: &System,
+        observer: &mut dyn FnMut(Progress),
+    ) -> Option<Status> {
+        let mut milestone = (0, stepper.clock());
+        let mut theta = vec![0.0; self.parameters];
+        let mut v = stepper.log_multipliers().to_vec();
+        let mut accumulated = v.clone();
+        loop {
+            let base = stepper.clock() - stepper.local_time();
+            let end = self.options.until - base;
+            if stepper.step(end).is_err() {
+                return None;
+            }
+            self.solver.steps += 1;
+            let t = stepper.local_time();
+            let stopped = t >= end;
+            let s = if stopped {
+                self.options.until
+            } else {
+                stepper.clock()
+            };
+            if !all_finite(stepper.log_multipliers()) || !all_finite(stepper.accumulated()) {
+                return Some(Status::NonFinite);
+            }
+            while let Some(due) = self.saves.due().filter(|due| *due < s) {
+                stepper.interpolate(due - base, &mut theta, &mut v, &mut accumulated);
+                self.saves.push_parts(due, &theta, &v, &accumulated);
+            }
+            if self.saves.due() == Some(s) {
+                let v = stepper.log_multipliers();
+                self.saves
+                    .push_parts(s, stepper.theta(), v, stepper.accumulated());
+            }
+            observer(Progress {
+                log_log_time: s,
+                steps: self.solver.steps,
+            });
+            if stopped {
+                return Some(Status::Completed);
+            }
+            if let Some(status) = self.out_of_budget() {
+                return Some(status);
+            }
+            if self.beyond(stepper, s) || system.has_dependents(stepper.log_multipliers(), t) {
+                return None;
+            }
+            milestone.0 += 1;
+            if milestone.0 == DRAG_STEPS {
+                if s - milestone.1 < DRAG {
+                    if self.rounding_has_grown(stepper.theta()) {
+                        stepper.tolerances_mut().weights = self.absolute_tolerances();
+                    } else {
+                        return None;
+                    }
+                }
+                milestone = (0, s);
+            }
+            if stepper.step_size() < 1e-12 * t {
+                stepper.rebase();
+            }
+        }
+    }
+
+    /// Whether the weights have come to rest, or multipliers outgrow what separable data show: for the fully implicit
+    /// method, whose checks these are, to judge.
+    fn beyond(&self, stepper: &mut Stepper<'_>, s: f64) -> bool {
+        let largest = stepper.log_multipliers().iter().copied();
+        let strongest = s + expand(largest.fold(f64::NEG_INFINITY, f64::max));
+        strongest > STRONG
+            && (strongest > 2.0 * s + 36.0 + self.strongest_at_start.max(0.0)
+                || stepper.speed(1e-8) <= 1.0)
+    }
+}

@@ -1,0 +1,583 @@
+//! Adams formulas for the weights, backward differences for the log-multipliers.
+//!
+//! Only the N log-multipliers are stiff: at fixed weights `v_n' = (e^s − (K E)_n)/C_n` relaxes at rates `K_nn E_n ~ e^s` to where all
+//! margins being learned grow alike, and the weights follow at rates of order one in the clock s. So each part gets the formula
+//! that suits it, on the same nodes `t_{n+1} > t_n > …` at whatever distances:
+//!
+//! - v: backward differences of order q ≤ 5, `Σ_j α_j v_{n+1−j} = v'_{n+1}`, solved by Newton's method in N unknowns (see
+//!   [`corrector`]) with the tangent kernel of an earlier step;
+//! - θ: `θ_{n+1} = θ_n + Σ_j β_j f_{n+1−j}`, the integral of the polynomial through the velocities f at the nodes (Adams–Moulton),
+//!   with `f_{n+1}` taken from the same iteration.
+//!
+//! What it buys: no matrix that knows of P, and no copy of θ. Past states do not enter, only past velocities, which a network
+//! may keep in factored form ([`WeightPath`]). The question whether an explicit method would be cheaper at early times, when nothing is
+//! stiff, does not arise: then no sample takes part in the linear system, and what remains *is* an Adams predictor–corrector.
+//!
+//! Orders of the two parts are chosen independently, the step is the smaller of what both can take. Errors are estimated from
+//! the divided difference that the next higher order would use; weights advance with that order (local extrapolation).
+//!
+//! θ must not be stiff by itself. It is where the flow comes to rest at a finite minimum (data that cannot be separated) or starts from
+//! enormous margins; and samples that are affine combinations of others need the care of `super::dependence`. There the
+//! run is handed to the fully implicit method.
+
+mod corrector;
+mod drive;
+mod elimination;
+mod multipliers;
+mod weights;
+
+use crate::loss::Loss;
+use crate::network::{FullPath, Kernel, WeightPath};
+use corrector::Corrector;
+use multipliers::Multipliers;
+
+/// Highest order of the backward differences.
+const MOST_BACKWARD: usize = 5;
+
+/// Highest order of the Adams formulas (before extrapolation).
+const MOST_ADAMS: usize = 8;
+
+/// Nodes remembered: enough to judge one order more.
+const HISTORY: usize = MOST_ADAMS + 1;
+
+/// Rounds of one Newton iteration.
+const MOST_ROUNDS: usize = 10;
+
+/// Rounds after which an iteration is slow: the next one gets a new tangent kernel.
+const SLOW: usize = 3;
+
+/// Relative changes of the multipliers that may be rounding, where the linear system is ill-conditioned.
+const ROUNDING_OF_CHANGES: f64 = 1e-9;
+
+/// What single steps are held to.
+#[derive(Debug, Clone)]
+pub struct Tolerances {
+    pub relative: f64,
+    /// Per layer.
+    pub weights: Vec<f64>,
+    pub relative_multipliers: f64,
+    pub multipliers: f64,
+    /// Newton's method ends where it changes all multipliers together by less, relative to their size …
+    pub newton: f64,
+    /// … and their proportions by less.
+    pub direction: f64,
+}
+
+/// Why no step can be taken.
+#[derive(Debug)]
+pub struct Stalled;
+
+/// The state, its past, and what comes next.
+pub struct Stepper<'k> {
+    path: Box<dyn WeightPath + 'k>,
+    loss: Loss,
+    log_counts: Vec<f64>,
+    /// `s = base + t`
+    base: f64,
+    tolerances: Tolerances,
+    /// Local times of the nodes, newest first.
+    times: Vec<f64>,
+    /// v there.
+    v: Vec<Vec<f64>>,
+    /// E there.
+    multipliers: Vec<Vec<f64>>,
+    /// Slots of the velocities there; the last one is free.
+    slots: Vec<usize>,
+    /// How many of the velocities are known.
+    known: usize,
+    /// `∫ E ds` up to the newest node.
+    accumulated: Vec<f64>,
+    h: f64,
+    backward: Order,
+    adams: Order,
+    corrector: Corrector,
+    trial: Trial,
+    pub rejected: usize,
+    pub failures: usize,
+    pub evaluations: usize,
+}
+
+struct Order {
+    now: usize,
+    /// Steps since it changed.
+    age: usize,
+}
+
+/// Scratch of one attempted step.
+#[derive(Default)]
+struct Trial {
+    v: Vec<f64>,
+    dv: Vec<f64>,
+    residual: Vec<f64>,
+    rates: Vec<f64>,
+    diagonal: Vec<f64>,
+    multipliers: Multipliers,
+    at: Vec<f64>,
+}
+
+impl Trial {
+    /// The change of the multipliers, as far as it is a multiple of them (relative), and the largest of the rest, relative to the
+    /// largest multiplier.
+    fn relative_change(&self) -> (f64, f64) {
+        let m = &self.multipliers;
+        let largest = m.values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+        let pairs = || {
+            let changes = self.dv.iter().zip(&m.slopes).map(|(d, s)| d * s / largest);
+            changes.zip(m.values.iter().map(|e| e / largest))
+        };
+        let squares: f64 = pairs().map(|(_, e)| e * e).sum();
+        let common = pairs().map(|(d, e)| d * e).sum::<f64>() / squares.max(f64::MIN_POSITIVE);
+        let rest = pairs()
+            .map(|(d, e)| (d - common * e).abs())
+            .fold(0.0, f64::max);
+        (common, rest)
+    }
+}
+
+enum Attempt {
+    Done,
+    /// With the error in units of the tolerance, and the order that saw it.
+    TooLarge(f64, usize),
+    Diverged,
+}
+
+impl<'k> Stepper<'k> {
+    /// At the state (θ, v) of log-log-time `base`.
+    pub fn new(
+        kernel: &'k dyn Kernel,
+        loss: Loss,
+        log_counts: &[f64],
+        base: f64,
+        (theta, v): (&[f64], &[f64]),
+        accumulated: Vec<f64>,
+        tolerances: Tolerances,
+    ) -> Self {
+        let slots = HISTORY + 1;
+        let path = kernel
+            .path(theta, slots)
+            .unwrap_or_else(|| Box::new(FullPath::new(kernel, theta, slots)));
+        let samples = v.len();
+        let mut stepper = Self {
+            path,
+            loss,
+            log_counts: log_counts.to_vec(),
+            base,
+            tolerances,
+            times: vec![0.0],
+            v: vec![v.to_vec()],
+            multipliers: Vec::new(),
+            slots: (0..slots).collect(),
+            known: 1,
+            accumulated,
+            h: 0.0,
+            backward: Order { now: 1, age: 0 },
+            adams: Order { now: 1, age: 0 },
+            corrector: Corrector::default(),
+            trial: Trial {
+                v: v.to_vec(),
+                dv: vec![0.0; samples],
+                residual: vec![0.0; samples],
+                rates: vec![0.0; samples],
+                diagonal: vec![0.0; samples],
+                multipliers: Multipliers::default(),
+                at: vec![0.0; slots],
+            },
+            rejected: 0,
+            failures: 0,
+            evaluations: 0,
+        };
+        stepper.start();
+        stepper
+    }
+
+    /// The velocity at the start, a first step, and a node before it on the tangent of v.
+    fn start(&mut self) {
+        self.trial.at.fill(0.0);
+        self.trial
+            .multipliers
+            .set(&self.v[0], self.base, self.loss, &self.log_counts);
+        let slot = self.slots[0];
+        self.evaluate(slot);
+        let slope = self.slopes(0.0);
+        self.multipliers = vec![self.trial.multipliers.values.clone()];
+        let fastest = self.size_of_multipliers(&slope, &self.v[0]);
+        self.h = FIRST_STEP.min(0.1 / fastest.max(1e-300));
+        let before = self.v[0].iter().zip(&slope).map(|(v, d)| v - self.h * d);
+        let before: Vec<f64> = before.collect();
+        self.v.push(before);
+        self.times.push(-self.h);
+    }
+
+    /// s of the newest node.
+    pub fn clock(&self) -> f64 {
+        self.base + self.times[0]
+    }
+
+    pub fn local_time(&self) -> f64 {
+        self.times[0]
+    }
+
+    pub fn step_size(&self) -> f64 {
+        self.h
+    }
+
+    pub fn jacobian_evaluations(&self) -> usize {
+        self.corrector.evaluations
+    }
+
+    /// Counts local time from the newest node.
+    pub fn rebase(&mut self) {
+        let t = self.times[0];
+        self.base += t;
+        for node in &mut self.times {
+            *node -= t;
+        }
+    }
+
+    /// v at the newest node.
+    pub fn log_multipliers(&self) -> &[f64] {
+        &self.v[0]
+    }
+
+    pub fn accumulated(&self) -> &[f64] {
+        &self.accumulated
+    }
+
+    pub fn theta(&self) -> &[f64] {
+        self.path.theta()
+    }
+
+    /// Size of the velocity in units of `relative` times the weights.
+    pub fn speed(&mut self, relative: f64) -> f64 {
+        self.trial.at.fill(0.0);
+        self.trial.at[self.slots[0]] = 1.0;
+        let none = vec![0.0; self.tolerances.weights.len()];
+        self.path.size(&self.trial.at, relative, &none)
+    }
+
+    pub fn tolerances_mut(&mut self) -> &mut Tolerances {
+        &mut self.tolerances
+    }
+
+    /// θ, v and accumulated multipliers at a local time within the last step.
+    pub fn interpolate(&self, t: f64, theta: &mut [f64], v: &mut [f64], accumulated: &mut [f64]) {
+        let nodes = &self.times[..=self.backward.now.min(self.times.len() - 1)];
+        combine(&weights::value(nodes, t), &self.v, v);
+        let nodes = &self.times[..(self.adams.now + 1).min(self.known)];
+        let back = weights::integral(nodes, self.times[0], t);
+        let mut at = vec![0.0; self.slots.len()];
+        for (slot, w) in self.slots.iter().zip(&back) {
+            at[*slot] = *w;
+        }
+        self.path.write(&at, theta);
+        accumulated.copy_from_slice(&self.accumulated);
+        for (w, e) in back.iter().zip(&self.multipliers) {
+            for (a, e) in accumulated.iter_mut().zip(e) {
+                *a += w * e;
+            }
+        }
+    }
+
+    /// One step, not beyond the local time `end`.
+    pub fn step(&mut self, end: f64) -> Result<(), Stalled> {
+        let mut setbacks = 0;
+        loop {
+            let t = self.times[0];
+            // the last step is the rest of the way, with no crumb left over
+            let last = t + 1.001 * self.h >= end;
+            let next = if last { end } else { t + self.h };
+            let h = next - t;
+            if h <= 0.0 || (h < 1e-15 * t && !last) || setbacks > MOST_SETBACKS {
+                return Err(Stalled);
+            }
+            match self.attempt(next) {
+                Attempt::Done => return Ok(()),
+                Attempt::TooLarge(error, order) => {
+                    self.rejected += 1;
+                    let factor = 0.9 * error.powf(-1.0 / (order as f64 + 1.0));
+                    self.h = h * if factor.is_finite() {
+                        factor.clamp(0.2, 0.9)
+                    } else {
+                        0.2
+                    };
+                }
+                Attempt::Diverged => {
+                    self.failures += 1;
+                    if self.corrector.is_fresh() {
+                        self.h = 0.25 * h;
+                    }
+                    self.corrector.forget();
+                }
+            }
+            setbacks += 1;
+            if setbacks % 3 == 0 {
+                // what lies behind says nothing about what comes
+                self.backward = Order { now: 1, age: 0 };
+                self.adams = Order { now: 1, age: 0 };
+                self.h *= 0.5;
+            }
+        }
+    }
+
+    fn attempt(&mut self, next: f64) -> Attempt {
+        let (t, s) = (self.times[0], self.base + next);
+        let mut nodes = Vec::with_capacity(HISTORY + 1);
+        nodes.push(next);
+        nodes.extend_from_slice(&self.times);
+        let (q, m) = (self.backward.now, self.adams.now);
+        let alpha = weights::derivative(&nodes[..=q]);
+        let ahead = &self.times[..(q + 1).min(self.times.len())];
+        combine(&weights::value(ahead, next), &self.v, &mut self.trial.v);
+        // Σ_{j>0} α_j v_{n+1−j}
+        let mut past = vec![0.0; self.trial.v.len()];
+        combine(&alpha[1..], &self.v, &mut past);
+        let explicit = weights::integral(&self.times[..(m + 1).min(self.known)], t, next);
+        let implicit = weights::integral(&nodes[..=m.min(self.known)], t, next);
+        self.lay_out(&explicit, 0);
+        let newest = self.slots[HISTORY];
+
+        let mut before = f64::INFINITY;
+        for round in 0..MOST_ROUNDS {
+            self.trial
+                .multipliers
+                .set(&self.trial.v, s, self.loss, &self.log_counts);
+            self.evaluate(newest);
+            if round == 0 {
+                self.lay_out(&implicit, 1);
+            }
+            let slope = self.slopes(s);
+            for n in 0..slope.len() {
+                let v = self.trial.v[n];
+                self.trial.residual[n] = alpha[0] * v + past[n] - slope[n];
+            }
+            if round == 0 {
+                self.prepare(alpha[0], &slope, s);
+            }
+            let trial = &mut self.trial;
+            let solved = self.corrector.solve(
+                &trial.residual,
+                &trial.multipliers,
+                &trial.diagonal,
+                &mut trial.dv,
+            );
+            if !solved || !trial.dv.iter().all(|d| d.is_finite()) {
+                return Attempt::Diverged;
+            }
+            let (common, rest) = self.trial.relative_change();
+            let change = rest.max(common.abs());
+            // velocities are linear in the multipliers: a common factor needs no evaluation
+            self.path.scale(newest, 1.0 + common);
+            for (v, d) in self.trial.v.iter_mut().zip(&self.trial.dv) {
+                *v += d;
+            }
+            // converged, or as far as rounding lets it
+            let stagnant = round > 3 && change > 0.5 * before && change <= ROUNDING_OF_CHANGES;
+            let settled =
+                rest <= self.tolerances.direction && common.abs() <= self.tolerances.newton;
+            if settled || stagnant {
+                for e in &mut self.trial.multipliers.values {
+                    *e *= 1.0 + common;
+                }
+                if round > SLOW {
+                    self.corrector.forget();
+                }
+                return self.judge(&nodes, &implicit);
+            }
+            if round > 1 && change > 2.0 * before {
+                break;
+            }
+            before = change;
+        }
+        Attempt::Diverged
+    }
+
+    /// Weights of nodes as coefficients of slots; `first`: 0 if the first is that of the newest node, 1 if of the trial's.
+    fn lay_out(&mut self, weights: &[f64], first: usize) {
+        self.trial.at.fill(0.0);
+        for (j, w) in weights.iter().enumerate() {
+            let slot = if j < first {
+                self.slots[HISTORY]
+            } else {
+                self.slots[j - first]
+            };
+            self.trial.at[slot] = *w;
+        }
+    }
+
+    fn evaluate(&mut self, slot: usize) {
+        self.evaluations += 1;
+        self.path.velocity(
+            &self.trial.at,
+            &self.trial.multipliers.values,
+            slot,
+            &mut self.trial.rates,
+        );
+    }
+
+    /// `v_n' = (e^s − m_n')/C_n`
+    fn slopes(&self, s: f64) -> Vec<f64> {
+        let growth = s.exp();
+        let rates = self.trial.rates.iter().zip(&self.trial.multipliers.cosh);
+        rates.map(|(m, c)| (growth - m) / c).collect()
+    }
+
+    fn prepare(&mut self, leading: f64, slope: &[f64], s: f64) {
+        let growth = s.exp();
+        let trial = &mut self.trial;
+        for n in 0..slope.len() {
+            // below, v' is rounding of e^s − m'
+            let settled = slope[n].abs() * trial.multipliers.cosh[n] < 1e-13 * growth;
+            let curvature = if settled {
+                0.0
+            } else {
+                slope[n] * trial.multipliers.tanh[n]
+            };
+            trial.diagonal[n] = leading + curvature / super::clock::COMPRESSION;
+        }
+        self.corrector.prepare(
+            &mut *self.path,
+            &trial.at,
+            &trial.multipliers,
+            &trial.rates,
+            &trial.diagonal,
+        );
+    }
+
+    /// Root mean square in units of the tolerance.
+    fn size_of_multipliers(&self, x: &[f64], v: &[f64]) -> f64 {
+        let Tolerances {
+            relative_multipliers: relative,
+            multipliers,
+            ..
+        } = self.tolerances;
+        let squares = x.iter().zip(v);
+        let squares =
+            squares.map(|(x, v)| (x / (multipliers + relative * v.abs().min(LARGE))).powi(2));
+        (squares.sum::<f64>() / x.len() as f64).sqrt()
+    }
+
+    /// Errors at the orders in use and at their neighbours; takes the step if it is good.
+    fn judge(&mut self, nodes: &[f64], implicit: &[f64]) -> Attempt {
+        let (q, m) = (self.backward.now, self.adams.now);
+        let errors = |this: &mut Self, order: usize| this.backward_error(nodes, order);
+        let (error_v, error_w) = (errors(self, q), self.adams_error(nodes, m));
+        if error_v.is_nan() || error_w.is_nan() || error_v.max(error_w) > 1.0 {
+            return if error_v > error_w {
+                Attempt::TooLarge(error_v, q)
+            } else {
+                Attempt::TooLarge(error_w, m)
+            };
+        }
+        let growth_v = {
+            let lower = (q > 1).then(|| self.backward_error(nodes, q - 1));
+            let higher = (q < MOST_BACKWARD && self.backward.age > q && self.times.len() > q + 2)
+                .then(|| self.backward_error(nodes, q + 1));
+            self.backward.choose(lower, error_v, higher)
+        };
+        let growth_w = {
+            let lower = (m > 1).then(|| self.adams_error(nodes, m - 1));
+            let higher = (m < MOST_ADAMS && self.adams.age > m && self.known > m)
+                .then(|| self.adams_error(nodes, m + 1));
+            self.adams.choose(lower, error_w, higher)
+        };
+        self.lay_out(implicit, 1);
+        self.path.advance(&self.trial.at);
+        self.accept(nodes[0], implicit);
+        let h = nodes[0] - nodes[1];
+        let growth = SAFETY * growth_v.min(growth_w);
+        self.h = if (0.95..1.2).contains(&growth) {
+            h
+        } else {
+            h * growth.clamp(0.5, MOST_GROWTH)
+        };
+        Attempt::Done
+    }
+
+    fn backward_error(&mut self, nodes: &[f64], order: usize) -> f64 {
+        let weights = weights::backward_error(&nodes[..order + 2]);
+        let trial = &mut self.trial;
+        combine(&weights[1..], &self.v, &mut trial.residual);
+        for (x, v) in trial.residual.iter_mut().zip(&trial.v) {
+            *x += weights[0] * v;
+        }
+        self.size_of_multipliers(&self.trial.residual, &self.v[0])
+    }
+
+    fn adams_error(&mut self, nodes: &[f64], order: usize) -> f64 {
+        let weights = weights::adams_error(&nodes[..=order], nodes[1], nodes[0]);
+        self.lay_out(&weights, 1);
+        let Tolerances {
+            relative, weights, ..
+        } = &self.tolerances;
+        self.path.size(&self.trial.at, *relative, weights)
+    }
+
+    fn accept(&mut self, t: f64, implicit: &[f64]) {
+        let newest = std::iter::once(&self.trial.multipliers.values).chain(&self.multipliers);
+        for (w, e) in implicit.iter().zip(newest) {
+            for (a, e) in self.accumulated.iter_mut().zip(e) {
+                *a += w * e;
+            }
+        }
+        push(&mut self.times, t);
+        push(&mut self.v, self.trial.v.clone());
+        push(&mut self.multipliers, self.trial.multipliers.values.clone());
+        self.slots.rotate_right(1);
+        self.known = (self.known + 1).min(HISTORY);
+        self.backward.age += 1;
+        self.adams.age += 1;
+    }
+}
+
+/// Puts the newest first, and lets the oldest go.
+fn push<T>(history: &mut Vec<T>, newest: T) {
+    history.insert(0, newest);
+    history.truncate(HISTORY);
+}
+
+/// `out = Σ_j w_j x_j`
+fn combine(weights: &[f64], x: &[Vec<f64>], out: &mut [f64]) {
+    out.fill(0.0);
+    for (w, x) in weights.iter().zip(x) {
+        for (o, x) in out.iter_mut().zip(x) {
+            *o += w * x;
+        }
+    }
+}
+
+/// Log-multipliers beyond this are known no less well: far from active, p = P sinh(v/P) amplifies their errors.
+const LARGE: f64 = 10.0;
+
+/// s of a first step where nothing is fast.
+const FIRST_STEP: f64 = 1e-5;
+
+/// Setbacks in one step after which it is given up.
+const MOST_SETBACKS: usize = 60;
+
+const SAFETY: f64 = 0.9;
+
+/// A step is at most this many times the last.
+const MOST_GROWTH: f64 = 2.0;
+
+impl Order {
+    /// Takes the order that allows the longest step, and says how many times longer.
+    fn choose(&mut self, lower: Option<f64>, error: f64, higher: Option<f64>) -> f64 {
+        let growth = |error: f64, order: usize| error.max(1e-12).powf(-1.0 / (order as f64 + 1.0));
+        let mut best = (growth(error, self.now), self.now);
+        for (error, order) in [(lower, self.now - 1), (higher, self.now + 1)] {
+            if let Some(error) = error {
+                let longer = growth(error, order);
+                if longer > 1.05 * best.0 {
+                    best = (longer, order);
+                }
+            }
+        }
+        if best.1 != self.now {
+            *self = Self {
+                now: best.1,
+                age: 0,
+            };
+        }
+        best.0
+    }
+}

@@ -1,0 +1,127 @@
+//! Weights along an integration by linear multistep formulas.
+//!
+//! Between two steps θ is fixed; every weight the integrator asks about is `θ + Σ_j c_j f_j`, with velocities `f_j` it has asked for
+//! before, kept in numbered slots. A network may keep them, and answer, in whatever form is cheap for it: a fully connected
+//! one keeps factors of rank one and never writes such a sum down ([`Kernel::path`]).
+
+use super::Kernel;
+use nalgebra::DMatrix;
+
+/// See the module. `at`, `combination`: the coefficients `c_j`, one per slot.
+pub trait WeightPath {
+    /// θ.
+    fn theta(&self) -> &[f64];
+
+    /// The velocity for `multipliers` (length N) at `θ + Σ c_j f_j` into a slot (whose old value may still be part of
+    /// the sum), the margin rates it causes into `rates` (length N).
+    fn velocity(&mut self, at: &[f64], multipliers: &[f64], slot: usize, rates: &mut [f64]);
+
+    /// Multiplies the velocity in a slot: what a multiple of all multipliers does to it.
+    fn scale(&mut self, slot: usize, factor: f64);
+
+    /// The tangent kernel `K_nm = ∂m_n/∂θ · y_m 𝒢_m(θ)` at `θ + Σ c_j f_j` among the samples `active`.
+    fn tangent_kernel(&mut self, at: &[f64], active: &[usize]) -> DMatrix<f64>;
+
+    /// Size of `Σ c_j f_j` against the tolerances: the largest, over the layers, root mean square of its entries in units of
+    /// `absolute_l + relative·|w|`, with the weights themselves or, where no weight has digits of its own, the
+    /// root mean square of the layer's.
+    fn size(&mut self, combination: &[f64], relative: f64, absolute: &[f64]) -> f64;
+
+    /// `out = θ + Σ c_j f_j`
+    fn write(&self, combination: &[f64], out: &mut [f64]);
+
+    /// `θ += Σ c_j f_j`
+    fn advance(&mut self, combination: &[f64]);
+}
+
+/// The path of any kernel: velocities as vectors of length P.
+pub struct FullPath<'k> {
+    kernel: &'k dyn Kernel,
+    theta: Vec<f64>,
+    layers: Vec<usize>,
+    velocities: Vec<Vec<f64>>,
+    /// `θ + Σ c_j f_j`
+    sum: Vec<f64>,
+}
+
+impl<'k> FullPath<'k> {
+    /// At rest in `theta`, with room for `slots` velocities.
+    pub fn new(kernel: &'k dyn Kernel, theta: &[f64], slots: usize) -> Self {
+        Self {
+            kernel,
+            theta: theta.to_vec(),
+            layers: kernel.layers(),
+            velocities: vec![vec![0.0; theta.len()]; slots],
+            sum: theta.to_vec(),
+        }
+    }
+
+    fn add(&self, combination: &[f64], out: &mut [f64]) {
+        for (c, f) in combination.iter().zip(&self.velocities) {
+            if *c != 0.0 {
+                for (x, f) in out.iter_mut().zip(f) {
+                    *x += c * f;
+                }
+            }
+        }
+    }
+
+    fn set_sum(&mut self, at: &[f64]) {
+        let mut sum = std::mem::take(&mut self.sum);
+        self.write(at, &mut sum);
+        self.sum = sum;
+    }
+}
+
+impl WeightPath for FullPath<'_> {
+    fn theta(&self) -> &[f64] {
+        &self.theta
+    }
+
+    fn velocity(&mut self, at: &[f64], multipliers: &[f64], slot: usize, rates: &mut [f64]) {
+        self.set_sum(at);
+        self.kernel
+            .velocity(&self.sum, multipliers, &mut self.velocities[slot], rates);
+    }
+
+    fn scale(&mut self, slot: usize, factor: f64) {
+        for f in &mut self.velocities[slot] {
+            *f *= factor;
+        }
+    }
+
+    fn tangent_kernel(&mut self, at: &[f64], active: &[usize]) -> DMatrix<f64> {
+        self.set_sum(at);
+        self.kernel
+            .tangent_kernel(&self.sum, active)
+            .select_rows(active)
+    }
+
+    fn size(&mut self, combination: &[f64], relative: f64, absolute: &[f64]) -> f64 {
+        let mut sum = std::mem::take(&mut self.sum);
+        sum.fill(0.0);
+        self.add(combination, &mut sum);
+        let mut largest: f64 = 0.0;
+        let mut start = 0;
+        for (len, absolute) in self.layers.iter().zip(absolute) {
+            let layer = start..start + len;
+            let squares = sum[layer.clone()].iter().zip(&self.theta[layer]);
+            let squares = squares.map(|(x, w)| (x / (absolute + relative * w.abs())).powi(2));
+            largest = largest.max(squares.sum::<f64>() / *len as f64);
+            start += len;
+        }
+        self.sum = sum;
+        largest.sqrt()
+    }
+
+    fn write(&self, combination: &[f64], out: &mut [f64]) {
+        out.copy_from_slice(&self.theta);
+        self.add(combination, out);
+    }
+
+    fn advance(&mut self, combination: &[f64]) {
+        let mut theta = std::mem::take(&mut self.theta);
+        self.add(combination, &mut theta);
+        self.theta = theta;
+    }
+}
