@@ -62,7 +62,10 @@ fn defaults_are_the_documented_ones() {
     assert_eq!(scenario.title, "small");
     let flow = &scenario.flow;
     assert_eq!((flow.until, flow.rtol, flow.atol), (40.0, 1e-6, 1e-8));
-    assert_eq!((flow.method, &flow.saves), (Method::Bdf, &SaveAt::Default));
+    assert_eq!(
+        (flow.method, &flow.saves),
+        (Method::AdamsBdf, &SaveAt::Default)
+    );
     assert_eq!((flow.max_steps, flow.max_wall_seconds), (1_000_000, 3600.0));
     let expect: Vec<_> = scenario
         .expect

@@ -99,7 +99,7 @@ pub fn adams_error(nodes: &[f64], from: f64, to: f64) -> Weights {
     scaled(divided_difference(nodes), integral)
 }
 
-/// What backward differences on all nodes but the last leave out of the value at the first, as that node's value sees it:
+/// What backward differences on all nodes but the last add to the value at the first, as that node's value sees it:
 /// with q the order, `Π_{0<j≤q} (t_0 − t_j) / α_0` times the divided difference over all q + 2 nodes, where
 /// `α_0 = Σ_{0<j≤q} 1/(t_0 − t_j)` is the formula's leading weight.
 pub fn backward_error(nodes: &[f64]) -> Weights {
@@ -168,7 +168,7 @@ mod tests {
             let history: f64 = (1..=q).map(|j| alpha[j] * f(NODES[j])).sum();
             let solved = (q as f64 + 1.0 - history) / alpha[0];
             let estimate = dot(&backward_error(&NODES[..q + 2]), &f);
-            assert!((estimate - (1.0 - solved)).abs() < 1e-12);
+            assert!((estimate - (solved - 1.0)).abs() < 1e-12);
         }
     }
 }
