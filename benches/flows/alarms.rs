@@ -3,7 +3,8 @@
 //! A run that ends as `completed` may still have gone wrong. Each row is one setting, made as `marginflow run --verify` makes
 //! it, with the error of its final angle and what the user is told:
 //!
-//! - the difference of `--verify` (the same run at a hundredth of the tolerances), over the accuracy it is held against;
+//! - the difference of `--verify` (the same run at a hundredth of the tolerances), and the accuracy it is held against, both
+//!   over the angle to the limit;
 //! - the drift of the log-multipliers and of the conserved quantities over the whole run, over rtol;
 //! - the final duality gap, over that of the tightest run (a run alone does not know that one).
 
@@ -32,8 +33,10 @@ struct Row {
     status: Status,
     exit_code: u8,
     angle_rel_err: f64,
-    /// Of `--verify`, over what it is held against.
+    /// Difference found by `--verify`, over the angle to the limit.
     verify: f64,
+    /// What that is held against, over the angle to the limit.
+    verify_stated: f64,
     verify_agrees: bool,
     /// Over rtol.
     multiplier_drift: f64,
@@ -115,19 +118,23 @@ impl Row {
     fn of(run: &Run, reference: f64) -> Self {
         let (d, options) = (&run.diagnostics, &run.scenario.flow);
         let end = d.log_log_time.len() - 1;
-        let (verify, verify_agrees) = match &run.verification {
-            Some(v) => (v.angle_between / v.stated_accuracy, v.agrees),
-            None => (f64::NAN, false),
+        let to_limit = d.final_angle().unwrap_or(f64::INFINITY);
+        let (verify, verify_stated, verify_agrees) = match &run.verification {
+            Some(v) => (
+                v.angle_between / to_limit,
+                v.stated_accuracy / to_limit,
+                v.agrees,
+            ),
+            None => (0.0, 0.0, true),
         };
         Self {
             rtol: options.rtol,
             atol: options.atol,
             status: run.trajectory.status,
             exit_code: run.exit_code(),
-            angle_rel_err: d
-                .final_angle()
-                .map_or(f64::INFINITY, |angle| (angle / reference - 1.0).abs()),
+            angle_rel_err: (to_limit / reference - 1.0).abs(),
             verify,
+            verify_stated,
             verify_agrees,
             multiplier_drift: d.worst_multiplier_drift() / options.rtol,
             invariant_drift: d.worst_invariant() / options.rtol,
@@ -149,17 +156,18 @@ fn print(rows: &[Row], tightest_gap: f64, json: bool) -> Result<(), Box<dyn Erro
         return Ok(());
     }
     println!(
-        "| rtol | atol | status | angle error | verify / stated | drift / rtol | invariants / rtol | gap / tightest | KKT | wrong angle | alarm of verify |"
+        "| rtol | atol | status | angle error | difference of verify | held against | drift / rtol | invariants / rtol | gap / tightest | KKT | wrong angle | alarm of verify |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|---|");
     for r in rows {
         println!(
-            "| {:.0e} | {:.0e} | {:?} | {:.1e} | {:.1e} | {:.1e} | {:.1e} | {:.3e} | {:.1e} | {} | {} |",
+            "| {:.0e} | {:.0e} | {:?} | {:.1e} | {:.1e} | {:.1e} | {:.1e} | {:.1e} | {:.3e} | {:.1e} | {} | {} |",
             r.rtol,
             r.atol,
             r.status,
             r.angle_rel_err,
             r.verify,
+            r.verify_stated,
             r.multiplier_drift,
             r.invariant_drift,
             r.gap / tightest_gap,

@@ -7,7 +7,7 @@ use marginflow::flow::FlowOptions;
 use serde::Serialize;
 use std::error::Error;
 
-const REPEATS: usize = 3;
+const REPEATS: usize = 2;
 /// What is not varied.
 const DIMENSION: usize = 100;
 const DEPTH: usize = 3;

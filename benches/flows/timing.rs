@@ -25,8 +25,10 @@ pub fn timed(repeats: usize, mut call: impl FnMut(), warm: impl FnOnce()) -> Tim
         medians.push(warm_up);
     } else {
         let mut calls = 1;
-        // The warm-up may have taken much longer than a call does.
-        while processor_seconds(|| (0..calls).for_each(|_| call())) < GROUP_SECONDS {
+        // A short warm-up may have taken much longer than a call does.
+        while warm_up < 10.0 * GROUP_SECONDS
+            && processor_seconds(|| (0..calls).for_each(|_| call())) < GROUP_SECONDS
+        {
             calls *= 2;
         }
         let mut total = 0.0;
