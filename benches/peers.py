@@ -134,7 +134,8 @@ def flow_rows(peers, work):
         finished = r["status"] == "ok" and (work != BEYOND or r["s"] >= 20)
         said = f"rtol {r.get('settings', {}).get('rtol', 0):.0e}, {r.get('steps', '?')} steps"
         if not finished:
-            said += f"; not finished ({r['status']}), s = {r.get('s', 0):.1f}"
+            why = "limit" if r["status"] == "ok" else r["status"]
+            said += f"; not finished ({why}), s = {r.get('s', 0):.1f}"
         rows[peer] = r.get("cpu_s") or r.get("wall_s") or 0.0, r.get("angle_rel_err") if finished else None, said
     return rows
 

@@ -72,8 +72,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let peers = std::env::var_os("MARGINFLOW_PEERS").map(PathBuf::from);
     let peers = peers.as_deref();
     let method = arguments.method.as_deref();
-    let everything = Part::Works { names: Vec::new() };
-    match arguments.part.unwrap_or(everything) {
+    let part = match arguments.part {
+        Some(part) => part,
+        None if arguments.bench => Part::Works { names: Vec::new() },
+        // `cargo test --benches` runs this to see that it starts.
+        None => return Ok(()),
+    };
+    match part {
         Part::Works { names } => works::run(peers, &names, method, arguments.json),
         Part::Scaling { sweeps } => scaling::run(&sweeps, method, arguments.json),
         Part::Pieces => pieces::run(arguments.json),
