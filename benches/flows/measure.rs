@@ -1,0 +1,157 @@
+//! One flow, measured in a process of its own.
+
+use crate::recipe::Recipe;
+use crate::timing::{peak_memory, timed};
+use marginflow::diagnostics::diagnose;
+use marginflow::flow::{FlowOptions, Method, SaveAt, integrate};
+use marginflow::run::reference_limit;
+use serde::{Deserialize, Serialize};
+use std::error::Error;
+use std::process::{Command, Stdio};
+
+/// A flow that takes longer ends on its budget.
+const MOST_SECONDS: f64 = 240.0;
+
+/// What is to be measured.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Request {
+    pub problem: Recipe,
+    /// Horizon s.
+    pub until: f64,
+    pub rtol: f64,
+    /// `None`: the default one.
+    pub method: Option<String>,
+    /// None: one run, not timed.
+    pub repeats: usize,
+}
+
+/// What came out.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Record {
+    pub status: String,
+    /// s reached.
+    pub s: f64,
+    pub method: String,
+    pub rtol: f64,
+    pub atol: f64,
+    pub parameters: usize,
+    pub samples: usize,
+    /// Median over the repeats.
+    pub cpu_s: f64,
+    pub warm_up_s: f64,
+    pub repeats: usize,
+    pub steps: usize,
+    pub rejected_steps: usize,
+    pub rhs_evaluations: usize,
+    pub jacobian_evaluations: usize,
+    /// Final, radians.
+    pub angle: Option<f64>,
+    /// Final `max_n |p_n − (τ − m_n)|/(1+τ)`.
+    pub drift: f64,
+    /// Final.
+    pub gap: Option<f64>,
+    pub peak_bytes: Option<f64>,
+}
+
+impl Record {
+    /// Whether the flow reached its horizon.
+    pub fn completed(&self) -> bool {
+        self.status == "completed"
+    }
+
+    /// Mean seconds of a step, rejected ones and the start included.
+    pub fn seconds_per_step(&self) -> f64 {
+        self.cpu_s / self.steps as f64
+    }
+
+    /// Relative error of the final angle.
+    pub fn angle_error(&self, reference: f64) -> Option<f64> {
+        self.angle.map(|angle| (angle / reference - 1.0).abs())
+    }
+}
+
+impl Request {
+    /// Measures in a fresh process.
+    ///
+    /// # Errors
+    /// If that process ends with one.
+    pub fn measured(&self) -> Result<Record, Box<dyn Error>> {
+        let done = Command::new(std::env::current_exe()?)
+            .arg("measure")
+            .arg(serde_json::to_string(self)?)
+            .stderr(Stdio::inherit())
+            .output()?;
+        if !done.status.success() {
+            return Err("a measurement failed".into());
+        }
+        Ok(serde_json::from_slice(&done.stdout)?)
+    }
+}
+
+/// Measures in this process. The absolute tolerance is a hundredth of the relative one; only the ends are saved.
+///
+/// # Errors
+/// If the problem cannot be read, the integrator cannot start, or the limit cannot be certified.
+pub fn measure(request: &Request) -> Result<Record, Box<dyn Error>> {
+    let problem = request.problem.problem()?;
+    let options = FlowOptions {
+        rtol: request.rtol,
+        atol: request.rtol / 100.0,
+        method: method(request.method.as_deref())?,
+        saves: SaveAt::Uniform(2),
+        max_wall_seconds: MOST_SECONDS,
+        ..FlowOptions::to(request.until)
+    };
+    let mut last = None;
+    let mut peak_bytes = None;
+    let mut flow = || last = Some(integrate(&problem, &options, &mut |_| {}));
+    let (cpu_s, warm_up_s, repeats) = if request.repeats == 0 {
+        flow();
+        (0.0, 0.0, 0)
+    } else {
+        let timing = timed(request.repeats, flow, || peak_bytes = peak_memory());
+        (timing.median, timing.warm_up, timing.repeats)
+    };
+    let trajectory = last.ok_or("no flow was made")??;
+    let limit = reference_limit(&problem, false)?.after(&problem, &trajectory);
+    let diagnostics = diagnose(&problem, &trajectory, limit.as_ref());
+    let end = trajectory.len() - 1;
+    let solver = &trajectory.solver;
+    let status = serde_json::to_value(trajectory.status)?;
+    Ok(Record {
+        status: status.as_str().unwrap_or_default().into(),
+        s: trajectory.log_log_time[end],
+        method: solver.method.clone(),
+        rtol: options.rtol,
+        atol: options.atol,
+        parameters: problem.network.parameters(),
+        samples: problem.dataset.len(),
+        cpu_s,
+        warm_up_s,
+        repeats,
+        steps: solver.steps,
+        rejected_steps: solver.rejected_steps,
+        rhs_evaluations: solver.rhs_evaluations,
+        jacobian_evaluations: solver.jacobian_evaluations,
+        angle: diagnostics.final_angle(),
+        drift: diagnostics.multiplier_drift[end],
+        gap: diagnostics.duality_gap[end],
+        peak_bytes,
+    })
+}
+
+/// The method of this name, or the default one.
+fn method(name: Option<&str>) -> Result<Method, Box<dyn Error>> {
+    let Some(name) = name else {
+        return Ok(FlowOptions::to(1.0).method);
+    };
+    let known = [
+        Method::Bdf,
+        Method::Esdirk34,
+        Method::TrBdf2,
+        Method::Tsit45,
+        FlowOptions::to(1.0).method,
+    ];
+    (known.into_iter().find(|m| m.name() == name))
+        .ok_or_else(|| format!("no method is called {name}").into())
+}
