@@ -7,7 +7,6 @@
 //! `β' = ṡ_0`, where `ṡ_L = 0` and `ṡ_{l−1} = h_{l−1}(δ_l·s_l) + w_l ṡ_l`.
 
 mod path;
-mod products;
 mod step;
 
 use super::{Kernel, LinearisedStep, Tangent, View, WeightPath, views};

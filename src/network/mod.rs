@@ -6,6 +6,7 @@
 
 mod fully_connected;
 mod path;
+mod products;
 mod quasi_newton;
 mod relu;
 mod spectral;

@@ -19,6 +19,7 @@
 
 mod step;
 
+use super::products::{product, transposed_product};
 use super::{Kernel, LinearisedStep, Tangent};
 use crate::dataset::Dataset;
 use crate::spectrum::{Basis, Frequency};
@@ -232,6 +233,46 @@ impl Point {
     }
 }
 
+/// Products along the layers at one frequency: what the vector field needs, without the second derivatives of a [`Point`].
+#[derive(Default)]
+struct Chain {
+    /// `ŵ_1 ⋯ ŵ_{l−1}`, l = 1 … L + 1.
+    before: Vec<Complex64>,
+    /// `ŵ_{l+1} ⋯ ŵ_L`, l = 1 … L.
+    after: Vec<Complex64>,
+}
+
+impl Chain {
+    fn set(&mut self, kernel: &SpectralKernel, index: usize, theta: &[f64]) {
+        let f = kernel.frequencies[index];
+        let w = |l: usize| f.entry(&theta[l * kernel.dimension..]);
+        self.before.clear();
+        self.before.push(Complex64::ONE);
+        for l in 0..kernel.depth {
+            self.before.push(self.before[l] * w(l));
+        }
+        self.after.clear();
+        self.after.resize(kernel.depth, Complex64::ONE);
+        for l in (1..kernel.depth).rev() {
+            self.after[l - 1] = self.after[l] * w(l);
+        }
+    }
+
+    /// `C_l`
+    fn cofactor(&self, l: usize) -> Complex64 {
+        self.before[l] * self.after[l]
+    }
+
+    /// `P_l ε_l`
+    fn gain(&self, kernel: &SpectralKernel, index: usize, l: usize) -> Complex64 {
+        match &kernel.feedback {
+            Some(b) if l < b.len() => self.before[l].conj() * b[l][index],
+            Some(_) => self.before[l].conj(),
+            None => self.cofactor(l).conj(),
+        }
+    }
+}
+
 impl SpectralKernel {
     /// The coordinates of z.
     fn column(&self, multipliers: &[f64]) -> DVector<f64> {
@@ -313,19 +354,42 @@ impl Kernel for SpectralKernel {
         &self,
         theta: &[f64],
         multipliers: &[f64],
-        velocity: &mut [f64],
+        velocities: &mut [f64],
         rates: &mut [f64],
     ) {
-        let z = self.column(multipliers);
-        let mut beta_dot = DVector::zeros(self.dimension);
+        let mut z = vec![0.0; self.dimension];
+        transposed_product(self.signed_samples.as_slice(), multipliers, &mut z);
+        let mut beta_dot = vec![0.0; self.dimension];
+        let mut chain = Chain::default();
         for (index, f) in self.frequencies.iter().enumerate() {
-            let point = self.point(index, theta, &z);
+            let z = f.entry(&z);
+            chain.set(self, index, theta);
+            let mut rate = Complex64::ZERO;
             for l in 0..self.depth {
-                f.set(&mut velocity[l * self.dimension..], point.velocity(l));
+                let velocity = chain.gain(self, index, l) * z;
+                f.set(&mut velocities[l * self.dimension..], velocity);
+                rate += chain.cofactor(l) * velocity;
             }
-            f.set(beta_dot.as_mut_slice(), point.rate());
+            f.set(&mut beta_dot, rate);
         }
-        rates.copy_from_slice((&self.signed_samples * beta_dot).as_slice());
+        product(self.signed_samples.as_slice(), &beta_dot, rates);
+    }
+
+    /// `K = G Q Gᵀ`, where Q multiplies every frequency by `Σ_l C_l P_l ε_l`.
+    fn tangent_kernel(&self, theta: &[f64], active: &[usize]) -> DMatrix<f64> {
+        let mut moved = self.signed_samples.select_rows(active).transpose();
+        let mut chain = Chain::default();
+        for (index, f) in self.frequencies.iter().enumerate() {
+            chain.set(self, index, theta);
+            let response: Complex64 = (0..self.depth)
+                .map(|l| chain.cofactor(l) * chain.gain(self, index, l))
+                .sum();
+            for column in moved.as_mut_slice().chunks_exact_mut(self.dimension) {
+                let z = f.entry(column);
+                f.set(column, response * z);
+            }
+        }
+        &self.signed_samples * moved
     }
 
     fn tangent(

@@ -21,6 +21,12 @@ const STIFF: f64 = 0.02;
 /// Relative changes of multipliers below this may be rounding.
 const NOISE: f64 = 1e-11;
 
+/// An iteration is slow beyond `SLOWER` times the rate with a fresh kernel, and `SLOW`.
+const SLOWER: f64 = 1.5;
+
+/// See [`SLOWER`].
+const SLOW: f64 = 0.05;
+
 /// Growth of K as a whole beyond which it is computed anew.
 const MOST_CHANGE: f64 = 1.5;
 
@@ -47,6 +53,9 @@ pub struct Corrector {
     excess: f64,
     /// Relative changes `dE_n/E_n` of the active samples in the last round.
     last: Vec<f64>,
+    /// Steps judged since K was computed, and how fast iterations converged then.
+    age: usize,
+    fresh_rate: f64,
     /// Rounds of this step.
     rounds: usize,
     pub evaluations: usize,
@@ -56,6 +65,16 @@ impl Corrector {
     /// Asks for a new kernel at the next step.
     pub fn forget(&mut self) {
         self.stale = true;
+    }
+
+    /// Takes note of how fast an iteration converged: much slower than with a fresh kernel, and the next step gets one.
+    pub fn judge(&mut self, rate: f64) {
+        if self.age == 0 {
+            self.fresh_rate = rate;
+        } else if rate > SLOWER * self.fresh_rate + SLOW {
+            self.stale = true;
+        }
+        self.age += 1;
     }
 
     /// Whether the kernel is that of the present weights.
@@ -136,6 +155,7 @@ impl Corrector {
         self.response = self.kernel.diagonal().amax();
         self.known = samples;
         self.stale = false;
+        self.age = 0;
         self.evaluations += 1;
     }
 

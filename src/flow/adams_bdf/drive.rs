@@ -13,10 +13,6 @@ const LOCAL_SHARE: f64 = 0.01;
 /// See [`LOCAL_SHARE`].
 const LOCAL_SHARE_OF_MULTIPLIERS: f64 = 0.001;
 
-/// Relative accuracy of the proportions of the multipliers in every step, whatever the tolerance: linear formulas keep the
-/// direction of the weights however large their truncation error, Newton's method is what can turn it.
-const DIRECTION: f64 = 1e-12;
-
 /// Steps after which, if they advanced s by less than [`DRAG`], the fully implicit method takes over.
 const DRAG_STEPS: usize = 400;
 
@@ -41,7 +37,6 @@ impl Run<'_> {
             relative_multipliers: (self.options.rtol * LOCAL_SHARE_OF_MULTIPLIERS).max(1e-13),
             multipliers: 100.0 * self.options.atol * LOCAL_SHARE_OF_MULTIPLIERS,
             newton: 0.1 * relative,
-            direction: DIRECTION,
         }
     }
 

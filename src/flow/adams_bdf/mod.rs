@@ -43,9 +43,6 @@ const HISTORY: usize = MOST_ADAMS + 1;
 /// Rounds of one Newton iteration.
 const MOST_ROUNDS: usize = 10;
 
-/// Rounds after which an iteration is slow: the next one gets a new tangent kernel.
-const SLOW: usize = 3;
-
 /// Relative changes of the multipliers that may be rounding, where the linear system is ill-conditioned.
 const ROUNDING_OF_CHANGES: f64 = 1e-9;
 
@@ -57,10 +54,20 @@ pub struct Tolerances {
     pub weights: Vec<f64>,
     pub relative_multipliers: f64,
     pub multipliers: f64,
-    /// Newton's method ends where it changes all multipliers together by less, relative to their size …
+    /// Newton's method ends where it changes all multipliers together by less, relative to their size.
     pub newton: f64,
-    /// … and their proportions by less.
-    pub direction: f64,
+}
+
+/// Relative accuracy of the proportions of the multipliers in late steps, whatever the tolerance: linear formulas keep the direction
+/// of the weights however large their truncation error, Newton's method is what can turn it.
+const DIRECTION: f64 = 1e-13;
+
+impl Tolerances {
+    /// Newton's method ends where it changes the proportions of the multipliers by less. A turn of the direction at an early s
+    /// fades like e^{−rs}, r ≤ 1, as the angle to the limit itself does, so it may be as much larger.
+    fn direction(&self, s: f64) -> f64 {
+        (self.newton * (-s).exp()).max(DIRECTION)
+    }
 }
 
 /// Why no step can be taken.
@@ -201,7 +208,7 @@ impl<'k> Stepper<'k> {
         let slope = self.slopes(0.0);
         self.multipliers = vec![self.trial.multipliers.values.clone()];
         let fastest = self.size_of_multipliers(&slope, &self.v[0]);
-        self.h = FIRST_STEP.min(0.1 / fastest.max(1e-300));
+        self.h = FIRST_STEP.min(0.1 / fastest.max(1e-300).sqrt());
         let before = self.v[0].iter().zip(&slope).map(|(v, d)| v - self.h * d);
         let before: Vec<f64> = before.collect();
         self.v.push(before);
@@ -336,7 +343,7 @@ impl<'k> Stepper<'k> {
         self.lay_out(&explicit, 0);
         let newest = self.slots[HISTORY];
 
-        let mut before = f64::INFINITY;
+        let (mut first, mut before) = (0.0, f64::INFINITY);
         for round in 0..MOST_ROUNDS {
             self.trial
                 .multipliers
@@ -373,18 +380,22 @@ impl<'k> Stepper<'k> {
             // converged, or as far as rounding lets it
             let stagnant = round > 3 && change > 0.5 * before && change <= ROUNDING_OF_CHANGES;
             let settled =
-                rest <= self.tolerances.direction && common.abs() <= self.tolerances.newton;
+                rest <= self.tolerances.direction(s) && common.abs() <= self.tolerances.newton;
             if settled || stagnant {
                 for e in &mut self.trial.multipliers.values {
                     *e *= 1.0 + common;
                 }
-                if round > SLOW {
-                    self.corrector.forget();
+                if round > 1 {
+                    let rate = (change / first).powf(1.0 / round as f64);
+                    self.corrector.judge(rate);
                 }
                 return self.judge(&nodes, &implicit);
             }
             if round > 1 && change > 2.0 * before {
                 break;
+            }
+            if round == 0 {
+                first = change;
             }
             before = change;
         }

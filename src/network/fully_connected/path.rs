@@ -5,9 +5,11 @@
 //! `w_lᵀ x = W_lᵀ x + Σ_j c_j (h^j·x) δ^j` and `w_l x = W_l x + Σ_j c_j (δ^j·x) h^j`. One evaluation reads every weight twice; none
 //! is written before a step has been accepted.
 
-use super::products::{add_outer_products, add_product, product, product_pair, transposed_product};
 use super::{FullyConnectedKernel, views};
 use crate::network::WeightPath;
+use crate::network::products::{
+    add_outer_products, add_product, product, product_pair, transposed_product,
+};
 use nalgebra::DMatrix;
 
 /// The factors of one layer: column j belongs to slot j.
