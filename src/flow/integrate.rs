@@ -1,13 +1,14 @@
 //! The flow of a problem from its start to its horizon: segments between restarts and borders, one after the other.
 
-use super::FlowOptions;
 use super::accumulated::Accumulated;
 use super::ending::strongest;
+use super::saves::affordable;
 use super::segment::{Good, Outcome, Progress, Run, all_finite};
 use super::system::{NewtonSolver, System};
+use super::{FlowOptions, SaveAt, State};
 use crate::error::{Error, Result};
 use crate::loss::Loss;
-use crate::network::Kernel;
+use crate::network::{Kernel, Reduction};
 use crate::problem::Problem;
 use crate::trajectory::{Status, Trajectory};
 use nalgebra::DVector;
@@ -19,7 +20,8 @@ use std::sync::Arc;
 /// up to, and at, its last good state, with a status and a message that say why.
 ///
 /// # Errors
-/// [`Error::Solver`] if the integrator cannot start (weights or data whose flow is not finite at s = 0).
+/// [`Error::Solver`] if the integrator cannot start (weights or data whose flow is not finite at s = 0), or if the problem
+/// has no reduced state and it was asked for.
 pub fn integrate(
     problem: &Problem,
     options: &FlowOptions,
@@ -34,16 +36,39 @@ pub fn integrate(
     for &n in &stands_for {
         counts[n] += 1;
     }
-    let kernel = problem.network.kernel(&problem.rule, &dataset);
-    let mut trajectory = integrate_counted(
-        &kernel,
-        &counts,
-        problem.loss,
-        &problem.theta0,
-        options,
-        NewtonSolver::Structured,
-        observer,
-    )?;
+    let flow = |kernel: &Arc<dyn Kernel>,
+                start: &DVector<f64>,
+                options: &FlowOptions,
+                observer: &mut dyn FnMut(Progress)| {
+        let newton = NewtonSolver::Structured;
+        integrate_counted(
+            kernel,
+            &counts,
+            problem.loss,
+            start,
+            options,
+            newton,
+            observer,
+        )
+    };
+    let mut trajectory = match options.state {
+        State::Full => {
+            let kernel = problem.network.kernel(&problem.rule, &dataset);
+            flow(&kernel, &problem.theta0, options, observer)?
+        }
+        State::Reduced => {
+            let (network, feedback) = problem.rank_one().map_err(Error::Solver)?;
+            let start = problem.theta0.as_slice();
+            let reduction = Arc::new(Reduction::new(network, &feedback, start, &dataset));
+            let kernel: Arc<dyn Kernel> = reduction.clone();
+            let zero = DVector::zeros(kernel.parameters());
+            let options = saved_in_full(options, problem.theta0.len() + dataset.len());
+            let mut trajectory = flow(&kernel, &zero, &options, observer)?;
+            trajectory.theta = reduction.theta(&trajectory.theta);
+            trajectory.solver.method += " (reduced state)";
+            trajectory
+        }
+    };
     if dataset.len() < stands_for.len() {
         trajectory.log_multipliers = trajectory.log_multipliers.select_rows(&stands_for);
         trajectory.accumulated = trajectory.accumulated.map(|mut accumulated| {
@@ -59,6 +84,15 @@ pub fn integrate(
         }
     }
     Ok(trajectory)
+}
+
+/// Options for unknowns that become states of `numbers` doubles in the end: as many saves as of those.
+fn saved_in_full(options: &FlowOptions, numbers: usize) -> FlowOptions {
+    let mut options = options.clone();
+    if options.saves == SaveAt::Default {
+        options.saves = SaveAt::Uniform(affordable(numbers));
+    }
+    options
 }
 
 /// [`integrate`] for any [`Kernel`] (a network or rule of one's own), with a choice of Newton solver.

@@ -11,7 +11,7 @@ mod spectral;
 #[cfg(test)]
 mod tests;
 
-pub use fully_connected::FullyConnectedLinear;
+pub use fully_connected::{FullyConnectedLinear, Reduction};
 pub use relu::Relu;
 pub use spectral::SpectralLinear;
 
