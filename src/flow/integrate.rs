@@ -2,13 +2,13 @@
 
 use super::accumulated::Accumulated;
 use super::ending::strongest;
-use super::saves::affordable;
+use super::reduced::Reduced;
 use super::segment::{Good, Outcome, Progress, Run, all_finite};
 use super::system::{NewtonSolver, System};
-use super::{FlowOptions, SaveAt, State};
+use super::{FlowOptions, State};
 use crate::error::{Error, Result};
 use crate::loss::Loss;
-use crate::network::{Kernel, Reduction};
+use crate::network::Kernel;
 use crate::problem::Problem;
 use crate::trajectory::{Status, Trajectory};
 use nalgebra::DVector;
@@ -36,39 +36,29 @@ pub fn integrate(
     for &n in &stands_for {
         counts[n] += 1;
     }
-    let flow = |kernel: &Arc<dyn Kernel>,
-                start: &DVector<f64>,
-                options: &FlowOptions,
-                observer: &mut dyn FnMut(Progress)| {
-        let newton = NewtonSolver::Structured;
-        integrate_counted(
-            kernel,
-            &counts,
-            problem.loss,
-            start,
-            options,
-            newton,
-            observer,
-        )
+    let reduced = match options.state {
+        State::Full => None,
+        State::Reduced => Some(Reduced::new(problem, &dataset, options)?),
     };
-    let mut trajectory = match options.state {
-        State::Full => {
+    let (kernel, start) = match &reduced {
+        None => {
             let kernel = problem.network.kernel(&problem.rule, &dataset);
-            flow(&kernel, &problem.theta0, options, observer)?
+            (kernel, problem.theta0.clone())
         }
-        State::Reduced => {
-            let (network, feedback) = problem.rank_one().map_err(Error::Solver)?;
-            let start = problem.theta0.as_slice();
-            let reduction = Arc::new(Reduction::new(network, &feedback, start, &dataset));
-            let kernel: Arc<dyn Kernel> = reduction.clone();
-            let zero = DVector::zeros(kernel.parameters());
-            let options = saved_in_full(options, problem.theta0.len() + dataset.len());
-            let mut trajectory = flow(&kernel, &zero, &options, observer)?;
-            trajectory.theta = reduction.theta(&trajectory.theta);
-            trajectory.solver.method += " (reduced state)";
-            trajectory
-        }
+        Some(reduced) => reduced.start(),
     };
+    let mut trajectory = integrate_counted(
+        &kernel,
+        &counts,
+        problem.loss,
+        &start,
+        reduced.as_ref().map_or(options, |r| &r.options),
+        NewtonSolver::Structured,
+        observer,
+    )?;
+    if let Some(reduced) = &reduced {
+        reduced.expand(&mut trajectory, options);
+    }
     if dataset.len() < stands_for.len() {
         trajectory.log_multipliers = trajectory.log_multipliers.select_rows(&stands_for);
         trajectory.accumulated = trajectory.accumulated.map(|mut accumulated| {
@@ -84,15 +74,6 @@ pub fn integrate(
         }
     }
     Ok(trajectory)
-}
-
-/// Options for unknowns that become states of `numbers` doubles in the end: as many saves as of those.
-fn saved_in_full(options: &FlowOptions, numbers: usize) -> FlowOptions {
-    let mut options = options.clone();
-    if options.saves == SaveAt::Default {
-        options.saves = SaveAt::Uniform(affordable(numbers));
-    }
-    options
 }
 
 /// [`integrate`] for any [`Kernel`] (a network or rule of one's own), with a choice of Newton solver.

@@ -12,6 +12,7 @@ mod ending;
 mod integrate;
 mod newton;
 mod operator;
+mod reduced;
 mod saves;
 mod segment;
 mod system;
