@@ -166,6 +166,13 @@ impl Kernel for Reduction {
         }
     }
 
+    /// `S ∇²F Sᵀ`
+    fn tangent_kernel(&self, theta: &[f64], active: &[usize]) -> DMatrix<f64> {
+        let still = vec![0.0; theta.len()];
+        let [hessian, _] = self.potential.hessian(columns(&[theta, &still]));
+        &self.samples * (hessian * self.samples.select_rows(active).transpose())
+    }
+
     fn linearise(&self, theta: &[f64], multipliers: &[f64], step: f64) -> Box<dyn LinearisedStep> {
         let velocity = self.velocity_of(multipliers);
         let hessian = self

@@ -51,6 +51,11 @@ fn the_reduced_field_is_the_full_one_on_the_weights_it_stands_for() {
             let theta = reduced.theta(&c);
             let (theta_dot, full_rates) = velocity(&*full, theta.as_slice(), &alpha);
             assert_close(&rates, &full_rates, 1e-13, &name);
+            let active = [2, 0];
+            let among = reduced.tangent_kernel(c.as_slice(), &active);
+            let expected = full.tangent_kernel(theta.as_slice(), &active);
+            assert_eq!(among.shape(), expected.shape(), "{name}");
+            assert_close(among.as_slice(), expected.as_slice(), 1e-13, &name);
 
             // θ is a polynomial in c: central differences of fourth order
             let c_dot = DMatrix::from_vec(n, 1, c_dot) * 1e-4;
