@@ -1,6 +1,7 @@
 //! A learning problem: data, network, rule, loss and initial weights. Everything downstream reads it, nothing changes it.
 
-use crate::{dataset::Dataset, loss::Loss, network::Network, rule::Rule};
+use crate::network::{FullyConnectedLinear, Network};
+use crate::{dataset::Dataset, loss::Loss, rule::Rule};
 use nalgebra::DVector;
 
 /// One initial value problem of learning.
@@ -18,5 +19,48 @@ impl Problem {
     /// `b_1 … b_{L−1}` of the rule on this network, see [`Network::feedback`]; none under BP.
     pub fn feedback(&self) -> Option<Vec<DVector<f64>>> {
         self.network.feedback(&self.rule)
+    }
+
+    /// The network and the fixed error signals `b_1 … b_{L−1}` of a problem with a reduced state: `w_l = w_l(0) + u_l b_lᵀ`
+    /// for all times.
+    ///
+    /// # Errors
+    /// A sentence, if the layers of this problem do not move by rank one.
+    pub fn rank_one(&self) -> Result<(&FullyConnectedLinear, Vec<DVector<f64>>), String> {
+        let Network::FullyConnectedLinear(network) = &self.network else {
+            let name = self.network.name();
+            return Err(format!(
+                "only layers of fully-connected-linear networks move by rank one, this network is {name}"
+            ));
+        };
+        let Some(feedback) = self.feedback() else {
+            return Err(
+                "layers move by rank one under fixed feedback only, not under gradient-descent"
+                    .into(),
+            );
+        };
+        Ok((network, feedback))
+    }
+}
+
+/// What a run moves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum State {
+    /// All weights.
+    #[default]
+    Full,
+    /// Far fewer numbers that determine them, for fully connected linear networks under fixed feedback, where
+    /// `w_l = w_l(0) + u_l b_lᵀ`: the same run, exact but for rounding. Finite steps move the vectors u_l (L·D numbers), flows
+    /// the coordinates of the accumulated column `u_1 = Z` (min(N, D) numbers, see [`Reduction`](crate::network::Reduction)).
+    Reduced,
+}
+
+impl State {
+    /// The name in a scenario.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Reduced => "reduced",
+        }
     }
 }

@@ -26,6 +26,7 @@ use crate::problem::Problem;
 use fully_connected::FullyConnectedStepper;
 use nalgebra::DVector;
 
+pub use crate::problem::State;
 pub use beside::{Beside, Comparison, Order, compare, flow_beside};
 pub use critical::{
     Critical, CriticalOptions, Demand, DiscreteAlignment, Ending, Least, Trial, critical_step,
@@ -68,26 +69,6 @@ pub trait Stepper: Send {
     /// # Panics
     /// If its length is another.
     fn restore(&mut self, state: &[f64]);
-}
-
-/// What a stepper moves.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// All weights.
-    Full,
-    /// The vectors u_l of `w_l = w_l(0) + u_l b_lᵀ` (fully connected linear networks under fixed feedback): the same run in
-    /// L·D unknowns, exact but for rounding.
-    Reduced,
-}
-
-impl State {
-    /// The name in a scenario.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Reduced => "reduced",
-        }
-    }
 }
 
 /// Which finite-step runs to make.

@@ -14,7 +14,6 @@ use super::pace::Schedule;
 use super::vector::width;
 use super::weights::Weights;
 use super::{Lane, Stepper};
-use crate::network::Network;
 use crate::problem::Problem;
 use nalgebra::DMatrix;
 use pulp::{Arch, Simd, WithSimd};
@@ -64,18 +63,7 @@ impl RankOneStepper {
         schedule: Schedule,
         lanes: &[Lane],
     ) -> Result<Self, String> {
-        let Network::FullyConnectedLinear(network) = &problem.network else {
-            let name = problem.network.name();
-            return Err(format!(
-                "only layers of fully-connected-linear networks move by rank one, this network is {name}"
-            ));
-        };
-        let Some(feedback) = problem.feedback() else {
-            return Err(
-                "layers move by rank one under fixed feedback only, not under gradient-descent"
-                    .into(),
-            );
-        };
+        let (network, feedback) = problem.rank_one()?;
         let arch = Arch::new();
         let shapes = network.shapes();
         let inputs = || shapes.iter().map(|&(inputs, _)| Columns::zeros(inputs, 1));
@@ -271,7 +259,7 @@ mod tests {
     use crate::dataset::{gaussian_teacher, standard_normals};
     use crate::descent::generic::GenericStepper;
     use crate::loss::Loss;
-    use crate::network::FullyConnectedLinear;
+    use crate::network::{FullyConnectedLinear, Network};
     use crate::rule::Rule;
     use nalgebra::DVector;
 

@@ -2,9 +2,10 @@
 
 use super::accumulated::Accumulated;
 use super::ending::strongest;
+use super::reduced::Reduced;
 use super::segment::{Good, Outcome, Progress, Run, all_finite};
 use super::system::{NewtonSolver, System};
-use super::{FlowOptions, Method};
+use super::{FlowOptions, Method, State};
 use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::network::Kernel;
@@ -19,7 +20,8 @@ use std::sync::Arc;
 /// up to, and at, its last good state, with a status and a message that say why.
 ///
 /// # Errors
-/// [`Error::Solver`] if the integrator cannot start (weights or data whose flow is not finite at s = 0).
+/// [`Error::Solver`] if the integrator cannot start (weights or data whose flow is not finite at s = 0), or if the problem
+/// has no reduced state and it was asked for.
 pub fn integrate(
     problem: &Problem,
     options: &FlowOptions,
@@ -34,16 +36,29 @@ pub fn integrate(
     for &n in &stands_for {
         counts[n] += 1;
     }
-    let kernel = problem.network.kernel(&problem.rule, &dataset);
+    let reduced = match options.state {
+        State::Full => None,
+        State::Reduced => Some(Reduced::new(problem, &dataset, options)?),
+    };
+    let (kernel, start) = match &reduced {
+        None => {
+            let kernel = problem.network.kernel(&problem.rule, &dataset);
+            (kernel, problem.theta0.clone())
+        }
+        Some(reduced) => reduced.start(),
+    };
     let mut trajectory = integrate_counted(
         &kernel,
         &counts,
         problem.loss,
-        &problem.theta0,
-        options,
+        &start,
+        reduced.as_ref().map_or(options, |r| &r.options),
         NewtonSolver::Structured,
         observer,
     )?;
+    if let Some(reduced) = &reduced {
+        reduced.expand(&mut trajectory, options);
+    }
     if dataset.len() < stands_for.len() {
         trajectory.log_multipliers = trajectory.log_multipliers.select_rows(&stands_for);
         trajectory.accumulated = trajectory.accumulated.map(|mut accumulated| {

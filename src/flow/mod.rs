@@ -13,6 +13,7 @@ mod ending;
 mod integrate;
 mod newton;
 mod operator;
+mod reduced;
 mod saves;
 mod segment;
 mod system;
@@ -20,6 +21,7 @@ mod system;
 mod tests;
 mod watch;
 
+pub use crate::problem::State;
 pub use integrate::{integrate, integrate_kernel};
 pub use segment::Progress;
 pub use system::{FactorisedStep, NewtonSolver, System};
@@ -75,6 +77,8 @@ pub struct FlowOptions {
     pub atol: f64,
     /// Time-stepping method.
     pub method: Method,
+    /// What is integrated. A trajectory holds all weights in either case.
+    pub state: State,
     /// When states are saved.
     pub saves: SaveAt,
     /// Budget of accepted steps.
@@ -91,6 +95,7 @@ impl FlowOptions {
             rtol: 1e-6,
             atol: 1e-8,
             method: Method::AdamsBdf,
+            state: State::Full,
             saves: SaveAt::Default,
             max_steps: 1_000_000,
             max_wall_seconds: 3600.0,

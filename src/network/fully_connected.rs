@@ -7,7 +7,10 @@
 //! `β' = ṡ_0`, where `ṡ_L = 0` and `ṡ_{l−1} = h_{l−1}(δ_l·s_l) + w_l ṡ_l`.
 
 mod path;
+mod reduced;
 mod step;
+
+pub use reduced::Reduction;
 
 use super::{Kernel, LinearisedStep, Tangent, View, WeightPath, views};
 use crate::dataset::Dataset;
@@ -50,8 +53,18 @@ impl FullyConnectedLinear {
     /// # Panics
     /// If the data or the feedback do not have the network's shapes; a built problem always has.
     pub fn kernel(&self, feedback: Option<Vec<DVector<f64>>>, data: &Dataset) -> Arc<dyn Kernel> {
+        self.check_shapes(feedback.as_deref(), data);
+        Arc::new(FullyConnectedKernel {
+            shapes: self.shapes.clone(),
+            feedback,
+            signed_samples: data.signed_samples().clone(),
+        })
+    }
+
+    /// Panics if the data or the feedback do not have the network's shapes.
+    fn check_shapes(&self, feedback: Option<&[DVector<f64>]>, data: &Dataset) {
         assert_eq!(data.dimension(), self.shapes[0].0, "input dimension");
-        if let Some(b) = &feedback {
+        if let Some(b) = feedback {
             assert_eq!(
                 b.len() + 1,
                 self.shapes.len(),
@@ -61,11 +74,6 @@ impl FullyConnectedLinear {
                 assert_eq!(b_l.len(), *units, "feedback length");
             }
         }
-        Arc::new(FullyConnectedKernel {
-            shapes: self.shapes.clone(),
-            feedback,
-            signed_samples: data.signed_samples().clone(),
-        })
     }
 }
 

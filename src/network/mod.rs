@@ -13,7 +13,7 @@ mod spectral;
 #[cfg(test)]
 mod tests;
 
-pub use fully_connected::FullyConnectedLinear;
+pub use fully_connected::{FullyConnectedLinear, Reduction};
 pub use path::{FullPath, WeightPath};
 pub use relu::Relu;
 pub use spectral::SpectralLinear;

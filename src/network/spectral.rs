@@ -224,13 +224,6 @@ impl Point {
             .map(|l| self.velocity(l) * self.cofactor[l * self.depth() + k])
             .sum()
     }
-
-    /// `Σ_l C_l F_l`
-    fn rate(&self) -> Complex64 {
-        (0..self.depth())
-            .map(|l| self.cofactor(l) * self.velocity(l))
-            .sum()
-    }
 }
 
 /// Products along the layers at one frequency: what the vector field needs, without the second derivatives of a [`Point`].

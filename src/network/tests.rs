@@ -78,7 +78,41 @@ fn cases() -> Vec<Case> {
             }
         }
     }
+    cases.extend(reduced_cases());
     cases
+}
+
+/// Reduced states, from random and from zero weights.
+fn reduced_cases() -> impl Iterator<Item = Case> {
+    let hidden: [&[usize]; 4] = [&[], &[3], &[4, 2], &[3, 5, 2]];
+    hidden.into_iter().flat_map(|hidden| {
+        let network = FullyConnectedLinear::new(4, hidden);
+        let wrapped = Network::FullyConnectedLinear(network.clone());
+        let feedback = wrapped
+            .feedback(&random_feedback(&wrapped))
+            .expect("fixed feedback");
+        [(3, 0.5), (7, 0.5), (3, 0.0), (7, 0.0)].map(|(samples, scale)| {
+            let theta0: Vec<f64> = gaussian(8, wrapped.parameters())
+                .iter()
+                .map(|x| scale * x)
+                .collect();
+            let data = random_data(samples, 4);
+            let kernel = Reduction::new(&network, &feedback, &theta0, &data);
+            assert_eq!(kernel.parameters(), samples.min(4));
+            let unknowns = gaussian(7, kernel.parameters())
+                .iter()
+                .map(|x| 0.5 * x)
+                .collect();
+            let multipliers = gaussian(9, samples).iter().map(|x| x.exp()).collect();
+            let name = format!("reduced {hidden:?}, {samples} samples, from {scale}");
+            (
+                Arc::new(kernel) as Arc<dyn Kernel>,
+                unknowns,
+                multipliers,
+                name,
+            )
+        })
+    })
 }
 
 pub(super) fn velocity(

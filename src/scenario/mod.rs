@@ -17,11 +17,12 @@
 //! gaussian = { scale = 0.1, seed = 3 }   # entries ~ N(0, scale²); ReLU networks: level-set = true
 //! [flow]
 //! until.log-log-time = 40.0              # or until.log-time, until.time
+//! state = "full"                         # or "reduced": see problem::State
 //! [steps]                                # optional: runs of finite steps beside the flow
 //! sizes = [1e-2, 1e-3]                   # one run per step size
 //! count = 100000
 //! schedule = "constant"                  # or "loss-normalised": steps of size η/𝓛
-//! state = "full"                         # or "reduced": see descent::State
+//! state = "full"                         # or "reduced", as for the flow
 //! [expect]
 //! thm-1 = "holds"
 //! ```
@@ -44,16 +45,17 @@ mod source;
 mod variants;
 
 use crate::claims::Outcome;
-use crate::descent::{Schedule, State, StepOptions};
+use crate::descent::{Schedule, StepOptions};
 use crate::error::{Error, Result};
 use crate::flow::clock::MAX_LOG_LOG_TIME;
 use crate::flow::{FlowOptions, Method, SaveAt};
-use crate::problem::Problem;
+use crate::problem::{Problem, State};
 use schema::{Architecture, Document, LearningRule, MethodName, ScheduleName, StateName};
 use sha2::{Digest, Sha256};
 use source::Source;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use toml::Spanned;
 use toml_edit::DocumentMut;
 pub use variants::Variant;
 
@@ -159,6 +161,7 @@ fn flow_options(document: &Document, source: &Source) -> Result<FlowOptions> {
             MethodName::TrBdf2 => Method::TrBdf2,
             MethodName::Tsit45 => Method::Tsit45,
         },
+        state: state(flow.state.as_ref(), document, source)?,
         saves: (flow.saves).map_or(SaveAt::Default, |saves| SaveAt::Uniform(saves.get())),
         max_steps: flow.max_steps.map_or(1_000_000, |steps| steps.get()),
         max_wall_seconds: flow
@@ -176,17 +179,6 @@ fn step_options(document: &Document, source: &Source) -> Result<Option<StepOptio
         let advice = "give one step size per run, e.g. sizes = [1e-2, 1e-3]";
         return Err(source.error(steps.sizes.span(), "no step size is given", advice));
     }
-    if let Some(state) = &steps.state
-        && matches!(state.get_ref(), StateName::Reduced)
-        && !has_reduced_state(document)
-    {
-        let advice = "only fully connected linear networks under (direct) feedback alignment have it; remove this key";
-        return Err(source.error(
-            state.span(),
-            "this network and rule have no reduced state",
-            advice,
-        ));
-    }
     Ok(Some(StepOptions {
         sizes,
         count: steps.count.get() as u64,
@@ -194,17 +186,30 @@ fn step_options(document: &Document, source: &Source) -> Result<Option<StepOptio
             ScheduleName::Constant => Schedule::Constant,
             ScheduleName::LossNormalised => Schedule::LossNormalised,
         },
-        state: match steps.state.as_ref().map(toml::Spanned::get_ref) {
-            Some(StateName::Reduced) => State::Reduced,
-            Some(StateName::Full) | None => State::Full,
-        },
+        state: state(steps.state.as_ref(), document, source)?,
     }))
 }
 
-/// Whether the weights of these networks under this rule are `w_l(0) + u_l b_lᵀ` for all times.
-fn has_reduced_state(document: &Document) -> bool {
-    matches!(document.network, Architecture::FullyConnected { .. })
-        && !matches!(document.rule, LearningRule::GradientDescent)
+/// What a run moves, from the key `state` of a table. Reduced states exist where the weights are `w_l(0) + u_l b_lᵀ` for all
+/// times.
+fn state(key: Option<&Spanned<StateName>>, document: &Document, source: &Source) -> Result<State> {
+    let Some(key) = key else {
+        return Ok(State::Full);
+    };
+    match key.get_ref() {
+        StateName::Full => Ok(State::Full),
+        StateName::Reduced
+            if matches!(document.network, Architecture::FullyConnected { .. })
+                && !matches!(document.rule, LearningRule::GradientDescent) =>
+        {
+            Ok(State::Reduced)
+        }
+        StateName::Reduced => Err(source.error(
+            key.span(),
+            "this network and rule have no reduced state",
+            "only fully connected linear networks under (direct) feedback alignment have it; remove this key",
+        )),
+    }
 }
 
 impl Scenario {

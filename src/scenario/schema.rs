@@ -144,6 +144,8 @@ pub(super) struct Flow {
     pub atol: Option<Positive>,
     #[serde(default)]
     pub method: MethodName,
+    /// What is integrated; all weights if absent.
+    pub state: Option<Spanned<StateName>>,
     pub saves: Option<AtLeast<2>>,
     pub max_steps: Option<AtLeast<1>>,
     pub max_wall_seconds: Option<Positive>,

@@ -66,6 +66,7 @@ fn defaults_are_the_documented_ones() {
         (flow.method, &flow.saves),
         (Method::AdamsBdf, &SaveAt::Default)
     );
+    assert_eq!(flow.state, State::Full);
     assert_eq!((flow.max_steps, flow.max_wall_seconds), (1_000_000, 3600.0));
     let expect: Vec<_> = scenario
         .expect
@@ -168,6 +169,21 @@ fn overrides_reach_the_problem() {
     assert_eq!(problem.rule, Rule::GradientDescent);
     assert_eq!(problem.dataset.len(), 9);
     assert_eq!(problem.network.shapes(), [(4, 2), (2, 5), (5, 1)]);
+}
+
+#[test]
+fn the_state_of_a_flow_is_chosen_and_kept_in_the_resolved_copy() {
+    let scenario = read(SMALL, &["flow.state=reduced"]).unwrap();
+    assert_eq!(scenario.flow.state, State::Reduced);
+    assert_eq!(
+        scenario.steps.map(|s| s.state),
+        None,
+        "a key of the flow alone"
+    );
+    let copied = read(&scenario.resolved, &[]).unwrap();
+    assert_eq!(copied.flow.state, State::Reduced);
+    let asked = read(SMALL, &["flow.state=full", "rule=gradient-descent"]).unwrap();
+    assert_eq!(asked.flow.state, State::Full);
 }
 
 #[test]

@@ -149,6 +149,39 @@ fn assignments_change_the_run_and_its_scenario() {
 }
 
 #[test]
+fn a_run_in_the_reduced_state_leaves_all_weights() {
+    let shop = Workshop::new();
+    shop.ends(0, "run three.toml --out full");
+    shop.ends(
+        0,
+        "run three.toml --out reduced --verify --set flow.state=reduced",
+    );
+    let [full, reduced] = ["full", "reduced"].map(|folder| shop.report(folder));
+    check_contract(&reduced);
+    assert_eq!(reduced["solver"]["unknowns"], 3 + 3);
+    let method = reduced["solver"]["method"].as_str().unwrap();
+    assert!(method.ends_with(" (reduced state)"), "{method}");
+    assert_eq!(reduced["verification"]["agrees"], true);
+    for (a, b) in full["claims"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(reduced["claims"].as_array().unwrap())
+    {
+        assert_eq!((&a["id"], &a["verdict"]), (&b["id"], &b["verdict"]));
+    }
+    let weights = |folder: &str| array(&shop.read(folder, "trajectory.npz"), "w_2");
+    let [(shape, full), (same, reduced)] = ["full", "reduced"].map(weights);
+    assert_eq!((&shape, &shape), (&same, &vec![61, 4, 2]));
+    let largest = full.iter().fold(0.0_f64, |m, w| m.max(w.abs()));
+    for (a, b) in full.iter().zip(&reduced) {
+        assert!((a - b).abs() <= 1e-6 * largest, "{a} {b}");
+    }
+    let resolved = shop.read("reduced", "scenario.toml");
+    assert!(text(&resolved).contains("state = \"reduced\""));
+}
+
+#[test]
 fn verification_compares_with_a_tighter_run() {
     let shop = Workshop::new();
     let base = "run three.toml --out a --verify --format json --set flow.until.log-log-time=12";

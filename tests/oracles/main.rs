@@ -1,5 +1,6 @@
 //! Runs against exact answers: closed forms, reductions, rates, an explicit integrator of the plain equations, symmetries.
 
+mod reduced;
 mod reductions;
 mod spectral;
 #[path = "../support/mod.rs"]

@@ -1,0 +1,51 @@
+//! Flows in the reduced state: how they start, how accurate they must be, and all weights again at the end.
+
+use super::saves::affordable;
+use super::{FlowOptions, SaveAt};
+use crate::dataset::Dataset;
+use crate::error::{Error, Result};
+use crate::network::{Kernel, Reduction};
+use crate::problem::Problem;
+use crate::trajectory::Trajectory;
+use nalgebra::DVector;
+use std::sync::Arc;
+
+pub(super) struct Reduced {
+    reduction: Arc<Reduction>,
+    /// What the reduced unknowns are integrated with.
+    pub options: FlowOptions,
+}
+
+impl Reduced {
+    /// # Errors
+    /// [`Error::Solver`] if the problem has no reduced state.
+    pub fn new(problem: &Problem, data: &Dataset, options: &FlowOptions) -> Result<Self> {
+        let (network, feedback) = problem.rank_one().map_err(Error::Solver)?;
+        let theta0 = problem.theta0.as_slice();
+        let mut options = options.clone();
+        // Margins have degree L in the weights, but 2ᴸ − 1 in these unknowns, and amplify their relative errors by as much.
+        let depth = problem.network.depth() as i32;
+        options.rtol *= f64::from(depth) / (2f64.powi(depth) - 1.0);
+        // They become states of all weights in the end.
+        if options.saves == SaveAt::Default {
+            options.saves = SaveAt::Uniform(affordable(theta0.len() + data.len()));
+        }
+        Ok(Self {
+            reduction: Arc::new(Reduction::new(network, &feedback, theta0, data)),
+            options,
+        })
+    }
+
+    /// The vector field, and the unknowns at t = 0.
+    pub fn start(&self) -> (Arc<dyn Kernel>, DVector<f64>) {
+        let unknowns = DVector::zeros(self.reduction.parameters());
+        (Arc::clone(&self.reduction) as Arc<dyn Kernel>, unknowns)
+    }
+
+    /// From the unknowns at every save to all weights, of a run that was asked for with `options`.
+    pub fn expand(&self, trajectory: &mut Trajectory, options: &FlowOptions) {
+        trajectory.theta = self.reduction.theta(&trajectory.theta);
+        trajectory.solver.method += " (reduced state)";
+        trajectory.solver.rtol = options.rtol;
+    }
+}
