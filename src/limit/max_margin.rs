@@ -1,11 +1,14 @@
-//! The hard-margin direction: interior point for a first support, active set for the digits.
+//! The hard-margin direction: coordinate ascent for a first support, active set for the digits.
 //!
-//! Clarabel solves the nearest-point form `min ½‖z‖² s.t. z = Gᵀa, 1ᵀa = 1, a ≥ 0` (the point of the convex hull of the
+//! Coordinate ascent on the dual `max 1ᵀa − ½‖Gᵀa‖², a ≥ 0` (Hildreth 1957) costs 2ND multiplications a sweep and soon
+//! tells most of the support; only the order of its multipliers is used. They give the active-set method of `projection`
+//! its first set, which then finds the exact one and solves on it with doubled residuals. If that ends without a
+//! certificate, a better first set is asked of an interior-point method, at ten to twenty times the cost of all the rest;
+//! last comes the empty set. The outcome is accepted on the certificate alone.
+//!
+//! As interior-point method, Clarabel solves the nearest-point form `min ½‖z‖² s.t. z = Gᵀa, 1ᵀa = 1, a ≥ 0` (the point of the convex hull of the
 //! samples nearest to the origin), which is feasible and bounded whether or not the data are separable. Its β is good to
-//! 1e-5 … 1e-8 only, so nothing but the order of its multipliers is used: they give the active-set method of
-//! `projection` its first set, which then finds the exact one and solves on it with doubled residuals. If that
-//! ends without a certificate, the active-set method starts again from the empty set. The outcome is accepted on the
-//! certificate alone.
+//! 1e-5 … 1e-8 only, so again nothing but the order of its multipliers is used.
 
 use super::doubled::DoubledVector;
 use super::gap::gap;
@@ -65,12 +68,15 @@ pub fn max_margin_from(signed_samples: &DMatrix<f64>, guess: &[usize]) -> Separa
     {
         return decision;
     }
+    type Start = fn(&DMatrix<f64>) -> Vec<usize>;
+    let starts: [(&str, Start); 3] = [
+        ("coordinate start", ascended_support),
+        ("interior-point start", interior_support),
+        ("empty start", |_| Vec::new()),
+    ];
     let mut reasons = Vec::new();
-    for (start, guess) in [
-        ("interior-point start", interior_support(&samples.columns)),
-        ("empty start", Vec::new()),
-    ] {
-        match decide(&samples, &guess) {
+    for (start, guess) in starts {
+        match decide(&samples, &guess(&samples.columns)) {
             Ok(decision) => return decision,
             Err(reason) => reasons.push(format!("{start}: {reason}")),
         }
@@ -186,6 +192,42 @@ pub(super) fn interior_point_settings() -> DefaultSettings<f64> {
     }
 }
 
+/// Sweeps of coordinate ascent at most.
+const SWEEPS: usize = 100;
+
+/// Samples in the order of their `a_n‖g_n‖`, largest first, after coordinate ascent on `max 1ᵀa − ½‖Gᵀa‖², a ≥ 0`.
+///
+/// Each step makes one margin of `z = Gᵀa` exact: `a_n ← max(0, a_n + (1 − g_n·z)/‖g_n‖²)`. Stops early where no step of
+/// a sweep moves z by 1e-3 of its length; on data that are not separable it need not settle at all.
+fn ascended_support(columns: &DMatrix<f64>) -> Vec<usize> {
+    let (dimension, count) = columns.shape();
+    let squares: Vec<f64> = columns.column_iter().map(|g| g.norm_squared()).collect();
+    let mut point = DVector::<f64>::zeros(dimension);
+    let mut multipliers = vec![0.0f64; count];
+    for _ in 0..SWEEPS {
+        let mut moved: f64 = 0.0;
+        for (n, g) in columns.column_iter().enumerate() {
+            // Squares this small have lost their digits; a sample without length is for `decide` to judge.
+            if squares[n] < f64::MIN_POSITIVE / f64::EPSILON {
+                continue;
+            }
+            let step = ((1.0 - g.dot(&point)) / squares[n]).max(-multipliers[n]);
+            if step != 0.0 {
+                multipliers[n] += step;
+                point.axpy(step, &g, 1.0);
+                moved = moved.max(step * step * squares[n]);
+            }
+        }
+        if moved < 1e-6 * point.norm_squared() {
+            break;
+        }
+    }
+    let weight = |n: usize| multipliers[n] * squares[n].sqrt();
+    let mut support: Vec<usize> = (0..count).filter(|&n| weight(n) > 0.0).collect();
+    support.sort_by(|&m, &n| weight(n).total_cmp(&weight(m)));
+    support
+}
+
 /// Samples in the order of Clarabel's multipliers, largest first, as far as they stand out; empty if it fails.
 fn interior_support(columns: &DMatrix<f64>) -> Vec<usize> {
     let (dimension, count) = columns.shape();
@@ -255,9 +297,10 @@ mod tests {
     fn every_start_ends_at_the_same_solution() {
         let samples = samples(80, 15);
         let interior = interior_support(&samples.columns);
+        let ascended = ascended_support(&samples.columns);
         let everything: Vec<usize> = (0..80).collect();
         let solutions =
-            [interior, Vec::new(), everything].map(|guess| match decide(&samples, &guess) {
+            [ascended, interior, Vec::new(), everything].map(|guess| match decide(&samples, &guess) {
                 Ok(Separability::Separable(limit)) => limit,
                 other => panic!("{other:?}"),
             });
@@ -289,13 +332,17 @@ mod tests {
     }
 
     #[test]
-    fn the_interior_point_start_holds_the_support() {
+    fn both_starts_hold_the_support() {
         let samples = samples(80, 15);
-        let guess = interior_support(&samples.columns);
         let Ok(Separability::Separable(limit)) = decide(&samples, &[]) else {
             panic!("separable by construction")
         };
-        assert!(limit.support.iter().all(|n| guess.contains(n)));
-        assert!(guess.len() <= limit.support.len() + 2, "{}", guess.len());
+        for (guess, more) in [
+            (interior_support(&samples.columns), 2),
+            (ascended_support(&samples.columns), 5),
+        ] {
+            assert!(limit.support.iter().all(|n| guess.contains(n)));
+            assert!(guess.len() <= limit.support.len() + more, "{}", guess.len());
+        }
     }
 }
