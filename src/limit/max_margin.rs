@@ -299,11 +299,12 @@ mod tests {
         let interior = interior_support(&samples.columns);
         let ascended = ascended_support(&samples.columns);
         let everything: Vec<usize> = (0..80).collect();
-        let solutions =
-            [ascended, interior, Vec::new(), everything].map(|guess| match decide(&samples, &guess) {
+        let solutions = [ascended, interior, Vec::new(), everything].map(|guess| {
+            match decide(&samples, &guess) {
                 Ok(Separability::Separable(limit)) => limit,
                 other => panic!("{other:?}"),
-            });
+            }
+        });
         for limit in &solutions[1..] {
             assert_eq!(limit.support, solutions[0].support);
             assert!((&limit.beta - &solutions[0].beta).norm() < 1e-15 * limit.beta.norm());

@@ -7,8 +7,8 @@
 //! are iterated by themselves.
 //!
 //! Beyond what K says margins also answer through the weights that a change of the multipliers moves within the step, mostly
-//! all alike (weights and K grow as a whole). So one number is learned from the iterates: if changes shrink like
-//! `dE_{i+1} ≈ −η dE_i`, the response was `(1 + η)` times that of K.
+//! all alike (weights and K grow as a whole): η times as much again. Two such numbers are learned from the iterates, one for
+//! what all multipliers have in common and one for their proportions (see [`Corrector::correct`]).
 
 use super::elimination::Elimination;
 use super::multipliers::Multipliers;
@@ -49,16 +49,24 @@ pub struct Corrector {
     active: Vec<usize>,
     scale: Vec<f64>,
     factor: Elimination,
-    /// `1 + η` less one.
+    /// η of what all multipliers have in common.
     excess: f64,
-    /// Relative changes `dE_n/E_n` of the active samples in the last round.
-    last: Vec<f64>,
+    /// η of their proportions.
+    delayed: f64,
     /// Steps judged since K was computed, and how fast iterations converged then.
     age: usize,
     fresh_rate: f64,
-    /// Rounds of this step.
-    rounds: usize,
+    /// Those of this step.
+    rounds: Vec<Round>,
     pub evaluations: usize,
+}
+
+/// Changes of E in one round of the iteration, `common · E/max E` apart.
+struct Round {
+    raw: Vec<f64>,
+    step: Vec<f64>,
+    common_raw: f64,
+    common_step: f64,
 }
 
 impl Corrector {
@@ -130,24 +138,59 @@ impl Corrector {
                     .map(|(i, _)| i),
             );
         }
-        self.rounds = 0;
+        self.rounds.clear();
         self.factorise(multipliers, diagonal);
     }
 
-    /// Learns from how this round's changes compare with the last one's.
-    fn learn(&mut self, changes: &[f64]) {
-        // the first round starts from extrapolated weights, which says nothing of how margins respond
-        if self.rounds > 1 && self.last.iter().any(|d| d.abs() > NOISE) {
-            let along: f64 = self.last.iter().zip(changes).map(|(a, b)| a * b).sum();
-            let square: f64 = self.last.iter().map(|a| a * a).sum();
-            if square > 0.0 {
-                let ratio = (along / square).clamp(-0.5, 0.5);
-                self.excess = ((1.0 + self.excess) * (1.0 - ratio) - 1.0).clamp(-0.3, 0.6);
+    /// From `raw`, the change of E that K alone asks for, to the change to make (in place).
+    ///
+    /// Raw changes answer to errors e of E as `raw_i = −(e_i + η e_{i−1})`, since the weights in use are those of the last round's
+    /// velocities, and `e_{i+1} = e_i + step_i`: so the step `(raw_i − η step_{i−1})/(1 + η)` ends the iteration if η is right, and
+    /// `raw_i − raw_{i+1} = step_i + η step_{i−1}` tells η. What all multipliers have in common is not a round late
+    /// (velocities have been scaled): there `raw_i − raw_{i+1} = (1 + η) step_i`.
+    fn correct(&mut self, raw: &mut [f64], values: &[f64]) {
+        let largest = values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+        let pairs = || values.iter().map(|e| e / largest);
+        let squares: f64 = pairs().map(|e| e * e).sum();
+        let common = pairs().zip(&*raw).map(|(e, y)| e * y).sum::<f64>() / squares;
+        for (y, e) in raw.iter_mut().zip(pairs()) {
+            *y -= common * e;
+        }
+        if let [.., before, last] = &self.rounds[..] {
+            let size = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>();
+            let noise = (NOISE * largest).powi(2);
+            if last.common_step.powi(2) > noise {
+                let response = (last.common_raw - common) / last.common_step;
+                self.excess = (response - 1.0).clamp(-0.3, 0.6);
+            }
+            let square = size(&before.step);
+            if square > noise {
+                let answers = last.raw.iter().zip(&*raw).zip(&last.step);
+                let along = answers
+                    .zip(&before.step)
+                    .map(|(((r, now), s), b)| (r - now - s) * b);
+                self.delayed = (along.sum::<f64>() / square).clamp(-0.3, 1.0);
             }
         }
-        self.rounds += 1;
-        self.last.clear();
-        self.last.extend_from_slice(changes);
+        let mut round = Round {
+            raw: raw.to_vec(),
+            common_raw: common,
+            common_step: common / (1.0 + self.excess),
+            step: Vec::new(),
+        };
+        if let Some(last) = self.rounds.last() {
+            for (y, s) in raw.iter_mut().zip(&last.step) {
+                *y -= self.delayed * s;
+            }
+        }
+        for y in &mut *raw {
+            *y /= 1.0 + self.delayed;
+        }
+        round.step = raw.to_vec();
+        for (y, e) in raw.iter_mut().zip(pairs()) {
+            *y += round.common_step * e;
+        }
+        self.rounds.push(round);
     }
 
     fn compute(&mut self, path: &mut dyn WeightPath, at: &[f64], samples: Vec<usize>) {
@@ -208,14 +251,10 @@ impl Corrector {
         for (y, scale) in y.iter_mut().zip(&self.scale) {
             *y *= scale;
         }
-        let relative: Vec<f64> = samples
-            .iter()
-            .zip(&y)
-            .map(|(n, y)| y / multipliers.values[*n])
-            .collect();
-        self.learn(&relative);
+        let values: Vec<f64> = samples.iter().map(|n| multipliers.values[*n]).collect();
+        self.correct(&mut y, &values);
         for (n, y) in samples.iter().zip(y) {
-            dv[*n] = y / (multipliers.slopes[*n] * (1.0 + self.excess));
+            dv[*n] = y / multipliers.slopes[*n];
         }
         true
     }

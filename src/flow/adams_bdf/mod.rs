@@ -60,7 +60,7 @@ pub struct Tolerances {
 
 /// Relative accuracy of the proportions of the multipliers in late steps, whatever the tolerance: linear formulas keep the direction
 /// of the weights however large their truncation error, Newton's method is what can turn it.
-const DIRECTION: f64 = 1e-13;
+const DIRECTION: f64 = 1e-14;
 
 impl Tolerances {
     /// Newton's method ends where it changes the proportions of the multipliers by less. A turn of the direction at an early s
@@ -343,7 +343,7 @@ impl<'k> Stepper<'k> {
         self.lay_out(&explicit, 0);
         let newest = self.slots[HISTORY];
 
-        let (mut first, mut before) = (0.0, f64::INFINITY);
+        let (mut first, mut before) = (0.0, [f64::INFINITY; 2]);
         for round in 0..MOST_ROUNDS {
             self.trial
                 .multipliers
@@ -378,7 +378,8 @@ impl<'k> Stepper<'k> {
                 *v += d;
             }
             // converged, or as far as rounding lets it
-            let stagnant = round > 3 && change > 0.5 * before && change <= ROUNDING_OF_CHANGES;
+            let idle = change > 0.5 * before[0] && before[0] > 0.5 * before[1];
+            let stagnant = round > 3 && idle && change <= ROUNDING_OF_CHANGES;
             let settled =
                 rest <= self.tolerances.direction(s) && common.abs() <= self.tolerances.newton;
             if settled || stagnant {
@@ -391,13 +392,13 @@ impl<'k> Stepper<'k> {
                 }
                 return self.judge(&nodes, &implicit);
             }
-            if round > 1 && change > 2.0 * before {
+            if round > 1 && change > 2.0 * before[0] {
                 break;
             }
             if round == 0 {
                 first = change;
             }
-            before = change;
+            before = [change, before[0]];
         }
         Attempt::Diverged
     }
@@ -479,22 +480,24 @@ impl<'k> Stepper<'k> {
                 Attempt::TooLarge(error_w, m)
             };
         }
+        let h = nodes[0] - nodes[1];
         let growth_v = {
             let lower = (q > 1).then(|| self.backward_error(nodes, q - 1));
             let higher = (q < MOST_BACKWARD && self.backward.age > q && self.times.len() > q + 2)
                 .then(|| self.backward_error(nodes, q + 1));
-            self.backward.choose(lower, error_v, higher)
+            self.backward
+                .choose(lower, error_v, higher, |_| f64::INFINITY)
         };
         let growth_w = {
             let lower = (m > 1).then(|| self.adams_error(nodes, m - 1));
             let higher = (m < MOST_ADAMS && self.adams.age > m && self.known > m)
                 .then(|| self.adams_error(nodes, m + 1));
-            self.adams.choose(lower, error_w, higher)
+            let stable = |order: usize| STABLE * weights::adams_stability(order) / h;
+            self.adams.choose(lower, error_w, higher, stable)
         };
         self.lay_out(implicit, 1);
         self.path.advance(&self.trial.at);
         self.accept(nodes[0], implicit);
-        let h = nodes[0] - nodes[1];
         let growth = SAFETY * growth_v.min(growth_w);
         self.h = if (0.95..1.2).contains(&growth) {
             h
@@ -567,13 +570,27 @@ const MOST_SETBACKS: usize = 60;
 
 const SAFETY: f64 = 0.9;
 
+/// Share of an Adams formula's interval of stability that is used. Differences between margins keep their size while weights grow
+/// like e^{s/L}, so the direction settles at a rate of at most one in s; a formula at the end of its interval would not let
+/// it, and leave the direction where the tolerance allows it to be.
+const STABLE: f64 = 0.6;
+
 /// A step is at most this many times the last.
 const MOST_GROWTH: f64 = 2.0;
 
 impl Order {
-    /// Takes the order that allows the longest step, and says how many times longer.
-    fn choose(&mut self, lower: Option<f64>, error: f64, higher: Option<f64>) -> f64 {
-        let growth = |error: f64, order: usize| error.max(1e-12).powf(-1.0 / (order as f64 + 1.0));
+    /// Takes the order that allows the longest step, and says how many times longer; `most(order)`: at most so many times.
+    fn choose(
+        &mut self,
+        lower: Option<f64>,
+        error: f64,
+        higher: Option<f64>,
+        most: impl Fn(usize) -> f64,
+    ) -> f64 {
+        let growth = |error: f64, order: usize| {
+            let accurate = error.max(1e-12).powf(-1.0 / (order as f64 + 1.0));
+            accurate.min(most(order))
+        };
         let mut best = (growth(error, self.now), self.now);
         for (error, order) in [(lower, self.now - 1), (higher, self.now + 1)] {
             if let Some(error) = error {

@@ -84,6 +84,22 @@ pub fn integral(nodes: &[f64], from: f64, to: f64) -> Weights {
     weights
 }
 
+/// The largest h for which `y' = −y` decays on equidistant nodes under the formula of `order` + 1 of them, the new one included:
+/// `2/|Σ_j (−1)^j β_j|`, where the root −1 appears. Infinite to order one.
+pub fn adams_stability(order: usize) -> f64 {
+    const INTERVALS: [f64; 8] = [
+        f64::INFINITY,
+        6.0,
+        3.0,
+        90.0 / 49.0,
+        45.0 / 38.0,
+        0.768_5,
+        0.493_0,
+        0.310_0,
+    ];
+    INTERVALS[order - 1]
+}
+
 /// What an Adams formula on all nodes but the last leaves out of `∫_from^to`, as that node's value sees it:
 /// `∫ Π_{i<m} (t − t_i) dt · [t_0, …, t_m]`.
 pub fn adams_error(nodes: &[f64], from: f64, to: f64) -> Weights {
@@ -148,6 +164,22 @@ mod tests {
             }
             let leading = dot(&divided_difference(nodes), monomial(count as i32 - 1));
             assert!((leading - 1.0).abs() < 1e-9, "{leading}");
+        }
+    }
+
+    #[test]
+    fn intervals_of_stability_follow_from_the_weights() {
+        let nodes: Vec<f64> = (0..9).map(|j| -f64::from(j)).collect();
+        for order in 1..=8 {
+            let beta = integral(&nodes[..=order], nodes[1], nodes[0]);
+            let sum: f64 = beta.iter().rev().fold(0.0, |sum, b| b - sum);
+            let exact = if order == 1 {
+                f64::INFINITY
+            } else {
+                2.0 / sum.abs()
+            };
+            let ratio = adams_stability(order) / exact;
+            assert!(order == 1 || (ratio - 1.0).abs() < 1e-3, "{order}: {exact}");
         }
     }
 
