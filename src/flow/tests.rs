@@ -260,9 +260,13 @@ fn duplicated_samples_keep_their_difference() {
     }
 }
 
-/// `∂v_n'/∂v_n` at fixed margin rate, `−v_n' tanh(v_n/P)/P`.
+/// `∂v_n'/∂v_n` at fixed margin rate, `−v_n' tanh(v_n/P)/P`; none where `p_n'` is rounding of `e^s − m_n'`.
 fn twin_decay(system: &System, y: &[f64], s: f64, n: usize) -> f64 {
     let mut dy = vec![0.0; y.len()];
     system.rhs(y, s, &mut dy);
+    let p_dot = dy[n] * (y[n] / COMPRESSION).cosh();
+    if p_dot.abs() < 1e-13 * s.exp() {
+        return 0.0;
+    }
     -dy[n] * (y[n] / COMPRESSION).tanh() / COMPRESSION
 }

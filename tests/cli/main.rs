@@ -43,7 +43,7 @@ fn a_run_leaves_report_trajectory_figures_and_scenario() {
     check_contract(&report);
     assert_eq!(report["status"], "completed");
     assert_eq!(report["scenario"], "three");
-    assert_eq!(report["solver"]["method"], "bdf");
+    assert_eq!(report["solver"]["method"], "adams-bdf");
     assert_eq!(report["solver"]["unknowns"], 3 * 4 + 4 * 2 + 2 + 3);
     assert_eq!(report["final"]["log_log_time"], 30.0);
     assert_eq!(report["limit"]["kind"], "max-margin");

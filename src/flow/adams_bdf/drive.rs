@@ -11,10 +11,10 @@ use crate::trajectory::Status;
 const LOCAL_SHARE: f64 = 0.01;
 
 /// See [`LOCAL_SHARE`].
-const LOCAL_SHARE_OF_MULTIPLIERS: f64 = 0.001;
+const LOCAL_SHARE_OF_MULTIPLIERS: f64 = 0.0003;
 
 /// Steps after which, if they advanced s by less than [`DRAG`], the fully implicit method takes over.
-const DRAG_STEPS: usize = 400;
+const DRAG_STEPS: usize = 1500;
 
 /// See [`DRAG_STEPS`].
 const DRAG: f64 = 0.1;
