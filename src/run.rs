@@ -304,6 +304,9 @@ fn describe(certificate: &FarkasCertificate) -> String {
     )
 }
 
+/// Share of the angle to the limit that two runs may differ by at any tolerance: what is off by more is wrong.
+const MOST_OF_ANGLE: f64 = 0.01;
+
 fn verify(
     problem: &Problem,
     limit: Option<&Limit>,
@@ -325,7 +328,8 @@ fn verify(
         None => reference.final_angle(),
         Some(h) => h.feature_angle.last().copied().flatten(),
     };
-    let stated_accuracy = 100.0 * options.rtol * to_limit.unwrap_or(1.0) + 1e-12;
+    let share = (100.0 * options.held_to().0).min(MOST_OF_ANGLE);
+    let stated_accuracy = share * to_limit.unwrap_or(1.0) + 1e-12;
     let last = |d: &Diagnostics| d.min_margin.last().copied().unwrap_or(0.0);
     Ok(Verification {
         rtol: tight.rtol,

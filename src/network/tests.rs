@@ -256,3 +256,82 @@ fn linearised_step_solves_its_equation() {
         assert_close(total.as_slice(), t.rates.as_slice(), 1e-12, &name);
     }
 }
+
+/// Its columns are the margin rates that one sample alone causes.
+#[test]
+fn tangent_kernel_answers_to_single_samples() {
+    for (kernel, theta, _, name) in cases() {
+        let active: Vec<usize> = (0..kernel.samples()).filter(|n| n % 3 != 1).collect();
+        let columns = kernel.tangent_kernel(&theta, &active);
+        assert_eq!(columns.shape(), (kernel.samples(), active.len()), "{name}");
+        for (column, &m) in columns.column_iter().zip(&active) {
+            let mut alone = vec![0.0; kernel.samples()];
+            alone[m] = 1.0;
+            let (_, rates) = velocity(&*kernel, &theta, &alone);
+            let scale = columns.amax();
+            let difference = (column - DVector::from_vec(rates)).amax();
+            assert!(difference <= 1e-13 * scale, "{name}: {difference}");
+        }
+    }
+}
+
+/// A path in a form of its own answers as the one of plain vectors does, and as the kernel does at the same weights.
+#[test]
+fn paths_in_any_form_agree() {
+    const SLOTS: usize = 4;
+    let mut own_forms = 0;
+    for (kernel, theta, multipliers, name) in cases() {
+        let Some(mut own) = kernel.path(&theta, SLOTS) else {
+            continue;
+        };
+        own_forms += 1;
+        let (p, n, layers) = (kernel.parameters(), kernel.samples(), kernel.layers().len());
+        let mut full = FullPath::new(&*kernel, &theta, SLOTS);
+        let mut rates = [vec![0.0; n], vec![0.0; n]];
+        let mut weights = [vec![0.0; p], vec![0.0; p]];
+        let mut at = vec![0.0; SLOTS];
+        for round in 0..9 {
+            let slot = round % SLOTS;
+            let some: Vec<f64> = (multipliers.iter().enumerate())
+                .map(|(n, e)| e * (1.0 + 0.3 * ((n + 3 * round) as f64).sin()))
+                .collect();
+            // the old value of the slot may still be part of the sum
+            full.write(&at, &mut weights[1]);
+            own.velocity(&at, &some, slot, &mut rates[0]);
+            full.velocity(&at, &some, slot, &mut rates[1]);
+            assert_close(&rates[0], &rates[1], 1e-12, &format!("{name}: rates"));
+            let (_, plain) = velocity(&*kernel, &weights[1], &some);
+            assert_close(&rates[0], &plain, 1e-12, &format!("{name}: plain rates"));
+            if round == 4 {
+                own.scale(slot, 1.5);
+                full.scale(slot, 1.5);
+            }
+            at[slot] = 0.02 * ((round + 1) as f64).cos();
+            let active: Vec<usize> = (0..n).filter(|n| n % 3 != round % 3).collect();
+            let kernels = [
+                own.tangent_kernel(&at, &active),
+                full.tangent_kernel(&at, &active),
+            ];
+            assert_close(
+                kernels[0].as_slice(),
+                kernels[1].as_slice(),
+                1e-12,
+                &format!("{name}: tangent kernel"),
+            );
+            if round % 3 == 2 {
+                own.advance(&at);
+                full.advance(&at);
+            }
+            own.write(&at, &mut weights[0]);
+            full.write(&at, &mut weights[1]);
+            assert_close(&weights[0], &weights[1], 1e-13, &format!("{name}: weights"));
+            assert_close(own.theta(), full.theta(), 1e-13, &format!("{name}: θ"));
+            // one looks at entries, the other at layers as a whole
+            let none = vec![1e-3; layers];
+            let sizes = [own.size(&at, 0.0, &none), full.size(&at, 0.0, &none)];
+            let ratio = sizes[0] / sizes[1];
+            assert!((0.3..3.0).contains(&ratio), "{name}: {sizes:?}");
+        }
+    }
+    assert!(own_forms >= 16, "{own_forms}");
+}

@@ -150,9 +150,10 @@ fn methods_agree() {
         dfa(gaussian_teacher(8, 5, SEED), 2, 0.1),
         bp(gaussian_teacher(8, 5, SEED), 3),
     ] {
+        use Method::{AdamsBdf, Esdirk34, TrBdf2, Tsit45};
         for (until, others) in [
-            (2.0, &[Method::Esdirk34, Method::TrBdf2, Method::Tsit45][..]),
-            (20.0, &[Method::Esdirk34, Method::TrBdf2]),
+            (2.0, &[AdamsBdf, Esdirk34, TrBdf2, Tsit45][..]),
+            (20.0, &[AdamsBdf, Esdirk34, TrBdf2]),
         ] {
             let with = |method| {
                 let options = FlowOptions {
@@ -180,7 +181,7 @@ fn methods_agree() {
 fn errors_fall_with_the_tolerance() {
     let problem = dfa(gaussian_teacher(8, 5, SEED), 2, 0.0);
     let exact = closed_form(&problem, &FlowOptions::to(20.0).tightened().tightened());
-    let errors: Vec<f64> = [1e-3, 1e-4, 1e-5, 1e-6]
+    let errors: Vec<f64> = [1e-3, 1e-5, 1e-7]
         .iter()
         .map(|&rtol| {
             let options = FlowOptions {
@@ -190,11 +191,11 @@ fn errors_fall_with_the_tolerance() {
             };
             let error = relative(&completed(run(&problem, &options)).final_beta(), &exact);
             println!("rtol {rtol:.0e}: error {error:.1e}");
-            assert!(error <= rtol, "{error} at {rtol}");
+            assert!(error <= 0.01 * rtol, "{error} at {rtol}");
             error
         })
         .collect();
-    assert!(errors.windows(2).all(|e| e[1] < 0.5 * e[0]), "{errors:?}");
+    assert!(errors.windows(2).all(|e| e[1] < 0.1 * e[0]), "{errors:?}");
 }
 
 /// `dw_l/dt` of the plain equations: a loop over samples, nothing shared with the crate.

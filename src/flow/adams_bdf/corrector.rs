@@ -90,6 +90,12 @@ impl Corrector {
         !self.stale && self.evaluations > 0
     }
 
+    /// Whether a sample belongs to the linear system of this step.
+    pub fn takes_part(&self, sample: usize) -> bool {
+        let position = |a: &usize| self.known[*a].cmp(&sample);
+        self.active.binary_search_by(position).is_ok()
+    }
+
     /// The matrix of one step, factorised. `diagonal`: `α_0 + v_n' tanh(v_n/P)/P`; `rates`: `K E` at the present weights.
     pub fn prepare(
         &mut self,

@@ -30,12 +30,13 @@ pub struct Leg {
 
 impl Run<'_> {
     fn step_tolerances(&self) -> Tolerances {
-        let relative = (self.options.rtol * LOCAL_SHARE).max(1e-13);
+        let (rtol, atol) = self.options.held_to();
+        let relative = (rtol * LOCAL_SHARE).max(1e-13);
         Tolerances {
             relative,
             weights: self.absolute_tolerances(),
-            relative_multipliers: (self.options.rtol * LOCAL_SHARE_OF_MULTIPLIERS).max(1e-13),
-            multipliers: 100.0 * self.options.atol * LOCAL_SHARE_OF_MULTIPLIERS,
+            relative_multipliers: (rtol * LOCAL_SHARE_OF_MULTIPLIERS).max(1e-13),
+            multipliers: 100.0 * atol * LOCAL_SHARE_OF_MULTIPLIERS,
             newton: 0.1 * relative,
         }
     }

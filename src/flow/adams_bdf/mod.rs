@@ -40,6 +40,9 @@ const MOST_ADAMS: usize = 8;
 /// Nodes remembered: enough to judge one order more.
 const HISTORY: usize = MOST_ADAMS + 1;
 
+/// What Newton's method may leave undone in samples that are not stiff, in units of the tolerance of a step.
+const LATE: f64 = 0.1;
+
 /// Rounds of one Newton iteration.
 const MOST_ROUNDS: usize = 10;
 
@@ -67,6 +70,11 @@ impl Tolerances {
     /// fades like e^{−rs}, r ≤ 1, as the angle to the limit itself does, so it may be as much larger.
     fn direction(&self, s: f64) -> f64 {
         (self.newton * (-s).exp()).max(DIRECTION)
+    }
+
+    /// Of one compressed log-multiplier.
+    fn of_multiplier(&self, v: f64) -> f64 {
+        self.multipliers + self.relative_multipliers * v.abs().min(LARGE)
     }
 }
 
@@ -380,8 +388,9 @@ impl<'k> Stepper<'k> {
             // converged, or as far as rounding lets it
             let idle = change > 0.5 * before[0] && before[0] > 0.5 * before[1];
             let stagnant = round > 3 && idle && change <= ROUNDING_OF_CHANGES;
-            let settled =
-                rest <= self.tolerances.direction(s) && common.abs() <= self.tolerances.newton;
+            let settled = rest <= self.tolerances.direction(s)
+                && common.abs() <= self.tolerances.newton
+                && self.late_answers(common) <= LATE;
             if settled || stagnant {
                 for e in &mut self.trial.multipliers.values {
                     *e *= 1.0 + common;
@@ -457,15 +466,21 @@ impl<'k> Stepper<'k> {
 
     /// Root mean square in units of the tolerance.
     fn size_of_multipliers(&self, x: &[f64], v: &[f64]) -> f64 {
-        let Tolerances {
-            relative_multipliers: relative,
-            multipliers,
-            ..
-        } = self.tolerances;
         let squares = x.iter().zip(v);
-        let squares =
-            squares.map(|(x, v)| (x / (multipliers + relative * v.abs().min(LARGE))).powi(2));
+        let squares = squares.map(|(x, v)| (x / self.tolerances.of_multiplier(*v)).powi(2));
         (squares.sum::<f64>() / x.len() as f64).sqrt()
+    }
+
+    /// What the samples that are iterated by themselves have yet to make of a last common change of all multipliers, in units of
+    /// the tolerance: far from active, `p_n' = e^s − m_n'` is a small difference.
+    fn late_answers(&self, common: f64) -> f64 {
+        let trial = &self.trial;
+        let answers = (0..trial.v.len()).filter(|n| !self.corrector.takes_part(*n));
+        let answers = answers.map(|n| {
+            let dv = common * trial.rates[n] / (trial.multipliers.cosh[n] * trial.diagonal[n]);
+            dv.abs() / self.tolerances.of_multiplier(trial.v[n])
+        });
+        answers.fold(0.0, f64::max)
     }
 
     /// Errors at the orders in use and at their neighbours; takes the step if it is good.
