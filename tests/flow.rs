@@ -3,10 +3,14 @@
 mod support;
 
 use marginflow::dataset::{Dataset, gaussian_teacher};
-use marginflow::diagnostics::Diagnostics;
+use marginflow::diagnostics::{Diagnostics, diagnose};
 use marginflow::error::Error;
 use marginflow::flow::{FlowOptions, Method, SaveAt, integrate};
+use marginflow::limit::{Separability, minimise, predicted};
+use marginflow::loss::Loss;
+use marginflow::network::Network;
 use marginflow::problem::Problem;
+use marginflow::rule::Rule;
 use marginflow::trajectory::{Status, Trajectory};
 use nalgebra::{DMatrix, DVector, dmatrix};
 use support::{bp, dfa, run, svm};
@@ -222,6 +226,46 @@ fn late_changes_of_the_support_are_followed() {
             assert!(d.final_angle().unwrap() <= 1e-6 * epsilon, "{name}");
             let before = d.angle_to_limit.as_ref().unwrap()[lowest];
             assert!(before > 0.1 * epsilon, "{name}: {before}");
+        }
+    }
+}
+
+/// Looser tolerances cost accuracy, never the direction: margins of W2 (docs/performance.md), where other programs report
+/// success with wrong angles.
+#[test]
+fn no_tolerance_ends_with_a_wrong_angle() {
+    for seed in 102..104 {
+        let network = Network::convolutional(32, 2);
+        let signals: Vec<f64> = (0..32).map(|d| 1.0 + 0.5 * f64::sin(d as f64)).collect();
+        let problem = Problem {
+            theta0: DVector::zeros(network.parameters()),
+            network,
+            dataset: gaussian_teacher(32, 40, seed),
+            rule: Rule::DirectFeedbackAlignment(vec![DVector::from_vec(signals)]),
+            loss: Loss::Exponential,
+        };
+        let g = problem.dataset.signed_samples();
+        let Separability::Separable(limit) = minimise(g, &predicted(&problem)) else {
+            panic!("a teacher separates");
+        };
+        let at = |rtol: f64, atol: f64| {
+            let options = FlowOptions {
+                rtol,
+                atol,
+                ..FlowOptions::to(60.0)
+            };
+            let t = integrate(&problem, &options, &mut |_| {}).unwrap();
+            assert_eq!(t.status, Status::Completed, "{rtol}: {:?}", t.message);
+            let d = diagnose(&problem, &t, Some(&limit));
+            d.final_angle().unwrap()
+        };
+        let reference = at(1e-9, 1e-11);
+        for rtol in [1e-1, 1e-2, 1e-3, 1e-4, 1e-6] {
+            for atol in [0.01 * rtol, rtol] {
+                let error = at(rtol, atol) / reference - 1.0;
+                println!("seed {seed}, rtol {rtol:.0e}, atol {atol:.0e}: {error:.1e}");
+                assert!(error.abs() <= 0.01, "{seed} {rtol} {atol}: {error}");
+            }
         }
     }
 }

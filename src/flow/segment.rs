@@ -135,7 +135,7 @@ impl<'a> Run<'a> {
 
     /// Absolute tolerances of one step, by layer.
     pub fn absolute_tolerances(&self) -> Vec<f64> {
-        let atol = self.options.held_to().1 * LOCAL_SHARE_OF_WEIGHTS;
+        let atol = self.options.atol * LOCAL_SHARE_OF_WEIGHTS;
         self.rounding.iter().map(|floor| floor.max(atol)).collect()
     }
 
@@ -185,9 +185,8 @@ impl<'a> Run<'a> {
         start: Vec<f64>,
     ) -> std::result::Result<OdeSolverProblem<Equations>, DiffsolError> {
         // below 1e-13 steps would chase rounding
-        let (rtol, atol) = self.options.held_to();
-        let rtol = (rtol * LOCAL_SHARE).max(1e-13);
-        let atol_multipliers = 100.0 * atol * LOCAL_SHARE;
+        let rtol = (self.options.rtol * LOCAL_SHARE).max(1e-13);
+        let atol_multipliers = 100.0 * self.options.atol * LOCAL_SHARE;
         let per_layer = self.layers.iter().zip(self.absolute_tolerances());
         let weights = per_layer.flat_map(|(&len, atol)| std::iter::repeat_n(atol, len));
         let tolerances = weights.chain(std::iter::repeat_n(atol_multipliers, self.samples));

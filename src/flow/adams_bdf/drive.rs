@@ -1,5 +1,6 @@
 //! A segment of a run by this method: saves, budgets and guards around the steps.
 
+use super::super::FlowOptions;
 use super::super::clock::expand;
 use super::super::ending::STRONG;
 use super::super::segment::{Good, Progress, Run, all_finite};
@@ -30,7 +31,7 @@ pub struct Leg {
 
 impl Run<'_> {
     fn step_tolerances(&self) -> Tolerances {
-        let (rtol, atol) = self.options.held_to();
+        let FlowOptions { rtol, atol, .. } = *self.options;
         let relative = (rtol * LOCAL_SHARE).max(1e-13);
         Tolerances {
             relative,
