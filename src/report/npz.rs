@@ -24,17 +24,17 @@ use nalgebra::DMatrix;
 use npyz::WriterBuilder;
 use npyz::npz::NpzWriter;
 use npyz::zip;
-use std::io::{self, Cursor};
+use std::io::{self, BufWriter, Seek, Write};
 
-/// The archive as bytes.
+/// Writes the archive, a buffer at a time: it can be as large as all else a run holds in memory.
 ///
 /// # Errors
-/// Only if writing to memory fails.
-pub fn npz(run: &Run) -> io::Result<Vec<u8>> {
+/// If `out` fails.
+pub fn npz(run: &Run, out: impl Write + Seek) -> io::Result<()> {
     let d = &run.diagnostics;
     let t = &run.trajectory;
     let saves = t.len() as u64;
-    let mut archive = Archive(NpzWriter::new(Cursor::new(Vec::new())));
+    let mut archive = Archive(NpzWriter::new(BufWriter::new(out)));
     archive.vector("log_log_time", &t.log_log_time)?;
     archive.vector("log_time", &d.log_time)?;
     archive.vector("log_loss", &d.log_loss)?;
@@ -46,13 +46,11 @@ pub fn npz(run: &Run) -> io::Result<Vec<u8>> {
         archive.columns("accumulated_multipliers", accumulated)?;
     }
     archive.columns("layer_norms", &d.layer_norms)?;
-    let weights: Vec<Vec<DMatrix<f64>>> = (0..t.len())
-        .map(|k| run.problem.network.weights(t.theta.column(k).as_slice()))
-        .collect();
     for (l, &(inputs, units)) in run.problem.network.shapes().iter().enumerate() {
-        let rows = weights.iter().flat_map(|w| {
-            let w_l = &w[l];
-            (0..inputs).flat_map(move |i| (0..units).map(move |j| w_l[(i, j)]))
+        let rows = t.theta.column_iter().flat_map(|theta| {
+            let w_l = run.problem.network.weights(theta.as_slice()).swap_remove(l);
+            // row by row
+            Vec::from(w_l.transpose().data)
         });
         archive.array(
             &format!("w_{}", l + 1),
@@ -97,9 +95,9 @@ pub fn npz(run: &Run) -> io::Result<Vec<u8>> {
     archive.finish()
 }
 
-struct Archive(NpzWriter<Cursor<Vec<u8>>>);
+struct Archive<W: Write + Seek>(NpzWriter<BufWriter<W>>);
 
-impl Archive {
+impl<W: Write + Seek> Archive<W> {
     fn array(
         &mut self,
         name: &str,
@@ -176,8 +174,8 @@ impl Archive {
         self.array(&saves, &count, there.iter().map(|(k, _)| *k))
     }
 
-    fn finish(mut self) -> io::Result<Vec<u8>> {
-        Ok(self.0.zip_writer().finish()?.into_inner())
+    fn finish(mut self) -> io::Result<()> {
+        self.0.zip_writer().finish()?.flush()
     }
 }
 

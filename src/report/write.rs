@@ -4,7 +4,7 @@ use super::{json, npz};
 use crate::error::{Error, Result};
 use crate::figures::{self, Figure};
 use crate::run::Run;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -26,8 +26,7 @@ pub fn write_all(run: &Run, folder: &Path) -> Result<()> {
         run.scenario.resolved.as_bytes(),
     )?;
     let trajectory = folder.join("trajectory.npz");
-    let bytes = npz(run).map_err(|e| Error::io(&trajectory, e))?;
-    write_file(&trajectory, &bytes)?;
+    write_whole(&trajectory, |file| npz(run, file))?;
     write_figures(&figures::figures(&run.drawn()), folder)?;
     write_file(&report, json(run).as_bytes())
 }
@@ -82,10 +81,15 @@ fn cannot_write(path: &Path, error: io::Error) -> Error {
 /// # Errors
 /// [`Error::Io`] with the path.
 pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_whole(path, |file| file.write_all(bytes))
+}
+
+/// [`write_file`] of what `content` writes.
+fn write_whole(path: &Path, content: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let write = || -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(bytes)?;
+        content(file.as_file_mut())?;
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;

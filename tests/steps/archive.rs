@@ -9,7 +9,8 @@ use std::io::Cursor;
 
 /// The arrays whose names begin with `steps_`: shape and values.
 fn arrays(run: &Run) -> BTreeMap<String, (Vec<u64>, Vec<f64>)> {
-    let bytes = npz(run).unwrap();
+    let mut bytes = Vec::new();
+    npz(run, Cursor::new(&mut bytes)).unwrap();
     let mut archive = npyz::npz::NpzArchive::new(Cursor::new(&bytes[..])).unwrap();
     let names: Vec<String> = archive.array_names().map(str::to_owned).collect();
     let of_steps = names.into_iter().filter(|name| name.starts_with("steps_"));
