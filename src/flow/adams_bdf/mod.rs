@@ -24,12 +24,16 @@ mod corrector;
 mod drive;
 mod elimination;
 mod multipliers;
+mod order;
+mod tolerances;
 mod weights;
 
 use crate::loss::Loss;
 use crate::network::{FullPath, Kernel, WeightPath};
 use corrector::Corrector;
 use multipliers::Multipliers;
+use order::Order;
+pub use tolerances::Tolerances;
 
 /// Highest order of the backward differences.
 const MOST_BACKWARD: usize = 5;
@@ -48,35 +52,6 @@ const MOST_ROUNDS: usize = 10;
 
 /// Relative changes of the multipliers that may be rounding, where the linear system is ill-conditioned.
 const ROUNDING_OF_CHANGES: f64 = 1e-9;
-
-/// What single steps are held to.
-#[derive(Debug, Clone)]
-pub struct Tolerances {
-    pub relative: f64,
-    /// Per layer.
-    pub weights: Vec<f64>,
-    pub relative_multipliers: f64,
-    pub multipliers: f64,
-    /// Newton's method ends where it changes all multipliers together by less, relative to their size.
-    pub newton: f64,
-}
-
-/// Relative accuracy of the proportions of the multipliers in late steps, whatever the tolerance: linear formulas keep the direction
-/// of the weights however large their truncation error, Newton's method is what can turn it.
-const DIRECTION: f64 = 1e-14;
-
-impl Tolerances {
-    /// Newton's method ends where it changes the proportions of the multipliers by less. A turn of the direction at an early s
-    /// fades like e^{−rs}, r ≤ 1, as the angle to the limit itself does, so it may be as much larger.
-    fn direction(&self, s: f64) -> f64 {
-        (self.newton * (-s).exp()).max(DIRECTION)
-    }
-
-    /// Of one compressed log-multiplier.
-    fn of_multiplier(&self, v: f64) -> f64 {
-        self.multipliers + self.relative_multipliers * v.abs().min(LARGE)
-    }
-}
 
 /// Why no step can be taken.
 #[derive(Debug)]
@@ -110,12 +85,6 @@ pub struct Stepper<'k> {
     pub rejected: usize,
     pub failures: usize,
     pub evaluations: usize,
-}
-
-struct Order {
-    now: usize,
-    /// Steps since it changed.
-    age: usize,
 }
 
 /// Scratch of one attempted step.
@@ -574,9 +543,6 @@ fn combine(weights: &[f64], x: &[Vec<f64>], out: &mut [f64]) {
     }
 }
 
-/// Log-multipliers beyond this are known no less well: far from active, p = P sinh(v/P) amplifies their errors.
-const LARGE: f64 = 10.0;
-
 /// s of a first step where nothing is fast.
 const FIRST_STEP: f64 = 1e-5;
 
@@ -592,35 +558,3 @@ const STABLE: f64 = 0.6;
 
 /// A step is at most this many times the last.
 const MOST_GROWTH: f64 = 2.0;
-
-impl Order {
-    /// Takes the order that allows the longest step, and says how many times longer; `most(order)`: at most so many times.
-    fn choose(
-        &mut self,
-        lower: Option<f64>,
-        error: f64,
-        higher: Option<f64>,
-        most: impl Fn(usize) -> f64,
-    ) -> f64 {
-        let growth = |error: f64, order: usize| {
-            let accurate = error.max(1e-12).powf(-1.0 / (order as f64 + 1.0));
-            accurate.min(most(order))
-        };
-        let mut best = (growth(error, self.now), self.now);
-        for (error, order) in [(lower, self.now - 1), (higher, self.now + 1)] {
-            if let Some(error) = error {
-                let longer = growth(error, order);
-                if longer > 1.05 * best.0 {
-                    best = (longer, order);
-                }
-            }
-        }
-        if best.1 != self.now {
-            *self = Self {
-                now: best.1,
-                age: 0,
-            };
-        }
-        best.0
-    }
-}
