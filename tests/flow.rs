@@ -2,7 +2,7 @@
 
 mod support;
 
-use marginflow::dataset::{Dataset, gaussian_teacher};
+use marginflow::dataset::{Dataset, gaussian_teacher, standard_normals};
 use marginflow::diagnostics::{Diagnostics, diagnose};
 use marginflow::error::Error;
 use marginflow::flow::{FlowOptions, Method, SaveAt, integrate};
@@ -227,6 +227,35 @@ fn late_changes_of_the_support_are_followed() {
             let before = d.angle_to_limit.as_ref().unwrap()[lowest];
             assert!(before > 0.1 * epsilon, "{name}: {before}");
         }
+    }
+}
+
+/// Samples whose answers to single multipliers are three hundred times those to all together: what looks mild from the sum is
+/// stiff, and the stepper must find out, not crawl.
+#[test]
+fn samples_that_pull_against_each_other_are_stiff_early() {
+    for (network, seed) in [
+        (Network::diagonal(5, 3), 1),
+        (Network::convolutional(5, 3), 1),
+    ] {
+        let draws: Vec<f64> = standard_normals("pulls", seed)
+            .take(network.parameters())
+            .collect();
+        let problem = Problem {
+            theta0: 0.1 * DVector::from_vec(draws),
+            network,
+            dataset: gaussian_teacher(5, 20, seed),
+            rule: Rule::GradientDescent,
+            loss: Loss::Exponential,
+        };
+        let (t, d) = run(&problem, &FlowOptions::to(40.0));
+        assert_sound("pulls", &(t.clone(), d), 3000);
+        assert_eq!(t.solver.method, "adams-bdf");
+        assert!(
+            t.solver.newton_failures < 100,
+            "{}",
+            t.solver.newton_failures
+        );
     }
 }
 

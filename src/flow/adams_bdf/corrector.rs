@@ -30,6 +30,9 @@ const SLOW: f64 = 0.05;
 /// Growth of K as a whole beyond which it is computed anew.
 const MOST_CHANGE: f64 = 1.5;
 
+/// Share of the largest multiplier below which a sample cannot be what made an iteration diverge.
+const HEARD: f64 = 1e-8;
+
 /// See the module.
 #[derive(Default)]
 pub struct Corrector {
@@ -43,8 +46,10 @@ pub struct Corrector {
     quotient: f64,
     /// What has to be multiplied to K since.
     growth: f64,
-    /// Whether the kernel has to be computed anew.
+    /// Whether the kernel has to be computed anew, if one is needed.
     stale: bool,
+    /// Whether what is known of the responses has misled an iteration.
+    mistaken: bool,
     /// Samples of the present step, as positions in `known`.
     active: Vec<usize>,
     scale: Vec<f64>,
@@ -70,9 +75,10 @@ struct Round {
 }
 
 impl Corrector {
-    /// Asks for a new kernel at the next step.
+    /// An iteration has diverged: the next step gets a new kernel, whether it looks stiff or not.
     pub fn forget(&mut self) {
         self.stale = true;
+        self.mistaken = true;
     }
 
     /// Takes note of how fast an iteration converged: much slower than with a fresh kernel, and the next step gets one.
@@ -119,6 +125,13 @@ impl Corrector {
         if !(1.0 / MOST_CHANGE..MOST_CHANGE).contains(&self.growth) {
             self.growth = 1.0;
             self.stale = true;
+        }
+        if self.mistaken {
+            // `quotient` says little where the answers to single samples cancel in `K E`
+            let heard = |n: &usize| multipliers.values[*n] > HEARD * largest;
+            self.compute(path, at, (0..samples).filter(heard).collect());
+            self.quotient = quotient;
+            self.growth = 1.0;
         }
         let response = (self.response * self.growth).max(quotient);
         let stiff =
@@ -204,6 +217,7 @@ impl Corrector {
         self.response = self.kernel.diagonal().amax();
         self.known = samples;
         self.stale = false;
+        self.mistaken = false;
         self.age = 0;
         self.evaluations += 1;
     }

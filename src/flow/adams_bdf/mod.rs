@@ -414,13 +414,13 @@ impl<'k> Stepper<'k> {
     fn prepare(&mut self, leading: f64, slope: &[f64], s: f64) {
         let growth = s.exp();
         let trial = &mut self.trial;
-        for n in 0..slope.len() {
+        for (n, slope) in slope.iter().enumerate() {
             // below, v' is rounding of e^s − m'
-            let settled = slope[n].abs() * trial.multipliers.cosh[n] < 1e-13 * growth;
+            let settled = slope.abs() * trial.multipliers.cosh[n] < 1e-13 * growth;
             let curvature = if settled {
                 0.0
             } else {
-                slope[n] * trial.multipliers.tanh[n]
+                slope * trial.multipliers.tanh[n]
             };
             trial.diagonal[n] = leading + curvature / super::clock::COMPRESSION;
         }

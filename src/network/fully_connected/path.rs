@@ -285,7 +285,7 @@ impl WeightPath for RankOnePath<'_> {
             kernel.gemm(self.alignment(l), &forward, &forward.transpose(), 1.0);
             if l + 1 < w.len() {
                 let factors = &self.factors[l];
-                let mut next = &forward * &w[l];
+                let mut next = &forward * w[l];
                 for (j, c) in at.iter().enumerate().filter(|(_, c)| **c != 0.0) {
                     let image = &forward * factors.inputs.column(j);
                     next.ger(*c, &image, &factors.signals.column(j), 1.0);
