@@ -158,6 +158,9 @@ impl WithSimd for Outer<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let terms = self.left.len() / self.rows;
+        if terms == 0 {
+            return;
+        }
         let columns = self.target.chunks_exact_mut(self.rows);
         for (column, factors) in columns.zip(self.right.chunks_exact(terms)) {
             Combined {
@@ -207,6 +210,9 @@ mod tests {
                 left.as_slice(),
                 right.as_slice(),
             );
+            let before = target.clone();
+            add_outer_products(target.as_mut_slice(), rows, &[], &[]);
+            assert_eq!(target, before);
             let left = DMatrix::from_column_slice(rows, 3, left.as_slice());
             let right = DMatrix::from_row_slice(columns, 3, right.as_slice());
             let exact = w + left * right.transpose();

@@ -3,6 +3,8 @@
 //! All come from the polynomial through values at the nodes `t_0, t_1, …` (newest first): its value (extrapolation,
 //! interpolation), its derivative at `t_0` (backward differences), its integral (Adams formulas), and its leading divided
 //! difference (what the next node would add: the error). Nothing depends on how the steps were chosen before.
+//! Products of many distances leave the range of numbers where steps are tiny (1e-45 from enormous multipliers), so they are
+//! taken in units of the last step.
 
 /// Most nodes of one formula.
 pub const MOST_NODES: usize = 12;
@@ -29,6 +31,19 @@ pub fn divided_difference(nodes: &[f64]) -> Weights {
             1.0 / others.map(|(_, o)| t - o).product::<f64>()
         })
         .collect()
+}
+
+/// Distances from the newest node in units of the last step, and that unit.
+fn in_steps(nodes: &[f64]) -> ([f64; MOST_NODES], f64) {
+    let unit = match nodes {
+        [newest, before, ..] => newest - before,
+        _ => 1.0,
+    };
+    let mut distances = [0.0; MOST_NODES];
+    for (d, t) in distances.iter_mut().zip(nodes) {
+        *d = (t - nodes[0]) / unit;
+    }
+    (distances, unit)
 }
 
 /// The polynomial's value at t.
@@ -62,6 +77,9 @@ pub fn derivative(nodes: &[f64]) -> Weights {
 /// The polynomial's integral over `[from, to]`.
 pub fn integral(nodes: &[f64], from: f64, to: f64) -> Weights {
     let count = nodes.len();
+    let (relative, unit) = in_steps(nodes);
+    let (from, to) = ((from - nodes[0]) / unit, (to - nodes[0]) / unit);
+    let nodes = &relative[..count];
     let leading = divided_difference(nodes);
     let mut weights = vec![0.0; count];
     let (middle, half) = (0.5 * (from + to), 0.5 * (to - from));
@@ -72,7 +90,7 @@ pub fn integral(nodes: &[f64], from: f64, to: f64) -> Weights {
         for j in 0..count {
             before[j + 1] = before[j] * (t - nodes[j]);
         }
-        let mut after = half * w;
+        let mut after = half * w * unit;
         for j in (0..count).rev() {
             weights[j] += before[j] * after;
             after *= t - nodes[j];
@@ -103,6 +121,9 @@ pub fn adams_stability(order: usize) -> f64 {
 /// What an Adams formula on all nodes but the last leaves out of `∫_from^to`, as that node's value sees it:
 /// `∫ Π_{i<m} (t − t_i) dt · [t_0, …, t_m]`.
 pub fn adams_error(nodes: &[f64], from: f64, to: f64) -> Weights {
+    let (relative, unit) = in_steps(nodes);
+    let (from, to) = ((from - nodes[0]) / unit, (to - nodes[0]) / unit);
+    let nodes = &relative[..nodes.len()];
     let (_, known) = nodes.split_last().unwrap_or((&0.0, &[]));
     let (middle, half) = (0.5 * (from + to), 0.5 * (to - from));
     let integral: f64 = GAUSS
@@ -112,7 +133,7 @@ pub fn adams_error(nodes: &[f64], from: f64, to: f64) -> Weights {
             half * w * known.iter().map(|o| t - o).product::<f64>()
         })
         .sum();
-    scaled(divided_difference(nodes), integral)
+    scaled(divided_difference(nodes), integral * unit)
 }
 
 /// What backward differences on all nodes but the last add to the value at the first, as that node's value sees it:
@@ -120,6 +141,8 @@ pub fn adams_error(nodes: &[f64], from: f64, to: f64) -> Weights {
 /// `α_0 = Σ_{0<j≤q} 1/(t_0 − t_j)` is the formula's leading weight.
 pub fn backward_error(nodes: &[f64]) -> Weights {
     let order = nodes.len() - 2;
+    let (relative, _) = in_steps(nodes);
+    let nodes = &relative[..nodes.len()];
     let distances = || nodes[1..=order].iter().map(|t| nodes[0] - t);
     let leading: f64 = distances().map(f64::recip).sum();
     scaled(
@@ -180,6 +203,31 @@ mod tests {
             };
             let ratio = adams_stability(order) / exact;
             assert!(order == 1 || (ratio - 1.0).abs() < 1e-3, "{order}: {exact}");
+        }
+    }
+
+    #[test]
+    fn weights_scale_with_the_steps_however_small() {
+        let nodes = [0.0, -1.0, -1.5, -2.5, -3.5, -4.0, -5.0, -6.0, -7.0, -8.0];
+        let unit = 1e-60;
+        let small = nodes.map(|t| t * unit);
+        let pairs = [
+            (integral(&nodes, -1.0, 0.0), integral(&small, -unit, 0.0)),
+            (
+                adams_error(&nodes, -1.0, 0.0),
+                adams_error(&small, -unit, 0.0),
+            ),
+        ];
+        for (a, b) in &pairs {
+            for (a, b) in a.iter().zip(b) {
+                assert!((b / unit / a - 1.0).abs() < 1e-12, "{a} {b}");
+            }
+        }
+        let pairs = backward_error(&nodes)
+            .into_iter()
+            .zip(backward_error(&small));
+        for (a, b) in pairs {
+            assert!((b / a - 1.0).abs() < 1e-12, "{a} {b}");
         }
     }
 
