@@ -20,6 +20,11 @@ const DRAG_STEPS: usize = 1500;
 /// See [`DRAG_STEPS`].
 const DRAG: f64 = 0.1;
 
+/// Weights that move by less than this of themselves per unit of s while multipliers are [`STRONG`] are left to the fully
+/// implicit method. On the way to infinity weights move by 1/(Ls), more than 3e-4. Near a minimum they are stiff, and steps at
+/// the border of stability keep up a noise of the tolerance's size: waiting for 1e-8, where weights rest, left them 2e-5 off.
+const RESTING: f64 = 1e-4;
+
 /// How a segment by this method ended.
 pub struct Leg {
     /// `None`: the fully implicit method is to go on from the last state.
@@ -145,6 +150,6 @@ impl Run<'_> {
         let strongest = s + expand(largest.fold(f64::NEG_INFINITY, f64::max));
         strongest > STRONG
             && (strongest > 2.0 * s + 36.0 + self.strongest_at_start.max(0.0)
-                || stepper.speed(1e-8) <= 1.0)
+                || stepper.speed(RESTING) <= 1.0)
     }
 }
