@@ -22,11 +22,14 @@ pub enum Error {
     /// The data have no separating hyperplane through the origin, or none could be decided (exit 65).
     #[error("{0}")]
     NotSeparable(String),
+    /// Cases of a sweep are missing; the text lists them (exit 3).
+    #[error("{0}")]
+    Incomplete(String),
     /// The integrator could not start or gave up (exit 4).
     #[error("{0}")]
     Solver(String),
     /// A signal ended the command (exit 128 + its number: 130, 143).
-    #[error("interrupted{}", if *resumable { "; the same command goes on from the checkpoint" } else { "" })]
+    #[error("interrupted{}", if *resumable { "; the same command goes on from there" } else { "" })]
     Interrupted {
         /// The signal's number.
         signal: usize,
@@ -85,10 +88,11 @@ impl Error {
         self
     }
 
-    /// The process exit code of this error (DESIGN: 2 usage, 4 solver, 65 scenario or data, 74 I/O, 130 and 143 interrupted).
+    /// The process exit code of this error (DESIGN: 2 usage, 3 sweep incomplete, 4 solver, 65 scenario or data, 74 I/O, 130 and 143 interrupted).
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
+            Self::Incomplete(_) => 3,
             Self::Solver(_) => 4,
             Self::Scenario(_) | Self::Data { .. } | Self::NotSeparable(_) => 65,
             Self::Io { .. } => 74,

@@ -125,6 +125,28 @@ impl Basis {
         }
     }
 
+    /// The vector whose entries `x̂[d]` are divided by their moduli (one where they vanish).
+    ///
+    /// ```
+    /// use marginflow::spectrum::Basis;
+    /// let x = Basis::Fourier.unit_moduli(&nalgebra::dvector![1.0, 2.0, -4.0, 0.5]);
+    /// assert!((Basis::Fourier.unit_moduli(&x) - &x).norm() < 1e-15);
+    /// assert!((x.norm() - 2.0).abs() < 1e-15);
+    /// ```
+    pub fn unit_moduli(self, x: &DVector<f64>) -> DVector<f64> {
+        let mut coordinates = self.coordinates(x);
+        for f in self.frequencies(x.len()) {
+            let entry = f.entry(coordinates.as_slice());
+            let unit = if entry.norm() > 0.0 {
+                entry / entry.norm()
+            } else {
+                Complex64::ONE
+            };
+            f.set(coordinates.as_mut_slice(), unit);
+        }
+        self.original(&coordinates)
+    }
+
     /// The coordinates of every row.
     pub fn rows(self, x: &DMatrix<f64>) -> DMatrix<f64> {
         match self {

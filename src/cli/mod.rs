@@ -7,6 +7,8 @@ mod explain;
 mod limit;
 mod progress;
 mod run;
+mod signals;
+mod sweep;
 
 use crate::error::Result;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -28,6 +30,8 @@ enum Verb {
     Compare(compare::CompareArgs),
     /// Compute and certify the limit of a scenario alone
     Limit(limit::LimitArgs),
+    /// Many networks, sample sizes and seeds: plan them, run them in shards, merge them
+    Sweep(sweep::SweepArgs),
     /// List every claim
     Claims(claims::ClaimsArgs),
     /// Say what a claim states, what is true, and how it is checked
@@ -66,6 +70,7 @@ impl Cli {
             Verb::Run(args) => args.execute(),
             Verb::Compare(args) => args.execute(),
             Verb::Limit(args) => args.execute(),
+            Verb::Sweep(args) => args.execute(),
             Verb::Claims(args) => args.execute(),
             Verb::Explain(args) => args.execute(),
         }

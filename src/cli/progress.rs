@@ -1,15 +1,13 @@
-//! Progress bars on standard error, hidden when that is not a terminal; and the signals that end finite-step runs.
+//! Progress bars on standard error, hidden when that is not a terminal.
 
+use super::signals::Signals;
 use crate::descent::{self, Control, Observer};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::flow;
 use crate::scenario::Scenario;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::flag;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 /// Positions of the flow's bar per unit of log-log-time.
 const TICKS: f64 = 1000.0;
@@ -23,27 +21,6 @@ pub(super) struct Bars {
     steps: ProgressBar,
     quiet: bool,
     signals: Signals,
-}
-
-/// Signals that end finite-step runs after a checkpoint. Outside of such runs, and the second time, they end the command at once.
-struct Signals {
-    /// Number of the signal that came, or 0.
-    came: Arc<AtomicUsize>,
-    /// Whether a signal has its usual effect.
-    usual: Arc<AtomicBool>,
-}
-
-impl Signals {
-    fn watch() -> std::io::Result<Self> {
-        let came = Arc::new(AtomicUsize::new(0));
-        let usual = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            flag::register_conditional_default(signal, Arc::clone(&usual))?;
-            flag::register_usize(signal, Arc::clone(&came), signal.unsigned_abs() as usize)?;
-            flag::register(signal, Arc::clone(&usual))?;
-        }
-        Ok(Self { came, usual })
-    }
 }
 
 impl Bars {
@@ -60,7 +37,7 @@ impl Bars {
             let style = ProgressStyle::with_template(template).expect("the template is valid");
             bars.add(ProgressBar::new(length).with_style(style))
         };
-        let signals = Signals::watch().map_err(|e| Error::io("signals", e))?;
+        let signals = Signals::watch()?;
         let steps = match &scenario.steps {
             Some(steps) => bar(
                 steps.count.saturating_mul(steps.sizes.len() as u64),

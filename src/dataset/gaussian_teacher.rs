@@ -17,11 +17,17 @@ use nalgebra::{DMatrix, DVector};
 /// ```
 pub fn gaussian_teacher(dimension: usize, samples: usize, seed: u64) -> Dataset {
     assert!(dimension > 0 && samples > 0, "empty data set");
-    let mut stream = standard_normals("gaussian-teacher", seed);
-    let teacher = DVector::from_iterator(dimension, stream.by_ref().take(dimension));
+    let teacher = gaussian_teacher_vector(dimension, seed);
+    let stream = standard_normals("gaussian-teacher", seed).skip(dimension);
     let x = DMatrix::from_row_iterator(samples, dimension, stream.take(samples * dimension));
     let y = (&x * teacher).map(|score| if score < 0.0 { -1.0 } else { 1.0 });
     Dataset::new(x, y)
+}
+
+/// The teacher w* that [`gaussian_teacher`] of this dimension and seed labels with.
+pub fn gaussian_teacher_vector(dimension: usize, seed: u64) -> DVector<f64> {
+    let stream = standard_normals("gaussian-teacher", seed);
+    DVector::from_iterator(dimension, stream.take(dimension))
 }
 
 #[cfg(test)]
@@ -58,9 +64,8 @@ mod tests {
 
     #[test]
     fn the_teacher_separates_the_samples() {
-        let teacher: Vec<f64> = standard_normals("gaussian-teacher", 4).take(7).collect();
         let data = gaussian_teacher(7, 50, 4);
-        let margins = data.signed_samples() * DVector::from_vec(teacher);
+        let margins = data.signed_samples() * gaussian_teacher_vector(7, 4);
         assert!(margins.min() > 0.0);
         let positives = data.labels().iter().filter(|&&y| y == 1.0).count();
         assert!((10..40).contains(&positives), "{positives} of 50");

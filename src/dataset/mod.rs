@@ -15,7 +15,7 @@ mod table;
 
 pub use files::read_files;
 pub use gaussian_random_labels::gaussian_random_labels;
-pub use gaussian_teacher::gaussian_teacher;
+pub use gaussian_teacher::{gaussian_teacher, gaussian_teacher_vector};
 pub use matrix_file::read_matrix;
 pub use stream::standard_normals;
 pub use table::Table;

@@ -191,7 +191,14 @@ impl<'a> Draft<'a> {
             .series
             .iter()
             .map(|s| {
-                if s.style == Style::Points {
+                if s.style == Style::Band {
+                    // A polygon is drawn whole, or cut where the axes end.
+                    let corner = |p: &(f64, f64)| {
+                        let (px, py) = (x.px(p.0)?, y.px(p.1)?);
+                        Some((px.clamp(plot.x0, plot.x1), py.clamp(plot.y0, plot.y1)))
+                    };
+                    vec![s.points.iter().filter_map(corner).collect()]
+                } else if s.style == Style::Points {
                     let all: Vec<Point> = s
                         .points
                         .iter()
@@ -285,6 +292,8 @@ impl<'a> Draft<'a> {
                 .faded(series.opacity);
                 for piece in pieces {
                     match (&piece[..], series.style) {
+                        ([_, _, _, ..], Style::Band) => draw_line(piece, Style::Band, ink, sheet),
+                        (_, Style::Band) => {}
                         ([only], Style::Points) => {
                             sheet.marks.push(Mark::Ring { centre: *only, ink })
                         }

@@ -153,6 +153,11 @@ fn draw_entry(entry: &Entry, (x, y): Point, sheet: &mut Sheet) {
             centre: (x + SWATCH / 2.0, y),
             ink: entry.ink,
         }),
+        Style::Band => {
+            let (top, bottom) = (y - 0.3 * ROW, y + 0.3 * ROW);
+            let corners = [(x, top), (x + SWATCH, top), (x + SWATCH, bottom), (x, bottom)];
+            draw_line(&corners, Style::Band, entry.ink, sheet);
+        }
         style => draw_line(&ends, style, entry.ink, sheet),
     }
     // The middle of a lower-case letter lies about a quarter em above the baseline, that of a capital more.

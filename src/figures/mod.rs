@@ -21,6 +21,7 @@ mod curve;
 mod draft;
 mod finite_steps;
 mod frequencies;
+mod generalisation;
 mod invariants;
 mod kkt;
 mod layout;
@@ -48,6 +49,7 @@ use crate::descent::Comparison;
 use crate::{diagnostics::Diagnostics, limit::Limit, problem::Problem};
 
 pub use critical::critical;
+pub use generalisation::generalisation;
 pub use render::{png, svg};
 
 /// How an axis is scaled.
@@ -77,6 +79,8 @@ pub enum Style {
     Dashed,
     /// One ring per point.
     Points,
+    /// A shaded area: the points run along one edge and back along the other.
+    Band,
     /// A thin dashed dark-grey guide (predicted slope, asymptote); it does not take part in the range of an axis.
     Reference,
 }

@@ -10,7 +10,7 @@ use plotters::{
     backend::{BitMapBackend, SVGBackend},
     coord::Shift,
     drawing::{DrawingArea, IntoDrawingArea},
-    element::{Circle, DashedPathElement, PathElement, Rectangle, Text},
+    element::{Circle, DashedPathElement, PathElement, Polygon, Rectangle, Text},
     prelude::{DrawingBackend, RGBAColor, WHITE},
     style::{
         Color, FontDesc, FontFamily, FontStyle, FontTransform, IntoTextStyle, ShapeStyle,
@@ -238,6 +238,10 @@ fn draw<B: DrawingBackend>(
             } => {
                 let corners = [grid.point((*x0, *y0)), grid.point((*x1, *y1))];
                 area.draw(&Rectangle::new(corners, colour(*ink).filled()))?;
+            }
+            Mark::Area { corners, ink } => {
+                let corners: Vec<(i32, i32)> = corners.iter().map(|p| grid.point(*p)).collect();
+                area.draw(&Polygon::new(corners, colour(*ink).filled()))?;
             }
             Mark::Stroke {
                 points,

@@ -81,6 +81,11 @@ pub enum Mark {
         area: Rect,
         ink: Ink,
     },
+    /// A filled polygon.
+    Area {
+        corners: Vec<Point>,
+        ink: Ink,
+    },
     Stroke {
         points: Vec<Point>,
         ink: Ink,
@@ -164,10 +169,20 @@ pub fn wrapped(text: &str, size: f64, bold: bool, width: f64, measure: &Measure)
     lines
 }
 
+/// Opacity of a band whose series is opaque.
+const BAND: f64 = 0.22;
+
 /// A curve in its style.
 pub fn draw_line(points: &[Point], style: Style, ink: Ink, sheet: &mut Sheet) {
+    if style == Style::Band {
+        sheet.marks.push(Mark::Area {
+            corners: points.to_vec(),
+            ink: ink.faded(BAND * ink.opacity),
+        });
+        return;
+    }
     let (width, dash) = match style {
-        Style::Line | Style::Points => (2.0, None),
+        Style::Line | Style::Points | Style::Band => (2.0, None),
         Style::Dashed => (2.0, Some((9.0, 5.0))),
         Style::Reference => (1.4, Some((6.0, 4.0))),
     };

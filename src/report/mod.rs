@@ -4,16 +4,19 @@
 //! - [`text`]: the table a person reads;
 //! - [`npz`]: `trajectory.npz`, for `numpy.load`;
 //! - [`critical_json`], [`critical_text`]: the critical step size;
+//! - [`sweep_text`], [`write_sweep`]: the tables and figures of a sweep;
 //! - [`write`]: the only place that touches the disk.
 
 mod critical;
 mod json;
 mod npz;
+mod sweep;
 mod text;
 mod write;
 
 pub use critical::{critical_json, critical_text, write_critical};
 pub use json::json;
 pub use npz::npz;
+pub use sweep::{sweep_text, write_sweep};
 pub use text::text;
 pub use write::{check_folder, create_folder, write_all, write_file};

@@ -12,13 +12,14 @@ use crate::loss::Loss;
 use crate::network::{FullyConnectedLinear, Network, Relu};
 use crate::problem::Problem;
 use crate::rule::Rule;
+use crate::spectrum::Basis;
 use nalgebra::DMatrix;
 use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
 
 /// Most numbers a data set or a network may hold: 1 GiB of f64. Beyond, a slip of the pen would exhaust the memory.
-const MOST_NUMBERS: usize = 1 << 27;
+pub(super) const MOST_NUMBERS: usize = 1 << 27;
 
 /// L.
 fn layers(depth: &Spanned<Depth>) -> usize {
@@ -252,21 +253,23 @@ impl Builder<'_> {
                         Some(_) => (inputs, 1),
                     })
                     .collect();
-                let signals = self.feedback(feedback, "b", &shapes)?;
+                let signals = self.feedback(network, feedback, "b", &shapes)?;
                 Ok(Rule::DirectFeedbackAlignment(
                     signals.iter().map(|b| b.column(0).into_owned()).collect(),
                 ))
             }
             LearningRule::FeedbackAlignment { feedback } => {
-                let matrices = self.feedback(feedback, "F", network.feedback_shapes())?;
+                let matrices = self.feedback(network, feedback, "F", network.feedback_shapes())?;
                 Ok(Rule::FeedbackAlignment(matrices))
             }
         }
     }
 
-    /// One fixed matrix per hidden layer, named `name_l`. Gaussian draws fill them in order, column by column.
+    /// One fixed matrix per hidden layer, named `name_l`. Gaussian draws fill them in order, column by column; of unit modulus are
+    /// the same draws, each entry divided by its modulus, in the coordinates in which the layers act.
     fn feedback(
         &self,
+        network: &Network,
         feedback: &Feedback,
         name: &str,
         shapes: &[(usize, usize)],
@@ -277,6 +280,19 @@ impl Builder<'_> {
                 let mut draws = standard_normals("feedback", seed.get());
                 let mut draw = |&(r, c): &(usize, usize)| {
                     DMatrix::from_iterator(r, c, draws.by_ref().take(r * c)) * scale
+                };
+                Ok(shapes.iter().map(&mut draw).collect())
+            }
+            Feedback::UnitModulus { seed } => {
+                let mut draws = standard_normals("feedback", seed.get());
+                let basis = (network.spectral()).map_or(Basis::Standard, |n| n.basis());
+                let mut draw = |&(r, c): &(usize, usize)| {
+                    let mut drawn = DMatrix::from_iterator(r, c, draws.by_ref().take(r * c));
+                    for mut column in drawn.column_iter_mut() {
+                        let unit = basis.unit_moduli(&column.clone_owned());
+                        column.copy_from(&unit);
+                    }
+                    drawn
                 };
                 Ok(shapes.iter().map(&mut draw).collect())
             }

@@ -12,7 +12,8 @@
 //! # [network.convolutional-linear] and [network.diagonal-linear] have a depth;
 //! # [network.relu] has hidden = [50] (its depth is one more) and smoothing = 0.0 (exact kinks)
 //! [rule.direct-feedback-alignment]       # or rule = "gradient-descent"
-//! feedback.gaussian.seed = 7             # b_l ~ N(0, scale² I), scale = 1; or feedback.files = [...]
+//! feedback.gaussian.seed = 7             # b_l ~ N(0, scale² I), scale = 1; or feedback.files = [...],
+//!                                        # or feedback.unit-modulus.seed = 7: |b̂_l[d]| = 1 (entries ±1 outside of Fourier space)
 //! [initial]                              # or initial = "zero", or files = [...]
 //! gaussian = { scale = 0.1, seed = 3 }   # entries ~ N(0, scale²); ReLU networks: level-set = true
 //! [flow]
@@ -23,6 +24,11 @@
 //! count = 100000
 //! schedule = "constant"                  # or "loss-normalised": steps of size η/𝓛
 //! state = "full"                         # or "reduced", as for the flow
+//! [sweep]                                # optional: what `sweep` does, see crate::sweep
+//! cases = ["fc", "conv-dfa-2"]
+//! ratios = [0.5, 1.0]                    # n/D, D that of [dataset.gaussian-teacher]
+//! seeds = 50
+//! kinds = ["limit", "flow", "steps"]     # ["limit"] unless given; the flow to [flow] until, the steps of [steps]
 //! [expect]
 //! thm-1 = "holds"
 //! ```
@@ -42,6 +48,7 @@ mod overrides;
 mod paths;
 mod schema;
 mod source;
+mod sweep;
 mod variants;
 
 use crate::claims::Outcome;
@@ -50,6 +57,7 @@ use crate::error::{Error, Result};
 use crate::flow::clock::MAX_LOG_LOG_TIME;
 use crate::flow::{FlowOptions, Method, SaveAt};
 use crate::problem::{Problem, State};
+use crate::sweep::SweepOptions;
 use schema::{Architecture, Document, LearningRule, MethodName, ScheduleName, StateName};
 use sha2::{Digest, Sha256};
 use source::Source;
@@ -57,6 +65,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml_edit::DocumentMut;
+pub use sweep::Teacher;
 pub use variants::Variant;
 
 /// A scenario that has been read and understood; the files it names have not been opened yet.
@@ -75,6 +84,7 @@ pub struct Scenario {
     pub flow: FlowOptions,
     /// Finite-step runs beside the flow, if any.
     pub steps: Option<StepOptions>,
+    sweep: Option<(SweepOptions, Teacher)>,
     document: Document,
     source: Source,
     folder: PathBuf,
@@ -124,6 +134,7 @@ fn parse(
     let document: Document = toml::from_str(&source.text).map_err(|e| source.parse_error(&e))?;
     let flow = flow_options(&document, &source)?;
     let steps = step_options(&document, &source)?;
+    let sweep = sweep::options(&document, &source)?;
     let digest = Sha256::digest(&source.text);
     paths::make_absolute(&mut resolved, &folder);
     Ok(Scenario {
@@ -136,6 +147,7 @@ fn parse(
             .collect(),
         flow,
         steps,
+        sweep,
         document,
         source,
         folder,
@@ -227,6 +239,20 @@ impl Scenario {
             folder: &self.folder,
         };
         builder.problem()
+    }
+
+    /// The scenario with more assignments (as of `--set`).
+    ///
+    /// # Errors
+    /// As [`load`].
+    pub fn with(&self, assignments: &[String]) -> Result<Self> {
+        parse(
+            self.name.clone(),
+            self.source.name.clone(),
+            self.folder.clone(),
+            self.resolved.clone(),
+            assignments,
+        )
     }
 
     /// The error of a command that needs `[steps]`.

@@ -8,11 +8,12 @@ use crate::error::{Error, Result};
 use toml_edit::{DocumentMut, Item, Key, Table, TableLike, Value};
 
 /// Where a table holds exactly one of several alternatives.
-const CHOICES: [&[&str]; 6] = [
+const CHOICES: [&[&str]; 7] = [
     &["dataset"],
     &["network"],
     &["rule"],
     &["rule", "direct-feedback-alignment", "feedback"],
+    &["rule", "feedback-alignment", "feedback"],
     &["initial"],
     &["flow", "until"],
 ];

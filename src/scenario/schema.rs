@@ -4,6 +4,7 @@ use super::numbers::{AtLeast, Depth, Fraction, Positive, Scale, Seed, Smoothing}
 use super::source::did_you_mean;
 use crate::claims::{self, Outcome};
 use crate::flow::clock;
+use crate::sweep::{Kind, NetworkCase};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub(super) struct Document {
     pub initial: Spanned<Initial>,
     pub flow: Flow,
     pub steps: Option<Steps>,
+    pub sweep: Option<Spanned<Sweep>>,
     #[serde(default)]
     pub expect: BTreeMap<ClaimId, Outcome>,
 }
@@ -116,6 +118,8 @@ pub(super) enum LearningRule {
 )]
 pub(super) enum Feedback {
     Gaussian { seed: Seed, scale: Option<Scale> },
+    /// Every entry the layer acts with has modulus one.
+    UnitModulus { seed: Seed },
     Files(Spanned<Vec<FilePath>>),
 }
 
@@ -162,6 +166,18 @@ pub(super) struct Steps {
     pub schedule: ScheduleName,
     /// What is stepped; all weights if absent.
     pub state: Option<Spanned<StateName>>,
+}
+
+/// A sweep over networks, ratios n/D and seeds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Sweep {
+    pub cases: Spanned<Vec<NetworkCase>>,
+    /// n/D
+    pub ratios: Spanned<Vec<Positive>>,
+    pub seeds: AtLeast<1>,
+    /// What is measured; the limit if absent.
+    pub kinds: Option<Spanned<Vec<Kind>>>,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]

@@ -44,10 +44,10 @@ impl Scenario {
                 vec!["rule.direct-feedback-alignment.feedback.gaussian.seed=1".into()]
             }
             LearningRule::FeedbackAlignment {
-                feedback: Feedback::Gaussian { .. },
+                feedback: Feedback::Gaussian { .. } | Feedback::UnitModulus { .. },
             }
             | LearningRule::DirectFeedbackAlignment {
-                feedback: Feedback::Gaussian { .. },
+                feedback: Feedback::Gaussian { .. } | Feedback::UnitModulus { .. },
             } => Vec::new(),
             LearningRule::FeedbackAlignment { .. }
             | LearningRule::DirectFeedbackAlignment { .. } => return Vec::new(),

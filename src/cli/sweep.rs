@@ -1,0 +1,280 @@
+//! `sweep plan|run|status|merge|slurm`
+
+use super::signals::Signals;
+use super::{Format, print};
+use crate::error::{Error, Result};
+use crate::sweep::{
+    Case, Plan, Presence, Record, RunOptions, Shard, SlurmOptions, merge, run, write_slurm,
+};
+use crate::{report, scenario};
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::fmt::Write;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
+
+#[derive(Args)]
+pub(super) struct SweepArgs {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Lay out the cases of a scenario with a table [sweep] in a folder
+    Plan {
+        /// Scenario file (TOML)
+        scenario: PathBuf,
+        #[command(flatten)]
+        folder: Folder,
+        /// Change a key of the scenario, e.g. sweep.seeds=10 (repeatable)
+        #[arg(long = "set", value_name = "KEY=VALUE")]
+        overrides: Vec<String>,
+    },
+    /// Do the cases that are missing; any number of times, shards and machines
+    Run {
+        #[command(flatten)]
+        folder: Folder,
+        /// Only the cases whose id is i mod N
+        #[arg(long, value_name = "i/N")]
+        shard: Option<Shard>,
+        /// Threads [default: as many as there are cores]
+        #[arg(long, value_name = "N")]
+        jobs: Option<NonZeroUsize>,
+        /// Print nothing but errors
+        #[arg(long)]
+        quiet: bool,
+    },
+    /// Say what is done and what is missing; exit code 3 as long as something is
+    Status {
+        #[command(flatten)]
+        folder: Folder,
+        /// What to print
+        #[arg(long, value_enum, default_value = "text")]
+        format: Format,
+    },
+    /// Write the tables and figures of a sweep whose cases are all done
+    Merge {
+        #[command(flatten)]
+        folder: Folder,
+        /// Print nothing but errors
+        #[arg(long)]
+        quiet: bool,
+    },
+    /// Write the scripts of a Slurm job array
+    Slurm {
+        #[command(flatten)]
+        folder: Folder,
+        /// Tasks of the array, one shard each
+        #[arg(long, value_name = "N", default_value = "16")]
+        tasks: NonZeroUsize,
+        /// Threads per task
+        #[arg(long, value_name = "N", default_value = "1")]
+        jobs: NonZeroUsize,
+    },
+}
+
+#[derive(Args)]
+struct Folder {
+    /// Folder of the sweep
+    #[arg(long = "out", value_name = "DIR")]
+    path: PathBuf,
+}
+
+impl SweepArgs {
+    pub fn execute(self) -> Result<u8> {
+        match self.verb {
+            Verb::Plan {
+                scenario,
+                folder,
+                overrides,
+            } => plan(&scenario, &folder.path, &overrides),
+            Verb::Run {
+                folder,
+                shard,
+                jobs,
+                quiet,
+            } => run_shard(&folder.path, shard.unwrap_or(Shard::ALL), jobs, quiet),
+            Verb::Status { folder, format } => status(&folder.path, format),
+            Verb::Merge { folder, quiet } => merge_all(&folder.path, quiet),
+            Verb::Slurm {
+                folder,
+                tasks,
+                jobs,
+            } => slurm(&folder.path, tasks, jobs),
+        }
+    }
+}
+
+fn plan(path: &Path, folder: &Path, overrides: &[String]) -> Result<u8> {
+    report::check_folder(folder)?;
+    let plan = Plan::new(scenario::load(path, overrides)?, folder)?;
+    plan.write()?;
+    let options = &plan.options;
+    print(&format!(
+        "{} cases ({} networks, {} ratios, {} seeds) planned in {}\n",
+        plan.len(),
+        options.cases.len(),
+        options.ratios.len(),
+        options.seeds,
+        folder.display(),
+    ))?;
+    Ok(0)
+}
+
+fn run_shard(
+    folder: &Path,
+    shard: Shard,
+    jobs: Option<NonZeroUsize>,
+    quiet: bool,
+) -> Result<u8> {
+    let plan = Plan::open(folder)?;
+    let signals = Signals::watch()?;
+    let bar = ProgressBar::new(0);
+    bar.set_style(
+        ProgressStyle::with_template("{bar:40} {pos} of {len} cases, {eta} left")
+            .expect("the template is valid"),
+    );
+    if quiet {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    let outcome = run(
+        &plan,
+        &RunOptions {
+            shard,
+            jobs: jobs.or(available_parallelism().ok()).map_or(1, usize::from),
+            signal: &signals.came,
+            observer: &|done, total| {
+                bar.set_length(total as u64);
+                bar.set_position(done as u64);
+            },
+        },
+    );
+    bar.finish_and_clear();
+    let outcome = outcome?;
+    if !quiet {
+        print(&format!(
+            "{} cases done, {} had been done before\n",
+            outcome.done, outcome.kept
+        ))?;
+    }
+    if outcome.failed.is_empty() {
+        return Ok(0);
+    }
+    let mut text = String::from("some angles could not be had; the next run tries again:");
+    for (id, why) in &outcome.failed {
+        let _ = write!(text, "\n  case {id} {why}");
+    }
+    Err(Error::Solver(text))
+}
+
+/// How far one network is.
+#[derive(serde::Serialize)]
+struct Progress {
+    case: String,
+    done: usize,
+    failed: usize,
+    total: usize,
+}
+
+fn status(folder: &Path, format: Format) -> Result<u8> {
+    let plan = Plan::open(folder)?;
+    let mut rows: Vec<Progress> = Vec::new();
+    let mut missing: Vec<usize> = Vec::new();
+    for case in plan.cases() {
+        if rows.last().is_none_or(|row| row.case != case.network.name()) {
+            rows.push(Progress {
+                case: case.network.name().into(),
+                done: 0,
+                failed: 0,
+                total: 0,
+            });
+        }
+        let row = rows.last_mut().expect("pushed above");
+        row.total += 1;
+        match Record::read(&plan, &case)? {
+            Some(record) => {
+                row.done += 1;
+                row.failed += usize::from(record.failed());
+            }
+            None => missing.push(case.id),
+        }
+    }
+    let done = plan.len() - missing.len();
+    match format {
+        Format::Json => {
+            let document = serde_json::json!({
+                "scenario": plan.scenario.name,
+                "scenario_sha256": plan.scenario.sha256,
+                "done": done,
+                "total": plan.len(),
+                "cases": rows,
+                "missing": missing,
+            });
+            print(&format!("{document:#}\n"))?;
+        }
+        Format::Text => {
+            let mut text = format!("{}: {done} of {} cases done\n", plan.scenario.title, plan.len());
+            for row in &rows {
+                let failed = match row.failed {
+                    0 => String::new(),
+                    failed => format!(", {failed} of them without some angle"),
+                };
+                let _ = writeln!(text, "  {:<20} {:>6} of {}{failed}", row.case, row.done, row.total);
+            }
+            print(&text)?;
+        }
+    }
+    Ok(if missing.is_empty() { 0 } else { 3 })
+}
+
+fn merge_all(folder: &Path, quiet: bool) -> Result<u8> {
+    let plan = Plan::open(folder)?;
+    let _presence = Presence::enter(folder)?;
+    let merged = merge(&plan)?.map_err(|missing| Error::Incomplete(list(&plan, &missing.0)))?;
+    report::write_sweep(&merged, folder)?;
+    if !quiet {
+        print(&format!(
+            "{}\n  written to {}\n",
+            report::sweep_text(&merged),
+            folder.display()
+        ))?;
+    }
+    let failures = merged.failures();
+    if failures.is_empty() {
+        return Ok(0);
+    }
+    Err(Error::Solver(format!(
+        "merged, but some angles could not be had and are left out of the tables:\n  {}",
+        failures.join("\n  ")
+    )))
+}
+
+fn list(plan: &Plan, missing: &[Case]) -> String {
+    let mut text = format!(
+        "{} of {} cases are missing or damaged; `marginflow sweep run --out {}` does them:",
+        missing.len(),
+        plan.len(),
+        plan.folder.display()
+    );
+    for case in missing {
+        let _ = write!(text, "\n  {} {}", case.id, case.name());
+    }
+    text
+}
+
+fn slurm(folder: &Path, tasks: NonZeroUsize, jobs: NonZeroUsize) -> Result<u8> {
+    let plan = Plan::open(folder)?;
+    let program = std::env::current_exe().map_err(|e| Error::io("this program", e))?;
+    let options = SlurmOptions {
+        tasks: tasks.get(),
+        jobs: jobs.get(),
+    };
+    let submit = write_slurm(&plan, &program, options)?;
+    print(&format!(
+        "sh {} submits {tasks} tasks and the merge after them\n",
+        submit.display()
+    ))?;
+    Ok(0)
+}

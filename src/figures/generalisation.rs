@@ -1,0 +1,223 @@
+//! What limits are worth: angles to the teacher against n/D, beside theory; differences to the fully connected network; limit, flow and
+//! steps together.
+
+use super::{Axis, Figure, Panel, Scale, Series, Style, build};
+use crate::sweep::{Difference, Kind, Mean, Merged, NetworkCase, Point, Summary};
+
+/// Half width of a 95 % confidence interval, in standard errors.
+const CONFIDENCE: f64 = 1.96;
+
+/// The figures of a merged sweep, with the `curves` of its theory.
+pub fn generalisation(merged: &Merged, curves: &[Point]) -> Vec<Figure> {
+    let (summaries, differences) = (merged.summaries(), merged.differences());
+    [
+        angles(merged, &summaries, curves),
+        gaps(merged, &differences, curves),
+        kinds(merged, &summaries, curves),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn ratio_axis() -> Axis {
+    build::axis("samples per dimension, n/D", Scale::Log10)
+}
+
+fn panel(title: impl Into<String>, label: &str, series: Vec<Series>) -> Panel {
+    let mut panel = build::panel(title, build::axis(label, Scale::Linear), series);
+    panel.x = ratio_axis();
+    panel
+}
+
+fn subtitle(merged: &Merged) -> String {
+    format!(
+        "Gaussian samples, D = {}, labels of a linear teacher · {} seeds",
+        merged.plan.dimension, merged.plan.options.seeds
+    )
+}
+
+/// Means as rings with bars of one standard error, in the colour of the network.
+fn bars(colour: usize, label: Option<String>, means: &[(f64, Mean)]) -> Vec<Series> {
+    let mut series: Vec<Series> = means
+        .iter()
+        .filter_map(|(ratio, mean)| {
+            let error = mean.standard_error?;
+            let ends = vec![(*ratio, mean.mean - error), (*ratio, mean.mean + error)];
+            Some(Series {
+                label: None,
+                ..build::line("", colour, ends)
+            })
+        })
+        .collect();
+    series.push(Series {
+        label,
+        style: Style::Points,
+        ..build::line("", colour, means.iter().map(|(r, m)| (*r, m.mean)).collect())
+    });
+    series
+}
+
+/// The curve of a network, if theory has one.
+fn curve(network: &NetworkCase, curves: &[Point]) -> Vec<(f64, f64)> {
+    let of = curves.iter().filter(|p| p.network == *network);
+    of.map(|p| (p.ratio, p.angle_degrees)).collect()
+}
+
+/// The means of a network and kind.
+fn means(summaries: &[Summary], network: &NetworkCase, kind: Kind) -> Vec<(f64, Mean)> {
+    let of = (summaries.iter()).filter(|s| s.network == *network && s.kind == kind);
+    of.map(|s| (s.ratio, s.angle)).collect()
+}
+
+const ANGLE: &str = "angle to the teacher (degrees)";
+
+/// Angles of the limits.
+fn angles(merged: &Merged, summaries: &[Summary], curves: &[Point]) -> Option<Figure> {
+    let mut series = Vec::new();
+    for (colour, network) in merged.plan.options.cases.iter().enumerate() {
+        let means = means(summaries, network, Kind::Limit);
+        if means.is_empty() {
+            continue;
+        }
+        let theory = curve(network, curves);
+        // The legend names the network at its curve, or at its points where there is none.
+        let named = Some(network.label());
+        let at_points = named.clone().filter(|_| theory.is_empty());
+        if !theory.is_empty() {
+            series.push(Series {
+                label: named,
+                ..build::line("", colour, theory)
+            });
+        }
+        series.extend(bars(colour, at_points, &means));
+    }
+    if series.is_empty() {
+        return None;
+    }
+    Some(Figure {
+        id: "generalisation".into(),
+        title: "What the implicit bias is worth: angle of the limits to the teacher".into(),
+        subtitle: subtitle(merged),
+        caption: "Rings: means over seeds of the angle between the certified limit and the teacher; bars: one standard error. Lines: theory in \
+                  high dimension, without a fitted number. A new sample is misclassified with probability angle/180."
+            .into(),
+        panels: vec![panel("", ANGLE, series)],
+    })
+}
+
+/// Paired differences to the fully connected network.
+fn gaps(merged: &Merged, differences: &[Difference], curves: &[Point]) -> Option<Figure> {
+    let mut series = Vec::new();
+    let first = (merged.plan.options.cases.iter()).find(|n| n.is_fully_connected())?;
+    let base = curve(first, curves);
+    for (colour, network) in merged.plan.options.cases.iter().enumerate() {
+        let of: Vec<&Difference> = (differences.iter())
+            .filter(|d| d.network == *network && d.kind == Kind::Limit)
+            .collect();
+        if of.is_empty() {
+            continue;
+        }
+        let edge = |side: f64| -> Vec<(f64, f64)> {
+            of.iter()
+                .filter_map(|d| {
+                    let error = d.difference.standard_error?;
+                    Some((d.ratio, d.difference.mean + side * CONFIDENCE * error))
+                })
+                .collect()
+        };
+        let mut outline = sorted(edge(1.0));
+        outline.extend(sorted(edge(-1.0)).into_iter().rev());
+        let means = sorted(of.iter().map(|d| (d.ratio, d.difference.mean)).collect());
+        series.push(Series {
+            label: None,
+            style: Style::Band,
+            ..build::line("", colour, outline)
+        });
+        series.push(Series {
+            label: None,
+            style: Style::Points,
+            ..build::line("", colour, means)
+        });
+        let theory: Vec<(f64, f64)> = (base.iter().zip(curve(network, curves)))
+            .map(|(fc, of)| (fc.0, fc.1 - of.1))
+            .collect();
+        series.push(build::line(network.label(), colour, theory));
+    }
+    if series.is_empty() {
+        return None;
+    }
+    let ratios = &merged.plan.options.ratios;
+    let low = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = ratios.iter().copied().fold(0.0, f64::max);
+    series.push(build::reference(None, vec![(low, 0.0), (high, 0.0)]));
+    Some(Figure {
+        id: "generalisation-difference".into(),
+        title: "How much better fully connected networks generalise".into(),
+        subtitle: subtitle(merged),
+        caption: "Angle of the fully connected limit less that of another network on the same data, limits only; below zero the fully connected \
+                  network is better. Rings: means over seeds; bands: 95 % confidence of the paired mean; lines: theory."
+            .into(),
+        panels: vec![panel("", "difference of angles, FC − other (degrees)", series)],
+    })
+}
+
+fn sorted(mut points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    points
+}
+
+/// Limit, flow and steps of each network; only where more than one kind has been measured.
+fn kinds(merged: &Merged, summaries: &[Summary], curves: &[Point]) -> Option<Figure> {
+    let options = &merged.plan.options;
+    if options.kinds.len() < 2 {
+        return None;
+    }
+    let panels: Vec<Panel> = (options.cases.iter())
+        .map(|network| {
+            let mut series = Vec::new();
+            for kind in &options.kinds {
+                let (colour, label) = match kind {
+                    Kind::Limit => (0, "limit".to_owned()),
+                    Kind::Flow => (1, flow_label(merged)),
+                    Kind::Steps => (2, steps_label(merged)),
+                };
+                let means = means(summaries, network, *kind);
+                let line = sorted(means.iter().map(|(r, m)| (*r, m.mean)).collect());
+                if *kind == Kind::Limit {
+                    let theory = curve(network, curves);
+                    series.push(build::line("limit, theory", colour, theory));
+                } else {
+                    series.push(Series {
+                        label: None,
+                        style: Style::Dashed,
+                        ..build::line("", colour, line)
+                    });
+                }
+                series.extend(bars(colour, Some(label), &means));
+            }
+            panel(network.label(), ANGLE, series)
+        })
+        .collect();
+    Some(Figure {
+        id: "generalisation-times".into(),
+        title: "Limits, and what is reached on the way to them".into(),
+        subtitle: subtitle(merged),
+        caption: "Mean angle to the teacher (bars: one standard error) of the limit, of the flow at a time that training can reach, and of finite \
+                  steps, on the same data. Depth slows direct feedback alignment: a deep network is read far from its limit."
+            .into(),
+        panels,
+    })
+}
+
+fn flow_label(merged: &Merged) -> String {
+    let tau = crate::flow::clock::log_time(merged.plan.scenario.flow.until);
+    format!("flow, ln(1+t) = {}", super::ticks::plain(tau, 1))
+}
+
+fn steps_label(merged: &Merged) -> String {
+    match &merged.plan.scenario.steps {
+        Some(steps) => format!("{} steps, η = {}", steps.count, steps.sizes[0]),
+        None => "steps".into(),
+    }
+}

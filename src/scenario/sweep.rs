@@ -1,0 +1,133 @@
+//! The table `[sweep]`.
+
+use super::Scenario;
+use super::schema::{DatasetSource, Document, Initial};
+use super::source::Source;
+use crate::error::{Error, Result};
+use crate::generalisation::RATIOS;
+use crate::sweep::{Kind, SweepOptions, samples};
+use toml::Spanned;
+
+/// Where the data of a sweep come from.
+#[derive(Debug, Clone, Copy)]
+pub struct Teacher {
+    /// D
+    pub dimension: usize,
+    /// The master seed.
+    pub seed: u64,
+}
+
+/// The sweep of a scenario, if it has one.
+pub(super) fn options(
+    document: &Document,
+    source: &Source,
+) -> Result<Option<(SweepOptions, Teacher)>> {
+    let Some(table) = &document.sweep else {
+        return Ok(None);
+    };
+    let sweep = table.get_ref();
+    let DatasetSource::GaussianTeacher {
+        dimension, seed, ..
+    } = &document.dataset
+    else {
+        return Err(source.error(
+            table.span(),
+            "a sweep needs a teacher to measure angles to",
+            "use [dataset.gaussian-teacher]; its samples and seed are replaced case by case",
+        ));
+    };
+    let teacher = Teacher {
+        dimension: dimension.get_ref().get(),
+        seed: seed.get(),
+    };
+    if let Initial::Files(_) = document.initial.get_ref() {
+        return Err(source.error(
+            document.initial.span(),
+            "weights from files fit one network, a sweep has several",
+            "use initial = \"zero\" or initial.gaussian",
+        ));
+    }
+    distinct(&sweep.cases, source, "case", |a, b| a == b)?;
+    distinct(&sweep.ratios, source, "ratio", |a, b| a == b)?;
+    let ratios: Vec<f64> = sweep.ratios.get_ref().iter().map(|r| r.get()).collect();
+    for &ratio in &ratios {
+        let numbers = ratio * (teacher.dimension as f64).powi(2);
+        let fits = numbers <= super::build::MOST_NUMBERS as f64;
+        if !RATIOS.contains(&ratio) || !fits || samples(ratio, teacher.dimension) == 0 {
+            let problem = format!(
+                "the ratio n/D = {ratio} at D = {} cannot be swept",
+                teacher.dimension
+            );
+            let advice = format!(
+                "take ratios between {} and {} at which a data set has a sample at least and fits into memory",
+                RATIOS.start(),
+                RATIOS.end()
+            );
+            return Err(source.error(sweep.ratios.span(), &problem, &advice));
+        }
+    }
+    let kinds = match &sweep.kinds {
+        None => vec![Kind::Limit],
+        Some(kinds) => {
+            distinct(kinds, source, "kind", |a, b| a == b)?;
+            let sizes = document.steps.as_ref().map_or(0, |s| s.sizes.get_ref().len());
+            if kinds.get_ref().contains(&Kind::Steps) && sizes != 1 {
+                let problem = format!("a sweep takes steps of one size, [steps] gives {sizes}");
+                let advice = "add a table [steps] with sizes = [1e-2] and count = 10000";
+                return Err(source.error(kinds.span(), &problem, advice));
+            }
+            kinds.get_ref().clone()
+        }
+    };
+    let options = SweepOptions {
+        cases: sweep.cases.get_ref().clone(),
+        ratios,
+        seeds: sweep.seeds.get(),
+        kinds,
+    };
+    Ok(Some((options, teacher)))
+}
+
+/// Refuses an empty list, and one that says something twice.
+fn distinct<T>(
+    list: &Spanned<Vec<T>>,
+    source: &Source,
+    what: &str,
+    same: impl Fn(&T, &T) -> bool,
+) -> Result<()> {
+    let items = list.get_ref();
+    if items.is_empty() {
+        let problem = format!("no {what} is given");
+        return Err(source.error(list.span(), &problem, "give one at least"));
+    }
+    let twice = (1..items.len()).find(|&i| items[..i].iter().any(|earlier| same(earlier, &items[i])));
+    match twice {
+        None => Ok(()),
+        Some(i) => {
+            let problem = format!("{what} number {} of this list has been given before", i + 1);
+            Err(source.error(list.span(), &problem, "give each once"))
+        }
+    }
+}
+
+impl Scenario {
+    /// The table `[sweep]`, and the data it is about.
+    pub fn sweep(&self) -> Option<(&SweepOptions, Teacher)> {
+        let (options, teacher) = self.sweep.as_ref()?;
+        Some((options, *teacher))
+    }
+
+    /// Whether the initial weights are drawn.
+    pub fn starts_at_random(&self) -> bool {
+        matches!(self.document.initial.get_ref(), Initial::Gaussian { .. })
+    }
+
+    /// The error of a command that needs `[sweep]`.
+    pub fn without_sweep(&self) -> Error {
+        self.source.error(
+            0..0,
+            "the scenario has no sweep",
+            "add a table [sweep] with cases = [\"fc\", \"conv-dfa-2\"], ratios = [0.5, 1.0] and seeds = 50",
+        )
+    }
+}

@@ -1,0 +1,129 @@
+//! A case's angles: by the certified limit, the flow and finite steps.
+
+use super::{Case, Kind, Measurement, Plan, Record};
+use crate::dataset::gaussian_teacher_vector;
+use crate::descent::{Lane, State, StepOptions, reduced_stepper, stepper};
+use crate::error::{Error, Result};
+use crate::flow::{FlowOptions, SaveAt, integrate};
+use crate::limit::angle;
+use crate::problem::Problem;
+use crate::run::{Reference, reference_limit};
+use crate::trajectory::Status;
+use nalgebra::DVector;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// β, and the duality gap that certifies it; or why there is none.
+type Found = std::result::Result<(DVector<f64>, Option<f64>), String>;
+
+/// Measures a case.
+///
+/// # Errors
+/// [`Error::Interrupted`] if a signal came; whatever keeps the case from being built. A limit that cannot be certified, a flow or steps that do
+/// not come to their end are part of the record.
+pub(super) fn evaluate(plan: &Plan, case: &Case, signal: &AtomicUsize) -> Result<Record> {
+    let scenario = plan.scenario_of(case)?;
+    let problem = scenario.build()?;
+    let teacher = gaussian_teacher_vector(plan.dimension, plan.data_seed(case));
+    let mut results = Vec::with_capacity(plan.options.kinds.len());
+    for &kind in &plan.options.kinds {
+        let found = match kind {
+            Kind::Limit => limit(&problem),
+            Kind::Flow => flow(&problem, &scenario.flow),
+            Kind::Steps => {
+                let steps = scenario.steps.as_ref();
+                steps_taken(&problem, steps.expect("checked by the scenario"), signal)?
+            }
+        };
+        results.push(measurement(kind, found, &teacher));
+    }
+    Ok(Record::new(plan, case, results))
+}
+
+fn measurement(kind: Kind, found: Found, teacher: &DVector<f64>) -> Measurement {
+    let found = found.and_then(|(beta, gap)| {
+        let degrees = angle(beta.as_slice(), teacher.as_slice()).to_degrees();
+        if degrees.is_finite() && beta.norm() > 0.0 {
+            Ok((degrees, gap))
+        } else {
+            Err("the predictor has no direction".into())
+        }
+    });
+    let (angle_degrees, duality_gap, failure) = match found {
+        Ok((degrees, gap)) => (Some(degrees), gap, None),
+        Err(why) => (None, None, Some(why)),
+    };
+    Measurement {
+        kind: kind.name().into(),
+        angle_degrees,
+        duality_gap,
+        failure,
+    }
+}
+
+fn limit(problem: &Problem) -> Found {
+    match reference_limit(problem, false).map_err(|e| e.to_string())? {
+        Reference::Global(limit) => Ok((limit.beta, limit.duality_gap)),
+        _ => Err("this network has no one limit".into()),
+    }
+}
+
+fn flow(problem: &Problem, options: &FlowOptions) -> Found {
+    let options = FlowOptions {
+        saves: SaveAt::Uniform(2),
+        ..options.clone()
+    };
+    let trajectory = integrate(problem, &options, &mut |_| {}).map_err(|e| e.to_string())?;
+    if trajectory.status != Status::Completed {
+        let why = trajectory.message.as_deref().unwrap_or_default();
+        return Err(format!("the flow ended early: {why}"));
+    }
+    let last = trajectory.theta.column(trajectory.theta.ncols() - 1);
+    let beta = problem.network.predictor(last.as_slice());
+    Ok((beta.expect("swept networks are linear"), None))
+}
+
+/// Time between looks at the signal.
+const CHUNK: Duration = Duration::from_millis(100);
+
+fn steps_taken(problem: &Problem, options: &StepOptions, signal: &AtomicUsize) -> Result<Found> {
+    let lanes = [Lane {
+        size: options.sizes[0],
+        theta: problem.theta0.clone(),
+    }];
+    let mut stepper = match options.state {
+        State::Full => stepper(problem, options.schedule, &lanes),
+        State::Reduced => {
+            reduced_stepper(problem, options.schedule, &lanes).map_err(Error::Solver)?
+        }
+    };
+    let (mut taken, mut chunk) = (0, 16);
+    while taken < options.count {
+        let came = signal.load(Ordering::Relaxed);
+        if came != 0 {
+            return Err(Error::Interrupted {
+                signal: came,
+                resumable: true,
+            });
+        }
+        let start = Instant::now();
+        let steps = chunk.min(options.count - taken);
+        stepper.advance(steps);
+        taken += steps;
+        if start.elapsed() < CHUNK / 2 {
+            chunk *= 2;
+        } else if start.elapsed() > CHUNK {
+            chunk = (chunk / 2).max(1);
+        }
+    }
+    let mut theta = vec![0.0; problem.network.parameters()];
+    stepper.theta(0, &mut theta);
+    if !theta.iter().all(|x| x.is_finite()) {
+        return Ok(Err(format!(
+            "the weights overflow in steps of size {}",
+            options.sizes[0]
+        )));
+    }
+    let beta = problem.network.predictor(&theta);
+    Ok(Ok((beta.expect("swept networks are linear"), None)))
+}

@@ -1,0 +1,327 @@
+//! From all case files to tables: a pure function of them, in the order of ids.
+
+use super::{Case, Kind, Measurement, NetworkCase, Plan, Record};
+use crate::error::Result;
+use rayon::prelude::*;
+use std::fmt::Write;
+
+/// The cases without a valid file, in the order of their ids.
+#[derive(Debug)]
+pub struct Missing(pub Vec<Case>);
+
+/// A finished sweep.
+#[derive(Debug)]
+pub struct Merged<'a> {
+    pub plan: &'a Plan,
+    /// One per case.
+    records: Vec<(Case, Record)>,
+    /// Per network and ratio, in the order of the plan; no entry where theory has none.
+    pub theory: Vec<Point>,
+}
+
+/// A predicted angle.
+#[derive(Debug, Clone)]
+pub struct Point {
+    pub network: NetworkCase,
+    pub ratio: f64,
+    pub angle_degrees: f64,
+}
+
+/// Seeds averaged: mean and standard error of a number, and how many seeds it is of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Mean {
+    pub count: usize,
+    pub mean: f64,
+    /// Standard deviation over √count; `None` from a single seed.
+    pub standard_error: Option<f64>,
+}
+
+impl Mean {
+    /// `None` of nothing.
+    fn of(values: &[f64]) -> Option<Self> {
+        let count = values.len();
+        if count == 0 {
+            return None;
+        }
+        let mean = values.iter().sum::<f64>() / count as f64;
+        let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
+        Some(Self {
+            count,
+            mean,
+            standard_error: (count > 1)
+                .then(|| (squares / (count - 1) as f64 / count as f64).sqrt()),
+        })
+    }
+}
+
+/// The angles of one network, ratio and kind.
+#[derive(Debug, Clone)]
+pub struct Summary {
+    pub network: NetworkCase,
+    pub ratio: f64,
+    pub kind: Kind,
+    pub angle: Mean,
+    /// The theory of the limit, degrees.
+    pub theory: Option<f64>,
+}
+
+impl Summary {
+    /// How many standard errors the mean of limits is above theory.
+    pub fn deviation(&self) -> Option<f64> {
+        let error = self.angle.standard_error.filter(|e| *e > 0.0)?;
+        (self.kind == Kind::Limit).then_some((self.angle.mean - self.theory?) / error)
+    }
+}
+
+/// Angles of the fully connected network less those of another one on the same data.
+#[derive(Debug, Clone)]
+pub struct Difference {
+    pub network: NetworkCase,
+    pub ratio: f64,
+    pub kind: Kind,
+    pub difference: Mean,
+    /// The same of the theory of limits, degrees.
+    pub theory: Option<f64>,
+}
+
+impl Difference {
+    /// Mean over standard error.
+    pub fn significance(&self) -> Option<f64> {
+        let error = self.difference.standard_error.filter(|e| *e > 0.0)?;
+        Some(self.difference.mean / error)
+    }
+}
+
+/// Reads every case.
+///
+/// # Errors
+/// Outer: [`Error::Io`](crate::error::Error::Io). Inner: the cases still to be done.
+pub fn merge(plan: &Plan) -> Result<std::result::Result<Merged<'_>, Missing>> {
+    let (mut records, mut missing) = (Vec::new(), Vec::new());
+    for case in plan.cases() {
+        match Record::read(plan, &case)? {
+            Some(record) => records.push((case, record)),
+            None => missing.push(case),
+        }
+    }
+    if !missing.is_empty() {
+        return Ok(Err(Missing(missing)));
+    }
+    Ok(Ok(Merged {
+        theory: theory(plan, &plan.options.ratios),
+        plan,
+        records,
+    }))
+}
+
+/// Predictions for every network of a plan.
+fn theory(plan: &Plan, ratios: &[f64]) -> Vec<Point> {
+    let pairs: Vec<(&NetworkCase, f64)> = (plan.options.cases.iter())
+        .flat_map(|network| ratios.iter().map(move |ratio| (network, *ratio)))
+        .collect();
+    (pairs.into_par_iter())
+        .map(|(network, ratio)| {
+            let prediction = network.prediction(ratio).ok()?;
+            Some(Point {
+                network: network.clone(),
+                ratio,
+                angle_degrees: prediction.angle.to_degrees(),
+            })
+        })
+        .collect::<Vec<_>>()
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Points of a drawn theory curve between its ends.
+const CURVE: usize = 33;
+
+impl Merged<'_> {
+    /// Theory curves between the smallest and the largest ratio.
+    pub fn curves(&self) -> Vec<Point> {
+        let ratios = &self.plan.options.ratios;
+        let low = ratios.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = ratios.iter().copied().fold(0.0, f64::max);
+        let count = if low < high { CURVE } else { 1 };
+        let grid: Vec<f64> = (0..count)
+            .map(|i| low * (high / low).powf(i as f64 / (count.max(2) - 1) as f64))
+            .collect();
+        theory(self.plan, &grid)
+    }
+
+    fn predicted(&self, network: &NetworkCase, ratio: f64) -> Option<f64> {
+        let point = (self.theory.iter()).find(|p| p.network == *network && p.ratio == ratio)?;
+        Some(point.angle_degrees)
+    }
+
+    /// All measurements, in the order of ids and, in a case, of kinds.
+    fn measurements(&self) -> impl Iterator<Item = (&Case, Kind, &Measurement)> {
+        self.records.iter().flat_map(|(case, record)| {
+            (self.plan.options.kinds.iter())
+                .filter_map(move |kind| Some((case, *kind, record.of(*kind)?)))
+        })
+    }
+
+    /// What could not be measured: case, kind, reason.
+    pub fn failures(&self) -> Vec<String> {
+        self.measurements()
+            .filter_map(|(case, kind, m)| {
+                let why = m.failure.as_ref()?;
+                Some(format!("case {} {} ({}): {why}", case.id, case.name(), kind.name()))
+            })
+            .collect()
+    }
+
+    /// The largest duality gap among the limits.
+    pub fn largest_gap(&self) -> Option<f64> {
+        self.measurements()
+            .filter_map(|(_, _, m)| m.duality_gap)
+            .max_by(f64::total_cmp)
+    }
+
+    /// `seed → angle` of one network, ratio and kind.
+    fn angles(&self, network: &NetworkCase, ratio: f64, kind: Kind) -> Vec<Option<f64>> {
+        self.measurements()
+            .filter(|(case, of, _)| case.network == *network && case.ratio == ratio && *of == kind)
+            .map(|(_, _, m)| m.angle_degrees)
+            .collect()
+    }
+
+    /// Every network, kind and ratio, in this order.
+    fn groups(&self) -> impl Iterator<Item = (&NetworkCase, Kind, f64)> {
+        let options = &self.plan.options;
+        options.cases.iter().flat_map(move |network| {
+            options.kinds.iter().flat_map(move |kind| {
+                (options.ratios.iter()).map(move |ratio| (network, *kind, *ratio))
+            })
+        })
+    }
+
+    /// Means over seeds.
+    pub fn summaries(&self) -> Vec<Summary> {
+        self.groups()
+            .filter_map(|(network, kind, ratio)| {
+                let angles: Vec<f64> = self.angles(network, ratio, kind).into_iter().flatten().collect();
+                Some(Summary {
+                    network: network.clone(),
+                    ratio,
+                    kind,
+                    angle: Mean::of(&angles)?,
+                    theory: self.predicted(network, ratio),
+                })
+            })
+            .collect()
+    }
+
+    /// Paired differences to the fully connected network; empty if it is not among the cases.
+    pub fn differences(&self) -> Vec<Difference> {
+        let mut cases = self.plan.options.cases.iter();
+        let Some(first) = cases.find(|network| network.is_fully_connected()) else {
+            return Vec::new();
+        };
+        self.groups()
+            .filter(|(network, _, _)| *network != first)
+            .filter_map(|(network, kind, ratio)| {
+                let differences: Vec<f64> = (self.angles(first, ratio, kind).into_iter())
+                    .zip(self.angles(network, ratio, kind))
+                    .filter_map(|(a, b)| Some(a? - b?))
+                    .collect();
+                let theory = (self.predicted(first, ratio)).zip(self.predicted(network, ratio));
+                Some(Difference {
+                    network: network.clone(),
+                    ratio,
+                    kind,
+                    difference: Mean::of(&differences)?,
+                    theory: theory.map(|(a, b)| a - b),
+                })
+            })
+            .collect()
+    }
+
+    /// `sweep.csv`: every angle.
+    pub fn sweep_csv(&self) -> String {
+        let mut text = String::from("case,ratio,seed,kind,angle_degrees\n");
+        for (case, kind, measurement) in self.measurements() {
+            if let Some(angle) = measurement.angle_degrees {
+                let (name, kind) = (case.network.name(), kind.name());
+                let _ = writeln!(text, "{name},{},{},{kind},{angle}", case.ratio, case.seed);
+            }
+        }
+        text
+    }
+
+    /// `theory.csv`: predicted angles of limits.
+    pub fn theory_csv(&self) -> String {
+        let mut text = String::from("case,ratio,angle_degrees\n");
+        for point in &self.theory {
+            let name = point.network.name();
+            let _ = writeln!(text, "{name},{},{}", point.ratio, point.angle_degrees);
+        }
+        text
+    }
+
+    /// `summary.csv`: means over seeds beside theory.
+    pub fn summary_csv(&self) -> String {
+        let mut text = String::from(
+            "case,ratio,kind,seeds,mean_degrees,standard_error,theory_degrees,deviation_in_standard_errors\n",
+        );
+        for s in self.summaries() {
+            let _ = writeln!(
+                text,
+                "{},{},{},{},{},{},{},{}",
+                s.network.name(),
+                s.ratio,
+                s.kind.name(),
+                s.angle.count,
+                s.angle.mean,
+                entry(s.angle.standard_error),
+                entry(s.theory),
+                entry(s.deviation()),
+            );
+        }
+        text
+    }
+
+    /// `differences.csv`: paired differences to the fully connected network.
+    pub fn differences_csv(&self) -> String {
+        let mut text = String::from(
+            "case,ratio,kind,pairs,fc_minus_case_degrees,standard_error,in_standard_errors,theory_degrees\n",
+        );
+        for d in self.differences() {
+            let _ = writeln!(
+                text,
+                "{},{},{},{},{},{},{},{}",
+                d.network.name(),
+                d.ratio,
+                d.kind.name(),
+                d.difference.count,
+                d.difference.mean,
+                entry(d.difference.standard_error),
+                entry(d.significance()),
+                entry(d.theory),
+            );
+        }
+        text
+    }
+}
+
+/// A number that may be missing.
+fn entry(value: Option<f64>) -> String {
+    value.map_or_else(String::new, |x| x.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn means_and_their_errors() {
+        let mean = Mean::of(&[1.0, 2.0, 3.0, 6.0]).unwrap();
+        assert_eq!((mean.count, mean.mean), (4, 3.0));
+        // variance 14/3, over 4 seeds
+        assert!((mean.standard_error.unwrap() - (14.0f64 / 12.0).sqrt()).abs() < 1e-15);
+        assert_eq!(Mean::of(&[2.0]).unwrap().standard_error, None);
+        assert_eq!(Mean::of(&[]), None);
+    }
+}
