@@ -97,7 +97,7 @@ fn angles(merged: &Merged, summaries: &[Summary], curves: &[Point]) -> Option<Fi
     }
     Some(Figure {
         id: "generalisation".into(),
-        title: "What the implicit bias is worth: angle of the limits to the teacher".into(),
+        title: "Angle of the limits to the teacher".into(),
         subtitle: subtitle(merged),
         caption: "Rings: means over seeds of the angle between the certified limit and the teacher; bars: one standard error. Lines: theory in \
                   high dimension, without a fitted number. A new sample is misclassified with probability angle/180."
@@ -153,7 +153,7 @@ fn gaps(merged: &Merged, differences: &[Difference], curves: &[Point]) -> Option
     series.push(build::reference(None, vec![(low, 0.0), (high, 0.0)]));
     Some(Figure {
         id: "generalisation-difference".into(),
-        title: "How much better fully connected networks generalise".into(),
+        title: "Fully connected against other networks, on the same data".into(),
         subtitle: subtitle(merged),
         caption: "Angle of the fully connected limit less that of another network on the same data, limits only; below zero the fully connected \
                   network is better. Rings: means over seeds; bands: 95 % confidence of the paired mean; lines: theory."

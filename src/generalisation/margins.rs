@@ -3,15 +3,16 @@
 //! z has the skew normal density `2 φ(z) Φ(cz/s̄)`. Below κ,
 //!
 //! ```text
-//! P  = Pr(z < κ)   = Φ(κ) − (1/π) ∫_0^{π/2−θ} exp(−κ²/(2 cos²ϕ)) dϕ                        Owen's function
+//! P  = Pr(z < κ)   = Φ(κ) − 2 T(κ, cot θ) = Φ(κ cot θ) (2Φ(κ) − 1) + 2 T(κ cot θ, tan θ)
 //! m  = E (κ − z)₊  = κ P + 2 φ(κ) Φ(cκ/s̄) − c √(2/π) Φ(κ/s̄)
 //! t² = E (κ − z)₊² = κ m − c a + s̄² P,     a = E (κ − z)₊|u| = √(2/π) [κ Φ(κ/s̄) + s̄ φ(κ/s̄)] − c P
 //! ```
 //!
-//! by parts (Stein's identity in h; in |u| with its boundary term). (1) is `c = α (P c + a)`.
+//! with Owen's function `T(h, tan ψ) = (1/2π) ∫_0^ψ exp(−h²/(2 cos²ϕ)) dϕ`, and by parts (Stein's identity in h; in |u| with its boundary
+//! term). (1) is `c = α (P c + a)`.
 
 use super::numerics::{density, distribution, gauss_legendre, root};
-use std::f64::consts::{FRAC_PI_2, PI};
+use std::f64::consts::{FRAC_PI_2, FRAC_PI_4, TAU};
 use std::sync::LazyLock;
 
 /// √(2/π) = E|u|
@@ -82,13 +83,24 @@ fn mean_shortfall(kappa: f64, s: f64) -> f64 {
     }
 }
 
-/// P
+/// P: on either side of 45° the form whose integrand is smooth.
 fn below(kappa: f64, angle: f64) -> f64 {
-    let range = FRAC_PI_2 - angle;
+    if angle > FRAC_PI_4 {
+        return distribution(kappa) - 2.0 * owen(kappa, FRAC_PI_2 - angle);
+    }
+    let far = kappa / angle.tan();
+    if !far.is_finite() {
+        return 2.0 * distribution(kappa) - 1.0;
+    }
+    distribution(far) * (2.0 * distribution(kappa) - 1.0) + 2.0 * owen(far, angle)
+}
+
+/// Owen's function T(h, tan ψ), 0 ≤ ψ ≤ π/4.
+fn owen(h: f64, angle: f64) -> f64 {
     let integral: f64 = (RULE.iter())
-        .map(|(x, w)| w * (-0.5 * (kappa / (x * range).cos()).powi(2)).exp())
+        .map(|(x, w)| w * (-0.5 * (h / (x * angle).cos()).powi(2)).exp())
         .sum();
-    distribution(kappa) - range * integral / PI
+    angle * integral / TAU
 }
 
 #[cfg(test)]
@@ -113,7 +125,7 @@ mod tests {
 
     #[test]
     fn closed_forms_are_the_integrals() {
-        for (ratio, kappa) in [(0.25, 0.0), (0.25, 2.1), (1.0, 0.6), (2.0, 0.4), (8.0, 0.1)] {
+        for (ratio, kappa) in [(0.25, 0.0), (0.25, 2.1), (1.0, 0.6), (2.0, 0.4), (8.0, 0.1), (100.0, 0.01)] {
             let margins = Margins::at(ratio, kappa);
             let [p, _, square] = plain(kappa, margins.angle);
             assert!((margins.support - p).abs() < 1e-12, "{margins:?}");

@@ -71,13 +71,15 @@ pub fn separable(ratio: f64, blocks: &Blocks) -> Result<Prediction, String> {
     if blocks.exponent == 2.0 && blocks.law.is_constant() {
         return euclidean(ratio);
     }
-    // No minimiser has a larger margin per norm than the hard-margin machine; there E Rx ≤ √(E x²) = S, and E Rx > S at κ = 0.
-    let most = euclidean(ratio)?.kappa;
+    // At κ = 0, E Rx > S. No minimiser has a larger margin per norm than the hard-margin machine, where S = 1 ≥ E Rx; just beyond, where
+    // S > 1, the sign is beyond rounding too. Where S < q there is no λ ≥ 0, which happens on that side only.
+    let machine = euclidean(ratio)?.kappa;
+    let most = machine + 0.01 * (Margins::largest_kappa(ratio) - machine);
     let excess = |kappa: f64| {
         let margins = Margins::at(ratio, kappa);
         blocks
             .normalised(&margins)
-            .map_or(f64::NAN, |moments| moments.along - margins.length())
+            .map_or(-1.0, |(_, moments)| moments.along - margins.length())
     };
     let kappa = root(excess, 0.0, most).ok_or_else(|| unsolved(ratio))?;
     Ok(Prediction::of(&Margins::at(ratio, kappa)))

@@ -34,15 +34,15 @@ pub struct Blocks {
 }
 
 impl Blocks {
-    /// The moments at the λ with `E x² = 1`, equation (2). `None` if there is no such λ ≥ 0.
-    pub(super) fn normalised(&self, margins: &Margins) -> Option<Moments> {
+    /// λ with `E x² = 1`, equation (2), and the moments there. `None` if there is no such λ ≥ 0.
+    pub(super) fn normalised(&self, margins: &Margins) -> Option<(f64, Moments)> {
         let excess = |log_lambda: f64| self.moments(margins, log_lambda.exp()).square - 1.0;
         // E x² falls from S²/q² ≥ 1 at λ = 0 to 0.
         let (mut low, mut high) = (-1.0, 1.0);
         while excess(low) < 0.0 {
             if low < -60.0 {
                 // no pull at all: the bias is that of the Euclidean norm
-                return Some(self.moments(margins, 0.0));
+                return Some((0.0, self.moments(margins, 0.0)));
             }
             low *= 2.0;
         }
@@ -52,8 +52,8 @@ impl Blocks {
                 return None;
             }
         }
-        let log_lambda = root(excess, low, high)?;
-        Some(self.moments(margins, log_lambda.exp()))
+        let lambda = root(excess, low, high)?.exp();
+        Some((lambda, self.moments(margins, lambda)))
     }
 
     fn moments(&self, margins: &Margins, lambda: f64) -> Moments {
