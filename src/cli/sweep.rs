@@ -123,12 +123,7 @@ fn plan(path: &Path, folder: &Path, overrides: &[String]) -> Result<u8> {
     Ok(0)
 }
 
-fn run_shard(
-    folder: &Path,
-    shard: Shard,
-    jobs: Option<NonZeroUsize>,
-    quiet: bool,
-) -> Result<u8> {
+fn run_shard(folder: &Path, shard: Shard, jobs: Option<NonZeroUsize>, quiet: bool) -> Result<u8> {
     let plan = Plan::open(folder)?;
     let signals = Signals::watch()?;
     let bar = ProgressBar::new(0);
@@ -183,7 +178,10 @@ fn status(folder: &Path, format: Format) -> Result<u8> {
     let mut rows: Vec<Progress> = Vec::new();
     let mut missing: Vec<usize> = Vec::new();
     for case in plan.cases() {
-        if rows.last().is_none_or(|row| row.case != case.network.name()) {
+        if rows
+            .last()
+            .is_none_or(|row| row.case != case.network.name())
+        {
             rows.push(Progress {
                 case: case.network.name().into(),
                 done: 0,
@@ -215,13 +213,21 @@ fn status(folder: &Path, format: Format) -> Result<u8> {
             print(&format!("{document:#}\n"))?;
         }
         Format::Text => {
-            let mut text = format!("{}: {done} of {} cases done\n", plan.scenario.title, plan.len());
+            let mut text = format!(
+                "{}: {done} of {} cases done\n",
+                plan.scenario.title,
+                plan.len()
+            );
             for row in &rows {
                 let failed = match row.failed {
                     0 => String::new(),
                     failed => format!(", {failed} of them without some angle"),
                 };
-                let _ = writeln!(text, "  {:<20} {:>6} of {}{failed}", row.case, row.done, row.total);
+                let _ = writeln!(
+                    text,
+                    "  {:<20} {:>6} of {}{failed}",
+                    row.case, row.done, row.total
+                );
             }
             print(&text)?;
         }

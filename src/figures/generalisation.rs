@@ -53,7 +53,11 @@ fn bars(colour: usize, label: Option<String>, means: &[(f64, Mean)]) -> Vec<Seri
     series.push(Series {
         label,
         style: Style::Points,
-        ..build::line("", colour, means.iter().map(|(r, m)| (*r, m.mean)).collect())
+        ..build::line(
+            "",
+            colour,
+            means.iter().map(|(r, m)| (*r, m.mean)).collect(),
+        )
     });
     series
 }

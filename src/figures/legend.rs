@@ -155,7 +155,12 @@ fn draw_entry(entry: &Entry, (x, y): Point, sheet: &mut Sheet) {
         }),
         Style::Band => {
             let (top, bottom) = (y - 0.3 * ROW, y + 0.3 * ROW);
-            let corners = [(x, top), (x + SWATCH, top), (x + SWATCH, bottom), (x, bottom)];
+            let corners = [
+                (x, top),
+                (x + SWATCH, top),
+                (x + SWATCH, bottom),
+                (x, bottom),
+            ];
             draw_line(&corners, Style::Band, entry.ink, sheet);
         }
         style => draw_line(&ends, style, entry.ink, sheet),

@@ -125,7 +125,14 @@ mod tests {
 
     #[test]
     fn closed_forms_are_the_integrals() {
-        for (ratio, kappa) in [(0.25, 0.0), (0.25, 2.1), (1.0, 0.6), (2.0, 0.4), (8.0, 0.1), (100.0, 0.01)] {
+        for (ratio, kappa) in [
+            (0.25, 0.0),
+            (0.25, 2.1),
+            (1.0, 0.6),
+            (2.0, 0.4),
+            (8.0, 0.1),
+            (100.0, 0.01),
+        ] {
             let margins = Margins::at(ratio, kappa);
             let [p, _, square] = plain(kappa, margins.angle);
             assert!((margins.support - p).abs() < 1e-12, "{margins:?}");

@@ -96,7 +96,11 @@ mod tests {
             for (node, weight) in gauss_legendre(4) {
                 let field = LONGEST * (panel as f64 + node) / panels as f64;
                 let force = |x: f64| {
-                    let pull = if response.exponent == 1.0 { 1.0 } else { x.powf(response.exponent - 1.0) };
+                    let pull = if response.exponent == 1.0 {
+                        1.0
+                    } else {
+                        x.powf(response.exponent - 1.0)
+                    };
                     response.pull * pull + response.curvature * x - response.length * field
                 };
                 let most = response.length * field / response.curvature;
@@ -121,10 +125,22 @@ mod tests {
                 (16.0 / 15.0, 0.9),
                 (1.0, 0.7),
             ] {
-                let response = Response { block, exponent, pull, curvature: 0.4, length: 0.9 };
+                let response = Response {
+                    block,
+                    exponent,
+                    pull,
+                    curvature: 0.4,
+                    length: 0.9,
+                };
                 let (fast, slow) = (response.moments(), plain(&response));
-                assert!((fast.square - slow.square).abs() < 2e-7, "{response:?}: {fast:?} {slow:?}");
-                assert!((fast.along - slow.along).abs() < 2e-7, "{response:?}: {fast:?} {slow:?}");
+                assert!(
+                    (fast.square - slow.square).abs() < 2e-7,
+                    "{response:?}: {fast:?} {slow:?}"
+                );
+                assert!(
+                    (fast.along - slow.along).abs() < 2e-7,
+                    "{response:?}: {fast:?} {slow:?}"
+                );
             }
         }
     }
@@ -132,7 +148,13 @@ mod tests {
     #[test]
     fn without_pull_the_response_is_linear() {
         for block in [Block::Single, Block::Pair] {
-            let response = Response { block, exponent: 4.0 / 3.0, pull: 0.0, curvature: 0.5, length: 1.0 };
+            let response = Response {
+                block,
+                exponent: 4.0 / 3.0,
+                pull: 0.0,
+                curvature: 0.5,
+                length: 1.0,
+            };
             let moments = response.moments();
             assert!((moments.square - 4.0).abs() < 1e-12 && (moments.along - 2.0).abs() < 1e-12);
         }

@@ -24,11 +24,31 @@ fn angles_are_those_of_an_independent_computation() {
     let [unit, gaussian] = [Feedback::UnitModulus, Feedback::Gaussian];
     let rows = [
         (None, [67.73, 59.19, 47.83, 33.93, 20.46, 10.97], 0.012),
-        (Some(sparse), [75.01, 65.19, 51.37, 35.20, 20.73, 11.01], 0.012),
-        (Some(fixed_feedback(2, unit)), [69.58, 60.71, 48.76, 34.30, 20.55, 10.98], 0.012),
-        (Some(fixed_feedback(2, gaussian)), [72.10, 63.27, 50.78, 35.45, 20.91, 11.04], 0.1),
-        (Some(fixed_feedback(3, unit)), [72.03, 62.61, 49.83, 34.68, 20.63, 11.00], 0.012),
-        (Some(fixed_feedback(3, gaussian)), [74.57, 65.37, 52.17, 35.85, 20.96, 11.05], 0.1),
+        (
+            Some(sparse),
+            [75.01, 65.19, 51.37, 35.20, 20.73, 11.01],
+            0.012,
+        ),
+        (
+            Some(fixed_feedback(2, unit)),
+            [69.58, 60.71, 48.76, 34.30, 20.55, 10.98],
+            0.012,
+        ),
+        (
+            Some(fixed_feedback(2, gaussian)),
+            [72.10, 63.27, 50.78, 35.45, 20.91, 11.04],
+            0.1,
+        ),
+        (
+            Some(fixed_feedback(3, unit)),
+            [72.03, 62.61, 49.83, 34.68, 20.63, 11.00],
+            0.012,
+        ),
+        (
+            Some(fixed_feedback(3, gaussian)),
+            [74.57, 65.37, 52.17, 35.85, 20.96, 11.05],
+            0.1,
+        ),
     ];
     for (blocks, expected, tolerance) in rows {
         for (ratio, expected) in RATIOS.into_iter().zip(expected) {
@@ -87,8 +107,7 @@ fn the_elimination_solves_the_original_equations() {
         found.angle.sin() / found.kappa,
         found.angle.cos() / found.kappa,
     );
-    let beta =
-        p * root_alpha * margins.square.sqrt() / (lambda * found.kappa.powf(p - 1.0));
+    let beta = p * root_alpha * margins.square.sqrt() / (lambda * found.kappa.powf(p - 1.0));
 
     // composite rule on [−9, 9], so that kinks are resolved
     let panels = 60;
@@ -133,7 +152,10 @@ fn the_elimination_solves_the_original_equations() {
         (square, mu * mu + sigma * sigma),
         (with_g, root_alpha * t),
     ] {
-        assert!((found / expected - 1.0).abs() < 1e-9, "{found}, expected {expected}");
+        assert!(
+            (found / expected - 1.0).abs() < 1e-9,
+            "{found}, expected {expected}"
+        );
     }
 }
 
@@ -149,7 +171,10 @@ fn exponents_join_up() {
         separable(0.5, &blocks).unwrap().angle
     };
     let near = angle(1.999);
-    assert!((near - euclidean(0.5).unwrap().angle).abs() < 1e-5, "{near}");
+    assert!(
+        (near - euclidean(0.5).unwrap().angle).abs() < 1e-5,
+        "{near}"
+    );
     assert!((angle(1.0 + 1.0 / 31.0) - angle(1.0)).abs() < 0.03);
     let angles: Vec<f64> = [1.0, 8.0 / 7.0, 4.0 / 3.0, 1.6, 2.0].map(angle).into();
     assert!(angles.is_sorted_by(|a, b| a > b), "{angles:?}");

@@ -54,13 +54,17 @@ pub fn sweep_text(merged: &Merged) -> String {
             s.ratio,
             mean(&s.angle),
             number(s.theory.filter(|_| limit), 3),
-            s.deviation().map_or_else(String::new, |d| format!("{d:+.1} s.e.")),
+            s.deviation()
+                .map_or_else(String::new, |d| format!("{d:+.1} s.e.")),
             difference.map_or_else(String::new, |d| mean(&d.difference)),
             number(difference.and_then(|d| d.theory).filter(|_| limit), 3),
         );
     }
     if let Some(gap) = merged.largest_gap() {
-        let _ = writeln!(text, "\n  every limit is certified: largest duality gap {gap:.1e}");
+        let _ = writeln!(
+            text,
+            "\n  every limit is certified: largest duality gap {gap:.1e}"
+        );
     }
     for failure in merged.failures() {
         let _ = writeln!(text, "  without an angle: {failure}");

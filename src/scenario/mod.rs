@@ -63,9 +63,9 @@ use sha2::{Digest, Sha256};
 use source::Source;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+pub use sweep::Teacher;
 use toml::Spanned;
 use toml_edit::DocumentMut;
-pub use sweep::Teacher;
 pub use variants::Variant;
 
 /// A scenario that has been read and understood; the files it names have not been opened yet.

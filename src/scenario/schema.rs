@@ -117,9 +117,14 @@ pub(super) enum LearningRule {
     deny_unknown_fields
 )]
 pub(super) enum Feedback {
-    Gaussian { seed: Seed, scale: Option<Scale> },
+    Gaussian {
+        seed: Seed,
+        scale: Option<Scale>,
+    },
     /// Every entry the layer acts with has modulus one.
-    UnitModulus { seed: Seed },
+    UnitModulus {
+        seed: Seed,
+    },
     Files(Spanned<Vec<FilePath>>),
 }
 

@@ -70,7 +70,10 @@ pub(super) fn options(
         None => vec![Kind::Limit],
         Some(kinds) => {
             distinct(kinds, source, "kind", |a, b| a == b)?;
-            let sizes = document.steps.as_ref().map_or(0, |s| s.sizes.get_ref().len());
+            let sizes = document
+                .steps
+                .as_ref()
+                .map_or(0, |s| s.sizes.get_ref().len());
             if kinds.get_ref().contains(&Kind::Steps) && sizes != 1 {
                 let problem = format!("a sweep takes steps of one size, [steps] gives {sizes}");
                 let advice = "add a table [steps] with sizes = [1e-2] and count = 10000";
@@ -100,7 +103,8 @@ fn distinct<T>(
         let problem = format!("no {what} is given");
         return Err(source.error(list.span(), &problem, "give one at least"));
     }
-    let twice = (1..items.len()).find(|&i| items[..i].iter().any(|earlier| same(earlier, &items[i])));
+    let twice =
+        (1..items.len()).find(|&i| items[..i].iter().any(|earlier| same(earlier, &items[i])));
     match twice {
         None => Ok(()),
         Some(i) => {

@@ -168,7 +168,12 @@ impl Merged<'_> {
         self.measurements()
             .filter_map(|(case, kind, m)| {
                 let why = m.failure.as_ref()?;
-                Some(format!("case {} {} ({}): {why}", case.id, case.name(), kind.name()))
+                Some(format!(
+                    "case {} {} ({}): {why}",
+                    case.id,
+                    case.name(),
+                    kind.name()
+                ))
             })
             .collect()
     }
@@ -202,7 +207,11 @@ impl Merged<'_> {
     pub fn summaries(&self) -> Vec<Summary> {
         self.groups()
             .filter_map(|(network, kind, ratio)| {
-                let angles: Vec<f64> = self.angles(network, ratio, kind).into_iter().flatten().collect();
+                let angles: Vec<f64> = self
+                    .angles(network, ratio, kind)
+                    .into_iter()
+                    .flatten()
+                    .collect();
                 Some(Summary {
                     network: network.clone(),
                     ratio,

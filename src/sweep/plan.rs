@@ -76,7 +76,12 @@ impl Plan {
         for network in &plan.options.cases {
             let first = plan.cases().into_iter().find(|c| c.network == *network);
             let smallest = first.into_iter().map(|case| Case {
-                ratio: plan.options.ratios.iter().copied().fold(f64::INFINITY, f64::min),
+                ratio: plan
+                    .options
+                    .ratios
+                    .iter()
+                    .copied()
+                    .fold(f64::INFINITY, f64::min),
                 ..case
             });
             for case in smallest {
@@ -198,7 +203,10 @@ impl Plan {
     pub fn assignments(&self, case: &Case) -> Vec<String> {
         let seed = derived_seed(self.master, &case.name());
         let mut assignments = vec![
-            format!("dataset.gaussian-teacher.samples={}", self.samples(case.ratio)),
+            format!(
+                "dataset.gaussian-teacher.samples={}",
+                self.samples(case.ratio)
+            ),
             format!("dataset.gaussian-teacher.seed={}", self.data_seed(case)),
         ];
         assignments.extend(case.network.assignments(seed));

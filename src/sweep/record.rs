@@ -88,9 +88,11 @@ impl Record {
         };
         Ok(Self::parse(&bytes).filter(|record| {
             *record == Self::new(plan, case, record.results.clone())
-                && record.results.iter().map(|m| m.kind.as_str()).eq(
-                    plan.options.kinds.iter().map(|kind| kind.name()),
-                )
+                && record.results.iter().map(|m| m.kind.as_str()).eq(plan
+                    .options
+                    .kinds
+                    .iter()
+                    .map(|kind| kind.name()))
         }))
     }
 

@@ -108,7 +108,11 @@ pub fn run(plan: &Plan, options: &RunOptions<'_>) -> Result<Outcome> {
             .collect();
         threads
             .into_iter()
-            .map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .map(|thread| {
+                thread
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
             .collect::<Vec<_>>()
     })
     .into_iter()

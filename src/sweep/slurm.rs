@@ -109,7 +109,10 @@ echo "array $array, merge $merge"
 /// A path in single quotes.
 fn quoted(path: &Path) -> Result<String> {
     let text = path.to_str().ok_or_else(|| {
-        Error::Usage(format!("{} is not valid UTF-8 and cannot be written into a script", path.display()))
+        Error::Usage(format!(
+            "{} is not valid UTF-8 and cannot be written into a script",
+            path.display()
+        ))
     })?;
     Ok(format!("'{}'", text.replace('\'', r"'\''")))
 }
@@ -170,6 +173,9 @@ mod tests {
     fn paths_are_quoted_for_the_shell() {
         assert_eq!(quoted(Path::new("/a b/it's")).unwrap(), r"'/a b/it'\''s'");
         assert!(batch_pattern(Path::new("/a b")).is_err());
-        assert_eq!(batch_pattern(Path::new("/a-b/c_1.d")).unwrap(), "/a-b/c_1.d");
+        assert_eq!(
+            batch_pattern(Path::new("/a-b/c_1.d")).unwrap(),
+            "/a-b/c_1.d"
+        );
     }
 }

@@ -1,0 +1,398 @@
+//! Sweeps: the same bytes whatever threads, shards, kills and damage there were; and numbers that are those of the cases themselves.
+
+mod numbers;
+
+use assert_cmd::Command;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command as Process, Output, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+use tempfile::TempDir;
+
+const SCENARIO: &str = r#"# A small sweep.
+title = "A small sweep"
+[dataset.gaussian-teacher]
+dimension = 12
+samples = 6
+seed = 5
+[network.convolutional-linear]
+depth = 2
+[rule.direct-feedback-alignment]
+feedback.gaussian.seed = 1
+[initial]
+gaussian = { scale = 0.01, seed = 1 }
+[flow]
+until.log-time = 10.0
+[steps]
+sizes = [1e-3]
+count = 2000
+[sweep]
+cases = ["fc", "conv-dfa-2", "conv-bp-2", "diagonal-dfa-2-unit"]
+ratios = [0.5, 1.0, 2.0]
+seeds = 5
+kinds = ["limit", "flow", "steps"]
+"#;
+
+/// A folder with the scenario in it, `small.toml`.
+struct Shop(TempDir);
+
+impl Shop {
+    fn new() -> Self {
+        let shop = Self(tempfile::tempdir().unwrap());
+        fs::write(shop.path("small.toml"), SCENARIO).unwrap();
+        shop
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    /// Runs marginflow there, with arguments separated by blanks, and checks how it ended.
+    #[track_caller]
+    fn ends(&self, code: i32, arguments: &str) -> Output {
+        let output = Command::new(env!("CARGO_BIN_EXE_marginflow"))
+            .current_dir(self.0.path())
+            .args(arguments.split_whitespace())
+            .output()
+            .unwrap();
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{arguments:?}: {output:?}"
+        );
+        output
+    }
+
+    fn starts(&self, arguments: &str) -> Child {
+        Process::new(env!("CARGO_BIN_EXE_marginflow"))
+            .current_dir(self.0.path())
+            .args(arguments.split_whitespace())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
+    /// The merged tables of a folder.
+    #[track_caller]
+    fn merged(&self, folder: &str) -> Vec<Vec<u8>> {
+        self.ends(0, &format!("sweep merge --out {folder} --quiet"));
+        let read = |name: &&str| fs::read(self.path(folder).join(name)).unwrap();
+        ["sweep.csv", "theory.csv", "summary.csv", "differences.csv"]
+            .iter()
+            .map(read)
+            .collect()
+    }
+
+    /// The merged tables of an undisturbed run.
+    fn undisturbed(&self) -> Vec<Vec<u8>> {
+        self.ends(0, "sweep plan small.toml --out whole");
+        self.ends(0, "sweep run --out whole --jobs 2 --quiet");
+        self.merged("whole")
+    }
+}
+
+/// Every file below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
+fn orphans(folder: &Path) -> Vec<PathBuf> {
+    let mut all = files(folder);
+    all.retain(|path| {
+        path.file_name()
+            .unwrap()
+            .to_string_lossy()
+            .starts_with(".tmp")
+    });
+    all
+}
+
+#[test]
+fn threads_and_shards_change_nothing() {
+    let shop = Shop::new();
+    let whole = shop.undisturbed();
+    let text = String::from_utf8(whole[0].clone()).unwrap();
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some("case,ratio,seed,kind,angle_degrees"));
+    assert_eq!(lines.count(), 4 * 3 * 5 * 3);
+
+    // two shards at a time in one folder, the third later, one thread each
+    shop.ends(0, "sweep plan small.toml --out parts");
+    let mut shards =
+        [0, 2].map(|i| shop.starts(&format!("sweep run --out parts --shard {i}/3 --jobs 1")));
+    for shard in &mut shards {
+        assert!(shard.wait().unwrap().success());
+    }
+    let output = shop.ends(3, "sweep merge --out parts");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("20 of 60 cases are missing"), "{message}");
+    assert!(
+        message.contains("\n  1 fc/0.5/1\n") && !message.contains("\n  2 fc"),
+        "{message}"
+    );
+    let output = shop.ends(3, "sweep status --out parts --format json");
+    let status: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&status["done"], &status["total"]),
+        (&40.into(), &60.into())
+    );
+    assert_eq!(status["missing"][0], 1);
+    shop.ends(0, "sweep run --out parts --shard 1/3 --jobs 3");
+    assert_eq!(shop.merged("parts"), whole);
+    shop.ends(0, "sweep status --out parts");
+    for name in [
+        "generalisation",
+        "generalisation-difference",
+        "generalisation-times",
+    ] {
+        for kind in ["svg", "png"] {
+            assert!(
+                shop.path(&format!("parts/figures/{name}.{kind}")).is_file(),
+                "{name}.{kind}"
+            );
+        }
+    }
+}
+
+#[test]
+fn twenty_kills_change_nothing_and_leave_nothing() {
+    let shop = Shop::new();
+    let whole = shop.undisturbed();
+    shop.ends(0, "sweep plan small.toml --out killed");
+    let mut alive = 0;
+    for round in 0..20u64 {
+        let mut run = shop.starts("sweep run --out killed --jobs 2 --quiet");
+        // somewhere between the start of the program and a few cases
+        sleep(Duration::from_millis(5 + round * 37 % 60));
+        alive += usize::from(run.try_wait().unwrap().is_none());
+        run.kill().unwrap();
+        run.wait().unwrap();
+    }
+    assert!(
+        alive >= 10,
+        "only {alive} runs were still alive when they were killed"
+    );
+    // what a kill between writing and renaming leaves, in every folder
+    for name in ["killed/.tmpAbCdEf", "killed/cases/.tmpx1Y2z3"] {
+        fs::write(shop.path(name), "half").unwrap();
+    }
+    shop.ends(0, "sweep run --out killed --jobs 2 --quiet");
+    assert_eq!(shop.merged("killed"), whole);
+    assert_eq!(orphans(&shop.path("killed")), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn temporary_files_of_others_at_work_stay() {
+    let shop = Shop::new();
+    shop.ends(0, "sweep plan small.toml --out shared");
+    let orphan = shop.path("shared/cases/.tmpAbCdEf");
+    fs::write(&orphan, "half").unwrap();
+    let other = marginflow::sweep::Presence::enter(&shop.path("shared")).unwrap();
+    // entering alone, that presence has removed it
+    assert!(!orphan.exists());
+    fs::write(&orphan, "half").unwrap();
+    shop.ends(0, "sweep run --out shared --shard 0/60 --quiet");
+    assert!(
+        orphan.exists(),
+        "with another process present the file may be its own"
+    );
+    drop(other);
+    shop.ends(0, "sweep run --out shared --shard 0/60 --quiet");
+    assert!(!orphan.exists());
+}
+
+#[test]
+fn damaged_cases_are_done_again() {
+    let shop = Shop::new();
+    let whole = shop.undisturbed();
+    let case = |id: usize| shop.path(&format!("whole/cases/{id:06}.json"));
+    let mut damaged = fs::read(case(7)).unwrap();
+    let digit = damaged.iter().rposition(|b| *b == b'5').unwrap();
+    damaged[digit] = b'6';
+    fs::write(case(7), damaged).unwrap();
+    fs::write(case(8), "").unwrap();
+    // a good file, but of another case
+    fs::copy(case(10), case(9)).unwrap();
+    fs::remove_file(case(20)).unwrap();
+    let output = shop.ends(3, "sweep merge --out whole");
+    let message = String::from_utf8(output.stderr).unwrap();
+    for line in [
+        "4 of 60 cases",
+        "\n  7 fc/1/2",
+        "\n  8 fc/1/3",
+        "\n  9 fc/1/4",
+        "\n  20 conv-dfa-2/1/0",
+    ] {
+        assert!(message.contains(line), "{line} not in {message}");
+    }
+    let kept = fs::metadata(case(11)).unwrap().modified().unwrap();
+    let output = shop.ends(0, "sweep run --out whole");
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "4 cases done, 56 had been done before\n"
+    );
+    assert_eq!(fs::metadata(case(11)).unwrap().modified().unwrap(), kept);
+    assert_eq!(shop.merged("whole"), whole);
+}
+
+#[test]
+fn a_folder_holds_one_sweep() {
+    let shop = Shop::new();
+    shop.ends(0, "sweep plan small.toml --out one --set sweep.seeds=1");
+    shop.ends(0, "sweep run --out one --quiet");
+    // the same again keeps what has been done
+    shop.ends(0, "sweep plan small.toml --out one --set sweep.seeds=1");
+    shop.ends(0, "sweep status --out one");
+    let output = shop.ends(2, "sweep plan small.toml --out one --set sweep.seeds=2");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        message.contains("holds another sweep") && message.contains("--out"),
+        "{message}"
+    );
+    shop.ends(0, "sweep status --out one");
+
+    shop.ends(2, "sweep run --out nowhere");
+    shop.ends(2, "sweep run --out one --shard 2/2");
+    shop.ends(2, "sweep run --out one --jobs 0");
+    let output = shop.ends(
+        65,
+        "sweep plan small.toml --out two --set sweep.cases=['conv-bp-3']",
+    );
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("not convex")
+    );
+    assert!(!shop.path("two").exists(), "nothing is half written");
+    // gradient descent cannot leave zero: said before hours of work, not after
+    let output = shop.ends(65, "sweep plan small.toml --out two --set initial=zero");
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("gradient descent")
+    );
+    fs::write(shop.path("one/scenario.toml"), SCENARIO).unwrap();
+    let output = shop.ends(65, "sweep run --out one");
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("has changed since")
+    );
+    fs::write(shop.path("one/plan.json"), "{").unwrap();
+    shop.ends(65, "sweep status --out one");
+}
+
+#[test]
+fn scenarios_without_a_sweep_are_refused() {
+    let shop = Shop::new();
+    let plain = SCENARIO.split("[sweep]").next().unwrap();
+    fs::write(shop.path("plain.toml"), plain).unwrap();
+    let output = shop.ends(65, "sweep plan plain.toml --out x");
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("no sweep")
+    );
+}
+
+#[test]
+#[cfg(unix)]
+fn a_signal_ends_a_shard_after_the_cases_in_hand() {
+    let shop = Shop::new();
+    let whole = shop.undisturbed();
+    // enough work for a signal to come in the middle of it
+    shop.ends(
+        0,
+        "sweep plan small.toml --out long --set steps.count=300000000 --set sweep.kinds=['steps']",
+    );
+    let mut run = shop.starts("sweep run --out long --jobs 2");
+    sleep(Duration::from_millis(500));
+    let kill = Process::new("kill")
+        .args(["-TERM", &run.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(kill.success());
+    assert_eq!(run.wait().unwrap().code(), Some(143));
+    assert_eq!(orphans(&shop.path("long")), Vec::<PathBuf>::new());
+
+    // a signal between cases: what is done stays done
+    shop.ends(0, "sweep plan small.toml --out short");
+    let mut run = shop.starts("sweep run --out short --jobs 1");
+    while files(&shop.path("short/cases")).len() < 3 {
+        assert!(run.try_wait().unwrap().is_none(), "the run ended early");
+        sleep(Duration::from_millis(1));
+    }
+    Process::new("kill")
+        .args(["-INT", &run.id().to_string()])
+        .status()
+        .unwrap();
+    let code = run.wait().unwrap().code();
+    assert!(code == Some(130) || code == Some(0), "{code:?}");
+    shop.ends(0, "sweep run --out short --quiet");
+    assert_eq!(shop.merged("short"), whole);
+}
+
+/// A failure is recorded, reported, tried again, and does not keep the rest from being merged.
+#[test]
+fn angles_that_cannot_be_had_are_said_and_left_out() {
+    let shop = Shop::new();
+    shop.ends(0, "sweep plan small.toml --out big --set steps.sizes=[1e200] --set sweep.seeds=1 --set sweep.cases=['fc']");
+    for _ in 0..2 {
+        let output = shop.ends(4, "sweep run --out big");
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            message.contains("fc/2/0 (steps): the weights overflow"),
+            "{message}"
+        );
+    }
+    let output = shop.ends(4, "sweep merge --out big");
+    assert!(
+        String::from_utf8(output.stderr)
+            .unwrap()
+            .contains("left out of the tables")
+    );
+    let text = fs::read_to_string(shop.path("big/sweep.csv")).unwrap();
+    assert!(
+        text.contains("fc,2,0,limit,") && text.contains("fc,2,0,flow,"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("steps,NaN") && !text.contains("fc,2,0,steps"),
+        "{text}"
+    );
+}
+
+#[test]
+fn slurm_scripts_are_shell() {
+    let shop = Shop::new();
+    shop.ends(0, "sweep plan small.toml --out array");
+    shop.ends(0, "sweep slurm --out array --tasks 4 --jobs 2");
+    for name in ["array", "merge", "submit"] {
+        let script = shop.path(&format!("array/slurm/{name}.sh"));
+        let check = Process::new("sh").arg("-n").arg(&script).status().unwrap();
+        assert!(check.success(), "{name}");
+    }
+    // as Slurm would start the third task of four
+    let task = Process::new("sh")
+        .arg(shop.path("array/slurm/array.sh"))
+        .envs([
+            ("SLURM_ARRAY_TASK_ID", "2"),
+            ("SLURM_ARRAY_TASK_COUNT", "4"),
+        ])
+        .status()
+        .unwrap();
+    assert!(task.success());
+    assert_eq!(files(&shop.path("array/cases")).len(), 15);
+}
