@@ -70,7 +70,7 @@ fn angles_are_those_of_an_independent_computation() {
 #[test]
 fn the_euclidean_angle_solves_the_textbook_equations() {
     let rule = gauss_legendre(300);
-    for ratio in [0.05, 0.25, 1.0, 2.0, 8.0, 50.0] {
+    for ratio in [1e-3, 0.05, 0.25, 1.0, 2.0, 8.0, 50.0, 1e3] {
         let found = euclidean(ratio).unwrap();
         let (s, r) = found.angle.sin_cos();
         let from = -12.0;
@@ -191,5 +191,37 @@ fn more_samples_are_better_and_ratios_have_bounds() {
     }
     for ratio in [0.0, 1e-4, 1e4, f64::NAN] {
         assert!(euclidean(ratio).is_err(), "{ratio}");
+    }
+}
+
+/// With few samples every one is a support vector, `x ∝ (R/ω)^k` with `k = 1/(p − 1)`, and `cos θ = r √(2α/π)` with
+/// `r = E R x / √(E x²)`; r = 1 for the Euclidean norm.
+#[test]
+fn few_samples_have_a_closed_form() {
+    let cosine = |ratio: f64, blocks: &Blocks| separable(ratio, blocks).unwrap().angle.cos();
+    // moments of the length of two Gaussians: E R⁴ = 8, E R⁶ = 48, E R⁸ = 384, E R¹⁴ = 645,120; E|b̂|⁴ = 2 E²|b̂|²
+    let cases = [
+        (fixed_feedback(2, Feedback::UnitModulus), 4.0 / 24f64.sqrt()),
+        (fixed_feedback(2, Feedback::Gaussian), 4.0 / 48f64.sqrt()),
+        (
+            fixed_feedback(3, Feedback::UnitModulus),
+            192.0 / 322_560f64.sqrt(),
+        ),
+    ];
+    for (blocks, r) in cases {
+        let errors = [0.1, 0.01, 0.001].map(|ratio| {
+            let simple = r * (2.0 * ratio / std::f64::consts::PI).sqrt();
+            cosine(ratio, &blocks) / simple - 1.0
+        });
+        assert!(errors.is_sorted_by(|a, b| a.abs() > b.abs()), "{errors:?}");
+        assert!(errors[2].abs() < 0.03, "{errors:?}");
+    }
+    for ratio in [0.01, 0.001] {
+        let simple = (2.0 * ratio / std::f64::consts::PI).sqrt();
+        let found = euclidean(ratio).unwrap().angle.cos();
+        assert!(
+            (found / simple - 1.0).abs() < 2.0 * ratio,
+            "{found} {simple}"
+        );
     }
 }
