@@ -10,7 +10,7 @@
 //! c = α √(2/π) [κ Φ(κ/s̄) + s̄ φ(κ/s̄)]                                                   (1)
 //! ```
 //!
-//! (1) gives c as a function of κ alone ([`margins`]). What is left to find is κ, from ψ. With `S² = α t² + c²` and `q = αP`
+//! (1) gives c as a function of κ alone ([`Margins::at`]). What is left to find is κ, from ψ. With `S² = α t² + c²` and `q = αP`
 //! a coordinate (or block of coordinates) of the minimiser, seen along its own field of length R, is
 //!
 //! ```text
@@ -19,7 +19,7 @@
 //! E R x = S                                                                             (3), fixes κ
 //! ```
 //!
-//! for `ψ = Σ_b ω_b ‖β_b‖^p`, expectations per real dimension and over the law of ω ([`law`]). For p = 2 these are `x = R`, `S = 1`: the
+//! for `ψ = Σ_b ω_b ‖β_b‖^p`, expectations per real dimension and over the law of ω ([`Law`]). For p = 2 these are `x = R`, `S = 1`: the
 //! equations of Gardner and of Opper and Kinzel. `docs/generalisation.md` derives all this.
 
 mod law;
