@@ -73,7 +73,8 @@ fn the_euclidean_angle_solves_the_textbook_equations() {
     for ratio in [1e-3, 0.05, 0.25, 1.0, 2.0, 8.0, 50.0, 1e3] {
         let found = euclidean(ratio).unwrap();
         let (s, r) = found.angle.sin_cos();
-        let from = -12.0;
+        // below, φ or Φ is nothing
+        let from = -12.0 * (s / r).min(1.0);
         let integral: f64 = (rule.iter())
             .map(|(x, w)| {
                 let t = from + (found.kappa - from) * x;
@@ -81,7 +82,12 @@ fn the_euclidean_angle_solves_the_textbook_equations() {
                 w * (found.kappa - from) * part
             })
             .sum();
-        assert!((2.0 * ratio * integral - s * s).abs() < 1e-9, "{ratio}");
+        let lhs = 2.0 * ratio * integral;
+        assert!(
+            (lhs - s * s).abs() < 1e-7 * s * s,
+            "{ratio}: {lhs}, expected {}",
+            s * s
+        );
         let over = found.kappa / s;
         let pull = found.kappa * distribution(over) + s * density(over);
         let mean = (2.0 / std::f64::consts::PI).sqrt();
@@ -201,20 +207,29 @@ fn few_samples_have_a_closed_form() {
     let cosine = |ratio: f64, blocks: &Blocks| separable(ratio, blocks).unwrap().angle.cos();
     // moments of the length of two Gaussians: E R⁴ = 8, E R⁶ = 48, E R⁸ = 384, E R¹⁴ = 645,120; E|b̂|⁴ = 2 E²|b̂|²
     let cases = [
-        (fixed_feedback(2, Feedback::UnitModulus), 4.0 / 24f64.sqrt()),
-        (fixed_feedback(2, Feedback::Gaussian), 4.0 / 48f64.sqrt()),
+        (
+            fixed_feedback(2, Feedback::UnitModulus),
+            4.0 / 24f64.sqrt(),
+            2e-3,
+        ),
+        (
+            fixed_feedback(2, Feedback::Gaussian),
+            4.0 / 48f64.sqrt(),
+            1e-2,
+        ),
         (
             fixed_feedback(3, Feedback::UnitModulus),
             192.0 / 322_560f64.sqrt(),
+            0.1,
         ),
     ];
-    for (blocks, r) in cases {
+    for (blocks, r, tolerance) in cases {
         let errors = [0.1, 0.01, 0.001].map(|ratio| {
             let simple = r * (2.0 * ratio / std::f64::consts::PI).sqrt();
             cosine(ratio, &blocks) / simple - 1.0
         });
         assert!(errors.is_sorted_by(|a, b| a.abs() > b.abs()), "{errors:?}");
-        assert!(errors[2].abs() < 0.03, "{errors:?}");
+        assert!(errors[2].abs() < tolerance, "{errors:?}");
     }
     for ratio in [0.01, 0.001] {
         let simple = (2.0 * ratio / std::f64::consts::PI).sqrt();
