@@ -180,7 +180,7 @@ pub(super) struct Sweep {
     pub cases: Spanned<Vec<NetworkCase>>,
     /// n/D
     pub ratios: Spanned<Vec<Positive>>,
-    pub seeds: AtLeast<1>,
+    pub seeds: Spanned<AtLeast<1>>,
     /// What is measured; the limit if absent.
     pub kinds: Option<Spanned<Vec<Kind>>>,
 }

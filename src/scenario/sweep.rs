@@ -8,6 +8,9 @@ use crate::generalisation::RATIOS;
 use crate::sweep::{Kind, SweepOptions, samples};
 use toml::Spanned;
 
+/// Most cases of a sweep.
+const MOST_CASES: usize = 1_000_000;
+
 /// Where the data of a sweep come from.
 #[derive(Debug, Clone, Copy)]
 pub struct Teacher {
@@ -66,6 +69,18 @@ pub(super) fn options(
             return Err(source.error(sweep.ratios.span(), &problem, &advice));
         }
     }
+    let seeds = sweep.seeds.get_ref().get();
+    let groups = sweep.cases.get_ref().len() * ratios.len();
+    if seeds
+        .checked_mul(groups)
+        .is_none_or(|cases| cases > MOST_CASES)
+    {
+        let problem = format!(
+            "{seeds} seeds of {groups} networks and ratios are more than {MOST_CASES} cases"
+        );
+        let advice = "each case is a file; take fewer seeds, or several sweeps";
+        return Err(source.error(sweep.seeds.span(), &problem, advice));
+    }
     let kinds = match &sweep.kinds {
         None => vec![Kind::Limit],
         Some(kinds) => {
@@ -85,7 +100,7 @@ pub(super) fn options(
     let options = SweepOptions {
         cases: sweep.cases.get_ref().clone(),
         ratios,
-        seeds: sweep.seeds.get(),
+        seeds,
         kinds,
     };
     Ok(Some((options, teacher)))

@@ -57,6 +57,9 @@ struct Header {
 
 const FORMAT: &str = "marginflow-sweep/1";
 
+/// The file that makes a folder that of a sweep.
+pub(super) const PLAN: &str = "plan.json";
+
 impl Plan {
     /// The plan of a scenario, not written anywhere yet.
     ///
@@ -114,7 +117,7 @@ impl Plan {
         let scenario = self.folder.join("scenario.toml");
         write_file(&scenario, self.scenario.resolved.as_bytes())?;
         let text = serde_json::to_string_pretty(&self.header()).expect("a header is plain data");
-        write_file(&self.folder.join("plan.json"), (text + "\n").as_bytes())
+        write_file(&self.folder.join(PLAN), (text + "\n").as_bytes())
     }
 
     /// Reads the plan in a folder.
@@ -257,7 +260,7 @@ pub(super) fn hexadecimal(bytes: &[u8]) -> String {
 }
 
 fn read_header(folder: &Path) -> Result<Option<Header>> {
-    let path = folder.join("plan.json");
+    let path = folder.join(PLAN);
     let text = match fs::read(&path) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),

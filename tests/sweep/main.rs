@@ -213,6 +213,25 @@ fn temporary_files_of_others_at_work_stay() {
     assert!(!orphan.exists());
 }
 
+/// Someone else's folder: given by mistake, it loses nothing.
+#[test]
+fn only_sweeps_are_cleaned() {
+    let shop = Shop::new();
+    fs::create_dir_all(shop.path("mine")).unwrap();
+    let names = ["mine/.tmpAbCdEf", "mine/.tmp-notes", "mine/.tmpAbCdEfG"];
+    for name in names {
+        fs::write(shop.path(name), "precious").unwrap();
+    }
+    shop.ends(2, "sweep run --out mine");
+    shop.ends(0, "sweep plan small.toml --out mine");
+    for name in names {
+        assert!(shop.path(name).exists(), "{name}");
+    }
+    shop.ends(0, "sweep run --out mine --shard 0/60 --quiet");
+    assert!(!shop.path(names[0]).exists());
+    assert!(shop.path(names[1]).exists() && shop.path(names[2]).exists());
+}
+
 #[test]
 fn damaged_cases_are_done_again() {
     let shop = Shop::new();
