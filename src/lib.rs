@@ -47,6 +47,7 @@ pub mod cli;
 pub mod dataset;
 pub mod descent;
 pub mod diagnostics;
+mod digest;
 pub mod error;
 pub mod figures;
 pub mod flow;

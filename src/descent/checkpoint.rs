@@ -7,6 +7,7 @@
 
 use super::StepOptions;
 use super::records::Records;
+use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::problem::Problem;
 use crate::rule::Rule;
@@ -76,11 +77,7 @@ pub(super) fn fingerprint(problem: &Problem, options: &StepOptions, sizes: &[f64
         Rule::FeedbackAlignment(f) => f.iter().for_each(|f| numbers(f.as_slice())),
         Rule::DirectFeedbackAlignment(b) => b.iter().for_each(|b| numbers(b.as_slice())),
     }
-    hexadecimal(&Sha256::digest(&text))
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&text)
 }
 
 impl Checkpoint {

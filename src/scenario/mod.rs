@@ -53,13 +53,13 @@ mod variants;
 
 use crate::claims::Outcome;
 use crate::descent::{Schedule, StepOptions};
+use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::flow::clock::MAX_LOG_LOG_TIME;
 use crate::flow::{FlowOptions, Method, SaveAt};
 use crate::problem::{Problem, State};
 use crate::sweep::SweepOptions;
 use schema::{Architecture, Document, LearningRule, MethodName, ScheduleName, StateName};
-use sha2::{Digest, Sha256};
 use source::Source;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -135,13 +135,12 @@ fn parse(
     let flow = flow_options(&document, &source)?;
     let steps = step_options(&document, &source)?;
     let sweep = sweep::options(&document, &source)?;
-    let digest = Sha256::digest(&source.text);
     paths::make_absolute(&mut resolved, &folder);
     Ok(Scenario {
         title: document.title.clone().unwrap_or_else(|| name.clone()),
         name,
         resolved: resolved.to_string(),
-        sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(),
+        sha256: hexadecimal(source.text.as_bytes()),
         expect: (document.expect.iter())
             .map(|(id, outcome)| (id.0.clone(), *outcome))
             .collect(),

@@ -272,47 +272,59 @@ impl Merged<'_> {
 
     /// `summary.csv`: means over seeds beside theory.
     pub fn summary_csv(&self) -> String {
-        let mut text = String::from(
-            "case,ratio,kind,seeds,mean_degrees,standard_error,theory_degrees,deviation_in_standard_errors\n",
-        );
-        for s in self.summaries() {
-            let _ = writeln!(
-                text,
-                "{},{},{},{},{},{},{},{}",
-                s.network.name(),
-                s.ratio,
-                s.kind.name(),
-                s.angle.count,
-                s.angle.mean,
-                entry(s.angle.standard_error),
-                entry(s.theory),
-                entry(s.deviation()),
-            );
-        }
-        text
+        let summaries = self.summaries();
+        means_csv(
+            "case,ratio,kind,seeds,mean_degrees,standard_error,theory_degrees,deviation_in_standard_errors",
+            (summaries.iter()).map(|s| {
+                (
+                    &s.network,
+                    s.ratio,
+                    s.kind,
+                    s.angle,
+                    [s.theory, s.deviation()],
+                )
+            }),
+        )
     }
 
     /// `differences.csv`: paired differences to the fully connected network.
     pub fn differences_csv(&self) -> String {
-        let mut text = String::from(
-            "case,ratio,kind,pairs,fc_minus_case_degrees,standard_error,in_standard_errors,theory_degrees\n",
-        );
-        for d in self.differences() {
-            let _ = writeln!(
-                text,
-                "{},{},{},{},{},{},{},{}",
-                d.network.name(),
-                d.ratio,
-                d.kind.name(),
-                d.difference.count,
-                d.difference.mean,
-                entry(d.difference.standard_error),
-                entry(d.significance()),
-                entry(d.theory),
-            );
-        }
-        text
+        let differences = self.differences();
+        means_csv(
+            "case,ratio,kind,pairs,fc_minus_case_degrees,standard_error,in_standard_errors,theory_degrees",
+            (differences.iter()).map(|d| {
+                (
+                    &d.network,
+                    d.ratio,
+                    d.kind,
+                    d.difference,
+                    [d.significance(), d.theory],
+                )
+            }),
+        )
     }
+}
+
+/// One row per mean, with what it is the mean of before it and what it is compared with behind.
+fn means_csv<'a>(
+    header: &str,
+    rows: impl Iterator<Item = (&'a NetworkCase, f64, Kind, Mean, [Option<f64>; 2])>,
+) -> String {
+    let mut text = format!("{header}\n");
+    for (network, ratio, kind, mean, [first, second]) in rows {
+        let _ = writeln!(
+            text,
+            "{},{ratio},{},{},{},{},{},{}",
+            network.name(),
+            kind.name(),
+            mean.count,
+            mean.mean,
+            entry(mean.standard_error),
+            entry(first),
+            entry(second),
+        );
+    }
+    text
 }
 
 /// A number that may be missing.

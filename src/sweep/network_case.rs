@@ -131,27 +131,25 @@ impl NetworkCase {
                 format!("rule.direct-feedback-alignment.feedback.{law}.seed={feedback_seed}")
             }
         };
-        // Exact, and smaller by far.
-        let state = if self.is_fully_connected() {
-            "reduced"
-        } else {
-            "full"
-        };
         vec![
             format!("network.{network}.depth={}", self.depth),
             rule,
-            format!("flow.state={state}"),
+            format!("flow.state={}", self.state()),
         ]
     }
 
     /// The same for `[steps]`, where there are any.
     pub(super) fn step_assignments(&self) -> Vec<String> {
-        let state = if self.is_fully_connected() {
+        vec![format!("steps.state={}", self.state())]
+    }
+
+    /// Which state is followed: the reduced one is exact, and smaller by far, where there is one.
+    fn state(&self) -> &'static str {
+        if self.is_fully_connected() {
             "reduced"
         } else {
             "full"
-        };
-        vec![format!("steps.state={state}")]
+        }
     }
 
     /// What theory predicts of its limit at `n/D = ratio`.

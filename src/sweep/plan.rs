@@ -1,6 +1,7 @@
 //! What is to be done: the cases of a sweep, and the folder that holds it.
 
 use super::{NetworkCase, Presence, SweepOptions};
+use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::report::{create_folder, write_file};
 use crate::scenario::{self, Scenario};
@@ -251,12 +252,6 @@ fn derived_seed(master: u64, name: &str) -> u64 {
     let digest = Sha256::digest(format!("{FORMAT} {master} {name}"));
     let word = digest.first_chunk::<8>().expect("a digest has 32 bytes");
     u64::from_le_bytes(*word) >> 1
-}
-
-/// SHA-256, in hexadecimal.
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn read_header(folder: &Path) -> Result<Option<Header>> {

@@ -1,7 +1,7 @@
 //! Files of finished cases: one line of JSON, and the SHA-256 of that line.
 
-use super::plan::hexadecimal;
 use super::{Case, Kind, Plan};
+use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::report::write_file;
 use serde::{Deserialize, Serialize};

@@ -77,19 +77,14 @@ exec {program} sweep run --out {folder} --shard "$shard/$shards" --jobs "${{SLUR
 }
 
 fn merge(paths: &Paths) -> String {
-    let Paths {
-        program,
-        folder,
-        log,
-        ..
-    } = paths;
     format!(
         r#"#!/bin/sh
 #SBATCH --job-name=marginflow-merge
-#SBATCH --output={log}/merge-%j.log
+#SBATCH --output={}/merge-%j.log
 # Exit code 3, with a list, if cases are missing.
-exec {program} sweep merge --out {folder}
-"#
+exec {} sweep merge --out {}
+"#,
+        paths.log, paths.program, paths.folder
     )
 }
 

@@ -4,11 +4,12 @@
 //! self, 5 a budget ran out, 65 bad scenario or data, 74 input/output.
 
 mod contract;
+#[path = "../support/program.rs"]
+mod program;
 mod relu;
 mod spectral;
 mod workshop;
 
-use assert_cmd::Command;
 use contract::*;
 use marginflow::claims;
 use serde_json::Value;

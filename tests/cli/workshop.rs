@@ -49,17 +49,7 @@ impl Workshop {
     /// Runs marginflow in the folder, with arguments separated by blanks, and checks how it ended.
     #[track_caller]
     pub fn ends(&self, code: i32, arguments: &str) -> Output {
-        let output = Command::new(env!("CARGO_BIN_EXE_marginflow"))
-            .current_dir(self.0.path())
-            .args(arguments.split_whitespace())
-            .output()
-            .unwrap();
-        assert_eq!(
-            output.status.code(),
-            Some(code),
-            "{arguments:?}: {output:?}"
-        );
-        output
+        program::ends(self.0.path(), code, arguments)
     }
 
     pub fn report(&self, folder: &str) -> Value {

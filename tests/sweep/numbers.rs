@@ -127,15 +127,8 @@ fn flows_end_at_limits_and_steps_are_on_flows() {
             "sweep.ratios=[1.0]",
         ],
     );
-    let found = table(&done(&far).sweep_csv());
-    for ((case, ratio, seed, kind), angle) in &found {
-        let limit = found[&(case.clone(), ratio.clone(), *seed, "limit".into())];
-        // the angle to the limit falls like exp(−s/3) times its phases; degrees
-        assert!(
-            (angle - limit).abs() < 0.05,
-            "{case} {seed} {kind}: {angle} and {limit}"
-        );
-    }
+    // the angle to the limit falls like exp(−s/3) times its phases
+    assert_all_near(&done(&far), "limit");
     let folder = tempfile::tempdir().unwrap();
     let near = plan(
         &folder,
@@ -147,12 +140,18 @@ fn flows_end_at_limits_and_steps_are_on_flows() {
             "sweep.seeds=2",
         ],
     );
-    let found = table(&done(&near).sweep_csv());
-    for ((case, ratio, seed, kind), angle) in &found {
-        let flow = found[&(case.clone(), ratio.clone(), *seed, "flow".into())];
+    assert_all_near(&done(&near), "flow");
+}
+
+/// Angles of all kinds are within 0.05° of those of one kind.
+#[track_caller]
+fn assert_all_near(merged: &Merged, kind: &str) {
+    let found = table(&merged.sweep_csv());
+    for ((case, ratio, seed, other), angle) in &found {
+        let expected = found[&(case.clone(), ratio.clone(), *seed, kind.into())];
         assert!(
-            (angle - flow).abs() < 0.05,
-            "{case} {ratio} {seed} {kind}: {angle} and {flow}"
+            (angle - expected).abs() < 0.05,
+            "{case} {ratio} {seed}: {other} {angle}, {kind} {expected}"
         );
     }
 }

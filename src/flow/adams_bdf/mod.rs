@@ -20,6 +20,7 @@
 //! enormous margins; and samples that are affine combinations of others need the care of `super::dependence`. There the
 //! run is handed to the fully implicit method.
 
+mod attempt;
 mod corrector;
 mod drive;
 mod elimination;
@@ -30,8 +31,8 @@ mod weights;
 
 use crate::loss::Loss;
 use crate::network::{FullPath, Kernel, WeightPath};
+use attempt::{Attempt, Trial};
 use corrector::Corrector;
-use multipliers::Multipliers;
 use order::Order;
 pub use tolerances::Tolerances;
 
@@ -43,15 +44,6 @@ const MOST_ADAMS: usize = 8;
 
 /// Nodes remembered: enough to judge one order more.
 const HISTORY: usize = MOST_ADAMS + 1;
-
-/// What Newton's method may leave undone in samples that are not stiff, in units of the tolerance of a step.
-const LATE: f64 = 0.1;
-
-/// Rounds of one Newton iteration.
-const MOST_ROUNDS: usize = 10;
-
-/// Relative changes of the multipliers that may be rounding, where the linear system is ill-conditioned.
-const ROUNDING_OF_CHANGES: f64 = 1e-9;
 
 /// Why no step can be taken.
 #[derive(Debug)]
@@ -87,44 +79,6 @@ pub struct Stepper<'k> {
     pub evaluations: usize,
 }
 
-/// Scratch of one attempted step.
-#[derive(Default)]
-struct Trial {
-    v: Vec<f64>,
-    dv: Vec<f64>,
-    residual: Vec<f64>,
-    rates: Vec<f64>,
-    diagonal: Vec<f64>,
-    multipliers: Multipliers,
-    at: Vec<f64>,
-}
-
-impl Trial {
-    /// The change of the multipliers, as far as it is a multiple of them (relative), and the largest of the rest, relative to the
-    /// largest multiplier.
-    fn relative_change(&self) -> (f64, f64) {
-        let m = &self.multipliers;
-        let largest = m.values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
-        let pairs = || {
-            let changes = self.dv.iter().zip(&m.slopes).map(|(d, s)| d * s / largest);
-            changes.zip(m.values.iter().map(|e| e / largest))
-        };
-        let squares: f64 = pairs().map(|(_, e)| e * e).sum();
-        let common = pairs().map(|(d, e)| d * e).sum::<f64>() / squares.max(f64::MIN_POSITIVE);
-        let rest = pairs()
-            .map(|(d, e)| (d - common * e).abs())
-            .fold(0.0, f64::max);
-        (common, rest)
-    }
-}
-
-enum Attempt {
-    Done,
-    /// With the error in units of the tolerance, and the order that saw it.
-    TooLarge(f64, usize),
-    Diverged,
-}
-
 impl<'k> Stepper<'k> {
     /// At the state (θ, v) of log-log-time `base`.
     pub fn new(
@@ -140,7 +94,6 @@ impl<'k> Stepper<'k> {
         let path = kernel
             .path(theta, slots)
             .unwrap_or_else(|| Box::new(FullPath::new(kernel, theta, slots)));
-        let samples = v.len();
         let mut stepper = Self {
             path,
             loss,
@@ -157,15 +110,7 @@ impl<'k> Stepper<'k> {
             backward: Order { now: 1, age: 0 },
             adams: Order { now: 1, age: 0 },
             corrector: Corrector::default(),
-            trial: Trial {
-                v: v.to_vec(),
-                dv: vec![0.0; samples],
-                residual: vec![0.0; samples],
-                rates: vec![0.0; samples],
-                diagonal: vec![0.0; samples],
-                multipliers: Multipliers::default(),
-                at: vec![0.0; slots],
-            },
+            trial: Trial::new(v, slots),
             rejected: 0,
             failures: 0,
             evaluations: 0,
@@ -302,235 +247,6 @@ impl<'k> Stepper<'k> {
             }
         }
     }
-
-    fn attempt(&mut self, next: f64) -> Attempt {
-        let (t, s) = (self.times[0], self.base + next);
-        let mut nodes = Vec::with_capacity(HISTORY + 1);
-        nodes.push(next);
-        nodes.extend_from_slice(&self.times);
-        let (q, m) = (self.backward.now, self.adams.now);
-        let alpha = weights::derivative(&nodes[..=q]);
-        let ahead = &self.times[..(q + 1).min(self.times.len())];
-        combine(&weights::value(ahead, next), &self.v, &mut self.trial.v);
-        // Σ_{j>0} α_j v_{n+1−j}
-        let mut past = vec![0.0; self.trial.v.len()];
-        combine(&alpha[1..], &self.v, &mut past);
-        let explicit = weights::integral(&self.times[..(m + 1).min(self.known)], t, next);
-        let implicit = weights::integral(&nodes[..=m.min(self.known)], t, next);
-        self.lay_out(&explicit, 0);
-        let newest = self.slots[HISTORY];
-
-        let (mut first, mut before) = (0.0, [f64::INFINITY; 2]);
-        for round in 0..MOST_ROUNDS {
-            self.trial
-                .multipliers
-                .set(&self.trial.v, s, self.loss, &self.log_counts);
-            self.evaluate(newest);
-            if round == 0 {
-                self.lay_out(&implicit, 1);
-            }
-            let slope = self.slopes(s);
-            for n in 0..slope.len() {
-                let v = self.trial.v[n];
-                self.trial.residual[n] = alpha[0] * v + past[n] - slope[n];
-            }
-            if round == 0 {
-                self.prepare(alpha[0], &slope, s);
-            }
-            let trial = &mut self.trial;
-            let solved = self.corrector.solve(
-                &trial.residual,
-                &trial.multipliers,
-                &trial.diagonal,
-                &mut trial.dv,
-            );
-            if !solved || !trial.dv.iter().all(|d| d.is_finite()) {
-                return Attempt::Diverged;
-            }
-            let (common, rest) = self.trial.relative_change();
-            let change = rest.max(common.abs());
-            // velocities are linear in the multipliers: a common factor needs no evaluation
-            self.path.scale(newest, 1.0 + common);
-            for (v, d) in self.trial.v.iter_mut().zip(&self.trial.dv) {
-                *v += d;
-            }
-            // converged, or as far as rounding lets it
-            let idle = change > 0.5 * before[0] && before[0] > 0.5 * before[1];
-            let stagnant = round > 3 && idle && change <= ROUNDING_OF_CHANGES;
-            let settled = rest <= self.tolerances.direction(s)
-                && common.abs() <= self.tolerances.newton
-                && self.late_answers(common) <= LATE;
-            if settled || stagnant {
-                for e in &mut self.trial.multipliers.values {
-                    *e *= 1.0 + common;
-                }
-                if round > 1 {
-                    let rate = (change / first).powf(1.0 / round as f64);
-                    self.corrector.judge(rate);
-                }
-                return self.judge(&nodes, &implicit);
-            }
-            if round > 1 && change > 2.0 * before[0] {
-                break;
-            }
-            if round == 0 {
-                first = change;
-            }
-            before = [change, before[0]];
-        }
-        Attempt::Diverged
-    }
-
-    /// Weights of nodes as coefficients of slots; `first`: 0 if the first is that of the newest node, 1 if of the trial's.
-    fn lay_out(&mut self, weights: &[f64], first: usize) {
-        self.trial.at.fill(0.0);
-        for (j, w) in weights.iter().enumerate() {
-            let slot = if j < first {
-                self.slots[HISTORY]
-            } else {
-                self.slots[j - first]
-            };
-            self.trial.at[slot] = *w;
-        }
-    }
-
-    fn evaluate(&mut self, slot: usize) {
-        self.evaluations += 1;
-        self.path.velocity(
-            &self.trial.at,
-            &self.trial.multipliers.values,
-            slot,
-            &mut self.trial.rates,
-        );
-    }
-
-    /// `v_n' = (e^s − m_n')/C_n`
-    fn slopes(&self, s: f64) -> Vec<f64> {
-        let growth = s.exp();
-        let rates = self.trial.rates.iter().zip(&self.trial.multipliers.cosh);
-        rates.map(|(m, c)| (growth - m) / c).collect()
-    }
-
-    fn prepare(&mut self, leading: f64, slope: &[f64], s: f64) {
-        let growth = s.exp();
-        let trial = &mut self.trial;
-        for (n, slope) in slope.iter().enumerate() {
-            // below, v' is rounding of e^s − m'
-            let settled = slope.abs() * trial.multipliers.cosh[n] < 1e-13 * growth;
-            let curvature = if settled {
-                0.0
-            } else {
-                slope * trial.multipliers.tanh[n]
-            };
-            trial.diagonal[n] = leading + curvature / super::clock::COMPRESSION;
-        }
-        self.corrector.prepare(
-            &mut *self.path,
-            &trial.at,
-            &trial.multipliers,
-            &trial.rates,
-            &trial.diagonal,
-        );
-    }
-
-    /// Root mean square in units of the tolerance.
-    fn size_of_multipliers(&self, x: &[f64], v: &[f64]) -> f64 {
-        let squares = x.iter().zip(v);
-        let squares = squares.map(|(x, v)| (x / self.tolerances.of_multiplier(*v)).powi(2));
-        (squares.sum::<f64>() / x.len() as f64).sqrt()
-    }
-
-    /// What the samples that are iterated by themselves have yet to make of a last common change of all multipliers, in units of
-    /// the tolerance: far from active, `p_n' = e^s − m_n'` is a small difference.
-    fn late_answers(&self, common: f64) -> f64 {
-        let trial = &self.trial;
-        let answers = (0..trial.v.len()).filter(|n| !self.corrector.takes_part(*n));
-        let answers = answers.map(|n| {
-            let dv = common * trial.rates[n] / (trial.multipliers.cosh[n] * trial.diagonal[n]);
-            dv.abs() / self.tolerances.of_multiplier(trial.v[n])
-        });
-        answers.fold(0.0, f64::max)
-    }
-
-    /// Errors at the orders in use and at their neighbours; takes the step if it is good.
-    fn judge(&mut self, nodes: &[f64], implicit: &[f64]) -> Attempt {
-        let (q, m) = (self.backward.now, self.adams.now);
-        let errors = |this: &mut Self, order: usize| this.backward_error(nodes, order);
-        let (error_v, error_w) = (errors(self, q), self.adams_error(nodes, m));
-        if error_v.is_nan() || error_w.is_nan() || error_v.max(error_w) > 1.0 {
-            return if error_v > error_w {
-                Attempt::TooLarge(error_v, q)
-            } else {
-                Attempt::TooLarge(error_w, m)
-            };
-        }
-        let h = nodes[0] - nodes[1];
-        let growth_v = {
-            let lower = (q > 1).then(|| self.backward_error(nodes, q - 1));
-            let higher = (q < MOST_BACKWARD && self.backward.age > q && self.times.len() > q + 2)
-                .then(|| self.backward_error(nodes, q + 1));
-            self.backward
-                .choose(lower, error_v, higher, |_| f64::INFINITY)
-        };
-        let growth_w = {
-            let lower = (m > 1).then(|| self.adams_error(nodes, m - 1));
-            let higher = (m < MOST_ADAMS && self.adams.age > m && self.known > m)
-                .then(|| self.adams_error(nodes, m + 1));
-            let stable = |order: usize| STABLE * weights::adams_stability(order) / h;
-            self.adams.choose(lower, error_w, higher, stable)
-        };
-        self.lay_out(implicit, 1);
-        self.path.advance(&self.trial.at);
-        self.accept(nodes[0], implicit);
-        let growth = SAFETY * growth_v.min(growth_w);
-        self.h = if (0.95..1.2).contains(&growth) {
-            h
-        } else {
-            h * growth.clamp(0.5, MOST_GROWTH)
-        };
-        Attempt::Done
-    }
-
-    fn backward_error(&mut self, nodes: &[f64], order: usize) -> f64 {
-        let weights = weights::backward_error(&nodes[..order + 2]);
-        let trial = &mut self.trial;
-        combine(&weights[1..], &self.v, &mut trial.residual);
-        for (x, v) in trial.residual.iter_mut().zip(&trial.v) {
-            *x += weights[0] * v;
-        }
-        self.size_of_multipliers(&self.trial.residual, &self.v[0])
-    }
-
-    fn adams_error(&mut self, nodes: &[f64], order: usize) -> f64 {
-        let weights = weights::adams_error(&nodes[..=order], nodes[1], nodes[0]);
-        self.lay_out(&weights, 1);
-        let Tolerances {
-            relative, weights, ..
-        } = &self.tolerances;
-        self.path.size(&self.trial.at, *relative, weights)
-    }
-
-    fn accept(&mut self, t: f64, implicit: &[f64]) {
-        let newest = std::iter::once(&self.trial.multipliers.values).chain(&self.multipliers);
-        for (w, e) in implicit.iter().zip(newest) {
-            for (a, e) in self.accumulated.iter_mut().zip(e) {
-                *a += w * e;
-            }
-        }
-        push(&mut self.times, t);
-        push(&mut self.v, self.trial.v.clone());
-        push(&mut self.multipliers, self.trial.multipliers.values.clone());
-        self.slots.rotate_right(1);
-        self.known = (self.known + 1).min(HISTORY);
-        self.backward.age += 1;
-        self.adams.age += 1;
-    }
-}
-
-/// Puts the newest first, and lets the oldest go.
-fn push<T>(history: &mut Vec<T>, newest: T) {
-    history.insert(0, newest);
-    history.truncate(HISTORY);
 }
 
 /// `out = Σ_j w_j x_j`
@@ -548,13 +264,3 @@ const FIRST_STEP: f64 = 1e-5;
 
 /// Setbacks in one step after which it is given up.
 const MOST_SETBACKS: usize = 60;
-
-const SAFETY: f64 = 0.9;
-
-/// Share of an Adams formula's interval of stability that is used. Differences between margins keep their size while weights grow
-/// like e^{s/L}, so the direction settles at a rate of at most one in s; a formula at the end of its interval would not let
-/// it, and leave the direction where the tolerance allows it to be.
-const STABLE: f64 = 0.6;
-
-/// A step is at most this many times the last.
-const MOST_GROWTH: f64 = 2.0;
