@@ -57,6 +57,7 @@ pub mod loss;
 pub mod network;
 pub mod problem;
 pub mod report;
+pub mod reproduce;
 pub mod rule;
 pub mod run;
 pub mod scenario;

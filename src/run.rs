@@ -27,6 +27,8 @@ pub struct RunOptions {
 
 /// A finished run with everything that was measured on it.
 pub struct Run {
+    /// The verb that made it: `run`, or `compare`, where the flow goes only as far as the finite steps.
+    pub verb: &'static str,
     pub scenario: Scenario,
     pub problem: Problem,
     /// `None` if the data are not separable (or not through the frequencies the feedback reaches, or this is undecided) and the
@@ -134,6 +136,7 @@ pub fn run_with(
         None
     };
     Ok(Run {
+        verb: "run",
         scenario,
         problem,
         limit,
@@ -182,6 +185,7 @@ pub fn compare(
         extend: "steps.count",
     });
     Ok(Run {
+        verb: "compare",
         scenario,
         problem,
         limit,

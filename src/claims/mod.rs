@@ -24,10 +24,11 @@ use crate::flow::FlowOptions;
 use crate::limit::Limit;
 use crate::problem::Problem;
 use crate::trajectory::{Status, Trajectory};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a check can come out as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The measured residual is within the tolerance.
@@ -64,7 +65,8 @@ pub struct Claim {
     pub check: &'static str,
     /// What it is about.
     pub subject: Subject,
-    judge: fn(&Evidence<'_>) -> Verdict,
+    /// The check itself; [`Claim::judge`] puts the id in.
+    pub judge: fn(&Evidence<'_>) -> Verdict,
 }
 
 /// What a claim is about.

@@ -2,11 +2,14 @@
 
 mod claims;
 mod compare;
+mod completions;
 mod critical;
 mod explain;
 mod limit;
 mod progress;
+mod reproduce;
 mod run;
+mod schema;
 mod signals;
 mod sweep;
 
@@ -32,10 +35,16 @@ enum Verb {
     Limit(limit::LimitArgs),
     /// Many networks, sample sizes and seeds: plan them, run them in shards, merge them
     Sweep(sweep::SweepArgs),
+    /// Run every scenario and set down what became of the claims: a table, every figure, one page
+    Reproduce(reproduce::ReproduceArgs),
     /// List every claim
     Claims(claims::ClaimsArgs),
     /// Say what a claim states, what is true, and how it is checked
     Explain(explain::ExplainArgs),
+    /// Print the JSON Schema of scenarios, for editors
+    Schema(schema::SchemaArgs),
+    /// Print completions for a shell
+    Completions(completions::CompletionsArgs),
 }
 
 /// Arguments of every verb that reads a scenario.
@@ -73,6 +82,9 @@ impl Cli {
             Verb::Sweep(args) => args.execute(),
             Verb::Claims(args) => args.execute(),
             Verb::Explain(args) => args.execute(),
+            Verb::Reproduce(args) => args.execute(),
+            Verb::Schema(args) => args.execute(),
+            Verb::Completions(args) => args.execute(),
         }
     }
 }

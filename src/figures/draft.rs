@@ -5,8 +5,8 @@ use super::{
     curve::{Mapping, Point, Rect, coordinate, pieces, spread},
     legend::{self, Entry, Place},
     sheet::{
-        Align, Ink, LABEL, Lettering, MARGIN, Mark, Measure, PANEL_TITLE, Sheet, TICK, draw_line,
-        wrapped,
+        Align, Ink, LABEL, Lettering, MARGIN, Mark, Measure, PANEL_TITLE, Readout, ReadoutAxis,
+        Sheet, TICK, draw_line, wrapped,
     },
     ticks::ticks,
 };
@@ -269,6 +269,7 @@ impl<'a> Draft<'a> {
                 Ink::TEXT,
             );
         }
+        sheet.readouts.push(self.readout(plot));
         let window = self.window(plot, measure);
         if let Some((area, _)) = window {
             sheet.marks.push(Mark::Fill {
@@ -344,6 +345,24 @@ impl<'a> Draft<'a> {
                     sheet,
                 );
             }
+        }
+    }
+
+    /// How places in the plot are read off.
+    fn readout(&self, plot: Rect) -> Readout {
+        let (x, y) = self.mappings(plot);
+        let axis = |axis: &Axis, mapping| ReadoutAxis {
+            label: axis.label.clone(),
+            mapping,
+        };
+        let same = |a: &Entry, b: &Entry| a.ink.rgb == b.ink.rgb && a.label != b.label;
+        let alone = |e: &&Entry| !self.entries.iter().any(|other| same(e, other));
+        let named = self.entries.iter().filter(alone);
+        Readout {
+            plot,
+            x: axis(&self.panel.x, x),
+            y: axis(&self.panel.y, y),
+            curves: named.map(|e| (e.ink, e.label.clone())).collect(),
         }
     }
 

@@ -22,6 +22,7 @@ pub fn layout(figure: &Figure, measure: &Measure) -> Sheet {
         width,
         height: 0.0,
         marks: Vec::new(),
+        readouts: Vec::new(),
     };
 
     let mut y = MARGIN - 4.0;

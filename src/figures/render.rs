@@ -20,10 +20,10 @@ use plotters::{
 };
 
 use super::{
-    Figure, accent,
+    Figure, Scale, accent,
     curve::{Point, Rect},
     layout::layout,
-    sheet::{Align, Ink, Lettering, Mark, Sheet},
+    sheet::{Align, Ink, Lettering, Mark, Readout, ReadoutAxis, Sheet},
 };
 
 /// Family name under which the embedded fonts are registered; SVG viewers without DejaVu fall back along the list.
@@ -63,7 +63,54 @@ pub fn svg(figure: &Figure) -> String {
         width * SVG_GRID,
         height * SVG_GRID
     );
-    document.replacen(&grid, &format!("width=\"{width}\" height=\"{height}\""), 1)
+    let mut document =
+        document.replacen(&grid, &format!("width=\"{width}\" height=\"{height}\""), 1);
+    // Behind the opening tag: what a page needs to read values off the curves.
+    if let Some(end) = document.find("<svg").and_then(|at| {
+        let tag = document[at..].find('>')?;
+        Some(at + tag + 1)
+    }) {
+        let readouts = readouts(&sheet.readouts);
+        document.insert_str(end, &format!("\n<metadata>{readouts}</metadata>"));
+    }
+    document
+}
+
+/// Plots in grid cells of the SVG, axes as (label, scale, coordinates at both ends), names of curves by colour; JSON, escaped as XML text.
+fn readouts(of: &[Readout]) -> String {
+    let cells = f64::from(SVG_GRID);
+    let axis = |axis: &ReadoutAxis| {
+        serde_json::json!({
+            "label": axis.label,
+            "log": axis.mapping.scale == Scale::Log10,
+            "low": axis.mapping.low,
+            "high": axis.mapping.high,
+        })
+    };
+    let panels: Vec<_> = (of.iter())
+        .map(|r| {
+            let curves: serde_json::Map<_, _> = (r.curves.iter())
+                .map(|(ink, label)| {
+                    let (red, green, blue) = ink.rgb;
+                    (
+                        format!("#{red:02X}{green:02X}{blue:02X}"),
+                        label.as_str().into(),
+                    )
+                })
+                .collect();
+            let plot = [r.plot.x0, r.plot.y0, r.plot.x1, r.plot.y1].map(|x| (x * cells).round());
+            serde_json::json!({
+                "plot": plot,
+                "x": axis(&r.x),
+                "y": axis(&r.y),
+                "curves": curves,
+            })
+        })
+        .collect();
+    let text = serde_json::Value::from(panels).to_string();
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 /// The figure as a PNG file of twice its size in px. The same figure always gives the same bytes.

@@ -2,7 +2,7 @@
 
 use super::{
     GREY, Style,
-    curve::{Point, Rect},
+    curve::{Mapping, Point, Rect},
 };
 
 /// Font sizes in px.
@@ -121,12 +121,31 @@ pub struct Lettering {
     pub ink: Ink,
 }
 
+/// What turns a place in a plot back into values.
+#[derive(Debug, Clone)]
+pub struct Readout {
+    pub plot: Rect,
+    pub x: ReadoutAxis,
+    pub y: ReadoutAxis,
+    /// Names of curves by their ink; those whose ink is not theirs alone are left out.
+    pub curves: Vec<(Ink, String)>,
+}
+
+/// One axis of a [`Readout`].
+#[derive(Debug, Clone)]
+pub struct ReadoutAxis {
+    pub label: String,
+    pub mapping: Mapping,
+}
+
 /// A drawing of `width` × `height` px.
 #[derive(Debug, Clone)]
 pub struct Sheet {
     pub width: f64,
     pub height: f64,
     pub marks: Vec<Mark>,
+    /// One per panel.
+    pub readouts: Vec<Readout>,
 }
 
 impl Sheet {

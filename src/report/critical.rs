@@ -3,7 +3,7 @@
 use super::write::{create_folder, write_figures, write_file};
 use crate::descent::{Demand, DiscreteAlignment, Ending, Schedule, Trial};
 use crate::error::Result;
-use crate::figures;
+use crate::figures::{self, Figure};
 use crate::stability::Stability;
 use serde::Serialize;
 use std::fmt::Write;
@@ -240,15 +240,17 @@ fn alignment(a: &DiscreteAlignment) -> String {
     )
 }
 
-/// Writes figures and, last, `critical.json` into `folder` (made if missing).
+/// Writes figures and, last, `critical.json` into `folder` (made if missing); returns the figures.
 ///
 /// # Errors
 /// [`Error::Io`](crate::error::Error::Io) with the path that could not be written.
-pub fn write_critical(measured: &Stability, folder: &Path) -> Result<()> {
+pub fn write_critical(measured: &Stability, folder: &Path) -> Result<Vec<Figure>> {
     create_folder(folder)?;
-    write_figures(&figures::critical(measured), folder)?;
+    let figures = figures::critical(measured);
+    write_figures(&figures, folder)?;
     write_file(
         &folder.join("critical.json"),
         critical_json(measured).as_bytes(),
-    )
+    )?;
+    Ok(figures)
 }

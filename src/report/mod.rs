@@ -2,12 +2,14 @@
 //!
 //! - [`json`]: `report.json`, the contract scripts rely on;
 //! - [`text`]: the table a person reads;
+//! - [`html`], [`index`]: pages that need no network, of one run and of many;
 //! - [`npz`]: `trajectory.npz`, for `numpy.load`;
 //! - [`critical_json`], [`critical_text`]: the critical step size;
 //! - [`sweep_text`], [`write_sweep`]: the tables and figures of a sweep;
 //! - [`write`]: the only place that touches the disk.
 
 mod critical;
+mod html;
 mod json;
 mod npz;
 mod sweep;
@@ -15,6 +17,7 @@ mod text;
 mod write;
 
 pub use critical::{critical_json, critical_text, write_critical};
+pub use html::{Index, Section, html, index};
 pub use json::json;
 pub use npz::npz;
 pub use sweep::{sweep_text, write_sweep};

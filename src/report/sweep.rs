@@ -2,16 +2,16 @@
 
 use super::write::{write_figures, write_file};
 use crate::error::Result;
-use crate::figures;
+use crate::figures::{self, Figure};
 use crate::sweep::{Kind, Mean, Merged};
 use std::fmt::Write;
 use std::path::Path;
 
-/// Writes `sweep.csv`, `theory.csv`, `summary.csv`, `differences.csv` and `figures/*` into the folder of the sweep.
+/// Writes `sweep.csv`, `theory.csv`, `summary.csv`, `differences.csv` and `figures/*` into the folder of the sweep; returns the figures.
 ///
 /// # Errors
 /// [`Error::Io`](crate::error::Error::Io) with the path that could not be written.
-pub fn write_sweep(merged: &Merged, folder: &Path) -> Result<()> {
+pub fn write_sweep(merged: &Merged, folder: &Path) -> Result<Vec<Figure>> {
     for (name, text) in [
         ("sweep.csv", merged.sweep_csv()),
         ("theory.csv", merged.theory_csv()),
@@ -20,7 +20,9 @@ pub fn write_sweep(merged: &Merged, folder: &Path) -> Result<()> {
     ] {
         write_file(&folder.join(name), text.as_bytes())?;
     }
-    write_figures(&figures::generalisation(merged, &merged.curves()), folder)
+    let figures = figures::generalisation(merged, &merged.curves());
+    write_figures(&figures, folder)?;
+    Ok(figures)
 }
 
 /// Means over seeds beside theory, and paired differences, for people.

@@ -14,13 +14,10 @@ pub fn text(run: &Run) -> String {
     out
 }
 
-fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
-    let d = &run.diagnostics;
-    let k = d.log_log_time.len() - 1;
+/// One line on what is trained.
+pub(super) fn subtitle(run: &Run) -> String {
     let p = &run.problem;
-    writeln!(out, "{}", run.scenario.title)?;
-    writeln!(
-        out,
+    format!(
         "{} of depth {} under {}, {} loss, {} samples of dimension {}, {} unknowns",
         p.network.name(),
         p.network.depth(),
@@ -29,27 +26,26 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
         p.dataset.len(),
         p.dataset.dimension(),
         run.trajectory.solver.unknowns,
-    )?;
-    if let Some(message) = &run.trajectory.message {
-        let label = match run.trajectory.status {
-            Status::Completed => "note",
-            _ => "NOT COMPLETED",
-        };
-        writeln!(out, "\n{label}: {message}")?;
-    }
-    writeln!(out)?;
-    let mut row = |name: &str, value: String| writeln!(out, "  {name:<26}{value}");
+    )
+}
+
+/// What was measured at the end of the run: name and value.
+pub(super) fn facts(run: &Run) -> Vec<(&'static str, String)> {
+    let d = &run.diagnostics;
+    let k = d.log_log_time.len() - 1;
+    let mut rows = Vec::new();
+    let mut row = |name, value: String| rows.push((name, value));
     row(
         "end of the run",
         format!(
             "log-log-time s = {:.6}, log-time ln(1+t) = {:.6e}",
             d.log_log_time[k], d.log_time[k]
         ),
-    )?;
+    );
     row(
         "smallest margin",
         format!("{:.6e}   ln loss = {:.6e}", d.min_margin[k], d.log_loss[k]),
-    )?;
+    );
     if let Some(limit) = &run.limit {
         row(
             "limit",
@@ -59,23 +55,23 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
                 limit.support.len(),
                 limit.proof()
             ),
-        )?;
+        );
     }
     if let Some(angle) = d.final_angle() {
-        row("angle to the limit", format!("{angle:.6e} rad"))?;
+        row("angle to the limit", format!("{angle:.6e} rad"));
     }
     if let Some(h) = &d.homogeneous {
         for (name, value) in homogeneous(h) {
-            row(name, value)?;
+            row(name, value);
         }
     } else if let (Some(gap), Some(kkt)) = (d.duality_gap[k], d.kkt_residual[k]) {
         row(
             "the run's own proof",
             format!("duality gap {gap:.3e}, KKT residual {kkt:.3e}"),
-        )?;
+        );
     }
     if let Some(kinks) = &run.trajectory.kinks {
-        row("kinks", at_kinks(kinks))?;
+        row("kinks", at_kinks(kinks));
     }
     if let Some(rate) = &d.rate {
         row(
@@ -87,7 +83,7 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
                 rate.window[0],
                 rate.window[1]
             ),
-        )?;
+        );
     }
     row(
         "conserved quantities",
@@ -96,7 +92,7 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
             d.worst_invariant(),
             d.worst_multiplier_drift()
         ),
-    )?;
+    );
     let s = &run.trajectory.solver;
     row(
         "solver",
@@ -111,7 +107,7 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
             s.jacobian_evaluations,
             s.wall_seconds
         ),
-    )?;
+    );
     if let Some(v) = &run.verification {
         let found = if v.status == Status::Completed {
             format!(
@@ -128,17 +124,43 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
                 v.status
             )
         };
-        row("verified at rtol/100", found)?;
+        row("verified at rtol/100", found);
+    }
+    rows
+}
+
+/// A number of a table, or a dash.
+pub(super) fn number(x: Option<f64>) -> String {
+    x.map_or_else(|| "-".to_owned(), |x| format!("{x:.2e}"))
+}
+
+/// What is to be said about how the run ended, with its label.
+pub(super) fn note(run: &Run) -> Option<(&'static str, &str)> {
+    let message = run.trajectory.message.as_deref()?;
+    let label = match run.trajectory.status {
+        Status::Completed => "note",
+        _ => "NOT COMPLETED",
+    };
+    Some((label, message))
+}
+
+fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
+    writeln!(out, "{}\n{}", run.scenario.title, subtitle(run))?;
+    if let Some((label, message)) = note(run) {
+        writeln!(out, "\n{label}: {message}")?;
+    }
+    writeln!(out)?;
+    for (name, value) in facts(run) {
+        writeln!(out, "  {name:<26}{value}")?;
     }
     if let Some(steps) = &run.steps {
-        table_of_steps(steps, out)?;
+        writeln!(out, "\n{}", table_of_steps(steps))?;
     }
     writeln!(
         out,
         "\n  {:<18}{:<16}{:>11}{:>11}  evidence",
         "claim", "verdict", "residual", "tolerance"
     )?;
-    let number = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.2e}"));
     for v in &run.verdicts {
         writeln!(
             out,
@@ -161,11 +183,10 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-/// One line per step size, and the observed order.
-fn table_of_steps(steps: &Comparison, out: &mut String) -> std::fmt::Result {
-    writeln!(
-        out,
-        "\n  {:<12}{:>12}{:>14}{:>14}{:>15}{:>16}{:>19}{:>11}",
+/// One line per step size, and the observed order; the last line without its end.
+pub(super) fn table_of_steps(steps: &Comparison) -> String {
+    let mut lines = vec![format!(
+        "  {:<12}{:>12}{:>14}{:>14}{:>15}{:>16}{:>19}{:>11}",
         "step size",
         "steps",
         "ln(1+t)",
@@ -174,13 +195,12 @@ fn table_of_steps(steps: &Comparison, out: &mut String) -> std::fmt::Result {
         "angle to limit",
         "max rel. distance",
         "wall [s]"
-    )?;
+    )];
     let number = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.3e}"));
     for run in &steps.runs {
         let d = &run.diagnostics;
         let k = d.log_log_time.len() - 1;
-        writeln!(
-            out,
+        lines.push(format!(
             "  {:<12}{:>12}{:>14.4e}{:>14.4e}{:>15}{:>16}{:>19}{:>11.2}{}",
             format!("{:e}", run.descent.size),
             run.last_step(),
@@ -194,16 +214,15 @@ fn table_of_steps(steps: &Comparison, out: &mut String) -> std::fmt::Result {
                 Status::Completed => "",
                 _ => "  OVERFLOWED",
             }
-        )?;
+        ));
     }
     if let Some(order) = &steps.order {
-        writeln!(
-            out,
+        lines.push(format!(
             "  observed order in η: {:.3}, from the distance to the flow at ηk = {}",
             order.observed, order.at as f32
-        )?;
+        ));
     }
-    Ok(())
+    lines.join("\n")
 }
 
 /// Rows on the end of the run of a ReLU network, those that are defined.

@@ -1,5 +1,6 @@
 //! The only place that writes a run to disk: whole files or none.
 
+use super::html::{Drawn, html};
 use super::{json, npz};
 use crate::error::{Error, Result};
 use crate::figures::{self, Figure};
@@ -8,13 +9,13 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Writes `scenario.toml`, `trajectory.npz`, `figures/*` and, last, `report.json` into `folder` (made if missing).
+/// Writes `scenario.toml`, `trajectory.npz`, `figures/*`, `report.html` and, last, `report.json` into `folder` (made if missing).
 ///
-/// A `report.json` of an earlier run is removed first, so that a folder holding one holds all its files.
+/// A `report.json` of an earlier run is removed first, so that a folder holding one holds all its files. Returns the figures.
 ///
 /// # Errors
 /// [`Error::Io`] with the path that could not be written.
-pub fn write_all(run: &Run, folder: &Path) -> Result<()> {
+pub fn write_all(run: &Run, folder: &Path) -> Result<Vec<Figure>> {
     create_folder(folder)?;
     let report = folder.join("report.json");
     match fs::remove_file(&report) {
@@ -27,26 +28,32 @@ pub fn write_all(run: &Run, folder: &Path) -> Result<()> {
     )?;
     let trajectory = folder.join("trajectory.npz");
     write_whole(&trajectory, |file| npz(run, file))?;
-    write_figures(&figures::figures(&run.drawn()), folder)?;
-    write_file(&report, json(run).as_bytes())
+    let figures = figures::figures(&run.drawn());
+    let drawn = write_figures(&figures, folder)?;
+    write_file(&folder.join("report.html"), html(run, &drawn).as_bytes())?;
+    write_file(&report, json(run).as_bytes())?;
+    Ok(figures)
 }
 
-/// Writes figures into the folder `figures` of `folder`, as SVG and PNG.
+/// Writes figures into the folder `figures` of `folder`, as SVG and PNG; the figures with their SVG.
 ///
 /// # Errors
 /// [`Error::Io`] with the path that could not be written.
-pub(super) fn write_figures(figures: &[Figure], folder: &Path) -> Result<()> {
+pub(super) fn write_figures<'a>(figures: &'a [Figure], folder: &Path) -> Result<Vec<Drawn<'a>>> {
     let folder = folder.join("figures");
     create_folder(&folder)?;
+    let mut drawn = Vec::with_capacity(figures.len());
     for figure in figures {
         let path = folder.join(format!("{}.svg", figure.id));
-        write_file(&path, figures::svg(figure).as_bytes())?;
+        let svg = figures::svg(figure);
+        write_file(&path, svg.as_bytes())?;
         let path = folder.join(format!("{}.png", figure.id));
         let bytes =
             figures::png(figure).map_err(|e| Error::io(&path, io::Error::other(e.to_string())))?;
         write_file(&path, &bytes)?;
+        drawn.push(Drawn { figure, svg });
     }
-    Ok(())
+    Ok(drawn)
 }
 
 /// Whether `folder` exists or can be made, as far as that shows without making it: asked before a run that may take

@@ -42,6 +42,7 @@
 //! `b_j w_{L,j} − ½‖w_{L−1,j}‖²` on which zero weights lie too, and on which Theorem 4 is stated.
 
 mod build;
+mod describe;
 mod initial;
 mod numbers;
 mod overrides;
@@ -59,6 +60,7 @@ use crate::flow::clock::MAX_LOG_LOG_TIME;
 use crate::flow::{FlowOptions, Method, SaveAt};
 use crate::problem::{Problem, State};
 use crate::sweep::SweepOptions;
+pub use describe::{schema_json, schema_markdown};
 use schema::{Architecture, Document, LearningRule, MethodName, ScheduleName, StateName};
 use source::Source;
 use std::collections::BTreeMap;
@@ -79,6 +81,8 @@ pub struct Scenario {
     pub resolved: String,
     /// SHA-256, in hexadecimal, of the text after `--set` with the paths as written.
     pub sha256: String,
+    /// The arguments that name it on the command line, `PATH --set …`, quoted for a shell.
+    pub arguments: String,
     /// Expected outcome per claim id.
     pub expect: BTreeMap<String, Outcome>,
     pub flow: FlowOptions,
@@ -115,6 +119,7 @@ fn parse(
     text: String,
     overrides: &[String],
 ) -> Result<Scenario> {
+    let arguments = arguments(&shown, overrides);
     let mut source = Source { name: shown, text };
     // Syntax errors point into the file itself, everything later into the text after the assignments.
     let mut resolved: DocumentMut = source.text.parse().map_err(|e: toml_edit::TomlError| {
@@ -141,6 +146,7 @@ fn parse(
         name,
         resolved: resolved.to_string(),
         sha256: hexadecimal(source.text.as_bytes()),
+        arguments,
         expect: (document.expect.iter())
             .map(|(id, outcome)| (id.0.clone(), *outcome))
             .collect(),
@@ -153,6 +159,23 @@ fn parse(
     })
 }
 
+fn arguments(path: &str, overrides: &[String]) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,+=:".contains(c);
+    let quoted = |word: &str| {
+        if !word.is_empty() && word.chars().all(plain) {
+            word.to_owned()
+        } else {
+            format!("'{}'", word.replace('\'', r"'\''"))
+        }
+    };
+    let mut text = quoted(path);
+    for assignment in overrides {
+        text += " --set ";
+        text += &quoted(assignment);
+    }
+    text
+}
+
 fn flow_options(document: &Document, source: &Source) -> Result<FlowOptions> {
     let flow = &document.flow;
     let until = flow.until.get_ref().log_log_time();
@@ -161,10 +184,11 @@ fn flow_options(document: &Document, source: &Source) -> Result<FlowOptions> {
         let advice = "exp(s) must fit into a double-precision number";
         return Err(source.error(flow.until.span(), &problem, advice));
     }
+    let usual = FlowOptions::to(until);
     Ok(FlowOptions {
         until,
-        rtol: flow.rtol.map_or(1e-6, |rtol| rtol.get()),
-        atol: flow.atol.map_or(1e-8, |atol| atol.get()),
+        rtol: flow.rtol.map_or(usual.rtol, |rtol| rtol.get()),
+        atol: flow.atol.map_or(usual.atol, |atol| atol.get()),
         method: match flow.method {
             MethodName::AdamsBdf => Method::AdamsBdf,
             MethodName::Bdf => Method::Bdf,
@@ -174,10 +198,10 @@ fn flow_options(document: &Document, source: &Source) -> Result<FlowOptions> {
         },
         state: state(flow.state.as_ref(), document, source)?,
         saves: (flow.saves).map_or(SaveAt::Default, |saves| SaveAt::Uniform(saves.get())),
-        max_steps: flow.max_steps.map_or(1_000_000, |steps| steps.get()),
+        max_steps: flow.max_steps.map_or(usual.max_steps, |steps| steps.get()),
         max_wall_seconds: flow
             .max_wall_seconds
-            .map_or(3600.0, |seconds| seconds.get()),
+            .map_or(usual.max_wall_seconds, |seconds| seconds.get()),
     })
 }
 
@@ -224,6 +248,13 @@ fn state(key: Option<&Spanned<StateName>>, document: &Document, source: &Source)
 }
 
 impl Scenario {
+    /// What its leading comment says it shows.
+    pub fn about(&self) -> String {
+        let lines = self.source.text.lines();
+        let comment = lines.map_while(|line| line.strip_prefix('#'));
+        comment.map(str::trim).collect::<Vec<_>>().join(" ")
+    }
+
     /// The problem: reads data and weight files, draws data, feedback and initial weights.
     ///
     /// Whether the data are separable is not asked here.

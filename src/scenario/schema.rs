@@ -5,7 +5,8 @@ use super::source::did_you_mean;
 use crate::claims::{self, Outcome};
 use crate::flow::clock;
 use crate::sweep::{Kind, NetworkCase};
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use toml::Spanned;
@@ -13,66 +14,106 @@ use toml::Spanned;
 /// A path relative to the scenario, and where it is written.
 pub(super) type FilePath = Spanned<PathBuf>;
 
-/// A whole scenario file.
-#[derive(Debug, Clone, Deserialize)]
+/// A scenario of marginflow: data, network, learning rule, start, horizon, and what is expected of the claims.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Document {
+    /// One line for tables and pages; the file's name if absent.
     pub title: Option<String>,
+    /// ℓ: the multiplier of a sample with margin m is exp(−m), or 1/(1 + exp(m)).
     #[serde(default)]
     pub loss: LossName,
+    /// Samples x_n (length D) and labels y_n = ±1.
     pub dataset: DatasetSource,
+    /// What is trained.
     pub network: Architecture,
+    /// How errors are sent back to the layers.
     pub rule: LearningRule,
+    /// The weights at time 0.
+    #[schemars(with = "Initial")]
     pub initial: Spanned<Initial>,
+    /// The flow: how far, how exactly, by which method.
     pub flow: Flow,
+    /// Training by finite steps beside the flow; none if absent.
     pub steps: Option<Steps>,
+    /// Many networks, ratios n/D and seeds, for the verb `sweep`; none if absent.
+    #[schemars(with = "Option<Sweep>")]
     pub sweep: Option<Spanned<Sweep>>,
+    /// Claim = expected verdict; a run whose verdicts differ ends with exit code 1.
     #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Outcome>", transform = super::describe::claims_as_keys)]
     pub expect: BTreeMap<ClaimId, Outcome>,
 }
 
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum LossName {
+    /// exp(−m)
     #[default]
     Exponential,
+    /// ln(1 + exp(−m))
     Logistic,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(
     rename_all = "kebab-case",
     rename_all_fields = "kebab-case",
     deny_unknown_fields
 )]
 pub(super) enum DatasetSource {
+    /// Standard normal samples, labelled by the sign of a standard normal teacher's output.
     GaussianTeacher {
+        /// Number of features D.
+        #[schemars(with = "AtLeast<1>")]
         dimension: Spanned<AtLeast<1>>,
+        /// Number of samples N.
         samples: AtLeast<1>,
+        /// Which draw.
         seed: Seed,
     },
+    /// Standard normal samples, labelled at random.
     GaussianRandomLabels {
+        /// Number of features D.
+        #[schemars(with = "AtLeast<1>")]
         dimension: Spanned<AtLeast<1>>,
+        /// Number of samples N.
         samples: AtLeast<1>,
+        /// Which draw.
         seed: Seed,
     },
+    /// Matrices without header, CSV or npy.
     Files {
+        /// One sample per row: N × D.
+        #[schemars(with = "PathBuf")]
         samples: FilePath,
+        /// N entries, each 1 or −1.
+        #[schemars(with = "PathBuf")]
         labels: FilePath,
     },
+    /// A CSV file with a header and a column of labels.
     Table {
+        /// The file, from the scenario's folder.
+        #[schemars(with = "PathBuf")]
         path: FilePath,
+        /// Name of the column of labels.
         label: String,
+        /// Labels that count as 1.
+        #[schemars(with = "Vec<String>")]
         positive: Spanned<Vec<String>>,
+        /// Labels that count as −1; every other one if absent. Rows with neither are left out.
+        #[schemars(with = "Option<Vec<String>>")]
         negative: Option<Spanned<Vec<String>>>,
+        /// Whether features are shifted and scaled to mean 0 and standard deviation 1.
         #[serde(default)]
         standardise: bool,
+        /// Whether a feature that is 1 for every sample is added, so that separating planes need not pass through the origin.
         #[serde(default)]
         constant_feature: bool,
     },
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(
     rename_all = "kebab-case",
     rename_all_fields = "kebab-case",
@@ -80,132 +121,197 @@ pub(super) enum DatasetSource {
 )]
 pub(super) enum Architecture {
     #[serde(rename = "fully-connected-linear")]
+    /// Fully connected linear layers.
     FullyConnected {
+        /// Number of layers L.
+        #[schemars(with = "Depth")]
         depth: Spanned<Depth>,
         /// Widths of layers 1 … L−1; every one D if absent.
+        #[schemars(with = "Option<Vec<AtLeast<1>>>")]
         hidden: Option<Spanned<Vec<AtLeast<1>>>>,
     },
     #[serde(rename = "convolutional-linear")]
-    Convolutional { depth: Spanned<Depth> },
+    /// Linear layers of circular convolutions of full width, the last one a full filter.
+    Convolutional {
+        /// Number of layers L.
+        #[schemars(with = "Depth")]
+        depth: Spanned<Depth>,
+    },
     #[serde(rename = "diagonal-linear")]
-    Diagonal { depth: Spanned<Depth> },
+    /// Linear layers that scale every feature.
+    Diagonal {
+        /// Number of layers L.
+        #[schemars(with = "Depth")]
+        depth: Spanned<Depth>,
+    },
+    /// Fully connected layers with rectified units, without biases.
     Relu {
         /// Widths of layers 1 … L−1.
+        #[schemars(with = "Vec<AtLeast<1>>")]
         hidden: Spanned<Vec<AtLeast<1>>>,
-        /// ε; exact kinks if absent.
+        /// Half width ε over which kinks are rounded off, in units of preactivations; 0 keeps them exact.
         #[serde(default)]
         smoothing: Smoothing,
     },
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(
     rename_all = "kebab-case",
     rename_all_fields = "kebab-case",
     deny_unknown_fields
 )]
 pub(super) enum LearningRule {
+    /// Errors go back through the weights (BP).
     GradientDescent,
-    FeedbackAlignment { feedback: Feedback },
-    DirectFeedbackAlignment { feedback: Feedback },
+    /// Errors go back layer by layer through fixed matrices (FA).
+    FeedbackAlignment {
+        /// The fixed matrices.
+        feedback: Feedback,
+    },
+    /// The output's error goes to every layer through fixed vectors (DFA).
+    DirectFeedbackAlignment {
+        /// The fixed vectors b_l, as wide as their layers.
+        feedback: Feedback,
+    },
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(
     rename_all = "kebab-case",
     rename_all_fields = "kebab-case",
     deny_unknown_fields
 )]
 pub(super) enum Feedback {
+    /// Normal entries.
     Gaussian {
+        /// Which draw.
         seed: Seed,
+        /// Standard deviation; 1 if absent.
         scale: Option<Scale>,
     },
     /// Every entry the layer acts with has modulus one.
     UnitModulus {
+        /// Which draw.
         seed: Seed,
     },
-    Files(Spanned<Vec<FilePath>>),
+    /// One file per layer but the last: CSV or npy, a single column.
+    Files(#[schemars(with = "Vec<PathBuf>")] Spanned<Vec<FilePath>>),
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(
     rename_all = "kebab-case",
     rename_all_fields = "kebab-case",
     deny_unknown_fields
 )]
 pub(super) enum Initial {
+    /// All weights 0; gradient descent cannot leave it.
     Zero,
+    /// Normal weights.
     Gaussian {
+        /// Standard deviation.
         scale: Scale,
+        /// Which draw.
         seed: Seed,
-        /// Whether the output weights are put on the conserved level; not if absent.
+        /// Whether the output weights of a two-layer ReLU network under fixed feedback are put on the conserved level
+        /// b_j w_2j = ½‖w_1j‖²; not if absent.
+        #[schemars(with = "Option<bool>")]
         level_set: Option<Spanned<bool>>,
     },
-    Files(Vec<FilePath>),
+    /// One file per layer, CSV or npy: inputs as rows, units as columns; the last layer, and every convolutional or diagonal one, a single
+    /// column.
+    Files(#[schemars(with = "Vec<PathBuf>")] Vec<FilePath>),
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Flow {
+    /// The horizon.
+    #[schemars(with = "Until")]
     pub until: Spanned<Until>,
+    /// Relative tolerance of a step; 1e-6 if absent.
     pub rtol: Option<Fraction>,
+    /// Absolute tolerance of weights; 1e-8 if absent.
     pub atol: Option<Positive>,
+    /// The integrator; ReLU networks take `bdf` in the place of `adams-bdf`.
     #[serde(default)]
     pub method: MethodName,
     /// What is integrated; all weights if absent.
+    #[schemars(with = "Option<StateName>")]
     pub state: Option<Spanned<StateName>>,
+    /// Number of saved states, equally spaced in log-log-time; 201 if absent, fewer of large networks.
     pub saves: Option<AtLeast<2>>,
+    /// Budget of steps; a run that needs more ends with exit code 5. 1000000 if absent.
     pub max_steps: Option<AtLeast<1>>,
+    /// Budget of time, seconds; as for steps. 3600 if absent.
     pub max_wall_seconds: Option<Positive>,
 }
 
 /// Finite-step runs beside the flow.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Steps {
-    /// η, one run each.
+    /// Step sizes η, one run each.
+    #[schemars(with = "Vec<Positive>")]
     pub sizes: Spanned<Vec<Positive>>,
+    /// Steps of every run.
     pub count: AtLeast<1>,
+    /// What the k-th step is multiplied by.
     #[serde(default)]
     pub schedule: ScheduleName,
     /// What is stepped; all weights if absent.
+    #[schemars(with = "Option<StateName>")]
     pub state: Option<Spanned<StateName>>,
 }
 
 /// A sweep over networks, ratios n/D and seeds.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Sweep {
+    /// Networks and rules: `fc`, `conv-dfa-L`, `conv-dfa-L-unit`, `conv-bp-2`, `diagonal-dfa-L`, `diagonal-dfa-L-unit`, `diagonal-bp-2`,
+    /// with L the depth.
+    #[schemars(with = "Vec<String>")]
     pub cases: Spanned<Vec<NetworkCase>>,
-    /// n/D
+    /// Samples per dimension, n/D.
+    #[schemars(with = "Vec<Positive>")]
     pub ratios: Spanned<Vec<Positive>>,
+    /// Number of draws of data and feedback per ratio.
+    #[schemars(with = "AtLeast<1>")]
     pub seeds: Spanned<AtLeast<1>>,
-    /// What is measured; the limit if absent.
+    /// What is measured: `limit`, `flow`, `steps`; the limit alone if absent.
+    #[schemars(with = "Option<Vec<Kind>>")]
     pub kinds: Option<Spanned<Vec<Kind>>>,
 }
 
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum ScheduleName {
+    /// The same for every step: 1.
     #[default]
     Constant,
+    /// The reciprocal of the mean loss, which reaches losses like exp(−10⁵).
     LossNormalised,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum StateName {
+    /// Every weight.
     Full,
+    /// The few numbers that a fully connected linear network under fixed feedback amounts to.
     Reduced,
 }
 
 /// The horizon, in one of three clocks.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Until {
+    /// s = ln(1 + ln(1 + t)); below 700.
     LogLogTime(Positive),
+    /// τ = ln(1 + t)
     LogTime(Positive),
+    /// t itself.
     Time(Positive),
 }
 
@@ -220,14 +326,19 @@ impl Until {
     }
 }
 
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum MethodName {
+    /// Adams formulas for the weights, backward differences for the multipliers.
     #[default]
     AdamsBdf,
+    /// Backward differences, orders 1 to 5.
     Bdf,
+    /// A singly diagonally implicit Runge–Kutta method of order 4.
     Esdirk34,
+    /// Trapezoidal rule and backward differences, order 2.
     TrBdf2,
+    /// An explicit Runge–Kutta method of order 5: early times only.
     Tsit45,
 }
 

@@ -30,10 +30,11 @@ pub use record::{Measurement, Record};
 pub use run::{Outcome, RunOptions, Shard, run};
 pub use slurm::{SlurmOptions, write_slurm};
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// What is measured of a case: the angle to the teacher of …
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// … the certified limit.

@@ -152,5 +152,6 @@ pub fn check_figures(written: &BTreeMap<PathBuf, Vec<u8>>, absent: &[&str]) {
         );
         assert!(png.ends_with(b"IEND\xaeB`\x82"), "{id} is cut off");
     }
-    assert_eq!(written.len(), 3 + 2 * figures.len(), "{:?}", written.keys());
+    // and the two reports, the scenario, the trajectory
+    assert_eq!(written.len(), 4 + 2 * figures.len(), "{:?}", written.keys());
 }

@@ -1,0 +1,24 @@
+//! `schema`
+
+use super::print;
+use crate::error::Result;
+use crate::scenario::{schema_json, schema_markdown};
+use clap::Args;
+
+#[derive(Args)]
+pub(super) struct SchemaArgs {
+    /// Print the tables of docs/scenarios.md instead
+    #[arg(long)]
+    markdown: bool,
+}
+
+impl SchemaArgs {
+    pub fn execute(self) -> Result<u8> {
+        print(&if self.markdown {
+            schema_markdown()
+        } else {
+            schema_json()
+        })?;
+        Ok(0)
+    }
+}

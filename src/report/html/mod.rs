@@ -1,0 +1,127 @@
+//! Pages that hold all they show: style, script and drawings are in the file, nothing is fetched.
+//!
+//! [`html`] is the page of one run, [`index`] that of many. Figures are the SVG of [`crate::figures::svg`]; its metadata lets the script
+//! read values off the curves under the pointer.
+
+mod index;
+mod run;
+
+pub use index::{Index, Section, index};
+pub use run::html;
+
+use crate::claims::Outcome;
+use crate::figures::Figure;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+/// A figure and its SVG.
+pub struct Drawn<'a> {
+    pub figure: &'a Figure,
+    pub svg: String,
+}
+
+/// A whole page.
+fn page(title: &str, body: &Markup) -> String {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                // no request for an icon
+                link rel="icon" href="data:,";
+                title { (title) }
+                style { (PreEscaped(include_str!("style.css"))) }
+            }
+            body {
+                (body)
+                script { (PreEscaped(include_str!("script.js"))) }
+            }
+        }
+    }
+    .into_string()
+}
+
+/// A drawing with its caption.
+fn figure(id: &str, svg: &str, caption: &Markup) -> Markup {
+    // XML's declaration has no place in HTML
+    let from = svg.find("<svg").unwrap_or(0);
+    html! {
+        figure id=(id) {
+            (PreEscaped(&svg[from..]))
+            figcaption { (caption) }
+        }
+    }
+}
+
+fn verdict(outcome: Outcome) -> Markup {
+    html! { span class=(format!("verdict {}", outcome.name())) { (outcome.name()) } }
+}
+
+/// A command with a button that copies it.
+fn command(id: &str, text: &str) -> Markup {
+    html! {
+        div.command {
+            pre { code id=(id) { (text) } }
+            button type="button" data-copy=(id) { "copy" }
+        }
+    }
+}
+
+/// What the numbers were computed with.
+fn environment() -> Vec<(String, String)> {
+    let mut rows = vec![
+        (
+            "marginflow".to_owned(),
+            env!("CARGO_PKG_VERSION").to_owned(),
+        ),
+        (
+            "system".to_owned(),
+            format!(
+                "{} {}, vector instructions {:?}",
+                std::env::consts::OS,
+                std::env::consts::ARCH,
+                pulp::Arch::new()
+            ),
+        ),
+    ];
+    rows.extend(["diffsol", "nalgebra", "clarabel", "rustfft"].map(|name| {
+        (
+            name.to_owned(),
+            locked_version(name).unwrap_or("unknown").to_owned(),
+        )
+    }));
+    rows
+}
+
+/// The version of a dependency this program was built with.
+fn locked_version(name: &str) -> Option<&'static str> {
+    let lock = include_str!("../../../Cargo.lock");
+    let entry = lock
+        .split_once(&format!("name = \"{name}\"\nversion = \""))?
+        .1;
+    Some(entry.split_once('"')?.0)
+}
+
+fn definitions(rows: &[(String, String)]) -> Markup {
+    html! {
+        div.scroll {
+            table {
+                tbody { @for (name, value) in rows { tr { th { (name) } td.value { (value) } } } }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_those_of_the_lock_file() {
+        for (name, value) in environment() {
+            assert_ne!(value, "unknown", "{name}");
+        }
+        assert_eq!(locked_version("diffsol"), Some("0.18.0"));
+        assert_eq!(locked_version("no such crate"), None);
+    }
+}

@@ -1,0 +1,163 @@
+//! One experiment: making it, and knowing it again.
+
+use super::plan::{Experiment, Kind};
+use crate::descent::Control;
+use crate::digest::hexadecimal;
+use crate::error::{Error, Result};
+use crate::figures::Figure;
+use crate::report::{self, create_folder, write_file};
+use crate::run::{RunOptions, run};
+use crate::stability::measure;
+use crate::sweep::{self, Plan, Shard};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::atomic::AtomicUsize;
+use std::time::Instant;
+
+const NAME: &str = "done.json";
+
+/// What became of an experiment; as written to `done.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Done {
+    /// What it was made from.
+    key: String,
+    /// That of the verb alone: 0 as expected, 1 a claim came out otherwise, 4 and above it failed.
+    pub exit_code: u8,
+    /// Why it failed.
+    pub message: Option<String>,
+    pub wall_seconds: f64,
+    pub figures: Vec<Drawing>,
+    /// SHA-256 of every file it left, by its path in the folder.
+    files: BTreeMap<String, String>,
+}
+
+/// A figure that was drawn into `figures/<id>.svg` and `.png`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Drawing {
+    pub id: String,
+    pub title: String,
+    pub caption: String,
+}
+
+impl Done {
+    /// What was done before, if it came to its end, was made from the same, and is whole.
+    pub(super) fn read(folder: &Path, key: &str) -> Option<Self> {
+        let done: Self = serde_json::from_slice(&fs::read(folder.join(NAME)).ok()?).ok()?;
+        let whole = |(name, digest): (&String, &String)| {
+            fs::read(folder.join(name)).is_ok_and(|bytes| hexadecimal(&bytes) == *digest)
+        };
+        (done.key == key && done.exit_code < 4 && done.files.iter().all(whole)).then_some(done)
+    }
+}
+
+/// A checksum of this program.
+pub(super) fn program() -> Result<String> {
+    let path = std::env::current_exe().map_err(|e| Error::io("this program", e))?;
+    let bytes = fs::read(&path).map_err(|e| Error::io(path, e))?;
+    Ok(hexadecimal(&bytes))
+}
+
+/// Does the experiment and writes its folder, `done.json` last.
+///
+/// # Errors
+/// [`Error::Io`] if the folder cannot be written; whatever else goes wrong is recorded.
+pub(super) fn make(experiment: &Experiment, folder: &Path, jobs: usize, key: &str) -> Result<Done> {
+    create_folder(folder)?;
+    let path = folder.join(NAME);
+    match fs::remove_file(&path) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(path, e)),
+        _ => {}
+    }
+    let start = Instant::now();
+    let made = match experiment.kind {
+        Kind::Run => single(experiment, folder),
+        Kind::Critical => critical(experiment, folder),
+        Kind::Sweep => whole_sweep(experiment, folder, jobs),
+    };
+    let (exit_code, message, figures) = match made {
+        Ok((exit_code, message, figures)) => (exit_code, message, figures),
+        Err(error @ Error::Io { .. }) => return Err(error),
+        Err(error) => (error.exit_code(), Some(error.to_string()), Vec::new()),
+    };
+    let figures: Vec<Drawing> = (figures.into_iter())
+        .map(|f| Drawing {
+            id: f.id,
+            title: f.title,
+            caption: f.caption,
+        })
+        .collect();
+    let mut names: Vec<String> = (figures.iter())
+        .flat_map(|f| ["svg", "png"].map(|kind| format!("figures/{}.{kind}", f.id)))
+        .collect();
+    let others = [
+        "report.json",
+        "report.html",
+        "scenario.toml",
+        "trajectory.npz",
+        "critical.json",
+        "sweep.csv",
+        "theory.csv",
+    ];
+    names.extend(others.map(str::to_owned));
+    let digests = names.into_iter().filter_map(|name| {
+        let bytes = fs::read(folder.join(&name)).ok()?;
+        Some((name, hexadecimal(&bytes)))
+    });
+    let done = Done {
+        key: key.to_owned(),
+        exit_code,
+        message,
+        wall_seconds: start.elapsed().as_secs_f64(),
+        figures,
+        files: digests.collect(),
+    };
+    let text = serde_json::to_string_pretty(&done).expect("plain data") + "\n";
+    write_file(&path, text.as_bytes())?;
+    Ok(done)
+}
+
+/// Exit code, why it is not 0 or 1, figures.
+type Made = (u8, Option<String>, Vec<Figure>);
+
+fn single(experiment: &Experiment, folder: &Path) -> Result<Made> {
+    // as the tests and the verb do: what the scenario says of its data is enough
+    let finished = run(
+        experiment.scenario.clone(),
+        RunOptions::default(),
+        &mut |_| {},
+    )?;
+    let figures = report::write_all(&finished, folder)?;
+    let code = finished.exit_code();
+    let message = (code >= 4).then(|| {
+        let why = finished.trajectory.message.as_deref();
+        why.unwrap_or("the run ended before its horizon").to_owned()
+    });
+    Ok((code, message, figures))
+}
+
+fn critical(experiment: &Experiment, folder: &Path) -> Result<Made> {
+    let measured = measure(&experiment.path, &[], false, &Control::none())?;
+    Ok((0, None, report::write_critical(&measured, folder)?))
+}
+
+fn whole_sweep(experiment: &Experiment, folder: &Path, jobs: usize) -> Result<Made> {
+    let plan = Plan::new(experiment.scenario.clone(), folder)?;
+    plan.write()?;
+    let outcome = sweep::run(
+        &plan,
+        &sweep::RunOptions {
+            shard: Shard::ALL,
+            jobs,
+            signal: &AtomicUsize::new(0),
+            observer: &|_, _| {},
+        },
+    )?;
+    let merged = sweep::merge(&plan)?
+        .map_err(|missing| Error::Incomplete(format!("{} cases are missing", missing.0.len())))?;
+    let figures = report::write_sweep(&merged, folder)?;
+    let failed = outcome.failed.len();
+    let message = (failed > 0).then(|| format!("{failed} cases failed; `sweep run` says which"));
+    Ok((if failed > 0 { 4 } else { 0 }, message, figures))
+}

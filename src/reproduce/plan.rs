@@ -1,0 +1,183 @@
+//! Which experiments there are, and which of them are asked for.
+
+use crate::claims::{self, Outcome};
+use crate::digest::hexadecimal;
+use crate::error::{Error, Result};
+use crate::scenario::{self, Scenario};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Scenarios whose critical step size is measured too: the one that is about it.
+const CRITICAL: [&str; 1] = ["fc-dfa-steps-too-large"];
+
+/// What is done with a scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// As the verb `run`.
+    Run,
+    /// As `compare --critical`.
+    Critical,
+    /// As `sweep plan`, `run` and `merge`.
+    Sweep,
+}
+
+/// A scenario, and what is done with it.
+#[derive(Debug, Clone)]
+pub struct Experiment {
+    pub scenario: Scenario,
+    pub path: PathBuf,
+    pub kind: Kind,
+    /// Weights times samples: which runs are long.
+    pub work: f64,
+    /// SHA-256 of the scenario and the numbers it starts from.
+    inputs: String,
+}
+
+/// Which experiments are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Those that decide this claim, or the scenario of this name.
+    pub only: Option<String>,
+    /// The cheapest ones that show every outcome of every claim.
+    pub quick: bool,
+    /// Long sweeps too: those that measure flows and finite steps.
+    pub all: bool,
+}
+
+impl Experiment {
+    /// Its folder's name, different for every experiment.
+    pub fn id(&self) -> String {
+        match self.kind {
+            Kind::Run | Kind::Sweep => self.scenario.name.clone(),
+            Kind::Critical => format!("{}-critical", self.scenario.name),
+        }
+    }
+
+    /// The command that does it alone.
+    pub fn command(&self) -> String {
+        let path = self.path.display();
+        match self.kind {
+            Kind::Run => format!("marginflow run {path}"),
+            Kind::Critical => format!("marginflow compare {path} --critical"),
+            Kind::Sweep => {
+                let out = format!("--out out/{}", self.id());
+                format!(
+                    "marginflow sweep plan {path} {out} && marginflow sweep run {out} && marginflow sweep merge {out}"
+                )
+            }
+        }
+    }
+
+    /// What its output depends on: scenario, data and start, what is done with them, and the program.
+    pub(super) fn key(&self, program: &str) -> String {
+        let text = format!("{:?} {} {program}", self.kind, self.inputs);
+        hexadecimal(text.as_bytes())
+    }
+
+    /// Claims it is expected to decide, with the outcome.
+    fn decides(&self) -> impl Iterator<Item = (&str, Outcome)> {
+        let runs = self.kind == Kind::Run;
+        (self.scenario.expect.iter())
+            .filter(move |(_, outcome)| runs && **outcome != Outcome::NotApplicable)
+            .map(|(id, outcome)| (id.as_str(), *outcome))
+    }
+}
+
+/// The experiments of a folder of scenarios, in the order of names.
+///
+/// # Errors
+/// [`Error::Usage`] if there are no scenarios, or none that is asked for; as [`scenario::load`] and [`Scenario::build`].
+pub fn plan(folder: &Path, selection: &Selection) -> Result<Vec<Experiment>> {
+    let mut experiments = Vec::new();
+    for path in scenarios(folder)? {
+        let scenario = scenario::load(&path, &[])?;
+        let sweep = scenario.sweep().is_some();
+        let problem = if sweep { None } else { Some(scenario.build()?) };
+        let mut inputs = format!("{} {}", scenario.name, scenario.sha256).into_bytes();
+        if let Some(p) = &problem {
+            let numbers = [
+                p.dataset.samples().as_slice(),
+                p.dataset.labels().as_slice(),
+                p.theta0.as_slice(),
+            ];
+            inputs.extend(numbers.concat().iter().flat_map(|x| x.to_le_bytes()));
+        }
+        let run = Experiment {
+            path,
+            kind: if sweep { Kind::Sweep } else { Kind::Run },
+            work: problem.map_or(0.0, |p| (p.theta0.len() * p.dataset.len()) as f64),
+            inputs: hexadecimal(&inputs),
+            scenario,
+        };
+        let critical = CRITICAL.contains(&run.scenario.name.as_str());
+        let also = critical.then(|| Experiment {
+            kind: Kind::Critical,
+            ..run.clone()
+        });
+        experiments.push(run);
+        experiments.extend(also);
+    }
+    let chosen = match (&selection.only, selection.quick) {
+        (Some(only), _) => named(experiments, only)?,
+        (None, true) => cheapest(experiments),
+        (None, false) => {
+            experiments.retain(|e| selection.all || !e.scenario.sweeps_flows());
+            experiments
+        }
+    };
+    Ok(chosen)
+}
+
+fn scenarios(folder: &Path) -> Result<Vec<PathBuf>> {
+    let missing = |why: String| {
+        Error::Usage(format!(
+            "{}: {why}; give the folder of scenarios with --scenarios (the one that comes with marginflow is `scenarios` in its repository)",
+            folder.display()
+        ))
+    };
+    let entries = std::fs::read_dir(folder).map_err(|e| missing(e.to_string()))?;
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|e| Error::io(folder, e))?.path();
+        if path.extension().is_some_and(|e| e == "toml") {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    if paths.is_empty() {
+        return Err(missing("no scenarios (*.toml) there".into()));
+    }
+    Ok(paths)
+}
+
+fn named(mut experiments: Vec<Experiment>, only: &str) -> Result<Vec<Experiment>> {
+    experiments.retain(|e| e.scenario.name == only || e.decides().any(|(id, _)| id == only));
+    if !experiments.is_empty() {
+        return Ok(experiments);
+    }
+    let ids: Vec<_> = claims::ids().collect();
+    Err(Error::Usage(if ids.contains(&only) {
+        format!("no scenario here is expected to decide the claim \"{only}\"")
+    } else {
+        format!(
+            "\"{only}\" is neither a scenario here nor a claim; the claims are {}",
+            ids.join(", ")
+        )
+    }))
+}
+
+/// From the cheapest on, those that add an outcome of a claim.
+fn cheapest(mut experiments: Vec<Experiment>) -> Vec<Experiment> {
+    experiments.sort_by(|a, b| a.work.total_cmp(&b.work));
+    let mut seen = BTreeSet::new();
+    experiments.retain(|e| {
+        let before = seen.len();
+        let decided = e
+            .decides()
+            .filter(|(_, outcome)| *outcome != Outcome::Inconclusive);
+        seen.extend(decided.map(|(id, outcome)| (id.to_owned(), outcome.name())));
+        seen.len() > before
+    });
+    experiments.sort_by(|a, b| a.scenario.name.cmp(&b.scenario.name));
+    experiments
+}

@@ -1,0 +1,188 @@
+//! What became of the claims.
+
+use super::done::Done;
+use super::plan::{Experiment, Kind};
+use crate::claims::{CLAIMS, Claim, Outcome};
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+/// A claim on a scenario.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    pub id: &'static str,
+    /// The statement as the report prints it.
+    pub printed: &'static str,
+    /// What is true.
+    pub corrected: &'static str,
+    pub verdict: Outcome,
+    pub expected: Option<Outcome>,
+    pub residual: Option<f64>,
+    pub tolerance: Option<f64>,
+    pub scenario: String,
+    pub evidence: String,
+}
+
+/// All rows, claim by claim in the order of [`CLAIMS`], and what failed.
+#[derive(Debug, Serialize)]
+pub struct Table {
+    pub format: &'static str,
+    pub version: &'static str,
+    pub claims: Vec<Row>,
+    /// Experiment and reason.
+    pub failures: Vec<(String, String)>,
+    #[serde(skip)]
+    code: u8,
+}
+
+/// What is read of `report.json`.
+#[derive(Deserialize)]
+struct Report {
+    claims: Vec<Judged>,
+}
+
+#[derive(Deserialize)]
+struct Judged {
+    id: String,
+    verdict: Outcome,
+    residual: Option<f64>,
+    tolerance: Option<f64>,
+    evidence: String,
+}
+
+impl Table {
+    /// From the folders of experiments: `done[i]` and `<out>/<id>/report.json` of `experiments[i]`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a report cannot be read.
+    pub fn of(experiments: &[Experiment], done: &[Done], out: &Path) -> Result<Self> {
+        let mut reports = Vec::new();
+        for (experiment, done) in experiments.iter().zip(done) {
+            let path = out.join(experiment.id()).join("report.json");
+            if experiment.kind == Kind::Run && path.exists() && done.exit_code < 64 {
+                let bytes = fs::read(&path).map_err(|e| Error::io(&path, e))?;
+                let report: Report = serde_json::from_slice(&bytes)
+                    .map_err(|e| Error::io(&path, std::io::Error::other(e)))?;
+                reports.push((experiment, report));
+            }
+        }
+        let mut claims = Vec::new();
+        for claim in CLAIMS {
+            for (experiment, report) in &reports {
+                let judged = report.claims.iter().filter(|j| j.id == claim.id);
+                claims.extend(judged.filter_map(|judged| row(claim, experiment, judged)));
+            }
+        }
+        let failures = experiments
+            .iter()
+            .zip(done)
+            .filter_map(|(experiment, done)| Some((experiment.id(), done.message.clone()?)));
+        Ok(Self {
+            format: "marginflow-claims/1",
+            version: env!("CARGO_PKG_VERSION"),
+            claims,
+            failures: failures.collect(),
+            code: done.iter().map(|d| d.exit_code).max().unwrap_or(0),
+        })
+    }
+
+    /// 0 if every verdict is the expected one, 1 if not, and if an experiment failed its code.
+    pub fn exit_code(&self) -> u8 {
+        self.code
+    }
+
+    /// Rows of one claim.
+    pub fn rows(&self, id: &str) -> impl Iterator<Item = &Row> {
+        self.claims.iter().filter(move |row| row.id == id)
+    }
+
+    /// As JSON.
+    pub fn json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("plain data") + "\n"
+    }
+
+    /// As CSV.
+    pub fn csv(&self) -> String {
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let number = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x:e}"));
+        let header = [
+            "id",
+            "printed",
+            "corrected",
+            "verdict",
+            "expected",
+            "residual",
+            "tolerance",
+            "scenario",
+            "evidence",
+        ];
+        let rows = self.claims.iter().map(|row| {
+            [
+                row.id.to_owned(),
+                row.printed.to_owned(),
+                row.corrected.to_owned(),
+                row.verdict.name().to_owned(),
+                row.expected.map_or("", Outcome::name).to_owned(),
+                number(row.residual),
+                number(row.tolerance),
+                row.scenario.clone(),
+                row.evidence.clone(),
+            ]
+        });
+        let lines = std::iter::once(header.map(str::to_owned)).chain(rows);
+        for line in lines {
+            writer.write_record(&line).expect("memory takes any row");
+        }
+        let bytes = writer.into_inner().expect("memory takes any row");
+        String::from_utf8(bytes).expect("rows are text")
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        let number = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.2e}"));
+        let mut out = format!(
+            "  {:<18}{:<14}{:>10}{:>11}  scenario\n",
+            "claim", "verdict", "residual", "tolerance"
+        );
+        for row in &self.claims {
+            let unexpected = match row.expected {
+                Some(expected) if expected != row.verdict => {
+                    format!("  UNEXPECTED: the scenario expects {}", expected.name())
+                }
+                _ => String::new(),
+            };
+            let _ = writeln!(
+                out,
+                "  {:<18}{:<14}{:>10}{:>11}  {}{unexpected}",
+                row.id,
+                row.verdict.name(),
+                number(row.residual),
+                number(row.tolerance),
+                row.scenario,
+            );
+        }
+        for (id, why) in &self.failures {
+            let _ = writeln!(out, "\n  FAILED: {id}: {why}");
+        }
+        out
+    }
+}
+
+/// `None` where the claim does not apply and need not.
+fn row(claim: &Claim, experiment: &Experiment, judged: &Judged) -> Option<Row> {
+    let expected = experiment.scenario.expect.get(claim.id).copied();
+    let silent = judged.verdict == Outcome::NotApplicable;
+    (!silent || expected.is_some_and(|e| e != judged.verdict)).then(|| Row {
+        id: claim.id,
+        printed: claim.printed,
+        corrected: claim.corrected,
+        verdict: judged.verdict,
+        expected,
+        residual: judged.residual,
+        tolerance: judged.tolerance,
+        scenario: experiment.scenario.name.clone(),
+        evidence: judged.evidence.clone(),
+    })
+}

@@ -1,0 +1,296 @@
+//! `reproduce`: everything is found as expected, what is done is kept, what is damaged is made again, and what fails is said.
+
+#[path = "support/program.rs"]
+mod program;
+
+use marginflow::claims;
+use program::ends;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+use tempfile::TempDir;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+
+/// Two points, and what is said of them.
+fn scenario(expectation: &str) -> String {
+    format!(
+        r#"# Two points of the plane.
+title = "Two points & more"
+initial = "zero"
+[dataset.files]
+samples = "x.csv"
+labels = "y.csv"
+[network.fully-connected-linear]
+depth = 2
+[rule.direct-feedback-alignment]
+feedback.gaussian.seed = 7
+[flow]
+until.log-log-time = 20.0
+[expect]
+{expectation}
+"#
+    )
+}
+
+/// A folder `s` with one good scenario.
+fn shop() -> TempDir {
+    let shop = tempfile::tempdir().unwrap();
+    let folder = shop.path().join("s");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("x.csv"), "1,0.2\n-1,0.3\n").unwrap();
+    fs::write(folder.join("y.csv"), "1\n-1\n").unwrap();
+    fs::write(
+        folder.join("good.toml"),
+        scenario("prop-1 = \"holds\"\nprop-2 = \"not-applicable\""),
+    )
+    .unwrap();
+    shop
+}
+
+fn modified(path: &Path) -> SystemTime {
+    fs::metadata(path).unwrap().modified().unwrap()
+}
+
+/// What a page refers to that is not in it.
+fn references(page: &str) -> Vec<&str> {
+    let from = |attribute: &'static str| {
+        page.split(attribute)
+            .skip(1)
+            .map(|rest| rest.split('"').next().unwrap())
+    };
+    from("href=\"")
+        .chain(from("src=\""))
+        .filter(|to| !to.starts_with('#') && *to != "data:,")
+        .collect()
+}
+
+/// Curves of a page can be read off, figures have captions, and nothing is fetched.
+fn assert_self_contained(page: &str) {
+    assert!(page.starts_with("<!DOCTYPE html>"));
+    for reference in references(page) {
+        assert!(!reference.contains("//"), "{reference}");
+    }
+    assert!(!page.contains("@import") && !page.contains("url("));
+    let figures: Vec<&str> = page.split("<figure").skip(1).collect();
+    assert!(!figures.is_empty());
+    for figure in figures {
+        let caption = figure.split("<figcaption>").nth(1).unwrap();
+        assert!(
+            caption.split("</figcaption>").next().unwrap().len() > 40,
+            "{}",
+            &figure[..80]
+        );
+        let metadata = figure
+            .split("<metadata>")
+            .nth(1)
+            .unwrap()
+            .split("</metadata>")
+            .next()
+            .unwrap();
+        let metadata = metadata
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&amp;", "&");
+        let panels: Value = serde_json::from_str(&metadata).unwrap();
+        for panel in panels.as_array().unwrap() {
+            for axis in [&panel["x"], &panel["y"]] {
+                assert!(axis["low"].as_f64() < axis["high"].as_f64(), "{axis}");
+                assert!(!axis["label"].as_str().unwrap().is_empty());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_quick_reproduction_decides_every_claim_as_expected() {
+    let shop = tempfile::tempdir().unwrap();
+    let command = format!("reproduce --quick --scenarios {ROOT}/scenarios --out all");
+    let output = ends(shop.path(), 0, &format!("{command} --format json"));
+    let table: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(table["format"], "marginflow-claims/1");
+    assert_eq!(table["failures"], Value::Array(vec![]));
+    let rows = table["claims"].as_array().unwrap();
+    let decided: BTreeSet<&str> = (rows.iter())
+        .filter(|row| ["holds", "violated"].contains(&row["verdict"].as_str().unwrap()))
+        .map(|row| row["id"].as_str().unwrap())
+        .collect();
+    assert!(
+        decided
+            .iter()
+            .copied()
+            .eq(claims::ids().collect::<BTreeSet<_>>()),
+        "{decided:?}"
+    );
+    for row in rows {
+        assert_eq!(row["verdict"], row["expected"], "{row}");
+    }
+    // each outcome of each claim that some scenario expects
+    for (id, verdict) in [
+        ("prop-2", "violated"),
+        ("prop-2", "holds"),
+        ("loss-decreases", "violated"),
+        ("thm-1-discrete", "violated"),
+    ] {
+        assert!(
+            rows.iter()
+                .any(|r| r["id"] == id && r["verdict"] == verdict),
+            "{id} {verdict}"
+        );
+    }
+    let out = shop.path().join("all");
+    assert_eq!(
+        fs::read_to_string(out.join("claims.csv"))
+            .unwrap()
+            .lines()
+            .count(),
+        rows.len() + 1
+    );
+    let page = fs::read_to_string(out.join("index.html")).unwrap();
+    assert_self_contained(&page);
+    for reference in references(&page) {
+        assert!(out.join(reference).is_file(), "{reference}");
+    }
+    for id in claims::ids() {
+        assert!(page.contains(&format!("claim-{id}")), "{id}");
+    }
+
+    // nothing is done twice
+    let reports: Vec<PathBuf> = (rows.iter())
+        .map(|row| {
+            out.join(row["scenario"].as_str().unwrap())
+                .join("report.json")
+        })
+        .collect();
+    let times: Vec<SystemTime> = reports.iter().map(|r| modified(r)).collect();
+    let again = ends(shop.path(), 0, &format!("{command} --format json"));
+    assert_eq!(again.stdout, output.stdout);
+    assert_eq!(
+        reports.iter().map(|r| modified(r)).collect::<Vec<_>>(),
+        times
+    );
+}
+
+#[test]
+fn a_run_has_a_page_of_its_own() {
+    let shop = shop();
+    ends(
+        shop.path(),
+        0,
+        "run s/good.toml --set flow.rtol=1e-7 --out one",
+    );
+    let page = fs::read_to_string(shop.path().join("one/report.html")).unwrap();
+    assert_self_contained(&page);
+    for part in [
+        "Two points &amp; more",
+        "marginflow run s/good.toml --set flow.rtol=1e-7",
+        "until.log-log-time = 20.0",
+        "diffsol",
+        "claims do not apply",
+        "prefers-color-scheme: dark",
+        "@media print",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    assert_eq!(
+        page.matches("<figure").count(),
+        fs::read_dir(shop.path().join("one/figures"))
+            .unwrap()
+            .count()
+            / 2
+    );
+}
+
+#[test]
+fn damaged_and_changed_experiments_are_made_again() {
+    let shop = shop();
+    let command = "reproduce --scenarios s --out r --quiet";
+    ends(shop.path(), 0, command);
+    let svg = shop.path().join("r/good/figures/margins.svg");
+    let whole = fs::read(&svg).unwrap();
+    fs::write(&svg, &whole[..whole.len() / 2]).unwrap();
+    ends(shop.path(), 0, command);
+    assert_eq!(fs::read(&svg).unwrap(), whole);
+    // a cut between its files
+    fs::remove_file(shop.path().join("r/good/done.json")).unwrap();
+    fs::remove_file(&svg).unwrap();
+    ends(shop.path(), 0, command);
+    assert_eq!(fs::read(&svg).unwrap(), whole);
+    // other data under the same scenario
+    fs::write(shop.path().join("s/x.csv"), "1,0.2\n-1,0.9\n").unwrap();
+    ends(shop.path(), 0, command);
+    assert_ne!(fs::read(&svg).unwrap(), whole);
+}
+
+#[test]
+fn what_is_not_as_expected_and_what_fails_is_said() {
+    let shop = shop();
+    let write =
+        |name: &str, text: String| fs::write(shop.path().join("s").join(name), text).unwrap();
+    write(
+        "wrong.toml",
+        scenario("prop-1 = \"violated\"\nprop-2 = \"holds\""),
+    );
+    let output = ends(
+        shop.path(),
+        1,
+        "reproduce --scenarios s --out r --gallery g",
+    );
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.matches("UNEXPECTED").count(), 2, "{text}");
+    let page = fs::read_to_string(shop.path().join("r/index.html")).unwrap();
+    assert!(page.contains("2 verdicts are not as expected"));
+    assert!(shop.path().join("g/good/margins.svg").is_file());
+
+    // these two points cannot be separated: the others are run all the same
+    write("bad.toml", scenario("").replace("x.csv", "same.csv"));
+    write("same.csv", "1,0.2\n1,0.2\n".into());
+    let output = ends(shop.path(), 65, "reproduce --scenarios s --out r");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        text.contains("FAILED: bad: ") && text.contains("not separable"),
+        "{text}"
+    );
+    assert!(text.contains("prop-1"));
+
+    let chosen = ends(
+        shop.path(),
+        0,
+        "reproduce --scenarios s --out r --only good --format json",
+    );
+    let table: Value = serde_json::from_slice(&chosen.stdout).unwrap();
+    assert!(
+        table["claims"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|row| row["scenario"] == "good")
+    );
+}
+
+#[test]
+fn what_is_not_there_is_said() {
+    let shop = shop();
+    for (arguments, message) in [
+        ("reproduce --scenarios nowhere", "--scenarios"),
+        ("reproduce --scenarios .", "no scenarios"),
+        (
+            "reproduce --scenarios s --only prop-9",
+            "neither a scenario here nor a claim",
+        ),
+        ("reproduce --scenarios s --only thm-4", "no scenario here"),
+        (
+            "reproduce --scenarios s --quick --only prop-1",
+            "cannot be used with",
+        ),
+    ] {
+        let output = ends(shop.path(), 2, arguments);
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(text.contains(message), "{arguments}: {text}");
+    }
+    assert!(!shop.path().join("out").exists(), "nothing is half written");
+    fs::write(shop.path().join("file"), "").unwrap();
+    ends(shop.path(), 74, "reproduce --scenarios s --out file/below");
+}
