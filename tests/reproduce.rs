@@ -183,6 +183,8 @@ fn a_run_has_a_page_of_its_own() {
     );
     let page = fs::read_to_string(shop.path().join("one/report.html")).unwrap();
     assert_self_contained(&page);
+    // nothing of the machine it was made on
+    assert!(!page.contains(shop.path().to_str().unwrap()));
     for part in [
         "Two points &amp; more",
         "marginflow run s/good.toml --set flow.rtol=1e-7",

@@ -248,6 +248,11 @@ fn state(key: Option<&Spanned<StateName>>, document: &Document, source: &Source)
 }
 
 impl Scenario {
+    /// The text after `--set`, with the paths as written; [`Self::sha256`] is its checksum.
+    pub fn text(&self) -> &str {
+        &self.source.text
+    }
+
     /// What its leading comment says it shows.
     pub fn about(&self) -> String {
         let lines = self.source.text.lines();

@@ -39,10 +39,10 @@ pub fn html(run: &Run, figures: &[Drawn]) -> String {
         h2 { "Do it again" }
         (command("again", &format!("marginflow {} {}", run.verb, run.scenario.arguments)))
         p.muted {
-            "From a checkout, " code { "cargo run --release --" } " in the place of " code { "marginflow" } ". The scenario as it was run, "
+            "From a checkout, " code { "cargo run --release --" } " in the place of " code { "marginflow" } ". The scenario, paths as written, "
             "SHA-256 " code { (run.scenario.sha256) } ":"
         }
-        pre { (run.scenario.resolved) }
+        pre { (run.scenario.text()) }
         h2 { "Computed with" }
         (definitions(&environment()))
     };
