@@ -4,11 +4,12 @@ use std::path::Path;
 use toml_edit::{DocumentMut, Item, Value};
 
 /// Every key that holds a path or a list of paths.
-const PATH_KEYS: [&[&str]; 5] = [
+const PATH_KEYS: [&[&str]; 6] = [
     &["dataset", "files", "samples"],
     &["dataset", "files", "labels"],
     &["dataset", "table", "path"],
     &["rule", "direct-feedback-alignment", "feedback", "files"],
+    &["rule", "feedback-alignment", "feedback", "files"],
     &["initial", "files"],
 ];
 

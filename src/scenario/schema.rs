@@ -195,7 +195,7 @@ pub(super) enum Feedback {
         /// Which draw.
         seed: Seed,
     },
-    /// One file per layer but the last: CSV or npy, a single column.
+    /// One file per hidden layer, CSV or npy: b_l as a single column for direct feedback alignment, F_l for feedback alignment.
     Files(#[schemars(with = "Vec<PathBuf>")] Spanned<Vec<FilePath>>),
 }
 
@@ -290,7 +290,7 @@ pub(super) enum ScheduleName {
     /// The same for every step: 1.
     #[default]
     Constant,
-    /// The reciprocal of the mean loss, which reaches losses like exp(−10⁵).
+    /// 1/𝓛, the reciprocal of the loss at that step, which reaches losses like exp(−10⁵).
     LossNormalised,
 }
 

@@ -127,17 +127,23 @@ fn files_land_where_the_formulas_expect_them() {
 #[test]
 fn the_resolved_copy_runs_from_any_folder() {
     let folder = folder_with_files();
-    let overrides = ["loss=logistic".to_owned()];
-    let scenario = load(&folder.path().join("s.toml"), &overrides).unwrap();
-    let elsewhere = tempfile::tempdir().unwrap();
-    let copy = elsewhere.path().join("scenario.toml");
-    fs::write(&copy, &scenario.resolved).unwrap();
-    let copied = load(&copy, &[]).unwrap().build().unwrap();
-    let original = scenario.build().unwrap();
-    assert_eq!(copied.theta0, original.theta0);
-    assert_eq!(copied.dataset, original.dataset);
-    assert_eq!(copied.rule, original.rule);
-    assert_eq!(copied.loss.name(), "logistic");
+    for rule in ["direct-feedback-alignment", "feedback-alignment"] {
+        let overrides = [
+            "loss=logistic".to_owned(),
+            format!("rule.{rule}.feedback.files=['b1.csv']"),
+        ];
+        let scenario = load(&folder.path().join("s.toml"), &overrides).unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let copy = elsewhere.path().join("scenario.toml");
+        fs::write(&copy, &scenario.resolved).unwrap();
+        let copied = load(&copy, &[]).unwrap().build().unwrap();
+        let original = scenario.build().unwrap();
+        assert_eq!(copied.theta0, original.theta0);
+        assert_eq!(copied.dataset, original.dataset);
+        assert_eq!(copied.rule, original.rule);
+        assert_eq!(copied.rule.name(), rule);
+        assert_eq!(copied.loss.name(), "logistic");
+    }
 }
 
 #[test]
