@@ -1,11 +1,33 @@
 //! Checksums of what is written and of what it was made from.
 
+use crate::error::{Error, Result};
 use sha2::{Digest, Sha256};
+use std::path::Path;
+use std::sync::OnceLock;
 
 /// SHA-256, in hexadecimal.
 pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     let digest = Sha256::digest(bytes);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The checksum of this program: another build may round otherwise.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read.
+pub(crate) fn program() -> Result<&'static str> {
+    static PROGRAM: OnceLock<String> = OnceLock::new();
+    if let Some(digest) = PROGRAM.get() {
+        return Ok(digest);
+    }
+    // what runs, even if its file has been replaced in the meantime
+    let running = Path::new("/proc/self/exe");
+    let path = match running.exists() {
+        true => running.to_owned(),
+        false => std::env::current_exe().map_err(|e| Error::io("this program", e))?,
+    };
+    let bytes = std::fs::read(&path).map_err(|e| Error::io(path, e))?;
+    Ok(PROGRAM.get_or_init(|| hexadecimal(&bytes)))
 }
 
 #[cfg(test)]

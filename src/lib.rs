@@ -42,8 +42,11 @@
 //! # Ok::<(), marginflow::error::Error>(())
 //! ```
 
+pub mod accuracy;
+mod checkpoint;
 pub mod claims;
 pub mod cli;
+pub mod control;
 pub mod dataset;
 pub mod descent;
 pub mod diagnostics;

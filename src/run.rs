@@ -1,11 +1,13 @@
 //! One run from problem to verdicts: the arrows of the data flow, in order.
 
+use crate::accuracy;
 use crate::claims::{self, Evidence, Outcome, Verdict};
-use crate::descent::{self, Comparison, Control, descend, flow_beside};
+use crate::control::Control;
+use crate::descent::{self, Comparison, descend, flow_beside};
 use crate::diagnostics::{Diagnostics, diagnose};
 use crate::error::{Error, Result};
 use crate::figures;
-use crate::flow::{FlowOptions, Progress, SaveAt, integrate};
+use crate::flow::{FlowOptions, SaveAt, integrate, integrate_under};
 use crate::limit::{
     FarkasCertificate, Limit, Potential, Separability, angle, certified_candidates,
     feature_max_margin, max_margin, minimise, predicted, refine,
@@ -65,55 +67,52 @@ pub struct Verification {
 ///
 /// # Errors
 /// [`Error::Scenario`] or [`Error::Data`] if the problem cannot be built, [`Error::NotSeparable`] without a separating
-/// hyperplane (unless allowed), [`Error::Solver`] if the integrator cannot start.
-pub fn run(
-    scenario: Scenario,
-    options: RunOptions,
-    observer: &mut dyn FnMut(Progress),
-) -> Result<Run> {
-    run_with(scenario, options, observer, &Control::none())
-}
-
-/// [`run`], with a say in its finite steps.
-///
-/// # Errors
-/// As [`run`] and [`descend`].
-pub fn run_with(
-    scenario: Scenario,
-    options: RunOptions,
-    observer: &mut dyn FnMut(Progress),
-    control: &Control<'_>,
-) -> Result<Run> {
+/// hyperplane (unless allowed), [`Error::Solver`] if the integrator cannot start, [`Error::Interrupted`] once the control's signal has
+/// come, [`Error::Io`] if checkpoints cannot be read or written.
+pub fn run(scenario: Scenario, options: RunOptions, control: &Control<'_>) -> Result<Run> {
     let problem = scenario.build()?;
     let reference = reference_limit(&problem, options.allow_nonseparable)?;
-    let descents = match &scenario.steps {
-        Some(steps) => descend(&problem, steps, control)?,
-        None => Vec::new(),
-    };
-    let beside = match &scenario.steps {
-        Some(_) => Some(flow_beside(
-            &problem,
-            &scenario.flow,
-            &descents,
-            &mut |_| {},
-        )?),
+    control.check()?;
+    let made = match &scenario.steps {
+        Some(steps) => {
+            let descents = descend(&problem, steps, control)?;
+            let flow = flow_beside(&problem, &scenario.flow, &descents, control)?;
+            Some((steps, descents, flow))
+        }
         None => None,
     };
-    let trajectory = integrate(&problem, &scenario.flow, observer)?;
+    let mut trajectory = integrate_under(&problem, &scenario.flow, "flow", control)?;
     let limit = reference.after(&problem, &trajectory);
     let mut diagnostics = diagnose(&problem, &trajectory, limit.as_ref());
     if limit.is_some() {
         diagnostics.compare(certified_candidates(&problem));
     }
-    let steps = match (&scenario.steps, &beside) {
-        (Some(options), Some(flow)) => Some(descent::compare(
+    accuracy::judge(&problem, &scenario.flow, &mut trajectory, &diagnostics);
+    control.check()?;
+    let steps = made.map(|(options, descents, mut flow)| {
+        let measured = diagnose(&problem, &flow, limit.as_ref());
+        accuracy::judge(&problem, &scenario.flow, &mut flow, &measured);
+        trajectory.doubt("the flow beside the steps", &flow);
+        descent::compare(
             &problem,
             limit.as_ref(),
             options,
             descents,
-            (flow, diagnose(&problem, flow, limit.as_ref())),
-        )),
-        _ => None,
+            (&flow, measured),
+        )
+    });
+    let verification = if options.verify {
+        let found = verify(
+            &problem,
+            limit.as_ref(),
+            &scenario.flow,
+            &diagnostics,
+            control,
+        )?;
+        accuracy::compare(&found, &scenario.flow, &mut trajectory);
+        Some(found)
+    } else {
+        None
     };
     let verdicts = claims::check(&Evidence {
         problem: &problem,
@@ -124,17 +123,7 @@ pub fn run_with(
         steps: steps.as_ref(),
         extend: "flow.until",
     });
-    let verification = if options.verify {
-        Some(verify(
-            &problem,
-            limit.as_ref(),
-            &scenario.flow,
-            &diagnostics,
-            observer,
-        )?)
-    } else {
-        None
-    };
+    control.check()?;
     Ok(Run {
         verb: "run",
         scenario,
@@ -153,21 +142,18 @@ pub fn run_with(
 ///
 /// # Errors
 /// [`Error::Scenario`] if the scenario has no `[steps]`, else as [`run`] and [`descend`].
-pub fn compare(
-    scenario: Scenario,
-    allow_nonseparable: bool,
-    observer: &mut dyn FnMut(Progress),
-    control: &Control<'_>,
-) -> Result<Run> {
+pub fn compare(scenario: Scenario, allow_nonseparable: bool, control: &Control<'_>) -> Result<Run> {
     let Some(options) = &scenario.steps else {
         return Err(scenario.without_steps());
     };
     let problem = scenario.build()?;
     let reference = reference_limit(&problem, allow_nonseparable)?;
+    control.check()?;
     let descents = descend(&problem, options, control)?;
-    let trajectory = flow_beside(&problem, &scenario.flow, &descents, observer)?;
+    let mut trajectory = flow_beside(&problem, &scenario.flow, &descents, control)?;
     let limit = reference.after(&problem, &trajectory);
     let diagnostics = diagnose(&problem, &trajectory, limit.as_ref());
+    accuracy::judge(&problem, &scenario.flow, &mut trajectory, &diagnostics);
     let steps = descent::compare(
         &problem,
         limit.as_ref(),
@@ -184,6 +170,7 @@ pub fn compare(
         steps: Some(&steps),
         extend: "steps.count",
     });
+    control.check()?;
     Ok(Run {
         verb: "compare",
         scenario,
@@ -316,14 +303,15 @@ fn verify(
     limit: Option<&Limit>,
     options: &FlowOptions,
     diagnostics: &Diagnostics,
-    observer: &mut dyn FnMut(Progress),
+    control: &Control<'_>,
 ) -> Result<Verification> {
     let tight = FlowOptions {
         saves: SaveAt::Uniform(2),
         ..options.tightened()
     };
-    let trajectory = integrate(problem, &tight, observer)?;
+    let mut trajectory = integrate_under(problem, &tight, "verify", control)?;
     let reference = diagnose(problem, &trajectory, limit);
+    accuracy::judge(problem, &tight, &mut trajectory, &reference);
     let angle_between = angle(
         learned(problem, diagnostics).as_slice(),
         learned(problem, &reference).as_slice(),
@@ -390,12 +378,15 @@ impl Run {
             .collect()
     }
 
-    /// The exit code: 0 as expected, 1 a claim came out otherwise, 4 the solver failed or disagrees with its tighter
-    /// self, 5 a budget ran out.
+    /// The exit code: 0 as expected, 1 a claim came out otherwise, 4 the solver failed, is inaccurate or disagrees with its
+    /// tighter self, 5 a budget ran out.
     pub fn exit_code(&self) -> u8 {
         match self.trajectory.status {
             Status::BudgetSteps | Status::BudgetWall => 5,
-            Status::StepTooSmall | Status::NonlinearFailure | Status::NonFinite => 4,
+            Status::StepTooSmall
+            | Status::NonlinearFailure
+            | Status::NonFinite
+            | Status::Inaccurate => 4,
             Status::Completed if self.verification.as_ref().is_some_and(|v| !v.agrees) => 4,
             Status::Completed => u8::from(!self.surprises().is_empty()),
         }
@@ -437,7 +428,14 @@ mod tests {
             let shorter = FlowOptions::to(16.0 - early);
             let trajectory = integrate(&problem, &shorter, &mut |_| {}).unwrap();
             let diagnostics = diagnose(&problem, &trajectory, Some(&limit));
-            let found = verify(&problem, Some(&limit), &loose, &diagnostics, &mut |_| {}).unwrap();
+            let found = verify(
+                &problem,
+                Some(&limit),
+                &loose,
+                &diagnostics,
+                &Control::none(),
+            )
+            .unwrap();
             assert_eq!(found.agrees, agrees, "{early}: {found:?}");
         }
     }

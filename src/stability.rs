@@ -1,7 +1,8 @@
 //! How large steps may be: the critical step size of a scenario, and how it depends on depth and rule.
 
+use crate::control::Control;
 use crate::descent::{
-    Control, Critical, CriticalOptions, DiscreteAlignment, critical_step, discrete_alignment,
+    Critical, CriticalOptions, DiscreteAlignment, critical_step, discrete_alignment,
 };
 use crate::error::Result;
 use crate::problem::Problem;

@@ -3,7 +3,7 @@
 use nalgebra::DMatrix;
 use serde::Serialize;
 
-/// How a run ended. Only `Completed` reached its horizon.
+/// How a run ended. Only `Completed` reached its horizon with all that must hold on the way holding to the tolerance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
@@ -13,6 +13,9 @@ pub enum Status {
     StepTooSmall,
     NonlinearFailure,
     NonFinite,
+    /// It reached its horizon, but a conserved quantity or a closed form drifted beyond the tolerance, or the same run at a hundredth of the
+    /// tolerance ended elsewhere: see [`accuracy`](crate::accuracy).
+    Inaccurate,
 }
 
 /// Work done by the integrator.
@@ -95,6 +98,20 @@ impl Trajectory {
     /// τ = ln(1+t) = e^s − 1 at save `k`.
     pub fn log_time(&self, k: usize) -> f64 {
         self.log_log_time[k].exp_m1()
+    }
+
+    /// This run reached its horizon, but not as accurately as it should have.
+    pub fn flag(&mut self, why: String) {
+        self.status = Status::Inaccurate;
+        self.message = Some(why);
+    }
+
+    /// Flags this run if it completed beside one that was flagged.
+    pub fn doubt(&mut self, name: &str, other: &Self) {
+        if self.status == Status::Completed && other.status == Status::Inaccurate {
+            let why = other.message.as_deref().unwrap_or_default();
+            self.flag(format!("{name}: {why}"));
+        }
     }
 
     /// Number of saves T.

@@ -57,7 +57,7 @@ fn complaints(path: &Path) -> Vec<String> {
         Err(error) => return vec![error.to_string()],
     };
     let horizon = scenario.flow.until;
-    let finished = match run(scenario, RunOptions::default(), &mut |_| {}) {
+    let finished = match run(scenario, RunOptions::default(), &Control::none()) {
         Ok(finished) => finished,
         Err(error) => return vec![error.to_string()],
     };

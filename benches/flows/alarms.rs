@@ -67,7 +67,7 @@ pub fn run(peers: Option<&Path>, method: Option<&str>, json: bool) -> Result<(),
             verify: true,
             ..RunOptions::default()
         };
-        runs.push(run_scenario(load(&path, &set)?, options, &mut |_| {})?);
+        runs.push(run_scenario(load(&path, &set)?, options, &Control::none())?);
     }
     let tightest = (runs.iter())
         .filter(|run| run.trajectory.status == Status::Completed)

@@ -1,11 +1,12 @@
 //! `compare SCENARIO`
 
-use super::progress::Bars;
+use super::progress::{Bars, Checkpoints};
 use super::run::finish;
 use super::{Format, ScenarioArgs, critical};
 use crate::error::Result;
+use crate::report::Folder;
 use crate::run::compare;
-use crate::{report, scenario};
+use crate::scenario;
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,8 @@ pub(super) struct CompareArgs {
     /// Output folder [default: out/<scenario name>-compare, or -critical]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    checkpoints: Checkpoints,
     /// Print nothing but errors
     #[arg(long)]
     quiet: bool,
@@ -35,17 +38,15 @@ impl CompareArgs {
         let folder = self
             .out
             .unwrap_or_else(|| Path::new("out").join(format!("{}-{verb}", scenario.name)));
-        report::check_folder(&folder)?;
+        let _here = Folder::alone(&folder)?;
+        let progress = Bars::new(self.quiet, &scenario, self.checkpoints)?;
+        let control = progress.control(&folder);
         if self.critical {
-            return critical::execute(&self.scenario, &folder, self.quiet, self.format);
+            let measured = critical::measure(&self.scenario, &control)?;
+            progress.clear();
+            return critical::finish(&measured, &folder, self.quiet, self.format);
         }
-        let progress = Bars::new(self.quiet, &scenario)?;
-        let compared = compare(
-            scenario,
-            self.scenario.allow_nonseparable,
-            &mut |p| progress.flow(p),
-            &progress.control(&folder),
-        )?;
+        let compared = compare(scenario, self.scenario.allow_nonseparable, &control)?;
         progress.clear();
         finish(&compared, &folder, self.quiet, self.format)
     }

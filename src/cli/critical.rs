@@ -1,30 +1,31 @@
 //! `compare SCENARIO --critical`
 
-use super::progress::Bars;
 use super::{Format, ScenarioArgs, print};
+use crate::control::Control;
 use crate::error::Result;
-use crate::stability::measure;
-use crate::{report, scenario};
+use crate::report;
+use crate::stability::{self, Stability};
 use std::path::Path;
 
-/// Measures the critical step size of a scenario, writes and prints it.
-pub(super) fn execute(of: &ScenarioArgs, folder: &Path, quiet: bool, format: Format) -> Result<u8> {
-    let scenario = scenario::load(&of.scenario, &of.overrides)?;
-    let progress = Bars::new(quiet, &scenario)?;
-    let measured = measure(
-        &of.scenario,
-        &of.overrides,
-        of.allow_nonseparable,
-        &progress.control(folder),
-    )?;
-    progress.clear();
-    report::write_critical(&measured, folder)?;
+/// Measures the critical step size of a scenario.
+pub(super) fn measure(of: &ScenarioArgs, control: &Control<'_>) -> Result<Stability> {
+    stability::measure(&of.scenario, &of.overrides, of.allow_nonseparable, control)
+}
+
+/// Writes and prints it; the exit code.
+pub(super) fn finish(
+    measured: &Stability,
+    folder: &Path,
+    quiet: bool,
+    format: Format,
+) -> Result<u8> {
+    report::write_critical(measured, folder)?;
     if !quiet {
         match format {
-            Format::Json => print(&report::critical_json(&measured))?,
+            Format::Json => print(&report::critical_json(measured))?,
             Format::Text => print(&format!(
                 "{}\n  written to {}\n",
-                report::critical_text(&measured),
+                report::critical_text(measured),
                 folder.display()
             ))?,
         }

@@ -4,6 +4,7 @@ use super::{Format, ScenarioArgs, print};
 use crate::error::Result;
 use crate::limit::{Limit, LimitKind};
 use crate::problem::Problem;
+use crate::report::Folder;
 use crate::run::reference_limit;
 use crate::{report, scenario};
 use clap::Args;
@@ -24,15 +25,15 @@ pub(super) struct LimitArgs {
 impl LimitArgs {
     pub fn execute(self) -> Result<u8> {
         let scenario = scenario::load(&self.scenario.scenario, &self.scenario.overrides)?;
-        if let Some(folder) = &self.out {
-            report::check_folder(folder)?;
-        }
+        let here = match &self.out {
+            Some(folder) => Some((Folder::alone(folder)?, folder)),
+            None => None,
+        };
         let problem = scenario.build()?;
         let reference = reference_limit(&problem, self.scenario.allow_nonseparable)?;
         let limit = reference.alone(&problem, &scenario.flow)?;
         let document = document(limit.as_ref());
-        if let Some(folder) = &self.out {
-            report::create_folder(folder)?;
+        if let Some((_, folder)) = &here {
             report::write_file(&folder.join("limit.json"), document.as_bytes())?;
         }
         match self.format {

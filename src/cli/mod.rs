@@ -75,6 +75,7 @@ impl Cli {
     /// # Errors
     /// Whatever kept it from coming to its end; see [`crate::error::Error::exit_code`].
     pub fn execute(self) -> Result<u8> {
+        signals::let_writes_fail()?;
         match self.verb {
             Verb::Run(args) => args.execute(),
             Verb::Compare(args) => args.execute(),

@@ -1,25 +1,32 @@
 //! Progress bars on standard error, hidden when that is not a terminal.
 
 use super::signals::Signals;
-use crate::descent::{self, Control, Observer};
-use crate::error::Result;
+use crate::control::{Control, Observer};
+use crate::descent;
+use crate::error::{Error, Result};
 use crate::flow;
 use crate::scenario::Scenario;
+use clap::Args;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::path::Path;
-use std::sync::atomic::Ordering;
 
 /// Positions of the flow's bar per unit of log-log-time.
 const TICKS: f64 = 1000.0;
 
-/// Seconds between the checkpoints of finite-step runs.
-const CHECKPOINTS: f64 = 5.0;
+/// How often checkpoints are written.
+#[derive(Args, Clone, Copy)]
+pub(super) struct Checkpoints {
+    /// Seconds between checkpoints, from which the same command goes on if it is killed; changes no result
+    #[arg(long = "checkpoint-every", value_name = "SECONDS", default_value = "5")]
+    every: f64,
+}
 
 /// The bars of one command.
 pub(super) struct Bars {
     flow: ProgressBar,
     steps: ProgressBar,
     quiet: bool,
+    every: f64,
     signals: Signals,
 }
 
@@ -27,8 +34,17 @@ impl Bars {
     /// Bars for the flow and, if there are any, the finite steps of a scenario; from here on signals are watched.
     ///
     /// # Errors
-    /// [`Error::Io`] if the signals cannot be watched.
-    pub(super) fn new(quiet: bool, scenario: &Scenario) -> Result<Self> {
+    /// [`Error::Usage`] for a time that is none; [`Error::Io`] if the signals cannot be watched.
+    pub(super) fn new(
+        quiet: bool,
+        scenario: &Scenario,
+        Checkpoints { every }: Checkpoints,
+    ) -> Result<Self> {
+        if every.is_nan() || every < 0.0 {
+            return Err(Error::Usage(format!(
+                "--checkpoint-every {every}: give a number of seconds >= 0"
+            )));
+        }
         let bars = MultiProgress::new();
         if quiet {
             bars.set_draw_target(ProgressDrawTarget::hidden());
@@ -43,10 +59,7 @@ impl Bars {
                 steps.count.saturating_mul(steps.sizes.len() as u64),
                 "{bar:40} {percent:>3}% of the steps, {per_sec}, {eta} left",
             ),
-            None => {
-                signals.usual.store(true, Ordering::Relaxed);
-                ProgressBar::hidden()
-            }
+            None => ProgressBar::hidden(),
         };
         let flow = bar(
             (scenario.flow.until * TICKS) as u64,
@@ -56,23 +69,16 @@ impl Bars {
             flow,
             steps,
             quiet,
+            every,
             signals,
         })
     }
 
-    /// Moves the flow's bar.
-    pub(super) fn flow(&self, p: flow::Progress) {
-        self.flow.set_position((p.log_log_time * TICKS) as u64);
-        if p.steps.is_multiple_of(16) {
-            self.flow.set_message(format!("{} steps", p.steps));
-        }
-    }
-
-    /// What finite-step runs are made with: checkpoints go to `folder`.
+    /// What runs are made with: checkpoints go to `folder`.
     pub(super) fn control<'a>(&'a self, folder: &'a Path) -> Control<'a> {
         Control {
             checkpoints: Some(folder),
-            interval: CHECKPOINTS,
+            interval: self.every,
             signal: &self.signals.came,
             observer: self,
         }
@@ -85,11 +91,15 @@ impl Bars {
 }
 
 impl Observer for Bars {
-    fn progress(&self, p: descent::Progress) {
-        self.steps.set_position(p.taken);
-        if p.taken == p.total {
-            self.signals.usual.store(true, Ordering::Relaxed);
+    fn flow(&self, p: flow::Progress) {
+        self.flow.set_position((p.log_log_time * TICKS) as u64);
+        if p.steps.is_multiple_of(16) {
+            self.flow.set_message(format!("{} steps", p.steps));
         }
+    }
+
+    fn steps(&self, p: descent::Progress) {
+        self.steps.set_position(p.taken);
     }
 
     fn note(&self, text: String) {

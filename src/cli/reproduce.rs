@@ -1,8 +1,9 @@
 //! `reproduce`
 
+use super::signals::Signals;
 use super::{Format, print};
 use crate::error::{Error, Result};
-use crate::report::{self, Index, Section, create_folder, write_file};
+use crate::report::{self, Folder, Index, Section, create_folder, write_file};
 use crate::reproduce::{Done, Drawing, Event, Experiment, Options, Selection, Table, plan, run};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -48,7 +49,6 @@ pub(super) struct ReproduceArgs {
 
 impl ReproduceArgs {
     pub fn execute(self) -> Result<u8> {
-        report::check_folder(&self.out)?;
         let experiments = plan(
             &self.scenarios,
             &Selection {
@@ -57,7 +57,7 @@ impl ReproduceArgs {
                 all: self.all || self.gallery.is_some(),
             },
         )?;
-        create_folder(&self.out)?;
+        let _here = Folder::alone(&self.out)?;
         let done = self.run(&experiments)?;
         let table = Table::of(&experiments, &done, &self.out)?;
         write_file(&self.out.join("claims.csv"), table.csv().as_bytes())?;
@@ -103,12 +103,14 @@ impl ReproduceArgs {
             bar.set_message(running.join(", "));
         };
         let jobs = self.jobs.or(available_parallelism().ok());
+        let signals = Signals::watch()?;
         let done = run(
             experiments,
             &Options {
                 out: &self.out,
                 jobs: jobs.map_or(1, usize::from),
                 fresh: self.fresh,
+                signal: &signals.came,
                 observer: &observer,
             },
         );

@@ -1,10 +1,12 @@
 //! `run SCENARIO`
 
-use super::progress::Bars;
+use super::progress::{Bars, Checkpoints};
 use super::{Format, ScenarioArgs, print};
-use crate::descent::forget;
+use crate::checkpoint::forget;
 use crate::error::Result;
-use crate::run::{Run, RunOptions, run_with};
+use crate::report::Folder;
+use crate::run::{Run, RunOptions, run};
+use crate::trajectory::Status;
 use crate::{report, scenario};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -16,6 +18,8 @@ pub(super) struct RunArgs {
     /// Output folder [default: out/<scenario name>]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    checkpoints: Checkpoints,
     /// Rerun at a hundredth of the tolerances and compare; disagreement is a failure (exit 4)
     #[arg(long)]
     verify: bool,
@@ -33,18 +37,13 @@ impl RunArgs {
         let folder = self
             .out
             .unwrap_or_else(|| Path::new("out").join(&scenario.name));
-        report::check_folder(&folder)?;
+        let _here = Folder::alone(&folder)?;
         let options = RunOptions {
             verify: self.verify,
             allow_nonseparable: self.scenario.allow_nonseparable,
         };
-        let progress = Bars::new(self.quiet, &scenario)?;
-        let finished = run_with(
-            scenario,
-            options,
-            &mut |p| progress.flow(p),
-            &progress.control(&folder),
-        )?;
+        let progress = Bars::new(self.quiet, &scenario, self.checkpoints)?;
+        let finished = run(scenario, options, &progress.control(&folder))?;
         progress.clear();
         finish(&finished, &folder, self.quiet, self.format)
     }
@@ -53,8 +52,12 @@ impl RunArgs {
 /// Writes the output, forgets checkpoints, prints; the exit code.
 pub(super) fn finish(finished: &Run, folder: &Path, quiet: bool, format: Format) -> Result<u8> {
     report::write_all(finished, folder)?;
-    if let Some(steps) = &finished.scenario.steps {
-        forget(folder, steps)?;
+    // a run out of its budget goes on under a larger one
+    if !matches!(
+        finished.trajectory.status,
+        Status::BudgetSteps | Status::BudgetWall
+    ) {
+        forget(folder)?;
     }
     if !quiet {
         match format {

@@ -6,13 +6,10 @@ use signal_hook::flag;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
-/// Signals that end finite-step runs after a checkpoint, and sweeps after the cases in hand. Outside of these, and the second time,
-/// they end the command at once.
+/// Signals end a command after a checkpoint, or after the cases in hand; the second one ends it at once, with the same exit code.
 pub(super) struct Signals {
     /// Number of the signal that came, or 0.
     pub came: Arc<AtomicUsize>,
-    /// Whether a signal has its usual effect.
-    pub usual: Arc<AtomicBool>,
 }
 
 impl Signals {
@@ -26,12 +23,22 @@ impl Signals {
 
     fn registered() -> std::io::Result<Self> {
         let came = Arc::new(AtomicUsize::new(0));
-        let usual = Arc::new(AtomicBool::new(false));
+        let second = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM] {
-            flag::register_conditional_default(signal, Arc::clone(&usual))?;
+            flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&second))?;
             flag::register_usize(signal, Arc::clone(&came), signal.unsigned_abs() as usize)?;
-            flag::register(signal, Arc::clone(&usual))?;
+            flag::register(signal, Arc::clone(&second))?;
         }
-        Ok(Self { came, usual })
+        Ok(Self { came })
     }
+}
+
+/// Lets a write beyond the limit on file sizes fail as one on a full disk does, instead of ending the command.
+///
+/// # Errors
+/// [`Error::Io`] if the signal cannot be handled.
+pub(super) fn let_writes_fail() -> Result<()> {
+    #[cfg(unix)]
+    flag::register(libc::SIGXFSZ, Arc::default()).map_err(|e| Error::io("signals", e))?;
+    Ok(())
 }

@@ -3,9 +3,7 @@
 use super::signals::Signals;
 use super::{Format, print};
 use crate::error::{Error, Result};
-use crate::sweep::{
-    Case, Plan, Presence, Record, RunOptions, Shard, SlurmOptions, merge, run, write_slurm,
-};
+use crate::sweep::{Case, Plan, Record, RunOptions, Shard, SlurmOptions, merge, run, write_slurm};
 use crate::{report, scenario};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -108,7 +106,6 @@ impl SweepArgs {
 }
 
 fn plan(path: &Path, folder: &Path, overrides: &[String]) -> Result<u8> {
-    report::check_folder(folder)?;
     let plan = Plan::new(scenario::load(path, overrides)?, folder)?;
     plan.write()?;
     let options = &plan.options;
@@ -237,7 +234,7 @@ fn status(folder: &Path, format: Format) -> Result<u8> {
 
 fn merge_all(folder: &Path, quiet: bool) -> Result<u8> {
     let plan = Plan::open(folder)?;
-    let _presence = Presence::enter(folder)?;
+    let _here = report::Folder::together(folder)?;
     let merged = merge(&plan)?.map_err(|missing| Error::Incomplete(list(&plan, &missing.0)))?;
     report::write_sweep(&merged, folder)?;
     if !quiet {

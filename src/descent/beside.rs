@@ -5,9 +5,10 @@
 //! Larger sizes need not have reached the regime where the order shows.
 
 use super::{Descent, StepOptions};
+use crate::control::Control;
 use crate::diagnostics::{Diagnostics, diagnose};
 use crate::error::Result;
-use crate::flow::{self, FlowOptions, SaveAt, integrate};
+use crate::flow::{FlowOptions, SaveAt, integrate_under};
 use crate::limit::{Limit, angle};
 use crate::problem::Problem;
 use crate::trajectory::Trajectory;
@@ -67,12 +68,12 @@ pub struct Comparison {
 /// The flow, saved at every time that some run recorded.
 ///
 /// # Errors
-/// As [`integrate`].
+/// As [`integrate_under`]; its checkpoint is called `beside`.
 pub fn flow_beside(
     problem: &Problem,
     options: &FlowOptions,
     descents: &[Descent],
-    observer: &mut dyn FnMut(flow::Progress),
+    control: &Control<'_>,
 ) -> Result<Trajectory> {
     let times = times(descents);
     let options = FlowOptions {
@@ -80,7 +81,7 @@ pub fn flow_beside(
         saves: SaveAt::Times(times),
         ..options.clone()
     };
-    integrate(problem, &options, observer)
+    integrate_under(problem, &options, "beside", control)
 }
 
 /// Smallest s at which the flow is asked for: below, steps of the integrator have no digits.

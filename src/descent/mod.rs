@@ -33,7 +33,7 @@ pub use critical::{
     discrete_alignment,
 };
 pub use pace::Schedule;
-pub use run::{Control, Descent, Observer, Progress, descend, forget};
+pub use run::{Descent, Progress, descend};
 pub use vector::exponentials;
 
 /// One run among the lanes of a [`Stepper`].

@@ -3,18 +3,18 @@
 //! How runs are grouped depends on their number alone, and groups do not touch each other: results are the same for any
 //! number of threads, and for any number of interruptions.
 
-use super::checkpoint::{self, Checkpoint, Found};
+use super::checkpoint::{self, Checkpoint};
 use super::records::{Records, recorded_steps};
 use super::{Lane, Schedule, State, StepOptions, Stepper, reduced_stepper, stepper};
+use crate::checkpoint::{File, Found};
+use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::flow::clock;
 use crate::problem::Problem;
-use crate::report;
 use crate::trajectory::{SolverStatistics, Status, Trajectory};
 use nalgebra::DMatrix;
 use rayon::prelude::*;
-use std::path::Path;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// A finished run of finite steps.
@@ -41,47 +41,6 @@ pub struct Progress {
     pub taken: u64,
     /// Steps to be taken.
     pub total: u64,
-}
-
-/// Who watches runs being made; called from any thread.
-pub trait Observer: Sync {
-    /// Called a few times a second; `taken == total` at the end.
-    fn progress(&self, progress: Progress);
-
-    /// Called with one sentence on a checkpoint that was found.
-    fn note(&self, text: String);
-}
-
-/// Nobody watches.
-impl Observer for () {
-    fn progress(&self, _: Progress) {}
-
-    fn note(&self, _: String) {}
-}
-
-/// What a caller decides while runs are made.
-pub struct Control<'a> {
-    /// Folder for checkpoints, made if missing; none are kept without.
-    pub checkpoints: Option<&'a Path>,
-    /// Seconds between checkpoints.
-    pub interval: f64,
-    /// Becomes the number of a signal to stop at, after a checkpoint; 0 to go on.
-    pub signal: &'a AtomicUsize,
-    pub observer: &'a dyn Observer,
-}
-
-static NO_SIGNAL: AtomicUsize = AtomicUsize::new(0);
-
-impl Control<'static> {
-    /// Nobody watches, nothing is kept.
-    pub fn none() -> Self {
-        Self {
-            checkpoints: None,
-            interval: f64::INFINITY,
-            signal: &NO_SIGNAL,
-            observer: &(),
-        }
-    }
 }
 
 /// Runs of linear networks made together, in the lanes of one stepper: at most.
@@ -122,21 +81,6 @@ pub fn descend(
     Ok(finished.into_iter().flatten().collect())
 }
 
-/// Removes the checkpoints of finished runs from a folder; called once their results are on disk.
-///
-/// # Errors
-/// [`Error::Io`] if one cannot be removed.
-pub fn forget(folder: &Path, options: &StepOptions) -> Result<()> {
-    for group in 0..options.sizes.len() {
-        let path = checkpoint::path(folder, group);
-        match std::fs::remove_file(&path) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(path, e)),
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
 /// What all groups share.
 struct Work<'a> {
     problem: &'a Problem,
@@ -167,16 +111,15 @@ impl Group<'_> {
 impl Work<'_> {
     fn group(&self, group: usize, sizes: &[f64]) -> Result<Vec<Descent>> {
         let steps = self.recorded_steps(sizes);
-        let fingerprint = checkpoint::fingerprint(self.problem, self.options, sizes);
-        let file = (self.control.checkpoints).map(|folder| checkpoint::path(folder, group));
+        let file = (self.control.checkpoints)
+            .map(|folder| checkpoint::file(folder, group, (self.problem, self.options, sizes)));
         let mut run = self.start(sizes)?;
-        if let Some(path) = &file {
-            self.resume(&mut run, path, &fingerprint)?;
+        if let Some(file) = &file {
+            self.resume(&mut run, file)?;
         }
         self.report_progress(run.taken * sizes.len() as u64);
         let save = |run: &Group<'_>| match &file {
-            Some(path) => {
-                report::create_folder(path.parent().unwrap_or(Path::new(".")))?;
+            Some(file) => {
                 let checkpoint = Checkpoint {
                     taken: run.taken,
                     recorded: run.recorded,
@@ -184,7 +127,7 @@ impl Work<'_> {
                     state: run.stepper.state(),
                     records: run.records.clone(),
                 };
-                report::write_file(path, &checkpoint.bytes(&fingerprint))
+                file.write(|content| checkpoint.write(content))
             }
             None => Ok(()),
         };
@@ -200,13 +143,9 @@ impl Work<'_> {
                     chunk *= 2;
                 }
                 self.report_progress(now * sizes.len() as u64);
-                let signal = self.control.signal.load(Ordering::Relaxed);
-                if signal != 0 {
+                if let Err(interrupted) = self.control.check() {
                     save(&run)?;
-                    return Err(Error::Interrupted {
-                        signal,
-                        resumable: file.is_some(),
-                    });
+                    return Err(interrupted);
                 }
                 if saved.elapsed().as_secs_f64() > self.control.interval {
                     save(&run)?;
@@ -252,17 +191,17 @@ impl Work<'_> {
         Ok(run)
     }
 
-    fn resume(&self, run: &mut Group<'_>, path: &Path, fingerprint: &str) -> Result<()> {
-        match Checkpoint::find(path, fingerprint)? {
+    fn resume(&self, run: &mut Group<'_>, file: &File<'_>) -> Result<()> {
+        match file.find(Checkpoint::read)? {
             Found::None => {}
             Found::Unusable(why) => self.control.observer.note(format!(
                 "the checkpoint {} is not used: {why}; the run starts again",
-                path.display()
+                file.path.display()
             )),
             Found::Checkpoint(found) => {
                 self.control.observer.note(format!(
                     "resumed from {} at step {}",
-                    path.display(),
+                    file.path.display(),
                     found.taken
                 ));
                 run.stepper.restore(&found.state);
@@ -300,7 +239,7 @@ impl Work<'_> {
 
     fn report_progress(&self, steps: u64) {
         let taken = self.taken.fetch_add(steps, Ordering::Relaxed) + steps;
-        self.control.observer.progress(Progress {
+        self.control.observer.steps(Progress {
             taken,
             total: (self.options.count).saturating_mul(self.options.sizes.len() as u64),
         });

@@ -34,6 +34,11 @@ impl Accumulated {
         &self.totals
     }
 
+    /// Other totals, of a method that keeps its own account. The rates stay behind: [`Self::continued`] takes them anew.
+    pub fn set(&mut self, totals: &[f64]) {
+        self.totals.copy_from_slice(totals);
+    }
+
     /// Totals a length `h` later, from the multipliers in the middle and at the end.
     pub fn after(&self, h: f64, middle: &[f64], end: &[f64]) -> Vec<f64> {
         let rates = self.rates.iter().zip(middle).zip(end);

@@ -87,6 +87,8 @@ pub fn message(status: Status, ending: &Ending<'_>) -> Option<String> {
                 "the weights came to rest at log-log-time {s:.3}, a minimum of the loss; later saves repeat them"
             )
         }),
+        // what flags a run says why
+        Status::Inaccurate => None,
         Status::BudgetSteps => Some(format!(
             "the budget of {} steps ran out {at}; raise flow.max-steps",
             ending.options.max_steps

@@ -1,11 +1,14 @@
 //! The flow of a problem from its start to its horizon: segments between restarts and borders, one after the other.
 
 use super::accumulated::Accumulated;
+use super::checkpoint::Keeper;
 use super::ending::strongest;
 use super::reduced::Reduced;
-use super::segment::{Good, Outcome, Progress, Run, all_finite};
+use super::run::Run;
+use super::segment::{Good, Outcome, Progress, all_finite};
 use super::system::{NewtonSolver, System};
 use super::{FlowOptions, Method, State};
+use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::network::Kernel;
@@ -25,6 +28,32 @@ use std::sync::Arc;
 pub fn integrate(
     problem: &Problem,
     options: &FlowOptions,
+    observer: &mut dyn FnMut(Progress),
+) -> Result<Trajectory> {
+    let control = Control::none();
+    integrate_kept(problem, options, Keeper::none(&control), observer)
+}
+
+/// [`integrate`] under a control: watched, stopped by its signal, and kept in the checkpoint `name` of its folder, from which it goes on
+/// if there is one. However often it is interrupted, the trajectory is the same to the bit (but for the seconds it took).
+///
+/// # Errors
+/// As [`integrate`]; [`Error::Interrupted`] once the signal has come, after a checkpoint; [`Error::Io`] if a checkpoint cannot be read
+/// or written.
+pub fn integrate_under(
+    problem: &Problem,
+    options: &FlowOptions,
+    name: &str,
+    control: &Control<'_>,
+) -> Result<Trajectory> {
+    let keeper = Keeper::of(name, (problem, options), control);
+    integrate_kept(problem, options, keeper, &mut |p| control.observer.flow(p))
+}
+
+fn integrate_kept(
+    problem: &Problem,
+    options: &FlowOptions,
+    keeper: Keeper<'_>,
     observer: &mut dyn FnMut(Progress),
 ) -> Result<Trajectory> {
     // Equal samples have equal margins at all times; as separate states their difference would drown in rounding far out.
@@ -54,6 +83,7 @@ pub fn integrate(
         &start,
         reduced.as_ref().map_or(options, |r| &r.options),
         NewtonSolver::Structured,
+        keeper,
         observer,
     )?;
     if let Some(reduced) = &reduced {
@@ -88,10 +118,16 @@ pub fn integrate_kernel(
     newton: NewtonSolver,
     observer: &mut dyn FnMut(Progress),
 ) -> Result<Trajectory> {
-    integrate_counted(kernel, &[], loss, theta0, options, newton, observer)
+    let control = Control::none();
+    let keeper = Keeper::none(&control);
+    integrate_counted(kernel, &[], loss, theta0, options, newton, keeper, observer)
 }
 
 /// [`integrate_kernel`] with sample n standing for `counts[n]` equal ones (empty: one each).
+#[expect(
+    clippy::too_many_arguments,
+    reason = "the one place where all of it meets"
+)]
 fn integrate_counted(
     kernel: &Arc<dyn Kernel>,
     counts: &[usize],
@@ -99,78 +135,131 @@ fn integrate_counted(
     theta0: &DVector<f64>,
     options: &FlowOptions,
     newton: NewtonSolver,
+    keeper: Keeper<'_>,
     observer: &mut dyn FnMut(Progress),
 ) -> Result<Trajectory> {
-    let mut run = Run::new(&**kernel, options, newton);
-    let mut kernel = Arc::clone(kernel);
+    let mut run = Run::new(&**kernel, options, newton, keeper);
     let system = |kernel: &Arc<dyn Kernel>, base| {
         Arc::new(System::new(Arc::clone(kernel), loss, newton, base).with_counts(counts))
     };
-    let mut base = 0.0;
-    let at_zero = system(&kernel, base);
-    let mut start = at_zero.initial_state(theta0);
-    if all_finite(&start) {
-        run.cross(&mut kernel, &at_zero, &mut start, 0.0)
-            .map_err(Error::Solver)?;
-        start = at_zero.initial_state(&DVector::from_column_slice(&start[..run.parameters]));
+    let Position {
+        mut kernel,
+        mut base,
+        mut y,
+        mut accumulated,
+    } = match run.keeper.find(options, &mut run.saves)? {
+        None => start(&mut run, Arc::clone(kernel), theta0, &system)?,
+        Some(mark) => {
+            run.restore(&mark);
+            let kernel = match kernel.pieces() {
+                None => Arc::clone(kernel),
+                Some(pieces) => pieces
+                    .restored(&mark.piece)
+                    .expect("a checkpoint of the same problem names a piece of it"),
+            };
+            let at = system(&kernel, mark.s);
+            Position {
+                accumulated: Accumulated::continued(mark.accumulated, &at, &mark.y, 0.0),
+                kernel,
+                base: mark.s,
+                y: mark.y,
+            }
+        }
+    };
+    loop {
+        let system_here = system(&kernel, base);
+        let outcome = match run.method {
+            Method::AdamsBdf => run.leg(&system_here, &y, &mut accumulated, observer)?,
+            _ => run.segment(&system_here, y, &mut accumulated, observer)?,
+        };
+        let (rhs, jacobians) = system_here.evaluations();
+        run.solver.rhs_evaluations += rhs;
+        run.solver.jacobian_evaluations += jacobians;
+        let mut fixed_point = false;
+        match outcome {
+            Outcome::Restart(good) => {
+                run.solver.restarts += 1;
+                Good { s: base, y } = good;
+            }
+            Outcome::FixedPoint(good) => {
+                fixed_point = true;
+                Good { s: base, y } = good;
+            }
+            Outcome::HandOver(good) => {
+                run.hand_over(good.s);
+                Good { s: base, y } = good;
+                let totals = accumulated.totals().to_vec();
+                accumulated = Accumulated::continued(totals, &system(&kernel, base), &y, 0.0);
+            }
+            Outcome::Border(good) => {
+                let from = base;
+                Good { s: base, y } = good;
+                let crossed = run.cross(&mut kernel, &system_here, &mut y, base - from);
+                run.release(&y, system_here.kernel().idle(), kernel.idle());
+                if let Err(why) = crossed.and_then(|()| run.watch.border(base)) {
+                    run.failure = Some(why);
+                    run.saves
+                        .push(base, &y, run.parameters, accumulated.totals());
+                    return run.finish(Status::StepTooSmall, base);
+                }
+                fixed_point = run.fixed_point_due();
+            }
+            Outcome::Ended(status, Good { s, y }) => {
+                if status != Status::Completed && s > run.saves.last() {
+                    run.saves.push(s, &y, run.parameters, accumulated.totals());
+                }
+                return run.finish(status, s);
+            }
+        }
+        if fixed_point {
+            // what a restored run begins with
+            let totals = accumulated.totals().to_vec();
+            run.fix(base, &y, &*kernel, &totals)?;
+            accumulated = Accumulated::continued(totals, &system(&kernel, base), &y, 0.0);
+        }
     }
-    let mut derivative = vec![0.0; start.len()];
-    system(&kernel, base).rhs(&start, 0.0, &mut derivative);
-    if !all_finite(&start) || !all_finite(&derivative) {
+}
+
+/// Where the next segment begins: the state `y` at log-log-time `base`, in the piece of `kernel`.
+struct Position {
+    kernel: Arc<dyn Kernel>,
+    base: f64,
+    y: Vec<f64>,
+    accumulated: Accumulated,
+}
+
+/// The start of a flow; the first fixed point.
+fn start(
+    run: &mut Run<'_>,
+    mut kernel: Arc<dyn Kernel>,
+    theta0: &DVector<f64>,
+    system: &impl Fn(&Arc<dyn Kernel>, f64) -> Arc<System>,
+) -> Result<Position> {
+    let at_zero = system(&kernel, 0.0);
+    let mut y = at_zero.initial_state(theta0);
+    if all_finite(&y) {
+        run.cross(&mut kernel, &at_zero, &mut y, 0.0)
+            .map_err(Error::Solver)?;
+        y = at_zero.initial_state(&DVector::from_column_slice(&y[..run.parameters]));
+    }
+    let mut derivative = vec![0.0; y.len()];
+    system(&kernel, 0.0).rhs(&y, 0.0, &mut derivative);
+    if !all_finite(&y) || !all_finite(&derivative) {
         return Err(Error::Solver(
             "the flow is not finite at t = 0: margins of the initial weights overflow; scale the data or the initial \
              weights down"
                 .into(),
         ));
     }
-    run.strongest_at_start = strongest(&start[run.parameters..], kernel.idle());
-    let mut accumulated = Accumulated::new(&at_zero, &start, 0.0);
+    run.strongest_at_start = strongest(&y[run.parameters..], kernel.idle());
+    let accumulated = Accumulated::new(&at_zero, &y, 0.0);
     run.saves
-        .push(0.0, &start, run.parameters, accumulated.totals());
-    if run.method == Method::AdamsBdf {
-        let leg = run.leg(&system(&kernel, base), &start, observer);
-        let Good { s, y } = leg.last;
-        if let Some(status) = leg.status {
-            if status != Status::Completed && s > run.saves.last() {
-                run.saves.push(s, &y, run.parameters, &leg.accumulated);
-            }
-            return Ok(run.finish(status, s));
-        }
-        run.hand_over(s);
-        base = s;
-        start = y;
-        accumulated = Accumulated::continued(leg.accumulated, &system(&kernel, base), &start, 0.0);
-    }
-    loop {
-        let system = system(&kernel, base);
-        let outcome = run.segment(&system, start, &mut accumulated, observer)?;
-        let (rhs, jacobians) = system.evaluations();
-        run.solver.rhs_evaluations += rhs;
-        run.solver.jacobian_evaluations += jacobians;
-        match outcome {
-            Outcome::Restart(Good { s, y }) => {
-                run.solver.restarts += 1;
-                base = s;
-                start = y;
-            }
-            Outcome::Border(Good { s, mut y }) => {
-                let crossed = run.cross(&mut kernel, &system, &mut y, s - base);
-                run.release(&y, system.kernel().idle(), kernel.idle());
-                base = s;
-                start = y;
-                if let Err(why) = crossed.and_then(|()| run.watch.border(s)) {
-                    run.failure = Some(why);
-                    run.saves
-                        .push(s, &start, run.parameters, accumulated.totals());
-                    return Ok(run.finish(Status::StepTooSmall, s));
-                }
-            }
-            Outcome::Ended(status, Good { s, y }) => {
-                if status != Status::Completed && s > run.saves.last() {
-                    run.saves.push(s, &y, run.parameters, accumulated.totals());
-                }
-                return Ok(run.finish(status, s));
-            }
-        }
-    }
+        .push(0.0, &y, run.parameters, accumulated.totals());
+    run.fix(0.0, &y, &*kernel, accumulated.totals())?;
+    Ok(Position {
+        kernel,
+        base: 0.0,
+        y,
+        accumulated,
+    })
 }

@@ -7,6 +7,7 @@
 mod accumulated;
 mod adams_bdf;
 mod borders;
+mod checkpoint;
 pub mod clock;
 mod dependence;
 mod ending;
@@ -14,6 +15,7 @@ mod integrate;
 mod newton;
 mod operator;
 mod reduced;
+mod run;
 mod saves;
 mod segment;
 mod system;
@@ -22,7 +24,7 @@ mod tests;
 mod watch;
 
 pub use crate::problem::State;
-pub use integrate::{integrate, integrate_kernel};
+pub use integrate::{integrate, integrate_kernel, integrate_under};
 pub use segment::Progress;
 pub use system::{FactorisedStep, NewtonSolver, System};
 
@@ -53,6 +55,19 @@ impl Method {
             Self::Tsit45 => "tsit45",
         }
     }
+
+    const ALL: [Self; 5] = [
+        Self::AdamsBdf,
+        Self::Bdf,
+        Self::Esdirk34,
+        Self::TrBdf2,
+        Self::Tsit45,
+    ];
+
+    /// The method of a name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.name() == name)
+    }
 }
 
 /// When the states of a run are saved.
@@ -81,6 +96,9 @@ pub struct FlowOptions {
     pub state: State,
     /// When states are saved.
     pub saves: SaveAt,
+    /// Accepted steps between fixed points, where methods other than [`Method::AdamsBdf`] begin anew and a checkpoint may be taken; `None`: by
+    /// the size of the problem, 1,000 to 10,000.
+    pub checkpoint_steps: Option<usize>,
     /// Budget of accepted steps.
     pub max_steps: usize,
     /// Budget of wall-clock time, seconds.
@@ -97,6 +115,7 @@ impl FlowOptions {
             method: Method::AdamsBdf,
             state: State::Full,
             saves: SaveAt::Default,
+            checkpoint_steps: None,
             max_steps: 1_000_000,
             max_wall_seconds: 3600.0,
         }

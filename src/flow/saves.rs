@@ -1,5 +1,6 @@
 //! States saved along a run, on a grid of s.
 
+use super::checkpoint::States;
 use super::clock::expand;
 use super::{FlowOptions, SaveAt};
 
@@ -14,6 +15,8 @@ pub fn affordable(numbers: usize) -> usize {
 /// The grid, and what has been saved on it.
 pub struct Saves {
     grid: Vec<f64>,
+    parameters: usize,
+    samples: usize,
     pub times: Vec<f64>,
     /// Column after column.
     pub theta: Vec<f64>,
@@ -26,24 +29,23 @@ pub struct Saves {
 impl Saves {
     /// The grid the options ask for.
     pub fn new(options: &FlowOptions, parameters: usize, samples: usize) -> Self {
-        let count = match &options.saves {
-            SaveAt::Default => affordable(parameters + samples),
-            SaveAt::Uniform(count) => *count,
-            SaveAt::Times(times) => return Self::on([0.0].iter().chain(times).copied().collect()),
-        };
-        let last = count.max(2) - 1;
-        // The last time is the horizon itself, not a rounding of it.
-        Self::on(
+        let uniform = |count: usize| {
+            let last = count.max(2) - 1;
+            // The last time is the horizon itself, not a rounding of it.
             (0..last)
                 .map(|k| options.until * k as f64 / last as f64)
                 .chain([options.until])
-                .collect(),
-        )
-    }
-
-    fn on(grid: Vec<f64>) -> Self {
+                .collect()
+        };
+        let grid = match &options.saves {
+            SaveAt::Default => uniform(affordable(parameters + samples)),
+            SaveAt::Uniform(count) => uniform(*count),
+            SaveAt::Times(times) => [0.0].iter().chain(times).copied().collect(),
+        };
         Self {
             grid,
+            parameters,
+            samples,
             times: Vec::new(),
             theta: Vec::new(),
             log_multipliers: Vec::new(),
@@ -63,6 +65,41 @@ impl Saves {
         self.times.push(s);
         self.theta.extend_from_slice(theta);
         self.log_multipliers.extend(v.iter().map(|v| expand(*v)));
+    }
+
+    /// P + N
+    pub fn unknowns(&self) -> usize {
+        self.parameters + self.samples
+    }
+
+    /// The first `count` saves.
+    pub fn up_to(&self, count: usize) -> [&[f64]; 4] {
+        [
+            &self.times[..count],
+            &self.theta[..count * self.parameters],
+            &self.log_multipliers[..count * self.samples],
+            &self.accumulated[..count * self.samples],
+        ]
+    }
+
+    /// Whether these could be the first saves of this run.
+    pub fn fits(&self, states: &States) -> bool {
+        let [times, theta, log_multipliers, accumulated] = states;
+        let count = times.len();
+        (1..=self.grid.len()).contains(&count)
+            && theta.len() == count * self.parameters
+            && log_multipliers.len() == count * self.samples
+            && accumulated.len() == count * self.samples
+    }
+
+    /// Takes over the saves of a run that this one goes on from.
+    pub fn restore(&mut self, states: States) {
+        [
+            self.times,
+            self.theta,
+            self.log_multipliers,
+            self.accumulated,
+        ] = states;
     }
 
     /// The next grid time not yet saved.

@@ -1,26 +1,20 @@
 //! Stepping through one segment: budgets, guards after every step, saves on a grid, borders, restarts with a local clock.
 
+use super::Method;
 use super::accumulated::Accumulated;
 use super::borders;
-use super::clock::{compress, expand, log_time};
-use super::ending::{
-    Beyond, Ending, NO_SEPARATOR, NOT_FITTED, STRONG, beyond_separability, message, strongest,
-};
+use super::ending::{Beyond, NO_SEPARATOR, NOT_FITTED, STRONG, beyond_separability, strongest};
 use super::operator::{Equations, NewtonLinearSolver, NewtonMatrix, State, values};
-use super::saves::Saves;
-use super::system::{NewtonSolver, System};
-use super::watch::{CRAWL, CRAWL_STEPS, MOST_STALLED_RESTARTS, Watch};
-use super::{FlowOptions, Method};
+use super::run::Run;
+use super::system::System;
+use super::watch::{CRAWL, CRAWL_STEPS, MOST_STALLED_RESTARTS};
 use crate::error::{Error, Result};
-use crate::network::Kernel;
-use crate::trajectory::{Kinks, SolverStatistics, Status, Trajectory};
+use crate::trajectory::Status;
 use diffsol::error::OdeSolverError;
 use diffsol::{
     DiffsolError, OdeBuilder, OdeSolverMethod, OdeSolverProblem, OdeSolverStopReason, Vector,
 };
-use nalgebra::DMatrix;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// Where a run is, told after every step.
 #[derive(Debug, Clone, Copy)]
@@ -46,99 +40,21 @@ impl Good {
 /// How a segment between restarts ended.
 pub(super) enum Outcome {
     Restart(Good),
+    /// A fixed point: the integrator begins anew.
+    FixedPoint(Good),
+    /// The fully implicit method is to go on.
+    HandOver(Good),
     /// The state stands on a border of its piece.
     Border(Good),
     Ended(Status, Good),
 }
-
-pub(super) struct Run<'a> {
-    pub options: &'a FlowOptions,
-    /// The method in use.
-    pub method: Method,
-    pub parameters: usize,
-    samples: usize,
-    pub saves: Saves,
-    pub solver: SolverStatistics,
-    clock: Instant,
-    pub failure: Option<String>,
-    /// s at which the weights came to rest.
-    rest: Option<f64>,
-    pub watch: Watch,
-    /// Largest p at s = 0, or of an idle sample when it was released.
-    pub strongest_at_start: f64,
-    /// `None` for smooth fields.
-    kinks: Option<Kinks>,
-    /// Rounding of each layer: absolute tolerances are not tighter. Zero until a run is held up by it.
-    rounding: Vec<f64>,
-    layers: Vec<usize>,
-}
-
-/// Rounding of a layer's velocity over a unit of s, relative to its largest weight. A velocity is a sum of terms of that size;
-/// where they cancel, a weight stays bounded while the layer grows, and steps held to its own size would chase the
-/// rounding of the sum.
-const ROUNDING: f64 = 64.0 * f64::EPSILON;
 
 /// The error allowed to one step, as a share of the run's tolerance: errors of the order of a thousand steps add up, and
 /// a margin is a product of L layers. Measured (docs/design.md): with it the drift of every conserved quantity stays
 /// below rtol; ten times shorter steps than rtol alone would give need fewer Newton iterations each, and cost the same.
 const LOCAL_SHARE: f64 = 0.001;
 
-/// The same for the absolute tolerance of weights. From zero they start as powers of time (layer l like `t^{2^{l−1}}`), and
-/// conserved quantities compare powers of them: early on they must be known to digits of their own.
-const LOCAL_SHARE_OF_WEIGHTS: f64 = 1e-5;
-
-impl<'a> Run<'a> {
-    pub fn new(kernel: &dyn Kernel, options: &'a FlowOptions, newton: NewtonSolver) -> Self {
-        let (parameters, samples) = (kernel.parameters(), kernel.samples());
-        let layers = kernel.layers();
-        let unknowns = parameters + samples;
-        let linear = kernel.signed_samples().is_some();
-        let method = match (options.method, newton) {
-            (Method::AdamsBdf, _) if !linear => Method::Bdf,
-            (Method::AdamsBdf, NewtonSolver::Dense) => Method::Bdf,
-            (method, _) => method,
-        };
-        let suffix = match newton {
-            NewtonSolver::Structured => "",
-            NewtonSolver::Dense => " (dense Newton)",
-        };
-        Self {
-            options,
-            method,
-            parameters,
-            samples,
-            saves: Saves::new(options, parameters, samples),
-            solver: SolverStatistics {
-                method: format!("{}{suffix}", method.name()),
-                rtol: options.rtol,
-                atol: options.atol,
-                unknowns,
-                ..Default::default()
-            },
-            clock: Instant::now(),
-            failure: None,
-            rest: None,
-            watch: Watch::default(),
-            strongest_at_start: 0.0,
-            kinks: None,
-            rounding: vec![0.0; layers.len()],
-            layers,
-        }
-    }
-
-    /// The fully implicit method goes on from log-log-time s.
-    pub fn hand_over(&mut self, s: f64) {
-        self.method = Method::Bdf;
-        self.solver.method = format!("{}, from s = {s:.4} bdf", self.solver.method);
-        self.solver.restarts += 1;
-    }
-
-    /// Absolute tolerances of one step, by layer.
-    pub fn absolute_tolerances(&self) -> Vec<f64> {
-        let atol = self.options.atol * LOCAL_SHARE_OF_WEIGHTS;
-        self.rounding.iter().map(|floor| floor.max(atol)).collect()
-    }
-
+impl Run<'_> {
     /// Integrates from the state `start` at the base of `system`'s clock.
     pub fn segment(
         &mut self,
@@ -296,6 +212,7 @@ impl<'a> Run<'a> {
                 log_log_time: s,
                 steps: self.solver.steps,
             });
+            self.keeper.check(&self.saves)?;
             if stopped {
                 break good.ended(Status::Completed);
             }
@@ -339,6 +256,9 @@ impl<'a> Run<'a> {
             {
                 break Outcome::Restart(good);
             }
+            if self.fixed_point_due() {
+                break Outcome::FixedPoint(good);
+            }
             // The step has fallen to the spacing of the clock: go on with a clock counted from here.
             if h.abs() < 1e-12 * t {
                 if self.watch.restart_stalls(s) {
@@ -356,69 +276,6 @@ impl<'a> Run<'a> {
         Ok(outcome)
     }
 
-    /// Samples that were idle before a border and are not after it start with the multipliers they have by then.
-    pub fn release(&mut self, y: &[f64], before: &[usize], after: &[usize]) {
-        let released = before.iter().filter(|n| !after.contains(n));
-        for p in released.map(|n| expand(y[self.parameters + n])) {
-            self.strongest_at_start = self.strongest_at_start.max(p);
-        }
-    }
-
-    pub fn out_of_budget(&self) -> Option<Status> {
-        if self.solver.steps >= self.options.max_steps {
-            Some(Status::BudgetSteps)
-        } else if self.clock.elapsed().as_secs_f64() >= self.options.max_wall_seconds {
-            Some(Status::BudgetWall)
-        } else {
-            None
-        }
-    }
-
-    /// Into the piece that the state `y` at the base of the next segment enters; counts what happened at its kinks.
-    pub fn cross(
-        &mut self,
-        kernel: &mut Arc<dyn Kernel>,
-        system: &System,
-        y: &mut [f64],
-        t: f64,
-    ) -> std::result::Result<(), String> {
-        if let Some(here) = borders::enter(kernel, system, y, t)? {
-            let so_far = self.kinks.take().unwrap_or_default();
-            self.kinks = Some(so_far.followed_by(here));
-        }
-        Ok(())
-    }
-
-    /// Measures the rounding of every layer; true if some layer's has at least doubled, and exceeds its tolerance.
-    pub fn rounding_has_grown(&mut self, y: &[f64]) -> bool {
-        let mut grown = false;
-        let mut rest = y;
-        for (&len, rounding) in self.layers.iter().zip(&mut self.rounding) {
-            let (layer, tail) = rest.split_at(len);
-            let largest = layer.iter().fold(0.0_f64, |m, w| m.max(w.abs()));
-            let now = ROUNDING * largest;
-            if now > 2.0 * rounding.max(self.options.atol * LOCAL_SHARE_OF_WEIGHTS) {
-                *rounding = now;
-                grown = true;
-            }
-            rest = tail;
-        }
-        grown
-    }
-
-    /// Saves the resting weights at every remaining time; `p_n = τ − m_n` grows with τ.
-    fn repeat_until_the_horizon(&mut self, s: f64, y: &[f64], accumulated: &[f64]) {
-        while let Some(due) = self.saves.due() {
-            let elapsed = log_time(due) - log_time(s);
-            let mut y = y.to_vec();
-            for v in &mut y[self.parameters..] {
-                *v = compress(expand(*v) + elapsed);
-            }
-            self.saves.push(due, &y, self.parameters, accumulated);
-        }
-        self.rest = Some(s);
-    }
-
     fn classify(&mut self, e: &DiffsolError) -> Status {
         self.failure = Some(e.to_string());
         match e {
@@ -427,35 +284,6 @@ impl<'a> Run<'a> {
                 | OdeSolverError::TooManyErrorTestFailures { .. },
             ) => Status::StepTooSmall,
             _ => Status::NonlinearFailure,
-        }
-    }
-
-    pub fn finish(mut self, status: Status, s: f64) -> Trajectory {
-        self.solver.wall_seconds = self.clock.elapsed().as_secs_f64();
-        let message = message(
-            status,
-            &Ending {
-                s,
-                solver: &self.solver,
-                options: self.options,
-                failure: self.failure.as_deref(),
-                rest: self.rest,
-            },
-        );
-        let saves = self.saves.times.len();
-        Trajectory {
-            theta: DMatrix::from_vec(self.parameters, saves, self.saves.theta),
-            log_multipliers: DMatrix::from_vec(self.samples, saves, self.saves.log_multipliers),
-            accumulated: Some(DMatrix::from_vec(
-                self.samples,
-                saves,
-                self.saves.accumulated,
-            )),
-            log_log_time: self.saves.times,
-            kinks: self.kinks,
-            status,
-            message,
-            solver: self.solver,
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Whether a run still gets anywhere.
 
+use crate::checkpoint::{Words, Writer};
+
 /// Restarts without progress after which a run is given up; an event needs one or two.
 pub const MOST_STALLED_RESTARTS: usize = 50;
 
@@ -15,11 +17,17 @@ const DRAG_STEPS: usize = 200;
 /// See [`DRAG_STEPS`].
 const DRAG: f64 = 0.1;
 
+/// Steps of the Adams formulas after which, if they advanced s by less than [`LINGER`], something else is to be done.
+const LINGER_STEPS: usize = 1500;
+
+/// See [`LINGER_STEPS`].
+const LINGER: f64 = 0.1;
+
 /// Borders crossed in a row without progress after which a run is given up.
 const MOST_STALLED_BORDERS: usize = 5_000;
 
 /// What a run remembers of its own progress.
-#[derive(Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Watch {
     last_restart: f64,
     stalled: usize,
@@ -27,10 +35,11 @@ pub struct Watch {
     stalled_borders: usize,
     crawl: Milestones,
     drag: Milestones,
+    linger: Milestones,
 }
 
 /// Progress per so many steps without a border.
-#[derive(Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 struct Milestones {
     /// s at the last milestone.
     last: f64,
@@ -68,6 +77,13 @@ impl Watch {
             .is_some_and(|progress| progress < DRAG)
     }
 
+    /// Whether the last steps of the Adams formulas hardly advanced. To be asked after every one of them.
+    pub fn lingers(&mut self, s: f64) -> bool {
+        self.linger
+            .tick(s, LINGER_STEPS)
+            .is_some_and(|progress| progress < LINGER)
+    }
+
     /// Counts borders that follow each other without progress.
     ///
     /// # Errors
@@ -100,6 +116,51 @@ impl Watch {
         };
         self.last_restart = s;
         self.stalled >= MOST_STALLED_RESTARTS
+    }
+
+    pub(crate) fn write(&self, file: &mut Writer) {
+        for s in [
+            self.last_restart,
+            self.last_border,
+            self.crawl.last,
+            self.drag.last,
+            self.linger.last,
+        ] {
+            file.number(s);
+        }
+        for count in [
+            self.stalled,
+            self.stalled_borders,
+            self.crawl.steps,
+            self.drag.steps,
+            self.linger.steps,
+        ] {
+            file.word(count as u64);
+        }
+    }
+
+    /// Reads what [`Self::write`] wrote.
+    pub(crate) fn read(words: &mut Words<'_>) -> Option<Self> {
+        let mut last = [0.0; 5];
+        for s in &mut last {
+            *s = words.number()?;
+        }
+        let [last_restart, last_border, crawl, drag, linger] = last;
+        let stalled = words.count()?;
+        let stalled_borders = words.count()?;
+        let mut milestones = |last| {
+            let steps = words.count()?;
+            Some(Milestones { last, steps })
+        };
+        Some(Self {
+            last_restart,
+            stalled,
+            last_border,
+            stalled_borders,
+            crawl: milestones(crawl)?,
+            drag: milestones(drag)?,
+            linger: milestones(linger)?,
+        })
     }
 }
 

@@ -296,6 +296,12 @@ pub trait Pieces {
     /// # Errors
     /// A sentence, if no piece is consistent with its own velocity.
     fn enter(&self, theta: &mut [f64], multipliers: &[f64]) -> Result<Entered, String>;
+
+    /// What tells this piece from others, as words to be stored.
+    fn state(&self) -> Vec<u64>;
+
+    /// The piece of the same field with this [`state`](Self::state); `None` if there is none.
+    fn restored(&self, state: &[u64]) -> Option<Arc<dyn Kernel>>;
 }
 
 /// A piece of a field, and what happened on the way into it.

@@ -32,6 +32,12 @@ pub trait WeightPath {
 
     /// `θ += Σ c_j f_j`
     fn advance(&mut self, combination: &[f64]);
+
+    /// All velocities, slot after slot or in whatever form they are kept, as numbers to be stored.
+    fn velocities(&self) -> Vec<f64>;
+
+    /// Takes over the [`velocities`](Self::velocities) of a path of the same network and slots; `None` if they cannot be.
+    fn restore(&mut self, velocities: &[f64]) -> Option<()>;
 }
 
 /// The path of any kernel: velocities as vectors of length P.
@@ -123,5 +129,18 @@ impl WeightPath for FullPath<'_> {
         let mut theta = std::mem::take(&mut self.theta);
         self.add(combination, &mut theta);
         self.theta = theta;
+    }
+
+    fn velocities(&self) -> Vec<f64> {
+        self.velocities.concat()
+    }
+
+    fn restore(&mut self, velocities: &[f64]) -> Option<()> {
+        let fits = velocities.len() == self.velocities.len() * self.theta.len();
+        let stored = velocities.chunks_exact(self.theta.len().max(1));
+        for (own, stored) in self.velocities.iter_mut().zip(stored) {
+            own.copy_from_slice(stored);
+        }
+        fits.then_some(())
     }
 }

@@ -126,13 +126,27 @@ impl SpectralLinear {
 
     /// The product of filters, entry by entry: what stands for a chain of feedback layers.
     pub(super) fn compose(&self, a: &DVector<f64>, b: &DVector<f64>) -> DVector<f64> {
+        self.entrywise(a, b, |a, b| a * b)
+    }
+
+    /// The vector with transform `â^* ⊙ b̂`: what feedback a makes the first layer learn from an accumulated column b.
+    pub fn correlate(&self, a: &DVector<f64>, b: &DVector<f64>) -> DVector<f64> {
+        self.entrywise(a, b, |a, b| a.conj() * b)
+    }
+
+    fn entrywise(
+        &self,
+        a: &DVector<f64>,
+        b: &DVector<f64>,
+        product: impl Fn(Complex64, Complex64) -> Complex64,
+    ) -> DVector<f64> {
         let (x, y) = (self.basis.coordinates(a), self.basis.coordinates(b));
-        let mut product = DVector::zeros(self.dimension());
+        let mut products = DVector::zeros(self.dimension());
         for f in self.frequencies() {
-            let entry = f.entry(x.as_slice()) * f.entry(y.as_slice());
-            f.set(product.as_mut_slice(), entry);
+            let entry = product(f.entry(x.as_slice()), f.entry(y.as_slice()));
+            f.set(products.as_mut_slice(), entry);
         }
-        self.basis.original(&product)
+        self.basis.original(&products)
     }
 
     /// The vector field on `data`; with `feedback` (`b_1 … b_{L−1}`, original space), or under BP.

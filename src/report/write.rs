@@ -56,20 +56,6 @@ pub(super) fn write_figures<'a>(figures: &'a [Figure], folder: &Path) -> Result<
     Ok(drawn)
 }
 
-/// Whether `folder` exists or can be made, as far as that shows without making it: asked before a run that may take
-/// hours, so that its results do not have nowhere to go.
-///
-/// # Errors
-/// [`Error::Io`] if the nearest existing ancestor of `folder` is not a folder.
-pub fn check_folder(folder: &Path) -> Result<()> {
-    match folder.ancestors().find(|path| path.exists()) {
-        Some(existing) if !existing.is_dir() => {
-            Err(cannot_write(existing, io::ErrorKind::NotADirectory.into()))
-        }
-        _ => Ok(()),
-    }
-}
-
 /// Makes a folder and its ancestors.
 ///
 /// # Errors
@@ -78,9 +64,20 @@ pub fn create_folder(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(|e| cannot_write(folder, e))
 }
 
-fn cannot_write(path: &Path, error: io::Error) -> Error {
+/// The error of a place that cannot be written.
+pub(super) fn cannot_write(path: &Path, error: io::Error) -> Error {
     let advice = format!("cannot write here ({error}); choose another folder with --out");
     Error::io(path, io::Error::new(error.kind(), advice))
+}
+
+/// Temporary neighbours: between these are six letters or digits.
+const PREFIX: &str = ".marginflow-";
+const SUFFIX: &str = ".tmp";
+
+/// Whether this is the name of a file that [`write_file`] has not renamed yet.
+pub(super) fn is_temporary(name: &str) -> bool {
+    name.strip_prefix(PREFIX)
+        .is_some_and(|rest| rest.ends_with(SUFFIX))
 }
 
 /// Writes a file whole: into a temporary neighbour, flushed, then renamed over it.
@@ -95,7 +92,10 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
 fn write_whole(path: &Path, content: impl FnOnce(&mut File) -> io::Result<()>) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let write = || -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .suffix(SUFFIX)
+            .tempfile_in(folder)?;
         content(file.as_file_mut())?;
         #[cfg(unix)]
         {

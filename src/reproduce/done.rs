@@ -1,11 +1,12 @@
 //! One experiment: making it, and knowing it again.
 
 use super::plan::{Experiment, Kind};
-use crate::descent::Control;
+use crate::checkpoint::forget;
+use crate::control::Control;
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::figures::Figure;
-use crate::report::{self, create_folder, write_file};
+use crate::report::{self, Folder, write_file};
 use crate::run::{RunOptions, run};
 use crate::stability::measure;
 use crate::sweep::{self, Plan, Shard};
@@ -13,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::atomic::AtomicUsize;
 use std::time::Instant;
 
 const NAME: &str = "done.json";
@@ -52,19 +52,23 @@ impl Done {
     }
 }
 
-/// A checksum of this program.
-pub(super) fn program() -> Result<String> {
-    let path = std::env::current_exe().map_err(|e| Error::io("this program", e))?;
-    let bytes = fs::read(&path).map_err(|e| Error::io(path, e))?;
-    Ok(hexadecimal(&bytes))
-}
-
-/// Does the experiment and writes its folder, `done.json` last.
+/// Does the experiment and writes its folder, which is that of the control's checkpoints, `done.json` last.
 ///
 /// # Errors
-/// [`Error::Io`] if the folder cannot be written; whatever else goes wrong is recorded.
-pub(super) fn make(experiment: &Experiment, folder: &Path, jobs: usize, key: &str) -> Result<Done> {
-    create_folder(folder)?;
+/// [`Error::Io`] if the folder cannot be written, or another process is in it; [`Error::Interrupted`]; whatever else goes wrong is
+/// recorded.
+pub(super) fn make(
+    experiment: &Experiment,
+    jobs: usize,
+    key: &str,
+    control: &Control<'_>,
+) -> Result<Done> {
+    let folder = control.checkpoints.expect("experiments have folders");
+    // a sweep enters its folder itself, with others
+    let _here = match experiment.kind {
+        Kind::Run | Kind::Critical => Some(Folder::alone(folder)?),
+        Kind::Sweep => None,
+    };
     let path = folder.join(NAME);
     match fs::remove_file(&path) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(path, e)),
@@ -72,13 +76,13 @@ pub(super) fn make(experiment: &Experiment, folder: &Path, jobs: usize, key: &st
     }
     let start = Instant::now();
     let made = match experiment.kind {
-        Kind::Run => single(experiment, folder),
-        Kind::Critical => critical(experiment, folder),
-        Kind::Sweep => whole_sweep(experiment, folder, jobs),
+        Kind::Run => single(experiment, folder, control),
+        Kind::Critical => critical(experiment, folder, control),
+        Kind::Sweep => whole_sweep(experiment, folder, jobs, control),
     };
     let (exit_code, message, figures) = match made {
         Ok((exit_code, message, figures)) => (exit_code, message, figures),
-        Err(error @ Error::Io { .. }) => return Err(error),
+        Err(error @ (Error::Io { .. } | Error::Interrupted { .. })) => return Err(error),
         Err(error) => (error.exit_code(), Some(error.to_string()), Vec::new()),
     };
     let figures: Vec<Drawing> = (figures.into_iter())
@@ -121,14 +125,11 @@ pub(super) fn make(experiment: &Experiment, folder: &Path, jobs: usize, key: &st
 /// Exit code, why it is not 0 or 1, figures.
 type Made = (u8, Option<String>, Vec<Figure>);
 
-fn single(experiment: &Experiment, folder: &Path) -> Result<Made> {
+fn single(experiment: &Experiment, folder: &Path, control: &Control<'_>) -> Result<Made> {
     // as the tests and the verb do: what the scenario says of its data is enough
-    let finished = run(
-        experiment.scenario.clone(),
-        RunOptions::default(),
-        &mut |_| {},
-    )?;
+    let finished = run(experiment.scenario.clone(), RunOptions::default(), control)?;
     let figures = report::write_all(&finished, folder)?;
+    forget(folder)?;
     let code = finished.exit_code();
     let message = (code >= 4).then(|| {
         let why = finished.trajectory.message.as_deref();
@@ -137,12 +138,17 @@ fn single(experiment: &Experiment, folder: &Path) -> Result<Made> {
     Ok((code, message, figures))
 }
 
-fn critical(experiment: &Experiment, folder: &Path) -> Result<Made> {
-    let measured = measure(&experiment.path, &[], false, &Control::none())?;
+fn critical(experiment: &Experiment, folder: &Path, control: &Control<'_>) -> Result<Made> {
+    let measured = measure(&experiment.path, &[], false, control)?;
     Ok((0, None, report::write_critical(&measured, folder)?))
 }
 
-fn whole_sweep(experiment: &Experiment, folder: &Path, jobs: usize) -> Result<Made> {
+fn whole_sweep(
+    experiment: &Experiment,
+    folder: &Path,
+    jobs: usize,
+    control: &Control<'_>,
+) -> Result<Made> {
     let plan = Plan::new(experiment.scenario.clone(), folder)?;
     plan.write()?;
     let outcome = sweep::run(
@@ -150,7 +156,7 @@ fn whole_sweep(experiment: &Experiment, folder: &Path, jobs: usize) -> Result<Ma
         &sweep::RunOptions {
             shard: Shard::ALL,
             jobs,
-            signal: &AtomicUsize::new(0),
+            signal: control.signal,
             observer: &|_, _| {},
         },
     )?;

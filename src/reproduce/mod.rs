@@ -16,10 +16,15 @@ pub use done::{Done, Drawing};
 pub use plan::{Experiment, Kind, Selection, plan};
 pub use table::{Row, Table};
 
-use crate::error::Result;
+use crate::control::Control;
+use crate::digest::program;
+use crate::error::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Seconds between the checkpoints of a run.
+const CHECKPOINTS: f64 = 5.0;
 
 /// How experiments are run.
 pub struct Options<'a> {
@@ -29,6 +34,8 @@ pub struct Options<'a> {
     pub jobs: usize,
     /// Whether to do again what is done.
     pub fresh: bool,
+    /// Becomes the number of a signal to stop at, after a checkpoint of every run in hand; 0 to go on.
+    pub signal: &'a AtomicUsize,
     /// Called when an experiment begins and when it has ended; from any thread.
     pub observer: &'a (dyn Fn(Event) + Sync),
 }
@@ -45,18 +52,24 @@ pub enum Event<'a> {
 /// that fails is recorded with its reason and keeps no other from running; the next call tries it again.
 ///
 /// # Errors
-/// [`Error::Io`](crate::error::Error::Io) if a folder cannot be written.
+/// [`Error::Io`] if a folder cannot be written; [`Error::Interrupted`] if a signal came, with what is done kept.
 pub fn run(experiments: &[Experiment], options: &Options) -> Result<Vec<Done>> {
-    let program = done::program()?;
+    let program = program()?;
     let one = |experiment: &Experiment, jobs: usize| -> Result<Done> {
         let folder = options.folder(experiment);
-        let key = experiment.key(&program);
+        let key = experiment.key(program);
         if let (false, Some(done)) = (options.fresh, Done::read(&folder, &key)) {
             (options.observer)(Event::Ends(experiment, &done));
             return Ok(done);
         }
         (options.observer)(Event::Begins(experiment));
-        let done = done::make(experiment, &folder, jobs, &key)?;
+        let control = Control {
+            checkpoints: Some(&folder),
+            interval: CHECKPOINTS,
+            signal: options.signal,
+            observer: &(),
+        };
+        let done = done::make(experiment, jobs, &key, &control)?;
         (options.observer)(Event::Ends(experiment, &done));
         Ok(done)
     };
@@ -69,20 +82,31 @@ pub fn run(experiments: &[Experiment], options: &Options) -> Result<Vec<Done>> {
     let keep =
         |i: usize, result| results.lock().expect("no thread panics with it")[i] = Some(result);
     let next = AtomicUsize::new(0);
+    let go_on = || options.signal.load(Ordering::Relaxed) == 0;
     std::thread::scope(|scope| {
         for _ in 0..options.jobs.clamp(1, order.len().max(1)) {
             scope.spawn(|| {
-                while let Some(i) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while go_on()
+                    && let Some(i) = order.get(next.fetch_add(1, Ordering::Relaxed))
+                {
                     keep(*i, one(&experiments[*i], 1));
                 }
             });
         }
     });
-    for i in alone {
+    for i in alone.into_iter().take_while(|_| go_on()) {
         keep(i, one(&experiments[i], options.jobs));
     }
     let results = results.into_inner().expect("no thread panics with it");
-    results.into_iter().flatten().collect()
+    let left_out = results.iter().any(Option::is_none);
+    let done: Vec<Done> = (results.into_iter().flatten()).collect::<Result<_>>()?;
+    match options.signal.load(Ordering::Relaxed) {
+        signal if left_out => Err(Error::Interrupted {
+            signal,
+            resumable: true,
+        }),
+        _ => Ok(done),
+    }
 }
 
 impl Options<'_> {

@@ -198,6 +198,7 @@ fn flow_options(document: &Document, source: &Source) -> Result<FlowOptions> {
         },
         state: state(flow.state.as_ref(), document, source)?,
         saves: (flow.saves).map_or(SaveAt::Default, |saves| SaveAt::Uniform(saves.get())),
+        checkpoint_steps: flow.checkpoint_steps.map(|steps| steps.get()),
         max_steps: flow.max_steps.map_or(usual.max_steps, |steps| steps.get()),
         max_wall_seconds: flow
             .max_wall_seconds

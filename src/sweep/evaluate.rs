@@ -1,10 +1,13 @@
 //! A case's angles: by the certified limit, the flow and finite steps.
 
 use super::{Case, Kind, Measurement, Plan, Record};
+use crate::accuracy;
+use crate::control::Control;
 use crate::dataset::gaussian_teacher_vector;
 use crate::descent::{Lane, State, StepOptions, reduced_stepper, stepper};
+use crate::diagnostics::diagnose;
 use crate::error::{Error, Result};
-use crate::flow::{FlowOptions, SaveAt, integrate};
+use crate::flow::{FlowOptions, SaveAt, integrate_under};
 use crate::limit::angle;
 use crate::problem::Problem;
 use crate::run::{Reference, reference_limit};
@@ -29,7 +32,7 @@ pub(super) fn evaluate(plan: &Plan, case: &Case, signal: &AtomicUsize) -> Result
     for &kind in &plan.options.kinds {
         let found = match kind {
             Kind::Limit => limit(&problem),
-            Kind::Flow => flow(&problem, &scenario.flow),
+            Kind::Flow => flow(&problem, &scenario.flow, signal)?,
             Kind::Steps => {
                 let steps = scenario.steps.as_ref();
                 steps_taken(&problem, steps.expect("checked by the scenario"), signal)?
@@ -68,19 +71,37 @@ fn limit(problem: &Problem) -> Found {
     }
 }
 
-fn flow(problem: &Problem, options: &FlowOptions) -> Found {
+fn flow(problem: &Problem, options: &FlowOptions, signal: &AtomicUsize) -> Result<Found> {
     let options = FlowOptions {
         saves: SaveAt::Uniform(2),
         ..options.clone()
     };
-    let trajectory = integrate(problem, &options, &mut |_| {}).map_err(|e| e.to_string())?;
+    let control = Control {
+        signal,
+        ..Control::none()
+    };
+    let mut trajectory = match integrate_under(problem, &options, "flow", &control) {
+        Ok(trajectory) => trajectory,
+        Err(Error::Interrupted { signal, .. }) => return Err(interrupted(signal)),
+        Err(e) => return Ok(Err(e.to_string())),
+    };
+    let measured = diagnose(problem, &trajectory, None);
+    accuracy::judge(problem, &options, &mut trajectory, &measured);
     if trajectory.status != Status::Completed {
         let why = trajectory.message.as_deref().unwrap_or_default();
-        return Err(format!("the flow ended early: {why}"));
+        return Ok(Err(format!("the flow ended early: {why}")));
     }
     let last = trajectory.theta.column(trajectory.theta.ncols() - 1);
     let beta = problem.network.predictor(last.as_slice());
-    Ok((beta.expect("swept networks are linear"), None))
+    Ok(Ok((beta.expect("swept networks are linear"), None)))
+}
+
+/// The next run does the case again.
+fn interrupted(signal: usize) -> Error {
+    Error::Interrupted {
+        signal,
+        resumable: true,
+    }
 }
 
 /// Time between looks at the signal.
@@ -101,10 +122,7 @@ fn steps_taken(problem: &Problem, options: &StepOptions, signal: &AtomicUsize) -
     while taken < options.count {
         let came = signal.load(Ordering::Relaxed);
         if came != 0 {
-            return Err(Error::Interrupted {
-                signal: came,
-                resumable: true,
-            });
+            return Err(interrupted(came));
         }
         let start = Instant::now();
         let steps = chunk.min(options.count - taken);

@@ -1,8 +1,9 @@
 //! What is to be done: the cases of a sweep, and the folder that holds it.
 
-use super::{NetworkCase, Presence, SweepOptions};
+use super::{NetworkCase, SweepOptions};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
+use crate::report::Folder;
 use crate::report::{create_folder, write_file};
 use crate::scenario::{self, Scenario};
 use serde::{Deserialize, Serialize};
@@ -100,8 +101,7 @@ impl Plan {
     /// # Errors
     /// [`Error::Usage`] if the folder holds another sweep; [`Error::Io`].
     pub fn write(&self) -> Result<()> {
-        create_folder(&self.folder)?;
-        let _presence = Presence::enter(&self.folder)?;
+        let _here = Folder::together(&self.folder)?;
         if let Some(header) = read_header(&self.folder)? {
             if header == self.header() {
                 return Ok(());

@@ -1,8 +1,9 @@
 //! Doing the cases of a shard, on several threads.
 
 use super::evaluate::evaluate;
-use super::{Case, Plan, Presence, Record};
+use super::{Case, Plan, Record};
 use crate::error::{Error, Result};
+use crate::report::Folder;
 use std::str::FromStr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -67,7 +68,7 @@ pub struct Outcome {
 /// # Errors
 /// [`Error::Interrupted`] if a signal came, after the cases in hand; [`Error::Io`]; whatever keeps a case from being built.
 pub fn run(plan: &Plan, options: &RunOptions<'_>) -> Result<Outcome> {
-    let _presence = Presence::enter(&plan.folder)?;
+    let _here = Folder::together(&plan.folder)?;
     crate::report::create_folder(&plan.cases_folder())?;
     let (mut todo, mut kept): (Vec<Case>, usize) = (Vec::new(), 0);
     for case in plan.cases() {

@@ -1,7 +1,8 @@
 //! A sweep as a Slurm job array.
 
-use super::{Plan, Presence};
+use super::Plan;
 use crate::error::{Error, Result};
+use crate::report::Folder;
 use crate::report::{create_folder, write_file};
 use std::path::{Path, PathBuf};
 
@@ -21,8 +22,8 @@ pub struct SlurmOptions {
 pub fn write_slurm(plan: &Plan, program: &Path, options: SlurmOptions) -> Result<PathBuf> {
     let folder = std::path::absolute(&plan.folder).map_err(|e| Error::io(&plan.folder, e))?;
     let scripts = folder.join("slurm");
+    let _here = Folder::together(&folder)?;
     create_folder(&scripts)?;
-    let _presence = Presence::enter(&folder)?;
     let paths = Paths {
         program: quoted(program)?,
         folder: quoted(&folder)?,

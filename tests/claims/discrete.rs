@@ -1,6 +1,6 @@
 use super::*;
 use marginflow::descent::{
-    Beside, Control, Descent, Schedule, State, StepOptions, compare, descend, flow_beside,
+    Beside, Descent, Schedule, State, StepOptions, compare, descend, flow_beside,
 };
 use std::path::Path;
 
@@ -27,7 +27,7 @@ impl Steps {
         };
         let descents = descend(&problem, &options, &Control::none()).unwrap();
         let flow = FlowOptions::to(FLOW);
-        let trajectory = flow_beside(&problem, &flow, &descents, &mut |_| {}).unwrap();
+        let trajectory = flow_beside(&problem, &flow, &descents, &Control::none()).unwrap();
         assert_eq!(trajectory.status, Status::Completed);
         Self {
             limit: limit_of(&problem, &trajectory),

@@ -1,7 +1,7 @@
 //! What trajectory.npz holds of finite steps.
 
 use super::scenario;
-use marginflow::descent::Control;
+use marginflow::control::Control;
 use marginflow::report::npz;
 use marginflow::run::{Run, compare};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +25,7 @@ fn arrays(run: &Run) -> BTreeMap<String, (Vec<u64>, Vec<f64>)> {
 
 fn compared(name: &str, overrides: &[&str]) -> Run {
     let scenario = scenario(name, overrides);
-    compare(scenario, false, &mut |_| {}, &Control::none()).unwrap()
+    compare(scenario, false, &Control::none()).unwrap()
 }
 
 const ALWAYS: [&str; 8] = [

@@ -1,8 +1,8 @@
 //! The critical step size of a scenario, against steps taken here, from the library and from the command line.
 
 use assert_cmd::Command;
+use marginflow::control::Control;
 use marginflow::dataset::{gaussian_teacher, standard_normals};
-use marginflow::descent::Control;
 use marginflow::stability::{Stability, measure};
 use nalgebra::{DMatrix, DVector};
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! Finite steps tend to the flow at first order in their size.
 
 use super::scenario;
-use marginflow::descent::Control;
+use marginflow::control::Control;
 use marginflow::flow::Progress;
 use marginflow::run::{Run, compare};
 

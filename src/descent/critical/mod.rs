@@ -14,7 +14,8 @@ mod identity;
 mod tests;
 mod trial;
 
-use super::{Control, Lane, Progress, Schedule, stepper};
+use super::{Lane, Progress, Schedule, stepper};
+use crate::control::Control;
 use crate::error::Result;
 use crate::network::Network;
 use crate::problem::Problem;
@@ -157,7 +158,12 @@ pub fn critical_step(
 ) -> Result<Critical> {
     let count = options.count * LANES as u64;
     let total = count * (options.passes + options.refinements()) as u64;
-    let attempt = |sizes: &[f64]| trial::attempt(problem, sizes, options.count, control.signal);
+    // trials are not kept
+    let control = Control {
+        checkpoints: None,
+        ..*control
+    };
+    let attempt = |sizes: &[f64]| trial::attempt(problem, sizes, options.count, &control);
     let grid = LANES * options.passes;
     let sizes: Vec<f64> = (0..grid)
         .map(|i| CriticalOptions::between(options.lowest, options.highest, i, grid, true))
@@ -168,7 +174,7 @@ pub fn critical_step(
     let mut critical = Critical::new(options.demand, passes.into_iter().flatten().collect());
     let mut taken = count * options.passes as u64;
     for _ in 0..options.refinements() {
-        control.observer.progress(Progress { taken, total });
+        control.observer.steps(Progress { taken, total });
         let (Some(good), Some(bad)) = (critical.good, critical.bad) else {
             break;
         };
@@ -182,7 +188,7 @@ pub fn critical_step(
         critical = Critical::new(options.demand, trials);
         taken += count;
     }
-    control.observer.progress(Progress {
+    control.observer.steps(Progress {
         taken: total,
         total,
     });

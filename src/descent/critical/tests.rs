@@ -111,7 +111,7 @@ fn a_percent_decides_and_more_steps_do_not() {
         let difference = (long.eta().expect("a critical size") / eta - 1.0).abs();
         assert!(difference < 2e-6, "depth {depth}: {difference:e}");
         let sizes = [0.99, 1.01].map(|factor| factor * eta);
-        let trials = trial::attempt(&problem, &sizes, 2000, Control::none().signal).expect("two");
+        let trials = trial::attempt(&problem, &sizes, 2000, &Control::none()).expect("two");
         let good = trials.iter().map(|t| t.is_good(options.demand));
         assert!(good.eq([true, false]), "depth {depth}: {trials:?}");
     }
@@ -205,7 +205,7 @@ fn alignment_of_diagonal_layers_is_lost_at_a_change_of_sign_however_small_the_st
     };
     let lost = |size: f64| {
         let count = (1e4 / size) as u64;
-        let trials = trial::attempt(&problem, &[size], count, Control::none().signal);
+        let trials = trial::attempt(&problem, &[size], count, &Control::none());
         let trial = trials.expect("one").remove(0);
         assert!(trial.is_good(Demand::Loss), "{trial:?}");
         trial.misaligned.expect("a change of sign").step as f64 * size

@@ -2,10 +2,10 @@
 
 use super::alignments::{Alignments, Least};
 use super::{Demand, Lane, Schedule, stepper};
-use crate::error::{Error, Result};
+use crate::control::Control;
+use crate::error::Result;
 use crate::problem::Problem;
 use nalgebra::DVector;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What became of the loss. It *settles* if it never rises after the first quarter of the steps, or if its highest values fall from
 /// quarter to quarter: it may oscillate meanwhile.
@@ -101,12 +101,12 @@ fn looks(count: u64) -> Vec<u64> {
 /// Tries sizes as lanes of one stepper.
 ///
 /// # Errors
-/// [`Error::Interrupted`] if `signal` is no longer zero.
+/// [`Error::Interrupted`](crate::error::Error::Interrupted) if a signal came.
 pub(super) fn attempt(
     problem: &Problem,
     sizes: &[f64],
     count: u64,
-    signal: &AtomicUsize,
+    control: &Control<'_>,
 ) -> Result<Vec<Trial>> {
     let lanes: Vec<Lane> = (sizes.iter())
         .map(|&size| Lane {
@@ -127,13 +127,7 @@ pub(super) fn attempt(
             let now = (k - taken).min(10_000);
             stepper.advance(now);
             taken += now;
-            match signal.load(Ordering::Relaxed) {
-                0 => {}
-                signal => {
-                    let resumable = false;
-                    return Err(Error::Interrupted { signal, resumable });
-                }
-            }
+            control.check()?;
         }
         let quarter = (4 * (k - 1) / count) as usize;
         for (lane, watch) in watches.iter_mut().enumerate() {

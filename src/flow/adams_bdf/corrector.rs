@@ -12,6 +12,7 @@
 
 use super::elimination::Elimination;
 use super::multipliers::Multipliers;
+use crate::checkpoint::{Words, Writer};
 use crate::network::WeightPath;
 use nalgebra::DMatrix;
 
@@ -63,6 +64,9 @@ pub struct Corrector {
     fresh_rate: f64,
     /// Those of this step.
     rounds: Vec<Round>,
+    /// Whether K has ever been computed.
+    begun: bool,
+    /// How often, since this corrector was made.
     pub evaluations: usize,
 }
 
@@ -93,7 +97,7 @@ impl Corrector {
 
     /// Whether the kernel is that of the present weights.
     pub fn is_fresh(&self) -> bool {
-        !self.stale && self.evaluations > 0
+        !self.stale && self.begun
     }
 
     /// Whether a sample belongs to the linear system of this step.
@@ -212,6 +216,54 @@ impl Corrector {
         self.rounds.push(round);
     }
 
+    /// Everything that outlives a step.
+    pub fn write(&self, words: &mut Writer) {
+        let known: Vec<u64> = self.known.iter().map(|n| *n as u64).collect();
+        words.words(&known);
+        words.numbers(self.kernel.as_slice());
+        words.numbers(&[
+            self.response,
+            self.quotient,
+            self.growth,
+            self.excess,
+            self.delayed,
+            self.fresh_rate,
+        ]);
+        words.words(&[
+            u64::from(self.stale),
+            u64::from(self.mistaken),
+            self.age as u64,
+            u64::from(self.begun),
+        ]);
+    }
+
+    /// Takes over what [`Self::write`] wrote; evaluations are counted from zero again.
+    pub fn read(&mut self, words: &mut Words<'_>) -> Option<()> {
+        self.known = (words.words()?.iter())
+            .map(|n| usize::try_from(*n).ok())
+            .collect::<Option<_>>()?;
+        let entries = words.numbers()?;
+        let size = self.known.len();
+        if entries.len() != size * size {
+            return None;
+        }
+        self.kernel = DMatrix::from_vec(size, size, entries);
+        [
+            self.response,
+            self.quotient,
+            self.growth,
+            self.excess,
+            self.delayed,
+            self.fresh_rate,
+        ] = words.numbers()?.try_into().ok()?;
+        let [stale, mistaken, age, begun] = words.words()?.try_into().ok()?;
+        self.stale = stale != 0;
+        self.mistaken = mistaken != 0;
+        self.age = usize::try_from(age).ok()?;
+        self.begun = begun != 0;
+        Some(())
+    }
+
     fn compute(&mut self, path: &mut dyn WeightPath, at: &[f64], samples: Vec<usize>) {
         self.kernel = path.tangent_kernel(at, &samples);
         self.response = self.kernel.diagonal().amax();
@@ -219,6 +271,7 @@ impl Corrector {
         self.stale = false;
         self.mistaken = false;
         self.age = 0;
+        self.begun = true;
         self.evaluations += 1;
     }
 

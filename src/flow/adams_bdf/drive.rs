@@ -1,11 +1,16 @@
 //! A segment of a run by this method: saves, budgets and guards around the steps.
 
 use super::super::FlowOptions;
+use super::super::accumulated::Accumulated;
+use super::super::checkpoint::Mark;
 use super::super::clock::expand;
 use super::super::ending::STRONG;
-use super::super::segment::{Good, Progress, Run, all_finite};
+use super::super::run::Run;
+use super::super::segment::{Good, Outcome, Progress, all_finite};
 use super::super::system::System;
 use super::{Stepper, Tolerances};
+use crate::checkpoint::Words;
+use crate::error::{Error, Result};
 use crate::trajectory::Status;
 
 /// Share of the run's relative tolerance that one step may use of the weights', and of the log-multipliers'.
@@ -14,24 +19,16 @@ const LOCAL_SHARE: f64 = 0.01;
 /// See [`LOCAL_SHARE`].
 const LOCAL_SHARE_OF_MULTIPLIERS: f64 = 0.0003;
 
-/// Steps after which, if they advanced s by less than [`DRAG`], the fully implicit method takes over.
-const DRAG_STEPS: usize = 1500;
-
-/// See [`DRAG_STEPS`].
-const DRAG: f64 = 0.1;
-
 /// Weights that move by less than this of themselves per unit of s while multipliers are [`STRONG`] are left to the fully
 /// implicit method. On the way to infinity weights move by 1/(Ls), more than 3e-4. Near a minimum they are stiff, and steps at
 /// the border of stability keep up a noise of the tolerance's size: waiting for 1e-8, where weights rest, left them 2e-5 off.
 const RESTING: f64 = 1e-4;
 
-/// How a segment by this method ended.
-pub struct Leg {
-    /// `None`: the fully implicit method is to go on from the last state.
-    pub status: Option<Status>,
-    pub last: Good,
-    /// The accumulated multipliers there.
-    pub accumulated: Vec<f64>,
+/// Why this method takes no further step.
+enum End {
+    Ended(Status),
+    /// The fully implicit method is to go on.
+    HandOver,
 }
 
 impl Run<'_> {
@@ -48,7 +45,16 @@ impl Run<'_> {
     }
 
     /// Integrates from the state `y` at the base of `system`'s clock.
-    pub fn leg(&mut self, system: &System, y: &[f64], observer: &mut dyn FnMut(Progress)) -> Leg {
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`](crate::error::Error::Interrupted), [`Error::Io`](crate::error::Error::Io): see [`Keeper`](super::super::checkpoint::Keeper).
+    pub fn leg(
+        &mut self,
+        system: &System,
+        y: &[f64],
+        accumulated: &mut Accumulated,
+        observer: &mut dyn FnMut(Progress),
+    ) -> Result<Outcome> {
         let (theta, v) = y.split_at(self.parameters);
         let mut stepper = Stepper::new(
             system.kernel(),
@@ -56,25 +62,31 @@ impl Run<'_> {
             system.log_counts(),
             system.clock(0.0),
             (theta, v),
-            vec![0.0; v.len()],
+            accumulated.totals().to_vec(),
             self.step_tolerances(),
         );
-        let status = self.steps(&mut stepper, system, observer);
+        if let Some(state) = self.past.take() {
+            stepper.restore(&mut Words::of(&state)).ok_or_else(|| {
+                Error::Solver("the checkpoint does not hold a state of this integrator".into())
+            })?;
+        }
+        let end = self.steps(&mut stepper, system, observer)?;
         self.solver.rejected_steps += stepper.rejected;
         self.solver.newton_failures += stepper.failures;
         self.solver.rhs_evaluations += stepper.evaluations;
         self.solver.jacobian_evaluations += stepper.jacobian_evaluations();
-        let s = match status {
-            Some(Status::Completed) => self.options.until,
+        let s = match end {
+            End::Ended(Status::Completed) => self.options.until,
             _ => stepper.clock(),
         };
         let mut y = stepper.theta().to_vec();
         y.extend_from_slice(stepper.log_multipliers());
-        Leg {
-            status,
-            last: Good { s, y },
-            accumulated: stepper.accumulated().to_vec(),
-        }
+        accumulated.set(stepper.accumulated());
+        let good = Good { s, y };
+        Ok(match end {
+            End::Ended(status) => Outcome::Ended(status, good),
+            End::HandOver => Outcome::HandOver(good),
+        })
     }
 
     fn steps(
@@ -82,8 +94,7 @@ impl Run<'_> {
         stepper: &mut Stepper<'_>,
         system: &System,
         observer: &mut dyn FnMut(Progress),
-    ) -> Option<Status> {
-        let mut milestone = (0, stepper.clock());
+    ) -> Result<End> {
         let mut theta = vec![0.0; self.parameters];
         let mut v = stepper.log_multipliers().to_vec();
         let mut accumulated = v.clone();
@@ -91,7 +102,7 @@ impl Run<'_> {
             let base = stepper.clock() - stepper.local_time();
             let end = self.options.until - base;
             if stepper.step(end).is_err() {
-                return None;
+                return Ok(End::HandOver);
             }
             self.solver.steps += 1;
             let t = stepper.local_time();
@@ -102,7 +113,7 @@ impl Run<'_> {
                 stepper.clock()
             };
             if !all_finite(stepper.log_multipliers()) || !all_finite(stepper.accumulated()) {
-                return Some(Status::NonFinite);
+                return Ok(End::Ended(Status::NonFinite));
             }
             while let Some(due) = self.saves.due().filter(|due| *due < s) {
                 stepper.interpolate(due - base, &mut theta, &mut v, &mut accumulated);
@@ -118,29 +129,46 @@ impl Run<'_> {
                 steps: self.solver.steps,
             });
             if stopped {
-                return Some(Status::Completed);
+                return Ok(End::Ended(Status::Completed));
             }
-            if let Some(status) = self.out_of_budget() {
-                return Some(status);
+            let budget = self.out_of_budget();
+            if budget.is_some() || self.keeper.is_due() {
+                // the past of the stepper is part of the mark: it need not begin anew
+                let mark = self.mark(stepper, system);
+                self.keeper.keep(mark, &self.saves)?;
+            }
+            self.keeper.check(&self.saves)?;
+            if let Some(status) = budget {
+                return Ok(End::Ended(status));
             }
             if self.beyond(stepper, s) || system.has_dependents(stepper.log_multipliers(), t) {
-                return None;
+                return Ok(End::HandOver);
             }
-            milestone.0 += 1;
-            if milestone.0 == DRAG_STEPS {
-                if s - milestone.1 < DRAG {
-                    if self.rounding_has_grown(stepper.theta()) {
-                        stepper.tolerances_mut().weights = self.absolute_tolerances();
-                    } else {
-                        return None;
-                    }
+            if self.watch.lingers(s) {
+                if self.rounding_has_grown(stepper.theta()) {
+                    stepper.tolerances_mut().weights = self.absolute_tolerances();
+                } else {
+                    return Ok(End::HandOver);
                 }
-                milestone = (0, s);
             }
             if stepper.step_size() < 1e-12 * t {
                 stepper.rebase();
             }
         }
+    }
+
+    /// Where the run is after a step.
+    fn mark(&self, stepper: &Stepper<'_>, system: &System) -> Mark {
+        let mut y = stepper.theta().to_vec();
+        y.extend_from_slice(stepper.log_multipliers());
+        let mut mark = self.mark_at(stepper.base(), &y, system.kernel(), stepper.accumulated());
+        mark.solver.rejected_steps += stepper.rejected;
+        mark.solver.newton_failures += stepper.failures;
+        mark.solver.rhs_evaluations += stepper.evaluations;
+        mark.solver.jacobian_evaluations += stepper.jacobian_evaluations();
+        mark.reached = stepper.clock();
+        mark.past = stepper.state();
+        mark
     }
 
     /// Whether the weights have come to rest, or multipliers outgrow what separable data show: for the fully implicit

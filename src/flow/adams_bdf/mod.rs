@@ -29,6 +29,7 @@ mod order;
 mod tolerances;
 mod weights;
 
+use crate::checkpoint::{Words, Writer};
 use crate::loss::Loss;
 use crate::network::{FullPath, Kernel, WeightPath};
 use attempt::{Attempt, Trial};
@@ -135,6 +136,58 @@ impl<'k> Stepper<'k> {
         let before: Vec<f64> = before.collect();
         self.v.push(before);
         self.times.push(-self.h);
+    }
+
+    /// Everything the next step depends on beside the state (θ, v), as words to be stored; see [`Self::restore`].
+    pub fn state(&self) -> Vec<u64> {
+        let mut words = Writer::default();
+        words.numbers(&self.times);
+        for history in [&self.v, &self.multipliers] {
+            words.word(history.len() as u64);
+            history.iter().for_each(|x| words.numbers(x));
+        }
+        for order in [&self.backward, &self.adams] {
+            words.word(order.now as u64);
+            words.word(order.age as u64);
+        }
+        words.number(self.h);
+        words.word(self.known as u64);
+        let slots: Vec<u64> = self.slots.iter().map(|slot| *slot as u64).collect();
+        words.words(&slots);
+        words.numbers(&self.path.velocities());
+        self.corrector.write(&mut words);
+        words.into_words()
+    }
+
+    /// Takes over a [`state`](Self::state) of a stepper of the same problem with the same base and state (θ, v); it goes on bit for bit as
+    /// that one. `None`, and a stepper that cannot be used, if there is no such state.
+    pub fn restore(&mut self, words: &mut Words<'_>) -> Option<()> {
+        let samples = self.v[0].len();
+        let fits = |x: &Vec<f64>| x.len() == samples;
+        self.times = words.numbers()?;
+        for history in [&mut self.v, &mut self.multipliers] {
+            *history = (0..words.length()?)
+                .map(|_| words.numbers().filter(fits))
+                .collect::<Option<_>>()?;
+        }
+        for order in [&mut self.backward, &mut self.adams] {
+            order.now = words.count()?;
+            order.age = words.count()?;
+        }
+        self.h = words.number()?;
+        self.known = words.count()?;
+        self.slots = (words.words()?.iter())
+            .map(|slot| usize::try_from(*slot).ok())
+            .collect::<Option<_>>()?;
+        self.path.restore(&words.numbers()?)?;
+        self.corrector.read(words)?;
+        let whole = self.times.len() == self.v.len() && self.slots.len() == HISTORY + 1;
+        (whole && words.is_empty()).then_some(())
+    }
+
+    /// s at the local time zero.
+    pub fn base(&self) -> f64 {
+        self.base
     }
 
     /// s of the newest node.

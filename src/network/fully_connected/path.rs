@@ -319,4 +319,21 @@ impl WeightPath for RankOnePath<'_> {
         (self.theta, self.scratch) = (theta, scratch);
         self.measure();
     }
+
+    /// The factors of every layer: inputs, then signals, slot after slot.
+    fn velocities(&self) -> Vec<f64> {
+        let factors = (self.factors.iter()).flat_map(|f| [&f.inputs, &f.signals]);
+        factors.flat_map(|f| f.iter().copied()).collect()
+    }
+
+    fn restore(&mut self, velocities: &[f64]) -> Option<()> {
+        let mut rest = velocities;
+        let factors = (self.factors.iter_mut()).flat_map(|f| [&mut f.inputs, &mut f.signals]);
+        for own in factors {
+            let (stored, tail) = rest.split_at_checked(own.len())?;
+            own.copy_from_slice(stored);
+            rest = tail;
+        }
+        rest.is_empty().then_some(())
+    }
 }

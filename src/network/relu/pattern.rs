@@ -14,6 +14,15 @@ pub(super) enum Mode {
     Sliding,
 }
 
+impl Mode {
+    /// The mode that is `word` as a number.
+    pub fn of_word(word: u64) -> Option<Self> {
+        [Self::Active, Self::Inactive, Self::Sliding]
+            .into_iter()
+            .find(|mode| *mode as u64 == word)
+    }
+}
+
 /// One pair: layer index l − 1, unit j, sample n.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Pair {
@@ -30,6 +39,15 @@ pub(super) struct Pattern {
 }
 
 impl Pattern {
+    /// Every pair inactive, in layers of these widths.
+    pub fn inactive(widths: &[usize], samples: usize) -> Self {
+        let layer = |units: &usize| DMatrix::from_element(*units, samples, Mode::Inactive);
+        Self {
+            modes: widths.iter().map(layer).collect(),
+            sliding: Vec::new(),
+        }
+    }
+
     /// By the signs of preactivations; `g'(0) = 1`.
     pub fn of_signs(preactivations: &[DMatrix<f64>]) -> Self {
         let mode = |a: f64| {

@@ -16,7 +16,7 @@ use super::kernel::ReluKernel;
 use super::passes::{Forward, Motion};
 use super::pattern::{Mode, Pair, Pattern};
 use super::rays::{Rays, form};
-use crate::network::{Entered, Pieces, views};
+use crate::network::{Entered, Kernel, Pieces, views};
 use crate::trajectory::Kinks;
 use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
@@ -185,6 +185,39 @@ impl Pieces for ReluKernel {
                 departures,
             }),
             kinks,
+        })
+    }
+
+    /// The mode of every pair, then how often every unit has left zero; nothing before the first piece has been entered.
+    fn state(&self) -> Vec<u64> {
+        let Some(pattern) = self.pattern.as_deref() else {
+            return Vec::new();
+        };
+        let modes = pattern.pairs().map(|p| pattern.get(p) as u64);
+        let departures = self.departures.iter().flatten();
+        modes.chain(departures.map(|n| *n as u64)).collect()
+    }
+
+    fn restored(&self, state: &[u64]) -> Option<Arc<dyn Kernel>> {
+        let samples = self.setting.labels.len();
+        let widths: Vec<usize> = self.departures.iter().map(Vec::len).collect();
+        let mut words = state.iter();
+        let mut pattern = Pattern::inactive(&widths, samples);
+        let pairs: Vec<Pair> = pattern.pairs().collect();
+        for pair in pairs {
+            pattern.set(pair, Mode::of_word(*words.next()?)?);
+        }
+        let mut departures = self.departures.clone();
+        for count in departures.iter_mut().flatten() {
+            *count = usize::try_from(*words.next()?).ok()?;
+        }
+        words.next().is_none().then(|| {
+            Arc::new(Self {
+                setting: Arc::clone(&self.setting),
+                idle: self.setting.idle(&pattern),
+                pattern: Some(Arc::new(pattern)),
+                departures,
+            }) as Arc<dyn Kernel>
         })
     }
 }

@@ -1,0 +1,283 @@
+//! What a run carries from segment to segment: budgets, saves, statistics, fixed points.
+
+use super::borders;
+use super::checkpoint::{Keeper, Mark, spacing};
+use super::clock::{compress, expand, log_time};
+use super::ending::{Ending, message};
+use super::saves::Saves;
+use super::system::{NewtonSolver, System};
+use super::watch::Watch;
+use super::{FlowOptions, Method};
+use crate::error::Result;
+use crate::network::Kernel;
+use crate::trajectory::{Kinks, SolverStatistics, Status, Trajectory};
+use nalgebra::DMatrix;
+use std::sync::Arc;
+use std::time::Instant;
+
+pub(super) struct Run<'a> {
+    pub options: &'a FlowOptions,
+    pub keeper: Keeper<'a>,
+    /// The method in use.
+    pub method: Method,
+    pub parameters: usize,
+    pub samples: usize,
+    pub saves: Saves,
+    pub solver: SolverStatistics,
+    clock: Instant,
+    /// Seconds of earlier sessions.
+    before: f64,
+    /// Steps at which the next fixed point is due.
+    next_fixed_point: usize,
+    /// What our own stepper goes on from.
+    pub past: Option<Vec<u64>>,
+    pub failure: Option<String>,
+    /// s at which the weights came to rest.
+    rest: Option<f64>,
+    pub watch: Watch,
+    /// Largest p at s = 0, or of an idle sample when it was released.
+    pub strongest_at_start: f64,
+    /// `None` for smooth fields.
+    kinks: Option<Kinks>,
+    /// Rounding of each layer: absolute tolerances are not tighter. Zero until a run is held up by it.
+    rounding: Vec<f64>,
+    pub layers: Vec<usize>,
+}
+
+/// Rounding of a layer's velocity over a unit of s, relative to its largest weight. A velocity is a sum of terms of that size;
+/// where they cancel, a weight stays bounded while the layer grows, and steps held to its own size would chase the
+/// rounding of the sum.
+const ROUNDING: f64 = 64.0 * f64::EPSILON;
+
+/// The error allowed to one step, as a share of the run's absolute tolerance of weights. From zero they start as powers of time (layer l like `t^{2^{l−1}}`), and
+/// conserved quantities compare powers of them: early on they must be known to digits of their own.
+const LOCAL_SHARE_OF_WEIGHTS: f64 = 1e-5;
+
+impl<'a> Run<'a> {
+    pub fn new(
+        kernel: &dyn Kernel,
+        options: &'a FlowOptions,
+        newton: NewtonSolver,
+        keeper: Keeper<'a>,
+    ) -> Self {
+        let (parameters, samples) = (kernel.parameters(), kernel.samples());
+        let layers = kernel.layers();
+        let unknowns = parameters + samples;
+        let linear = kernel.signed_samples().is_some();
+        let method = match (options.method, newton) {
+            (Method::AdamsBdf, _) if !linear => Method::Bdf,
+            (Method::AdamsBdf, NewtonSolver::Dense) => Method::Bdf,
+            (method, _) => method,
+        };
+        let suffix = match newton {
+            NewtonSolver::Structured => "",
+            NewtonSolver::Dense => " (dense Newton)",
+        };
+        let mut run = Self {
+            options,
+            keeper,
+            method,
+            parameters,
+            samples,
+            saves: Saves::new(options, parameters, samples),
+            solver: SolverStatistics {
+                method: format!("{}{suffix}", method.name()),
+                rtol: options.rtol,
+                atol: options.atol,
+                unknowns,
+                ..Default::default()
+            },
+            clock: Instant::now(),
+            before: 0.0,
+            next_fixed_point: 0,
+            past: None,
+            failure: None,
+            rest: None,
+            watch: Watch::default(),
+            strongest_at_start: 0.0,
+            kinks: None,
+            rounding: vec![0.0; layers.len()],
+            layers,
+        };
+        run.schedule_fixed_point();
+        run
+    }
+
+    fn schedule_fixed_point(&mut self) {
+        let steps = self.options.checkpoint_steps;
+        let steps = steps.unwrap_or_else(|| spacing(self.parameters, self.samples));
+        self.next_fixed_point = self.solver.steps.saturating_add(steps);
+    }
+
+    /// Whether the integrator is to begin anew.
+    pub fn fixed_point_due(&self) -> bool {
+        self.solver.steps >= self.next_fixed_point
+    }
+
+    /// At a fixed point: the state `y` of log-log-time s in the piece of `kernel`.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::error::Error::Io) if a checkpoint is due and cannot be written.
+    pub fn fix(&mut self, s: f64, y: &[f64], kernel: &dyn Kernel, totals: &[f64]) -> Result<()> {
+        self.schedule_fixed_point();
+        let mark = self.mark_at(s, y, kernel, totals);
+        self.keeper.keep(mark, &self.saves)
+    }
+
+    /// The mark of an integrator that begins anew at the state `y` of log-log-time s.
+    pub fn mark_at(&self, s: f64, y: &[f64], kernel: &dyn Kernel, totals: &[f64]) -> Mark {
+        Mark {
+            s,
+            reached: s,
+            y: y.to_vec(),
+            accumulated: totals.to_vec(),
+            method: self.method,
+            past: Vec::new(),
+            piece: kernel.pieces().map_or(Vec::new(), |pieces| pieces.state()),
+            kinks: self.kinks.clone(),
+            strongest_at_start: self.strongest_at_start,
+            rounding: self.rounding.clone(),
+            watch: self.watch.clone(),
+            solver: SolverStatistics {
+                wall_seconds: self.wall_seconds(),
+                ..self.solver.clone()
+            },
+            saved: self.saves.times.len(),
+        }
+    }
+
+    /// Goes on from a fixed point; its saves have been restored.
+    pub fn restore(&mut self, mark: &Mark) {
+        self.method = mark.method;
+        self.past = Some(mark.past.clone()).filter(|past| !past.is_empty());
+        self.kinks.clone_from(&mark.kinks);
+        self.strongest_at_start = mark.strongest_at_start;
+        self.rounding.clone_from(&mark.rounding);
+        self.watch.clone_from(&mark.watch);
+        self.before = mark.solver.wall_seconds;
+        let fresh = std::mem::take(&mut self.solver);
+        self.solver = SolverStatistics {
+            rtol: fresh.rtol,
+            atol: fresh.atol,
+            unknowns: fresh.unknowns,
+            ..mark.solver.clone()
+        };
+        self.schedule_fixed_point();
+    }
+
+    /// Seconds spent on this run, interruptions left out.
+    fn wall_seconds(&self) -> f64 {
+        self.before + self.clock.elapsed().as_secs_f64()
+    }
+
+    /// The fully implicit method goes on from log-log-time s.
+    pub fn hand_over(&mut self, s: f64) {
+        self.method = Method::Bdf;
+        self.solver.method = format!("{}, from s = {s:.4} bdf", self.solver.method);
+        self.solver.restarts += 1;
+    }
+
+    /// Absolute tolerances of one step, by layer.
+    pub fn absolute_tolerances(&self) -> Vec<f64> {
+        let atol = self.options.atol * LOCAL_SHARE_OF_WEIGHTS;
+        self.rounding.iter().map(|floor| floor.max(atol)).collect()
+    }
+
+    /// Samples that were idle before a border and are not after it start with the multipliers they have by then.
+    pub fn release(&mut self, y: &[f64], before: &[usize], after: &[usize]) {
+        let released = before.iter().filter(|n| !after.contains(n));
+        for p in released.map(|n| expand(y[self.parameters + n])) {
+            self.strongest_at_start = self.strongest_at_start.max(p);
+        }
+    }
+
+    pub fn out_of_budget(&self) -> Option<Status> {
+        if self.solver.steps >= self.options.max_steps {
+            Some(Status::BudgetSteps)
+        } else if self.wall_seconds() >= self.options.max_wall_seconds {
+            Some(Status::BudgetWall)
+        } else {
+            None
+        }
+    }
+
+    /// Into the piece that the state `y` at the base of the next segment enters; counts what happened at its kinks.
+    pub fn cross(
+        &mut self,
+        kernel: &mut Arc<dyn Kernel>,
+        system: &System,
+        y: &mut [f64],
+        t: f64,
+    ) -> std::result::Result<(), String> {
+        if let Some(here) = borders::enter(kernel, system, y, t)? {
+            let so_far = self.kinks.take().unwrap_or_default();
+            self.kinks = Some(so_far.followed_by(here));
+        }
+        Ok(())
+    }
+
+    /// Measures the rounding of every layer; true if some layer's has at least doubled, and exceeds its tolerance.
+    pub fn rounding_has_grown(&mut self, y: &[f64]) -> bool {
+        let mut grown = false;
+        let mut rest = y;
+        for (&len, rounding) in self.layers.iter().zip(&mut self.rounding) {
+            let (layer, tail) = rest.split_at(len);
+            let largest = layer.iter().fold(0.0_f64, |m, w| m.max(w.abs()));
+            let now = ROUNDING * largest;
+            if now > 2.0 * rounding.max(self.options.atol * LOCAL_SHARE_OF_WEIGHTS) {
+                *rounding = now;
+                grown = true;
+            }
+            rest = tail;
+        }
+        grown
+    }
+
+    /// Saves the resting weights at every remaining time; `p_n = τ − m_n` grows with τ.
+    pub fn repeat_until_the_horizon(&mut self, s: f64, y: &[f64], accumulated: &[f64]) {
+        while let Some(due) = self.saves.due() {
+            let elapsed = log_time(due) - log_time(s);
+            let mut y = y.to_vec();
+            for v in &mut y[self.parameters..] {
+                *v = compress(expand(*v) + elapsed);
+            }
+            self.saves.push(due, &y, self.parameters, accumulated);
+        }
+        self.rest = Some(s);
+    }
+
+    /// The end at log-log-time s.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::error::Error::Io) if a checkpoint is to be kept and cannot be written.
+    pub fn finish(mut self, status: Status, s: f64) -> Result<Trajectory> {
+        let out_of_budget = matches!(status, Status::BudgetSteps | Status::BudgetWall);
+        self.keeper.end(out_of_budget, &self.saves)?;
+        self.solver.wall_seconds = self.wall_seconds();
+        let message = message(
+            status,
+            &Ending {
+                s,
+                solver: &self.solver,
+                options: self.options,
+                failure: self.failure.as_deref(),
+                rest: self.rest,
+            },
+        );
+        let saves = self.saves.times.len();
+        Ok(Trajectory {
+            theta: DMatrix::from_vec(self.parameters, saves, self.saves.theta),
+            log_multipliers: DMatrix::from_vec(self.samples, saves, self.saves.log_multipliers),
+            accumulated: Some(DMatrix::from_vec(
+                self.samples,
+                saves,
+                self.saves.accumulated,
+            )),
+            log_log_time: self.saves.times,
+            kinks: self.kinks,
+            status,
+            message,
+            solver: self.solver,
+        })
+    }
+}

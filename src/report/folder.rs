@@ -1,0 +1,292 @@
+//! A folder in use: who may write into it, and what is left of those who were killed.
+//!
+//! Locks are those of the operating system, on the file `.lock` of the folder: they end with the process that holds them, however it ends, so
+//! that none is ever stale. What the file says (who holds it) is for people only.
+
+use super::write::{cannot_write, create_folder, is_temporary};
+use crate::error::{Error, Result};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+/// The file that is locked.
+const LOCK: &str = ".lock";
+
+/// Folders below that hold files of ours.
+const BELOW: [&str; 4] = [".", "figures", "cases", "slurm"];
+
+/// Tries to lock a file that others keep removing, or lock for a moment.
+const MOST_TRIES: usize = 50;
+
+/// Between such tries.
+const PATIENCE: Duration = Duration::from_millis(20);
+
+/// A folder that this process writes into, alone or with others that expect company. When it is left, folders that were made for it and stayed
+/// empty are removed.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    lock: File,
+    made: Vec<PathBuf>,
+}
+
+impl Folder {
+    /// Makes a folder if it is missing, and enters it alone.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be made or written, or if another process is in it, with its number.
+    pub fn alone(path: &Path) -> Result<Self> {
+        let mut folder = Self::enter(path, File::try_lock)?;
+        folder.sign()?;
+        folder.remove_orphans()?;
+        Ok(folder)
+    }
+
+    /// Makes a folder if it is missing, and enters it with any number of others that do the same. Whoever finds nobody there first removes what killed
+    /// processes have left; with others present, some of it may be theirs.
+    ///
+    /// # Errors
+    /// As [`Self::alone`], if somebody is in it alone.
+    pub fn together(path: &Path) -> Result<Self> {
+        for _ in 0..MOST_TRIES {
+            if let Ok(alone) = Self::enter(path, File::try_lock) {
+                alone.remove_orphans()?;
+            }
+            // somebody else may be cleaning just now
+            match Self::enter(path, File::try_lock_shared) {
+                Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::ResourceBusy => {
+                    thread::sleep(PATIENCE);
+                }
+                Ok(mut folder) => {
+                    folder.sign()?;
+                    return Ok(folder);
+                }
+                other => return other,
+            }
+        }
+        Self::enter(path, File::try_lock_shared)
+    }
+
+    fn enter(
+        path: &Path,
+        lock: impl Fn(&File) -> std::result::Result<(), TryLockError>,
+    ) -> Result<Self> {
+        let missing = path.ancestors().take_while(|p| !p.as_os_str().is_empty());
+        let made: Vec<PathBuf> = (missing.take_while(|p| !p.exists()))
+            .map(Path::to_owned)
+            .collect();
+        create_folder(path)?;
+        let name = path.join(LOCK);
+        for _ in 0..MOST_TRIES {
+            let mut file = File::options()
+                .create(true)
+                .truncate(false)
+                .read(true)
+                .write(true)
+                .open(&name)
+                .map_err(|e| cannot_write(&name, e))?;
+            if let Err(e) = lock(&file) {
+                return Err(refused(path, &mut file, e));
+            }
+            // its last holder may have removed it between opening and locking
+            if is_same(&file, &name) {
+                return Ok(Self {
+                    path: path.to_owned(),
+                    lock: file,
+                    made,
+                });
+            }
+        }
+        let busy = io::Error::new(io::ErrorKind::ResourceBusy, "others keep removing it");
+        Err(Error::io(name, busy))
+    }
+
+    /// Says who is here.
+    fn sign(&mut self) -> Result<()> {
+        let text = format!("{}\n{}\n", std::process::id(), host());
+        self.lock
+            .set_len(0)
+            .and_then(|()| self.lock.rewind())
+            .and_then(|()| self.lock.write_all(text.as_bytes()))
+            .map_err(|e| self.failed(e))
+    }
+
+    fn failed(&self, e: io::Error) -> Error {
+        cannot_write(&self.path.join(LOCK), e)
+    }
+
+    /// Removes files that [`write_file`](super::write_file) of killed processes has not renamed any more.
+    fn remove_orphans(&self) -> Result<()> {
+        for folder in BELOW.map(|name| self.path.join(name)) {
+            let entries = match fs::read_dir(&folder) {
+                Ok(entries) => entries,
+                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+                Err(e) => return Err(Error::io(folder, e)),
+            };
+            for entry in entries {
+                let entry = entry.map_err(|e| Error::io(&folder, e))?;
+                let temporary = is_temporary(&entry.file_name().to_string_lossy());
+                if temporary && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                    fs::remove_file(entry.path()).map_err(|e| Error::io(entry.path(), e))?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let name = self.path.join(LOCK);
+        // the last one to leave takes the lock away; nothing can be done where that fails, and nothing depends on it
+        if self.lock.try_lock().is_ok() && is_same(&self.lock, &name) {
+            let _ = fs::remove_file(name);
+        }
+        for folder in &self.made {
+            // not empty: results are in it
+            if fs::remove_dir(folder).is_err() {
+                break;
+            }
+        }
+    }
+}
+
+/// The error of somebody who comes second, with what the lock says of who is there.
+fn refused(path: &Path, lock: &mut File, e: TryLockError) -> Error {
+    let error = match e {
+        TryLockError::WouldBlock => {
+            let mut text = String::new();
+            // may be empty for a moment, while its holder signs
+            let _ = lock.rewind().and_then(|()| lock.read_to_string(&mut text));
+            let mut lines = text.lines().filter(|line| !line.is_empty());
+            let who = match (lines.next(), lines.next()) {
+                (Some(pid), Some(host)) => format!("process {pid} on {host}"),
+                (Some(pid), None) => format!("process {pid}"),
+                _ => "another process".into(),
+            };
+            io::Error::new(
+                io::ErrorKind::ResourceBusy,
+                format!(
+                    "in use by {who}; wait until it has ended, or choose another folder with --out"
+                ),
+            )
+        }
+        TryLockError::Error(e) => {
+            let advice =
+                format!("this folder cannot be locked ({e}); choose another one with --out");
+            io::Error::new(e.kind(), advice)
+        }
+    };
+    Error::io(path, error)
+}
+
+/// Whether the open `file` is the one with this name.
+fn is_same(file: &File, name: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let [Ok(open), Ok(named)] = [file.metadata(), fs::metadata(name)] else {
+            return false;
+        };
+        (open.dev(), open.ino()) == (named.dev(), named.ino())
+    }
+    #[cfg(not(unix))]
+    {
+        file.metadata().is_ok() && name.exists()
+    }
+}
+
+/// The name of this machine, for people.
+fn host() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap().map(|e| e.unwrap());
+        let mut names: Vec<String> = entries
+            .map(|e| e.file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn one_alone_keeps_everybody_out_and_says_who_it_is() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a/b");
+        let here = Folder::alone(&path).unwrap();
+        for error in [
+            Folder::alone(&path).unwrap_err(),
+            Folder::together(&path).unwrap_err(),
+        ] {
+            assert_eq!(error.exit_code(), 74);
+            let expected = format!("in use by process {}", std::process::id());
+            assert!(error.to_string().contains(&expected), "{error}");
+        }
+        drop(here);
+        assert!(names(root.path()).is_empty(), "folders that stayed empty");
+        Folder::alone(&path).unwrap();
+    }
+
+    #[test]
+    fn several_together_keep_one_alone_out() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("sweep");
+        let first = Folder::together(&path).unwrap();
+        let second = Folder::together(&path).unwrap();
+        assert!(Folder::alone(&path).is_err());
+        drop(first);
+        assert!(Folder::alone(&path).is_err());
+        fs::write(path.join("plan.json"), "").unwrap();
+        drop(second);
+        assert_eq!(names(&path), ["plan.json"]);
+        Folder::alone(&path).unwrap();
+    }
+
+    /// A killed process leaves its lock file, whose lock is gone, and files not yet renamed.
+    #[test]
+    fn what_killed_processes_left_is_cleaned_and_nothing_else() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path();
+        fs::create_dir(path.join("figures")).unwrap();
+        for name in [
+            ".lock",
+            ".marginflow-Ab3dE6.tmp",
+            "figures/.marginflow-x.tmp",
+        ] {
+            fs::write(path.join(name), "4194305\nelsewhere\n").unwrap();
+        }
+        for name in ["report.json", ".tmpAb3dE6", "mine.tmp", ".marginflow-mine"] {
+            fs::write(path.join(name), "").unwrap();
+        }
+        let here = Folder::alone(path).unwrap();
+        let lock = fs::read_to_string(path.join(".lock")).unwrap();
+        assert!(lock.starts_with(&format!("{}\n", std::process::id())));
+        drop(here);
+        let kept = [
+            ".marginflow-mine",
+            ".tmpAb3dE6",
+            "figures",
+            "mine.tmp",
+            "report.json",
+        ];
+        assert_eq!(names(path), kept);
+        assert!(names(&path.join("figures")).is_empty());
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_a_folder_is_an_error() {
+        let root = tempfile::tempdir().unwrap();
+        fs::write(root.path().join("file"), "").unwrap();
+        let error = Folder::alone(&root.path().join("file/below")).unwrap_err();
+        assert_eq!(error.exit_code(), 74);
+        assert_eq!(names(root.path()), ["file"]);
+    }
+}
