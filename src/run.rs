@@ -233,7 +233,9 @@ impl Reference {
             saves: SaveAt::Uniform(2),
             ..options.clone()
         };
-        let trajectory = integrate(problem, &options, &mut |_| {})?;
+        let mut trajectory = integrate(problem, &options, &mut |_| {})?;
+        let measured = diagnose(problem, &trajectory, None);
+        accuracy::judge(problem, &options, &mut trajectory, &measured);
         if trajectory.status != Status::Completed {
             return Err(Error::Solver(trajectory.message.unwrap_or_default()));
         }

@@ -204,11 +204,14 @@ fn limit_of_completed_run<'a>(e: &Evidence<'a>) -> Result<&'a Limit, Verdict> {
     unfinished(e).map_or(Ok(limit), Err)
 }
 
-/// *Inconclusive* for a run that ended early.
+/// *Inconclusive* for a run that ended early, or drifted.
 fn unfinished(e: &Evidence<'_>) -> Option<Verdict> {
-    (e.trajectory.status != Status::Completed).then(|| {
-        Verdict::without_measurement(Outcome::Inconclusive, "the run ended before its horizon")
-    })
+    let why = match e.trajectory.status {
+        Status::Completed => return None,
+        Status::Inaccurate => "the run is not as accurate as its tolerance",
+        _ => "the run ended before its horizon",
+    };
+    Some(Verdict::without_measurement(Outcome::Inconclusive, why))
 }
 
 fn not_applicable(why: impl Into<String>) -> Verdict {

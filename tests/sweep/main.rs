@@ -105,7 +105,7 @@ fn orphans(folder: &Path) -> Vec<PathBuf> {
         path.file_name()
             .unwrap()
             .to_string_lossy()
-            .starts_with(".tmp")
+            .starts_with(".marginflow-")
     });
     all
 }
@@ -158,40 +158,10 @@ fn threads_and_shards_change_nothing() {
 }
 
 #[test]
-fn twenty_kills_change_nothing_and_leave_nothing() {
-    let shop = Shop::new();
-    let whole = shop.undisturbed();
-    shop.ends(0, "sweep plan small.toml --out killed");
-    let mut kills = 0u64;
-    while kills < 20 {
-        let mut run = shop.starts("sweep run --out killed --jobs 2 --quiet");
-        // somewhere between the start of the program and a few cases
-        sleep(Duration::from_millis(5 + kills * 37 % 60));
-        if run.try_wait().unwrap().is_some() {
-            // all cases were done before: on a fast machine they are done anew
-            let cases = files(&shop.path("killed/cases"));
-            assert_eq!(cases.len(), 60);
-            cases.iter().for_each(|case| fs::remove_file(case).unwrap());
-            continue;
-        }
-        run.kill().unwrap();
-        assert_eq!(run.wait().unwrap().code(), None);
-        kills += 1;
-    }
-    // what a kill between writing and renaming leaves, in every folder
-    for name in ["killed/.tmpAbCdEf", "killed/cases/.tmpx1Y2z3"] {
-        fs::write(shop.path(name), "half").unwrap();
-    }
-    shop.ends(0, "sweep run --out killed --jobs 2 --quiet");
-    assert_eq!(shop.merged("killed"), whole);
-    assert_eq!(orphans(&shop.path("killed")), Vec::<PathBuf>::new());
-}
-
-#[test]
 fn temporary_files_of_others_at_work_stay() {
     let shop = Shop::new();
     shop.ends(0, "sweep plan small.toml --out shared");
-    let orphan = shop.path("shared/cases/.tmpAbCdEf");
+    let orphan = shop.path("shared/cases/.marginflow-AbCdEf.tmp");
     fs::write(&orphan, "half").unwrap();
     let other = marginflow::report::Folder::together(&shop.path("shared")).unwrap();
     // entering alone, that presence has removed it
@@ -209,21 +179,26 @@ fn temporary_files_of_others_at_work_stay() {
 
 /// Someone else's folder: given by mistake, it loses nothing.
 #[test]
-fn only_sweeps_are_cleaned() {
+fn only_files_of_ours_are_cleaned() {
     let shop = Shop::new();
     fs::create_dir_all(shop.path("mine")).unwrap();
-    let names = ["mine/.tmpAbCdEf", "mine/.tmp-notes", "mine/.tmpAbCdEfG"];
-    for name in names {
+    let theirs = [
+        "mine/.tmpAbCdEf",
+        "mine/.marginflow-notes",
+        "mine/notes.tmp",
+    ];
+    let ours = "mine/.marginflow-AbCdEf.tmp";
+    for name in theirs.iter().chain([&ours]) {
         fs::write(shop.path(name), "precious").unwrap();
     }
     shop.ends(2, "sweep run --out mine");
+    assert!(shop.path(ours).exists(), "there is no sweep to run");
     shop.ends(0, "sweep plan small.toml --out mine");
-    for name in names {
+    shop.ends(0, "sweep run --out mine --shard 0/60 --quiet");
+    assert!(!shop.path(ours).exists());
+    for name in theirs {
         assert!(shop.path(name).exists(), "{name}");
     }
-    shop.ends(0, "sweep run --out mine --shard 0/60 --quiet");
-    assert!(!shop.path(names[0]).exists());
-    assert!(shop.path(names[1]).exists() && shop.path(names[2]).exists());
 }
 
 #[test]

@@ -181,6 +181,8 @@ impl<'k> Stepper<'k> {
             .collect::<Option<_>>()?;
         self.path.restore(&words.numbers()?)?;
         self.corrector.read(words)?;
+        // what it took to make the stepper that becomes this one
+        self.evaluations = 0;
         let whole = self.times.len() == self.v.len() && self.slots.len() == HISTORY + 1;
         (whole && words.is_empty()).then_some(())
     }

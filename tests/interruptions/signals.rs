@@ -1,0 +1,108 @@
+//! SIGINT and SIGTERM: a checkpoint, exit codes 130 and 143, and the same command goes on from there.
+
+use super::{Shop, ended, left, same, send, text};
+use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
+
+#[test]
+fn a_signal_ends_a_flow_after_a_checkpoint_and_the_same_command_goes_on() {
+    let shop = Shop::new();
+    for scenario in ["linear", "kinks"] {
+        shop.ends(0, &format!("run {scenario}.toml --out {scenario}-whole"));
+        let whole = left(&shop.path(&format!("{scenario}-whole")));
+        for (signal, code) in [("INT", 130), ("TERM", 143)] {
+            let folder = format!("{scenario}-{signal}");
+            let command = format!("run {scenario}.toml --out {folder}");
+            let child = shop.starts_until(&command, &format!("{folder}/.lock"));
+            // in the midst of the flow: nothing is written so early, the interval being five seconds
+            sleep(Duration::from_millis(60));
+            send(signal, &child);
+            let (ended, said) = ended(child);
+            assert_eq!(ended, Some(code), "{said}");
+            assert!(said.contains("the same command goes on"), "{said}");
+            let names: Vec<_> = left(&shop.path(&folder)).into_keys().collect();
+            assert_eq!(names, ["flow.checkpoint".into()] as [std::path::PathBuf; 1]);
+            let output = shop.ends(0, &command);
+            assert!(text(&output.stderr).contains("resumed from"));
+            same(&left(&shop.path(&folder)), &whole);
+        }
+    }
+}
+
+/// A budget that ran out keeps its checkpoint: a larger one does not begin again, and ends as if there had been no other.
+#[test]
+fn a_run_out_of_its_budget_goes_on_under_a_larger_one() {
+    let shop = Shop::new();
+    for (scenario, budget) in [("linear", 700), ("kinks", 900)] {
+        shop.ends(0, &format!("run {scenario}.toml --out {scenario}"));
+        let whole = left(&shop.path(scenario));
+        let command = format!("run {scenario}.toml --out {scenario}-cut --set flow.max-steps=");
+        for _ in 0..2 {
+            let output = shop.ends(5, &format!("{command}{budget}"));
+            let table = text(&output.stdout);
+            assert!(
+                table.contains(&format!("the budget of {budget} steps")),
+                "{table}"
+            );
+            assert!(
+                shop.path(&format!("{scenario}-cut/flow.checkpoint"))
+                    .exists()
+            );
+        }
+        let output = shop.ends(5, &format!("{command}{}", budget / 4));
+        let said = text(&output.stderr);
+        assert!(said.contains("beyond flow.max-steps"), "{said}");
+        shop.ends(5, &format!("{command}{budget}"));
+        let output = shop.ends(0, &format!("{command}1000000"));
+        let said = text(&output.stderr);
+        assert!(said.contains("resumed from"), "{said}");
+        let mut larger = left(&shop.path(&format!("{scenario}-cut")));
+        // the budget stands in the copy of the scenario, and the report has its checksum
+        let copy = larger
+            .get_mut(std::path::Path::new("scenario.toml"))
+            .unwrap();
+        assert!(text(copy).contains("max-steps = 1000000"));
+        for name in ["scenario.toml", "report.json"] {
+            larger.insert(name.into(), whole[std::path::Path::new(name)].clone());
+        }
+        same(&larger, &whole);
+    }
+}
+
+#[test]
+fn a_signal_ends_a_reproduction_and_the_same_command_goes_on() {
+    let shop = Shop::new();
+    fs::create_dir(shop.path("s")).unwrap();
+    for name in ["linear", "kinks"] {
+        fs::rename(
+            shop.path(&format!("{name}.toml")),
+            shop.path(&format!("s/{name}.toml")),
+        )
+        .unwrap();
+    }
+    let command = "reproduce --scenarios s --out r --jobs 1 --quiet";
+    let child = shop.starts_until(command, "r/kinks/.lock");
+    sleep(Duration::from_millis(60));
+    send("TERM", &child);
+    let (code, said) = ended(child);
+    assert_eq!(code, Some(143), "{said}");
+    assert!(!shop.path("r/claims.json").exists());
+    assert!(shop.path("r/kinks/flow.checkpoint").exists());
+    shop.ends(0, command);
+    assert!(!shop.path("r/kinks/flow.checkpoint").exists());
+    assert!(shop.path("r/claims.json").exists() && shop.path("r/linear/report.json").exists());
+}
+
+/// Who does not want to wait for the checkpoint either.
+#[test]
+fn a_second_signal_ends_a_command_at_once() {
+    let shop = Shop::new();
+    let command = "compare steps.toml --critical --set steps.count=1000000000 --out c";
+    let child = shop.starts_until(command, "c/.lock");
+    sleep(Duration::from_millis(50));
+    send("INT", &child);
+    send("INT", &child);
+    let (code, _) = ended(child);
+    assert_eq!(code, Some(130));
+}
