@@ -8,6 +8,7 @@
 //! To have a claim in every report instead, put it into a file in `src/claims/` and its line into `CLAIMS`.
 
 use marginflow::claims::{Claim, Evidence, Outcome, Subject, Verdict};
+use marginflow::control::Control;
 use marginflow::run::{RunOptions, run};
 use marginflow::scenario;
 use marginflow::trajectory::Status;
@@ -55,7 +56,7 @@ pub fn main() -> Result<(), Box<dyn Error>> {
         let finished = run(
             scenario::load(&path, &[])?,
             RunOptions::default(),
-            &mut |_| {},
+            &Control::none(),
         )?;
         let verdict = CLAIM.judge(&Evidence {
             problem: &finished.problem,

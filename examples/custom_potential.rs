@@ -7,6 +7,7 @@
 //! A convolutional network of depth 2 under direct feedback alignment tends to the minimiser of `(Σ_d c_d |β̂_d|^p)^{1/p}` with p = 4/3 and
 //! weights c from the feedback. Here p is varied at the same weights, and the weights are left out at the same p.
 
+use marginflow::control::Control;
 use marginflow::limit::{Block, Potential, Separability, angle, minimise, predicted};
 use marginflow::run::{RunOptions, run};
 use marginflow::scenario;
@@ -18,7 +19,7 @@ pub fn main() -> Result<(), Box<dyn Error>> {
     let finished = run(
         scenario::load(&path, &[])?,
         RunOptions::default(),
-        &mut |_| {},
+        &Control::none(),
     )?;
     let signed_samples = finished.problem.dataset.signed_samples();
     let learned = finished.diagnostics.final_beta();

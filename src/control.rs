@@ -1,5 +1,7 @@
 //! Who watches a long run, where it leaves checkpoints, and what ends it early.
 
+pub use crate::checkpoint::forget;
+
 use crate::error::{Error, Result};
 use crate::{descent, flow};
 use std::path::Path;

@@ -14,7 +14,7 @@ use marginflow::problem::Problem;
 use marginflow::trajectory::{Status, Trajectory};
 use serde_json::Value;
 use std::fs;
-use support::{bp, dfa, feedback};
+use support::{bp, dfa, feedback, run};
 
 /// Integrates, spoils and judges; how it ended, and why.
 fn judged(
@@ -30,6 +30,9 @@ fn judged(
     (t.status, t.message.unwrap_or_default())
 }
 
+/// Changes a trajectory.
+type Spoil<'a> = &'a dyn Fn(&mut Trajectory);
+
 /// One number of one save off by a thousandth: every law sees what it is about, and names the time.
 #[test]
 fn every_law_is_an_alarm() {
@@ -44,8 +47,11 @@ fn every_law_is_an_alarm() {
     let descent = bp(gaussian_teacher(6, 5, 1), 2);
     let options = FlowOptions::to(20.0);
     for problem in [&fully_connected, &random, &spectral, &descent] {
-        let (status, why) = judged(problem, &options, |_| {});
-        assert_eq!(status, Status::Completed, "{why}");
+        let (mut t, d) = run(problem, &options);
+        accuracy::judge(problem, &options, &mut t, &d);
+        assert_eq!(t.status, Status::Completed, "{:?}", t.message);
+        // judged by more than conserved quantities
+        assert!(accuracy::drifts(problem, &t, &d).len() > d.invariants.len());
     }
     let save = 120;
     let weight = |i: usize| move |t: &mut Trajectory| t.theta[(i, save)] *= 1.0 + 1e-3;
@@ -61,7 +67,7 @@ fn every_law_is_an_alarm() {
         let at = 36 + 7;
         t.theta[(at, save)] += 1e-3 * t.theta.column(save).amax();
     };
-    let cases: [(&Problem, &dyn Fn(&mut Trajectory), &str); 7] = [
+    let cases: [(&Problem, Spoil<'_>, &str); 7] = [
         (&fully_connected, &multiplier, "log-multipliers"),
         (&fully_connected, &accumulated, "accumulated multipliers"),
         (&random, &accumulated, "accumulated multipliers"),
@@ -85,7 +91,7 @@ fn every_law_is_an_alarm() {
         // several laws may see it; the one it breaks most is named
         println!("{k} ({law}): {why}");
     }
-    let named = |problem: &Problem, spoil: &dyn Fn(&mut Trajectory), law: &str| {
+    let named = |problem: &Problem, spoil: Spoil<'_>, law: &str| {
         let mut t = integrate(problem, &options, &mut |_| {}).unwrap();
         spoil(&mut t);
         let d = diagnose(problem, &t, None);

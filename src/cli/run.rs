@@ -2,7 +2,7 @@
 
 use super::progress::{Bars, Checkpoints};
 use super::{Format, ScenarioArgs, print};
-use crate::checkpoint::forget;
+use crate::control::forget;
 use crate::error::Result;
 use crate::report::Folder;
 use crate::run::{Run, RunOptions, run};

@@ -240,10 +240,13 @@ impl Run<'_> {
             }
             if self.method != Method::Tsit45 && self.watch.crawls(s) {
                 let why = if strongest > STRONG {
-                    cannot_follow(system)
+                    cannot_follow(system).into()
+                } else if let Some(obstacle) = system.kernel().obstacle(theta) {
+                    obstacle
                 } else {
                     "support vectors that are linearly dependent, or nearly equal, do this far out, and so do tolerances \
                      near rounding"
+                        .into()
                 };
                 self.failure = Some(format!(
                     "the last {CRAWL_STEPS} steps advanced log-log-time by less than {CRAWL}; {why}"

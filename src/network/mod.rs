@@ -267,6 +267,11 @@ pub trait Kernel: Send + Sync {
         &[]
     }
 
+    /// What keeps an implicit method from going on at θ, in words, where the network knows: states near which its field is not smooth.
+    fn obstacle(&self, _theta: &[f64]) -> Option<String> {
+        None
+    }
+
     /// The pieces of a field that is smooth in pieces only; `None` for smooth ones.
     fn pieces(&self) -> Option<&dyn Pieces> {
         None

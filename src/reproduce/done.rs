@@ -1,8 +1,7 @@
 //! One experiment: making it, and knowing it again.
 
 use super::plan::{Experiment, Kind};
-use crate::checkpoint::forget;
-use crate::control::Control;
+use crate::control::{Control, forget};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::figures::Figure;

@@ -2,17 +2,10 @@
 
 use super::scenario;
 use marginflow::control::Control;
-use marginflow::flow::Progress;
 use marginflow::run::{Run, compare};
 
 fn compared(name: &str, overrides: &[&str]) -> Run {
-    compare(
-        scenario(name, overrides),
-        false,
-        &mut |_: Progress| {},
-        &Control::none(),
-    )
-    .unwrap()
+    compare(scenario(name, overrides), false, &Control::none()).unwrap()
 }
 
 /// Observed orders of three networks, each down a sequence of step sizes: 1 ± 0.2.

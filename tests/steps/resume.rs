@@ -1,7 +1,7 @@
 //! Interrupted runs of finite steps end as if they had not been interrupted; damaged and foreign checkpoints are never used.
 
 use super::scenario;
-use marginflow::control::{Control, Observer};
+use marginflow::control::{Control, Observer, forget};
 use marginflow::descent::{Descent, Progress, descend};
 use marginflow::error::Error;
 use marginflow::problem::Problem;
@@ -20,7 +20,7 @@ struct Stop<'a> {
 }
 
 impl Observer for Stop<'_> {
-    fn progress(&self, _: Progress) {
+    fn steps(&self, _: Progress) {
         if self.after.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.signal.store(15, Ordering::Relaxed);
         }
@@ -109,7 +109,7 @@ fn runs_cut_into_pieces_end_bit_for_bit_as_uncut_ones() {
         };
         assert!(sessions > 2, "{name}: {sessions}");
         same(&cut, &uncut);
-        forget(folder.path(), scenario.steps.as_ref().unwrap()).unwrap();
+        forget(folder.path()).unwrap();
         assert!(checkpoints(folder.path()).is_empty());
     }
 }

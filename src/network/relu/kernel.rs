@@ -6,9 +6,12 @@ use super::pattern::Pattern;
 use super::rays::{Rays, form};
 use super::smoothed_step::SmoothedStep;
 use crate::network::quasi_newton::QuasiNewtonStep;
-use crate::network::{Kernel, LinearisedStep, Pieces, Tangent};
+use crate::network::{Kernel, LinearisedStep, Pieces, Tangent, views};
 use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
+
+/// Weights of a unit of this size, relative to the largest of its layer, are about to vanish.
+const VANISHING: f64 = 1e-4;
 
 /// A ReLU network under a rule on data; with a pattern, the smooth continuation of its piece.
 #[derive(Clone)]
@@ -70,6 +73,26 @@ impl Kernel for ReluKernel {
         let motion = pass.motion(multipliers, pass.forces().as_ref());
         flatten(&motion.velocity, velocity);
         rates.copy_from_slice(self.signed(&motion.output_rates).as_slice());
+    }
+
+    /// Smoothed units are smooth but where their weights are zero. Under fixed feedback they can arrive there.
+    fn obstacle(&self, theta: &[f64]) -> Option<String> {
+        if self.setting.smoothing == 0.0 {
+            return None;
+        }
+        let layers = views(&self.setting.shapes, theta);
+        let hidden = &layers[..layers.len() - 1];
+        hidden.iter().enumerate().find_map(|(l, w)| {
+            let sizes: Vec<f64> = w.column_iter().map(|w| w.norm()).collect();
+            let largest = sizes.iter().copied().fold(0.0, f64::max);
+            let unit = sizes.iter().position(|size| *size < VANISHING * largest)?;
+            Some(format!(
+                "unit {} of layer {} has come to zero weights, the one place where a smoothed unit has a kink; with \
+                 network.relu.smoothing = 0 it can leave it, or rest there",
+                unit + 1,
+                l + 1
+            ))
+        })
     }
 
     fn tangent(
