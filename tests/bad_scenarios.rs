@@ -1,12 +1,12 @@
 //! Every mistake a scenario or its data can hold: one file each, headed by what its error must say.
 //!
 //! `tests/bad_scenarios/*.toml` start with lines `# error: FRAGMENT` (each must occur in the message; most name the
-//! position as `file:line:column`) and possibly `# set: KEY=VALUE` (an override).
+//! position as `file:line:column`) and possibly `# set: KEY=VALUE` (an override). Mistakes nobody has thought of are tried in
+//! `tests/fuzz`, which starts from these.
 
 use marginflow::error::Error;
 use marginflow::problem::Problem;
 use marginflow::scenario;
-use proptest::prelude::*;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -77,49 +77,4 @@ fn a_bad_assignment_is_a_usage_error() {
     let error = load_and_build(&path, &["flow.rtol".into()]).unwrap_err();
     assert_eq!(error.exit_code(), 2);
     assert!(error.to_string().contains("--set flow.rtol"), "{error}");
-}
-
-/// Loads `text` as a scenario of its own; the outcome does not matter, coming back does.
-fn load_text(text: &str, overrides: &[String]) -> Result<scenario::Scenario, Error> {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("fuzzed.toml");
-    fs::write(&path, text).unwrap();
-    scenario::load(&path, overrides)
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
-
-    #[test]
-    fn garbage_is_an_error_and_not_a_panic(text in "\\PC{0,80}|[a-z\\[\\]={}\".\n ]{0,120}") {
-        let error = load_text(&text, &[]).unwrap_err();
-        prop_assert!(matches!(error, Error::Scenario(_)), "{error}");
-    }
-
-    /// One stretch of a good scenario replaced: most such slips are errors, none may panic, and what still loads
-    /// must load again, unchanged, from its own resolved text.
-    #[test]
-    fn slips_are_errors_or_scenarios(at in 0_usize..600, cut in 0_usize..12, put in "[-0-9a-z.\"'=\\[\\]{}é\n ]{0,8}") {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/fc-dfa-random-init.toml");
-        let text = fs::read_to_string(path).unwrap();
-        prop_assume!(at + cut <= text.len());
-        let slipped = format!("{}{put}{}", &text[..at], &text[at + cut..]);
-        match load_text(&slipped, &[]) {
-            Err(error) => prop_assert!(matches!(error, Error::Scenario(_)), "{error}"),
-            Ok(scenario) => {
-                let again = load_text(&scenario.resolved, &[]).unwrap();
-                prop_assert_eq!(again.sha256, scenario.sha256);
-                prop_assert_eq!(again.expect, scenario.expect);
-            }
-        }
-    }
-
-    #[test]
-    fn assignments_never_panic(key in "[a-z.\\-\"]{0,20}|(dataset|rule|flow|initial)(\\.[a-z\\-]{1,12}){0,3}", value in "\\PC{0,20}") {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/fc-dfa.toml");
-        let text = fs::read_to_string(path).unwrap();
-        if let Err(error) = load_text(&text, &[format!("{key}={value}")]) {
-            prop_assert!(matches!(error, Error::Scenario(_) | Error::Usage(_)), "{error}");
-        }
-    }
 }

@@ -3,9 +3,9 @@
 //! Which of the two is decided by the extension: `.npy`, in any case, or else CSV. Every entry read is finite.
 //! Positions in errors count from 1; the row of a CSV file is its line, as an editor shows it.
 
+use super::npy;
 use crate::error::{Error, Result};
 use nalgebra::DMatrix;
-use npyz::{NpyFile, NpyHeader, Order, TypeChar};
 use std::path::Path;
 
 /// Reads a matrix, one row per line.
@@ -13,17 +13,32 @@ use std::path::Path;
 /// `.npy` arrays have one dimension (read as a column) or two, of floating-point numbers or integers.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read; [`Error::Data`] if it is empty, ragged, or has an entry that is not a
-/// finite number.
+/// [`Error::Io`] if the file cannot be read; [`Error::Data`] as of [`parse_matrix`].
 pub fn read_matrix(path: &Path) -> Result<DMatrix<f64>> {
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
+    parse_matrix(path, &bytes)
+}
+
+/// The matrix that the contents of a file named `path` hold; opens no file.
+///
+/// # Errors
+/// [`Error::Data`] if it is empty, ragged, or has an entry that is not a finite number; if the header of a `.npy` file does not
+/// tell what follows it.
+///
+/// ```
+/// use marginflow::dataset::parse_matrix;
+/// let x = parse_matrix("x.csv".as_ref(), b"1, 2\n3, 4\n")?;
+/// assert_eq!(x[(1, 0)], 3.0);
+/// # Ok::<(), marginflow::error::Error>(())
+/// ```
+pub fn parse_matrix(path: &Path, bytes: &[u8]) -> Result<DMatrix<f64>> {
     let is_npy = path
         .extension()
         .is_some_and(|e| e.eq_ignore_ascii_case("npy"));
     if is_npy {
-        parse_npy(path, &bytes)
+        npy::parse(path, bytes)
     } else {
-        parse_csv(path, text(path, &bytes)?)
+        parse_csv(path, text(path, bytes)?)
     }
 }
 
@@ -66,19 +81,27 @@ fn line_at(bytes: &[u8], offset: usize) -> usize {
 pub(super) fn finite_number(field: &str) -> std::result::Result<f64, String> {
     match field.parse::<f64>() {
         Ok(x) if x.is_finite() => Ok(x),
-        Ok(_) => Err(format!("`{field}` is not a finite number")),
+        Ok(_) => Err(format!("`{}` is not a finite number", shown(field))),
         Err(_) if field.is_empty() => Err("empty field, expected a number".into()),
-        Err(_) => Err(format!("`{}` is not a number", shortened(field))),
+        Err(_) => Err(format!("`{}` is not a number", shown(field))),
     }
 }
 
-/// A field short enough for a message.
-pub(super) fn shortened(field: &str) -> String {
+/// A field as a message may hold it: short, and without control characters, which would command a terminal.
+pub(super) fn shown(field: &str) -> String {
     const LONGEST: usize = 40;
-    if field.chars().count() <= LONGEST {
-        return field.to_owned();
+    let mut shown = String::new();
+    for (k, c) in field.chars().enumerate() {
+        if k == LONGEST {
+            return shown + "...";
+        }
+        if c.is_control() {
+            shown.extend(c.escape_debug());
+        } else {
+            shown.push(c);
+        }
     }
-    field.chars().take(LONGEST).chain("...".chars()).collect()
+    shown
 }
 
 /// How many fields a row has against how many it should have.
@@ -129,109 +152,13 @@ fn parse_csv(path: &Path, text: &str) -> Result<DMatrix<f64>> {
     Ok(DMatrix::from_row_slice(rows, columns, &entries))
 }
 
-fn parse_npy(path: &Path, bytes: &[u8]) -> Result<DMatrix<f64>> {
-    let invalid = |e: std::io::Error| Error::data(path, format!("not a valid .npy file: {e}"));
-    let mut data = bytes;
-    let header = NpyHeader::from_reader(&mut data).map_err(invalid)?;
-    let file = NpyFile::with_header(header, data);
-    let npyz::DType::Plain(kind) = file.dtype() else {
-        return Err(Error::data(
-            path,
-            "structured .npy arrays cannot be read, only plain numbers",
-        ));
-    };
-    let (rows, columns) = match *file.shape() {
-        [n] => (n, 1),
-        [n, d] => (n, d),
-        ref shape => {
-            let message = format!(
-                "a {}-dimensional array, expected one or two dimensions",
-                shape.len()
-            );
-            return Err(Error::data(path, message));
-        }
-    };
-    let size = (rows.checked_mul(columns)).and_then(|n| n.checked_mul(kind.num_bytes()? as u64));
-    if size.is_none_or(|size| size > data.len() as u64) {
-        let message = format!("the file is too short for its {rows} x {columns} array of {kind}");
-        return Err(Error::data(path, message));
-    }
-    if rows == 0 || columns == 0 {
-        return Err(Error::data(
-            path,
-            format!("the array is empty ({rows} x {columns})"),
-        ));
-    }
-    let (rows, columns) = (rows as usize, columns as usize);
-    let order = file.order();
-    let entries: Vec<f64> = match (kind.type_char(), kind.size_field()) {
-        (TypeChar::Float, 8) => file.into_vec::<f64>().map_err(invalid)?,
-        (TypeChar::Float, 4) => widened::<f32>(file).map_err(invalid)?,
-        (TypeChar::Int, 1) => widened::<i8>(file).map_err(invalid)?,
-        (TypeChar::Int, 2) => widened::<i16>(file).map_err(invalid)?,
-        (TypeChar::Int, 4) => widened::<i32>(file).map_err(invalid)?,
-        (TypeChar::Uint, 1) => widened::<u8>(file).map_err(invalid)?,
-        (TypeChar::Uint, 2) => widened::<u16>(file).map_err(invalid)?,
-        (TypeChar::Uint, 4) => widened::<u32>(file).map_err(invalid)?,
-        // Labels written by NumPy are int64 by default; 2^53 and beyond round to the nearest f64.
-        (TypeChar::Int, 8) => {
-            let integers = file.into_vec::<i64>().map_err(invalid)?;
-            integers.into_iter().map(|i| i as f64).collect()
-        }
-        _ => {
-            let message =
-                format!("an array of {kind}, expected floating-point numbers (f4, f8) or integers");
-            return Err(Error::data(path, message));
-        }
-    };
-    let matrix = match order {
-        Order::C => DMatrix::from_row_slice(rows, columns, &entries),
-        Order::Fortran => DMatrix::from_column_slice(rows, columns, &entries),
-    };
-    match finite_or_position(&matrix) {
-        None => Ok(matrix),
-        Some((row, column)) => {
-            let message = format!("{} is not a finite number", matrix[(row, column)]);
-            Err(Error::data(path, message)
-                .at_row(row + 1)
-                .at_column(column + 1))
-        }
-    }
-}
-
-fn widened<T: npyz::Deserialize + Into<f64>>(file: NpyFile<&[u8]>) -> std::io::Result<Vec<f64>> {
-    Ok(file.into_vec::<T>()?.into_iter().map(Into::into).collect())
-}
-
-/// Row and column (from 0) of the first entry, row by row, that is not finite.
-fn finite_or_position(matrix: &DMatrix<f64>) -> Option<(usize, usize)> {
-    (0..matrix.nrows())
-        .flat_map(|row| (0..matrix.ncols()).map(move |column| (row, column)))
-        .find(|&position| !matrix[position].is_finite())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use nalgebra::dmatrix;
-    use npyz::WriterBuilder;
 
     fn csv(text: &str) -> Result<DMatrix<f64>> {
         parse_csv(Path::new("x.csv"), text)
-    }
-
-    fn npy<T: npyz::AutoSerialize + Copy>(shape: &[u64], order: Order, entries: &[T]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let mut writer = npyz::WriteOptions::new()
-            .default_dtype()
-            .shape(shape)
-            .order(order)
-            .writer(&mut bytes)
-            .begin_nd()
-            .unwrap();
-        writer.extend(entries.iter().copied()).unwrap();
-        writer.finish().unwrap();
-        bytes
     }
 
     #[test]
@@ -272,49 +199,5 @@ mod tests {
             let error = csv(text).unwrap_err().to_string();
             assert!(error.starts_with(expected), "{text:?}: {error}");
         }
-    }
-
-    #[test]
-    fn npy_reads_both_orders_and_every_plain_number() {
-        let path = Path::new("x.npy");
-        let expected = dmatrix![1.0, 2.0, 3.0; 4.0, 5.0, 6.0];
-        let rows = npy(&[2, 3], Order::C, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
-        let columns = npy(&[2, 3], Order::Fortran, &[1.0_f32, 4.0, 2.0, 5.0, 3.0, 6.0]);
-        let integers = npy(&[2, 3], Order::C, &[1_i64, 2, 3, 4, 5, 6]);
-        for bytes in [rows, columns, integers] {
-            assert_eq!(parse_npy(path, &bytes).unwrap(), expected);
-        }
-        let vector = npy(&[2], Order::C, &[-1_i8, 1]);
-        assert_eq!(parse_npy(path, &vector).unwrap(), dmatrix![-1.0; 1.0]);
-    }
-
-    #[test]
-    fn npy_that_is_not_a_finite_matrix_is_refused() {
-        let path = Path::new("x.npy");
-        let message = |bytes: &[u8]| parse_npy(path, bytes).unwrap_err().to_string();
-        let good = npy(&[2, 2], Order::C, &[1.0, 2.0, 3.0, 4.0]);
-        assert!(message(&good[..good.len() - 8]).contains("too short for its 2 x 2 array"));
-        assert!(message(b"1,2\n").contains("not a valid .npy file"));
-        let infinite = npy(&[2, 2], Order::C, &[1.0, 2.0, f64::INFINITY, 4.0]);
-        assert!(message(&infinite).starts_with("x.npy, row 2, column 1: inf is not a finite"));
-        assert!(message(&npy(&[1, 1, 1], Order::C, &[1.0])).contains("3-dimensional"));
-        assert!(message(&npy::<f64>(&[0, 3], Order::C, &[])).contains("empty (0 x 3)"));
-        assert!(message(&npy(&[1], Order::C, &[true])).contains("expected floating-point"));
-    }
-
-    #[test]
-    fn a_shape_larger_than_the_file_allocates_nothing() {
-        // The header is padded with spaces: a longer shape in the same place.
-        let mut bytes = npy(&[2, 2], Order::C, &[1.0, 2.0, 3.0, 4.0]);
-        let old = b"(2, 2, ), }         ";
-        let at = bytes.windows(old.len()).position(|w| w == old).unwrap();
-        bytes[at..at + old.len()].copy_from_slice(b"(7777777777, 2, ), }");
-        let error = parse_npy(Path::new("x.npy"), &bytes)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("too short for its 7777777777 x 2 array"),
-            "{error}"
-        );
     }
 }

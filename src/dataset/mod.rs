@@ -10,13 +10,14 @@ mod files;
 mod gaussian_random_labels;
 mod gaussian_teacher;
 mod matrix_file;
+mod npy;
 mod stream;
 mod table;
 
 pub use files::read_files;
 pub use gaussian_random_labels::gaussian_random_labels;
 pub use gaussian_teacher::{gaussian_teacher, gaussian_teacher_vector};
-pub use matrix_file::read_matrix;
+pub use matrix_file::{parse_matrix, read_matrix};
 pub use stream::standard_normals;
 pub use table::Table;
 

@@ -33,10 +33,10 @@
 //! thm-1 = "holds"
 //! ```
 //!
-//! A file passes three stages. [`load`] applies `--set` assignments to the text and parses the result, so that every
-//! error points into text the user can see; numbers become types that cannot hold a wrong value. [`Scenario::build`]
-//! reads the files named, draws what is random, and checks that the shapes fit. Random draws: feedback `b_1, b_2, …`,
-//! entry by entry, from the stream `feedback`; weights `w_1, w_2, …`, each column by column, from the stream
+//! A file passes three stages. [`load`] reads it; [`parse`] applies `--set` assignments to the text and reads the result, so
+//! that every error points into text the user can see, and numbers become types that cannot hold a wrong value;
+//! [`Scenario::build`] reads the files named, draws what is random, and checks that the shapes fit. Random draws: feedback
+//! `b_1, b_2, …`, entry by entry, from the stream `feedback`; weights `w_1, w_2, …`, each column by column, from the stream
 //! `initial` (see [`crate::dataset::standard_normals`]). With `level-set = true` the output weights drawn give way to
 //! `w_{L,j} = ‖w_{L−1,j}‖²/(2b_j)`, b the feedback of the last hidden layer: the level of the conserved quantity
 //! `b_j w_{L,j} − ½‖w_{L−1,j}‖²` on which zero weights lie too, and on which Theorem 4 is stated.
@@ -103,16 +103,32 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<Scenario> {
     let text = std::fs::read_to_string(path).map_err(|e| {
         Error::Scenario(format!("cannot read the scenario {}: {e}", path.display()))
     })?;
-    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    let name = path
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    parse(name, path.display().to_string(), folder, text, overrides)
+    parse(path, &text, overrides)
 }
 
-fn parse(
+/// The scenario that `text` is as the file `path`, with `overrides` applied. Opens no file: of the file system it only asks
+/// what the paths it names are in full.
+///
+/// # Errors
+/// As [`load`], but for a file that cannot be read.
+///
+/// ```
+/// use marginflow::scenario;
+/// let error = scenario::parse("mine.toml".as_ref(), "loss = 'square'", &[]).unwrap_err();
+/// assert!(error.to_string().contains("mine.toml:1:8"));
+/// ```
+pub fn parse(path: &Path, text: &str, overrides: &[String]) -> Result<Scenario> {
+    let name = path.file_stem().unwrap_or_default();
+    resolve(
+        name.to_string_lossy().into_owned(),
+        path.display().to_string(),
+        path.parent().unwrap_or(Path::new("")).to_owned(),
+        text.to_owned(),
+        overrides,
+    )
+}
+
+fn resolve(
     name: String,
     shown: String,
     folder: PathBuf,
@@ -282,7 +298,7 @@ impl Scenario {
     /// # Errors
     /// As [`load`].
     pub fn with(&self, assignments: &[String]) -> Result<Self> {
-        parse(
+        resolve(
             self.name.clone(),
             self.source.name.clone(),
             self.folder.clone(),

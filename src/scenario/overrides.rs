@@ -4,6 +4,7 @@
 //! key), assigning below another alternative replaces the old one: `flow.until.log-time=50` drops
 //! `until.log-log-time`, and `rule=gradient-descent` drops `[rule.direct-feedback-alignment]`.
 
+use super::source::printable;
 use crate::error::{Error, Result};
 use toml_edit::{DocumentMut, Item, Key, Table, TableLike, Value};
 
@@ -23,7 +24,7 @@ const CHOICES: [&[&str]; 7] = [
 /// # Errors
 /// [`Error::Usage`] if there is no `=`, the key is not a dotted TOML key, or it leads below a plain value.
 pub(super) fn apply(document: &mut DocumentMut, assignment: &str) -> Result<()> {
-    let usage = |why: &str| Error::Usage(format!("--set {assignment}: {why}"));
+    let usage = |why: &str| Error::Usage(printable(&format!("--set {assignment}: {why}")));
     let (key, value) = assignment
         .split_once('=')
         .ok_or_else(|| usage("expected key=value, e.g. --set flow.rtol=1e-8"))?;

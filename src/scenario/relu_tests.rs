@@ -23,8 +23,7 @@ until.log-log-time = 12
 
 fn build(overrides: &[&str]) -> Problem {
     let overrides: Vec<String> = overrides.iter().map(|o| o.to_string()).collect();
-    let (name, shown) = ("deep".into(), "deep.toml".into());
-    let scenario = parse(name, shown, PathBuf::new(), DEEP.into(), &overrides).unwrap();
+    let scenario = parse(Path::new("deep.toml"), DEEP, &overrides).unwrap();
     scenario.build().unwrap()
 }
 

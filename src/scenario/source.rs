@@ -24,7 +24,7 @@ impl Source {
         if !advice.is_empty() {
             group = group.element(Level::HELP.message(advice));
         }
-        Error::Scenario(Renderer::plain().render(&[group]).to_string())
+        Error::Scenario(printable(&Renderer::plain().render(&[group])))
     }
 
     /// A syntax or type error, in the words of someone who writes scenarios rather than Rust.
@@ -51,6 +51,18 @@ impl Source {
         }
         start
     }
+}
+
+/// A message with marks in the place of control characters: what is quoted in it must not command a terminal.
+pub(super) fn printable(message: &str) -> String {
+    let mark = |c: char| {
+        if c.is_control() && c != '\n' {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
+    message.chars().map(mark).collect()
 }
 
 /// Problem and advice from a deserializer's message.
@@ -212,6 +224,22 @@ mod tests {
             "; did you mean `depth`?"
         );
         assert_eq!(did_you_mean("width", &known), None);
+    }
+
+    #[test]
+    fn messages_do_not_command_the_terminal() {
+        let source = Source {
+            name: "s.toml".into(),
+            text: "\u{1b}[2J\u{85} = 1\r\n".into(),
+        };
+        let text = source
+            .error(0..3, "unknown key `\u{9b}2J`", "\u{7}")
+            .to_string();
+        assert!(
+            text.chars().all(|c| c == '\n' || !c.is_control()),
+            "{text:?}"
+        );
+        assert!(text.starts_with("unknown key `\u{fffd}2J`\n"), "{text:?}");
     }
 
     #[test]

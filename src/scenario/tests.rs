@@ -25,13 +25,7 @@ rate-bp = "not-applicable"
 
 fn read(text: &str, overrides: &[&str]) -> Result<Scenario> {
     let overrides: Vec<String> = overrides.iter().map(|o| o.to_string()).collect();
-    parse(
-        "small".into(),
-        "small.toml".into(),
-        PathBuf::new(),
-        text.into(),
-        &overrides,
-    )
+    parse(Path::new("small.toml"), text, &overrides)
 }
 
 /// A folder with data, feedback and weights for a depth-2 network of widths 2 → 3 → 1, and its scenario.

@@ -1,0 +1,151 @@
+//! Where inputs start from: every input of the repository itself, good and bad, and `.npy` files of every kind.
+
+use std::fs;
+use std::path::Path;
+
+/// Longest start. The shipped data are longer: of them only the first lines.
+const LONGEST: usize = 3000;
+
+/// A reader's inputs, and the words mutations put in.
+pub struct Corpus {
+    pub inputs: Vec<Vec<u8>>,
+    pub words: Vec<Vec<u8>>,
+}
+
+/// Scenarios: those shipped, and `tests/bad_scenarios`. The words are theirs, and an assignment to every key they have.
+pub fn scenarios() -> Corpus {
+    let inputs = files(&["scenarios", "tests/bad_scenarios"], "toml");
+    let mut words = words(&inputs, |c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    for text in inputs
+        .iter()
+        .filter_map(|input| std::str::from_utf8(input).ok())
+    {
+        let keys = toml::from_str(text)
+            .map(|table| leaves(&table))
+            .unwrap_or_default();
+        words.extend(
+            keys.iter()
+                .map(|(key, value)| format!("\n# set: {key}={value}\n").into()),
+        );
+    }
+    words.sort();
+    words.dedup();
+    Corpus { inputs, words }
+}
+
+/// Dotted keys of all values, with the values.
+fn leaves(table: &toml::Table) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (key, value) in table {
+        match value {
+            toml::Value::Table(below) => {
+                let below = leaves(below).into_iter();
+                found.extend(below.map(|(rest, value)| (format!("{key}.{rest}"), value)));
+            }
+            value => found.push((key.clone(), value.to_string())),
+        }
+    }
+    found
+}
+
+/// Matrices: all data files, and arrays of every kind, order and number of dimensions.
+pub fn matrices() -> Corpus {
+    let mut inputs = data();
+    let dimensions = [
+        "",
+        "3,",
+        "2, 3",
+        "1, 2, 3",
+        "0, 2",
+        "4294967296, 4294967296",
+    ];
+    for kind in [
+        "<f8", ">f8", "<f4", "|i1", "<i2", ">i4", "<i8", "|u1", "<u4", "|b1", "<f2", "|O",
+    ] {
+        for (order, shape) in [("False", "2, 3"), ("True", "3,")] {
+            inputs.push(npy(1, &header(kind, order, shape), 48));
+        }
+    }
+    for (version, shape) in (1..=3).flat_map(|v| dimensions.map(|shape| (v, shape))) {
+        inputs.push(npy(version, &header("<f8", "False", shape), 48));
+    }
+    inputs.push(npy(
+        2,
+        "{'descr': [('x', '<f8'), ('y', '<i4', (2,))], 'fortran_order': False, 'shape': (2,), }",
+        32,
+    ));
+    let words = words(&inputs, |c| !c.is_ascii_whitespace() && !",".contains(c));
+    Corpus { inputs, words }
+}
+
+/// Tables: all data files.
+pub fn tables() -> Corpus {
+    let inputs = data();
+    let words = words(&inputs, |c| !c.is_ascii_whitespace() && !",".contains(c));
+    Corpus { inputs, words }
+}
+
+fn data() -> Vec<Vec<u8>> {
+    let folders = ["scenarios/data", "tests/bad_scenarios/data"];
+    [files(&folders, "csv"), files(&folders, "npy")].concat()
+}
+
+fn header(kind: &str, order: &str, shape: &str) -> String {
+    format!("{{'descr': '{kind}', 'fortran_order': {order}, 'shape': ({shape}), }}\n")
+}
+
+fn npy(version: u8, header: &str, bytes: u8) -> Vec<u8> {
+    let length = u32::try_from(header.len())
+        .expect("a short header")
+        .to_le_bytes();
+    let length = if version == 1 { &length[..2] } else { &length };
+    // Sevens and small numbers: finite in every kind.
+    let data: Vec<u8> = (0..bytes).map(|k| k % 8).collect();
+    [
+        b"\x93NUMPY",
+        &[version, 0][..],
+        length,
+        header.as_bytes(),
+        &data,
+    ]
+    .concat()
+}
+
+/// The files of these folders, in order of their names.
+fn files(folders: &[&str], extension: &str) -> Vec<Vec<u8>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths = Vec::new();
+    for folder in folders {
+        let entries = fs::read_dir(root.join(folder)).expect(folder);
+        paths.extend(entries.map(|entry| entry.expect(folder).path()));
+    }
+    paths.retain(|path| path.extension().is_some_and(|e| e == extension));
+    paths.sort();
+    assert!(!paths.is_empty() || extension == "npy");
+    let start = |path| {
+        let bytes = fs::read(path).expect("a readable file");
+        match bytes.len() > LONGEST {
+            false => bytes,
+            true => {
+                let lines = bytes[..LONGEST].iter().rposition(|&b| b == b'\n');
+                bytes[..lines.unwrap_or(LONGEST)].to_vec()
+            }
+        }
+    };
+    paths.iter().map(start).collect()
+}
+
+/// Every word of the inputs that are text, once.
+fn words(inputs: &[Vec<u8>], part: impl Fn(char) -> bool) -> Vec<Vec<u8>> {
+    let texts = inputs
+        .iter()
+        .filter_map(|input| std::str::from_utf8(input).ok());
+    let mut words: Vec<Vec<u8>> = texts
+        .flat_map(|text| text.split(|c| !part(c)))
+        .filter(|word| !word.is_empty())
+        .map(|word| word.as_bytes().to_vec())
+        .collect();
+    words.sort();
+    words.dedup();
+    words
+}
