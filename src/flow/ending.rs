@@ -14,8 +14,8 @@ pub enum Beyond {
 
 /// What a run on data without a separator says when it cannot go on.
 pub const NO_SEPARATOR: &str = "margins have stopped growing with log t while the weights still move: no hyperplane that \
-                                the network can learn separates all of the data, and double precision cannot follow \
-                                further";
+                                the network can learn separates all of the data, or fixed feedback drives the loss up, and \
+                                double precision cannot follow further";
 
 /// The same for networks that are not linear in their input.
 pub const NOT_FITTED: &str = "margins have stopped growing with log t while the weights still move: from these weights the \
