@@ -10,6 +10,7 @@ use crate::limit::{
     FarkasCertificate, Limit, Potential, Separability, angle, certified_candidates,
     feature_max_margin, max_margin, minimise, predicted, refine,
 };
+use crate::memory::Work;
 use crate::problem::Problem;
 use crate::scenario::Scenario;
 use crate::trajectory::{Status, Trajectory};
@@ -84,7 +85,7 @@ pub fn run_with(
     observer: &mut dyn FnMut(Progress),
     control: &Control<'_>,
 ) -> Result<Run> {
-    let problem = scenario.build()?;
+    let problem = scenario.build_for(Work::Run)?;
     let reference = reference_limit(&problem, options.allow_nonseparable)?;
     let descents = match &scenario.steps {
         Some(steps) => descend(&problem, steps, control)?,
@@ -162,7 +163,7 @@ pub fn compare(
     let Some(options) = &scenario.steps else {
         return Err(scenario.without_steps());
     };
-    let problem = scenario.build()?;
+    let problem = scenario.build_for(Work::Compare)?;
     let reference = reference_limit(&problem, allow_nonseparable)?;
     let descents = descend(&problem, options, control)?;
     let trajectory = flow_beside(&problem, &scenario.flow, &descents, observer)?;

@@ -135,7 +135,7 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
                 .column(k)
                 .iter()
                 .zip(margins.iter())
-                .map(|(p, m)| (p - (tau - m)).abs() / (1.0 + tau))
+                .map(|(p, m)| (p - (tau - m)).abs() / (1.0 + tau).max(m.abs()))
                 .fold(0.0, f64::max),
         );
         match (problem.network.predictor(theta.as_slice()), &mut certifier) {
@@ -219,7 +219,7 @@ impl Diagnostics {
             .fold(0.0, f64::max)
     }
 
-    /// Largest drift `|p − (τ − m)|/(1+τ)` over the whole run.
+    /// Largest [`multiplier_drift`](Self::multiplier_drift) over the whole run.
     pub fn worst_multiplier_drift(&self) -> f64 {
         self.multiplier_drift.iter().copied().fold(0.0, f64::max)
     }

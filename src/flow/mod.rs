@@ -23,6 +23,7 @@ mod watch;
 
 pub use crate::problem::State;
 pub use integrate::{integrate, integrate_kernel};
+pub(crate) use saves::affordable;
 pub use segment::Progress;
 pub use system::{FactorisedStep, NewtonSolver, System};
 
