@@ -105,6 +105,10 @@ fn data() -> Vec<Case> {
     for (name, x, y, truth) in sets {
         let refused = matches!(truth, Truth::Refused(_));
         for (k, (network, table)) in NETWORKS.into_iter().enumerate() {
+            // spectral networks differ where phases matter, not in what is refused
+            if k == 2 && !matches!(truth, Truth::NotSeparable) {
+                continue;
+            }
             let parts = Parts {
                 network: table,
                 ..on_files()
@@ -123,7 +127,7 @@ fn data() -> Vec<Case> {
             if refused {
                 break;
             }
-            if linear && matches!(truth, Truth::NotSeparable) && k < 2 {
+            if linear && matches!(truth, Truth::NotSeparable) && k < 1 {
                 let mut allowed = case.with("--allow-nonseparable").known(Truth::NotSeparable);
                 allowed.name += ", all the same";
                 cases.push(allowed);
@@ -166,7 +170,7 @@ fn data() -> Vec<Case> {
 /// Signed samples (1, m) and (−1, m): margin m, direction (0, 1).
 fn margins() -> Vec<Case> {
     let mut cases = Vec::new();
-    for exponent in [2, 4, 6, 8, 9, 10, 11, 12, 14, 16] {
+    for exponent in [2, 4, 6, 8, 10, 12, 14, 16] {
         let m = format!("1e-{exponent}");
         let samples = format!("1,{m}\n-1,{m}\n");
         let margin: f64 = m.parse().unwrap();
@@ -193,7 +197,7 @@ fn margins() -> Vec<Case> {
             // closer than the margin, or one of the two samples is on the wrong side
             cases.push(case.known(Truth::Direction(vec![0.0, 1.0], margin)));
         }
-        for (name, network) in &NETWORKS[1..3] {
+        for (name, network) in &NETWORKS[1..if exponent % 6 == 2 { 3 } else { 1 }] {
             let parts = Parts {
                 network,
                 ..on_files()
@@ -265,10 +269,13 @@ fn ends() -> Vec<Case> {
             until: "until.log-log-time = 699".into(),
             ..on_files()
         };
-        on(format!("until.log-log-time = 699, {network}"), &far);
+        if network == NETWORKS[1].0 {
+            on(format!("until.log-log-time = 699, {network}"), &far);
+        }
     }
     for method in ["adams-bdf", "bdf", "esdirk34", "tr-bdf2", "tsit45"] {
-        for (network, table) in [NETWORKS[0], NETWORKS[3]] {
+        let one_for_all = if method == "bdf" { 2 } else { 1 };
+        for (network, table) in [NETWORKS[0], NETWORKS[3]].into_iter().take(one_for_all) {
             let flow = format!("saves = 5\nmax-steps = 10\nmethod = \"{method}\"");
             on(
                 format!("max-steps = 10, {method}, {network}"),
@@ -342,8 +349,10 @@ fn steps() -> Vec<Case> {
         );
     };
     for (network, table) in NETWORKS {
-        for size in ["1e-320", "1e3", "1e100", "1.7e308"] {
-            let schedule = if size == "1e100" {
+        let sizes = ["1.7e308", "1e-320", "1e3", "1e100"];
+        let tried = if table == NETWORKS[0].1 { 4 } else { 1 };
+        for size in &sizes[..tried] {
+            let schedule = if *size == "1e100" {
                 "loss-normalised"
             } else {
                 "constant"

@@ -45,7 +45,7 @@ pub fn refuses_by_name(_: &Case, ended: &Ended) -> Judgement {
     let longest = digits.map(str::len).max().unwrap_or(0);
     must(longest < 30, "a number is written out in all its digits")?;
     let located = message.contains("case.toml") || message.contains(".csv");
-    let about_the_data = ["separable", "certified", "initial weights"];
+    let about_the_data = ["separable", "certified", "initial weights", "log-log-time"];
     let named = about_the_data.iter().any(|word| message.contains(word));
     must(located || named, "it does not say where")
 }

@@ -93,7 +93,14 @@ fn outcome(ended: &Ended) -> String {
     let line = ended.stderr.lines().next().unwrap_or_default();
     let line = line.strip_prefix("error: ").unwrap_or(line);
     // residuals, and what a machine has, differ between machines
-    let ends = [" (", "; ", ", and ", ": the non-negative", ": neither"];
+    let ends = [
+        " (",
+        "; ",
+        ", and ",
+        ": the non-negative",
+        ": neither",
+        " at log-log-time",
+    ];
     let end = ends.iter().filter_map(|mark| line.find(mark)).min();
     line[..end.unwrap_or(line.len())].replace('|', "\\|")
 }

@@ -14,7 +14,7 @@ pub fn cases() -> Vec<Case> {
         let case = case.file("x.csv", csv(rows)).file("y.csv", LABELS);
         cases.push(case.known(truth));
     };
-    for exponent in [200, 100, 20, 8, -8, -20, -100, -200] {
+    for exponent in [200, 20, -8, -20, -200] {
         let scale = 10f64.powi(exponent);
         let rows = SAMPLES.map(|row| row.map(|x| scale * x));
         for (k, (name, network)) in NETWORKS.into_iter().enumerate() {
@@ -34,6 +34,9 @@ pub fn cases() -> Vec<Case> {
                 truth,
             );
         }
+        if exponent.abs() != 20 {
+            continue;
+        }
         let logistic = Parts {
             loss: "logistic",
             ..on_files()
@@ -45,7 +48,7 @@ pub fn cases() -> Vec<Case> {
             Truth::Separable,
         );
     }
-    for exponent in [200, 100, 20, -20, -100, -200] {
+    for exponent in [200, 20, -200] {
         let scale = 10f64.powi(exponent);
         let rows = SAMPLES.map(|[x, y, z]| [x, scale * y, z]);
         for (name, network) in NETWORKS {
@@ -61,7 +64,7 @@ pub fn cases() -> Vec<Case> {
             );
         }
     }
-    for scale in ["1e-300", "1e-100", "1e3", "1e10", "1e100"] {
+    for scale in ["1e-300", "1e3", "1e100"] {
         for (k, (name, network)) in NETWORKS.into_iter().enumerate() {
             let parts = Parts {
                 initial: format!("initial.gaussian = {{ scale = {scale}, seed = 3 }}"),
@@ -74,7 +77,7 @@ pub fn cases() -> Vec<Case> {
                 &SAMPLES,
                 Truth::Separable,
             );
-            if k < 2 {
+            if k == 0 {
                 let parts = Parts {
                     rule: GRADIENT_DESCENT.into(),
                     ..parts
@@ -88,7 +91,7 @@ pub fn cases() -> Vec<Case> {
             }
         }
     }
-    for scale in ["1e-100", "1e-20", "1e6", "1e20", "1e100"] {
+    for scale in ["1e-100", "1e6", "1e100"] {
         for (name, network) in NETWORKS {
             let parts = Parts {
                 rule: format!(
