@@ -135,6 +135,13 @@ pub fn is_right(case: &Case, ended: &Ended) -> Judgement {
         let gap = report.pointer(gap).and_then(Value::as_f64).unwrap_or(0.0);
         must(gap >= 0.0, format!("a negative duality gap, {gap}"))?;
     }
+    // a hyperplane separates these, so that a linear network on them never stops
+    let known_separable = matches!(case.truth, Truth::Separable | Truth::Direction(..));
+    let rests =
+        (report["message"].as_str()).is_some_and(|message| message.contains("came to rest"));
+    if known_separable && !case.scenario.contains("[network.relu]") {
+        must(!rests, "weights that have hardly moved are said to rest")?;
+    }
     let sound = ended.status() == "completed" && ended.drift() <= DRIFTED;
     match &case.truth {
         Truth::Unknown => Ok(()),

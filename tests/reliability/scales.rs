@@ -14,7 +14,7 @@ pub fn cases() -> Vec<Case> {
         let case = case.file("x.csv", csv(rows)).file("y.csv", LABELS);
         cases.push(case.known(truth));
     };
-    for exponent in [200, 20, -8, -20, -200] {
+    for exponent in [200, 20, -8, -20, -100, -200] {
         let scale = 10f64.powi(exponent);
         let rows = SAMPLES.map(|row| row.map(|x| scale * x));
         for (k, (name, network)) in NETWORKS.into_iter().enumerate() {
