@@ -57,6 +57,7 @@ pub mod flow;
 pub mod generalisation;
 pub mod limit;
 pub mod loss;
+pub mod memory;
 pub mod network;
 pub mod problem;
 pub mod report;

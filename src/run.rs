@@ -12,6 +12,7 @@ use crate::limit::{
     FarkasCertificate, Limit, Potential, Separability, angle, certified_candidates,
     feature_max_margin, max_margin, minimise, predicted, refine,
 };
+use crate::memory::Work;
 use crate::problem::Problem;
 use crate::scenario::Scenario;
 use crate::trajectory::{Status, Trajectory};
@@ -70,7 +71,7 @@ pub struct Verification {
 /// hyperplane (unless allowed), [`Error::Solver`] if the integrator cannot start, [`Error::Interrupted`] once the control's signal has
 /// come, [`Error::Io`] if checkpoints cannot be read or written.
 pub fn run(scenario: Scenario, options: RunOptions, control: &Control<'_>) -> Result<Run> {
-    let problem = scenario.build()?;
+    let problem = scenario.build_for(Work::Run)?;
     let reference = reference_limit(&problem, options.allow_nonseparable)?;
     control.check()?;
     let made = match &scenario.steps {
@@ -146,7 +147,7 @@ pub fn compare(scenario: Scenario, allow_nonseparable: bool, control: &Control<'
     let Some(options) = &scenario.steps else {
         return Err(scenario.without_steps());
     };
-    let problem = scenario.build()?;
+    let problem = scenario.build_for(Work::Compare)?;
     let reference = reference_limit(&problem, allow_nonseparable)?;
     control.check()?;
     let descents = descend(&problem, options, control)?;

@@ -1,8 +1,5 @@
 //! The same bytes whatever the number of threads: `run` with finite steps, `compare --critical`, `reproduce`. (Sweeps: tests/sweep.)
 
-#[path = "support/program.rs"]
-mod program;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,7 @@
 //! Every scenario that comes with marginflow runs to its end, conserves what it must, and meets its `[expect]`.
 
 use marginflow::claims;
+use marginflow::control::Control;
 use marginflow::report;
 use marginflow::run::{RunOptions, run};
 use marginflow::scenario;

@@ -10,6 +10,7 @@
 
 use crate::recipe::Recipe;
 use crate::works::W2;
+use marginflow::control::Control;
 use marginflow::run::{Run, RunOptions, run as run_scenario};
 use marginflow::scenario::load;
 use marginflow::trajectory::Status;

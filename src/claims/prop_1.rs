@@ -31,7 +31,10 @@ fn judge(e: &Evidence<'_>) -> Verdict {
         return not_applicable("the network is not fully connected linear");
     };
     let Some(alignment) = &e.diagnostics.alignment else {
-        return not_applicable("a network of depth 1 has no layer to align");
+        return not_applicable(match e.problem.network.depth() {
+            1 => "a network of depth 1 has no layer to align",
+            _ => "the alignment with feedback of this size leaves the range of double precision",
+        });
     };
     if e.problem.theta0.amax() > 0.0 {
         return not_applicable("the initial weights are not zero");

@@ -1,8 +1,8 @@
 //! `compare SCENARIO`
 
 use super::progress::{Bars, Checkpoints};
-use super::run::finish;
-use super::{Format, ScenarioArgs, critical};
+use super::run::{Output, finish};
+use super::{ScenarioArgs, critical};
 use crate::error::Result;
 use crate::report::Folder;
 use crate::run::compare;
@@ -23,12 +23,8 @@ pub(super) struct CompareArgs {
     out: Option<PathBuf>,
     #[command(flatten)]
     checkpoints: Checkpoints,
-    /// Print nothing but errors
-    #[arg(long)]
-    quiet: bool,
-    /// What to print when done
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    output: Output,
 }
 
 impl CompareArgs {
@@ -39,15 +35,15 @@ impl CompareArgs {
             .out
             .unwrap_or_else(|| Path::new("out").join(format!("{}-{verb}", scenario.name)));
         let _here = Folder::alone(&folder)?;
-        let progress = Bars::new(self.quiet, &scenario, self.checkpoints)?;
+        let progress = Bars::new(self.output.quiet, &scenario, self.checkpoints)?;
         let control = progress.control(&folder);
         if self.critical {
             let measured = critical::measure(&self.scenario, &control)?;
             progress.clear();
-            return critical::finish(&measured, &folder, self.quiet, self.format);
+            return critical::finish(&measured, &folder, self.output.quiet, self.output.format);
         }
         let compared = compare(scenario, self.scenario.allow_nonseparable, &control)?;
         progress.clear();
-        finish(&compared, &folder, self.quiet, self.format)
+        finish(&compared, &folder, &self.output)
     }
 }

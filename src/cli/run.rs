@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::report::Folder;
 use crate::run::{Run, RunOptions, run};
 use crate::trajectory::Status;
-use crate::{report, scenario};
+use crate::{figures, report, scenario};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -19,16 +19,26 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
     checkpoints: Checkpoints,
     /// Rerun at a hundredth of the tolerances and compare; disagreement is a failure (exit 4)
     #[arg(long)]
     verify: bool,
+}
+
+/// What a run leaves and prints.
+#[derive(Args)]
+pub(super) struct Output {
+    /// Draw no figures: numbers alone, and a page without pictures
+    #[arg(long)]
+    no_figures: bool,
     /// Print nothing but errors
     #[arg(long)]
-    quiet: bool,
+    pub quiet: bool,
     /// What to print when done
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    pub format: Format,
 }
 
 impl RunArgs {
@@ -42,16 +52,20 @@ impl RunArgs {
             verify: self.verify,
             allow_nonseparable: self.scenario.allow_nonseparable,
         };
-        let progress = Bars::new(self.quiet, &scenario, self.checkpoints)?;
+        let progress = Bars::new(self.output.quiet, &scenario, self.checkpoints)?;
         let finished = run(scenario, options, &progress.control(&folder))?;
         progress.clear();
-        finish(&finished, &folder, self.quiet, self.format)
+        finish(&finished, &folder, &self.output)
     }
 }
 
 /// Writes the output, forgets checkpoints, prints; the exit code.
-pub(super) fn finish(finished: &Run, folder: &Path, quiet: bool, format: Format) -> Result<u8> {
-    report::write_all(finished, folder)?;
+pub(super) fn finish(finished: &Run, folder: &Path, output: &Output) -> Result<u8> {
+    let figures = match output.no_figures {
+        true => Vec::new(),
+        false => figures::figures(&finished.drawn()),
+    };
+    report::write_all(finished, &figures, folder)?;
     // a run out of its budget goes on under a larger one
     if !matches!(
         finished.trajectory.status,
@@ -59,8 +73,8 @@ pub(super) fn finish(finished: &Run, folder: &Path, quiet: bool, format: Format)
     ) {
         forget(folder)?;
     }
-    if !quiet {
-        match format {
+    if !output.quiet {
+        match output.format {
             Format::Json => print(&report::json(finished))?,
             Format::Text => print(&format!(
                 "{}\n  written to {}\n",

@@ -20,7 +20,10 @@ pub fn read_files(samples: &Path, labels: &Path) -> Result<Dataset> {
         return Err(Error::data(labels, message));
     }
     if let Some(n) = y.iter().position(|label| label.abs() != 1.0) {
-        let message = format!("label {}, expected +1 or -1", y[n]);
+        // the debug form writes 1e200 without its two hundred zeros
+        let label = format!("{:?}", y[n]);
+        let label = label.trim_end_matches(".0");
+        let message = format!("label {label}, expected +1 or -1");
         return Err(Error::data(labels, message).at_row(n + 1));
     }
     if y.nrows() != x.nrows() {

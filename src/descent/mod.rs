@@ -33,6 +33,7 @@ pub use critical::{
     discrete_alignment,
 };
 pub use pace::Schedule;
+pub(crate) use records::records_at_most;
 pub use run::{Descent, Progress, descend};
 pub use vector::exponentials;
 

@@ -1,16 +1,27 @@
 //! Which steps of a run are kept, and what is kept of them.
 
-use super::{Schedule, Stepper};
+use super::{Schedule, StepOptions, Stepper};
 use crate::problem::Problem;
 use nalgebra::{DMatrix, DVector};
 
 /// Most numbers one run keeps: 20 MiB of weights, as a flow does.
 const KEPT: usize = (20 << 20) / 8;
 
+/// How many steps a run records, the start and those at which runs are compared left out.
+fn spaced_records(parameters: usize) -> usize {
+    (KEPT / parameters.max(1)).clamp(25, 200)
+}
+
+/// A bound on the records of one run.
+pub fn records_at_most(options: &StepOptions, parameters: usize) -> u64 {
+    let others = 2 + options.sizes.len() as u64;
+    (spaced_records(parameters) as u64 + others).min(options.count.saturating_add(1))
+}
+
 /// The steps to record, increasing: 0, the last one, about as many log-spaced ones between as the size of the weights
 /// allows (25 to 200), and those of `also` that are in range.
 pub(super) fn recorded_steps(count: u64, parameters: usize, also: &[u64]) -> Vec<u64> {
-    let most = (KEPT / parameters.max(1)).clamp(25, 200);
+    let most = spaced_records(parameters);
     let ratio = (count as f64).ln() / (most - 1) as f64;
     let spaced = (0..most).map(|j| ((ratio * j as f64).exp().round() as u64).clamp(1, count));
     let mut steps: Vec<u64> = std::iter::once(0)

@@ -91,7 +91,14 @@ impl Builder {
         }
     }
 
-    pub fn finish(self) -> Alignment {
-        self.alignment
+    /// `None` where the scalars, which grow like the 2^L-th power of Z and fall like the feedback's, leave the range of f64.
+    pub fn finish(self) -> Option<Alignment> {
+        let a = self.alignment;
+        let mut all = a
+            .phi
+            .iter()
+            .chain(a.closed_form.iter())
+            .chain(a.residual.iter());
+        all.all(|x| x.is_finite()).then_some(a)
     }
 }

@@ -57,13 +57,13 @@ pub struct Diagnostics {
     pub accumulated_gap: Vec<Option<f64>>,
     /// What is measured on ReLU networks.
     pub homogeneous: Option<Homogeneous>,
-    /// Alignment with the feedback (fully connected, fixed feedback, depth ≥ 2).
+    /// Alignment with the feedback (fully connected, fixed feedback, depth ≥ 2, all of it in the range of f64).
     pub alignment: Option<Alignment>,
     /// Alignment per frequency (convolutional or diagonal network, fixed feedback, depth ≥ 2).
     pub phases: Option<Phases>,
     /// Conserved quantities of the rule.
     pub invariants: Vec<Invariant>,
-    /// `max_n |p_n − (τ − m_n)|/(1+τ)`.
+    /// `max_n |p_n − (τ − m_n)|/max(1+τ, |m_n|)`: doubles hold no more digits where margins are huge.
     pub multiplier_drift: Vec<f64>,
     /// The fitted rate of directional convergence, where there is a limit and a window to fit in.
     pub rate: Option<Rate>,
@@ -135,7 +135,7 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
                 .column(k)
                 .iter()
                 .zip(margins.iter())
-                .map(|(p, m)| (p - (tau - m)).abs() / (1.0 + tau))
+                .map(|(p, m)| (p - (tau - m)).abs() / (1.0 + tau).max(m.abs()))
                 .fold(0.0, f64::max),
         );
         match (problem.network.predictor(theta.as_slice()), &mut certifier) {
@@ -184,7 +184,7 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
             (true, _) => vec![None; saves],
         };
     }
-    d.alignment = alignment.map(alignment::Builder::finish);
+    d.alignment = alignment.and_then(alignment::Builder::finish);
     d.phases = phases.map(phases::Builder::finish);
     d.invariants = invariants.finish();
     d.rate = rate::fit(problem, limit, &d);
@@ -219,7 +219,7 @@ impl Diagnostics {
             .fold(0.0, f64::max)
     }
 
-    /// Largest drift `|p − (τ − m)|/(1+τ)` over the whole run.
+    /// Largest [`multiplier_drift`](Self::multiplier_drift) over the whole run.
     pub fn worst_multiplier_drift(&self) -> f64 {
         self.multiplier_drift.iter().copied().fold(0.0, f64::max)
     }

@@ -37,7 +37,8 @@ pub fn strongest(v: &[f64], idle: &[usize]) -> f64 {
 /// On separable data margins grow with log t and `p_n = τ − m_n` stays small. Where it does not, the flow comes to
 /// rest at a minimum of the loss (weights that move by less than 1e-8 of themselves per unit of s although multipliers
 /// per unit of s exceed e^12: stationary to rounding), or some samples contradict each other while others are still
-/// being learned. Then, beyond the multipliers of the start, `E_n` amplifies the rounding of `p_n` until the implicit equations have no solution in doubles.
+/// being learned (either only if their updates cancel, see `System::updates_cancel`: on tiny data multipliers grow because nothing has
+/// moved yet). Then, beyond the multipliers of the start, `E_n` amplifies the rounding of `p_n` until the implicit equations have no solution in doubles.
 pub fn beyond_separability(
     s: f64,
     strongest: f64,
@@ -94,7 +95,7 @@ pub fn message(status: Status, ending: &Ending<'_>) -> Option<String> {
             ending.options.max_steps
         )),
         Status::BudgetWall => Some(format!(
-            "the budget of {} seconds ran out {at}; raise flow.max-wall-seconds",
+            "the budget of {:?} seconds ran out {at}; raise flow.max-wall-seconds",
             ending.options.max_wall_seconds
         )),
         Status::StepTooSmall => Some(format!(

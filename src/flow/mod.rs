@@ -25,6 +25,7 @@ mod watch;
 
 pub use crate::problem::State;
 pub use integrate::{integrate, integrate_kernel, integrate_under};
+pub(crate) use saves::affordable;
 pub use segment::Progress;
 pub use system::{FactorisedStep, NewtonSolver, System};
 

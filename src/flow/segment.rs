@@ -226,7 +226,9 @@ impl Run<'_> {
             let (theta, v) = values(state.y).split_at(self.parameters);
             let strongest = strongest(v, system.kernel().idle());
             let velocity = &values(state.dy)[..self.parameters];
-            match beyond_separability(s, strongest, self.strongest_at_start, theta, velocity) {
+            let beyond =
+                beyond_separability(s, strongest, self.strongest_at_start, theta, velocity);
+            match beyond.filter(|_| system.updates_cancel(values(state.y), state.t)) {
                 None => {}
                 Some(Beyond::Rest) => {
                     self.repeat_until_the_horizon(s, &good.y, accumulated.totals());

@@ -20,6 +20,9 @@ use nalgebra::DVector;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// See [`System::updates_cancel`].
+const CANCELLED: f64 = 1e-8;
+
 /// How the Newton systems of implicit steps are solved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NewtonSolver {
@@ -215,6 +218,28 @@ impl System {
     /// `E_n`
     pub fn multipliers(&self, y: &[f64], t: f64) -> Vec<f64> {
         self.point(y, t).multipliers
+    }
+
+    /// Whether the updates of the samples cancel in every weight, `|Σ_n E_n y_n 𝒢_n| ≤ 1e-8 Σ_n |E_n y_n 𝒢_n|`, entry by entry: what tells
+    /// weights that rest, and samples that contradict each other, from updates that are small because the data are.
+    pub(super) fn updates_cancel(&self, y: &[f64], t: f64) -> bool {
+        let theta = &y[..self.kernel.parameters()];
+        let multipliers = self.multipliers(y, t);
+        let mut sum = vec![0.0; theta.len()];
+        let mut size = vec![0.0; theta.len()];
+        let mut update = vec![0.0; theta.len()];
+        let mut rates = vec![0.0; multipliers.len()];
+        let mut alone = vec![0.0; multipliers.len()];
+        for (n, &multiplier) in multipliers.iter().enumerate() {
+            alone[n] = multiplier;
+            self.kernel.velocity(theta, &alone, &mut update, &mut rates);
+            alone[n] = 0.0;
+            for ((sum, size), update) in sum.iter_mut().zip(&mut size).zip(&update) {
+                *sum += update;
+                *size += update.abs();
+            }
+        }
+        (sum.iter().zip(&size)).all(|(sum, size)| sum.abs() <= CANCELLED * size)
     }
 
     /// `dy/ds` into `out`.

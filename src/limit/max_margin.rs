@@ -26,14 +26,18 @@ pub const GAP_TOLERANCE: f64 = 1e-12;
 /// Below this `‖Gᵀa‖ / Σ a_n‖g_n‖` the margin is rounding of the data: changing their last digit can change its sign.
 const MARGIN_ROUNDING: f64 = 1e-14;
 
+/// Why a combination that vanishes beside the largest features decides nothing.
+pub(super) const SMALL_FEATURE: &str = "a combination vanishes to the rounding of the largest features, but not in every feature, \
+                                        so that a small one may separate the data";
+
 /// Multipliers below this fraction of the largest are taken for zero.
 const SUPPORT_ROUNDING: f64 = 64.0 * f64::EPSILON;
 
 /// Solves `min ‖β‖₂ s.t. Gβ ≥ 1` for signed samples `G` (N × D, rows `y_n x_n`), or proves that the data are not separable.
 ///
 /// A returned limit has `duality_gap ≤` [`GAP_TOLERANCE`]; a returned certificate has `residual ≤` [`FARKAS_TOLERANCE`].
-/// Data whose margin is below 1e-14 of their size count as not separable (the certificate's residual shows it).
-/// [`Separability::Undecided`] for no samples, entries that are not finite, data too badly
+/// Data whose margin is below 1e-14 of their size, feature by feature, count as not separable (the certificate's residual shows it).
+/// [`Separability::Undecided`] for no samples, margins that small of which only features much smaller than others tell, entries that are not finite, data too badly
 /// conditioned for either proof, and data whose solution does not survive rounding to f64.
 ///
 /// ```
@@ -104,13 +108,19 @@ fn decide(samples: &ScaledSamples, guess: &[usize]) -> Result<Separability, Stri
     if let Outcome::Infeasible(combination) = outcome {
         return FarkasCertificate::refined(columns, &combination)
             .map(Separability::NotSeparable)
-            .ok_or_else(|| format!("a combination vanishes, but not to {FARKAS_TOLERANCE:e}"));
+            .ok_or_else(|| {
+                format!("a combination vanishes, but not to {FARKAS_TOLERANCE:e} in every feature")
+            });
     }
     projection.prune(SUPPORT_ROUNDING, Precision::Doubled);
     let multipliers = projection.multipliers();
     let farkas = FarkasCertificate::measured(columns, &multipliers.hi);
     if farkas.residual <= MARGIN_ROUNDING {
-        return Ok(Separability::NotSeparable(farkas));
+        return if farkas.vanishes_in_every_feature(columns) {
+            Ok(Separability::NotSeparable(farkas))
+        } else {
+            Err(SMALL_FEATURE.into())
+        };
     }
     let blocks = UnitBlocks::new(&Potential::euclidean(columns.nrows()));
     let gap = gap(&blocks, columns, projection.point(), &multipliers);

@@ -7,11 +7,11 @@
 
 use super::blocks::UnitBlocks;
 use super::doubled::DoubledVector;
-use super::max_margin::{GAP_TOLERANCE, max_margin};
+use super::max_margin::{GAP_TOLERANCE, SMALL_FEATURE, max_margin};
 use super::newton::{Pair, Program};
 use super::potential::Potential;
 use super::scaling::{largest, power_of_two};
-use super::separability::Separability;
+use super::separability::{FarkasCertificate, Separability};
 use super::{Limit, LimitKind, sparse};
 use nalgebra::{DMatrix, DVector};
 
@@ -146,7 +146,13 @@ fn unreachable(
         .filter(|&b| potential.blocks[b].weight.is_infinite())
         .collect();
     if unusable.is_empty() {
-        return through_usable.unwrap_or_else(|| max_margin(signed_samples));
+        return match through_usable {
+            None => max_margin(signed_samples),
+            Some(Separability::NotSeparable(c)) if !vanishes(&c, signed_samples) => {
+                Separability::Undecided(format!("{SMALL_FEATURE}; standardise the data"))
+            }
+            Some(decision) => decision,
+        };
     }
     let certificate = match through_usable {
         Some(Separability::NotSeparable(certificate)) => Some(certificate),
@@ -160,6 +166,12 @@ fn unreachable(
         },
         other => other,
     }
+}
+
+/// Whether a certificate found in unit coordinates, which mix the features, holds in every feature.
+fn vanishes(certificate: &FarkasCertificate, signed_samples: &DMatrix<f64>) -> bool {
+    let unit = power_of_two(largest(signed_samples.iter()));
+    certificate.vanishes_in_every_feature(&(signed_samples.transpose() / unit))
 }
 
 /// The pair in original coordinates and the data's own units, with smallest margin one. `Err` if it over- or underflows, or

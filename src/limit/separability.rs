@@ -5,7 +5,7 @@ use super::doubled::DoubledVector;
 use super::projection::{Precision, Projection};
 use nalgebra::{DMatrix, DVector};
 
-/// Largest residual `‖Gᵀa‖ / Σ a_n‖g_n‖` of an accepted certificate.
+/// Largest residual `‖Gᵀa‖ / Σ a_n‖g_n‖` of an accepted certificate, and largest `|Σ a_n g_nd| / Σ a_n|g_nd|` of any feature d.
 pub const FARKAS_TOLERANCE: f64 = 1e-12;
 
 /// Whether some β has `g_n·β > 0` for every n, with the proof.
@@ -64,6 +64,20 @@ impl FarkasCertificate {
         }
     }
 
+    /// Whether the combination vanishes in every feature by itself, `|Σ a_n g_nd| ≤ 1e-12 Σ a_n|g_nd|`: where features differ in
+    /// scale, [`residual`](Self::residual) is blind to the small ones, and one of them may separate the data. `columns` is D × N, in any unit
+    /// in which sums do not overflow.
+    pub(super) fn vanishes_in_every_feature(&self, columns: &DMatrix<f64>) -> bool {
+        columns.row_iter().all(|feature| {
+            let (mut sum, mut size) = (0.0, 0.0);
+            for (g, a) in feature.iter().zip(self.multipliers.iter()) {
+                sum += a * g;
+                size += a * g.abs();
+            }
+            f64::abs(sum) <= FARKAS_TOLERANCE * size
+        })
+    }
+
     /// Refines a vanishing combination found by the active-set method: with the entering sample p at weight one, the
     /// others solve `min_{λ≥0} ‖g_p + Σ λ_n g_n‖` in doubled arithmetic; members at rounding level leave.
     pub(super) fn refined(columns: &DMatrix<f64>, combination: &[(usize, f64)]) -> Option<Self> {
@@ -80,9 +94,10 @@ impl FarkasCertificate {
         let full = Self::with_entering(columns, projection.multipliers(), entering.0);
         projection.prune(64.0 * f64::EPSILON, Precision::Doubled);
         let pruned = Self::with_entering(columns, projection.multipliers(), entering.0);
-        [pruned, full]
-            .into_iter()
-            .find(|certificate| certificate.residual <= FARKAS_TOLERANCE)
+        [pruned, full].into_iter().find(|certificate| {
+            certificate.residual <= FARKAS_TOLERANCE
+                && certificate.vanishes_in_every_feature(columns)
+        })
     }
 
     fn with_entering(columns: &DMatrix<f64>, others: DoubledVector, entering: usize) -> Self {

@@ -12,7 +12,7 @@ mod step;
 
 pub use reduced::Reduction;
 
-use super::{Kernel, LinearisedStep, Tangent, View, WeightPath, views};
+use super::{Kernel, LinearisedStep, Tangent, View, WeightPath, blank, views};
 use crate::dataset::Dataset;
 use nalgebra::{DMatrix, DVector};
 use path::RankOnePath;
@@ -58,6 +58,7 @@ impl FullyConnectedLinear {
             shapes: self.shapes.clone(),
             feedback,
             signed_samples: data.signed_samples().clone(),
+            idle: blank(data.signed_samples()),
         })
     }
 
@@ -111,6 +112,7 @@ struct FullyConnectedKernel {
     /// `b_1 … b_{L−1}` where the feedback is fixed, none under BP.
     feedback: Option<Vec<DVector<f64>>>,
     signed_samples: DMatrix<f64>,
+    idle: Vec<usize>,
 }
 
 /// All passes at one point `(θ, α)`.
@@ -163,6 +165,10 @@ impl Kernel for FullyConnectedKernel {
 
     fn layers(&self) -> Vec<usize> {
         self.shapes.iter().map(|(r, c)| r * c).collect()
+    }
+
+    fn idle(&self) -> &[usize] {
+        &self.idle
     }
 
     fn signed_samples(&self) -> Option<&DMatrix<f64>> {

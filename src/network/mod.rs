@@ -213,6 +213,14 @@ fn views<'a>(shapes: &[(usize, usize)], theta: &'a [f64]) -> Vec<View<'a>> {
         .collect()
 }
 
+/// Samples that are zero: no weight moves by them, and their margins are zero for ever.
+fn blank(signed_samples: &DMatrix<f64>) -> Vec<usize> {
+    (signed_samples.row_iter().enumerate())
+        .filter(|(_, g)| g.iter().all(|&g| g == 0.0))
+        .map(|(n, _)| n)
+        .collect()
+}
+
 /// What the integrator asks of a network under a rule on a data set of N samples.
 ///
 /// Slices: `theta`, `velocity` have length P; `multipliers`, `margins`, `rates` length N.

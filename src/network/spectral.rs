@@ -20,7 +20,7 @@
 mod step;
 
 use super::products::{product, transposed_product};
-use super::{Kernel, LinearisedStep, Tangent};
+use super::{Kernel, LinearisedStep, Tangent, blank};
 use crate::dataset::Dataset;
 use crate::spectrum::{Basis, Frequency};
 use nalgebra::{DMatrix, DVector};
@@ -171,6 +171,7 @@ impl SpectralLinear {
             dimension: self.dimension(),
             depth: self.shapes.len(),
             feedback: feedback.map(|b| b.iter().map(conjugates).collect()),
+            idle: blank(data.signed_samples()),
             signed_samples: self.basis.rows(data.signed_samples()),
         })
     }
@@ -204,6 +205,7 @@ struct SpectralKernel {
     feedback: Option<Vec<DVector<Complex64>>>,
     /// G in coordinates, N × D.
     signed_samples: DMatrix<f64>,
+    idle: Vec<usize>,
 }
 
 /// One frequency at one point `(θ, α)`.
@@ -346,6 +348,10 @@ impl Kernel for SpectralKernel {
 
     fn layers(&self) -> Vec<usize> {
         vec![self.dimension; self.depth]
+    }
+
+    fn idle(&self) -> &[usize] {
+        &self.idle
     }
 
     fn signed_samples(&self) -> Option<&DMatrix<f64>> {

@@ -153,7 +153,7 @@ struct RateReport {
     window: [f64; 2],
 }
 
-/// Key of the drift of the log-multipliers, `max_n |p_n − (τ − m_n)|/(1+τ)`, among the invariants.
+/// Key of the drift of the log-multipliers, `max_n |p_n − (τ − m_n)|/max(1+τ, |m_n|)`, among the invariants.
 const MULTIPLIER_DRIFT: &str = "log-multipliers";
 
 /// The report as pretty-printed JSON. Numbers a run does not have are null; a completed run has no others that are.

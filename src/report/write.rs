@@ -9,13 +9,14 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Writes `scenario.toml`, `trajectory.npz`, `figures/*`, `report.html` and, last, `report.json` into `folder` (made if missing).
+/// Writes `scenario.toml`, `trajectory.npz`, the `figures` (as [`figures::figures`] makes them, or none) into `figures/*`, `report.html`
+/// and, last, `report.json` into `folder` (made if missing).
 ///
-/// A `report.json` of an earlier run is removed first, so that a folder holding one holds all its files. Returns the figures.
+/// A `report.json` of an earlier run is removed first, so that a folder holding one holds all its files.
 ///
 /// # Errors
 /// [`Error::Io`] with the path that could not be written.
-pub fn write_all(run: &Run, folder: &Path) -> Result<Vec<Figure>> {
+pub fn write_all(run: &Run, figures: &[Figure], folder: &Path) -> Result<()> {
     create_folder(folder)?;
     let report = folder.join("report.json");
     match fs::remove_file(&report) {
@@ -28,11 +29,12 @@ pub fn write_all(run: &Run, folder: &Path) -> Result<Vec<Figure>> {
     )?;
     let trajectory = folder.join("trajectory.npz");
     write_whole(&trajectory, |file| npz(run, file))?;
-    let figures = figures::figures(&run.drawn());
-    let drawn = write_figures(&figures, folder)?;
+    let drawn = match figures {
+        [] => Vec::new(),
+        figures => write_figures(figures, folder)?,
+    };
     write_file(&folder.join("report.html"), html(run, &drawn).as_bytes())?;
-    write_file(&report, json(run).as_bytes())?;
-    Ok(figures)
+    write_file(&report, json(run).as_bytes())
 }
 
 /// Writes figures into the folder `figures` of `folder`, as SVG and PNG; the figures with their SVG.

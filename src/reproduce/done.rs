@@ -4,7 +4,7 @@ use super::plan::{Experiment, Kind};
 use crate::control::{Control, forget};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
-use crate::figures::Figure;
+use crate::figures::{self, Figure};
 use crate::report::{self, Folder, write_file};
 use crate::run::{RunOptions, run};
 use crate::stability::measure;
@@ -127,7 +127,8 @@ type Made = (u8, Option<String>, Vec<Figure>);
 fn single(experiment: &Experiment, folder: &Path, control: &Control<'_>) -> Result<Made> {
     // as the tests and the verb do: what the scenario says of its data is enough
     let finished = run(experiment.scenario.clone(), RunOptions::default(), control)?;
-    let figures = report::write_all(&finished, folder)?;
+    let figures = figures::figures(&finished.drawn());
+    report::write_all(&finished, &figures, folder)?;
     forget(folder)?;
     let code = finished.exit_code();
     let message = (code >= 4).then(|| {

@@ -7,32 +7,22 @@ use super::schema::{
 };
 use super::source::Source;
 use crate::dataset::{self, Dataset, Table, standard_normals};
+use crate::descent::StepOptions;
 use crate::error::{Error, Result};
+use crate::flow::FlowOptions;
 use crate::loss::Loss;
+use crate::memory::Work;
 use crate::network::{FullyConnectedLinear, Network, Relu};
 use crate::problem::Problem;
 use crate::rule::Rule;
 use crate::spectrum::Basis;
 use nalgebra::DMatrix;
-use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
 
-/// Most numbers a data set or a network may hold: 1 GiB of f64. Beyond, a slip of the pen would exhaust the memory.
-pub(super) const MOST_NUMBERS: usize = 1 << 27;
-
 /// L.
-fn layers(depth: &Spanned<Depth>) -> usize {
+pub(super) fn layers(depth: &Spanned<Depth>) -> usize {
     depth.get_ref().get()
-}
-
-/// Inputs × units of every layer of a fully connected network with these hidden widths and one output.
-fn fully_connected_shapes(
-    dimension: usize,
-    hidden: &[usize],
-) -> impl Iterator<Item = (usize, usize)> {
-    let inputs = std::iter::once(dimension).chain(hidden.iter().copied());
-    inputs.zip(hidden.iter().copied().chain([1]))
 }
 
 /// What building needs: the keys, where they are written, and the folder paths start from.
@@ -40,11 +30,17 @@ pub(super) struct Builder<'a> {
     pub document: &'a Document,
     pub source: &'a Source,
     pub folder: &'a Path,
+    pub flow: &'a FlowOptions,
+    pub steps: Option<&'a StepOptions>,
+    /// What the problem is built for, and must leave memory for.
+    pub work: Work,
 }
 
 impl Builder<'_> {
     pub(super) fn problem(&self) -> Result<Problem> {
+        self.check_drawn_data()?;
         let dataset = self.dataset()?;
+        self.check_memory(dataset.len(), dataset.dimension())?;
         let network = self.network(dataset.dimension())?;
         let rule = self.rule(&network)?;
         let theta0 = self.initial(&network, &rule)?;
@@ -69,7 +65,6 @@ impl Builder<'_> {
                 samples,
                 seed,
             } => {
-                self.check_data_size(dimension, *samples)?;
                 let (d, n) = (dimension.get_ref().get(), samples.get());
                 Ok(dataset::gaussian_teacher(d, n, seed.get()))
             }
@@ -78,7 +73,6 @@ impl Builder<'_> {
                 samples,
                 seed,
             } => {
-                self.check_data_size(dimension, *samples)?;
                 let (d, n) = (dimension.get_ref().get(), samples.get());
                 Ok(dataset::gaussian_random_labels(d, n, seed.get()))
             }
@@ -104,16 +98,6 @@ impl Builder<'_> {
                 self.reading(path, |path| table.read(path))
             }
         }
-    }
-
-    fn check_data_size(&self, dimension: &Spanned<AtLeast<1>>, samples: AtLeast<1>) -> Result<()> {
-        let (d, n) = (dimension.get_ref().get(), samples.get());
-        if d.checked_mul(n).is_some_and(|size| size <= MOST_NUMBERS) {
-            return Ok(());
-        }
-        let problem = format!("{n} samples of dimension {d} do not fit into memory");
-        let advice = "use fewer samples or dimensions";
-        Err(self.source.error(dimension.span(), &problem, advice))
     }
 
     fn check_classes(
@@ -151,22 +135,11 @@ impl Builder<'_> {
                 self.fully_connected(dimension, depth, hidden.as_ref())
             }
             Architecture::Convolutional { depth } => {
-                self.check_size(
-                    depth.span(),
-                    std::iter::repeat_n((dimension, 1), layers(depth)),
-                )?;
                 Ok(Network::convolutional(dimension, layers(depth)))
             }
-            Architecture::Diagonal { depth } => {
-                self.check_size(
-                    depth.span(),
-                    std::iter::repeat_n((dimension, 1), layers(depth)),
-                )?;
-                Ok(Network::diagonal(dimension, layers(depth)))
-            }
+            Architecture::Diagonal { depth } => Ok(Network::diagonal(dimension, layers(depth))),
             Architecture::Relu { hidden, smoothing } => {
                 let widths = self.hidden_widths(hidden)?;
-                self.check_size(hidden.span(), fully_connected_shapes(dimension, &widths))?;
                 Ok(Network::Relu(Relu::new(
                     dimension,
                     &widths,
@@ -220,25 +193,8 @@ impl Builder<'_> {
             let advice = "give one width per hidden layer, depth - 1 of them";
             return Err(self.source.error(hidden.span(), &problem, advice));
         }
-        let span = hidden.map_or(depth.span(), Spanned::span);
-        self.check_size(span, fully_connected_shapes(dimension, &widths))?;
         let network = FullyConnectedLinear::new(dimension, &widths);
         Ok(Network::FullyConnectedLinear(network))
-    }
-
-    fn check_size(
-        &self,
-        span: Range<usize>,
-        mut shapes: impl Iterator<Item = (usize, usize)>,
-    ) -> Result<()> {
-        let size = shapes.try_fold(0_usize, |sum, (r, c)| sum.checked_add(r.checked_mul(c)?));
-        if size.is_some_and(|size| size <= MOST_NUMBERS) {
-            return Ok(());
-        }
-        let problem = "the weights of this network do not fit into memory";
-        Err(self
-            .source
-            .error(span, problem, "use fewer or narrower layers"))
     }
 
     fn rule(&self, network: &Network) -> Result<Rule> {
@@ -352,9 +308,10 @@ impl Builder<'_> {
         Err(self.source.error(file.span(), &problem, advice))
     }
 
-    /// Reads a file, and points at its name in the scenario if it cannot be read at all.
+    /// Reads a file, if it fits into memory, and points at its name in the scenario if it cannot be read at all.
     fn reading<T>(&self, file: &FilePath, read: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
         let path = self.folder.join(file.get_ref());
+        self.check_file(file, &path)?;
         read(&path).map_err(|error| match error {
             Error::Io {
                 path: failed,

@@ -44,6 +44,7 @@
 mod build;
 mod describe;
 mod initial;
+mod memory;
 mod numbers;
 mod overrides;
 mod paths;
@@ -58,6 +59,7 @@ use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::flow::clock::MAX_LOG_LOG_TIME;
 use crate::flow::{FlowOptions, Method, SaveAt};
+use crate::memory::{Estimate, Work};
 use crate::problem::{Problem, State};
 use crate::sweep::SweepOptions;
 pub use describe::{schema_json, schema_markdown};
@@ -196,6 +198,7 @@ fn flow_options(document: &Document, source: &Source) -> Result<FlowOptions> {
     let flow = &document.flow;
     let until = flow.until.get_ref().log_log_time();
     if until >= MAX_LOG_LOG_TIME {
+        let until = numbers::shown(until);
         let problem = format!("the horizon, log-log-time {until}, is not below {MAX_LOG_LOG_TIME}");
         let advice = "exp(s) must fit into a double-precision number";
         return Err(source.error(flow.until.span(), &problem, advice));
@@ -233,7 +236,7 @@ fn step_options(document: &Document, source: &Source) -> Result<Option<StepOptio
     }
     Ok(Some(StepOptions {
         sizes,
-        count: steps.count.get() as u64,
+        count: steps.count.get(),
         schedule: match steps.schedule {
             ScheduleName::Constant => Schedule::Constant,
             ScheduleName::LossNormalised => Schedule::LossNormalised,
@@ -283,14 +286,33 @@ impl Scenario {
     ///
     /// # Errors
     /// [`Error::Data`] with row and column for a file with wrong contents; [`Error::Scenario`] for a missing file,
-    /// shapes that do not fit, or gradient descent started where it cannot move.
+    /// shapes that do not fit, gradient descent started where it cannot move, or a problem too large for the machine's memory.
     pub fn build(&self) -> Result<Problem> {
-        let builder = build::Builder {
+        self.build_for(Work::Limit)
+    }
+
+    /// [`Self::build`], refused before anything is drawn if `work` on the problem would need more memory than there is.
+    ///
+    /// # Errors
+    /// As [`Self::build`].
+    pub fn build_for(&self, work: Work) -> Result<Problem> {
+        self.builder(work).problem()
+    }
+
+    /// The peak memory of `work` on N samples of dimension D.
+    pub fn memory(&self, work: Work, samples: usize, dimension: usize) -> Estimate {
+        self.builder(work).sizes(samples, dimension).estimate(work)
+    }
+
+    fn builder(&self, work: Work) -> build::Builder<'_> {
+        build::Builder {
             document: &self.document,
             source: &self.source,
             folder: &self.folder,
-        };
-        builder.problem()
+            flow: &self.flow,
+            steps: self.steps.as_ref(),
+            work,
+        }
     }
 
     /// The scenario with more assignments (as of `--set`).

@@ -4,6 +4,15 @@
 
 use serde::Deserialize;
 
+/// A number as people write it: 2.5, but 1e200 and not two hundred digits.
+pub(super) fn shown(x: f64) -> String {
+    if x == 0.0 || !x.is_finite() || (1e-4..1e7).contains(&x.abs()) {
+        x.to_string()
+    } else {
+        format!("{x:e}")
+    }
+}
+
 /// A finite number > 0.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(try_from = "f64")]
@@ -22,7 +31,36 @@ impl TryFrom<f64> for Positive {
         if x.is_finite() && x > 0.0 {
             Ok(Self(x))
         } else {
-            Err(format!("{x} is not a finite number > 0"))
+            Err(format!("{} is not a finite number > 0", shown(x)))
+        }
+    }
+}
+
+/// A horizon in any clock, at least 1e-100: the first steps of an integrator are shares of it, and must not underflow.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(try_from = "f64")]
+pub(super) struct Horizon(f64);
+
+impl Horizon {
+    pub(super) const LEAST: f64 = 1e-100;
+
+    pub(super) fn get(self) -> f64 {
+        self.0
+    }
+}
+
+impl TryFrom<f64> for Horizon {
+    type Error = String;
+
+    fn try_from(x: f64) -> Result<Self, String> {
+        if x.is_finite() && x >= Self::LEAST {
+            Ok(Self(x))
+        } else {
+            Err(format!(
+                "{} is not a finite horizon > 0, at least {:e}",
+                shown(x),
+                Self::LEAST
+            ))
         }
     }
 }
@@ -45,7 +83,7 @@ impl TryFrom<f64> for Scale {
         if x > 0.0 && x <= 1e100 {
             Ok(Self(x))
         } else {
-            Err(format!("{x} is not a scale > 0 and <= 1e100"))
+            Err(format!("{} is not a scale > 0 and <= 1e100", shown(x)))
         }
     }
 }
@@ -69,7 +107,7 @@ impl TryFrom<f64> for Smoothing {
             // adding zero maps -0.0 to 0.0
             Ok(Self(x + 0.0))
         } else {
-            Err(format!("{x} is not a smoothing >= 0 and <= 1e100"))
+            Err(format!("{} is not a smoothing >= 0 and <= 1e100", shown(x)))
         }
     }
 }
@@ -92,7 +130,10 @@ impl TryFrom<f64> for Fraction {
         if x > 0.0 && x < 1.0 {
             Ok(Self(x))
         } else {
-            Err(format!("{x} is not between 0 and 1 (both excluded)"))
+            Err(format!(
+                "{} is not between 0 and 1 (both excluded)",
+                shown(x)
+            ))
         }
     }
 }
@@ -115,6 +156,32 @@ impl<const MIN: i64> TryFrom<i64> for AtLeast<MIN> {
         match usize::try_from(n) {
             Ok(count) if n >= MIN => Ok(Self(count)),
             _ => Err(format!("{n} is not a whole number >= {MIN}")),
+        }
+    }
+}
+
+/// A number of finite steps, 1 ≤ n ≤ 10^12: at the ten million steps a second of the fastest networks, a day.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(try_from = "i64")]
+pub(super) struct StepCount(u64);
+
+impl StepCount {
+    pub(super) const MOST: u64 = 1_000_000_000_000;
+
+    pub(super) fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl TryFrom<i64> for StepCount {
+    type Error = String;
+
+    fn try_from(n: i64) -> Result<Self, String> {
+        match u64::try_from(n) {
+            Ok(count @ 1..=Self::MOST) => Ok(Self(count)),
+            _ => Err(format!(
+                "{n} is not a number of steps between 1 and 10^12; with steps.schedule = \"loss-normalised\" fewer go further"
+            )),
         }
     }
 }

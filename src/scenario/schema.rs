@@ -1,6 +1,8 @@
 //! The keys of a scenario, as serde reads them: externally tagged enums, unknown keys refused everywhere.
 
-use super::numbers::{AtLeast, Depth, Fraction, Positive, Scale, Seed, Smoothing};
+use super::numbers::{
+    AtLeast, Depth, Fraction, Horizon, Positive, Scale, Seed, Smoothing, StepCount,
+};
 use super::source::did_you_mean;
 use crate::claims::{self, Outcome};
 use crate::flow::clock;
@@ -259,7 +261,7 @@ pub(super) struct Steps {
     #[schemars(with = "Vec<Positive>")]
     pub sizes: Spanned<Vec<Positive>>,
     /// Steps of every run.
-    pub count: AtLeast<1>,
+    pub count: StepCount,
     /// What the k-th step is multiplied by.
     #[serde(default)]
     pub schedule: ScheduleName,
@@ -311,11 +313,11 @@ pub(super) enum StateName {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Until {
     /// s = ln(1 + ln(1 + t)); below 700.
-    LogLogTime(Positive),
+    LogLogTime(Horizon),
     /// τ = ln(1 + t)
-    LogTime(Positive),
+    LogTime(Horizon),
     /// t itself.
-    Time(Positive),
+    Time(Horizon),
 }
 
 impl Until {

@@ -30,7 +30,7 @@ impl Source {
     /// A syntax or type error, in the words of someone who writes scenarios rather than Rust.
     pub(super) fn parse_error(&self, error: &toml::de::Error) -> Error {
         let span = error.span().unwrap_or(0..0);
-        let (problem, advice) = explain(error.message());
+        let (problem, advice) = explain(&with_short_numbers(error.message()));
         self.error(span, &problem, &advice)
     }
 
@@ -63,6 +63,15 @@ pub(super) fn printable(message: &str) -> String {
         }
     };
     message.chars().map(mark).collect()
+}
+
+/// The message with numbers of more than thirty digits (serde writes 1e200 out) in scientific notation.
+fn with_short_numbers(message: &str) -> String {
+    let words = message.split('`').map(|word| match word.parse::<f64>() {
+        Ok(x) if word.len() > 30 => format!("{x:e}"),
+        _ => word.to_owned(),
+    });
+    words.collect::<Vec<_>>().join("`")
 }
 
 /// Problem and advice from a deserializer's message.

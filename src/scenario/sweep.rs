@@ -1,6 +1,7 @@
 //! The table `[sweep]`.
 
 use super::Scenario;
+use super::numbers::shown;
 use super::schema::{DatasetSource, Document, Initial};
 use super::source::Source;
 use crate::error::{Error, Result};
@@ -54,11 +55,11 @@ pub(super) fn options(
     distinct(&sweep.ratios, source, "ratio", |a, b| a == b)?;
     let ratios: Vec<f64> = sweep.ratios.get_ref().iter().map(|r| r.get()).collect();
     for &ratio in &ratios {
-        let numbers = ratio * (teacher.dimension as f64).powi(2);
-        let fits = numbers <= super::build::MOST_NUMBERS as f64;
+        let fits = super::memory::samples_fit(ratio * teacher.dimension as f64, teacher.dimension);
         if !RATIOS.contains(&ratio) || !fits || samples(ratio, teacher.dimension) == 0 {
             let problem = format!(
-                "the ratio n/D = {ratio} at D = {} cannot be swept",
+                "the ratio n/D = {} at D = {} cannot be swept",
+                shown(ratio),
                 teacher.dimension
             );
             let advice = format!(

@@ -1,4 +1,5 @@
 use super::*;
+use marginflow::control::Control;
 use marginflow::descent::{
     Beside, Descent, Schedule, State, StepOptions, compare, descend, flow_beside,
 };

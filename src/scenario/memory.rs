@@ -1,0 +1,164 @@
+//! Whether a scenario fits into the machine's memory, asked before anything is drawn or read.
+
+use super::build::{Builder, layers};
+use super::numbers::AtLeast;
+use super::schema::{Architecture, DatasetSource, FilePath, LearningRule, MethodName};
+use crate::descent::records_at_most;
+use crate::error::Result;
+use crate::flow::{SaveAt, affordable};
+use crate::memory::{Family, Sizes, StepSizes, Work, available};
+use crate::problem::State;
+use std::ops::Range;
+use std::path::Path;
+
+/// Bytes that reading takes per byte of a file: numbers of two characters, `1,`, are the worst case, eight bytes each, and are
+/// copied twice on the way into a data set.
+const PER_BYTE_READ: f64 = 12.0;
+
+/// Whether N samples of dimension D can be held at all.
+pub(super) fn samples_fit(samples: f64, dimension: usize) -> bool {
+    let sizes = Sizes {
+        samples,
+        dimension: dimension as f64,
+        parameters: 0.0,
+        units: 0.0,
+        feedback: 0.0,
+        family: Family::FullyConnected,
+        factored: true,
+        saves: 0.0,
+        steps: None,
+    };
+    sizes.estimate(Work::Limit).refusal(available()).is_none()
+}
+
+impl Builder<'_> {
+    /// [`Self::check_memory`] for data that are drawn, whose sizes the scenario says.
+    pub(super) fn check_drawn_data(&self) -> Result<()> {
+        match &self.document.dataset {
+            DatasetSource::GaussianTeacher {
+                dimension, samples, ..
+            }
+            | DatasetSource::GaussianRandomLabels {
+                dimension, samples, ..
+            } => self.check_memory(samples.get(), dimension.get_ref().get()),
+            DatasetSource::Files { .. } | DatasetSource::Table { .. } => Ok(()),
+        }
+    }
+
+    /// Refuses work on N samples of dimension D that needs more memory than there is.
+    pub(super) fn check_memory(&self, samples: usize, dimension: usize) -> Result<()> {
+        let estimate = self.sizes(samples, dimension).estimate(self.work);
+        match estimate.refusal(available()) {
+            None => Ok(()),
+            Some(refused) => {
+                let span = self.span_of_size(samples, dimension);
+                Err(self.source.error(span, &refused.problem, &refused.advice))
+            }
+        }
+    }
+
+    /// Refuses a file too large to be read.
+    pub(super) fn check_file(&self, file: &FilePath, path: &Path) -> Result<()> {
+        // a file that cannot be looked at is for the reader to complain of
+        let bytes = std::fs::metadata(path).map_or(0, |found| found.len()) as f64;
+        let available = available();
+        if PER_BYTE_READ * bytes <= available {
+            return Ok(());
+        }
+        let problem = format!(
+            "reading {} takes up to {:.1} GB of memory, and {:.1} GB are available",
+            path.display(),
+            PER_BYTE_READ * bytes / 1e9,
+            available / 1e9
+        );
+        let advice = "use fewer samples or features";
+        Err(self.source.error(file.span(), &problem, advice))
+    }
+
+    /// Where the scenario says how large the larger of data set and network is.
+    fn span_of_size(&self, samples: usize, dimension: usize) -> Range<usize> {
+        let sizes = self.sizes(samples, dimension);
+        match &self.document.dataset {
+            DatasetSource::GaussianTeacher { dimension, .. }
+            | DatasetSource::GaussianRandomLabels { dimension, .. }
+                if sizes.samples * sizes.dimension >= sizes.parameters =>
+            {
+                return dimension.span();
+            }
+            _ => {}
+        }
+        match &self.document.network {
+            Architecture::FullyConnected {
+                hidden: Some(hidden),
+                ..
+            }
+            | Architecture::Relu { hidden, .. } => hidden.span(),
+            Architecture::FullyConnected { depth, .. }
+            | Architecture::Convolutional { depth }
+            | Architecture::Diagonal { depth } => depth.span(),
+        }
+    }
+
+    pub(super) fn sizes(&self, samples: usize, dimension: usize) -> Sizes {
+        let (n, d) = (samples as f64, dimension as f64);
+        let (family, widths) = self.widths(d);
+        let spectral = family == Family::Spectral;
+        let units: f64 = widths.iter().sum();
+        let parameters = if spectral {
+            d + units
+        } else {
+            let inputs = std::iter::once(&d).chain(&widths);
+            let outputs = widths.iter().chain(&[1.0]);
+            inputs.zip(outputs).map(|(r, c)| r * c).sum()
+        };
+        let feedback = match &self.document.rule {
+            LearningRule::GradientDescent => 0.0,
+            LearningRule::FeedbackAlignment { .. } if !spectral => {
+                let outputs = widths.iter().skip(1).chain(&[1.0]);
+                widths.iter().zip(outputs).map(|(r, c)| r * c).sum()
+            }
+            LearningRule::FeedbackAlignment { .. }
+            | LearningRule::DirectFeedbackAlignment { .. } => units,
+        };
+        let saves = match &self.flow.saves {
+            SaveAt::Default => affordable((parameters + n).min(1e18) as usize) as f64,
+            SaveAt::Uniform(count) => *count as f64,
+            SaveAt::Times(times) => times.len() as f64,
+        };
+        let reduced = self.flow.state == State::Reduced;
+        Sizes {
+            samples: n,
+            dimension: d,
+            parameters,
+            units,
+            feedback,
+            family,
+            factored: reduced || matches!(self.document.flow.method, MethodName::AdamsBdf),
+            saves,
+            steps: self.steps.map(|steps| StepSizes {
+                runs: steps.sizes.len() as f64,
+                records: records_at_most(steps, parameters.min(1e18) as usize) as f64,
+            }),
+        }
+    }
+
+    /// The widths of all hidden layers.
+    fn widths(&self, dimension: f64) -> (Family, Vec<f64>) {
+        let given = |hidden: &[AtLeast<1>]| -> Vec<f64> {
+            hidden.iter().map(|width| width.get() as f64).collect()
+        };
+        match &self.document.network {
+            Architecture::FullyConnected {
+                hidden: Some(hidden),
+                ..
+            } => (Family::FullyConnected, given(hidden.get_ref())),
+            Architecture::FullyConnected { depth, .. } => {
+                (Family::FullyConnected, vec![dimension; layers(depth) - 1])
+            }
+            Architecture::Convolutional { depth } | Architecture::Diagonal { depth } => {
+                (Family::Spectral, vec![dimension; layers(depth) - 1])
+            }
+            Architecture::Relu { hidden, .. } => (Family::Relu, given(hidden.get_ref())),
+        }
+    }
+}
