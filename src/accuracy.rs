@@ -4,7 +4,7 @@
 //! that can be checked without another run holds to the tolerance, over all saves:
 //!
 //! - *conserved quantities* of the rule (relative drift, see [`Invariant`](crate::diagnostics::Invariant)): layers against each other;
-//! - *log-multipliers*: `max_n |p_n − (τ − m_n(θ))|/(1+τ)`, which are integrated side by side with the weights and tied to them by
+//! - *log-multipliers*: `max_n |p_n − (τ − m_n(θ))|/max(1+τ, |m_n|)`, which are integrated side by side with the weights and tied to them by
 //!   nothing but the equations: margins against the clock;
 //! - *accumulated multipliers*, for linear networks under fixed feedback: the first layer has learned `w_1(t) − w_1(0) = Z b_1ᵀ` with
 //!   `Z = Gᵀ A(t)` (entry by entry `ŵ_1 − ŵ_1(0) = b̂_1^* ⊙ Ẑ`): weights against multipliers. (Under diffsol's methods A comes from a
@@ -16,7 +16,7 @@
 //! The tolerance is [`tolerance`]. A run beyond it has the status [`Inaccurate`](Status::Inaccurate), says by how much, where, and what to
 //! tighten, and claims are not judged as if it had arrived.
 
-use crate::diagnostics::Diagnostics;
+use crate::diagnostics::{Diagnostics, worse};
 use crate::flow::{FlowOptions, Method};
 use crate::problem::Problem;
 use crate::run::Verification;
@@ -30,9 +30,9 @@ const STEPS_ADD_UP: f64 = 20.0;
 const LARGEST: f64 = 1e-3;
 
 /// What tolerances near rounding cannot get below.
-const ROUNDING: f64 = 1e-9;
+const ROUNDING: f64 = 1e-8;
 
-/// Largest drift of a run that is as accurate as it says: 20 rtol, at least 1e-9 and at most 1e-3.
+/// Largest drift of a run that is as accurate as it says: 20 rtol, at least 1e-8 and at most 1e-3.
 pub fn tolerance(options: &FlowOptions) -> f64 {
     (STEPS_ADD_UP * options.rtol).clamp(ROUNDING, LARGEST)
 }
@@ -49,20 +49,33 @@ pub struct Drift {
 }
 
 impl Drift {
-    fn of(name: String, values: &[f64], times: &[f64]) -> Option<Self> {
-        // a value that is not a number is the worst
-        let (k, worst) = (values.iter().enumerate()).max_by(|x, y| x.1.total_cmp(y.1))?;
+    fn of(name: impl Into<String>, values: &[f64], times: &[f64]) -> Option<Self> {
+        let worst = values.iter().copied().fold(0.0, worse);
+        let is_worst = |x: &f64| *x == worst || x.is_nan() && worst.is_nan();
+        let k = values.iter().position(is_worst)?;
         Some(Self {
-            name,
-            worst: *worst,
+            name: name.into(),
+            worst,
             log_log_time: times[k],
         })
+    }
+
+    fn exceeds(&self, tolerance: f64) -> bool {
+        self.worst > tolerance || self.worst.is_nan()
     }
 }
 
 /// Everything that must stay zero along a run of `problem`, and how far it does not.
-pub fn drifts(problem: &Problem, trajectory: &Trajectory, measured: &Diagnostics) -> Vec<Drift> {
+///
+/// Weights are known to `atol`, not better: where closed forms say what they are, errors of that size are none.
+pub fn drifts(
+    problem: &Problem,
+    options: &FlowOptions,
+    trajectory: &Trajectory,
+    measured: &Diagnostics,
+) -> Vec<Drift> {
     let times = &measured.log_log_time;
+    let floor = options.atol / tolerance(options);
     let mut drifts: Vec<Option<Drift>> = (measured.invariants.iter())
         .map(|i| {
             let name = format!("the conserved quantity {} ({})", i.name, i.formula);
@@ -70,33 +83,58 @@ pub fn drifts(problem: &Problem, trajectory: &Trajectory, measured: &Diagnostics
         })
         .collect();
     drifts.push(Drift::of(
-        "log-multipliers p against τ − m, over 1 + τ,".into(),
+        "the log-multipliers p against τ − m (relative)",
         &measured.multiplier_drift,
         times,
     ));
-    if let Some(values) = first_layer_against_multipliers(problem, trajectory) {
-        let name = "the first layer against the accumulated multipliers".into();
+    if let Some(values) = first_layer_against_multipliers(problem, trajectory, floor) {
+        let name = "the first layer against the accumulated multipliers";
         drifts.push(Drift::of(name, &values, times));
     }
     if let Some(alignment) = &measured.alignment
         && problem.theta0.amax() == 0.0
     {
-        for (name, worst) in [
-            (
-                "the layers against the closed form φ_l b_{l−1} b_lᵀ",
-                alignment.worst_residual(),
-            ),
-            ("φ_l against its recursion", alignment.worst_recursion()),
-        ] {
-            let end = times.last().copied().unwrap_or_default();
-            drifts.push(Drift::of(name.into(), &[worst], &[end]));
-        }
+        let per_save = |error: &dyn Fn(usize, usize) -> f64, layers: usize| -> Vec<f64> {
+            (0..times.len())
+                .map(|k| (0..layers).map(|l| error(l, k)).fold(0.0, worse))
+                .collect()
+        };
+        let norms = &measured.layer_norms;
+        // ‖w_l − φ_l b_{l−1} b_lᵀ‖, and that of layers with φ_l and with its closed form
+        let off = |l: usize, k: usize| {
+            alignment.residual[(l, k)] * norms[(l, k)] / (norms[(l, k)] + floor)
+        };
+        let recursion = |l: usize, k: usize| {
+            let (phi, closed) = (alignment.phi[(l, k)], alignment.closed_form[(l, k)]);
+            match (phi - closed).abs() {
+                0.0 => 0.0,
+                difference => {
+                    let size = norms[(l + 1, k)];
+                    difference / phi.abs().max(closed.abs()) * size / (size + floor)
+                }
+            }
+        };
+        drifts.push(Drift::of(
+            "the layers against the closed form φ_l b_{l−1} b_lᵀ",
+            &per_save(&off, norms.nrows()),
+            times,
+        ));
+        drifts.push(Drift::of(
+            "φ_l against its recursion",
+            &per_save(&recursion, norms.nrows() - 1),
+            times,
+        ));
     }
     drifts.into_iter().flatten().collect()
 }
 
-/// `‖w_1 − w_1(0) − Z b_1ᵀ‖/‖w_1 − w_1(0)‖`, `Z = GᵀA`, per save; `None` where there is no such law.
-fn first_layer_against_multipliers(problem: &Problem, trajectory: &Trajectory) -> Option<Vec<f64>> {
+/// `‖w_1 − w_1(0) − Z b_1ᵀ‖/(‖w_1 − w_1(0)‖ + floor)`, `Z = GᵀA`, per save; `None` where there is no such law. A difference that is
+/// rounding of w_1 is none.
+fn first_layer_against_multipliers(
+    problem: &Problem,
+    trajectory: &Trajectory,
+    floor: f64,
+) -> Option<Vec<f64>> {
     let accumulated = trajectory.accumulated.as_ref()?;
     if problem.network.relu().is_some() {
         return None;
@@ -115,9 +153,13 @@ fn first_layer_against_multipliers(problem: &Problem, trajectory: &Trajectory) -
                 nalgebra::DMatrix::from_column_slice(column.len(), 1, column.as_slice())
             }
         };
-        match (&learned - law).norm() {
-            0.0 => 0.0,
-            difference => difference / learned.norm(),
+        let size = learned.norm();
+        let rounding = 64.0 * f64::EPSILON * (size + start.norm());
+        let difference = (&learned - law).norm();
+        if difference <= rounding {
+            0.0
+        } else {
+            difference / (size + floor)
         }
     };
     Some((0..trajectory.len()).map(drift).collect())
@@ -134,21 +176,32 @@ pub fn judge(
         return;
     }
     let tolerance = tolerance(options);
-    let worst = drifts(problem, trajectory, measured)
+    let beyond = drifts(problem, options, trajectory, measured)
         .into_iter()
-        .filter(|drift| drift.worst.is_nan() || drift.worst > tolerance)
-        .max_by(|x, y| x.worst.total_cmp(&y.worst));
+        .filter(|drift| drift.exceeds(tolerance))
+        .reduce(|x, y| {
+            if worse(x.worst, y.worst).to_bits() == x.worst.to_bits() {
+                x
+            } else {
+                y
+            }
+        });
     let Some(Drift {
         name,
         worst,
         log_log_time,
-    }) = worst
+    }) = beyond
     else {
         return;
     };
+    let by = if worst.is_finite() {
+        format!("drifted by {worst:.1e}")
+    } else {
+        "left the range of numbers".to_owned()
+    };
     let solver = &trajectory.solver;
     trajectory.flag(format!(
-        "the run is not as accurate as its tolerance: {name} drifted by {worst:.1e} at log-log-time {log_log_time:.4}, more than \
+        "the run is not as accurate as its tolerance: {name} {by} at log-log-time {log_log_time:.4}, more than \
          {tolerance:.1e} (step {}, method {}); {}",
         solver.steps,
         solver.method,

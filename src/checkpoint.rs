@@ -5,8 +5,8 @@
 //! instructions of the machine included (other ones round otherwise). A file that is damaged, of another version, or of another run
 //! is never used. Files are written whole or not at all ([`write_file`](crate::report::write_file)).
 //!
-//! What is restored goes on bit for bit: finite steps from any step, flows from fixed points at which the uninterrupted run begins
-//! its integrator anew as well.
+//! What is restored goes on bit for bit: finite steps and our own integrator from any step, diffsol's from fixed points at which the
+//! uninterrupted run begins anew as well (see `flow::checkpoint`).
 
 use crate::digest::{hexadecimal, program};
 use crate::error::{Error, Result};
@@ -22,6 +22,11 @@ const FORMAT: &str = "marginflow-checkpoint/2";
 
 const EXTENSION: &str = "checkpoint";
 
+/// What a checkpoint of another run is set aside with; nothing of ours touches it again.
+const KEPT: &str = "checkpoint.other";
+
+const DAMAGED: &str = "it is damaged";
+
 /// Length of a SHA-256 in bytes.
 const DIGEST: usize = 32;
 
@@ -32,18 +37,20 @@ const DIGEST: usize = 32;
 pub fn forget(folder: &Path) -> Result<()> {
     for entry in fs::read_dir(folder).map_err(|e| Error::io(folder, e))? {
         let path = entry.map_err(|e| Error::io(folder, e))?.path();
-        if path.extension().is_some_and(|e| e == EXTENSION) && is_ours(&path)? {
+        if has_our_name(&path) && path.is_file() {
             fs::remove_file(&path).map_err(|e| Error::io(&path, e))?;
         }
     }
     Ok(())
 }
 
-/// Whether a file begins as a checkpoint does, or is one cut short.
-fn is_ours(path: &Path) -> Result<bool> {
-    let bytes = fs::read(path).map_err(|e| Error::io(path, e))?;
-    let length = bytes.len().min(FORMAT.len());
-    Ok(bytes[..length] == FORMAT.as_bytes()[..length])
+/// Whether a file is called as the checkpoints of runs are.
+fn has_our_name(path: &Path) -> bool {
+    let name = path.file_stem().and_then(|name| name.to_str());
+    path.extension().is_some_and(|e| e == EXTENSION)
+        && name.is_some_and(|name| {
+            ["flow", "beside", "verify"].contains(&name) || name.starts_with("steps-")
+        })
 }
 
 /// A hash of all that a run depends on, gathered piece by piece.
@@ -58,6 +65,7 @@ impl Fingerprint {
         let mut print = Self(Vec::new());
         print.text(program()?);
         print.text(&format!("{:?}", pulp::Arch::new()));
+        print.numbers(&elementary_functions());
         print.text(&format!("{:?}", problem.network));
         print.text(problem.rule.name());
         print.text(problem.loss.name());
@@ -86,6 +94,24 @@ impl Fingerprint {
     fn finish(self) -> String {
         hexadecimal(&self.0)
     }
+}
+
+/// Elementary functions at a few places: those of another system's library may round otherwise.
+fn elementary_functions() -> Vec<f64> {
+    let places = (1..40).map(|k| 0.37 * f64::from(k));
+    let functions = [
+        f64::exp,
+        f64::exp_m1,
+        f64::ln,
+        f64::ln_1p,
+        f64::sinh,
+        f64::asinh,
+        f64::tanh,
+        f64::sin,
+    ];
+    places
+        .flat_map(|x| functions.map(|function| function(x)))
+        .collect()
 }
 
 /// Which checkpoint a run looks for: two that agree in this may stand for each other.
@@ -157,7 +183,15 @@ impl<'a> File<'a> {
     /// [`Error::Io`] if there is a file that cannot be read.
     pub fn find<T>(&self, content: impl FnOnce(&mut Words<'_>) -> Option<T>) -> Result<Found<T>> {
         match fs::read(&self.path) {
-            Ok(bytes) => Ok(read(&bytes, self.identity()?, content)),
+            Ok(bytes) => {
+                let found = read(&bytes, self.identity()?, content);
+                if matches!(found, Found::Unusable(why) if why != DAMAGED) {
+                    // hours of somebody's work: kept out of the way of this run's own
+                    let kept = self.path.with_extension(KEPT);
+                    fs::rename(&self.path, &kept).map_err(|e| Error::io(kept, e))?;
+                }
+                Ok(found)
+            }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Found::None),
             Err(e) => Err(Error::io(&self.path, e)),
         }
@@ -180,7 +214,6 @@ fn read<T>(
     identity: &Identity,
     content: impl FnOnce(&mut Words<'_>) -> Option<T>,
 ) -> Found<T> {
-    const DAMAGED: &str = "it is damaged";
     let Some((checked, digest)) = bytes.split_last_chunk::<DIGEST>() else {
         return Found::Unusable(DAMAGED);
     };
@@ -190,9 +223,9 @@ fn read<T>(
     let Some(numbers) = checked.strip_prefix(identity.header().as_bytes()) else {
         let version = checked.starts_with(identity.of_any_run().as_bytes());
         return Found::Unusable(if version {
-            "it belongs to another run (scenario, data, build of marginflow, or processor differ)"
+            "it belongs to another run (scenario, data, build of marginflow, or processor differ), and is set aside as .checkpoint.other"
         } else {
-            "another version of marginflow wrote it"
+            "another version of marginflow wrote it; it is set aside as .checkpoint.other"
         });
     };
     let (numbers, []) = numbers.as_chunks::<8>() else {

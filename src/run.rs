@@ -84,6 +84,7 @@ pub fn run(scenario: Scenario, options: RunOptions, control: &Control<'_>) -> Re
     };
     let mut trajectory = integrate_under(&problem, &scenario.flow, "flow", control)?;
     let limit = reference.after(&problem, &trajectory);
+    control.check()?;
     let mut diagnostics = diagnose(&problem, &trajectory, limit.as_ref());
     if limit.is_some() {
         diagnostics.compare(certified_candidates(&problem));
@@ -93,7 +94,7 @@ pub fn run(scenario: Scenario, options: RunOptions, control: &Control<'_>) -> Re
     let steps = made.map(|(options, descents, mut flow)| {
         let measured = diagnose(&problem, &flow, limit.as_ref());
         accuracy::judge(&problem, &scenario.flow, &mut flow, &measured);
-        trajectory.doubt("the flow beside the steps", &flow);
+        trajectory.stands_on("the flow beside the steps", &flow);
         descent::compare(
             &problem,
             limit.as_ref(),
@@ -103,13 +104,14 @@ pub fn run(scenario: Scenario, options: RunOptions, control: &Control<'_>) -> Re
         )
     });
     let verification = if options.verify {
-        let found = verify(
+        let (found, tight) = verify(
             &problem,
             limit.as_ref(),
             &scenario.flow,
             &diagnostics,
             control,
         )?;
+        trajectory.stands_on("the same run at a hundredth of the tolerances", &tight);
         accuracy::compare(&found, &scenario.flow, &mut trajectory);
         Some(found)
     } else {
@@ -307,7 +309,7 @@ fn verify(
     options: &FlowOptions,
     diagnostics: &Diagnostics,
     control: &Control<'_>,
-) -> Result<Verification> {
+) -> Result<(Verification, Trajectory)> {
     let tight = FlowOptions {
         saves: SaveAt::Uniform(2),
         ..options.tightened()
@@ -326,7 +328,7 @@ fn verify(
     let share = (100.0 * options.rtol).min(MOST_OF_ANGLE);
     let stated_accuracy = share * to_limit.unwrap_or(1.0) + 1e-12;
     let last = |d: &Diagnostics| d.min_margin.last().copied().unwrap_or(0.0);
-    Ok(Verification {
+    let verification = Verification {
         rtol: tight.rtol,
         status: trajectory.status,
         angle_between,
@@ -334,7 +336,8 @@ fn verify(
         relative_difference_of_min_margin: relative_difference(last(diagnostics), last(&reference)),
         stated_accuracy,
         agrees: trajectory.status == Status::Completed && angle_between <= stated_accuracy,
-    })
+    };
+    Ok((verification, trajectory))
 }
 
 /// What a run has learned, as a direction: the predictor, or for ReLU networks the outputs `f(x_n)`, length N.
@@ -368,6 +371,11 @@ impl Run {
             limit: self.limit.as_ref(),
             steps: self.steps.as_ref(),
         }
+    }
+
+    /// How the run at a hundredth of the tolerances ended, if there was one.
+    pub fn verified(&self) -> Option<Status> {
+        self.verification.as_ref().map(|v| v.status)
     }
 
     /// Verdicts that differ from the scenario's `[expect]`: (id, expected, found).
@@ -431,7 +439,7 @@ mod tests {
             let shorter = FlowOptions::to(16.0 - early);
             let trajectory = integrate(&problem, &shorter, &mut |_| {}).unwrap();
             let diagnostics = diagnose(&problem, &trajectory, Some(&limit));
-            let found = verify(
+            let (found, _) = verify(
                 &problem,
                 Some(&limit),
                 &loose,

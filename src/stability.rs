@@ -57,6 +57,7 @@ pub fn measure(
     let problem = scenario.build()?;
     // without a separating hyperplane no size drives the loss to zero
     reference_limit(&problem, allow_nonseparable)?;
+    control.check()?;
     let options_of = |problem: &Problem| {
         let options = CriticalOptions::of(problem);
         CriticalOptions {
@@ -70,6 +71,7 @@ pub fn measure(
     let mut depths = Vec::new();
     for variant in scenario.variants_by_depth(problem.dataset.dimension()) {
         for depth in DEPTHS {
+            control.check()?;
             let overrides = [overrides, &variant.assignments(depth)[..]].concat();
             let problem = scenario::load(path, &overrides)?.build()?;
             let critical = critical_step(&problem, &options_of(&problem), control)?;

@@ -18,6 +18,13 @@ pub enum Status {
     Inaccurate,
 }
 
+impl Status {
+    /// Whether a larger budget would have let the run go on.
+    pub fn is_out_of_budget(self) -> bool {
+        matches!(self, Self::BudgetSteps | Self::BudgetWall)
+    }
+}
+
 /// Work done by the integrator.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct SolverStatistics {
@@ -106,11 +113,12 @@ impl Trajectory {
         self.message = Some(why);
     }
 
-    /// Flags this run if it completed beside one that was flagged.
-    pub fn doubt(&mut self, name: &str, other: &Self) {
-        if self.status == Status::Completed && other.status == Status::Inaccurate {
+    /// A run that completed is no better than one it stands on: takes over how the other ended, if that did not complete.
+    pub fn stands_on(&mut self, name: &str, other: &Self) {
+        if self.status == Status::Completed && other.status != Status::Completed {
             let why = other.message.as_deref().unwrap_or_default();
-            self.flag(format!("{name}: {why}"));
+            self.status = other.status;
+            self.message = Some(format!("{name}: {why}"));
         }
     }
 

@@ -82,7 +82,7 @@ fn the_number_of_threads_changes_no_byte() {
         "reproduce --scenarios s --out o --jobs {jobs} --quiet",
     ] {
         let one = made(command, 1);
-        assert!(one.len() > 5, "{:?}", one.keys());
+        assert!(one.len() >= 5, "{:?}", one.keys());
         for threads in [2, 7] {
             let several = made(command, threads);
             assert!(one.keys().eq(several.keys()));

@@ -8,6 +8,7 @@ use crate::flow;
 use crate::scenario::Scenario;
 use clap::Args;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::Write;
 use std::path::Path;
 
 /// Positions of the flow's bar per unit of log-log-time.
@@ -104,7 +105,8 @@ impl Observer for Bars {
 
     fn note(&self, text: String) {
         if !self.quiet {
-            eprintln!("{text}");
+            // nobody may be there to read it
+            let _ = writeln!(std::io::stderr(), "{text}");
         }
     }
 }

@@ -6,7 +6,6 @@ use crate::control::forget;
 use crate::error::Result;
 use crate::report::Folder;
 use crate::run::{Run, RunOptions, run};
-use crate::trajectory::Status;
 use crate::{figures, report, scenario};
 use clap::Args;
 use std::path::{Path, PathBuf};
@@ -67,10 +66,12 @@ pub(super) fn finish(finished: &Run, folder: &Path, output: &Output) -> Result<u
     };
     report::write_all(finished, &figures, folder)?;
     // a run out of its budget goes on under a larger one
-    if !matches!(
-        finished.trajectory.status,
-        Status::BudgetSteps | Status::BudgetWall
-    ) {
+    let ended = [Some(finished.trajectory.status), finished.verified()];
+    if !ended
+        .iter()
+        .flatten()
+        .any(|status| status.is_out_of_budget())
+    {
         forget(folder)?;
     }
     if !output.quiet {

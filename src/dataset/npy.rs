@@ -214,11 +214,14 @@ impl<'a> Literal<'a> {
     }
 }
 
+/// From the bytes of all entries to numbers.
+type Entries = Box<dyn Fn(&[u8]) -> Vec<f64>>;
+
 /// How entries become numbers.
 struct Decoder {
     /// Bytes of an entry.
     width: usize,
-    entries: Box<dyn Fn(&[u8]) -> Vec<f64>>,
+    entries: Entries,
 }
 
 /// For a kind as NumPy writes it: order of the bytes, letter, bytes of an entry.

@@ -57,6 +57,20 @@ impl Checkpoint {
         }
     }
 
+    /// Whether a run with a state like `state`, so many lanes and weights, and `count` steps can go on from here.
+    pub fn fits(&self, state: &[f64], lanes: usize, weights: usize, count: u64) -> bool {
+        let whole = |r: &Records| {
+            let recorded = r.log_time.len();
+            r.theta.len() == recorded * weights
+                && (recorded == self.recorded || (r.overflown && recorded < self.recorded))
+                && recorded > 0
+        };
+        self.taken <= count
+            && self.state.len() == state.len()
+            && self.records.len() == lanes
+            && self.records.iter().all(whole)
+    }
+
     /// Reads what [`Self::write`] wrote.
     pub fn read(words: &mut Words<'_>) -> Option<Self> {
         let taken = words.word()?;

@@ -67,8 +67,7 @@ impl Records {
         };
         let margins = problem.network.margins(theta.as_slice(), &problem.dataset);
         let log_loss = problem.loss.log_loss(margins.iter().copied());
-        let norm = theta.norm();
-        if norm.is_finite() && log_loss.is_finite() && log_time.is_finite() {
+        if theta.iter().all(|w| w.is_finite()) && log_loss.is_finite() && log_time.is_finite() {
             self.log_time.push(log_time);
             self.theta.extend_from_slice(theta.as_slice());
         } else {

@@ -133,7 +133,9 @@ impl Work<'_> {
         };
         let mut saved = Instant::now();
         let mut chunk = 16;
-        while let Some(&next) = steps.get(run.recorded) {
+        while !run.records.iter().all(|r| r.overflown)
+            && let Some(&next) = steps.get(run.recorded)
+        {
             while run.taken < next {
                 let begin = Instant::now();
                 let now = chunk.min(next - run.taken);
@@ -153,11 +155,8 @@ impl Work<'_> {
                 }
             }
             self.record(&mut run);
-            if run.records.iter().all(|r| r.overflown) {
-                self.report_progress((self.options.count - run.taken) * sizes.len() as u64);
-                break;
-            }
         }
+        self.report_progress((self.options.count - run.taken) * sizes.len() as u64);
         // A run that ended keeps its last checkpoint until the results are written: other groups may still be under way.
         if run.before > 0.0 || saved.elapsed().as_secs_f64() > self.control.interval {
             save(&run)?;
@@ -188,6 +187,11 @@ impl Work<'_> {
             since: Instant::now(),
         };
         self.record(&mut run);
+        if run.records.iter().any(|r| r.overflown) {
+            return Err(Error::Solver(
+                "margins of the initial weights overflow before the first step; scale the data or the initial weights down".into(),
+            ));
+        }
         Ok(run)
     }
 
@@ -198,6 +202,19 @@ impl Work<'_> {
                 "the checkpoint {} is not used: {why}; the run starts again",
                 file.path.display()
             )),
+            Found::Checkpoint(found)
+                if !found.fits(
+                    &run.stepper.state(),
+                    run.sizes.len(),
+                    self.problem.network.parameters(),
+                    self.options.count,
+                ) =>
+            {
+                self.control.observer.note(format!(
+                    "the checkpoint {} is not used: it does not fit; the run starts again",
+                    file.path.display()
+                ));
+            }
             Found::Checkpoint(found) => {
                 self.control.observer.note(format!(
                     "resumed from {} at step {}",

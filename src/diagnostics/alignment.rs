@@ -28,12 +28,12 @@ impl Alignment {
             .zip(self.closed_form.iter())
             .filter(|(phi, closed)| **phi != 0.0 || **closed != 0.0)
             .map(|(phi, closed)| (phi - closed).abs() / phi.abs().max(closed.abs()))
-            .fold(0.0, f64::max)
+            .fold(0.0, super::worse)
     }
 
     /// Largest residual over layers and saves.
     pub fn worst_residual(&self) -> f64 {
-        self.residual.iter().copied().fold(0.0, f64::max)
+        self.residual.iter().copied().fold(0.0, super::worse)
     }
 }
 

@@ -136,7 +136,7 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
                 .iter()
                 .zip(margins.iter())
                 .map(|(p, m)| (p - (tau - m)).abs() / (1.0 + tau).max(m.abs()))
-                .fold(0.0, f64::max),
+                .fold(0.0, worse),
         );
         match (problem.network.predictor(theta.as_slice()), &mut certifier) {
             (Some(beta), Some(certifier)) => {
@@ -191,6 +191,11 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
     d
 }
 
+/// The larger of two errors; one that is not a number is the largest.
+pub(crate) fn worse(x: f64, y: f64) -> f64 {
+    if x.is_nan() || x > y { x } else { y }
+}
+
 impl Diagnostics {
     /// Measures the angles to `candidates` as well.
     pub fn compare(&mut self, candidates: Vec<Candidate>) {
@@ -216,12 +221,12 @@ impl Diagnostics {
         self.invariants
             .iter()
             .map(Invariant::worst)
-            .fold(0.0, f64::max)
+            .fold(0.0, worse)
     }
 
     /// Largest [`multiplier_drift`](Self::multiplier_drift) over the whole run.
     pub fn worst_multiplier_drift(&self) -> f64 {
-        self.multiplier_drift.iter().copied().fold(0.0, f64::max)
+        self.multiplier_drift.iter().copied().fold(0.0, worse)
     }
 
     /// The final predictor.

@@ -12,18 +12,25 @@ use super::{FlowOptions, Method, SaveAt};
 use crate::checkpoint::{File, Fingerprint, Found, Words, Writer};
 use crate::control::Control;
 use crate::error::Result;
+use crate::network::Kernel;
 use crate::problem::Problem;
 use crate::trajectory::{Kinks, SlidingPair, SolverStatistics};
 use std::path::Path;
 use std::time::Instant;
 
 /// Numbers touched between fixed points, about.
-const WORK: f64 = 2e9;
+const WORK: f64 = 4e9;
 
-/// Steps between fixed points unless the options say otherwise. Beginning anew costs some forty steps: from one thousand on, a few percent. With more
-/// than ten thousand a run of slow steps would lose minutes.
+/// Fewest and most steps between fixed points. Beginning anew costs some forty steps; with more than ten thousand a run would lose
+/// minutes.
+const FEWEST: f64 = 200.0;
+
+/// See [`FEWEST`].
+const MOST: f64 = 1e4;
+
+/// Steps between fixed points unless the options say otherwise.
 pub fn spacing(parameters: usize, samples: usize) -> usize {
-    (WORK / (parameters.max(1) as f64 * samples.max(1) as f64)).clamp(1e3, 1e4) as usize
+    (WORK / (parameters.max(1) as f64 * samples.max(1) as f64)).clamp(FEWEST, MOST) as usize
 }
 
 /// All that a run depends on at a fixed point, beside what it has saved.
@@ -58,6 +65,8 @@ pub(super) struct Keeper<'a> {
     file: Option<File<'a>>,
     written: Instant,
     mark: Option<Mark>,
+    /// Whether the mark is not yet on disk.
+    fresh: bool,
 }
 
 impl<'a> Keeper<'a> {
@@ -68,6 +77,7 @@ impl<'a> Keeper<'a> {
             file: None,
             written: Instant::now(),
             mark: None,
+            fresh: false,
         }
     }
 
@@ -98,12 +108,29 @@ impl<'a> Keeper<'a> {
         }
     }
 
+    /// Removes a file that cannot be used after all.
+    pub fn discard(&self) {
+        if let Some(file) = &self.file {
+            // one that stays is refused again
+            let _ = std::fs::remove_file(&file.path);
+        }
+    }
+
     /// What an earlier run has left, if it can be used. Budgets are no part of what a run depends on: one that ran out of its budget
     /// goes on under a larger one.
     ///
     /// # Errors
     /// [`Error::Io`](crate::error::Error::Io) if there is a file that cannot be read.
-    pub fn find(&mut self, options: &FlowOptions, saves: &mut Saves) -> Result<Option<Mark>> {
+    pub fn find(
+        &mut self,
+        options: &FlowOptions,
+        kernel: &dyn Kernel,
+        saves: &mut Saves,
+    ) -> Result<Option<Mark>> {
+        let kernel_holds = |mark: &Mark| match kernel.pieces() {
+            None => mark.piece.is_empty() && mark.kinks.is_none(),
+            Some(pieces) => mark.kinks.is_some() && pieces.restored(&mark.piece).is_some(),
+        } && mark.rounding.len() == kernel.layers().len();
         let Some(file) = &self.file else {
             return Ok(None);
         };
@@ -118,8 +145,11 @@ impl<'a> Keeper<'a> {
         match file.find(|words| Mark::read(words, saves))? {
             Found::None => Ok(None),
             Found::Unusable(why) => refused(why),
-            Found::Checkpoint((mark, _)) if mark.solver.steps >= options.max_steps => {
+            Found::Checkpoint((mark, _)) if mark.solver.steps > options.max_steps => {
                 refused("it is beyond flow.max-steps")
+            }
+            Found::Checkpoint((mark, _)) if !kernel_holds(&mark) => {
+                refused("it names no piece of this field")
             }
             Found::Checkpoint((mark, states)) => {
                 note(format!(
@@ -148,6 +178,7 @@ impl<'a> Keeper<'a> {
     /// [`Error::Io`](crate::error::Error::Io) if it cannot be written.
     pub fn keep(&mut self, mark: Mark, saves: &Saves) -> Result<()> {
         self.mark = Some(mark);
+        self.fresh = true;
         if self.is_due() {
             self.write(saves)?;
         }
@@ -159,9 +190,10 @@ impl<'a> Keeper<'a> {
     /// # Errors
     /// [`Error::Io`](crate::error::Error::Io) if it cannot be written.
     pub fn write(&mut self, saves: &Saves) -> Result<()> {
-        if let (Some(file), Some(mark)) = (&self.file, &self.mark) {
+        if let (Some(file), Some(mark), true) = (&self.file, &self.mark, self.fresh) {
             file.write(|content| mark.write(content, saves))?;
         }
+        self.fresh = false;
         self.written = Instant::now();
         Ok(())
     }
@@ -297,7 +329,10 @@ impl Mark {
             words.numbers()?,
         ];
         let saved = states[0].len();
-        let fits = saves.fits(&states) && y.len() == saves.unknowns();
+        let fits = saves.fits(&states)
+            && y.len() == saves.unknowns()
+            && accumulated.len() == saves.samples()
+            && y.iter().chain([&s, &reached]).all(|x| x.is_finite());
         let mark = Self {
             s,
             reached,

@@ -147,7 +147,7 @@ fn integrate_counted(
         mut base,
         mut y,
         mut accumulated,
-    } = match run.keeper.find(options, &mut run.saves)? {
+    } = match run.keeper.find(options, &**kernel, &mut run.saves)? {
         None => start(&mut run, Arc::clone(kernel), theta0, &system)?,
         Some(mark) => {
             run.restore(&mark);
@@ -155,7 +155,7 @@ fn integrate_counted(
                 None => Arc::clone(kernel),
                 Some(pieces) => pieces
                     .restored(&mark.piece)
-                    .expect("a checkpoint of the same problem names a piece of it"),
+                    .expect("marks whose piece does not exist are refused"),
             };
             let at = system(&kernel, mark.s);
             Position {
@@ -187,9 +187,8 @@ fn integrate_counted(
             }
             Outcome::HandOver(good) => {
                 run.hand_over(good.s);
+                fixed_point = true;
                 Good { s: base, y } = good;
-                let totals = accumulated.totals().to_vec();
-                accumulated = Accumulated::continued(totals, &system(&kernel, base), &y, 0.0);
             }
             Outcome::Border(good) => {
                 let from = base;

@@ -251,8 +251,7 @@ impl<'a> Run<'a> {
     /// # Errors
     /// [`Error::Io`](crate::error::Error::Io) if a checkpoint is to be kept and cannot be written.
     pub fn finish(mut self, status: Status, s: f64) -> Result<Trajectory> {
-        let out_of_budget = matches!(status, Status::BudgetSteps | Status::BudgetWall);
-        self.keeper.end(out_of_budget, &self.saves)?;
+        self.keeper.end(status.is_out_of_budget(), &self.saves)?;
         self.solver.wall_seconds = self.wall_seconds();
         let message = message(
             status,

@@ -67,6 +67,11 @@ impl Saves {
         self.log_multipliers.extend(v.iter().map(|v| expand(*v)));
     }
 
+    /// N
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+
     /// P + N
     pub fn unknowns(&self) -> usize {
         self.parameters + self.samples

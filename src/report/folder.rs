@@ -1,6 +1,6 @@
 //! A folder in use: who may write into it, and what is left of those who were killed.
 //!
-//! Locks are those of the operating system, on the file `.lock` of the folder: they end with the process that holds them, however it ends, so
+//! Locks are those of the operating system (a file system that has none keeps nobody out), on the file `.lock` of the folder: they end with the process that holds them, however it ends, so
 //! that none is ever stale. What the file says (who holds it) is for people only.
 
 use super::write::{cannot_write, create_folder, is_temporary};
@@ -9,7 +9,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The file that is locked.
 const LOCK: &str = ".lock";
@@ -17,11 +17,11 @@ const LOCK: &str = ".lock";
 /// Folders below that hold files of ours.
 const BELOW: [&str; 4] = [".", "figures", "cases", "slurm"];
 
-/// Tries to lock a file that others keep removing, or lock for a moment.
-const MOST_TRIES: usize = 50;
+/// Tries to lock a file that others keep removing.
+const MOST_TRIES: usize = 100;
 
-/// Between such tries.
-const PATIENCE: Duration = Duration::from_millis(20);
+/// How long others that expect company may take to clean a folder.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A folder that this process writes into, alone or with others that expect company. When it is left, folders that were made for it and stayed
 /// empty are removed.
@@ -50,23 +50,27 @@ impl Folder {
     /// # Errors
     /// As [`Self::alone`], if somebody is in it alone.
     pub fn together(path: &Path) -> Result<Self> {
-        for _ in 0..MOST_TRIES {
-            if let Ok(alone) = Self::enter(path, File::try_lock) {
-                alone.remove_orphans()?;
+        let begin = Instant::now();
+        loop {
+            if let Ok(mut folder) = Self::enter(path, File::try_lock) {
+                folder.sign()?;
+                folder.remove_orphans()?;
+                // from alone to together; somebody may come in between
+                if folder.lock.try_lock_shared().is_ok() {
+                    return Ok(folder);
+                }
             }
             // somebody else may be cleaning just now
             match Self::enter(path, File::try_lock_shared) {
-                Err(Error::Io { source, .. }) if source.kind() == io::ErrorKind::ResourceBusy => {
-                    thread::sleep(PATIENCE);
-                }
-                Ok(mut folder) => {
-                    folder.sign()?;
-                    return Ok(folder);
+                Err(Error::Io { source, .. })
+                    if source.kind() == io::ErrorKind::ResourceBusy
+                        && begin.elapsed() < PATIENCE =>
+                {
+                    thread::sleep(Duration::from_millis(20));
                 }
                 other => return other,
             }
         }
-        Self::enter(path, File::try_lock_shared)
     }
 
     fn enter(
@@ -80,15 +84,25 @@ impl Folder {
         create_folder(path)?;
         let name = path.join(LOCK);
         for _ in 0..MOST_TRIES {
-            let mut file = File::options()
+            let opened = File::options()
                 .create(true)
                 .truncate(false)
                 .read(true)
                 .write(true)
-                .open(&name)
-                .map_err(|e| cannot_write(&name, e))?;
-            if let Err(e) = lock(&file) {
-                return Err(refused(path, &mut file, e));
+                .open(&name);
+            let mut file = match opened {
+                Ok(file) => file,
+                // removed, as a folder that stayed empty, by who was in it before
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                    create_folder(path)?;
+                    continue;
+                }
+                Err(e) => return Err(cannot_write(&name, e)),
+            };
+            match lock(&file) {
+                Ok(()) => {}
+                Err(TryLockError::Error(e)) if has_no_locks(&e) => {}
+                Err(e) => return Err(refused(path, &mut file, e)),
             }
             // its last holder may have removed it between opening and locking
             if is_same(&file, &name) {
@@ -180,6 +194,13 @@ fn refused(path: &Path, lock: &mut File, e: TryLockError) -> Error {
         }
     };
     Error::io(path, error)
+}
+
+/// Whether this is a file system without locks (some of clusters): there nobody can be kept out, and nobody is.
+fn has_no_locks(e: &io::Error) -> bool {
+    e.kind() == io::ErrorKind::Unsupported
+        || [libc::ENOSYS, libc::ENOLCK, libc::EOPNOTSUPP]
+            .contains(&e.raw_os_error().unwrap_or_default())
 }
 
 /// Whether the open `file` is the one with this name.

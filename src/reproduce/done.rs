@@ -63,10 +63,10 @@ pub(super) fn make(
     control: &Control<'_>,
 ) -> Result<Done> {
     let folder = control.checkpoints.expect("experiments have folders");
-    // a sweep enters its folder itself, with others
     let _here = match experiment.kind {
-        Kind::Run | Kind::Critical => Some(Folder::alone(folder)?),
-        Kind::Sweep => None,
+        Kind::Run | Kind::Critical => Folder::alone(folder)?,
+        // with others that do cases of it
+        Kind::Sweep => Folder::together(folder)?,
     };
     let path = folder.join(NAME);
     match fs::remove_file(&path) {

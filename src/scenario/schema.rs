@@ -245,7 +245,7 @@ pub(super) struct Flow {
     /// Number of saved states, equally spaced in log-log-time; 201 if absent, fewer of large networks.
     pub saves: Option<AtLeast<2>>,
     /// Steps between the fixed points at which methods other than `adams-bdf` begin anew, so that a run that was killed can go on from
-    /// there bit for bit; 1000 to 10000 if absent, fewer for large problems.
+    /// there bit for bit; 200 to 10000 if absent, fewer for large problems.
     pub checkpoint_steps: Option<AtLeast<200>>,
     /// Budget of steps; a run that needs more ends with exit code 5. 1000000 if absent.
     pub max_steps: Option<AtLeast<1>>,

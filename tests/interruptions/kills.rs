@@ -85,7 +85,7 @@ impl Victim<'_> {
 fn kills_do_not_change_a_flow() {
     Victim {
         shop: &Shop::new(),
-        command: "run linear.toml --checkpoint-every 0.01 --verify",
+        command: "run linear.toml --checkpoint-every 0.01 --verify --no-figures",
         before: None,
         resumed: "resumed from",
     }
@@ -96,7 +96,7 @@ fn kills_do_not_change_a_flow() {
 fn kills_do_not_change_a_flow_in_pieces() {
     Victim {
         shop: &Shop::new(),
-        command: "run kinks.toml --checkpoint-every 0.01",
+        command: "run kinks.toml --checkpoint-every 0.01 --no-figures",
         before: None,
         resumed: "resumed from",
     }

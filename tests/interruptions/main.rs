@@ -4,6 +4,7 @@ mod checkpoints;
 mod disks;
 mod folders;
 mod kills;
+mod marks;
 #[path = "../support/program.rs"]
 mod program;
 mod signals;

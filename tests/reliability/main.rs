@@ -95,6 +95,20 @@ fn the_page_says_what_became_of_every_case() {
         return;
     }
     let committed = std::fs::read_to_string(&path).unwrap_or_default();
+    let inputs = |page: &str| -> Vec<String> {
+        let rows = page.lines().filter(|line| line.starts_with('|'));
+        rows.map(|row| row.split('|').nth(1).unwrap_or_default().to_owned())
+            .collect()
+    };
+    if !committed.contains(&page::machine()) {
+        // another processor: outcomes have been judged by the other tests, and the inputs are the same
+        assert_eq!(
+            inputs(&committed),
+            inputs(&page),
+            "docs/reliability.md lists other inputs"
+        );
+        return;
+    }
     let differences: Vec<String> = (page.lines())
         .filter(|line| !committed.lines().any(|other| other == *line))
         .map(|line| format!("now: {line}"))

@@ -119,7 +119,7 @@ fn reordered(data: &Dataset, order: &[usize]) -> Dataset {
 
 /// Every second `(x, y)` as `(−x, −y)`.
 fn flipped(data: &Dataset) -> Dataset {
-    let sign = |n: usize| if n % 2 == 0 { -1.0 } else { 1.0 };
+    let sign = |n: usize| if n.is_multiple_of(2) { -1.0 } else { 1.0 };
     let samples = DMatrix::from_fn(data.len(), data.dimension(), |n, d| {
         sign(n) * data.samples()[(n, d)]
     });

@@ -88,7 +88,11 @@ impl Draw {
 
     /// With exact kinks or smoothed ones, as the seed has it.
     pub fn relu(&self) -> Problem {
-        let smoothing = if self.seed % 2 == 0 { 0.0 } else { 0.1 };
+        let smoothing = if self.seed.is_multiple_of(2) {
+            0.0
+        } else {
+            0.1
+        };
         self.problem(Network::Relu(Relu::new(
             self.dimension,
             &self.hidden,

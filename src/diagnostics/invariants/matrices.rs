@@ -12,7 +12,8 @@ pub fn conserved(problem: &Problem) -> (Vec<Invariant>, Measure) {
     let depth = problem.network.depth();
     let feedback = problem.feedback().map(|mut b| {
         b.push(DVector::from_element(1, 1.0));
-        b
+        let scaled = b.into_iter().map(|b| (&b / b.amax(), b.amax()));
+        scaled.collect::<Vec<_>>()
     });
     let mut invariants = Vec::new();
     for l in 1..depth {
@@ -45,8 +46,9 @@ pub fn conserved(problem: &Problem) -> (Vec<Invariant>, Measure) {
             let (w_l, next) = (&w[l - 1], &w[l]);
             match &feedback {
                 Some(b) => {
-                    let (b_l, b_next) = (&b[l - 1], &b[l]);
-                    let u = next * b_next / b_next.norm_squared();
+                    let ((b_l, size), (b_next, size_next)) = (&b[l - 1], &b[l]);
+                    // of b_l in units of its largest entry: squares of small ones would underflow
+                    let u = next * b_next * (size / (size_next * b_next.norm_squared()));
                     let outer = &u * b_l.transpose();
                     measured.push(whole(
                         w_l.tr_mul(w_l) - (&outer + outer.transpose()),

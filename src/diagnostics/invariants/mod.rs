@@ -34,7 +34,7 @@ impl Invariant {
 
     /// Largest drift over the run.
     pub fn worst(&self) -> f64 {
-        self.drift.iter().copied().fold(0.0, f64::max)
+        self.drift.iter().copied().fold(0.0, super::worse)
     }
 }
 

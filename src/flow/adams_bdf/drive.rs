@@ -67,7 +67,11 @@ impl Run<'_> {
         );
         if let Some(state) = self.past.take() {
             stepper.restore(&mut Words::of(&state)).ok_or_else(|| {
-                Error::Solver("the checkpoint does not hold a state of this integrator".into())
+                self.keeper.discard();
+                Error::Solver(
+                    "the checkpoint does not hold a state of this integrator; it has been removed, give the command again"
+                        .into(),
+                )
             })?;
         }
         let end = self.steps(&mut stepper, system, observer)?;
@@ -99,7 +103,7 @@ impl Run<'_> {
         let mut v = stepper.log_multipliers().to_vec();
         let mut accumulated = v.clone();
         loop {
-            let base = stepper.clock() - stepper.local_time();
+            let base = stepper.base();
             let end = self.options.until - base;
             if stepper.step(end).is_err() {
                 return Ok(End::HandOver);
@@ -129,17 +133,12 @@ impl Run<'_> {
                 steps: self.solver.steps,
             });
             if stopped {
-                return Ok(End::Ended(Status::Completed));
-            }
-            let budget = self.out_of_budget();
-            if budget.is_some() || self.keeper.is_due() {
-                // the past of the stepper is part of the mark: it need not begin anew
-                let mark = self.mark(stepper, system);
-                self.keeper.keep(mark, &self.saves)?;
-            }
-            self.keeper.check(&self.saves)?;
-            if let Some(status) = budget {
-                return Ok(End::Ended(status));
+                let finite = all_finite(stepper.theta());
+                return Ok(End::Ended(if finite {
+                    Status::Completed
+                } else {
+                    Status::NonFinite
+                }));
             }
             if self.beyond(stepper, s) || system.has_dependents(stepper.log_multipliers(), t) {
                 return Ok(End::HandOver);
@@ -153,6 +152,16 @@ impl Run<'_> {
             }
             if stepper.step_size() < 1e-12 * t {
                 stepper.rebase();
+            }
+            // last: a run that is taken up from here goes on with the next step
+            let budget = self.out_of_budget();
+            if budget.is_some() || self.keeper.is_due() {
+                let mark = self.mark(stepper, system);
+                self.keeper.keep(mark, &self.saves)?;
+            }
+            self.keeper.check(&self.saves)?;
+            if let Some(status) = budget {
+                return Ok(End::Ended(status));
             }
         }
     }

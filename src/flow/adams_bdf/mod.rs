@@ -183,7 +183,16 @@ impl<'k> Stepper<'k> {
         self.corrector.read(words)?;
         // what it took to make the stepper that becomes this one
         self.evaluations = 0;
-        let whole = self.times.len() == self.v.len() && self.slots.len() == HISTORY + 1;
+        let mut slots = self.slots.clone();
+        slots.sort_unstable();
+        let nodes = self.times.len();
+        let whole = (2..=HISTORY).contains(&nodes)
+            && self.v.len() == nodes
+            && (1..=HISTORY).contains(&self.known)
+            && self.multipliers.len() >= self.known
+            && (1..=MOST_BACKWARD).contains(&self.backward.now)
+            && (1..=MOST_ADAMS).contains(&self.adams.now)
+            && slots.iter().copied().eq(0..=HISTORY);
         (whole && words.is_empty()).then_some(())
     }
 

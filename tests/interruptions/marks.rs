@@ -1,0 +1,175 @@
+//! A flow that is interrupted after any of its steps, and taken up again, is the flow that was never interrupted: bit for bit, statistics
+//! included, before, at and after the hand-over from one integrator to the other.
+
+use marginflow::control::{Control, Observer};
+use marginflow::dataset::{Dataset, gaussian_random_labels, gaussian_teacher, standard_normals};
+use marginflow::error::Error;
+use marginflow::flow::{FlowOptions, Method, Progress, State, integrate, integrate_under};
+use marginflow::loss::Loss;
+use marginflow::network::{FullyConnectedLinear, Network};
+use marginflow::problem::Problem;
+use marginflow::rule::Rule;
+use marginflow::trajectory::{Status, Trajectory};
+use nalgebra::{DVector, dmatrix};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Sends a signal after a step.
+struct Stop {
+    after: usize,
+    signal: AtomicUsize,
+}
+
+impl Observer for Stop {
+    fn flow(&self, p: Progress) {
+        if p.steps == self.after {
+            self.signal.store(2, Ordering::Relaxed);
+        }
+    }
+}
+
+fn until(
+    after: usize,
+    folder: &Path,
+    problem: &Problem,
+    options: &FlowOptions,
+) -> Result<Trajectory, Error> {
+    let stop = Stop {
+        after,
+        signal: AtomicUsize::new(0),
+    };
+    let control = Control {
+        checkpoints: Some(folder),
+        interval: f64::INFINITY,
+        signal: &stop.signal,
+        observer: &stop,
+    };
+    integrate_under(problem, options, "flow", &control)
+}
+
+#[track_caller]
+fn same(name: &str, a: &Trajectory, b: &Trajectory) {
+    assert_eq!(a.log_log_time, b.log_log_time, "{name}");
+    assert_eq!(a.theta, b.theta, "{name}");
+    assert_eq!(a.log_multipliers, b.log_multipliers, "{name}");
+    assert_eq!(a.accumulated, b.accumulated, "{name}");
+    assert_eq!(a.kinks, b.kinks, "{name}");
+    assert_eq!((a.status, &a.message), (b.status, &b.message), "{name}");
+    let counts = |t: &Trajectory| {
+        let s = &t.solver;
+        let counts = [
+            s.steps,
+            s.rejected_steps,
+            s.newton_failures,
+            s.rhs_evaluations,
+            s.jacobian_evaluations,
+            s.restarts,
+            s.unknowns,
+        ];
+        (s.method.clone(), counts)
+    };
+    assert_eq!(counts(a), counts(b), "{name}");
+}
+
+/// Interrupts after every `stride`-th step, each time once from the start and then to the end.
+fn any_step(name: &str, problem: &Problem, options: &FlowOptions, stride: usize) -> Trajectory {
+    let whole = integrate(problem, options, &mut |_| {}).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for after in (1..whole.solver.steps).step_by(stride) {
+        let name = format!("{name}, after step {after}");
+        match until(after, folder.path(), problem, options) {
+            Err(Error::Interrupted { signal: 2, .. }) => {}
+            other => panic!("{name}: {other:?}"),
+        }
+        let resumed = until(0, folder.path(), problem, options).unwrap();
+        same(&name, &resumed, &whole);
+        std::fs::remove_file(folder.path().join("flow.checkpoint")).unwrap();
+    }
+    whole
+}
+
+fn linear(dataset: Dataset, depth: usize, rule: Rule, loss: Loss) -> Problem {
+    let d = dataset.dimension();
+    let network = Network::FullyConnectedLinear(FullyConnectedLinear::new(d, &vec![d; depth - 1]));
+    let draws = standard_normals("initial", 3).map(|x| 0.1 * x);
+    Problem {
+        theta0: DVector::from_iterator(network.parameters(), draws.take(network.parameters())),
+        dataset,
+        network,
+        rule,
+        loss,
+    }
+}
+
+fn feedback(d: usize, depth: usize) -> Rule {
+    let mut draws = standard_normals("feedback", 7);
+    let signals = (1..depth).map(|_| DVector::from_iterator(d, draws.by_ref().take(d)));
+    Rule::DirectFeedbackAlignment(signals.collect())
+}
+
+#[test]
+fn after_any_step_of_our_own_integrator() {
+    let problem = linear(gaussian_teacher(8, 5, 5), 3, feedback(8, 3), Loss::Logistic);
+    let whole = any_step("full", &problem, &FlowOptions::to(40.0), 47);
+    assert_eq!(whole.solver.method, "adams-bdf");
+    let reduced = FlowOptions {
+        state: State::Reduced,
+        ..FlowOptions::to(40.0)
+    };
+    any_step("reduced", &problem, &reduced, 97);
+    let network = Network::convolutional(7, 3);
+    let draws = standard_normals("initial", 3).map(|x| 0.1 * x);
+    let spectral = Problem {
+        theta0: DVector::from_iterator(network.parameters(), draws.take(network.parameters())),
+        network,
+        dataset: gaussian_teacher(7, 5, 2),
+        rule: Rule::GradientDescent,
+        loss: Loss::Exponential,
+    };
+    any_step("spectral", &spectral, &FlowOptions::to(80.0), 97);
+}
+
+/// Three samples on a line, and data that nothing separates: both are left to the fully implicit method half-way.
+#[test]
+fn around_the_hand_over() {
+    let line = Dataset::new(
+        dmatrix![1.0, 0.2, 0.5; 1.0, 0.6, 0.1; 1.0, 1.0, -0.3],
+        DVector::from_element(3, 1.0),
+    );
+    let contrary = gaussian_random_labels(2, 12, 4);
+    for (name, dataset, until) in [("line", line, 14.0), ("contrary", contrary, 8.0)] {
+        let d = dataset.dimension();
+        let problem = linear(dataset, 2, feedback(d, 2), Loss::Exponential);
+        for fixed in [200, 900] {
+            let options = FlowOptions {
+                checkpoint_steps: Some(fixed),
+                ..FlowOptions::to(until)
+            };
+            let whole = any_step(name, &problem, &options, 43);
+            assert!(
+                whole.solver.method.starts_with("adams-bdf, from s = "),
+                "{name}: {}",
+                whole.solver.method
+            );
+        }
+    }
+}
+
+#[test]
+fn after_any_step_of_other_methods() {
+    for method in [Method::Bdf, Method::Esdirk34, Method::TrBdf2] {
+        let problem = linear(
+            gaussian_teacher(6, 5, 5),
+            2,
+            Rule::GradientDescent,
+            Loss::Exponential,
+        );
+        let options = FlowOptions {
+            method,
+            checkpoint_steps: Some(200),
+            ..FlowOptions::to(30.0)
+        };
+        let whole = any_step(method.name(), &problem, &options, 211);
+        assert_eq!(whole.status, Status::Completed);
+    }
+}
