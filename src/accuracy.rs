@@ -11,7 +11,8 @@
 //!   quadrature of its own; under ours it is summed by the formula of the weights, and the law holds to rounding.)
 //! - the *closed form* of fully connected linear networks under fixed feedback from zero weights: `w_l = φ_l b_{l−1} b_lᵀ` with
 //!   the recursion of φ_l;
-//! - with `--verify`, the *same run at a hundredth of the tolerances*: the angle between the two ends.
+//! - with `--verify`, the *same run at a hundredth of the tolerances*: the angle between the two ends. (A tighter run that does not complete
+//!   verifies nothing: the command fails, the run's own status stays.)
 //!
 //! The tolerance is [`tolerance`]. A run beyond it has the status [`Inaccurate`](Status::Inaccurate), says by how much, where, and what to
 //! tighten, and claims are not judged as if it had arrived.

@@ -104,14 +104,13 @@ pub fn run(scenario: Scenario, options: RunOptions, control: &Control<'_>) -> Re
         )
     });
     let verification = if options.verify {
-        let (found, tight) = verify(
+        let found = verify(
             &problem,
             limit.as_ref(),
             &scenario.flow,
             &diagnostics,
             control,
         )?;
-        trajectory.stands_on("the same run at a hundredth of the tolerances", &tight);
         accuracy::compare(&found, &scenario.flow, &mut trajectory);
         Some(found)
     } else {
@@ -309,7 +308,7 @@ fn verify(
     options: &FlowOptions,
     diagnostics: &Diagnostics,
     control: &Control<'_>,
-) -> Result<(Verification, Trajectory)> {
+) -> Result<Verification> {
     let tight = FlowOptions {
         saves: SaveAt::Uniform(2),
         ..options.tightened()
@@ -328,7 +327,7 @@ fn verify(
     let share = (100.0 * options.rtol).min(MOST_OF_ANGLE);
     let stated_accuracy = share * to_limit.unwrap_or(1.0) + 1e-12;
     let last = |d: &Diagnostics| d.min_margin.last().copied().unwrap_or(0.0);
-    let verification = Verification {
+    Ok(Verification {
         rtol: tight.rtol,
         status: trajectory.status,
         angle_between,
@@ -336,8 +335,7 @@ fn verify(
         relative_difference_of_min_margin: relative_difference(last(diagnostics), last(&reference)),
         stated_accuracy,
         agrees: trajectory.status == Status::Completed && angle_between <= stated_accuracy,
-    };
-    Ok((verification, trajectory))
+    })
 }
 
 /// What a run has learned, as a direction: the predictor, or for ReLU networks the outputs `f(x_n)`, length N.
@@ -439,7 +437,7 @@ mod tests {
             let shorter = FlowOptions::to(16.0 - early);
             let trajectory = integrate(&problem, &shorter, &mut |_| {}).unwrap();
             let diagnostics = diagnose(&problem, &trajectory, Some(&limit));
-            let (found, _) = verify(
+            let found = verify(
                 &problem,
                 Some(&limit),
                 &loose,

@@ -119,10 +119,14 @@ pub(super) fn facts(run: &Run) -> Vec<(&'static str, String)> {
                 v.relative_difference_of_min_margin,
             )
         } else {
-            format!(
-                "NOT VERIFIED: the tighter run ended early ({:?}); raise flow.max-steps or flow.max-wall-seconds",
-                v.status
-            )
+            match v.status {
+                Status::Inaccurate => {
+                    "NOT VERIFIED: the tighter run drifts beyond its own tolerance".into()
+                }
+                status => format!(
+                    "NOT VERIFIED: the tighter run ended early ({status:?}); raise flow.max-steps or flow.max-wall-seconds"
+                ),
+            }
         };
         row("verified at rtol/100", found);
     }

@@ -233,9 +233,9 @@ fn options(text: &str) -> Table {
     Table {
         label: header.get(column).copied().unwrap_or_default().to_owned(),
         positive: vec![value()],
-        negative: (text.len() % 3 == 0).then(|| vec![value()]),
-        standardise: text.len() % 2 == 0,
-        constant_feature: text.len() / 2 % 2 == 0,
+        negative: text.len().is_multiple_of(3).then(|| vec![value()]),
+        standardise: text.len().is_multiple_of(2),
+        constant_feature: (text.len() / 2).is_multiple_of(2),
     }
 }
 

@@ -28,10 +28,9 @@ pub fn written(ended: &[(Case, Ended)]) -> String {
 
 /// Whose outcomes the tables show: rounding, and with it how marginal runs end, depends on the vector instructions of a processor.
 pub fn machine() -> String {
-    format!(
-        "Seen on a processor that `pulp` calls `{:?}`.",
-        pulp::Arch::new()
-    )
+    let architecture = format!("{:?}", pulp::Arch::new());
+    let name = architecture.split('(').next().unwrap_or_default();
+    format!("Seen on a processor that `pulp` calls `{name}`.")
 }
 
 fn summary(ended: &[(Case, Ended)]) -> String {
