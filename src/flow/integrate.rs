@@ -151,6 +151,9 @@ fn integrate_counted(
         None => start(&mut run, Arc::clone(kernel), theta0, &system)?,
         Some(mark) => {
             run.restore(&mark);
+            if let Some(status) = run.out_of_budget() {
+                return run.end(status, mark.reached, &mark.y, &mark.accumulated);
+            }
             let kernel = match kernel.pieces() {
                 None => Arc::clone(kernel),
                 Some(pieces) => pieces
@@ -197,17 +200,12 @@ fn integrate_counted(
                 run.release(&y, system_here.kernel().idle(), kernel.idle());
                 if let Err(why) = crossed.and_then(|()| run.watch.border(base)) {
                     run.failure = Some(why);
-                    run.saves
-                        .push(base, &y, run.parameters, accumulated.totals());
-                    return run.finish(Status::StepTooSmall, base);
+                    return run.end(Status::StepTooSmall, base, &y, accumulated.totals());
                 }
                 fixed_point = run.fixed_point_due();
             }
             Outcome::Ended(status, Good { s, y }) => {
-                if status != Status::Completed && s > run.saves.last() {
-                    run.saves.push(s, &y, run.parameters, accumulated.totals());
-                }
-                return run.finish(status, s);
+                return run.end(status, s, &y, accumulated.totals());
             }
         }
         if fixed_point {

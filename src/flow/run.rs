@@ -246,11 +246,14 @@ impl<'a> Run<'a> {
         self.rest = Some(s);
     }
 
-    /// The end at log-log-time s.
+    /// The end at the state `y` of log-log-time s, which is saved unless it is the horizon's.
     ///
     /// # Errors
     /// [`Error::Io`](crate::error::Error::Io) if a checkpoint is to be kept and cannot be written.
-    pub fn finish(mut self, status: Status, s: f64) -> Result<Trajectory> {
+    pub fn end(mut self, status: Status, s: f64, y: &[f64], totals: &[f64]) -> Result<Trajectory> {
+        if status != Status::Completed && s > self.saves.last() {
+            self.saves.push(s, y, self.parameters, totals);
+        }
         self.keeper.end(status.is_out_of_budget(), &self.saves)?;
         self.solver.wall_seconds = self.wall_seconds();
         let message = message(

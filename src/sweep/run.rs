@@ -46,7 +46,7 @@ pub struct RunOptions<'a> {
     pub shard: Shard,
     /// Threads, at least one.
     pub jobs: usize,
-    /// Becomes the number of a signal to stop at, after the cases in hand; 0 to go on.
+    /// Becomes the number of a signal to stop at: limits in hand are finished, flows and steps given up; 0 to go on.
     pub signal: &'a AtomicUsize,
     /// Called after every case with the number done and to be done; from any thread.
     pub observer: &'a (dyn Fn(usize, usize) + Sync),
@@ -66,7 +66,7 @@ pub struct Outcome {
 /// Does what is missing, damaged or has failed among the cases of a shard.
 ///
 /// # Errors
-/// [`Error::Interrupted`] if a signal came, after the cases in hand; [`Error::Io`]; whatever keeps a case from being built.
+/// [`Error::Interrupted`] if a signal came, after the limits in hand; [`Error::Io`]; whatever keeps a case from being built.
 pub fn run(plan: &Plan, options: &RunOptions<'_>) -> Result<Outcome> {
     let _here = Folder::together(&plan.folder)?;
     crate::report::create_folder(&plan.cases_folder())?;

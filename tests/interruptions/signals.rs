@@ -38,8 +38,12 @@ fn a_run_out_of_its_budget_goes_on_under_a_larger_one() {
         shop.ends(0, &format!("run {scenario}.toml --out {scenario}"));
         let whole = left(&shop.path(scenario));
         let command = format!("run {scenario}.toml --out {scenario}-cut --set flow.max-steps=");
-        for _ in 0..2 {
+        let mut first = None;
+        for _ in 0..3 {
             let output = shop.ends(5, &format!("{command}{budget}"));
+            // the same again changes nothing, not even the checkpoint
+            let now = left(&shop.path(&format!("{scenario}-cut")));
+            same(first.get_or_insert_with(|| now.clone()), &now);
             let table = text(&output.stdout);
             assert!(
                 table.contains(&format!("the budget of {budget} steps")),

@@ -16,7 +16,7 @@ pub(super) enum Mode {
 
 impl Mode {
     /// The mode that is `word` as a number.
-    pub fn of_word(word: u64) -> Option<Self> {
+    fn of_word(word: u64) -> Option<Self> {
         [Self::Active, Self::Inactive, Self::Sliding]
             .into_iter()
             .find(|mode| *mode as u64 == word)
@@ -39,13 +39,27 @@ pub(super) struct Pattern {
 }
 
 impl Pattern {
-    /// Every pair inactive, in layers of these widths.
-    pub fn inactive(widths: &[usize], samples: usize) -> Self {
+    /// Every mode as a number, in the order of [`Self::pairs`].
+    pub fn words(&self) -> impl Iterator<Item = u64> + '_ {
+        self.pairs().map(|p| self.get(p) as u64)
+    }
+
+    /// Takes the [`words`](Self::words) of a pattern in layers of these widths; `None` if there are not as many, or others.
+    pub fn of_words<'a>(
+        widths: &[usize],
+        samples: usize,
+        words: &mut impl Iterator<Item = &'a u64>,
+    ) -> Option<Self> {
         let layer = |units: &usize| DMatrix::from_element(*units, samples, Mode::Inactive);
-        Self {
+        let mut pattern = Self {
             modes: widths.iter().map(layer).collect(),
             sliding: Vec::new(),
+        };
+        let pairs: Vec<Pair> = pattern.pairs().collect();
+        for pair in pairs {
+            pattern.set(pair, Mode::of_word(*words.next()?)?);
         }
+        Some(pattern)
     }
 
     /// By the signs of preactivations; `g'(0) = 1`.

@@ -193,20 +193,14 @@ impl Pieces for ReluKernel {
         let Some(pattern) = self.pattern.as_deref() else {
             return Vec::new();
         };
-        let modes = pattern.pairs().map(|p| pattern.get(p) as u64);
-        let departures = self.departures.iter().flatten();
-        modes.chain(departures.map(|n| *n as u64)).collect()
+        let departures = self.departures.iter().flatten().map(|n| *n as u64);
+        pattern.words().chain(departures).collect()
     }
 
     fn restored(&self, state: &[u64]) -> Option<Arc<dyn Kernel>> {
-        let samples = self.setting.labels.len();
         let widths: Vec<usize> = self.departures.iter().map(Vec::len).collect();
         let mut words = state.iter();
-        let mut pattern = Pattern::inactive(&widths, samples);
-        let pairs: Vec<Pair> = pattern.pairs().collect();
-        for pair in pairs {
-            pattern.set(pair, Mode::of_word(*words.next()?)?);
-        }
+        let pattern = Pattern::of_words(&widths, self.setting.labels.len(), &mut words)?;
         let mut departures = self.departures.clone();
         for count in departures.iter_mut().flatten() {
             *count = usize::try_from(*words.next()?).ok()?;
