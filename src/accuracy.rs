@@ -7,8 +7,8 @@
 //! - *log-multipliers*: `max_n |p_n − (τ − m_n(θ))|/max(1+τ, |m_n|)`, which are integrated side by side with the weights and tied to them by
 //!   nothing but the equations: margins against the clock;
 //! - *accumulated multipliers*, for linear networks under fixed feedback: the first layer has learned `w_1(t) − w_1(0) = Z b_1ᵀ` with
-//!   `Z = Gᵀ A(t)` (entry by entry `ŵ_1 − ŵ_1(0) = b̂_1^* ⊙ Ẑ`): weights against multipliers. (Under diffsol's methods A comes from a
-//!   quadrature of its own; under ours it is summed by the formula of the weights, and the law holds to rounding.)
+//!   `Z = Gᵀ A(t)` (entry by entry `ŵ_1 − ŵ_1(0) = b̂_1^* ⊙ Ẑ`): weights against multipliers. (Under all methods but `adams-bdf` A comes from a
+//!   quadrature of its own; there it is summed by the formula of the weights, and the law holds to rounding.)
 //! - the *closed form* of fully connected linear networks under fixed feedback from zero weights: `w_l = φ_l b_{l−1} b_lᵀ` with
 //!   the recursion of φ_l;
 //! - with `--verify`, the *same run at a hundredth of the tolerances*: the angle between the two ends. (A tighter run that does not complete

@@ -5,7 +5,7 @@
 //! instructions of the machine included (other ones round otherwise). A file that is damaged, of another version, or of another run
 //! is never used. Files are written whole or not at all ([`write_file`](crate::report::write_file)).
 //!
-//! What is restored goes on bit for bit: finite steps and our own integrator from any step, diffsol's from fixed points at which the
+//! What is restored goes on bit for bit: finite steps and `adams-bdf` from any step, the other methods from fixed points at which the
 //! uninterrupted run begins anew as well (see `flow::checkpoint`).
 
 use crate::digest::{hexadecimal, program};
