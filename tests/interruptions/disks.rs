@@ -77,7 +77,7 @@ fn a_write_that_fails_loses_nothing_that_was_there() {
     let shop = Shop::new();
     shop.ends(0, "run linear.toml --out whole");
     let whole = left(&shop.path("whole"));
-    let command = "run linear.toml --out full --checkpoint-every 0.01";
+    let command = "run linear.toml --out full --checkpoint-every 0.001";
     // enough for checkpoints, too little for the figures: everything but the results survives
     let largest = whole.values().map(Vec::len).max().unwrap();
     let (code, said) = limited(&shop, largest / 512 - 8, command);

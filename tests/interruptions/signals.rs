@@ -8,12 +8,18 @@ use std::time::Duration;
 #[test]
 fn a_signal_ends_a_flow_after_a_checkpoint_and_the_same_command_goes_on() {
     let shop = Shop::new();
-    for scenario in ["linear", "kinks"] {
-        shop.ends(0, &format!("run {scenario}.toml --out {scenario}-whole"));
+    // long enough for a signal to come in the midst of the flow, on fast machines too
+    let larger =
+        "--set dataset.gaussian-teacher.samples=60 --set dataset.gaussian-teacher.dimension=40";
+    for (scenario, more) in [("linear", larger), ("kinks", "")] {
+        shop.ends(
+            0,
+            &format!("run {scenario}.toml {more} --out {scenario}-whole"),
+        );
         let whole = left(&shop.path(&format!("{scenario}-whole")));
         for (signal, code) in [("INT", 130), ("TERM", 143)] {
             let folder = format!("{scenario}-{signal}");
-            let command = format!("run {scenario}.toml --out {folder}");
+            let command = format!("run {scenario}.toml {more} --out {folder}");
             let child = shop.starts_until(&command, &format!("{folder}/.lock"));
             // in the midst of the flow: nothing is written so early, the interval being five seconds
             sleep(Duration::from_millis(60));
