@@ -77,7 +77,7 @@ fn fully_connected(peers: Option<&Path>) -> Result<Work, Box<dyn Error>> {
     let (dimension, samples) = (20, 30);
     let (dataset, feedback) = instance(peers, "W4-fc", samples, dimension)?;
     let network = FullyConnectedLinear::new(dimension, &[dimension; DEPTH - 1]);
-    let network = Network::FullyConnectedLinear(network);
+    let network = Network::new(network);
     let weights = network.parameters() as f64;
     let data = (samples * dimension) as f64;
     Ok(Work {
@@ -137,13 +137,14 @@ fn instance(
 }
 
 fn problem(dataset: Dataset, network: Network, feedback: Feedback) -> Problem {
-    Problem {
+    Problem::new(
         dataset,
-        theta0: DVector::zeros(network.parameters()),
-        network,
-        rule: Rule::DirectFeedbackAlignment(feedback),
-        loss: Loss::Exponential,
-    }
+        network.clone(),
+        Rule::direct_feedback_alignment(feedback),
+        Loss::Exponential,
+        DVector::zeros(network.parameters()),
+    )
+    .unwrap()
 }
 
 /// Steps of all runs together.
@@ -151,7 +152,7 @@ fn steps_per_second(problem: &Problem, runs: u64) -> f64 {
     let lanes: Vec<Lane> = (0..runs)
         .map(|run| Lane {
             size: SIZE / (1.0 + run as f64),
-            theta: problem.theta0.clone(),
+            theta: problem.theta0().clone(),
         })
         .collect();
     let mut stepper = stepper(problem, Schedule::Constant, &lanes);

@@ -8,7 +8,7 @@
 //! weights c from the feedback. Here p is varied at the same weights, and the weights are left out at the same p.
 
 use marginflow::control::Control;
-use marginflow::limit::{Block, Potential, Separability, angle, minimise, predicted};
+use marginflow::limit::{Block, Potential, Separability, angle, minimise};
 use marginflow::run::{RunOptions, run};
 use marginflow::scenario;
 use std::error::Error;
@@ -21,10 +21,17 @@ pub fn main() -> Result<(), Box<dyn Error>> {
         RunOptions::default(),
         &Control::none(),
     )?;
-    let signed_samples = finished.problem.dataset.signed_samples();
+    let signed_samples = finished.problem.dataset().signed_samples();
     let learned = finished.diagnostics.final_beta();
 
-    let theory = predicted(&finished.problem);
+    let law = finished
+        .diagnostics
+        .theory
+        .limit
+        .ok_or("no limit is predicted")?;
+    let theory = law
+        .potential()
+        .ok_or("the limit is not that of a potential")?;
     let exponent = |p| Potential {
         exponent: p,
         ..theory.clone()

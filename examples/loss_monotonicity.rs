@@ -119,13 +119,14 @@ impl Family {
             self.depth * dimension,
             weights.iter().flat_map(|w| w.iter().copied()),
         );
-        Problem {
-            theta0: network.theta(weights),
+        Problem::new(
             dataset,
-            network,
-            rule: Rule::DirectFeedbackAlignment(vectors("feedback", self.depth - 1, 1.0)),
-            loss: Loss::Exponential,
-        }
+            network.clone(),
+            Rule::direct_feedback_alignment(vectors("feedback", self.depth - 1, 1.0)),
+            Loss::Exponential,
+            network.theta(weights),
+        )
+        .unwrap()
     }
 
     /// Integrates one problem; `None` where the run did not complete.
@@ -142,8 +143,10 @@ impl Family {
         let rates = loss_rate(&problem, &run);
         let (mut lowest, mut rise) = (f64::INFINITY, 0.0_f64);
         for theta in run.theta.column_iter() {
-            let margins = problem.network.margins(theta.as_slice(), &problem.dataset);
-            let log_loss = problem.loss.log_loss(margins.iter().copied());
+            let margins = problem
+                .network()
+                .margins(theta.as_slice(), problem.dataset());
+            let log_loss = problem.loss().log_loss(margins.iter().copied());
             lowest = lowest.min(log_loss);
             rise = rise.max(log_loss - lowest);
         }
@@ -178,8 +181,8 @@ impl Family {
 
 /// The least cosine between β' and z over the saves of a run at which the loss moves at all.
 fn least_cosine(problem: &Problem, run: &Trajectory, rates: &[f64]) -> f64 {
-    let kernel = problem.network.kernel(&problem.rule, &problem.dataset);
-    let g = problem.dataset.signed_samples();
+    let kernel = problem.kernel();
+    let g = problem.dataset().signed_samples();
     let mut velocity = vec![0.0; kernel.parameters()];
     let mut margin_rates = vec![0.0; kernel.samples()];
     let mut least = 1.0_f64;
@@ -208,7 +211,7 @@ fn least_cosine(problem: &Problem, run: &Trajectory, rates: &[f64]) -> f64 {
 /// The transform of β', each pair of frequencies entered as √2 times its entry so that norms are those of β':
 /// `β̂' = Σ_l ŵ_l' ∏_{j≠l} ŵ_j`.
 fn predictor_rate(problem: &Problem, theta: &[f64], velocity: &[f64]) -> DVector<f64> {
-    let network = problem.network.spectral().expect("no other is searched");
+    let network = problem.network().spectrum().expect("no other is searched");
     let (w, w_dot) = (network.transforms(theta), network.transforms(velocity));
     let entries = network.frequencies().into_iter().enumerate().map(|(d, f)| {
         let rate: Complex64 = (0..w.ncols())

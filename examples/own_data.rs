@@ -25,15 +25,16 @@ pub fn main() -> Result<(), Box<dyn Error>> {
         0.5, 1.0, 1.0;  1.0, 0.0, 1.0; -0.5, 0.5, 1.0
     ];
     let labels = dvector![1.0, 1.0, 1.0, -1.0, -1.0, -1.0];
-    let network = Network::FullyConnectedLinear(FullyConnectedLinear::new(3, &[4]));
-    let problem = Problem {
-        theta0: DVector::zeros(network.parameters()),
-        rule: Rule::DirectFeedbackAlignment(vec![dvector![1.0, -0.5, 0.3, 2.0]]),
-        loss: Loss::Logistic,
-        dataset: Dataset::new(samples, labels),
-        network,
-    };
-    let Separability::Separable(limit) = max_margin(problem.dataset.signed_samples()) else {
+    let network = Network::new(FullyConnectedLinear::new(3, &[4]));
+    let problem = Problem::new(
+        Dataset::new(samples, labels),
+        network.clone(),
+        Rule::direct_feedback_alignment(vec![dvector![1.0, -0.5, 0.3, 2.0]]),
+        Loss::Logistic,
+        DVector::zeros(network.parameters()),
+    )
+    .unwrap();
+    let Separability::Separable(limit) = max_margin(problem.dataset().signed_samples()) else {
         return Err("no line separates the points".into());
     };
     let options = FlowOptions {

@@ -21,6 +21,7 @@ use crate::diagnostics::{Diagnostics, worse};
 use crate::flow::{FlowOptions, Method};
 use crate::problem::Problem;
 use crate::run::Verification;
+use crate::theory::Alignment;
 use crate::trajectory::{Status, Trajectory};
 use nalgebra::DVector;
 
@@ -88,12 +89,15 @@ pub fn drifts(
         &measured.multiplier_drift,
         times,
     ));
-    if let Some(values) = first_layer_against_multipliers(problem, trajectory, floor) {
+    let alignment = measured.theory.alignment.as_ref();
+    if let Some(values) =
+        alignment.and_then(|law| first_layer_against_multipliers(problem, trajectory, law, floor))
+    {
         let name = "the first layer against the accumulated multipliers";
         drifts.push(Drift::of(name, &values, times));
     }
     if let Some(alignment) = &measured.alignment
-        && problem.theta0.amax() == 0.0
+        && measured.theory.closed_form
     {
         let per_save = |error: &dyn Fn(usize, usize) -> f64, layers: usize| -> Vec<f64> {
             (0..times.len())
@@ -134,26 +138,20 @@ pub fn drifts(
 fn first_layer_against_multipliers(
     problem: &Problem,
     trajectory: &Trajectory,
+    alignment: &Alignment,
     floor: f64,
 ) -> Option<Vec<f64>> {
     let accumulated = trajectory.accumulated.as_ref()?;
-    if problem.network.relu().is_some() {
-        return None;
-    }
-    let feedback = problem.feedback()?;
-    let first = feedback.first()?;
-    let start = problem.network.weights(problem.theta0.as_slice()).remove(0);
+    let start = problem
+        .network()
+        .weights(problem.theta0().as_slice())
+        .remove(0);
     let drift = |k: usize| {
         let theta = trajectory.theta.column(k);
-        let learned = problem.network.weights(theta.as_slice()).remove(0) - &start;
-        let z: DVector<f64> = problem.dataset.signed_samples().transpose() * accumulated.column(k);
-        let law = match problem.network.spectral() {
-            None => &z * first.transpose(),
-            Some(network) => {
-                let column = network.correlate(first, &z);
-                nalgebra::DMatrix::from_column_slice(column.len(), 1, column.as_slice())
-            }
-        };
+        let learned = problem.network().weights(theta.as_slice()).remove(0) - &start;
+        let z: DVector<f64> =
+            problem.dataset().signed_samples().transpose() * accumulated.column(k);
+        let law = alignment.first_layer(&z);
         let size = learned.norm();
         let rounding = 64.0 * f64::EPSILON * (size + start.norm());
         let difference = (&learned - law).norm();

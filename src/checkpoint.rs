@@ -12,7 +12,6 @@ use crate::digest::{hexadecimal, program};
 use crate::error::{Error, Result};
 use crate::problem::Problem;
 use crate::report::{create_folder, write_file};
-use crate::rule::Rule;
 use sha2::{Digest, Sha256};
 use std::cell::OnceCell;
 use std::fs;
@@ -66,17 +65,14 @@ impl Fingerprint {
         print.text(program()?);
         print.text(&format!("{:?}", pulp::Arch::new()));
         print.numbers(&elementary_functions());
-        print.text(&format!("{:?}", problem.network));
-        print.text(problem.rule.name());
-        print.text(problem.loss.name());
-        print.numbers(problem.dataset.signed_samples().as_slice());
-        print.numbers(problem.dataset.labels().as_slice());
-        print.numbers(problem.theta0.as_slice());
-        match &problem.rule {
-            Rule::GradientDescent => {}
-            Rule::FeedbackAlignment(f) => f.iter().for_each(|f| print.numbers(f.as_slice())),
-            Rule::DirectFeedbackAlignment(b) => b.iter().for_each(|b| print.numbers(b.as_slice())),
-        }
+        print.text(&format!("{:?}", problem.network()));
+        print.text(problem.rule().key());
+        print.text(problem.loss().name());
+        print.numbers(problem.dataset().signed_samples().as_slice());
+        print.numbers(problem.dataset().labels().as_slice());
+        print.numbers(problem.theta0().as_slice());
+        let signals = problem.rule().signals();
+        signals.numbers().iter().for_each(|f| print.numbers(f));
         Ok(print)
     }
 

@@ -29,12 +29,12 @@
 //!
 //! let problem = Problem {
 //!     dataset: Dataset::new(dmatrix![1.0, 0.2; -1.0, 0.3; 0.5, 3.0], dvector![1.0, -1.0, 1.0]),
-//!     network: Network::FullyConnectedLinear(FullyConnectedLinear::new(2, &[2])),
-//!     rule: Rule::DirectFeedbackAlignment(vec![dvector![1.0, -0.5]]),
+//!     network: Network::new(FullyConnectedLinear::new(2, &[2])),
+//!     rule: Rule::direct_feedback_alignment(vec![dvector![1.0, -0.5]]),
 //!     loss: Loss::Exponential,
 //!     theta0: DVector::zeros(2 * 2 + 2),
 //! };
-//! let Separability::Separable(limit) = max_margin(problem.dataset.signed_samples()) else { panic!() };
+//! let Separability::Separable(limit) = max_margin(problem.dataset().signed_samples()) else { panic!() };
 //! let trajectory = integrate(&problem, &FlowOptions::to(20.0), &mut |_| {})?;
 //! let diagnostics = diagnose(&problem, &trajectory, Some(&limit));
 //! assert!(diagnostics.final_angle().unwrap() < 1e-2);
@@ -68,4 +68,5 @@ pub mod scenario;
 pub mod spectrum;
 pub mod stability;
 pub mod sweep;
+pub mod theory;
 pub mod trajectory;

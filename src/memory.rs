@@ -5,6 +5,7 @@
 //! them to real runs: never below two thirds of what a run takes, never above three times it. All in bytes and in f64, so that
 //! no size a scenario can state overflows.
 
+use crate::network::Footprint;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -24,15 +25,6 @@ pub enum Work {
     Run,
     /// Finite steps, and the flow as far as they go.
     Compare,
-}
-
-/// The kinds of networks whose integration needs different amounts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    FullyConnected,
-    /// Convolutional or diagonal.
-    Spectral,
-    Relu,
 }
 
 /// Finite steps.
@@ -57,7 +49,7 @@ pub struct Sizes {
     pub units: f64,
     /// Numbers in the feedback.
     pub feedback: f64,
-    pub family: Family,
+    pub footprint: Footprint,
     /// Whether the integrator keeps velocities of weights in factors (fully connected networks by Adams formulas).
     pub factored: bool,
     /// States saved along the flow.
@@ -109,24 +101,17 @@ impl Sizes {
                 sizes: *self,
             };
         }
-        let copies = match self.family {
-            // the fully implicit method, which such a run may be handed to, takes 22
-            Family::FullyConnected if self.factored => 16.0,
-            Family::FullyConnected => 22.0,
-            // weights and velocities also in the coordinates of the spectrum
-            Family::Spectral => 40.0,
-            Family::Relu => 15.0,
-        };
+        let [factored, full] = self.footprint.copies;
+        let copies = if self.factored { factored } else { full };
         part(
             "the weights and the integrator's copies of them",
             "network: layers and their widths; flow.method",
             copies * p,
         );
-        let linearised = match self.family {
-            Family::FullyConnected => 2.0 * n * n.min(d),
-            Family::Spectral => 2.0 * n * n.min(d) + 8.0 * n * d,
-            Family::Relu => 3.0 * n * n + 0.6 * n * p + 4.0 * n * self.units,
-        };
+        let terms = [n * n.min(d), n * d, n * n, n * p, n * self.units];
+        let linearised: f64 = (self.footprint.linearised.iter().zip(terms))
+            .map(|(factor, term)| factor * term)
+            .sum();
         part(
             "the equations of an implicit step",
             "dataset.…samples; network: layers and their widths",
@@ -313,7 +298,10 @@ mod tests {
             parameters: 1e6,
             units: 1000.0,
             feedback: 1000.0,
-            family: Family::FullyConnected,
+            footprint: Footprint {
+                copies: [16.0, 22.0],
+                linearised: [2.0, 0.0, 0.0, 0.0, 0.0],
+            },
             factored: true,
             saves: 5.0,
             steps: None,

@@ -1,45 +1,207 @@
 //! A learning problem: data, network, rule, loss and initial weights. Everything downstream reads it, nothing changes it.
 
-use crate::network::{FullyConnectedLinear, Network};
+use crate::network::stepping::{Lane, Schedule, Stepper, Training};
+use crate::network::{FullyConnectedLinear, Kernel, MisfitSignals, Network};
 use crate::{dataset::Dataset, loss::Loss, rule::Rule};
 use nalgebra::DVector;
+use std::sync::Arc;
 
-/// One initial value problem of learning.
+/// One initial value problem of learning. Its parts fit together.
 #[derive(Debug, Clone)]
 pub struct Problem {
-    pub dataset: Dataset,
-    pub network: Network,
-    pub rule: Rule,
-    pub loss: Loss,
-    /// Initial weights as [`Network::theta`] flattens them.
-    pub theta0: DVector<f64>,
+    dataset: Dataset,
+    network: Network,
+    rule: Rule,
+    loss: Loss,
+    theta0: DVector<f64>,
+}
+
+/// Parts that do not fit together.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ProblemError {
+    /// The first layer takes another number of inputs than the samples have features.
+    #[error("the samples have {found} features, the network takes {expected}")]
+    Dimension { found: usize, expected: usize },
+    /// The rule's feedback does not have the network's shapes.
+    #[error(transparent)]
+    Signals(#[from] MisfitSignals),
+    /// θ(0) has another length than the network has parameters.
+    #[error("{found} initial weights, the network has {expected} parameters")]
+    Weights { found: usize, expected: usize },
+    /// Some initial weight is not a finite number.
+    #[error("the initial weight {0} (from 0) is not finite")]
+    NotFinite(usize),
+}
+
+/// Why a problem has no reduced state.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoReducedState {
+    #[error("only layers of fully-connected-linear networks move by rank one, this network is {0}")]
+    Network(&'static str),
+    #[error("layers move by rank one under fixed feedback only, not under {0}")]
+    Rule(&'static str),
 }
 
 impl Problem {
-    /// `b_1 … b_{L−1}` of the rule on this network, see [`Network::feedback`]; none under BP.
+    /// A problem of these parts, with initial weights `theta0` as [`Architecture::theta`](crate::network::Architecture::theta)
+    /// flattens them.
+    ///
+    /// # Errors
+    /// [`ProblemError`] if they do not fit together.
+    pub fn new(
+        dataset: Dataset,
+        network: impl Into<Network>,
+        rule: Rule,
+        loss: Loss,
+        theta0: DVector<f64>,
+    ) -> Result<Self, ProblemError> {
+        let network = network.into();
+        let inputs = network.shapes().first().map_or(0, |shape| shape.0);
+        if dataset.dimension() != inputs {
+            return Err(ProblemError::Dimension {
+                found: dataset.dimension(),
+                expected: inputs,
+            });
+        }
+        network.check_signals(rule.signals())?;
+        if theta0.len() != network.parameters() {
+            return Err(ProblemError::Weights {
+                found: theta0.len(),
+                expected: network.parameters(),
+            });
+        }
+        if let Some(at) = theta0.iter().position(|w| !w.is_finite()) {
+            return Err(ProblemError::NotFinite(at));
+        }
+        Ok(Self {
+            dataset,
+            network,
+            rule,
+            loss,
+            theta0,
+        })
+    }
+
+    /// The samples and their labels.
+    pub fn dataset(&self) -> &Dataset {
+        &self.dataset
+    }
+
+    /// What is trained.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// How errors reach its layers.
+    pub fn rule(&self) -> &Rule {
+        &self.rule
+    }
+
+    /// What is made small.
+    pub fn loss(&self) -> Loss {
+        self.loss
+    }
+
+    /// The weights at time 0, flattened, length P.
+    pub fn theta0(&self) -> &DVector<f64> {
+        &self.theta0
+    }
+
+    /// The same problem from other initial weights.
+    ///
+    /// # Errors
+    /// [`ProblemError`] if they do not fit the network.
+    pub fn with_start(self, theta0: DVector<f64>) -> Result<Self, ProblemError> {
+        Self::new(self.dataset, self.network, self.rule, self.loss, theta0)
+    }
+
+    /// The same problem under another rule.
+    ///
+    /// # Errors
+    /// [`ProblemError`] if its feedback does not fit the network.
+    pub fn with_rule(self, rule: Rule) -> Result<Self, ProblemError> {
+        Self::new(self.dataset, self.network, rule, self.loss, self.theta0)
+    }
+
+    /// The same problem on other data.
+    ///
+    /// # Errors
+    /// [`ProblemError`] if they do not fit the network.
+    pub fn with_dataset(self, dataset: Dataset) -> Result<Self, ProblemError> {
+        Self::new(dataset, self.network, self.rule, self.loss, self.theta0)
+    }
+
+    /// The same problem under another loss.
+    pub fn with_loss(self, loss: Loss) -> Self {
+        Self { loss, ..self }
+    }
+
+    /// `b_1 … b_{L−1}` where the error signals never change, see
+    /// [`Architecture::fixed_signals`](crate::network::Architecture::fixed_signals).
     pub fn feedback(&self) -> Option<Vec<DVector<f64>>> {
-        self.network.feedback(&self.rule)
+        if self.rule.evolves() {
+            return None;
+        }
+        self.network.fixed_signals(self.rule.signals())
+    }
+
+    /// The vector field of a run, on (θ, the rule's own state).
+    pub fn kernel(&self) -> Arc<dyn Kernel> {
+        self.rule.kernel(&self.network, &self.dataset)
+    }
+
+    /// The same on other data of this dimension.
+    ///
+    /// # Panics
+    /// If they have another dimension.
+    pub fn kernel_on(&self, data: &Dataset) -> Arc<dyn Kernel> {
+        self.rule.kernel(&self.network, data)
+    }
+
+    /// The state a run starts from: θ(0) and the rule's own.
+    pub fn state0(&self) -> DVector<f64> {
+        self.state_of(&self.theta0)
+    }
+
+    /// The state of weights θ at the start of a run.
+    pub fn state_of(&self, theta: &DVector<f64>) -> DVector<f64> {
+        let own = self.rule.state(&self.network);
+        let length = theta.len() + own.len();
+        DVector::from_iterator(length, theta.iter().chain(own.iter()).copied())
+    }
+
+    /// What finite steps of this problem follow.
+    pub fn training(&self, schedule: Schedule) -> Training<'_> {
+        Training {
+            signals: self.rule.signals(),
+            data: &self.dataset,
+            loss: self.loss,
+            schedule,
+        }
+    }
+
+    /// Finite steps from the states of `lanes`.
+    ///
+    /// # Panics
+    /// If a state has another length than [`Self::state0`].
+    pub fn steps(&self, schedule: Schedule, lanes: &[Lane]) -> Box<dyn Stepper> {
+        self.rule
+            .steps(&self.network, &self.training(schedule), lanes)
     }
 
     /// The network and the fixed error signals `b_1 … b_{L−1}` of a problem with a reduced state: `w_l = w_l(0) + u_l b_lᵀ`
     /// for all times.
     ///
     /// # Errors
-    /// A sentence, if the layers of this problem do not move by rank one.
-    pub fn rank_one(&self) -> Result<(&FullyConnectedLinear, Vec<DVector<f64>>), String> {
-        let Network::FullyConnectedLinear(network) = &self.network else {
-            let name = self.network.name();
-            return Err(format!(
-                "only layers of fully-connected-linear networks move by rank one, this network is {name}"
-            ));
-        };
-        let Some(feedback) = self.feedback() else {
-            return Err(
-                "layers move by rank one under fixed feedback only, not under gradient-descent"
-                    .into(),
-            );
-        };
-        Ok((network, feedback))
+    /// [`NoReducedState`], if the layers of this problem do not move by rank one.
+    pub fn rank_one(&self) -> Result<(&FullyConnectedLinear, Vec<DVector<f64>>), NoReducedState> {
+        let network = self.network.reducible();
+        let network = network.ok_or(NoReducedState::Network(self.network.key()))?;
+        let feedback = self.feedback();
+        Ok((
+            network,
+            feedback.ok_or(NoReducedState::Rule(self.rule.key()))?,
+        ))
     }
 }
 

@@ -9,12 +9,13 @@ use crate::error::{Error, Result};
 use crate::figures;
 use crate::flow::{FlowOptions, SaveAt, integrate, integrate_under};
 use crate::limit::{
-    FarkasCertificate, Limit, Potential, Separability, angle, certified_candidates,
-    feature_max_margin, max_margin, minimise, predicted, refine,
+    FarkasCertificate, Limit, Potential, Separability, angle, feature_max_margin, max_margin,
+    minimise, refine,
 };
 use crate::memory::Work;
 use crate::problem::Problem;
 use crate::scenario::Scenario;
+use crate::theory::{self, LimitForm, certified_candidates};
 use crate::trajectory::{Status, Trajectory};
 use nalgebra::DVector;
 use serde::Serialize;
@@ -87,7 +88,9 @@ pub fn run(scenario: Scenario, options: RunOptions, control: &Control<'_>) -> Re
     control.check()?;
     let mut diagnostics = diagnose(&problem, &trajectory, limit.as_ref());
     if limit.is_some() {
-        diagnostics.compare(certified_candidates(&problem));
+        let g = problem.dataset().signed_samples();
+        let candidates = certified_candidates(&diagnostics.theory.candidates, g);
+        diagnostics.compare(candidates);
     }
     accuracy::judge(&problem, &scenario.flow, &mut trajectory, &diagnostics);
     control.check()?;
@@ -196,7 +199,7 @@ pub enum Reference {
     /// A ReLU network: the output weights tend to the hard-margin SVM of the features, which the run itself learns. Whether
     /// a hyperplane separates the data does not matter.
     Features,
-    /// The data are not separable.
+    /// Theory names no limit, or the data are not separable.
     None,
 }
 
@@ -208,12 +211,13 @@ impl Reference {
         match self {
             Self::Global(limit) => Some(*limit),
             Self::Local(potential) => {
-                let beta = problem.network.predictor(theta)?;
-                refine(problem.dataset.signed_samples(), &potential, &beta)
+                let beta = problem.network().predictor(theta)?;
+                refine(problem.dataset().signed_samples(), &potential, &beta)
             }
             Self::Features => {
-                let fits = problem.network.margins(theta, &problem.dataset).min() > 0.0;
-                fits.then(|| feature_max_margin(problem, theta))?
+                let fits = problem.network().margins(theta, problem.dataset()).min() > 0.0;
+                let units = problem.network().units()?;
+                fits.then(|| feature_max_margin(&units.signed_features(theta, problem.dataset())))?
             }
             Self::None => None,
         }
@@ -257,12 +261,13 @@ impl Reference {
 /// # Errors
 /// [`Error::NotSeparable`], naming the support of the certificate, or saying what could not be decided.
 pub fn reference_limit(problem: &Problem, allow_nonseparable: bool) -> Result<Reference> {
-    if problem.network.relu().is_some() {
-        return Ok(Reference::Features);
-    }
-    let potential = predicted(problem);
-    let g = problem.dataset.signed_samples();
-    let local = potential.exponent < 1.0;
+    let g = problem.dataset().signed_samples();
+    let (potential, local) = match theory::of(problem).limit.map(|law| law.form) {
+        None => return Ok(Reference::None),
+        Some(LimitForm::FeatureMachine) => return Ok(Reference::Features),
+        Some(LimitForm::Minimiser(potential)) => (potential, false),
+        Some(LimitForm::Stationary(potential)) => (potential, true),
+    };
     let decision = if local {
         max_margin(g)
     } else {
@@ -340,15 +345,13 @@ fn verify(
 
 /// What a run has learned, as a direction: the predictor, or for ReLU networks the outputs `f(x_n)`, length N.
 fn learned(problem: &Problem, diagnostics: &Diagnostics) -> DVector<f64> {
-    match problem.network.relu() {
-        None => diagnostics.final_beta(),
-        Some(_) => {
-            let margins = &diagnostics.margins;
-            margins
-                .column(margins.ncols() - 1)
-                .component_mul(problem.dataset.labels())
-        }
+    if problem.network().is_linear() {
+        return diagnostics.final_beta();
     }
+    let margins = &diagnostics.margins;
+    margins
+        .column(margins.ncols() - 1)
+        .component_mul(problem.dataset().labels())
 }
 
 /// `|x − y|` over the larger of the two, 0 if they are equal.
@@ -413,19 +416,19 @@ mod tests {
     /// The angle to the limit falls like e^{−s/2}: a run that ends δ earlier is off by δ/2 of it.
     #[test]
     fn however_loose_the_tolerance_one_percent_of_the_angle_is_too_much() {
-        let network = Network::FullyConnectedLinear(FullyConnectedLinear::new(6, &[6]));
+        let network = Network::new(FullyConnectedLinear::new(6, &[6]));
         let dataset = gaussian_teacher(6, 4, 2);
         let theta0 = DVector::from_fn(network.parameters(), |i, _| 0.1 * (1.0 + i as f64).sin());
-        let problem = Problem {
-            network,
+        let problem = Problem::new(
             dataset,
-            rule: Rule::GradientDescent,
-            loss: crate::loss::Loss::Exponential,
+            network,
+            Rule::gradient_descent(),
+            crate::loss::Loss::Exponential,
             theta0,
-        };
-        let Separability::Separable(limit) =
-            minimise(problem.dataset.signed_samples(), &predicted(&problem))
-        else {
+        )
+        .unwrap();
+        let g = problem.dataset().signed_samples();
+        let Separability::Separable(limit) = max_margin(g) else {
             panic!("a teacher separates");
         };
         let loose = FlowOptions {

@@ -69,14 +69,14 @@ pub fn measure(
     let critical = critical_step(&problem, &options, control)?;
     let above = (critical.bad).and_then(|bad| discrete_alignment(&problem, bad, options.count));
     let mut depths = Vec::new();
-    for variant in scenario.variants_by_depth(problem.dataset.dimension()) {
+    for variant in scenario.variants_by_depth(problem.dataset().dimension()) {
         for depth in DEPTHS {
             control.check()?;
             let overrides = [overrides, &variant.assignments(depth)[..]].concat();
             let problem = scenario::load(path, &overrides)?.build()?;
             let critical = critical_step(&problem, &options_of(&problem), control)?;
             depths.push(DepthPoint {
-                rule: problem.rule.name(),
+                rule: problem.rule().key(),
                 initial: variant.initial.clone(),
                 depth,
                 good: critical.good,

@@ -134,7 +134,7 @@ fn what_is_not_flagged_is_right() {
     let (mut flagged, mut completed) = (0, 0);
     for (k, (problem, until)) in problems.iter().enumerate() {
         let Separability::Separable(limit) =
-            minimise(problem.dataset.signed_samples(), &predicted(problem))
+            minimise(problem.dataset().signed_samples(), &predicted(problem))
         else {
             panic!("a teacher separates");
         };

@@ -50,16 +50,19 @@ fn problems(network: &Network, hidden: &[usize]) -> Vec<Problem> {
     let through = |&(r, c): &(usize, usize)| DMatrix::from_vec(r, c, gaussian(2, r * c));
     let direct = |units: &usize| DVector::from_vec(gaussian(3, *units));
     [
-        Rule::GradientDescent,
-        Rule::FeedbackAlignment(shapes.iter().map(through).collect()),
-        Rule::DirectFeedbackAlignment(hidden.iter().map(direct).collect()),
+        Rule::gradient_descent(),
+        Rule::feedback_alignment(shapes.iter().map(through).collect()),
+        Rule::direct_feedback_alignment(hidden.iter().map(direct).collect()),
     ]
-    .map(|rule| Problem {
-        dataset: gaussian_teacher(6, 9, 1),
-        network: network.clone(),
-        rule,
-        loss: Loss::Logistic,
-        theta0: DVector::from_vec(gaussian(4, network.parameters())) * 0.1,
+    .map(|rule| {
+        Problem::new(
+            gaussian_teacher(6, 9, 1),
+            network.clone(),
+            rule,
+            Loss::Logistic,
+            DVector::from_vec(gaussian(4, network.parameters())) * 0.1,
+        )
+        .unwrap()
     })
     .into()
 }
@@ -68,7 +71,7 @@ fn problems(network: &Network, hidden: &[usize]) -> Vec<Problem> {
 fn lanes(problem: &Problem) -> [Lane; 8] {
     [1, 2, 3, 4, 5, 6, 7, 8].map(|run| Lane {
         size: 0.002 * f64::from(run),
-        theta: problem.theta0.clone(),
+        theta: problem.theta0().clone(),
     })
 }
 
@@ -82,17 +85,17 @@ fn counting_counts() {
 }
 
 fn assert_no_allocations(stepper: &mut dyn Stepper, problem: &Problem, case: impl std::fmt::Debug) {
-    let (network, rule) = (problem.network.name(), problem.rule.name());
+    let (network, rule) = (problem.network().key(), problem.rule().key());
     assert_eq!(allocations(stepper), 0, "{network}, {rule}, {case:?}");
 }
 
 #[test]
 fn a_step_allocates_nothing() {
     let hidden = [7, 5];
-    let fully_connected = Network::FullyConnectedLinear(FullyConnectedLinear::new(6, &hidden));
+    let fully_connected = Network::new(FullyConnectedLinear::new(6, &hidden));
     let cases = [
-        (Network::Relu(Relu::new(6, &hidden, 0.0)), hidden),
-        (Network::Relu(Relu::new(6, &hidden, 0.1)), hidden),
+        (Network::new(Relu::new(6, &hidden, 0.0)), hidden),
+        (Network::new(Relu::new(6, &hidden, 0.1)), hidden),
         (Network::convolutional(6, 3), [6, 6]),
         (Network::diagonal(6, 3), [6, 6]),
         (fully_connected.clone(), hidden),

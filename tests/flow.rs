@@ -163,7 +163,7 @@ fn explicit_method_gives_up_by_name() {
 #[test]
 fn overflowing_weights_cannot_start() {
     let mut problem = small();
-    problem.theta0 *= 1e6;
+    problem.theta0() *= 1e6;
     match integrate(&problem, &FlowOptions::to(5.0), &mut |_| {}) {
         Err(Error::Solver(message)) => assert!(message.contains("not finite"), "{message}"),
         other => panic!("{:?}", other.map(|t| t.status)),
@@ -202,8 +202,8 @@ fn late_changes_of_the_support_are_followed() {
         ] {
             let name = format!(
                 "epsilon {epsilon}, {}, L = {}",
-                problem.rule.name(),
-                problem.network.depth()
+                problem.rule().key(),
+                problem.network().depth()
             );
             let until = -f64::ln(epsilon) / rate + 20.0;
             let run = run(&problem, &FlowOptions::to(until));
@@ -241,13 +241,14 @@ fn samples_that_pull_against_each_other_are_stiff_early() {
         let draws: Vec<f64> = standard_normals("pulls", seed)
             .take(network.parameters())
             .collect();
-        let problem = Problem {
-            theta0: 0.1 * DVector::from_vec(draws),
+        let problem = Problem::new(
+            gaussian_teacher(5, 20, seed),
             network,
-            dataset: gaussian_teacher(5, 20, seed),
-            rule: Rule::GradientDescent,
-            loss: Loss::Exponential,
-        };
+            Rule::gradient_descent(),
+            Loss::Exponential,
+            0.1 * DVector::from_vec(draws),
+        )
+        .unwrap();
         let (t, d) = run(&problem, &FlowOptions::to(40.0));
         assert_sound("pulls", &(t.clone(), d), 3000);
         assert_eq!(t.solver.method, "adams-bdf");
@@ -266,14 +267,15 @@ fn no_tolerance_ends_with_a_wrong_angle() {
     for seed in 102..104 {
         let network = Network::convolutional(32, 2);
         let signals: Vec<f64> = (0..32).map(|d| 1.0 + 0.5 * f64::sin(d as f64)).collect();
-        let problem = Problem {
-            theta0: DVector::zeros(network.parameters()),
-            network,
-            dataset: gaussian_teacher(32, 40, seed),
-            rule: Rule::DirectFeedbackAlignment(vec![DVector::from_vec(signals)]),
-            loss: Loss::Exponential,
-        };
-        let g = problem.dataset.signed_samples();
+        let problem = Problem::new(
+            gaussian_teacher(32, 40, seed),
+            network.clone(),
+            Rule::direct_feedback_alignment(vec![DVector::from_vec(signals)]),
+            Loss::Exponential,
+            DVector::zeros(network.parameters()),
+        )
+        .unwrap();
+        let g = problem.dataset().signed_samples();
         let Separability::Separable(limit) = minimise(g, &predicted(&problem)) else {
             panic!("a teacher separates");
         };
@@ -330,10 +332,10 @@ fn thousands_of_weights_by_elimination() {
     let data = gaussian_teacher(30, 40, 2);
     for problem in [dfa(data.clone(), 3, 0.1), bp(data.clone(), 3)] {
         let run = run(&problem, &FlowOptions::to(40.0));
-        assert_sound(problem.rule.name(), &run, 4000);
+        assert_sound(problem.rule().key(), &run, 4000);
         println!(
             "{}: {} unknowns, {} steps, {:.2} s",
-            problem.rule.name(),
+            problem.rule().key(),
             run.0.solver.unknowns,
             run.0.solver.steps,
             run.0.solver.wall_seconds
@@ -355,7 +357,7 @@ fn assert_dependent_support_is_followed(name: &str, data: &Dataset) {
                 ..FlowOptions::to(60.0)
             };
             let run = run(&problem, &options);
-            let name = format!("{name}, {}, L = {depth}", problem.rule.name());
+            let name = format!("{name}, {}, L = {depth}", problem.rule().key());
             assert_sound(&name, &run, 5000);
             let bound = if depth == 2 { 1e-7 } else { 1e-2 };
             assert!(run.1.final_angle().unwrap() <= bound, "{name}");
@@ -389,7 +391,7 @@ fn dependent_support_vectors_are_followed_or_end_by_name() {
                 dfa(data.clone(), depth, 0.1),
                 bp(data.clone(), depth),
             ] {
-                let name = format!("{name}, {}, L = {depth}", problem.rule.name());
+                let name = format!("{name}, {}, L = {depth}", problem.rule().key());
                 // BP leaves all but one of them behind, unneeded, with margins that lag by √τ only
                 let reach = if problem.feedback().is_some() {
                     33.0

@@ -24,7 +24,7 @@ fn real_data_agree_with_least_distance_programming() {
     for name in ["iris-dfa", "digits01-dfa", "fc-dfa", "fc-dfa-random-init"] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{name}.toml"));
         let problem = scenario::load(&path, &[]).unwrap().build().unwrap();
-        let g = problem.dataset.signed_samples();
+        let g = problem.dataset().signed_samples();
         let Separability::Separable(limit) = max_margin(g) else {
             panic!("{name} is separable")
         };
@@ -41,7 +41,7 @@ fn real_data_agree_with_least_distance_programming() {
 fn every_potential_is_certified_on_the_digits() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/digits01-dfa.toml");
     let problem = scenario::load(&path, &[]).unwrap().build().unwrap();
-    let g = problem.dataset.signed_samples();
+    let g = problem.dataset().signed_samples();
     let frequencies = Basis::Fourier.frequencies(g.ncols()).len();
     // Uneven weights over two decades.
     let weights: Vec<f64> = (0..frequencies)

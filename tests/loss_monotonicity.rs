@@ -31,8 +31,8 @@ fn completed(problem: &Problem, options: &FlowOptions) -> Trajectory {
 }
 
 fn log_loss(problem: &Problem, theta: &[f64]) -> f64 {
-    let margins = problem.network.margins(theta, &problem.dataset);
-    problem.loss.log_loss(margins.iter().copied())
+    let margins = problem.network().margins(theta, problem.dataset());
+    problem.loss().log_loss(margins.iter().copied())
 }
 
 /// Largest increase of a sequence from one entry to a later one.
@@ -148,7 +148,7 @@ impl Plain<'_> {
 fn the_plain_equations_rise_too() {
     let (problem, _) = rising();
     let plain = Plain {
-        signed_samples: problem.dataset.signed_samples(),
+        signed_samples: problem.dataset().signed_samples(),
         feedback: problem.feedback().unwrap(),
     };
     let step = 1e-3;
@@ -185,13 +185,14 @@ fn dfa(dataset: Dataset, network: Network, seed: u64) -> Problem {
             DVector::from_iterator(d, normals.by_ref().take(d))
         })
         .collect();
-    Problem {
+    Problem::new(
         dataset,
-        theta0: DVector::zeros(network.parameters()),
-        network,
-        rule: Rule::DirectFeedbackAlignment(signals),
-        loss: Loss::Exponential,
-    }
+        network.clone(),
+        Rule::direct_feedback_alignment(signals),
+        Loss::Exponential,
+        DVector::zeros(network.parameters()),
+    )
+    .unwrap()
 }
 
 /// `Re c_d ≥ 0` is a theorem at depth 2, and where everything is real.

@@ -108,7 +108,7 @@ fn complaints(path: &Path) -> Vec<String> {
     );
     let report: serde_json::Value = serde_json::from_str(&report::json(&finished)).unwrap();
     let unfit = UNFIT.contains(&finished.scenario.name.as_str());
-    let linear = finished.problem.network.relu().is_none();
+    let linear = finished.problem.network().units().is_none();
     for (key, value) in report["final"].as_object().unwrap() {
         // serde_json writes NaN and infinities as null.
         let good = match value {
@@ -126,7 +126,7 @@ fn complaints(path: &Path) -> Vec<String> {
                     unfit || report["limit"]["duality_gap"].is_null()
                 }
                 // Which problem fixed feedback solves is known at depth 2 only.
-                "kkt_residual" if !linear => unfit || finished.problem.network.depth() > 2,
+                "kkt_residual" if !linear => unfit || finished.problem.network().depth() > 2,
                 _ => unfit && key == "angle_to_limit",
             },
             value => value.is_number(),

@@ -53,7 +53,7 @@ pub fn run(peers: Option<&Path>, json: bool) -> Result<(), Box<dyn Error>> {
     }
     for (work, sizes) in LIMITS {
         let problem = Recipe::of(peers, work, sizes).problem()?;
-        let (g, potential) = (problem.dataset.signed_samples(), predicted(&problem));
+        let (g, potential) = (problem.dataset().signed_samples(), predicted(&problem));
         let mut solution = None;
         let timing = timed(REPEATS, || solution = Some(minimise(g, &potential)), || ());
         let Some(Separability::Separable(limit)) = solution else {

@@ -107,8 +107,8 @@ fn measure(network: &'static str, sizes: Sizes) -> Result<Row, Box<dyn Error>> {
     let log_multipliers = trajectory.log_multipliers.column(last);
     let mut y = trajectory.theta.column(last).as_slice().to_vec();
     y.extend(log_multipliers.iter().map(|p| compress(*p)));
-    let kernel = problem.network.kernel(&problem.rule, &problem.dataset);
-    let system = System::new(kernel, problem.loss, NewtonSolver::Structured, 0.0);
+    let kernel = problem.kernel();
+    let system = System::new(kernel, problem.loss(), NewtonSolver::Structured, 0.0);
     let direction: Vec<f64> = standard_normals("bench direction", 1)
         .take(y.len())
         .collect();
@@ -128,7 +128,7 @@ fn measure(network: &'static str, sizes: Sizes) -> Result<Row, Box<dyn Error>> {
     Ok(Row {
         network,
         sizes: [sizes.dimension, sizes.depth, sizes.samples],
-        parameters: problem.network.parameters(),
+        parameters: problem.network().parameters(),
         vector_field,
         jacobian_product,
         set_up,

@@ -96,8 +96,8 @@ fn instance(folder: &Path) -> Result<Problem, Box<dyn Error>> {
         Ok(read_matrix(&path)?.as_slice().to_vec())
     };
     let rule = match description.rule.as_str() {
-        "bp" => Rule::GradientDescent,
-        _ => Rule::DirectFeedbackAlignment(
+        "bp" => Rule::gradient_descent(),
+        _ => Rule::direct_feedback_alignment(
             (1..depth)
                 .map(|l| vector(format!("b_{l}.csv")).map(DVector::from_vec))
                 .collect::<Result<_, _>>()?,
@@ -115,20 +115,14 @@ fn instance(folder: &Path) -> Result<Problem, Box<dyn Error>> {
     } else {
         DVector::zeros(network.parameters())
     };
-    Ok(Problem {
-        dataset,
-        network,
-        rule,
-        loss: Loss::Exponential,
-        theta0,
-    })
+    Ok(Problem::new(dataset, network, rule, Loss::Exponential, theta0).unwrap())
 }
 
 fn network(convolutional: bool, dimension: usize, depth: usize) -> Network {
     if convolutional {
         Network::convolutional(dimension, depth)
     } else {
-        Network::FullyConnectedLinear(FullyConnectedLinear::new(
+        Network::new(FullyConnectedLinear::new(
             dimension,
             &vec![dimension; depth - 1],
         ))
@@ -146,19 +140,20 @@ impl Sizes {
                 let entries = standard_normals("bench feedback", l as u64).take(self.dimension);
                 DVector::from_iterator(self.dimension, entries) * scale
             });
-            Rule::DirectFeedbackAlignment(feedback.collect())
+            Rule::direct_feedback_alignment(feedback.collect())
         } else {
-            Rule::GradientDescent
+            Rule::gradient_descent()
         };
         let parameters = network.parameters();
         let weights = standard_normals("bench weights", 1).take(parameters);
         let weights = DVector::from_iterator(parameters, weights) * (self.initial / root);
-        Problem {
-            dataset: gaussian_teacher(self.dimension, self.samples, 1),
-            theta0: network.theta(weights),
-            network,
+        Problem::new(
+            gaussian_teacher(self.dimension, self.samples, 1),
+            network.clone(),
             rule,
-            loss: Loss::Exponential,
-        }
+            Loss::Exponential,
+            network.theta(weights),
+        )
+        .unwrap()
     }
 }

@@ -1,7 +1,6 @@
 //! Theorem 1 and its gradient-descent counterpart: the predictor converges in direction to the hard-margin SVM.
 
-use super::{Claim, Evidence, Subject, Verdict, direction, limit_of_completed_run, not_applicable};
-use crate::network::Network;
+use super::{Claim, Evidence, Subject, Verdict, direction, limit_of_completed_run};
 
 pub const THM_1: Claim = Claim {
     id: "thm-1",
@@ -12,7 +11,7 @@ pub const THM_1: Claim = Claim {
                 depth than under gradient descent.",
     check: CHECK,
     subject: Subject::Flow,
-    judge: |e| judge(e, true),
+    judge: |e| judge(e, "thm-1", true),
 };
 
 pub const GD_FC: Claim = Claim {
@@ -23,7 +22,7 @@ pub const GD_FC: Claim = Claim {
                 (log t)^{−1/L}.",
     check: CHECK,
     subject: Subject::Flow,
-    judge: |e| judge(e, false),
+    judge: |e| judge(e, "gd-fc", false),
 };
 
 const CHECK: &str = "Residual: the final angle between the predictor and the SVM direction. Tolerance: 0.01 rad, and the \
@@ -31,13 +30,13 @@ const CHECK: &str = "Residual: the final angle between the predictor and the SVM
                      Above the tolerance: inconclusive while it falls, violated once it has stalled (in a run long enough for the \
                      predicted fall over its last third to be twofold). Hypotheses: fully connected linear, separable data.";
 
-fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
+fn judge(e: &Evidence<'_>, id: &str, feedback: bool) -> Verdict {
     if let Some(verdict) = super::other_rule(e, feedback) {
         return verdict;
     }
-    let Network::FullyConnectedLinear(_) = &e.problem.network else {
-        return not_applicable("the network is not fully connected linear");
-    };
+    if let Some(verdict) = super::other_limit(e, id, "the network is not fully connected linear") {
+        return verdict;
+    }
     if let Err(verdict) = limit_of_completed_run(e) {
         return verdict;
     }

@@ -195,8 +195,8 @@ fn one_size(e: &Evidence<'_>, run: &Beside, theorem: Theorem) -> Finding {
     }
     // From other than zero weights alignments may start negative under the flow as well.
     let last = d.log_log_time.len() - 1;
-    let late = d.log_loss[last] < e.problem.loss.log_loss(std::iter::once(0.0));
-    let from_zero = e.problem.theta0.amax() == 0.0;
+    let late = d.log_loss[last] < e.problem.loss().log_loss(std::iter::once(0.0));
+    let from_zero = e.problem.theta0().amax() == 0.0;
     if let Some(why) = negative_alignment(e, d).filter(|_| from_zero || late) {
         return finding(Outcome::Violated, residual, why);
     }
@@ -253,7 +253,7 @@ fn not_to_zero(e: &Evidence<'_>, d: &Diagnostics) -> Option<String> {
         return None;
     }
     // what rounding leaves of a loss that stays is no rise
-    let rounding = 1e-9 * e.problem.dataset.len() as f64;
+    let rounding = 1e-9 * e.problem.dataset().len() as f64;
     if end > start + rounding {
         return Some(format!(
             "the loss does not tend to zero: ln loss {end:.2} at the end, {start:.2} at the start"
@@ -272,7 +272,7 @@ fn not_to_zero(e: &Evidence<'_>, d: &Diagnostics) -> Option<String> {
 /// convolutional and diagonal ones throughout the last third of the run.
 fn negative_alignment(e: &Evidence<'_>, d: &Diagnostics) -> Option<String> {
     let last = d.log_log_time.len() - 1;
-    let from_zero = e.problem.theta0.amax() == 0.0;
+    let from_zero = e.problem.theta0().amax() == 0.0;
     let records = if from_zero { 0..=last } else { last..=last };
     if let Some(alignment) = &d.alignment {
         return records.into_iter().find_map(|k| {

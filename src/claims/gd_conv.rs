@@ -27,8 +27,9 @@ fn judge(e: &Evidence<'_>) -> Verdict {
     if let Some(verdict) = super::other_rule(e, false) {
         return verdict;
     }
-    if e.problem.network.spectral().is_none() {
-        return not_applicable("the network is neither convolutional nor diagonal linear");
+    let why = "the network is neither convolutional nor diagonal linear";
+    if let Some(verdict) = super::other_limit(e, "gd-conv", why) {
+        return verdict;
     }
     if let Some(d) = imprisoned_entry(e) {
         return not_applicable(format!(
@@ -36,7 +37,7 @@ fn judge(e: &Evidence<'_>) -> Verdict {
              real one at equal moduli, which stay equal"
         ));
     }
-    if e.problem.network.depth() <= 2 {
+    if e.problem.network().depth() <= 2 {
         return match limit_of_completed_run(e) {
             Ok(limit) => {
                 let verdict = directional_limit::angle_to_limit(e);
@@ -74,11 +75,11 @@ fn judge(e: &Evidence<'_>) -> Verdict {
 
 /// At L = 2, an entry that the flow keeps at zero, or a real one whose sign it fixes: `|ŵ_1|² − |ŵ_2|²` is conserved.
 fn imprisoned_entry(e: &Evidence<'_>) -> Option<usize> {
-    let network = e.problem.network.spectral()?;
-    if e.problem.network.depth() != 2 {
+    let network = e.problem.network().spectrum()?;
+    if e.problem.network().depth() != 2 {
         return None;
     }
-    let w = network.transforms(e.problem.theta0.as_slice());
+    let w = network.transforms(e.problem.theta0().as_slice());
     let largest = w.iter().map(|w| w.norm()).fold(0.0, f64::max);
     let frequencies = network.frequencies();
     (0..frequencies.len()).find(|&d| {
@@ -92,7 +93,7 @@ fn imprisoned_entry(e: &Evidence<'_>) -> Option<usize> {
 /// rest for long near vectors with too few entries, off which the missing ones grow like small powers of log t. (What merely
 /// converges gains less and less.)
 fn late_entry(e: &Evidence<'_>, limit: &Limit) -> Option<usize> {
-    let network = e.problem.network.spectral()?;
+    let network = e.problem.network().spectrum()?;
     let d = e.diagnostics;
     let last = d.log_log_time.len() - 1;
     let share = |k: usize, entry: usize| {

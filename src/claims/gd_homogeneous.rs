@@ -2,6 +2,7 @@
 
 use super::{Claim, Evidence, Outcome, Subject, Verdict, not_applicable, relu, unfinished};
 use crate::diagnostics::Homogeneous;
+use crate::theory::Monotone;
 
 pub const CLAIM: Claim = Claim {
     id: "gd-homogeneous",
@@ -28,6 +29,12 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
         return Err(verdict);
     }
     let h = relu::measured(e)?;
+    let theory = &e.diagnostics.theory;
+    if !theory.monotone.contains(&Monotone::SmoothedMargin) {
+        return Err(not_applicable(
+            "theory has no smoothed margin that never falls for this network",
+        ));
+    }
     if h.smoothed_margin.iter().all(Option::is_none) {
         return Err(unfinished(e).unwrap_or_else(|| {
             not_applicable("the loss never falls below that of one sample with margin zero")
@@ -49,7 +56,7 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
     relu::fits(e)?;
     let last = h.normalised_margin.len() - 1;
     // ‖θ̃‖ = (‖θ‖^L/γ)^{1/L}: ε has its unit, δ that of its square
-    let depth = e.problem.network.depth() as f64;
+    let depth = e.problem.network().depth() as f64;
     let relative = |k: usize| -> Option<(f64, f64)> {
         let per_size = h.normalised_margin[k].max(0.0).powf(1.0 / depth);
         Some((h.epsilon[k]? * per_size, h.delta[k]? * per_size.powi(2)))

@@ -23,6 +23,7 @@ use crate::diagnostics::Diagnostics;
 use crate::flow::FlowOptions;
 use crate::limit::Limit;
 use crate::problem::Problem;
+use crate::theory::LimitLaw;
 use crate::trajectory::{Status, Trajectory};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -192,7 +193,7 @@ pub fn check_steps(evidence: &Evidence<'_>) -> Vec<Verdict> {
 fn limit_of_completed_run<'a>(e: &Evidence<'a>) -> Result<&'a Limit, Verdict> {
     let limit = e.limit.ok_or_else(|| {
         not_applicable(
-            if e.problem.network.relu().is_some() {
+            if e.diagnostics.theory.limit.as_ref().is_some_and(LimitLaw::is_about_features) {
                 "there is no certified limit: no output weights separate the features at the end of the run, or neither could be \
                  decided"
             } else {
@@ -214,18 +215,29 @@ fn unfinished(e: &Evidence<'_>) -> Option<Verdict> {
     Some(Verdict::without_measurement(Outcome::Inconclusive, why))
 }
 
+/// *Not applicable* unless theory has `claim` state the limit of this network under this rule.
+fn other_limit(e: &Evidence<'_>, claim: &str, why: &str) -> Option<Verdict> {
+    let law = e.diagnostics.theory.limit.as_ref();
+    let stated = law.is_some_and(|law| law.is_stated_by(claim));
+    (!stated).then(|| not_applicable(why))
+}
+
 fn not_applicable(why: impl Into<String>) -> Verdict {
     Verdict::without_measurement(Outcome::NotApplicable, why)
 }
 
 /// *Not applicable* unless the rule has fixed feedback (`feedback`), or is gradient descent.
 fn other_rule(e: &Evidence<'_>, feedback: bool) -> Option<Verdict> {
-    let why = match (e.problem.rule.has_feedback(), feedback) {
-        (false, true) => "the rule is not feedback alignment, direct or not",
-        (true, false) => "the rule is not gradient descent",
-        _ => return None,
+    let errors = &e.diagnostics.theory.errors;
+    let (as_needed, why) = if feedback {
+        (
+            errors.are_fixed(),
+            "the rule is not feedback alignment, direct or not",
+        )
+    } else {
+        (errors.are_gradients(), "the rule is not gradient descent")
     };
-    Some(not_applicable(why))
+    (!as_needed).then(|| not_applicable(why))
 }
 
 /// The list of claims as the Markdown of docs/claims.md.

@@ -1,7 +1,6 @@
 //! Proposition 1: from zero weights DFA aligns every layer of a fully connected linear network with the feedback.
 
 use super::{Claim, Evidence, Outcome, Subject, Verdict, limit_of_completed_run, not_applicable};
-use crate::network::Network;
 
 pub const CLAIM: Claim = Claim {
     id: "prop-1",
@@ -27,16 +26,18 @@ fn judge(e: &Evidence<'_>) -> Verdict {
     if let Some(verdict) = super::other_rule(e, true) {
         return verdict;
     }
-    let Network::FullyConnectedLinear(_) = &e.problem.network else {
-        return not_applicable("the network is not fully connected linear");
-    };
+    if let Some(verdict) =
+        super::other_limit(e, "thm-1", "the network is not fully connected linear")
+    {
+        return verdict;
+    }
     let Some(alignment) = &e.diagnostics.alignment else {
-        return not_applicable(match e.problem.network.depth() {
+        return not_applicable(match e.problem.network().depth() {
             1 => "a network of depth 1 has no layer to align",
             _ => "the alignment with feedback of this size leaves the range of double precision",
         });
     };
-    if e.problem.theta0.amax() > 0.0 {
+    if e.problem.theta0().amax() > 0.0 {
         return not_applicable("the initial weights are not zero");
     }
     if let Err(verdict) = limit_of_completed_run(e) {

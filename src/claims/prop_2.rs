@@ -41,15 +41,14 @@ fn measured<'a>(e: &'a Evidence<'_>) -> Result<&'a Phases, Verdict> {
     if let Some(verdict) = super::other_rule(e, true) {
         return Err(verdict);
     }
-    if e.problem.network.spectral().is_none() {
-        return Err(not_applicable(
-            "the network is neither convolutional nor diagonal linear",
-        ));
+    let why = "the network is neither convolutional nor diagonal linear";
+    if let Some(verdict) = super::other_limit(e, "thm-2-corrected", why) {
+        return Err(verdict);
     }
     let Some(phases) = &e.diagnostics.phases else {
         return Err(not_applicable("a network of depth 1 has no layer to align"));
     };
-    if e.problem.theta0.amax() > 0.0 {
+    if e.problem.theta0().amax() > 0.0 {
         return Err(not_applicable("the initial weights are not zero"));
     }
     super::unfinished(e).map_or(Ok(phases), Err)

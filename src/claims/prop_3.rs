@@ -85,7 +85,7 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
 
 /// The unit with the most negative `c_j`, relative to its terms.
 fn below_the_level(e: &Evidence<'_>, b: &DVector<f64>) -> Option<(usize, f64)> {
-    let weights = e.problem.network.weights(e.problem.theta0.as_slice());
+    let weights = e.problem.network().weights(e.problem.theta0().as_slice());
     let terms = weights[0]
         .column_iter()
         .zip(weights[1].iter())

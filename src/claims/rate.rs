@@ -4,7 +4,8 @@ use super::{
     Claim, Evidence, Outcome, Subject, Verdict, direction, limit_of_completed_run, not_applicable,
     relu,
 };
-use crate::diagnostics::{Rate, learned_in_span};
+use crate::diagnostics::Rate;
+use crate::theory::RateLaw;
 
 pub const RATE_DFA: Claim = Claim {
     id: "rate-dfa",
@@ -48,39 +49,23 @@ const TOLERANCE: f64 = 0.005;
 /// The longest period seen of modes with complex exponents (depth 3, docs/theory.md).
 const LONGEST_SWING: f64 = 116.0;
 
-/// Log-log-time before which corrections to the power law still show.
-const EARLY: f64 = 8.0;
-
-/// The same on ReLU networks, where the features themselves still turn.
-const EARLY_FEATURES: f64 = 15.0;
-
 fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
     if let Some(verdict) = super::other_rule(e, feedback) {
         return verdict;
     }
-    let depth = e.problem.network.depth();
-    let sparse = !feedback && e.problem.network.spectral().is_some() && depth > 1;
-    if sparse && depth > 2 {
-        return not_applicable(
-            "no rate is predicted for gradient descent on such networks beyond depth 2",
-        );
-    }
-    let has_kinks = e.problem.network.relu().is_some();
-    if has_kinks {
-        if depth != 2 || !feedback {
-            return not_applicable(
-                "on ReLU networks a rate is predicted for two layers with fixed feedback only",
-            );
-        }
-        if let Err(verdict) = relu::fits(e) {
-            return verdict;
-        }
+    let Some(law) = &e.diagnostics.theory.rate else {
+        return not_applicable("theory predicts no rate for this network under this rule");
+    };
+    if law.of_features
+        && let Err(verdict) = relu::fits(e)
+    {
+        return verdict;
     }
     let limit = match limit_of_completed_run(e) {
         Ok(limit) => limit,
         Err(verdict) => return verdict,
     };
-    if !sparse && !has_kinks && learned_in_span(e.problem, limit) {
+    if law.has_nothing_to_act_on(limit) {
         let measured = e.diagnostics.rate.as_ref().map_or_else(String::new, |r| {
             format!(" (measured slope {:+.4})", r.observed)
         });
@@ -104,12 +89,12 @@ fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
         );
     };
     let Some(predicted) = rate.predicted else {
-        return not_applicable("theory predicts no rate for this network and rule");
+        return not_applicable("theory predicts no rate towards this limit");
     };
     let residual = (rate.observed - predicted).abs();
     let [first, second] = rate.halves;
     let along = |slope: f64| (slope + 1.0).abs() <= TOLERANCE;
-    if has_kinks && along(rate.observed) && rate.halves.iter().all(|slope| along(*slope)) {
+    if law.of_features && along(rate.observed) && rate.halves.iter().all(|slope| along(*slope)) {
         return Verdict::without_measurement(
             Outcome::NotApplicable,
             format!(
@@ -125,16 +110,15 @@ fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
     );
     // Corrections to a power law die out slowly where exponents are small.
     let approaches = (first - predicted).abs() > 1.05 * (second - predicted).abs();
-    let early = if has_kinks { EARLY_FEATURES } else { EARLY };
     let moving = (first - second).abs() > TOLERANCE || (residual > TOLERANCE && approaches);
-    let (outcome, evidence) = if let Some(why) = several_modes(e, rate, predicted) {
+    let (outcome, evidence) = if let Some(why) = several_modes(e, law, rate, predicted) {
         (Outcome::Inconclusive, format!("{why}: {measured}"))
-    } else if has_kinks && rate.observed < predicted - TOLERANCE {
+    } else if law.of_features && rate.observed < predicted - TOLERANCE {
         (
             Outcome::Inconclusive,
             format!("what falls faster still leads, extend flow.until: {measured}"),
         )
-    } else if rate.window[0] < early || moving {
+    } else if rate.window[0] < law.early || moving {
         (
             Outcome::Inconclusive,
             format!("not yet in the asymptotic regime, extend flow.until: {measured}"),
@@ -149,24 +133,17 @@ fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
 
 /// Where layers act entry by entry several modes decay side by side, and the slowest need not be the largest yet: why a slope
 /// other than the predicted one says nothing, if so.
-fn several_modes(e: &Evidence<'_>, rate: &Rate, predicted: f64) -> Option<String> {
-    let network = e.problem.network.spectral()?;
+fn several_modes(e: &Evidence<'_>, law: &RateLaw, rate: &Rate, predicted: f64) -> Option<String> {
+    let modes = law.modes?;
     if (rate.observed - predicted).abs() <= TOLERANCE {
         return None;
     }
     if e.diagnostics.final_angle()? > direction::TOLERANCE {
         return Some("the direction is still far from its limit, extend flow.until".into());
     }
-    let feedback = e.problem.rule.has_feedback();
-    let depth = e.problem.network.depth();
     let s = &e.diagnostics.log_log_time;
     let below_floor = rate.window[1] < s[s.len() - 1];
-    let fastest = if feedback {
-        -1.0 / (2f64.powi(depth as i32) - 1.0)
-    } else {
-        -1.0
-    };
-    if (fastest - TOLERANCE..predicted).contains(&rate.observed) {
+    if (modes.fastest - TOLERANCE..predicted).contains(&rate.observed) {
         let advice = if below_floor {
             "when the angle falls below 1e-10 rad"
         } else {
@@ -177,9 +154,7 @@ fn several_modes(e: &Evidence<'_>, rate: &Rate, predicted: f64) -> Option<String
     if below_floor {
         return Some("the angle falls below 1e-10 rad before its slope settles".into());
     }
-    let complex = network.frequencies().iter().any(|f| f.len == 2);
-    let swings = feedback && complex && depth > 2;
-    (swings && rate.window[1] - rate.window[0] < LONGEST_SWING).then(|| {
+    (modes.swing && rate.window[1] - rate.window[0] < LONGEST_SWING).then(|| {
         format!(
             "modes of complex exponents swing with periods up to about {LONGEST_SWING} in log-log-time, extend flow.until"
         )

@@ -3,6 +3,7 @@
 use super::{Evidence, Outcome, Verdict, direction, not_applicable, unfinished};
 use crate::diagnostics::{Diagnostics, Homogeneous};
 use crate::limit::angle;
+use crate::theory::MarginProblem;
 use crate::trajectory::Status;
 use nalgebra::{DMatrix, DVector};
 
@@ -14,7 +15,7 @@ pub fn measured<'a>(e: &Evidence<'a>) -> Result<&'a Homogeneous, Verdict> {
     let Some(h) = &e.diagnostics.homogeneous else {
         return Err(not_applicable("the network is linear in its input"));
     };
-    if e.problem.network.depth() < 2 {
+    if e.problem.network().depth() < 2 {
         return Err(not_applicable("the network has no hidden layer"));
     }
     Ok(h)
@@ -31,11 +32,11 @@ pub fn two_layers_with_feedback<'a>(
         return Err(verdict);
     }
     let h = measured(e)?;
-    match e.problem.network.last_feedback(&e.problem.rule) {
-        Some(b) if e.problem.network.depth() == 2 => Ok((h, b)),
+    match &e.diagnostics.theory.margin_problem {
+        Some(MarginProblem::LeastFeedbackPotential(b)) => Ok((h, b.clone())),
         _ => Err(not_applicable(format!(
             "the network has {} layers, not two",
-            e.problem.network.depth()
+            e.problem.network().depth()
         ))),
     }
 }
@@ -85,7 +86,7 @@ pub fn fits(e: &Evidence<'_>) -> Result<(), Verdict> {
         }));
     }
     let theta = e.trajectory.theta.column(last);
-    let first = e.problem.network.weights(theta.as_slice()).swap_remove(0);
+    let first = e.problem.network().weights(theta.as_slice()).swap_remove(0);
     let early = if completed {
         ""
     } else {

@@ -4,9 +4,7 @@
 //! at its word, its constrained minimiser computed and certified, and the run's angle to it measured.
 
 use super::directional_limit::angle_to_limit;
-use super::{
-    Claim, Evidence, Outcome, Subject, Verdict, direction, limit_of_completed_run, not_applicable,
-};
+use super::{Claim, Evidence, Outcome, Subject, Verdict, direction, limit_of_completed_run};
 
 pub const MAIN_TEXT: Claim = Claim {
     id: "thm-2-main-text",
@@ -54,12 +52,8 @@ const DISCRIMINATING: f64 = 0.05;
 /// The verdict to return where the theorem does not apply.
 fn hypotheses(e: &Evidence<'_>) -> Option<Verdict> {
     super::other_rule(e, true).or_else(|| {
-        if e.problem.network.spectral().is_none() {
-            return Some(not_applicable(
-                "the network is neither convolutional nor diagonal linear",
-            ));
-        }
-        limit_of_completed_run(e).err()
+        let why = "the network is neither convolutional nor diagonal linear";
+        super::other_limit(e, "thm-2-corrected", why).or_else(|| limit_of_completed_run(e).err())
     })
 }
 

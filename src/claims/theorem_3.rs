@@ -2,7 +2,6 @@
 
 use super::relu::{self, Turning};
 use super::{Claim, Evidence, Subject, Verdict, direction, not_applicable};
-use crate::limit::signed_features;
 use nalgebra::DVector;
 
 pub const CLAIM: Claim = Claim {
@@ -84,11 +83,11 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
 
 /// All features at save k as one vector.
 fn features(e: &Evidence<'_>, k: usize) -> Vec<DVector<f64>> {
-    let data = &e.problem.dataset;
+    let data = e.problem.dataset();
     let theta = e.trajectory.theta.column(k);
-    let network = e.problem.network.relu().into_iter();
-    network
-        .map(|n| signed_features(n, theta.as_slice(), data.samples(), data.labels()))
+    let units = e.problem.network().units().into_iter();
+    units
+        .map(|units| units.signed_features(theta.as_slice(), data))
         .map(|features| DVector::from_column_slice(features.as_slice()))
         .collect()
 }

@@ -49,7 +49,7 @@ fn theorem(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
     let turning = Turning::of(e, |k| {
         let weights = e
             .problem
-            .network
+            .network()
             .weights(e.trajectory.theta.column(k).as_slice());
         let flat = weights
             .iter()

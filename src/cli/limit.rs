@@ -63,7 +63,7 @@ fn document(limit: Option<&Limit>) -> String {
 
 fn sentence(problem: &Problem, limit: Option<&Limit>) -> String {
     let Some(limit) = limit else {
-        let why = match problem.network.relu() {
+        let why = match problem.network().units() {
             None => {
                 "the data are not separable, or not through the frequencies the feedback reaches"
             }

@@ -158,9 +158,9 @@ fn beside(problem: &Problem, limit: Option<&Limit>, descent: Descent, flow: &Tra
 
 /// The predictor, or for ReLU networks the outputs `f(x_n)`.
 fn learned(problem: &Problem, theta: &[f64]) -> Vec<f64> {
-    let vector = problem.network.predictor(theta).unwrap_or_else(|| {
-        let margins = problem.network.margins(theta, &problem.dataset);
-        margins.component_mul(problem.dataset.labels())
+    let vector = problem.network().predictor(theta).unwrap_or_else(|| {
+        let margins = problem.network().margins(theta, problem.dataset());
+        margins.component_mul(problem.dataset().labels())
     });
     vector.as_slice().to_vec()
 }

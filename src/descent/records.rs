@@ -59,14 +59,16 @@ impl Records {
         if self.overflown {
             return;
         }
-        let mut theta = DVector::zeros(problem.network.parameters());
+        let mut theta = DVector::zeros(problem.network().parameters());
         stepper.theta(lane, theta.as_mut_slice());
         let log_time = match schedule {
             Schedule::Constant => (size * k as f64).ln_1p(),
             Schedule::LossNormalised => softplus(stepper.log_time(lane)),
         };
-        let margins = problem.network.margins(theta.as_slice(), &problem.dataset);
-        let log_loss = problem.loss.log_loss(margins.iter().copied());
+        let margins = problem
+            .network()
+            .margins(theta.as_slice(), problem.dataset());
+        let log_loss = problem.loss().log_loss(margins.iter().copied());
         if theta.iter().all(|w| w.is_finite()) && log_loss.is_finite() && log_time.is_finite() {
             self.log_time.push(log_time);
             self.theta.extend_from_slice(theta.as_slice());

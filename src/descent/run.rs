@@ -62,7 +62,7 @@ pub fn descend(
     options: &StepOptions,
     control: &Control<'_>,
 ) -> Result<Vec<Descent>> {
-    let together = problem.network.relu().is_none() && options.sizes.len() >= TOGETHER;
+    let together = problem.network().shares_lanes() && options.sizes.len() >= TOGETHER;
     let groups: Vec<&[f64]> = options
         .sizes
         .chunks(if together { LANES } else { 1 })
@@ -169,13 +169,13 @@ impl Work<'_> {
             .iter()
             .map(|&size| Lane {
                 size,
-                theta: self.problem.theta0.clone(),
+                theta: self.problem.theta0().clone(),
             })
             .collect();
         let stepper = match self.options.state {
             State::Full => stepper(self.problem, self.options.schedule, &lanes),
             State::Reduced => reduced_stepper(self.problem, self.options.schedule, &lanes)
-                .map_err(Error::Solver)?,
+                .map_err(|why| Error::Solver(why.to_string()))?,
         };
         let mut run = Group {
             sizes,
@@ -206,7 +206,7 @@ impl Work<'_> {
                 if !found.fits(
                     &run.stepper.state(),
                     run.sizes.len(),
-                    self.problem.network.parameters(),
+                    self.problem.network().parameters(),
                     self.options.count,
                 ) =>
             {
@@ -237,7 +237,7 @@ impl Work<'_> {
         let common: Vec<u64> = (sizes.iter())
             .map(|&size| self.options.common_step(size))
             .collect();
-        let parameters = self.problem.network.parameters();
+        let parameters = self.problem.network().parameters();
         recorded_steps(self.options.count, parameters, &common)
     }
 
@@ -264,7 +264,7 @@ impl Work<'_> {
 
     fn finish(&self, run: Group<'_>, steps: &[u64]) -> Vec<Descent> {
         let wall_seconds = run.wall_seconds() / run.sizes.len() as f64;
-        let network = &self.problem.network;
+        let network = self.problem.network();
         (run.sizes.iter().zip(&run.records))
             .map(|(&size, records)| {
                 let theta = records.weights();
@@ -273,7 +273,7 @@ impl Work<'_> {
                     &(0..saves)
                         .map(|k| {
                             let margins = network
-                                .margins(theta.column(k).as_slice(), &self.problem.dataset);
+                                .margins(theta.column(k).as_slice(), self.problem.dataset());
                             margins.map(|m| records.log_time[k] - m)
                         })
                         .collect::<Vec<_>>(),

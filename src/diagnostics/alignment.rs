@@ -5,9 +5,9 @@
 //! `φ_2 = ½‖Z‖²`, `φ_{l+1} = ½‖b_{l−1}‖² φ_l²`. Here Z is read off the first layer, the φ_l off theirs, and both the
 //! distance from the outer products and the recursion are measured, neither is used to compute the other.
 
-use crate::network::Network;
 use crate::problem::Problem;
-use nalgebra::{DMatrix, DVector};
+use crate::theory::{OuterProducts, Theory};
+use nalgebra::DMatrix;
 
 /// The alignment scalars of a DFA run.
 #[derive(Debug, Clone)]
@@ -38,29 +38,21 @@ impl Alignment {
 }
 
 pub(super) struct Builder {
-    /// `b_1 … b_L` with `b_L = 1`.
-    feedback: Vec<DVector<f64>>,
+    law: OuterProducts,
     first_layer: DMatrix<f64>,
     alignment: Alignment,
 }
 
 impl Builder {
-    /// `None` unless the network is fully connected linear with a hidden layer, and the rule has feedback.
-    pub fn new(problem: &Problem, saves: usize) -> Option<Self> {
-        let Network::FullyConnectedLinear(_) = &problem.network else {
-            return None;
-        };
-        let depth = problem.network.depth();
-        let mut feedback = problem.feedback()?;
-        if depth < 2 {
-            return None;
-        }
-        feedback.push(DVector::from_element(1, 1.0));
+    /// `None` unless theory has layers align with outer products of their feedback.
+    pub fn new(problem: &Problem, theory: &Theory, saves: usize) -> Option<Self> {
+        let law = theory.alignment.as_ref()?.outer_products()?.clone();
+        let depth = law.feedback.len();
         Some(Self {
-            feedback,
+            law,
             first_layer: problem
-                .network
-                .weights(problem.theta0.as_slice())
+                .network()
+                .weights(problem.theta0().as_slice())
                 .swap_remove(0),
             alignment: Alignment {
                 phi: DMatrix::zeros(depth - 1, saves),
@@ -71,7 +63,7 @@ impl Builder {
     }
 
     pub fn record(&mut self, k: usize, weights: &[DMatrix<f64>]) {
-        let b = &self.feedback;
+        let b = &self.law.feedback;
         let z = (&weights[0] - &self.first_layer) * &b[0] / b[0].norm_squared();
         let mut closed = 0.5 * z.norm_squared();
         let relative = |distance: f64, w: &DMatrix<f64>| match w.norm() {
@@ -80,9 +72,8 @@ impl Builder {
         };
         let rest = &weights[0] - &z * b[0].transpose();
         self.alignment.residual[(0, k)] = relative(rest.norm(), &weights[0]);
-        for l in 2..=weights.len() {
+        for (l, phi) in (2..).zip(self.law.phi(weights)) {
             let (w, before, after) = (&weights[l - 1], &b[l - 2], &b[l - 1]);
-            let phi = before.dot(&(w * after)) / (before.norm_squared() * after.norm_squared());
             self.alignment.phi[(l - 2, k)] = phi;
             self.alignment.closed_form[(l - 2, k)] = closed;
             closed = 0.5 * before.norm_squared() * closed * closed;

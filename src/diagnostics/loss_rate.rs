@@ -18,7 +18,7 @@ const ROUNDED: f64 = 12.0;
 ///
 /// Zero in a fixed point, and once a run without a separator amplifies rounding, −1 on the way a loss falls like 1/t, positive where it rises.
 pub fn loss_rate(problem: &Problem, trajectory: &Trajectory) -> Vec<f64> {
-    let kernel = problem.network.kernel(&problem.rule, &problem.dataset);
+    let kernel = problem.kernel();
     let samples = kernel.samples();
     let mut margins = vec![0.0; samples];
     let mut velocity = vec![0.0; kernel.parameters()];
@@ -33,10 +33,10 @@ pub fn loss_rate(problem: &Problem, trajectory: &Trajectory) -> Vec<f64> {
             }
             let theta = trajectory.theta.column(k);
             let mut log_multipliers = trajectory.log_multipliers.column(k).into_owned();
-            if problem.loss != Loss::Exponential {
+            if problem.loss() != Loss::Exponential {
                 kernel.margins(theta.as_slice(), &mut margins);
                 for (p, m) in log_multipliers.iter_mut().zip(&margins) {
-                    *p += problem.loss.log_correction(*m);
+                    *p += problem.loss().log_correction(*m);
                 }
             }
             let multipliers = log_multipliers.map(f64::exp);
@@ -73,13 +73,14 @@ mod tests {
         let b = dvector![0.7, -0.4, 0.9, 0.2, -1.1];
         let network = Network::convolutional(5, 3);
         let theta0 = DVector::from_fn(15, |i, _| 0.3 * ((7 * i + 2) as f64).sin());
-        Problem {
-            dataset: gaussian_teacher(5, 4, 1),
+        Problem::new(
+            gaussian_teacher(5, 4, 1),
             network,
-            rule: Rule::DirectFeedbackAlignment(vec![b.clone(), 0.5 * b]),
+            Rule::direct_feedback_alignment(vec![b.clone(), 0.5 * b]),
             loss,
             theta0,
-        }
+        )
+        .unwrap()
     }
 
     /// Against central differences of ln 𝓛 over neighbouring saves, times 𝓛/Σα.
@@ -94,7 +95,9 @@ mod tests {
             let run = integrate(&problem, &options, &mut |_| {}).unwrap();
             let margins = |k: usize| {
                 let theta = run.theta.column(k);
-                problem.network.margins(theta.as_slice(), &problem.dataset)
+                problem
+                    .network()
+                    .margins(theta.as_slice(), problem.dataset())
             };
             let log_loss = |k: usize| loss.log_loss(margins(k).iter().copied());
             let rate = loss_rate(&problem, &run);
@@ -120,8 +123,9 @@ mod tests {
 
     #[test]
     fn is_zero_at_zero_weights_and_minus_one_far_out() {
-        let mut problem = problem(Loss::Exponential);
-        problem.theta0.fill(0.0);
+        let problem = problem(Loss::Exponential);
+        let zero = problem.theta0() * 0.0;
+        let problem = problem.with_start(zero).unwrap();
         let run = integrate(&problem, &FlowOptions::to(30.0), &mut |_| {}).unwrap();
         let rate = loss_rate(&problem, &run);
         assert_eq!(rate[0], 0.0);

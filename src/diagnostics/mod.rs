@@ -1,7 +1,6 @@
 //! Everything measured along a trajectory; claims and figures read this and nothing else.
 
 mod alignment;
-mod approach;
 mod homogeneous;
 mod invariants;
 mod loss_rate;
@@ -13,10 +12,11 @@ pub use homogeneous::{Homogeneous, output_on_level_set};
 pub use invariants::Invariant;
 pub use loss_rate::loss_rate;
 pub use phases::{Phase, Phases};
-pub use rate::{Rate, learned_in_span, slope};
+pub use rate::{Rate, slope};
 
-use crate::limit::{Candidate, Certifier, Limit, angle, predicted};
+use crate::limit::{Certifier, Limit, angle};
 use crate::problem::Problem;
+use crate::theory::{self, Candidate, MarginProblem, Theory};
 use crate::trajectory::Trajectory;
 use nalgebra::{DMatrix, DVector};
 use std::f64::consts::FRAC_PI_2;
@@ -24,6 +24,8 @@ use std::f64::consts::FRAC_PI_2;
 /// All measurements; every vector has one entry per save (T).
 #[derive(Debug, Clone)]
 pub struct Diagnostics {
+    /// What theory says of the problem: claims and figures read it beside the measurements.
+    pub theory: Theory,
     /// s = ln(1+ln(1+t)).
     pub log_log_time: Vec<f64>,
     /// τ = ln(1+t).
@@ -43,7 +45,7 @@ pub struct Diagnostics {
     /// Angle between β and the limit, radians; `None` without a limit. π/2 while β = 0. For ReLU networks: between the output
     /// weights and the hard-margin SVM of the features of the same save, π/2 while there is none.
     pub angle_to_limit: Option<Vec<f64>>,
-    /// Angles to the other limits that have been claimed, see [`Candidate`](crate::limit::CandidatePotential).
+    /// Angles to the other limits that have been claimed, see [`Candidate`](crate::theory::CandidatePotential).
     pub candidates: Vec<CandidateAngles>,
     /// Relative distance of the gradient of the predicted potential from the cone of the active samples; `None` while γ ≤ 0.
     /// For ReLU networks [`Homogeneous::feedback_kkt`] or [`Homogeneous::gradient_kkt`], by the rule; `None` where no such
@@ -72,7 +74,7 @@ pub struct Diagnostics {
 /// The run's angles to one claimed limit.
 #[derive(Debug, Clone)]
 pub struct CandidateAngles {
-    /// [`Candidate::id`](crate::limit::CandidatePotential).
+    /// [`Candidate::id`](crate::theory::CandidatePotential).
     pub id: &'static str,
     /// What the candidate is, for legends.
     pub label: &'static str,
@@ -84,111 +86,119 @@ pub struct CandidateAngles {
 
 /// Measures `trajectory`, a run of `problem`, against `limit`.
 pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit>) -> Diagnostics {
-    let saves = trajectory.len();
-    let samples = problem.dataset.len();
-    let dimension = match problem.network.relu() {
-        None => problem.dataset.dimension(),
-        Some(_) => 0,
-    };
-    let log_time: Vec<f64> = (0..saves).map(|k| trajectory.log_time(k)).collect();
-    let mut d = Diagnostics {
-        log_log_time: trajectory.log_log_time.clone(),
-        margins: DMatrix::zeros(samples, saves),
-        min_margin: Vec::with_capacity(saves),
-        log_loss: Vec::with_capacity(saves),
-        loss_rate: loss_rate(problem, trajectory),
-        layer_norms: DMatrix::zeros(problem.network.depth(), saves),
-        beta: DMatrix::zeros(dimension, saves),
-        angle_to_limit: limit.map(|_| Vec::with_capacity(saves)),
-        candidates: Vec::new(),
-        kkt_residual: Vec::with_capacity(saves),
-        duality_gap: Vec::with_capacity(saves),
-        accumulated_gap: Vec::with_capacity(saves),
-        homogeneous: None,
-        alignment: None,
-        phases: None,
-        invariants: Vec::new(),
-        multiplier_drift: Vec::with_capacity(saves),
-        rate: None,
-        log_time,
-    };
-    let mut certifier = (dimension > 0)
-        .then(|| Certifier::new(problem.dataset.signed_samples(), &predicted(problem)));
-    let mut homogeneous = homogeneous::Builder::new(problem, saves);
-    let mut alignment = alignment::Builder::new(problem, saves);
-    let mut phases = phases::Builder::new(problem, trajectory);
-    let mut invariants = invariants::Tracker::new(problem);
-    for k in 0..saves {
-        let theta = trajectory.theta.column(k);
-        let weights = problem.network.weights(theta.as_slice());
-        let margins = problem.network.margins(theta.as_slice(), &problem.dataset);
+    let theory = theory::of(problem);
+    let mut saves = Saves::new(problem, &theory, trajectory, limit);
+    let mut d = Diagnostics::empty(problem, &theory, trajectory, limit);
+    for k in 0..trajectory.len() {
+        saves.record(k, &mut d);
+    }
+    saves.finish(&mut d);
+    d.rate = rate::fit(theory.rate.as_ref(), limit, &d);
+    d.theory = theory;
+    d
+}
+
+/// Everything that measures a run save by save.
+struct Saves<'a> {
+    problem: &'a Problem,
+    trajectory: &'a Trajectory,
+    limit: Option<&'a Limit>,
+    /// Of the predicted potential of β, where there is one.
+    certifier: Option<Certifier>,
+    homogeneous: Option<homogeneous::Builder<'a>>,
+    alignment: Option<alignment::Builder>,
+    phases: Option<phases::Builder>,
+    invariants: invariants::Tracker<'a>,
+    margin_problem: Option<&'a MarginProblem>,
+}
+
+impl<'a> Saves<'a> {
+    fn new(
+        problem: &'a Problem,
+        theory: &'a Theory,
+        trajectory: &'a Trajectory,
+        limit: Option<&'a Limit>,
+    ) -> Self {
+        let potential = theory.limit.as_ref().and_then(|law| law.potential());
+        let g = problem.dataset().signed_samples();
+        Self {
+            problem,
+            trajectory,
+            limit,
+            certifier: potential.map(|potential| Certifier::new(g, potential)),
+            homogeneous: homogeneous::Builder::new(problem, theory, trajectory.len()),
+            alignment: alignment::Builder::new(problem, theory, trajectory.len()),
+            phases: phases::Builder::new(problem, theory, trajectory),
+            invariants: invariants::Tracker::new(&theory.conserved),
+            margin_problem: theory.margin_problem.as_ref(),
+        }
+    }
+
+    fn record(&mut self, k: usize, d: &mut Diagnostics) {
+        let state = self.trajectory.theta.column(k);
+        let (state, network) = (state.as_slice(), self.problem.network());
+        let weights = network.weights(state);
+        let margins = network.margins(state, self.problem.dataset());
         let tau = d.log_time[k];
         for (l, w) in weights.iter().enumerate() {
             d.layer_norms[(l, k)] = w.norm();
         }
         d.min_margin.push(margins.min());
-        d.log_loss
-            .push(problem.loss.log_loss(margins.iter().copied()));
-        d.multiplier_drift.push(
-            trajectory
-                .log_multipliers
-                .column(k)
-                .iter()
-                .zip(margins.iter())
-                .map(|(p, m)| (p - (tau - m)).abs() / (1.0 + tau).max(m.abs()))
-                .fold(0.0, worse),
-        );
-        match (problem.network.predictor(theta.as_slice()), &mut certifier) {
-            (Some(beta), Some(certifier)) => {
-                if let (Some(angles), Some(limit)) = (&mut d.angle_to_limit, limit) {
-                    angles.push(angle(beta.as_slice(), limit.beta.as_slice()));
-                }
-                let multipliers = certifier.best_multipliers(&beta);
-                d.duality_gap
-                    .push(certifier.duality_gap(&beta, &multipliers));
-                d.accumulated_gap.push(
-                    trajectory
-                        .accumulated
-                        .as_ref()
-                        .and_then(|a| certifier.duality_gap(&beta, &a.column(k).into_owned())),
-                );
-                d.kkt_residual
-                    .push(certifier.kkt_residual(&beta).map(|r| r.stationarity));
-                d.beta.set_column(k, &beta);
-            }
-            _ => {
-                d.accumulated_gap.push(None);
-            }
-        }
-        if let Some(h) = &mut homogeneous {
-            let features = h.record(k, theta.as_slice(), d.min_margin[k], d.log_loss[k]);
-            d.duality_gap.push(features.gap);
+        let loss = self.problem.loss();
+        d.log_loss.push(loss.log_loss(margins.iter().copied()));
+        let carried = self.trajectory.log_multipliers.column(k);
+        let drifts = (carried.iter().zip(margins.iter()))
+            .map(|(p, m)| (p - (tau - m)).abs() / (1.0 + tau).max(m.abs()));
+        d.multiplier_drift.push(drifts.fold(0.0, worse));
+        d.margins.set_column(k, &margins);
+        self.record_predictor(k, state, d);
+        if let Some(h) = &mut self.homogeneous {
+            let features = h.record(k, state, d.min_margin[k], d.log_loss[k]);
+            d.duality_gap[k] = features.gap;
             if let Some(angles) = &mut d.angle_to_limit {
-                angles.push(features.angle.unwrap_or(FRAC_PI_2));
+                angles[k] = features.angle.unwrap_or(FRAC_PI_2);
             }
         }
-        if let Some(a) = &mut alignment {
+        if let Some(a) = &mut self.alignment {
             a.record(k, &weights);
         }
-        if let Some(p) = &mut phases {
-            p.record(k, theta.as_slice());
+        if let Some(p) = &mut self.phases {
+            p.record(k, state);
         }
-        invariants.record(theta.as_slice());
-        d.margins.set_column(k, &margins);
+        self.invariants.record(state);
     }
-    d.homogeneous = homogeneous.map(homogeneous::Builder::finish);
-    if let Some(h) = &d.homogeneous {
-        d.kkt_residual = match (problem.rule.has_feedback(), problem.network.depth()) {
-            (false, _) => h.gradient_kkt.clone(),
-            (true, 2) => h.feedback_kkt.clone(),
-            (true, _) => vec![None; saves],
+
+    /// What a predictor β proves by itself.
+    fn record_predictor(&mut self, k: usize, state: &[f64], d: &mut Diagnostics) {
+        let Some(beta) = self.problem.network().predictor(state) else {
+            return;
         };
+        if let (Some(angles), Some(limit)) = (&mut d.angle_to_limit, self.limit) {
+            angles[k] = angle(beta.as_slice(), limit.beta.as_slice());
+        }
+        if let Some(certifier) = &mut self.certifier {
+            let multipliers = certifier.best_multipliers(&beta);
+            d.duality_gap[k] = certifier.duality_gap(&beta, &multipliers);
+            let accumulated = self.trajectory.accumulated.as_ref();
+            d.accumulated_gap[k] =
+                accumulated.and_then(|a| certifier.duality_gap(&beta, &a.column(k).into_owned()));
+            d.kkt_residual[k] = certifier.kkt_residual(&beta).map(|r| r.stationarity);
+        }
+        d.beta.set_column(k, &beta);
     }
-    d.alignment = alignment.and_then(alignment::Builder::finish);
-    d.phases = phases.map(phases::Builder::finish);
-    d.invariants = invariants.finish();
-    d.rate = rate::fit(problem, limit, &d);
-    d
+
+    fn finish(self, d: &mut Diagnostics) {
+        d.homogeneous = self.homogeneous.map(homogeneous::Builder::finish);
+        if let (Some(h), Some(problem)) = (&d.homogeneous, self.margin_problem) {
+            d.kkt_residual.clone_from(match problem {
+                MarginProblem::LeastNorm => &h.gradient_kkt,
+                MarginProblem::LeastFeedbackPotential(_) => &h.feedback_kkt,
+            });
+        }
+        d.alignment = self.alignment.and_then(alignment::Builder::finish);
+        d.phases = self.phases.map(phases::Builder::finish);
+        d.invariants = self.invariants.finish();
+    }
 }
 
 /// The larger of two errors; one that is not a number is the largest.
@@ -197,6 +207,43 @@ pub(crate) fn worse(x: f64, y: f64) -> f64 {
 }
 
 impl Diagnostics {
+    /// Room for every save, and nothing measured yet.
+    fn empty(
+        problem: &Problem,
+        theory: &Theory,
+        trajectory: &Trajectory,
+        limit: Option<&Limit>,
+    ) -> Self {
+        let (saves, network) = (trajectory.len(), problem.network());
+        let dimension = if network.is_linear() {
+            problem.dataset().dimension()
+        } else {
+            0
+        };
+        Self {
+            theory: theory.clone(),
+            log_log_time: trajectory.log_log_time.clone(),
+            log_time: (0..saves).map(|k| trajectory.log_time(k)).collect(),
+            margins: DMatrix::zeros(problem.dataset().len(), saves),
+            min_margin: Vec::with_capacity(saves),
+            log_loss: Vec::with_capacity(saves),
+            loss_rate: loss_rate(problem, trajectory),
+            layer_norms: DMatrix::zeros(network.depth(), saves),
+            beta: DMatrix::zeros(dimension, saves),
+            angle_to_limit: limit.map(|_| vec![FRAC_PI_2; saves]),
+            candidates: Vec::new(),
+            kkt_residual: vec![None; saves],
+            duality_gap: vec![None; saves],
+            accumulated_gap: vec![None; saves],
+            homogeneous: None,
+            alignment: None,
+            phases: None,
+            invariants: Vec::new(),
+            multiplier_drift: Vec::with_capacity(saves),
+            rate: None,
+        }
+    }
+
     /// Measures the angles to `candidates` as well.
     pub fn compare(&mut self, candidates: Vec<Candidate>) {
         let angles = |limit: &Limit| {

@@ -7,7 +7,9 @@
 //!
 //! Ẑ is read off the first layer and φ_l off the others; the recursion is measured, not used.
 
+use crate::network::SpectralLinear;
 use crate::problem::Problem;
+use crate::theory::Theory;
 use crate::trajectory::Trajectory;
 use nalgebra::{DMatrix, DVector};
 use num_complex::Complex64;
@@ -84,8 +86,8 @@ impl Phases {
 /// Data below this fraction of the largest are rounding of a transform: nothing is learned there.
 const ROUNDING: f64 = 1e-12;
 
-pub(super) struct Builder<'a> {
-    problem: &'a Problem,
+pub(super) struct Builder {
+    network: SpectralLinear,
     /// `b̂_1 … b̂_L` on the frequencies that count.
     feedback: Vec<DVector<Complex64>>,
     first: DVector<Complex64>,
@@ -94,22 +96,14 @@ pub(super) struct Builder<'a> {
     phases: Phases,
 }
 
-impl<'a> Builder<'a> {
-    /// `None` unless the network acts entry by entry, has a hidden layer, and its feedback is fixed.
-    pub fn new(problem: &'a Problem, trajectory: &Trajectory) -> Option<Self> {
-        let saves = trajectory.len();
-        let network = problem.network.spectral()?;
-        let signals = problem.feedback()?;
-        let reached = network.reached(&signals);
-        let mut feedback: Vec<DVector<Complex64>> =
-            signals.iter().map(|b| network.transform(b)).collect();
-        let depth = problem.network.depth();
-        if depth < 2 {
-            return None;
-        }
+impl Builder {
+    /// `None` unless theory has layers align with their feedback entry by entry.
+    pub fn new(problem: &Problem, theory: &Theory, trajectory: &Trajectory) -> Option<Self> {
+        let law = theory.alignment.as_ref()?.frequencies()?;
+        let (saves, network) = (trajectory.len(), &law.network);
+        let (depth, reached) = (law.feedback.len(), &law.reached);
         let entries = network.frequencies();
-        feedback.push(DVector::from_element(entries.len(), Complex64::ONE));
-        let coordinates = network.basis().rows(problem.dataset.signed_samples());
+        let coordinates = network.basis().rows(problem.dataset().signed_samples());
         let data = DVector::from_iterator(
             entries.len(),
             entries
@@ -120,11 +114,11 @@ impl<'a> Builder<'a> {
             .filter(|&d| reached[d] && data[d] > ROUNDING * data.max())
             .collect();
         let pick = |x: &DVector<Complex64>| x.select_rows(&frequencies);
-        let feedback: Vec<DVector<Complex64>> = feedback.iter().map(pick).collect();
+        let feedback: Vec<DVector<Complex64>> = law.feedback.iter().map(pick).collect();
         let count = frequencies.len();
-        let first = network.transforms(problem.theta0.as_slice());
+        let first = network.transforms(problem.theta0().as_slice());
         Some(Self {
-            problem,
+            network: network.clone(),
             feedback,
             resolution: trajectory.solver.atol,
             first: pick(&first.column(0).into_owned()),
@@ -139,10 +133,8 @@ impl<'a> Builder<'a> {
     }
 
     pub fn record(&mut self, k: usize, theta: &[f64]) {
-        let Some(network) = self.problem.network.spectral() else {
-            return;
-        };
-        let w = network
+        let w = self
+            .network
             .transforms(theta)
             .select_rows(&self.phases.frequencies);
         let b = &self.feedback;

@@ -60,7 +60,7 @@ struct Words {
 
 impl Words {
     fn of(run: &Run) -> Self {
-        if run.problem.network.relu().is_some() {
+        if run.diagnostics.homogeneous.is_some() {
             Self {
                 title: "Angle between the output weights and the SVM of their features",
                 axis: "angle to the feature SVM (radians)",
@@ -91,7 +91,8 @@ fn angles(run: &Run) -> Option<Vec<f64>> {
 
 /// The law of two layers with fixed feedback, for runs that no rate was fitted to: slope −1/3, anchored at the end.
 fn law_of_two_layers(run: &Run, angles: &[f64]) -> Option<Series> {
-    let applies = run.problem.network.relu().is_some() && run.has_feedback() && run.depth() == 2;
+    let law = run.theory().rate.as_ref();
+    let applies = law.is_some_and(|law| law.of_features);
     let (end, size) = (*run.diagnostics.log_time.last()?, *angles.last()?);
     let start = end.max(1.0).sqrt();
     (applies && size > 0.0 && start < end).then(|| {

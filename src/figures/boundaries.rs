@@ -41,10 +41,10 @@ pub struct Sliding {
 impl<'a> Boundaries<'a> {
     /// `None` where directions were not recorded.
     pub fn new(run: &Run<'a>) -> Option<Self> {
-        let network = run.problem.network.relu()?;
+        let network = run.problem.network().units()?;
         let homogeneous = run.diagnostics.homogeneous.as_ref()?;
         let (dimension, units) = network.shapes()[0];
-        let samples = run.problem.dataset.len();
+        let samples = run.problem.dataset().len();
         let (sines, directions) = (&homogeneous.activation_sines, &homogeneous.directions);
         let recorded = sines.nrows() == units * samples && directions.nrows() == dimension * units;
         (recorded && units * samples > 0).then_some(Self {
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn pairs_cross_or_stay_as_the_sines_say() {
         let mut case = synthetic_relu::relu(2, &[2], true);
-        let samples = case.problem.dataset.len();
+        let samples = case.problem.dataset().len();
         let homogeneous = case.diagnostics.homogeneous.as_mut().unwrap();
         let sines = &mut homogeneous.activation_sines;
         let saves = sines.ncols();

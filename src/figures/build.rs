@@ -3,6 +3,7 @@
 use super::{Axis, Figure, Panel, Run, Scale, Series, Style, ticks::plain};
 use crate::network::Relu;
 use crate::problem::Problem;
+use crate::theory::Theory;
 
 /// Where exact zeros and rounding below it are drawn on logarithmic axes; a tenth of the spacing of f64 at 1.
 pub const FLOOR: f64 = 1e-17;
@@ -115,12 +116,17 @@ impl Run<'_> {
 
     /// L.
     pub fn depth(&self) -> usize {
-        self.problem.network.depth()
+        self.problem.network().depth()
+    }
+
+    /// What theory says of the problem.
+    pub fn theory(&self) -> &Theory {
+        &self.diagnostics.theory
     }
 
     /// Whether error signals come through fixed feedback (feedback alignment of either kind).
     pub fn has_feedback(&self) -> bool {
-        self.problem.rule.has_feedback()
+        self.theory().errors.are_fixed()
     }
 }
 
@@ -128,10 +134,10 @@ impl Run<'_> {
 pub fn setting(problem: &Problem) -> String {
     format!(
         "{} · {}, L = {}{} · {}",
-        words(problem.rule.name()),
-        words(problem.network.name()),
-        problem.network.depth(),
-        problem.network.relu().map_or_else(String::new, units),
+        words(problem.rule().key()),
+        words(problem.network().key()),
+        problem.network().depth(),
+        problem.network().units().map_or_else(String::new, units),
         data(problem),
     )
 }
@@ -140,9 +146,9 @@ pub fn setting(problem: &Problem) -> String {
 pub fn data(problem: &Problem) -> String {
     format!(
         "N = {}, D = {} · {} loss",
-        problem.dataset.len(),
-        problem.dataset.dimension(),
-        problem.loss.name(),
+        problem.dataset().len(),
+        problem.dataset().dimension(),
+        problem.loss().name(),
     )
 }
 

@@ -17,7 +17,7 @@ pub fn build(run: &Run) -> Option<Figure> {
     }
     // Gaps need a convex potential: where there is none, none is drawn. The KKT residuals of ReLU networks, whose margin
     // problems are not convex, have a figure of their own (`kkt`).
-    let relu = run.problem.network.relu().is_some();
+    let relu = diagnostics.homogeneous.is_some();
     let series = [
         ("KKT residual", &diagnostics.kkt_residual),
         ("duality gap, best multipliers", &diagnostics.duality_gap),
@@ -39,7 +39,13 @@ pub fn build(run: &Run) -> Option<Figure> {
         build::axis("residual, relative gap", Scale::Log10),
         series,
     );
-    let (gradient, gap, least) = if run.problem.network.spectral().is_some() {
+    let (gradient, gap, least) = if run
+        .theory()
+        .limit
+        .as_ref()
+        .and_then(|law| law.potential())
+        .is_some_and(|potential| !potential.is_euclidean())
+    {
         (
             "of the gradient of ψ, the potential the flow minimises, at β",
             "(ψ(β)/γ)(ψ*(Gᵀa)/1ᵀa)",

@@ -129,7 +129,7 @@ fn depths(measured: &Stability) -> Option<Figure> {
         title: "Critical step size against depth".into(),
         subtitle: format!(
             "{} · {}",
-            build::words(problem.network.name()),
+            build::words(problem.network().key()),
             build::data(problem)
         ),
         caption,
@@ -140,7 +140,7 @@ fn depths(measured: &Stability) -> Option<Figure> {
 fn initial_log_loss(measured: &Stability) -> f64 {
     let problem = &measured.problem;
     let margins = problem
-        .network
-        .margins(problem.theta0.as_slice(), &problem.dataset);
-    problem.loss.log_loss(margins.iter().copied())
+        .network()
+        .margins(problem.theta0().as_slice(), problem.dataset());
+    problem.loss().log_loss(margins.iter().copied())
 }

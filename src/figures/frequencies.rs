@@ -49,7 +49,7 @@ pub fn argument(phi: Complex64) -> f64 {
 /// The frequencies whose entries are complex, the bundle first. Where the transform is real there is no phase to show: at
 /// d = 0, at d = D/2 for even D, and everywhere in diagonal networks.
 pub fn shown(run: &Run, phases: &Phases) -> Vec<Shown> {
-    let Some(network) = run.problem.network.spectral() else {
+    let Some(network) = run.problem.network().spectrum() else {
         return Vec::new();
     };
     let entries = network.frequencies();

@@ -6,6 +6,7 @@
 use super::{Figure, Panel, Run, Scale, Style, build};
 use crate::diagnostics::Homogeneous;
 use crate::loss::Loss;
+use crate::theory::MarginProblem;
 
 pub const ID: &str = "kkt";
 
@@ -17,13 +18,13 @@ pub fn build(run: &Run) -> Option<Figure> {
     let homogeneous = run.diagnostics.homogeneous.as_ref()?;
     let residuals = residuals(run, homogeneous)?;
     let panels = vec![residuals, margins(run, homogeneous)];
-    let which = match (run.has_feedback(), run.depth()) {
-        (true, 2) => {
+    let which = match &run.theory().margin_problem {
+        Some(MarginProblem::LeastFeedbackPotential(_)) => {
             "Two layers with fixed feedback tend to a KKT point of the first problem, and of the second only where the \
              two share one"
         }
-        (true, _) => "No such problem is known for fixed feedback through more than two layers",
-        (false, _) => "Gradient descent tends to a KKT point of min ½‖θ‖²",
+        None => "No such problem is known for fixed feedback through more than two layers",
+        Some(MarginProblem::LeastNorm) => "Gradient descent tends to a KKT point of min ½‖θ‖²",
     };
     let margin = if run.has_feedback() {
         "Under fixed feedback layers grow at different rates, and no theorem keeps either of them up."
@@ -74,7 +75,7 @@ fn margins(run: &Run, homogeneous: &Homogeneous) -> Panel {
         .iter()
         .map(|m| m.unwrap_or(f64::NAN))
         .collect();
-    let symbol = match run.problem.loss {
+    let symbol = match run.problem.loss() {
         Loss::Exponential => "ln(1/loss)",
         Loss::Logistic => "−ln(exp(loss) − 1)",
     };

@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn no_two_texts_overlap_and_none_leaves_the_sheet() {
-        let far = synthetic::case(2, crate::rule::Rule::GradientDescent, -0.5, 322.0);
+        let far = synthetic::case(2, crate::rule::Rule::gradient_descent(), -0.5, 322.0);
         for case in [
             synthetic::dfa(2),
             synthetic::dfa(5),

@@ -20,7 +20,7 @@ pub fn build(run: &Run) -> Option<Figure> {
     let boundaries = Boundaries::new(run)?;
     let signs = signs(run);
     let sliding = boundaries.sliding();
-    let plane = run.problem.dataset.dimension() == 2;
+    let plane = run.problem.dataset().dimension() == 2;
     let mut panels = if plane {
         vec![map(run, &boundaries, signs.as_ref(), &sliding)]
     } else {
@@ -149,7 +149,7 @@ fn horizontals(run: &Run, (low, high): (f64, f64)) -> Vec<Series> {
     };
     let mut angles: Vec<f64> = run
         .problem
-        .dataset
+        .dataset()
         .samples()
         .row_iter()
         .filter(|x| x.norm() > 0.0)
@@ -295,7 +295,7 @@ mod tests {
             .filter(|s| s.style == Style::Reference)
             .map(|s| s.points[0].1)
             .collect();
-        assert!(horizontals.len() >= case.problem.dataset.len());
+        assert!(horizontals.len() >= case.problem.dataset().len());
         let stuck: Vec<&Series> = map.series.iter().filter(|s| s.colour == SLIDING).collect();
         assert!(!stuck.is_empty());
         for s in &stuck {
@@ -355,7 +355,7 @@ mod tests {
         let case = synthetic_relu::relu(5, &[12], true);
         let figure = build(&case.run()).unwrap();
         assert_eq!(figure.panels.len(), 4);
-        let pairs = 12 * case.problem.dataset.len();
+        let pairs = 12 * case.problem.dataset().len();
         let curves = figure.panels[..2].iter().flat_map(|p| &p.series);
         assert_eq!(curves.filter(|s| s.colour != SLIDING).count(), pairs);
         for (panel, colour) in figure.panels[..2].iter().zip([0, 1]) {

@@ -13,9 +13,15 @@ pub fn build(run: &Run) -> Option<Figure> {
     let mut growth = Vec::new();
     let mut guides = Vec::new();
     for (row, norm) in norms.row_iter().enumerate() {
-        let (numerator, denominator) = predicted_slope(run, row + 1);
-        let label = format!("‖w{}‖, slope {numerator}/{denominator}", subscript(row + 1));
-        growth.push(build::line(label, row, run.over_time(norm.iter().copied())));
+        let name = format!("‖w{}‖", subscript(row + 1));
+        let points = run.over_time(norm.iter().copied());
+        let Some(law) = &run.theory().growth else {
+            growth.push(build::line(name, row, points));
+            continue;
+        };
+        let (numerator, denominator) = (law.numerators[row], law.denominator);
+        let label = format!("{name}, slope {numerator}/{denominator}");
+        growth.push(build::line(label, row, points));
         let (Some(&end), Some(&size)) = (times.last(), norm.iter().next_back()) else {
             continue;
         };
@@ -57,14 +63,15 @@ pub fn build(run: &Run) -> Option<Figure> {
         build::panel("Layer norms", build::axis("‖wₗ‖", Scale::Log10), growth),
         build::panel("Decay of the loss", y, loss),
     ];
-    let law = if run.has_feedback() {
-        "(ln t)^(2^(l−1)/(2^L−1)): later layers grow faster"
-    } else {
-        "(ln t)^(1/L) for every layer"
+    let law = match &run.theory().growth {
+        Some(growth) => format!(
+            ", with the predicted growth {} (dashed, anchored at the end)",
+            growth.law
+        ),
+        None => String::new(),
     };
     let caption = format!(
-        "Left: norm of every layer against log time, both logarithmic, with the predicted growth {law} (dashed, anchored \
-         at the end). Right: the exponent of the loss; it tends to 1, that is, the loss falls like 1/t up to powers of \
+        "Left: norm of every layer against log time, both logarithmic{law}. Right: the exponent of the loss; it tends to 1, that is, the loss falls like 1/t up to powers of \
          ln t."
     );
     let title = if run.fits() {
@@ -73,16 +80,6 @@ pub fn build(run: &Run) -> Option<Figure> {
         "Layer norms and loss, of a run that has not fitted all samples"
     };
     Some(run.figure(ID, title, caption, panels))
-}
-
-/// The exponent of ln t in ‖w_l‖, as numerator and denominator.
-fn predicted_slope(run: &Run, layer: usize) -> (f64, f64) {
-    let depth = run.depth();
-    if run.has_feedback() {
-        (2f64.powi(layer as i32 - 1), 2f64.powi(depth as i32) - 1.0)
-    } else {
-        (1.0, depth as f64)
-    }
 }
 
 #[cfg(test)]

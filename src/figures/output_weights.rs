@@ -13,7 +13,7 @@ const BEYOND: f64 = 2.0;
 /// Applies to ReLU networks with fixed feedback, once something is in the output weights.
 pub fn build(run: &Run) -> Option<Figure> {
     let homogeneous = run.diagnostics.homogeneous.as_ref()?;
-    let feedback = run.problem.network.last_feedback(&run.problem.rule)?;
+    let feedback = run.theory().errors.last_feedback()?.clone();
     let weights = &homogeneous.output_weights;
     let last = weights.column_iter().next_back()?;
     if !last.iter().any(|w| *w != 0.0) {
@@ -159,13 +159,13 @@ impl Units<'_> {
 
     fn growth(&self) -> Panel {
         let run = self.run;
-        let depth = run.depth() as i32;
         let below = subscript(run.depth() - 1);
         let norms = &self.homogeneous.unit_norms;
         let mut series = self.series(Style::Line, |j| run.over_time(norms.row(j).iter().copied()));
-        let (power, of) = (2f64.powi(depth - 2), 2f64.powi(depth) - 1.0);
+        let law = run.theory().growth.as_ref();
         let largest = norms.column(norms.ncols() - 1).max();
-        if let Some(&end) = run.diagnostics.log_time.last() {
+        if let (Some(&end), Some(law)) = (run.diagnostics.log_time.last(), law) {
+            let (power, of) = (law.numerators[run.depth() - 2], law.denominator);
             let start = end.max(1.0).sqrt();
             series.push(build::reference(
                 Some(format!("predicted slope {power}/{of}")),

@@ -19,6 +19,7 @@ use super::{
     ticks::subscript,
 };
 use crate::diagnostics::Phases;
+use crate::theory;
 
 pub const ID: &str = "phases";
 
@@ -140,7 +141,7 @@ fn slopes(run: &Run) -> Vec<(f64, String)> {
         let label = format!("predicted slope {}", build::slope(predicted));
         return vec![(predicted, label)];
     }
-    let power = 2f64.powi(run.depth() as i32) - 1.0;
+    let power = theory::predictor_degree(run.depth());
     let mut slopes = vec![(-1.0 / power, format!("slope −1/{power}"))];
     if run.depth() == 2 {
         slopes.push((-2.0 / 9.0, "slope −2/9".into()));

@@ -7,7 +7,8 @@ use super::{
     Axis, Figure, Panel, Run, Scale, Series, Style, build,
     candidates::{Claimed, claimed},
 };
-use crate::network::{Network, SpectralLinear};
+use crate::network::SpectralLinear;
+use crate::spectrum::Basis;
 
 pub const ID: &str = "spectrum";
 
@@ -16,7 +17,7 @@ const RING: usize = 6;
 
 /// Applies where layers act entry by entry and something has been learned.
 pub fn build(run: &Run) -> Option<Figure> {
-    let network = run.problem.network.spectral()?;
+    let network = run.problem.network().spectrum()?;
     let learned = direction(network, &run.diagnostics.final_beta())?;
     let limits: Vec<(Claimed, DVector<Complex64>)> = claimed(run)
         .into_iter()
@@ -25,9 +26,9 @@ pub fn build(run: &Run) -> Option<Figure> {
             Some((limit, spectrum))
         })
         .collect();
-    let (symbol, abscissa, all) = match run.problem.network {
-        Network::ConvolutionalLinear(_) => ("β̂", "frequency d", "frequencies"),
-        _ => ("β", "entry d", "entries"),
+    let (symbol, abscissa, all) = match network.basis() {
+        Basis::Fourier => ("β̂", "frequency d", "frequencies"),
+        Basis::Standard => ("β", "entry d", "entries"),
     };
 
     let mut moduli: Vec<Series> = limits
@@ -147,7 +148,7 @@ mod tests {
         assert_eq!(figure.panels[0].x.label, "entry d");
         assert_eq!(
             figure.panels[0].series[0].points.len(),
-            case.problem.dataset.dimension()
+            case.problem.dataset().dimension()
         );
     }
 

@@ -52,9 +52,9 @@ pub fn build(run: &Run) -> Option<Figure> {
 
 /// `ŵ_1/b̂_1^* = Ẑ + ŵ_1(0)/b̂_1^*` over the saves, for every row of `phases`.
 fn paths(run: &Run, phases: &Phases) -> Option<Vec<Vec<Complex64>>> {
-    let network = run.problem.network.spectral()?;
-    let feedback = network.transform(run.problem.feedback()?.first()?);
-    let first = network.transforms(run.problem.theta0.as_slice());
+    let law = run.theory().alignment.as_ref()?.frequencies()?;
+    let (network, feedback) = (&law.network, &law.feedback[0]);
+    let first = network.transforms(run.problem.theta0().as_slice());
     let path = |(row, &d): (usize, &usize)| -> Vec<Complex64> {
         let start = first[(d, 0)] / feedback[d].conj();
         phases.z.row(row).iter().map(|z| z + start).collect()
@@ -177,13 +177,14 @@ mod tests {
     #[test]
     fn a_path_that_starts_elsewhere_sweeps_from_there() {
         let mut case = synthetic::convolutional(8, 2);
-        let theta0 = &mut case.problem.theta0;
+        let mut theta0 = case.problem.theta0().clone();
         let coordinates = theta0.len() / 2;
         theta0.rows_mut(0, coordinates).fill(0.7);
+        case.problem = case.problem.with_start(theta0).unwrap();
         let paths = paths(&case.run(), case.diagnostics.phases.as_ref().unwrap()).unwrap();
-        let network = case.problem.network.spectral().unwrap();
+        let network = case.problem.network().spectrum().unwrap();
         let feedback = &case.problem.feedback().unwrap()[0];
-        let start = network.transforms(case.problem.theta0.as_slice())[(2, 0)]
+        let start = network.transforms(case.problem.theta0().as_slice())[(2, 0)]
             / network.transform(feedback)[2].conj();
         assert!((paths[2][0] - start).norm() < 1e-12 && start.norm() > 0.1);
     }

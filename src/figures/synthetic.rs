@@ -9,9 +9,10 @@ use crate::{
     diagnostics::{Alignment, CandidateAngles, Diagnostics, Invariant, Phases, Rate},
     limit::{Limit, LimitKind, Potential},
     loss::Loss,
-    network::{FullyConnectedLinear, Network},
+    network::{Network, Signals},
     problem::Problem,
     rule::Rule,
+    theory::{self, predictor_degree},
 };
 
 pub struct Case {
@@ -38,8 +39,8 @@ const DIMENSION: usize = 6;
 
 pub fn dfa(depth: usize) -> Case {
     let feedback = vec![DVector::from_element(DIMENSION, 1.0); depth - 1];
-    let rate = -1.0 / (2f64.powi(depth as i32) - 1.0);
-    let mut case = case(depth, Rule::DirectFeedbackAlignment(feedback), rate, 60.0);
+    let rate = -1.0 / predictor_degree(depth);
+    let mut case = case(depth, Rule::direct_feedback_alignment(feedback), rate, 60.0);
     let tau = case.diagnostics.log_time.clone();
     let phi = DMatrix::from_fn(depth - 1, SAVES, |l, k| {
         0.3 * tau[k].powf(-rate * 2f64.powi(l as i32 + 1))
@@ -59,7 +60,7 @@ pub fn dfa(depth: usize) -> Case {
 }
 
 pub fn gradient_descent(depth: usize) -> Case {
-    case(depth, Rule::GradientDescent, -1.0 / depth as f64, 60.0)
+    case(depth, Rule::gradient_descent(), -1.0 / depth as f64, 60.0)
 }
 
 /// Fixed feedback on a convolutional network.
@@ -88,10 +89,15 @@ fn entry_by_entry(network: Network, has_feedback: bool) -> Case {
         let feedback = (1..depth)
             .map(|l| DVector::from_fn(dimension, |j, _| (-0.5 * (j * l) as f64).exp()))
             .collect();
-        let rate = -1.0 / (2f64.powi(depth as i32) - 1.0);
-        self::case(depth, Rule::DirectFeedbackAlignment(feedback), rate, 60.0)
+        let rate = -1.0 / predictor_degree(depth);
+        case_of(
+            network,
+            Rule::direct_feedback_alignment(feedback),
+            rate,
+            60.0,
+        )
     } else {
-        gradient_descent(depth)
+        case_of(network, Rule::gradient_descent(), -1.0 / depth as f64, 60.0)
     };
     let wave =
         |k: usize| DVector::from_fn(dimension, |j, _| (1.3 * ((k + 1) * j) as f64).sin() + 0.4);
@@ -135,22 +141,14 @@ fn entry_by_entry(network: Network, has_feedback: bool) -> Case {
         rate.predicted = None;
     }
     case.limit.beta = limit;
-    case.problem.dataset = Dataset::new(
-        DMatrix::from_fn(SAMPLES, dimension, |n, d| {
-            ((n * 7 + d * 3) % 5) as f64 - 2.0
-        }),
-        DVector::from_element(SAMPLES, 1.0),
-    );
-    case.problem.theta0 = DVector::zeros(network.parameters());
-    case.problem.network = network;
     case
 }
 
 /// Paths `Ẑ = e^{id} (x + i v x/(1+x))` with `x = (1+τ)^{1/(2^L−1)} − 1`, so that
 /// `Im φ_2 = −v (x − 2 ln(1+x) + x/(1+x))` exactly; above layer 2 only the real parts and the decay are right.
 fn phases(case: &Case) -> Phases {
-    let network = case.problem.network.spectral().unwrap();
-    let depth = case.problem.network.depth();
+    let network = case.problem.network().spectrum().unwrap();
+    let depth = case.problem.network().depth();
     let entries = network.frequencies();
     let offset = |d: usize| {
         if entries[d].len == 2 {
@@ -160,7 +158,7 @@ fn phases(case: &Case) -> Phases {
         }
     };
     let s = &case.diagnostics.log_log_time;
-    let x = |k: usize| (s[k] / (2f64.powi(depth as i32) - 1.0)).exp_m1();
+    let x = |k: usize| (s[k] / predictor_degree(depth)).exp_m1();
     let z = DMatrix::from_fn(entries.len(), SAVES, |d, k| {
         let x = x(k);
         let turned = if entries[d].len == 2 { d as f64 } else { 0.0 };
@@ -197,8 +195,22 @@ fn phases(case: &Case) -> Phases {
     }
 }
 
-/// A case out to `horizon` in s = ln(1+τ), e.g. 322 for τ = 10^140.
+/// A fully connected case out to `horizon` in s = ln(1+τ), e.g. 322 for τ = 10^140.
 pub fn case(depth: usize, rule: Rule, rate: f64, horizon: f64) -> Case {
+    let network = Network::fully_connected(DIMENSION, &vec![DIMENSION; depth - 1]);
+    case_of(network, rule, rate, horizon)
+}
+
+/// The same on any network.
+pub fn case_of(network: Network, rule: Rule, rate: f64, horizon: f64) -> Case {
+    let depth = network.depth();
+    let samples = DMatrix::from_fn(SAMPLES, network.shapes()[0].0, |n, d| {
+        ((n * 7 + d * 3) % 5) as f64 - 2.0
+    });
+    let theta0 = DVector::zeros(network.parameters());
+    let dataset = Dataset::new(samples, DVector::from_element(SAMPLES, 1.0));
+    let backward = rule.signals() == Signals::Backward;
+    let problem = Problem::new(dataset, network, rule, Loss::Exponential, theta0).unwrap();
     let log_log_time: Vec<f64> = (0..SAVES)
         .map(|k| horizon * k as f64 / (SAVES - 1) as f64)
         .collect();
@@ -216,7 +228,7 @@ pub fn case(depth: usize, rule: Rule, rate: f64, horizon: f64) -> Case {
         log_time[k] * (final_margin(n) - (0.8 + 0.15 * n as f64) * (-0.6 * log_log_time[k]).exp())
     });
     let growth = |l: usize| {
-        if matches!(rule, Rule::GradientDescent) {
+        if backward {
             -rate
         } else {
             -rate * 2f64.powi(l as i32)
@@ -249,12 +261,9 @@ pub fn case(depth: usize, rule: Rule, rate: f64, horizon: f64) -> Case {
     };
     let mut limit_direction = DVector::zeros(DIMENSION);
     limit_direction[0] = 1.0;
-    let samples = DMatrix::from_fn(SAMPLES, DIMENSION, |n, d| {
-        ((n * 7 + d * 3) % 5) as f64 - 2.0
-    });
-    let dataset = Dataset::new(samples, DVector::from_element(SAMPLES, 1.0));
     Case {
         diagnostics: Diagnostics {
+            theory: theory::of(&problem),
             homogeneous: None,
             margins: margins.clone(),
             min_margin: margins.column_iter().map(|c| c.min()).collect(),
@@ -292,16 +301,7 @@ pub fn case(depth: usize, rule: Rule, rate: f64, horizon: f64) -> Case {
             log_log_time,
             log_time,
         },
-        problem: Problem {
-            dataset,
-            network: Network::FullyConnectedLinear(FullyConnectedLinear::new(
-                DIMENSION,
-                &vec![DIMENSION; depth - 1],
-            )),
-            rule,
-            loss: Loss::Exponential,
-            theta0: DVector::zeros(DIMENSION * DIMENSION * (depth - 1) + DIMENSION),
-        },
+        problem,
         limit: Limit {
             kind: LimitKind::MaxMargin,
             beta: limit_direction,

@@ -2,12 +2,14 @@
 
 use nalgebra::{DMatrix, DVector};
 
-use super::synthetic::{Case, case};
+use super::synthetic::{Case, case_of};
 use crate::{
     dataset::Dataset,
     diagnostics::{Diagnostics, Homogeneous},
-    network::{Network, Relu},
+    network::{Architecture, Network, Relu},
+    problem::Problem,
     rule::Rule,
+    theory::{self, predictor_degree},
 };
 
 /// Hidden widths `hidden`, under DFA or gradient descent.
@@ -21,19 +23,24 @@ pub fn relu(dimension: usize, hidden: &[usize], has_feedback: bool) -> Case {
     };
     let feedback: Vec<DVector<f64>> = hidden.iter().map(|&width| alternating(width)).collect();
     let (rule, rate) = if has_feedback {
-        let rate = -1.0 / (2f64.powi(depth as i32) - 1.0);
-        (Rule::DirectFeedbackAlignment(feedback.clone()), rate)
+        let rate = -1.0 / predictor_degree(depth);
+        (Rule::direct_feedback_alignment(feedback.clone()), rate)
     } else {
-        (Rule::GradientDescent, -1.0 / depth as f64)
+        (Rule::gradient_descent(), -1.0 / depth as f64)
     };
-    let mut case = case(depth, rule, rate, 30.0);
-    let samples = case.problem.dataset.len();
-    case.problem.dataset = Dataset::new(
+    let parameters = network.layout().parameters();
+    let mut case = case_of(Network::new(network), rule, rate, 30.0);
+    let samples = case.problem.dataset().len();
+    let data = Dataset::new(
         DMatrix::from_fn(samples, dimension, |n, d| {
             (2.3 * n as f64 + 1.9 * d as f64 + 0.4).sin()
         }),
-        case.problem.dataset.labels().clone(),
+        case.problem.dataset().labels().clone(),
     );
+    let start = DVector::from_element(parameters, 0.1);
+    let problem = case.problem.with_dataset(data).unwrap();
+    case.problem = problem.with_start(start).unwrap();
+    case.diagnostics.theory = theory::of(&case.problem);
     let directions = directions(&case, dimension, hidden[0]);
     let width = hidden[hidden.len() - 1];
     case.limit.beta = DVector::from_element(width, 1.0);
@@ -53,27 +60,32 @@ pub fn relu(dimension: usize, hidden: &[usize], has_feedback: bool) -> Case {
     d.invariants.truncate(1);
     d.homogeneous = Some(homogeneous(
         d,
-        case.problem.dataset.samples(),
+        case.problem.dataset().samples(),
         directions,
         &feedback[feedback.len() - 1],
         (depth, has_feedback),
     ));
-    case.problem.theta0 =
-        DVector::from_element(network.shapes().iter().map(|(r, c)| r * c).sum(), 0.1);
-    case.problem.network = Network::Relu(network);
     case
 }
 
 /// The same network with a smoothing ε.
 pub fn smooth(case: &mut Case, smoothing: f64) {
-    let shapes = case.problem.network.shapes();
+    let problem = &case.problem;
+    let shapes = problem.network().shapes();
     let hidden: Vec<usize> = shapes[..shapes.len() - 1].iter().map(|s| s.1).collect();
-    case.problem.network = Network::Relu(Relu::new(shapes[0].0, &hidden, smoothing));
+    case.problem = Problem::new(
+        problem.dataset().clone(),
+        Relu::new(shapes[0].0, &hidden, smoothing),
+        problem.rule().clone(),
+        problem.loss(),
+        problem.theta0().clone(),
+    )
+    .unwrap();
 }
 
 /// (D · units) × T: arcs, every other unit kept on the first boundary it meets.
 fn directions(case: &Case, dimension: usize, units: usize) -> DMatrix<f64> {
-    let samples = case.problem.dataset.samples();
+    let samples = case.problem.dataset().samples();
     let s = &case.diagnostics.log_log_time;
     let mut found = DMatrix::zeros(dimension * units, s.len());
     for j in 0..units {

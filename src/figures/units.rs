@@ -1,5 +1,7 @@
 //! Units of the first hidden layer by the sign that tells them apart, and bundles of curves in its colour.
 
+use crate::theory::Errors;
+
 use super::{GREY, Run, Series, Style, curve::spread};
 
 /// Most curves of one kind in a panel.
@@ -15,13 +17,13 @@ pub struct Signs {
 /// The sign of the units' feedback, or, under gradient descent on two layers, of the weights they end with in the output.
 /// `None` where no such sign exists.
 pub fn signs(run: &Run) -> Option<Signs> {
-    let (values, symbol) = match run.problem.feedback() {
-        Some(feedback) => (feedback.into_iter().next()?, "bⱼ"),
-        None if run.depth() == 2 && !run.has_feedback() => {
+    let (values, symbol) = match &run.theory().errors {
+        Errors::Fixed { first, .. } => (first.clone()?, "bⱼ"),
+        Errors::Backward if run.depth() == 2 => {
             let weights = &run.diagnostics.homogeneous.as_ref()?.output_weights;
             (weights.column_iter().next_back()?.into_owned(), "w₂ⱼ")
         }
-        None => return None,
+        Errors::Backward | Errors::Other => return None,
     };
     Some(Signs {
         values: values.as_slice().to_vec(),
@@ -93,11 +95,7 @@ mod tests {
     fn signs_are_those_of_the_feedback_or_of_the_output_weights() {
         let case = synthetic_relu::relu(3, &[6], true);
         let found = signs(&case.run()).unwrap();
-        let b = case
-            .problem
-            .network
-            .last_feedback(&case.problem.rule)
-            .unwrap();
+        let b = case.problem.rule().signals().last().unwrap();
         assert_eq!(
             (found.values.as_slice(), found.symbol),
             (b.as_slice(), "bⱼ")

@@ -57,9 +57,10 @@ fn integrate_kept(
     observer: &mut dyn FnMut(Progress),
 ) -> Result<Trajectory> {
     // Equal samples have equal margins at all times; as separate states their difference would drown in rounding far out.
-    let (dataset, stands_for) = match problem.network.relu() {
-        None => problem.dataset.distinct(),
-        Some(_) => problem.dataset.distinct_pairs(),
+    let (dataset, stands_for) = if problem.network().is_linear() {
+        problem.dataset().distinct()
+    } else {
+        problem.dataset().distinct_pairs()
     };
     let mut counts = vec![0; dataset.len()];
     for &n in &stands_for {
@@ -70,16 +71,13 @@ fn integrate_kept(
         State::Reduced => Some(Reduced::new(problem, &dataset, options)?),
     };
     let (kernel, start) = match &reduced {
-        None => {
-            let kernel = problem.network.kernel(&problem.rule, &dataset);
-            (kernel, problem.theta0.clone())
-        }
+        None => (problem.kernel_on(&dataset), problem.state0()),
         Some(reduced) => reduced.start(),
     };
     let mut trajectory = integrate_counted(
         &kernel,
         &counts,
-        problem.loss,
+        problem.loss(),
         &start,
         reduced.as_ref().map_or(options, |r| &r.options),
         NewtonSolver::Structured,

@@ -19,7 +19,7 @@
 use super::clock::COMPRESSION;
 use super::dependence::{Dependent, FOLLOW_GROWTH};
 use super::system::{FactorisedStep, System};
-use crate::network::{InputResponse, LinearisedStep};
+use crate::network::{InputResponse, LinearisedStep, linearised};
 use nalgebra::{DMatrix, DVector, Dyn, LU, SVD};
 
 /// Exact elimination to the active samples.
@@ -103,7 +103,7 @@ impl NewtonStep {
         }
         let active: Vec<usize> = (0..samples).filter(|&n| is_active[n]).collect();
 
-        let step = kernel.linearise(theta, &point.multipliers, c);
+        let step = linearised(system.shared_kernel(), theta, &point.multipliers, c);
         let diagonal: Vec<f64> = (0..samples).map(|n| scale[n] * point.cosh[n] / c).collect();
         let coupling: Vec<f64> = (0..samples)
             .map(|n| scale[n] * point.slope[n] / c)

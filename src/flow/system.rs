@@ -126,6 +126,11 @@ impl System {
         self.kernel.parameters()
     }
 
+    /// The field, for steps that keep it.
+    pub(super) fn shared_kernel(&self) -> &Arc<dyn Kernel> {
+        &self.kernel
+    }
+
     pub(super) fn kernel(&self) -> &dyn Kernel {
         &*self.kernel
     }

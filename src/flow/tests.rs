@@ -19,17 +19,17 @@ fn kernel(g: &DMatrix<f64>, hidden: &[usize], feedback: bool) -> Arc<dyn Kernel>
     let data = Dataset::new(g.clone(), DVector::from_element(g.nrows(), 1.0));
     let mut draws = standard_normals("feedback", 7);
     let rule = if feedback {
-        Rule::DirectFeedbackAlignment(
+        Rule::direct_feedback_alignment(
             hidden
                 .iter()
                 .map(|&h| DVector::from_iterator(h, draws.by_ref().take(h)))
                 .collect(),
         )
     } else {
-        Rule::GradientDescent
+        Rule::gradient_descent()
     };
     let network = FullyConnectedLinear::new(g.ncols(), hidden);
-    Network::FullyConnectedLinear(network).kernel(&rule, &data)
+    Network::new(network).kernel(rule.signals(), &data)
 }
 
 /// Signed samples that the first axis separates.

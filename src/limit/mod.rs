@@ -60,8 +60,7 @@ pub mod norm_margin;
 #[cfg(test)]
 mod norm_tests;
 pub mod potential;
-pub mod prediction;
-mod projection;
+pub mod projection;
 mod scaling;
 pub mod separability;
 mod sparse;
@@ -74,11 +73,10 @@ pub use certificate::{
     Certifier, KKT_ACTIVE, KktResidual, best_multipliers, duality_gap, kkt_residual,
 };
 pub use cone::{ConePoint, nearest_in_cone};
-pub use feature_margin::{feature_max_margin, signed_features};
+pub use feature_margin::feature_max_margin;
 pub use max_margin::{GAP_TOLERANCE, max_margin, max_margin_from};
 pub use norm_margin::minimise;
 pub use potential::{Block, Potential};
-pub use prediction::{Candidate, CandidatePotential, certified_candidates, predicted};
 pub use separability::{FARKAS_TOLERANCE, FarkasCertificate, Separability};
 pub use stationary::{STATIONARITY_TOLERANCE, refine, stationary_residual};
 

@@ -81,6 +81,11 @@ impl Potential {
         self.blocks.iter().map(|b| b.len).sum()
     }
 
+    /// Whether ψ is the Euclidean norm of the original coordinates, as one block.
+    pub fn is_euclidean(&self) -> bool {
+        *self == Self::euclidean(self.dimension())
+    }
+
     /// Whether ψ is the Euclidean norm up to a factor, in whatever orthonormal coordinates.
     pub fn is_multiple_of_euclidean(&self) -> bool {
         self.exponent == 2.0

@@ -9,8 +9,8 @@ use super::{Closure, Kernel, LinearisedStep};
 use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
 
-/// See the module.
-pub(super) struct QuasiNewtonStep {
+/// The linearised step of any [`Kernel`]: what it keeps of the equations is in the module's introduction.
+pub struct QuasiNewtonStep {
     kernel: Arc<dyn Kernel>,
     theta: Vec<f64>,
     multipliers: Vec<f64>,
@@ -18,9 +18,10 @@ pub(super) struct QuasiNewtonStep {
 }
 
 impl QuasiNewtonStep {
-    pub fn new(kernel: Arc<dyn Kernel>, theta: &[f64], multipliers: &[f64], step: f64) -> Self {
+    /// At `(θ, α)`, lengths P and N, with c = `step`.
+    pub fn new(kernel: &Arc<dyn Kernel>, theta: &[f64], multipliers: &[f64], step: f64) -> Self {
         Self {
-            kernel,
+            kernel: Arc::clone(kernel),
             theta: theta.to_vec(),
             multipliers: multipliers.to_vec(),
             step,

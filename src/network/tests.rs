@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::dataset::standard_normals;
+use crate::rule::Rule;
 
 /// A numbered stream of normal draws.
 pub(super) fn gaussian(seed: u64, n: usize) -> Vec<f64> {
@@ -17,22 +18,16 @@ pub(super) fn random_data(samples: usize, dimension: usize) -> Dataset {
 
 /// Gaussian direct feedback of the shapes the network asks for.
 pub(super) fn random_feedback(network: &Network) -> Rule {
-    let units = |&(inputs, units): &(usize, usize)| match network.spectral() {
-        None => units,
-        Some(_) => inputs,
-    };
-    let hidden = &network.shapes()[..network.depth() - 1];
-    let signals = hidden.iter().enumerate();
-    let draw = |(l, shape)| DVector::from_vec(gaussian(20 + l as u64, units(shape)));
-    Rule::DirectFeedbackAlignment(signals.map(draw).collect())
+    let signals = network.signal_lengths().into_iter().enumerate();
+    let draw = |(l, length)| DVector::from_vec(gaussian(20 + l as u64, length));
+    Rule::direct_feedback_alignment(signals.map(draw).collect())
 }
 
 /// Kernel, θ, multipliers, and what it is.
 type Case = (Arc<dyn Kernel>, Vec<f64>, Vec<f64>, String);
 
 fn cases() -> Vec<Case> {
-    let fully_connected =
-        |d, hidden: &[usize]| Network::FullyConnectedLinear(FullyConnectedLinear::new(d, hidden));
+    let fully_connected = |d, hidden: &[usize]| Network::new(FullyConnectedLinear::new(d, hidden));
     let mut networks = vec![
         fully_connected(4, &[]),
         fully_connected(3, &[3]),
@@ -45,29 +40,29 @@ fn cases() -> Vec<Case> {
     }
     for smoothing in [0.0, 0.3] {
         let hidden: [&[usize]; 4] = [&[], &[4], &[3, 4], &[4, 2, 3]];
-        networks.extend(hidden.map(|h| Network::Relu(Relu::new(3, h, smoothing))));
+        networks.extend(hidden.map(|h| Network::new(Relu::new(3, h, smoothing))));
     }
     let mut cases = Vec::new();
     for network in networks {
         let dimension = network.shapes()[0].0;
         for samples in [3, 7] {
-            let mut rules = vec![random_feedback(&network), Rule::GradientDescent];
-            if network.relu().is_some() {
+            let mut rules = vec![random_feedback(&network), Rule::gradient_descent()];
+            if network.units().is_some() {
                 let shapes = network.feedback_shapes().iter().enumerate();
-                rules.push(Rule::FeedbackAlignment(
+                rules.push(Rule::feedback_alignment(
                     shapes
                         .map(|(l, &(r, c))| DMatrix::from_vec(r, c, gaussian(30 + l as u64, r * c)))
                         .collect(),
                 ));
             }
             for rule in rules {
-                let kernel = network.kernel(&rule, &random_data(samples, dimension));
+                let kernel = network.kernel(rule.signals(), &random_data(samples, dimension));
                 let theta = gaussian(7, kernel.parameters())
                     .iter()
                     .map(|x| 0.5 * x)
                     .collect();
                 let multipliers = gaussian(9, samples).iter().map(|x| x.exp()).collect();
-                let (name, rule) = (network.name(), rule.name());
+                let (name, rule) = (network.key(), rule.key());
                 let shapes = network.shapes();
                 cases.push((
                     kernel,
@@ -87,9 +82,9 @@ fn reduced_cases() -> impl Iterator<Item = Case> {
     let hidden: [&[usize]; 4] = [&[], &[3], &[4, 2], &[3, 5, 2]];
     hidden.into_iter().flat_map(|hidden| {
         let network = FullyConnectedLinear::new(4, hidden);
-        let wrapped = Network::FullyConnectedLinear(network.clone());
+        let wrapped = Network::new(network.clone());
         let feedback = wrapped
-            .feedback(&random_feedback(&wrapped))
+            .fixed_signals(random_feedback(&wrapped).signals())
             .expect("fixed feedback");
         [(3, 0.5), (7, 0.5), (3, 0.0), (7, 0.0)].map(|(samples, scale)| {
             let theta0: Vec<f64> = gaussian(8, wrapped.parameters())
@@ -166,7 +161,7 @@ fn gradient_descent_follows_the_gradient() {
 /// `δ_l = F_l δ_{l+1}` against [`Network::feedback`].
 #[test]
 fn feedback_alignment_composes_its_feedback() {
-    let network = Network::FullyConnectedLinear(FullyConnectedLinear::new(4, &[3, 5, 2]));
+    let network = Network::new(FullyConnectedLinear::new(4, &[3, 5, 2]));
     let shapes = network.feedback_shapes();
     assert_eq!(shapes, [(3, 5), (5, 2), (2, 1)]);
     let f: Vec<DMatrix<f64>> = shapes
@@ -175,12 +170,15 @@ fn feedback_alignment_composes_its_feedback() {
         .map(|(l, &(r, c))| DMatrix::from_vec(r, c, gaussian(30 + l as u64, r * c)))
         .collect();
     let b = network
-        .feedback(&Rule::FeedbackAlignment(f.clone()))
+        .fixed_signals(Rule::feedback_alignment(f.clone()).signals())
         .unwrap();
     assert!((&b[2] - f[2].column(0)).norm() < 1e-15);
     assert!((&b[1] - (&f[1] * &f[2]).column(0)).norm() < 1e-14);
     assert!((&b[0] - (&f[0] * &f[1] * &f[2]).column(0)).norm() < 1e-14);
-    assert_eq!(network.feedback(&Rule::GradientDescent), None);
+    assert_eq!(
+        network.fixed_signals(Rule::gradient_descent().signals()),
+        None
+    );
 }
 
 #[test]
@@ -223,7 +221,7 @@ fn linearised_step_solves_its_equation() {
             continue; // quasi-Newton: see its own tests
         }
         let c = 0.05;
-        let step = kernel.linearise(&theta, &alpha, c);
+        let step = linearised(&kernel, &theta, &alpha, c);
         let residual = gaussian(5, theta.len());
         let d_alpha = DVector::from_vec(gaussian(6, alpha.len()));
         let mut d_theta = residual.clone();

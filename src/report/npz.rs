@@ -46,9 +46,13 @@ pub fn npz(run: &Run, out: impl Write + Seek) -> io::Result<()> {
         archive.columns("accumulated_multipliers", accumulated)?;
     }
     archive.columns("layer_norms", &d.layer_norms)?;
-    for (l, &(inputs, units)) in run.problem.network.shapes().iter().enumerate() {
+    for (l, &(inputs, units)) in run.problem.network().shapes().iter().enumerate() {
         let rows = t.theta.column_iter().flat_map(|theta| {
-            let w_l = run.problem.network.weights(theta.as_slice()).swap_remove(l);
+            let w_l = run
+                .problem
+                .network()
+                .weights(theta.as_slice())
+                .swap_remove(l);
             // row by row
             Vec::from(w_l.transpose().data)
         });

@@ -19,12 +19,12 @@ pub(super) fn subtitle(run: &Run) -> String {
     let p = &run.problem;
     format!(
         "{} of depth {} under {}, {} loss, {} samples of dimension {}, {} unknowns",
-        p.network.name(),
-        p.network.depth(),
-        p.rule.name(),
-        p.loss.name(),
-        p.dataset.len(),
-        p.dataset.dimension(),
+        p.network().key(),
+        p.network().depth(),
+        p.rule().key(),
+        p.loss().name(),
+        p.dataset().len(),
+        p.dataset().dimension(),
         run.trajectory.solver.unknowns,
     )
 }

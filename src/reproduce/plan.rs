@@ -96,16 +96,16 @@ pub fn plan(folder: &Path, selection: &Selection) -> Result<Vec<Experiment>> {
         let mut inputs = format!("{} {}", scenario.name, scenario.sha256).into_bytes();
         if let Some(p) = &problem {
             let numbers = [
-                p.dataset.samples().as_slice(),
-                p.dataset.labels().as_slice(),
-                p.theta0.as_slice(),
+                p.dataset().samples().as_slice(),
+                p.dataset().labels().as_slice(),
+                p.theta0().as_slice(),
             ];
             inputs.extend(numbers.concat().iter().flat_map(|x| x.to_le_bytes()));
         }
         let run = Experiment {
             path,
             kind: if sweep { Kind::Sweep } else { Kind::Run },
-            work: problem.map_or(0.0, |p| (p.theta0.len() * p.dataset.len()) as f64),
+            work: problem.map_or(0.0, |p| (p.theta0().len() * p.dataset().len()) as f64),
             inputs: hexadecimal(&inputs),
             scenario,
         };

@@ -1,36 +1,152 @@
 //! Learning rules: how the output signal becomes one error signal per layer.
+//!
+//! A rule is one file here and one line in [`RULES`]. It hands a network its [`Signals`]; a rule whose signals change along the
+//! flow has a state of its own and a vector field around the network's.
 
+mod direct_feedback_alignment;
+mod feedback_alignment;
+mod gradient_descent;
+
+use crate::dataset::Dataset;
+use crate::network::stepping::{GenericStepper, Lane, Stepper, Training};
+use crate::network::{Kernel, Network, Signals};
 use nalgebra::{DMatrix, DVector};
+use std::fmt::Debug;
+use std::sync::Arc;
 
-/// The rule decides the error signals `δ_l` that layer l's update `h_{l−1} δ_lᵀ` is built from.
-/// The output layer always gets its true gradient, `δ_L = 1`.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Rule {
-    /// Backpropagation: `δ_l = W_{l+1} δ_{l+1}`.
-    GradientDescent,
-    /// `δ_l = F_l δ_{l+1}`, with fixed `F_1 … F_{L−1}` in the place and shape of `w_2 … w_L` (a filter in the place of a
-    /// filter).
-    FeedbackAlignment(Vec<DMatrix<f64>>),
-    /// `δ_l = b_l`, fixed: one vector per hidden layer l = 1..L−1, of that layer's width.
-    DirectFeedbackAlignment(Vec<DVector<f64>>),
+/// Every learning rule: one line each.
+pub const RULES: &[Entry] = &[
+    gradient_descent::ENTRY,
+    feedback_alignment::ENTRY,
+    direct_feedback_alignment::ENTRY,
+];
+
+/// What a scenario's reader needs to know of a rule.
+#[derive(Debug)]
+pub struct Entry {
+    /// The key in a scenario.
+    pub key: &'static str,
+    /// What it does, in a line.
+    pub about: &'static str,
+    /// What it needs to be given.
+    pub needs: Needs,
+    /// What its feedback is, in a line; empty for rules without.
+    pub about_feedback: &'static str,
+    /// Whether its error signals come through feedback that never changes.
+    pub is_fixed: bool,
+}
+
+/// What has to be drawn or read before a rule can be had.
+#[derive(Debug, Clone, Copy)]
+pub enum Needs {
+    /// Nothing.
+    Nothing(fn() -> Rule),
+    /// One vector per hidden layer, as wide as the layer: `b_1 … b_{L−1}`.
+    Vectors(fn(Vec<DVector<f64>>) -> Rule),
+    /// One matrix per hidden layer, of the shapes of `w_2 … w_L`: `F_1 … F_{L−1}`.
+    Matrices(fn(Vec<DMatrix<f64>>) -> Rule),
+}
+
+/// A learning rule.
+///
+/// It says which way error signals take. All else are offers, with defaults for rules whose signals stay what they are.
+pub trait LearningRule: Debug + Send + Sync + 'static {
+    /// The key in a scenario.
+    fn key(&self) -> &'static str;
+
+    /// The way of the error signals, at the start of the flow.
+    fn signals(&self) -> Signals<'_>;
+
+    /// The signals under which theory predicts the same limit; `None` where nothing is predicted. By default its own.
+    fn limit_signals(&self) -> Option<Signals<'_>> {
+        Some(self.signals())
+    }
+
+    /// Offer: numbers that move along with the weights, at the start; they follow θ in a run's state. By default none.
+    fn state(&self, _network: &Network) -> DVector<f64> {
+        DVector::zeros(0)
+    }
+
+    /// Whether the signals change along the flow, with the [`state`](Self::state).
+    fn evolves(&self) -> bool {
+        false
+    }
+
+    /// Offer: the vector field on (θ, state). By default the network's own under fixed signals.
+    fn kernel(&self, network: &Network, data: &Dataset) -> Arc<dyn Kernel> {
+        network.kernel(self.signals(), data)
+    }
+
+    /// Offer: what the rule itself conserves on a network, beside what the network conserves under its signals.
+    fn conserved(&self, _network: &Network) -> Option<Conserved> {
+        None
+    }
+}
+
+/// A conserved quantity of a rule: a name for reports, a formula, and `(value, size of its terms)` at (θ, state).
+pub struct Conserved {
+    pub name: String,
+    pub formula: String,
+    pub measure: Box<Measure>,
+}
+
+/// Measures a conserved quantity at (θ, state).
+pub type Measure = dyn Fn(&[f64]) -> (Vec<f64>, f64) + Send + Sync;
+
+/// A learning rule: a handle, cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Rule(Arc<dyn LearningRule>);
+
+impl PartialEq for Rule {
+    /// Whether both are the same kind of rule and start with the same signals.
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key() && self.signals() == other.signals()
+    }
+}
+
+impl std::ops::Deref for Rule {
+    type Target = dyn LearningRule;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.0
+    }
 }
 
 impl Rule {
-    /// The rule's key in a scenario.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::GradientDescent => "gradient-descent",
-            Self::FeedbackAlignment(_) => "feedback-alignment",
-            Self::DirectFeedbackAlignment(_) => "direct-feedback-alignment",
-        }
+    /// A rule of this kind: one of ours, or one of your own.
+    pub fn new(rule: impl LearningRule) -> Self {
+        Self(Arc::new(rule))
     }
 
-    /// Whether error signals come through fixed feedback. On linear networks the two rules that do are one
-    /// (see [`Network::feedback`](crate::network::Network::feedback)).
-    pub fn has_feedback(&self) -> bool {
-        match self {
-            Self::GradientDescent => false,
-            Self::FeedbackAlignment(_) | Self::DirectFeedbackAlignment(_) => true,
+    /// Backpropagation: `δ_l = w_{l+1} δ_{l+1}`.
+    pub fn gradient_descent() -> Self {
+        gradient_descent::rule()
+    }
+
+    /// `δ_l = F_l δ_{l+1}`, with fixed `F_1 … F_{L−1}` of the shapes of `w_2 … w_L` (a filter for a filter).
+    pub fn feedback_alignment(feedback: Vec<DMatrix<f64>>) -> Self {
+        feedback_alignment::rule(feedback)
+    }
+
+    /// `δ_l = b_l`, fixed: one vector per hidden layer l = 1..L−1, of that layer's width.
+    pub fn direct_feedback_alignment(feedback: Vec<DVector<f64>>) -> Self {
+        direct_feedback_alignment::rule(feedback)
+    }
+
+    /// Finite steps of a network under this rule.
+    ///
+    /// # Panics
+    /// If the data, the signals or the weights do not have the network's shapes.
+    pub fn steps(
+        &self,
+        network: &Network,
+        training: &Training<'_>,
+        lanes: &[Lane],
+    ) -> Box<dyn Stepper> {
+        if self.evolves() {
+            let kernel = self.kernel(network, training.data);
+            return Box::new(GenericStepper::new(kernel, training, lanes));
         }
+        network.steps(training, lanes)
     }
 }

@@ -2,9 +2,8 @@
 //! the shapes fit.
 
 use super::numbers::{AtLeast, Depth};
-use super::schema::{
-    Architecture, DatasetSource, Document, Feedback, FilePath, LearningRule, LossName,
-};
+use super::rule::LearningRule;
+use super::schema::{Architecture, DatasetSource, Document, Feedback, FilePath, LossName};
 use super::source::Source;
 use crate::dataset::{self, Dataset, Table, standard_normals};
 use crate::descent::StepOptions;
@@ -12,10 +11,9 @@ use crate::error::{Error, Result};
 use crate::flow::FlowOptions;
 use crate::loss::Loss;
 use crate::memory::Work;
-use crate::network::{FullyConnectedLinear, Network, Relu};
+use crate::network::Network;
 use crate::problem::Problem;
-use crate::rule::Rule;
-use crate::spectrum::Basis;
+use crate::rule::{Needs, Rule};
 use nalgebra::DMatrix;
 use std::path::Path;
 use toml::Spanned;
@@ -40,8 +38,8 @@ impl Builder<'_> {
     pub(super) fn problem(&self) -> Result<Problem> {
         self.check_drawn_data()?;
         let dataset = self.dataset()?;
-        self.check_memory(dataset.len(), dataset.dimension())?;
         let network = self.network(dataset.dimension())?;
+        self.check_memory(dataset.len(), &network)?;
         let rule = self.rule(&network)?;
         let theta0 = self.initial(&network, &rule)?;
         self.check_moves(&rule, &network, &theta0, &dataset)?;
@@ -49,13 +47,7 @@ impl Builder<'_> {
             LossName::Exponential => Loss::Exponential,
             LossName::Logistic => Loss::Logistic,
         };
-        Ok(Problem {
-            dataset,
-            network,
-            rule,
-            loss,
-            theta0,
-        })
+        Ok(Problem::new(dataset, network, rule, loss, theta0).unwrap())
     }
 
     fn dataset(&self) -> Result<Dataset> {
@@ -129,7 +121,7 @@ impl Builder<'_> {
         }
     }
 
-    fn network(&self, dimension: usize) -> Result<Network> {
+    pub(super) fn network(&self, dimension: usize) -> Result<Network> {
         match &self.document.network {
             Architecture::FullyConnected { depth, hidden } => {
                 self.fully_connected(dimension, depth, hidden.as_ref())
@@ -140,11 +132,7 @@ impl Builder<'_> {
             Architecture::Diagonal { depth } => Ok(Network::diagonal(dimension, layers(depth))),
             Architecture::Relu { hidden, smoothing } => {
                 let widths = self.hidden_widths(hidden)?;
-                Ok(Network::Relu(Relu::new(
-                    dimension,
-                    &widths,
-                    smoothing.get(),
-                )))
+                Ok(Network::relu(dimension, &widths, smoothing.get()))
             }
         }
     }
@@ -193,32 +181,25 @@ impl Builder<'_> {
             let advice = "give one width per hidden layer, depth - 1 of them";
             return Err(self.source.error(hidden.span(), &problem, advice));
         }
-        let network = FullyConnectedLinear::new(dimension, &widths);
-        Ok(Network::FullyConnectedLinear(network))
+        Ok(Network::fully_connected(dimension, &widths))
     }
 
     fn rule(&self, network: &Network) -> Result<Rule> {
-        match &self.document.rule {
-            LearningRule::GradientDescent => Ok(Rule::GradientDescent),
-            LearningRule::DirectFeedbackAlignment { feedback } => {
-                let hidden = &network.shapes()[..network.depth() - 1];
-                let shapes: Vec<(usize, usize)> = hidden
-                    .iter()
-                    .map(|&(inputs, units)| match network.spectral() {
-                        None => (units, 1),
-                        Some(_) => (inputs, 1),
-                    })
-                    .collect();
-                let signals = self.feedback(network, feedback, "b", &shapes)?;
-                Ok(Rule::DirectFeedbackAlignment(
-                    signals.iter().map(|b| b.column(0).into_owned()).collect(),
-                ))
+        let LearningRule { entry, feedback } = &self.document.rule;
+        let drawn = |name: &str, shapes: &[(usize, usize)]| match feedback {
+            Some(feedback) => self.feedback(network, feedback, name, shapes),
+            None => Ok(Vec::new()),
+        };
+        Ok(match entry.needs {
+            Needs::Nothing(rule) => rule(),
+            Needs::Matrices(rule) => rule(drawn("F", network.feedback_shapes())?),
+            Needs::Vectors(rule) => {
+                let lengths = network.signal_lengths();
+                let shapes: Vec<_> = lengths.into_iter().map(|length| (length, 1)).collect();
+                let signals = drawn("b", &shapes)?;
+                rule(signals.iter().map(|b| b.column(0).into_owned()).collect())
             }
-            LearningRule::FeedbackAlignment { feedback } => {
-                let matrices = self.feedback(network, feedback, "F", network.feedback_shapes())?;
-                Ok(Rule::FeedbackAlignment(matrices))
-            }
-        }
+        })
     }
 
     /// One fixed matrix per hidden layer, named `name_l`. Gaussian draws fill them in order, column by column; of unit modulus are
@@ -241,7 +222,7 @@ impl Builder<'_> {
             }
             Feedback::UnitModulus { seed } => {
                 let mut draws = standard_normals("feedback", seed.get());
-                let basis = (network.spectral()).map_or(Basis::Standard, |n| n.basis());
+                let basis = network.signal_basis();
                 let mut draw = |&(r, c): &(usize, usize)| {
                     let mut drawn = DMatrix::from_iterator(r, c, draws.by_ref().take(r * c));
                     for mut column in drawn.column_iter_mut() {

@@ -4,7 +4,7 @@ use super::build::Builder;
 use super::schema::{FilePath, Initial};
 use crate::dataset::{Dataset, standard_normals};
 use crate::error::Result;
-use crate::network::{Network, Relu};
+use crate::network::{Architecture, Network, Relu, Signals, View};
 use crate::rule::Rule;
 use nalgebra::DVector;
 use std::ops::Range;
@@ -61,20 +61,20 @@ impl Builder<'_> {
             let advice = format!("{advice}, or leave level-set out");
             Err(self.source.error(span.clone(), problem, &advice))
         };
-        let Some(relu) = network.relu() else {
+        let Some(units) = network.units() else {
             return refused(
                 "the level set b_j w_L,j = |w_(L-1),j|^2 / 2 is one of ReLU networks",
                 "use [network.relu]",
             );
         };
-        let Some(feedback) = network.last_feedback(rule) else {
+        let Some(feedback) = rule.signals().last().filter(|_| !rule.evolves()) else {
             return refused(
                 "gradient descent has no feedback, and so no level set b_j w_L,j = |w_(L-1),j|^2 / 2",
                 "use the rule direct-feedback-alignment or feedback-alignment",
             );
         };
         let mut theta = network.theta(weights);
-        let output = level_set_weights(relu, &theta, &feedback);
+        let output = level_set_weights(units, &theta, &feedback);
         if let Some(j) = output.iter().position(|w| !w.is_finite()) {
             let problem = format!(
                 "b_j w_L,j = |w_(L-1),j|^2 / 2 has no solution w_L,j at hidden unit j = {}, whose feedback is b_j = {}",
@@ -101,14 +101,14 @@ impl Builder<'_> {
     ) -> Result<()> {
         let span = self.document.initial.span();
         // Every gradient is a product of all layers but one (where a ReLU unit has zero weights its slope is one).
-        if *rule == Rule::GradientDescent && zero_layers(network, theta0) >= 2 {
+        if rule.signals() == Signals::Backward && zero_layers(network, theta0) >= 2 {
             let problem = "gradient descent never leaves this initialisation: with two or more zero layers every gradient is zero";
             let advice = "use initial.gaussian or non-zero weight files, or the rule direct-feedback-alignment";
             return Err(self.source.error(span, problem, advice));
         }
         let dead = network
-            .relu()
-            .and_then(|relu| dead_layer(relu, theta0, dataset));
+            .units()
+            .and_then(|units| dead_layer(units, theta0, dataset));
         if let Some(layer) = dead {
             let problem = format!(
                 "no weight ever moves from this initialisation: all units of hidden layer {layer} are inactive on all samples"
@@ -122,23 +122,19 @@ impl Builder<'_> {
 
 /// `w_{L,j} = ‖w_{L−1,j}‖²/(2b_j)`.
 fn level_set_weights(relu: &Relu, theta: &DVector<f64>, feedback: &DVector<f64>) -> DVector<f64> {
-    let shapes = relu.shapes();
-    let (inputs, units) = shapes[shapes.len() - 2];
-    let start: usize = shapes[..shapes.len() - 2].iter().map(|(r, c)| r * c).sum();
-    DVector::from_fn(units, |j, _| {
-        theta.rows(start + j * inputs, inputs).norm_squared() / (2.0 * feedback[j])
-    })
+    let mut w = relu.layout().views(theta.as_slice());
+    let last = w.swap_remove(w.len() - 2);
+    let pairs = last.column_iter().zip(feedback.iter());
+    DVector::from_iterator(
+        last.ncols(),
+        pairs.map(|(w, b)| w.norm_squared() / (2.0 * b)),
+    )
 }
 
 fn zero_layers(network: &Network, theta: &DVector<f64>) -> usize {
-    let mut start = 0;
-    let mut count = 0;
-    for (inputs, units) in network.shapes() {
-        let layer = theta.rows(start, inputs * units);
-        count += usize::from(layer.iter().all(|&w| w == 0.0));
-        start += inputs * units;
-    }
-    count
+    let layers = network.layout().views(theta.as_slice());
+    let is_zero = |w: &&View<'_>| w.iter().all(|w| *w == 0.0);
+    layers.iter().filter(is_zero).count()
 }
 
 /// The first hidden layer (from 1) whose preactivations are all negative. Then its outputs and slopes vanish: it and the

@@ -1,19 +1,26 @@
 //! Whether a scenario fits into the machine's memory, asked before anything is drawn or read.
 
-use super::build::{Builder, layers};
-use super::numbers::AtLeast;
-use super::schema::{Architecture, DatasetSource, FilePath, LearningRule, MethodName};
+use super::build::Builder;
+use super::schema::{Architecture, DatasetSource, FilePath, MethodName};
 use crate::descent::records_at_most;
 use crate::error::Result;
 use crate::flow::{SaveAt, affordable};
-use crate::memory::{Family, Sizes, StepSizes, Work, available};
+use crate::memory::{Sizes, StepSizes, Work, available};
+use crate::network::{Footprint, Network};
 use crate::problem::State;
+use crate::rule::Needs;
 use std::ops::Range;
 use std::path::Path;
 
 /// Bytes that reading takes per byte of a file: numbers of two characters, `1,`, are the worst case, eight bytes each, and are
 /// copied twice on the way into a data set.
 const PER_BYTE_READ: f64 = 12.0;
+
+/// Of no network at all.
+const NOTHING: Footprint = Footprint {
+    copies: [0.0; 2],
+    linearised: [0.0; 5],
+};
 
 /// Whether N samples of dimension D can be held at all.
 pub(super) fn samples_fit(samples: f64, dimension: usize) -> bool {
@@ -23,7 +30,7 @@ pub(super) fn samples_fit(samples: f64, dimension: usize) -> bool {
         parameters: 0.0,
         units: 0.0,
         feedback: 0.0,
-        family: Family::FullyConnected,
+        footprint: NOTHING,
         factored: true,
         saves: 0.0,
         steps: None,
@@ -40,18 +47,21 @@ impl Builder<'_> {
             }
             | DatasetSource::GaussianRandomLabels {
                 dimension, samples, ..
-            } => self.check_memory(samples.get(), dimension.get_ref().get()),
+            } => {
+                let network = self.network(dimension.get_ref().get())?;
+                self.check_memory(samples.get(), &network)
+            }
             DatasetSource::Files { .. } | DatasetSource::Table { .. } => Ok(()),
         }
     }
 
-    /// Refuses work on N samples of dimension D that needs more memory than there is.
-    pub(super) fn check_memory(&self, samples: usize, dimension: usize) -> Result<()> {
-        let estimate = self.sizes(samples, dimension).estimate(self.work);
-        match estimate.refusal(available()) {
+    /// Refuses work on N samples that needs more memory than there is.
+    pub(super) fn check_memory(&self, samples: usize, network: &Network) -> Result<()> {
+        let sizes = self.sizes(samples, network);
+        match sizes.estimate(self.work).refusal(available()) {
             None => Ok(()),
             Some(refused) => {
-                let span = self.span_of_size(samples, dimension);
+                let span = self.span_of_size(&sizes);
                 Err(self.source.error(span, &refused.problem, &refused.advice))
             }
         }
@@ -76,8 +86,7 @@ impl Builder<'_> {
     }
 
     /// Where the scenario says how large the larger of data set and network is.
-    fn span_of_size(&self, samples: usize, dimension: usize) -> Range<usize> {
-        let sizes = self.sizes(samples, dimension);
+    fn span_of_size(&self, sizes: &Sizes) -> Range<usize> {
         match &self.document.dataset {
             DatasetSource::GaussianTeacher { dimension, .. }
             | DatasetSource::GaussianRandomLabels { dimension, .. }
@@ -99,26 +108,17 @@ impl Builder<'_> {
         }
     }
 
-    pub(super) fn sizes(&self, samples: usize, dimension: usize) -> Sizes {
+    pub(super) fn sizes(&self, samples: usize, network: &Network) -> Sizes {
+        let product = |(r, c): &(usize, usize)| *r as f64 * *c as f64;
+        let dimension = network.shapes().first().map_or(0, |shape| shape.0);
         let (n, d) = (samples as f64, dimension as f64);
-        let (family, widths) = self.widths(d);
-        let spectral = family == Family::Spectral;
-        let units: f64 = widths.iter().sum();
-        let parameters = if spectral {
-            d + units
-        } else {
-            let inputs = std::iter::once(&d).chain(&widths);
-            let outputs = widths.iter().chain(&[1.0]);
-            inputs.zip(outputs).map(|(r, c)| r * c).sum()
-        };
-        let feedback = match &self.document.rule {
-            LearningRule::GradientDescent => 0.0,
-            LearningRule::FeedbackAlignment { .. } if !spectral => {
-                let outputs = widths.iter().skip(1).chain(&[1.0]);
-                widths.iter().zip(outputs).map(|(r, c)| r * c).sum()
-            }
-            LearningRule::FeedbackAlignment { .. }
-            | LearningRule::DirectFeedbackAlignment { .. } => units,
+        let parameters: f64 = network.shapes().iter().map(product).sum();
+        let lengths = network.signal_lengths();
+        let units: f64 = lengths.iter().map(|units| *units as f64).sum();
+        let feedback = match self.document.rule.entry.needs {
+            Needs::Nothing(_) => 0.0,
+            Needs::Vectors(_) => units,
+            Needs::Matrices(_) => network.feedback_shapes().iter().map(product).sum(),
         };
         let saves = match &self.flow.saves {
             SaveAt::Default => affordable((parameters + n).min(1e18) as usize) as f64,
@@ -132,33 +132,13 @@ impl Builder<'_> {
             parameters,
             units,
             feedback,
-            family,
+            footprint: network.footprint(),
             factored: reduced || matches!(self.document.flow.method, MethodName::AdamsBdf),
             saves,
             steps: self.steps.map(|steps| StepSizes {
                 runs: steps.sizes.len() as f64,
                 records: records_at_most(steps, parameters.min(1e18) as usize) as f64,
             }),
-        }
-    }
-
-    /// The widths of all hidden layers.
-    fn widths(&self, dimension: f64) -> (Family, Vec<f64>) {
-        let given = |hidden: &[AtLeast<1>]| -> Vec<f64> {
-            hidden.iter().map(|width| width.get() as f64).collect()
-        };
-        match &self.document.network {
-            Architecture::FullyConnected {
-                hidden: Some(hidden),
-                ..
-            } => (Family::FullyConnected, given(hidden.get_ref())),
-            Architecture::FullyConnected { depth, .. } => {
-                (Family::FullyConnected, vec![dimension; layers(depth) - 1])
-            }
-            Architecture::Convolutional { depth } | Architecture::Diagonal { depth } => {
-                (Family::Spectral, vec![dimension; layers(depth) - 1])
-            }
-            Architecture::Relu { hidden, .. } => (Family::Relu, given(hidden.get_ref())),
         }
     }
 }

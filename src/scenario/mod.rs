@@ -48,6 +48,7 @@ mod memory;
 mod numbers;
 mod overrides;
 mod paths;
+mod rule;
 mod schema;
 mod source;
 mod sweep;
@@ -63,7 +64,7 @@ use crate::memory::{Estimate, Work};
 use crate::problem::{Problem, State};
 use crate::sweep::SweepOptions;
 pub use describe::{schema_json, schema_markdown};
-use schema::{Architecture, Document, LearningRule, MethodName, ScheduleName, StateName};
+use schema::{Architecture, Document, MethodName, ScheduleName, StateName};
 use source::Source;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -255,7 +256,7 @@ fn state(key: Option<&Spanned<StateName>>, document: &Document, source: &Source)
         StateName::Full => Ok(State::Full),
         StateName::Reduced
             if matches!(document.network, Architecture::FullyConnected { .. })
-                && !matches!(document.rule, LearningRule::GradientDescent) =>
+                && document.rule.entry.is_fixed =>
         {
             Ok(State::Reduced)
         }
@@ -300,8 +301,13 @@ impl Scenario {
     }
 
     /// The peak memory of `work` on N samples of dimension D.
-    pub fn memory(&self, work: Work, samples: usize, dimension: usize) -> Estimate {
-        self.builder(work).sizes(samples, dimension).estimate(work)
+    ///
+    /// # Errors
+    /// [`Error::Scenario`] if the keys of the network contradict each other.
+    pub fn memory(&self, work: Work, samples: usize, dimension: usize) -> Result<Estimate> {
+        let builder = self.builder(work);
+        let network = builder.network(dimension)?;
+        Ok(builder.sizes(samples, &network).estimate(work))
     }
 
     fn builder(&self, work: Work) -> build::Builder<'_> {

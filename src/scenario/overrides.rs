@@ -4,20 +4,25 @@
 //! key), assigning below another alternative replaces the old one: `flow.until.log-time=50` drops
 //! `until.log-log-time`, and `rule=gradient-descent` drops `[rule.direct-feedback-alignment]`.
 
+use super::rule::with_feedback;
 use super::source::printable;
 use crate::error::{Error, Result};
 use toml_edit::{DocumentMut, Item, Key, Table, TableLike, Value};
 
 /// Where a table holds exactly one of several alternatives.
-const CHOICES: [&[&str]; 7] = [
+const CHOICES: [&[&str]; 5] = [
     &["dataset"],
     &["network"],
     &["rule"],
-    &["rule", "direct-feedback-alignment", "feedback"],
-    &["rule", "feedback-alignment", "feedback"],
     &["initial"],
     &["flow", "until"],
 ];
+
+/// Whether the table at `path` holds exactly one of several alternatives.
+fn is_choice(path: &[&str]) -> bool {
+    CHOICES.contains(&path)
+        || matches!(path, ["rule", key, "feedback"] if with_feedback().any(|rule| rule == *key))
+}
 
 /// Applies one `key=value`; the value is TOML, or else taken as a bare string.
 ///
@@ -46,7 +51,6 @@ fn assign(
     level: usize,
     value: Value,
 ) -> std::result::Result<(), String> {
-    let is_choice = |path: &[&str]| CHOICES.contains(&path);
     let name = names[level];
     if is_choice(&names[..level]) {
         let others: Vec<String> = table

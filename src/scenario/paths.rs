@@ -1,21 +1,24 @@
 //! Absolute paths for the copy of a scenario that is kept with its output.
 
+use super::rule::with_feedback;
 use std::path::Path;
 use toml_edit::{DocumentMut, Item, Value};
 
 /// Every key that holds a path or a list of paths.
-const PATH_KEYS: [&[&str]; 6] = [
-    &["dataset", "files", "samples"],
-    &["dataset", "files", "labels"],
-    &["dataset", "table", "path"],
-    &["rule", "direct-feedback-alignment", "feedback", "files"],
-    &["rule", "feedback-alignment", "feedback", "files"],
-    &["initial", "files"],
-];
+fn path_keys() -> Vec<Vec<&'static str>> {
+    let mut keys = vec![
+        vec!["dataset", "files", "samples"],
+        vec!["dataset", "files", "labels"],
+        vec!["dataset", "table", "path"],
+        vec!["initial", "files"],
+    ];
+    keys.extend(with_feedback().map(|rule| vec!["rule", rule, "feedback", "files"]));
+    keys
+}
 
 /// Rewrites each path, read from `folder`, as absolute. A path that is not valid UTF-8 stays as it is.
 pub(super) fn make_absolute(document: &mut DocumentMut, folder: &Path) {
-    for keys in PATH_KEYS {
+    for keys in path_keys() {
         let mut item: Option<&mut Item> = Some(document.as_item_mut());
         for key in keys {
             item = item.and_then(|item| item.as_table_like_mut()?.get_mut(key));

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::dataset::Dataset;
+use crate::network::Signals;
 use crate::network::{Network, Relu};
-use crate::rule::Rule;
 use nalgebra::{DMatrix, dmatrix, dvector};
 
 const DEEP: &str = r#"
@@ -30,14 +30,14 @@ fn build(overrides: &[&str]) -> Problem {
 #[test]
 fn widths_smoothing_and_labels_are_those_of_the_keys() {
     let problem = build(&[]);
-    assert_eq!(problem.network.shapes(), [(4, 3), (3, 5), (5, 1)]);
-    let smoothing = |p: &Problem| p.network.relu().map(|relu| relu.smoothing());
+    assert_eq!(problem.network().shapes(), [(4, 3), (3, 5), (5, 1)]);
+    let smoothing = |p: &Problem| p.network().units().map(|relu| relu.smoothing());
     assert_eq!(smoothing(&problem), Some(0.0));
     let smooth = build(&["network.relu.smoothing=1e-2"]);
     assert_eq!(smoothing(&smooth), Some(1e-2));
-    assert_eq!(smooth.theta0, problem.theta0);
+    assert_eq!(smooth.theta0(), problem.theta0());
     let drawn = crate::dataset::gaussian_random_labels(4, 9, 1);
-    assert_eq!(problem.dataset, drawn);
+    assert_eq!(problem.dataset(), &drawn);
 }
 
 #[test]
@@ -45,7 +45,8 @@ fn feedback_has_the_shapes_of_the_rule() {
     let drawn: Vec<f64> = crate::dataset::standard_normals("feedback", 7)
         .take(20)
         .collect();
-    let Rule::DirectFeedbackAlignment(b) = build(&[]).rule else {
+    let direct = build(&[]);
+    let Signals::Direct(b) = direct.rule().signals() else {
         panic!("another rule");
     };
     assert_eq!(
@@ -53,7 +54,7 @@ fn feedback_has_the_shapes_of_the_rule() {
         (&drawn[..3], &drawn[3..8])
     );
     let alignment = build(&["rule.feedback-alignment.feedback.gaussian.seed=7"]);
-    let Rule::FeedbackAlignment(f) = alignment.rule else {
+    let Signals::Layerwise(f) = alignment.rule().signals() else {
         panic!("another rule");
     };
     assert_eq!(f[0], DMatrix::from_column_slice(3, 5, &drawn[..15]));
@@ -77,12 +78,12 @@ fn the_level_set_moves_the_output_weights_alone() {
     ] {
         let level = build(&[hidden, rule]);
         let free = build(&[hidden, rule, "initial.gaussian.level-set=false"]);
-        let weights = |p: &Problem| p.network.weights(p.theta0.as_slice());
+        let weights = |p: &Problem| p.network().weights(p.theta0().as_slice());
         let (on, off) = (weights(&level), weights(&free));
         let last = on.len() - 1;
         assert_eq!(on[..last], off[..last]);
         assert_ne!(on[last], off[last]);
-        let b = level.network.last_feedback(&level.rule).unwrap();
+        let b = level.rule().signals().last().unwrap();
         for j in 0..5 {
             let incoming: f64 = on[last - 1].column(j).iter().map(|w| w * w).sum();
             let difference = b[j] * on[last][j] - 0.5 * incoming;
@@ -127,8 +128,8 @@ fn one_zero_layer_moves() {
             .flat_map(|w| w.unwrap().as_slice().to_vec())
             .collect();
         let data = Dataset::new(dmatrix![1.0, 2.0; 3.0, -4.0], dvector![1.0, -1.0]);
-        let network = Network::Relu(Relu::new(2, &[2, 2], 0.0));
-        let kernel = network.kernel(&Rule::GradientDescent, &data);
+        let network = Network::new(Relu::new(2, &[2, 2], 0.0));
+        let kernel = network.kernel(Rule::gradient_descent().signals(), &data);
         let mut velocity = vec![0.0; theta.len()];
         kernel.velocity(&theta, &[0.7, 0.4], &mut velocity, &mut [0.0; 2]);
         assert_eq!(velocity.iter().any(|&v| v != 0.0), moves, "{files:?}");

@@ -3,6 +3,7 @@
 use super::numbers::{
     AtLeast, Depth, Fraction, Horizon, Positive, Scale, Seed, Smoothing, StepCount,
 };
+use super::rule::LearningRule;
 use super::source::did_you_mean;
 use crate::claims::{self, Outcome};
 use crate::flow::clock;
@@ -154,27 +155,6 @@ pub(super) enum Architecture {
         /// Half width ε over which kinks are rounded off, in units of preactivations; 0 keeps them exact.
         #[serde(default)]
         smoothing: Smoothing,
-    },
-}
-
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(
-    rename_all = "kebab-case",
-    rename_all_fields = "kebab-case",
-    deny_unknown_fields
-)]
-pub(super) enum LearningRule {
-    /// Errors go back through the weights (BP).
-    GradientDescent,
-    /// Errors go back layer by layer through fixed matrices (FA).
-    FeedbackAlignment {
-        /// The fixed matrices.
-        feedback: Feedback,
-    },
-    /// The output's error goes to every layer through fixed vectors (DFA).
-    DirectFeedbackAlignment {
-        /// The fixed vectors b_l, as wide as their layers.
-        feedback: Feedback,
     },
 }
 

@@ -75,10 +75,10 @@ fn defaults_are_the_documented_ones() {
         ]
     );
     let problem = scenario.build().unwrap();
-    assert_eq!(problem.loss.name(), "exponential");
-    assert_eq!(problem.network.shapes(), [(4, 4), (4, 4), (4, 1)]);
+    assert_eq!(problem.loss().name(), "exponential");
+    assert_eq!(problem.network().shapes(), [(4, 4), (4, 4), (4, 1)]);
     assert_eq!(problem.feedback().unwrap().len(), 2);
-    assert_eq!(problem.theta0.len(), 36);
+    assert_eq!(problem.theta0().len(), 36);
 }
 
 #[test]
@@ -106,16 +106,16 @@ fn files_land_where_the_formulas_expect_them() {
         .build()
         .unwrap();
     assert_eq!(
-        problem.dataset.signed_samples(),
+        problem.dataset().signed_samples(),
         &dmatrix![1.0, 2.0; -3.0, -4.0]
     );
     assert_eq!(
-        problem.rule,
-        Rule::DirectFeedbackAlignment(vec![dvector![1.0, 2.0, 3.0]])
+        problem.rule(),
+        &Rule::direct_feedback_alignment(vec![dvector![1.0, 2.0, 3.0]])
     );
     // w_1 is 2 × 3, column by column, then w_2.
     let expected = [1.0, 4.0, 2.0, 5.0, 3.0, 6.0, 7.0, 8.0, 9.0];
-    assert_eq!(problem.theta0.as_slice(), expected);
+    assert_eq!(problem.theta0().as_slice(), expected);
 }
 
 #[test]
@@ -132,11 +132,11 @@ fn the_resolved_copy_runs_from_any_folder() {
         fs::write(&copy, &scenario.resolved).unwrap();
         let copied = load(&copy, &[]).unwrap().build().unwrap();
         let original = scenario.build().unwrap();
-        assert_eq!(copied.theta0, original.theta0);
-        assert_eq!(copied.dataset, original.dataset);
-        assert_eq!(copied.rule, original.rule);
-        assert_eq!(copied.rule.name(), rule);
-        assert_eq!(copied.loss.name(), "logistic");
+        assert_eq!(copied.theta0(), original.theta0());
+        assert_eq!(copied.dataset(), original.dataset());
+        assert_eq!(copied.rule(), original.rule());
+        assert_eq!(copied.rule().key(), rule);
+        assert_eq!(copied.loss().name(), "logistic");
     }
 }
 
@@ -166,9 +166,9 @@ fn overrides_reach_the_problem() {
     assert_eq!(scenario.flow.method, Method::TrBdf2);
     assert_eq!(scenario.expect["thm-1"], Outcome::Violated);
     let problem = scenario.build().unwrap();
-    assert_eq!(problem.rule, Rule::GradientDescent);
-    assert_eq!(problem.dataset.len(), 9);
-    assert_eq!(problem.network.shapes(), [(4, 2), (2, 5), (5, 1)]);
+    assert_eq!(problem.rule(), &Rule::gradient_descent());
+    assert_eq!(problem.dataset().len(), 9);
+    assert_eq!(problem.network().shapes(), [(4, 2), (2, 5), (5, 1)]);
 }
 
 #[test]
@@ -190,7 +190,8 @@ fn the_state_of_a_flow_is_chosen_and_kept_in_the_resolved_copy() {
 fn scale_multiplies_the_same_draws() {
     let theta = |scale: &str| {
         let set = format!("initial.gaussian.scale={scale}");
-        read(SMALL, &[&set]).unwrap().build().unwrap().theta0
+        let problem = read(SMALL, &[&set]).unwrap().build().unwrap();
+        problem.theta0().clone()
     };
     assert_eq!(theta("2") * 0.25, theta("0.5"));
     // Equal seeds, different purposes: weights are not the feedback.
@@ -199,7 +200,7 @@ fn scale_multiplies_the_same_draws() {
         .build()
         .unwrap();
     assert_ne!(
-        problem.theta0.rows(0, 4),
+        problem.theta0().rows(0, 4),
         problem.feedback().unwrap()[0].rows(0, 4)
     );
 }
@@ -224,14 +225,19 @@ fn depth_one_and_one_zero_layer_move_under_gradient_descent() {
         "network.fully-connected-linear.depth=1",
     ];
     assert_eq!(
-        read(SMALL, &single).unwrap().build().unwrap().theta0.len(),
+        read(SMALL, &single)
+            .unwrap()
+            .build()
+            .unwrap()
+            .theta0()
+            .len(),
         4
     );
     let folder = folder_with_files();
     fs::write(folder.path().join("w2.csv"), "0\n0\n0\n").unwrap();
     let overrides = ["rule=gradient-descent".to_owned()];
     let scenario = load(&folder.path().join("s.toml"), &overrides).unwrap();
-    assert_eq!(scenario.build().unwrap().rule, Rule::GradientDescent);
+    assert_eq!(scenario.build().unwrap().rule(), &Rule::gradient_descent());
 }
 
 #[test]

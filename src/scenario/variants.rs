@@ -1,7 +1,7 @@
 //! The same scenario at other depths and under another rule.
 
 use super::Scenario;
-use super::schema::{Architecture, Feedback, Initial, LearningRule};
+use super::schema::{Architecture, Feedback, Initial};
 
 /// A rule and initial weights for the data and architecture of a scenario, at any depth.
 #[derive(Debug, Clone)]
@@ -39,18 +39,10 @@ impl Scenario {
             Architecture::Diagonal { .. } => ("network.diagonal-linear.depth", 1.0),
             Architecture::FullyConnected { .. } | Architecture::Relu { .. } => return Vec::new(),
         };
-        let feedback = match &document.rule {
-            LearningRule::GradientDescent => {
-                vec!["rule.direct-feedback-alignment.feedback.gaussian.seed=1".into()]
-            }
-            LearningRule::FeedbackAlignment {
-                feedback: Feedback::Gaussian { .. } | Feedback::UnitModulus { .. },
-            }
-            | LearningRule::DirectFeedbackAlignment {
-                feedback: Feedback::Gaussian { .. } | Feedback::UnitModulus { .. },
-            } => Vec::new(),
-            LearningRule::FeedbackAlignment { .. }
-            | LearningRule::DirectFeedbackAlignment { .. } => return Vec::new(),
+        let feedback = match &document.rule.feedback {
+            None => vec!["rule.direct-feedback-alignment.feedback.gaussian.seed=1".into()],
+            Some(Feedback::Gaussian { .. } | Feedback::UnitModulus { .. }) => Vec::new(),
+            Some(Feedback::Files(_)) => return Vec::new(),
         };
         let descent = vec!["rule=gradient-descent".to_owned()];
         let variant = |initial: &str, others: Vec<String>| Variant {

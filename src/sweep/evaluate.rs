@@ -92,7 +92,7 @@ fn flow(problem: &Problem, options: &FlowOptions, signal: &AtomicUsize) -> Resul
         return Ok(Err(format!("the flow ended early: {why}")));
     }
     let last = trajectory.theta.column(trajectory.theta.ncols() - 1);
-    let beta = problem.network.predictor(last.as_slice());
+    let beta = problem.network().predictor(last.as_slice());
     Ok(Ok((beta.expect("swept networks are linear"), None)))
 }
 
@@ -110,13 +110,12 @@ const CHUNK: Duration = Duration::from_millis(100);
 fn steps_taken(problem: &Problem, options: &StepOptions, signal: &AtomicUsize) -> Result<Found> {
     let lanes = [Lane {
         size: options.sizes[0],
-        theta: problem.theta0.clone(),
+        theta: problem.theta0().clone(),
     }];
     let mut stepper = match options.state {
         State::Full => stepper(problem, options.schedule, &lanes),
-        State::Reduced => {
-            reduced_stepper(problem, options.schedule, &lanes).map_err(Error::Solver)?
-        }
+        State::Reduced => reduced_stepper(problem, options.schedule, &lanes)
+            .map_err(|why| Error::Solver(why.to_string()))?,
     };
     let (mut taken, mut chunk) = (0, 16);
     while taken < options.count {
@@ -134,7 +133,7 @@ fn steps_taken(problem: &Problem, options: &StepOptions, signal: &AtomicUsize) -
             chunk = (chunk / 2).max(1);
         }
     }
-    let mut theta = vec![0.0; problem.network.parameters()];
+    let mut theta = vec![0.0; problem.network().parameters()];
     stepper.theta(0, &mut theta);
     if !theta.iter().all(|x| x.is_finite()) {
         return Ok(Err(format!(
@@ -142,6 +141,6 @@ fn steps_taken(problem: &Problem, options: &StepOptions, signal: &AtomicUsize) -
             options.sizes[0]
         )));
     }
-    let beta = problem.network.predictor(&theta);
+    let beta = problem.network().predictor(&theta);
     Ok(Ok((beta.expect("swept networks are linear"), None)))
 }

@@ -10,10 +10,7 @@ fn cases(horizon: f64) -> [(&'static str, Case); 2] {
 
 #[test]
 fn holds_at_every_depth_loss_and_initialisation() {
-    let logistic = |p: Problem| Problem {
-        loss: Loss::Logistic,
-        ..p
-    };
+    let logistic = |p: Problem| p.with_loss(Loss::Logistic);
     for (id, problem) in [
         ("thm-1", dfa(data(), &[])),
         ("thm-1", dfa(data(), &[6, 3])),
@@ -61,8 +58,8 @@ fn a_run_on_other_data_is_violated() {
         let support = case.limit.clone().unwrap().support;
         for n in 0..5 {
             let (x, y) = (
-                case.problem.dataset.samples(),
-                case.problem.dataset.labels(),
+                case.problem.dataset().samples(),
+                case.problem.dataset().labels(),
             );
             let dataset = Dataset::new(x.clone().remove_row(n), y.clone().remove_row(n));
             let judged = Case {

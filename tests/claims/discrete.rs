@@ -103,9 +103,12 @@ impl Steps {
     /// The same runs with their direction frozen at the first record past `since` in log-log-time; margins grow as before.
     fn frozen(&self, since: f64) -> Self {
         let mut frozen = self.clone();
-        let degree = self.problem.network.depth() as f64;
+        let degree = self.problem.network().depth() as f64;
         let smallest = |theta: &[f64]| {
-            let margins = self.problem.network.margins(theta, &self.problem.dataset);
+            let margins = self
+                .problem
+                .network()
+                .margins(theta, self.problem.dataset());
             margins.min()
         };
         for descent in &mut frozen.descents {
@@ -182,10 +185,7 @@ fn near(sizes: &[f64], count: u64) -> [(&'static str, Steps); 3] {
 #[test]
 fn small_steps_follow_the_flow_towards_the_limit() {
     let deeper = Steps::constant(dfa(clear(), &[8, 8]), &[4e-3, 2e-3], 20_000);
-    let logistic = Problem {
-        loss: Loss::Logistic,
-        ..dfa(clear(), &[8])
-    };
+    let logistic = dfa(clear(), &[8]).with_loss(Loss::Logistic);
     let others = [
         ("thm-1-discrete", deeper),
         (
@@ -221,7 +221,7 @@ fn loss_normalised_steps_arrive_at_the_limit() {
         // the predictor itself, against the machine or the minimiser of the norm
         let theta = &steps.descents[0].trajectory.theta;
         let end = theta.column(theta.ncols() - 1);
-        let beta = steps.problem.network.predictor(end.as_slice()).unwrap();
+        let beta = steps.problem.network().predictor(end.as_slice()).unwrap();
         let expected = match id {
             "thm-1-discrete" => svm(&clear()).unwrap(),
             _ => steps.limit.clone().unwrap(),
@@ -295,7 +295,7 @@ fn weights_that_overflow_are_a_violation_wherever_the_theorem_applies() {
 fn a_negative_alignment_is_a_violation_of_a_run_that_arrives() {
     let [(id, steps), ..] = far();
     let mut mirrored = steps.problem.clone();
-    let Rule::DirectFeedbackAlignment(feedback) = &mut mirrored.rule else {
+    let Rule::direct_feedback_alignment(feedback) = &mut mirrored.rule else {
         panic!("{:?}", mirrored.rule);
     };
     feedback[0] = -&feedback[0];
@@ -397,7 +397,7 @@ fn an_alignment_that_passes_through_zero_is_no_violation() {
     assert_eq!(v.outcome, Outcome::Holds, "{v:?}");
     // negative for good, against feedback of the other sign
     let mut mirrored = steps.problem.clone();
-    let Rule::DirectFeedbackAlignment(feedback) = &mut mirrored.rule else {
+    let Rule::direct_feedback_alignment(feedback) = &mut mirrored.rule else {
         panic!("{:?}", mirrored.rule);
     };
     feedback[0] = -&feedback[0];

@@ -74,7 +74,7 @@ fn certificates_never_claim_too_much() {
         let depth = network.depth() as i32;
         let problem = direct(telling(), network, 7);
         let power = 2f64.powi(depth) - 1.0;
-        let entries = |x: &DVector<f64>| match problem.network {
+        let entries = |x: &DVector<f64>| match problem.network() {
             Network::ConvolutionalLinear(_) => transform(x.as_slice()),
             _ => x.iter().map(|&x| Complex64::from(x)).collect(),
         };

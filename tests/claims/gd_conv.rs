@@ -20,10 +20,7 @@ fn deep() -> Vec<Problem> {
 #[test]
 fn to_depth_two_the_limit_is_the_certified_minimum() {
     let conv = |seed, depth| on(seed, Network::convolutional(8, depth));
-    let logistic = Problem {
-        loss: Loss::Logistic,
-        ..conv(21, 2)
-    };
+    let logistic = conv(21, 2).with_loss(Loss::Logistic);
     for (problem, kind) in [
         (conv(21, 1), LimitKind::MaxMargin),
         (conv(2, 2), LimitKind::FourierL1),
@@ -49,12 +46,12 @@ fn to_depth_two_the_limit_is_the_certified_minimum() {
 /// acts in, and the largest over the smallest margin of the samples with multipliers.
 fn stationarity(case: &Case) -> (Vec<Complex64>, f64) {
     let limit = case.limit.as_ref().unwrap();
-    let g = case.problem.dataset.signed_samples();
-    let entries = |x: &DVector<f64>| match case.problem.network {
+    let g = case.problem.dataset().signed_samples();
+    let entries = |x: &DVector<f64>| match case.problem.network() {
         Network::ConvolutionalLinear(_) => transform(x.as_slice()),
         _ => x.iter().map(|&x| Complex64::from(x)).collect(),
     };
-    let p = 2.0 / case.problem.network.depth() as f64;
+    let p = 2.0 / case.problem.network().depth() as f64;
     let beta = entries(&limit.beta);
     let largest = beta.iter().map(|b| b.norm()).fold(0.0, f64::max);
     let ratios = (beta.iter().zip(entries(&g.tr_mul(&limit.multipliers))))
@@ -108,14 +105,14 @@ fn another_direction_is_violated() {
     // Beyond: predictors that tend to the maximum margin, to what DFA learns, or to an unrelated direction.
     for problem in deep() {
         let case = Case::to(problem.clone(), 60.0);
-        let svm = svm(&problem.dataset).unwrap().beta;
+        let svm = svm(problem.dataset()).unwrap().beta;
         let made = case.tending_to(&svm, 1.0 / 3.0);
         let v = made.expect("gd-conv", Outcome::Violated, "stalled");
         assert!(v.residual.unwrap() > 0.01, "{v:?}");
         // (A DFA run of a diagonal network may lead where as few coefficients are large as samples are active; there the
         // condition on the support is weak.)
-        if matches!(problem.network, Network::ConvolutionalLinear(_)) {
-            let feedback = direct(problem.dataset.clone(), problem.network.clone(), 7);
+        if matches!(problem.network(), Network::ConvolutionalLinear(_)) {
+            let feedback = direct(problem.dataset().clone(), problem.network().clone(), 7);
             let feedback = Case::to(feedback, 60.0).given_out_as(problem);
             feedback.expect("gd-conv", Outcome::Violated, "stalled");
         }

@@ -15,10 +15,7 @@ fn holds_under_gradient_descent_and_from_zero_weights() {
         conv(1),
         conv(2),
         direct(telling(), diagonal_3, 7),
-        Problem {
-            loss: Loss::Logistic,
-            ..conv(2)
-        },
+        conv(2).with_loss(Loss::Logistic),
     ] {
         let case = Case::to(problem, 20.0);
         let v = case.expect(ID, Outcome::Holds, "rises at none");
@@ -48,14 +45,11 @@ fn a_loss_that_rises_is_seen_where_it_does() {
     // Its samples one at a time, or under gradient descent, or of a diagonal network: no rise.
     let random = from_random_weights(case.problem.clone());
     let others = [
-        Problem {
-            rule: Rule::GradientDescent,
-            ..random
-        },
-        Problem {
-            network: Network::diagonal(3, 3),
-            ..case.problem.clone()
-        },
+        random.with_rule(Rule::gradient_descent()).unwrap(),
+        case.problem
+            .clone()
+            .with_network(Network::diagonal(3, 3))
+            .unwrap(),
     ];
     for problem in others {
         Case::run(problem, scenario.flow.clone()).expect(ID, Outcome::Holds, "");
@@ -65,7 +59,7 @@ fn a_loss_that_rises_is_seen_where_it_does() {
 #[test]
 fn feedback_that_points_backwards_is_violated_even_in_a_run_that_stopped() {
     let mut case = Case::to(conv(2), 20.0);
-    let Rule::DirectFeedbackAlignment(b) = &mut case.problem.rule else {
+    let Rule::direct_feedback_alignment(b) = &mut case.problem.rule() else {
         unreachable!()
     };
     b[0] *= -1e3;
@@ -77,6 +71,6 @@ fn feedback_that_points_backwards_is_violated_even_in_a_run_that_stopped() {
     let mut stopped = Case::run(conv(2), options);
     assert_eq!(stopped.trajectory.status, Status::BudgetSteps);
     stopped.expect(ID, Outcome::Inconclusive, "ended before its horizon");
-    stopped.problem.rule = case.problem.rule;
+    stopped.problem.rule = case.problem.rule();
     stopped.expect(ID, Outcome::Violated, "the loss rises at");
 }

@@ -65,7 +65,7 @@ impl Case {
         network: &Network,
         predictor: impl Fn(usize) -> DVector<f64>,
     ) -> Trajectory {
-        let dimension = self.problem.dataset.dimension();
+        let dimension = self.problem.dataset().dimension();
         let identity = match network {
             Network::ConvolutionalLinear(_) => {
                 let mut impulse = vec![0.0; dimension];
@@ -97,7 +97,7 @@ impl Case {
         let noise = standard_normals("noise", 1).take(dimension);
         let noise = DVector::from_iterator(dimension, noise);
         let direction = direction.normalize();
-        let trajectory = self.with_predictor(&self.problem.network, |k| {
+        let trajectory = self.with_predictor(self.problem.network(), |k| {
             let tau = self.trajectory.log_time(k);
             (&direction + &noise * (1.0 + tau).powf(-rate)) * tau
         });
@@ -185,26 +185,26 @@ fn direct(dataset: Dataset, network: Network, seed: u64) -> Problem {
         .iter()
         .map(|&(width, _)| DVector::from_iterator(width, draws.by_ref().take(width)))
         .collect();
-    Problem {
-        theta0: DVector::zeros(network.parameters()),
+    Problem::new(
         dataset,
-        network,
-        rule: Rule::DirectFeedbackAlignment(feedback),
-        loss: Loss::Exponential,
-    }
+        network.clone(),
+        Rule::direct_feedback_alignment(feedback),
+        Loss::Exponential,
+        DVector::zeros(network.parameters()),
+    )
+    .unwrap()
 }
 
 /// Gradient descent from small random weights.
 fn descent(dataset: Dataset, network: Network) -> Problem {
-    Problem {
-        rule: Rule::GradientDescent,
-        ..from_random_weights(direct(dataset, network, 7))
-    }
+    from_random_weights(direct(dataset, network, 7))
+        .with_rule(Rule::gradient_descent())
+        .unwrap()
 }
 
 /// The fully connected linear network of these hidden widths.
 fn fully_connected(dataset: &Dataset, hidden: &[usize]) -> Network {
-    Network::FullyConnectedLinear(FullyConnectedLinear::new(dataset.dimension(), hidden))
+    Network::new(FullyConnectedLinear::new(dataset.dimension(), hidden))
 }
 
 /// The fully connected linear network of these hidden widths under DFA from zero weights.
@@ -239,17 +239,18 @@ fn conv(depth: usize) -> Problem {
 
 fn from_random_weights(problem: Problem) -> Problem {
     let draws = standard_normals("initial", 3);
-    let count = problem.network.parameters();
-    Problem {
-        theta0: (problem.network).theta(DVector::from_iterator(count, draws.take(count)) * 0.1),
-        ..problem
-    }
+    let count = problem.network().parameters();
+    problem
+        .with_start(
+            (problem.network()).theta(DVector::from_iterator(count, draws.take(count)) * 0.1),
+        )
+        .unwrap()
 }
 
 /// The theta's entries of layer l (from 1).
 fn entries_of_layer(problem: &Problem, l: usize) -> std::ops::Range<usize> {
     let sizes: Vec<usize> = problem
-        .network
+        .network()
         .shapes()
         .iter()
         .map(|(r, c)| r * c)
@@ -324,16 +325,16 @@ fn hypotheses_that_every_claim_shares() {
         let stopped = Case::run(case.problem.clone(), options);
         assert_eq!(stopped.trajectory.status, Status::BudgetSteps);
         stopped.expect(id, Outcome::Inconclusive, "ended before its horizon");
-        let network = case.problem.network.clone();
-        if network.relu().is_some() {
+        let network = case.problem.network().clone();
+        if network.units().is_some() {
             // its own tests break these hypotheses
             continue;
         }
         let (other, rule) = if id.starts_with("gd-") || id == "rate-bp" {
-            let other = direct(case.problem.dataset.clone(), network, 7);
+            let other = direct(case.problem.dataset().clone(), network, 7);
             (other, "the rule is not gradient descent")
         } else {
-            let other = descent(case.problem.dataset.clone(), network);
+            let other = descent(case.problem.dataset().clone(), network);
             (other, "the rule is not feedback alignment, direct or not")
         };
         Case::to(other, 20.0).expect(id, Outcome::NotApplicable, rule);

@@ -2,10 +2,7 @@ use super::*;
 
 #[test]
 fn holds_at_every_depth_width_and_loss() {
-    let logistic = Problem {
-        loss: Loss::Logistic,
-        ..dfa(data(), &[8])
-    };
+    let logistic = dfa(data(), &[8]).with_loss(Loss::Logistic);
     let problems = [
         dfa(data(), &[8]),
         dfa(data(), &[6, 3]),
@@ -37,7 +34,7 @@ fn other_feedback_than_the_run_had_is_violated() {
     ];
     for (what, change) in changes {
         let mut wrong = case.clone();
-        let Rule::DirectFeedbackAlignment(b) = &mut wrong.problem.rule else {
+        let Rule::direct_feedback_alignment(b) = &mut wrong.problem.rule() else {
             unreachable!()
         };
         change(b);
@@ -74,7 +71,7 @@ fn a_trajectory_from_random_weights_is_not_aligned() {
         "initial weights are not zero",
     );
     // Judged as if it had started from zero.
-    case.problem.theta0.fill(0.0);
+    case.problem.theta0().fill(0.0);
     case.expect("prop-1", Outcome::Violated, "");
 }
 

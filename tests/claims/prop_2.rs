@@ -35,7 +35,7 @@ fn largest_phase(case: &Case) -> (f64, usize, usize) {
     let mut worst = (0.0, 0, 0);
     for k in 1..case.trajectory.len() {
         let theta = case.trajectory.theta.column(k);
-        let w = case.problem.network.weights(theta.as_slice());
+        let w = case.problem.network().weights(theta.as_slice());
         let w_2 = transform(w[1].as_slice());
         for d in 0..=b.len() / 2 {
             let phase = (w_2[d] / b[d]).arg().abs();
@@ -67,10 +67,7 @@ fn the_printed_statement_is_violated_by_the_phases_the_weights_have() {
 
 #[test]
 fn the_corrected_statement_holds_at_every_depth_loss_and_dimension() {
-    let logistic = Problem {
-        loss: Loss::Logistic,
-        ..conv(2)
-    };
+    let logistic = conv(2).with_loss(Loss::Logistic);
     let odd = direct(gaussian_teacher(7, 5, 2), Network::convolutional(7, 2), 7);
     for (problem, horizon) in [
         (conv(2), 30.0),
@@ -89,7 +86,7 @@ fn the_corrected_statement_holds_at_every_depth_loss_and_dimension() {
 /// `change` applied to the feedback a run is said to have had.
 fn with_other_feedback(case: &Case, change: impl Fn(&mut Vec<DVector<f64>>)) -> Case {
     let mut problem = case.problem.clone();
-    let Rule::DirectFeedbackAlignment(b) = &mut problem.rule else {
+    let Rule::direct_feedback_alignment(b) = &mut problem.rule() else {
         unreachable!()
     };
     change(b);
@@ -183,7 +180,7 @@ fn both_ask_for_zero_weights_and_a_hidden_layer() {
         flat.expect(id, Outcome::NotApplicable, "depth 1");
     }
     // Judged as if it had started from zero.
-    random.problem.theta0.fill(0.0);
+    random.problem.theta0().fill(0.0);
     random.expect("prop-2-corrected", Outcome::Violated, "recursion");
     random.expect("prop-2", Outcome::Violated, "");
 }
@@ -193,21 +190,23 @@ fn both_ask_for_zero_weights_and_a_hidden_layer() {
 fn feedback_alignment_is_judged_with_its_products() {
     for network in spectral(3) {
         let direct = direct(telling(), network, 7);
-        let Rule::DirectFeedbackAlignment(b) = &direct.rule else {
+        let Rule::direct_feedback_alignment(b) = &direct.rule else {
             unreachable!()
         };
         let filters = b
             .iter()
             .map(|b| DMatrix::from_columns(std::slice::from_ref(b)));
-        let alignment = Problem {
-            rule: Rule::FeedbackAlignment(filters.collect()),
-            ..direct.clone()
-        };
+        let alignment = direct
+            .clone()
+            .with_rule(Rule::feedback_alignment(filters.collect()))
+            .unwrap();
         let case = Case::to(alignment, 60.0);
-        let products = Problem {
-            rule: Rule::DirectFeedbackAlignment(case.problem.feedback().unwrap()),
-            ..direct.clone()
-        };
+        let products = direct
+            .clone()
+            .with_rule(Rule::direct_feedback_alignment(
+                case.problem.feedback().unwrap(),
+            ))
+            .unwrap();
         let same = case.given_out_as(products);
         for id in claims::ids() {
             let (a, b) = (case.judge(id), same.judge(id));

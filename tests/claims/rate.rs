@@ -31,9 +31,9 @@ fn laws_hold_and_the_residual_shrinks_with_the_horizon() {
 
 /// The same predictor at every time, written as a network one layer deeper: `w_1 · 1 · w_2`.
 fn as_if_deeper(case: &Case) -> Case {
-    let deeper = match case.problem.rule {
+    let deeper = match case.problem.rule() {
         Rule::GradientDescent => bp(data(), &[8, 8]),
-        Rule::DirectFeedbackAlignment(_) | Rule::FeedbackAlignment(_) => dfa(data(), &[8, 8]),
+        Rule::direct_feedback_alignment(_) | Rule::feedback_alignment(_) => dfa(data(), &[8, 8]),
     };
     let saves = case.trajectory.len();
     let (first, last) = (
@@ -143,12 +143,14 @@ fn where_the_support_spans_all_that_was_learned_the_laws_do_not_apply() {
         ("rate-dfa", dfa(pair(), &[4])),
         ("rate-bp", bp(pair(), &[4])),
     ] {
-        problem = Problem {
-            rule: problem.rule,
-            ..from_random_weights(dfa(pair(), &[4]))
-        };
+        problem = from_random_weights(dfa(pair(), &[4]))
+            .with_rule(problem.rule())
+            .unwrap();
         let first = entries_of_layer(&problem, 1);
-        problem.theta0.rows_mut(first.start, first.len()).fill(0.0);
+        problem
+            .theta0()
+            .rows_mut(first.start, first.len())
+            .fill(0.0);
         expect_inverse_law(id, problem);
     }
     // From random first layers they do.

@@ -24,7 +24,7 @@ fn draws(count: usize, seed: u64) -> DVector<f64> {
 
 /// DFA on a ReLU network; two layers on the level set of `b_j w_2j = ½‖w_1j‖² + offset`.
 fn relu_dfa(dataset: Dataset, hidden: &[usize], scale: f64, smoothing: f64) -> Problem {
-    let network = Network::Relu(Relu::new(dataset.dimension(), hidden, smoothing));
+    let network = Network::new(Relu::new(dataset.dimension(), hidden, smoothing));
     let feedback: Vec<DVector<f64>> = (1..).zip(hidden).map(|(l, &h)| draws(h, l)).collect();
     let mut theta0 = draws(network.parameters(), 9) * scale;
     if let [units] = hidden {
@@ -32,22 +32,23 @@ fn relu_dfa(dataset: Dataset, hidden: &[usize], scale: f64, smoothing: f64) -> P
         let level = output_on_level_set(&theta0.as_slice()[..first], &feedback[0]);
         theta0.rows_mut(first, *units).copy_from(&level);
     }
-    Problem {
-        theta0,
+    Problem::new(
         dataset,
         network,
-        rule: Rule::DirectFeedbackAlignment(feedback),
-        loss: Loss::Exponential,
-    }
+        Rule::direct_feedback_alignment(feedback),
+        Loss::Exponential,
+        theta0,
+    )
+    .unwrap()
 }
 
 fn relu_bp(dataset: Dataset, hidden: &[usize], scale: f64) -> Problem {
     let problem = relu_dfa(dataset, hidden, scale, 0.0);
-    Problem {
-        theta0: draws(problem.network.parameters(), 9) * scale,
-        rule: Rule::GradientDescent,
-        ..problem
-    }
+    problem
+        .with_start(draws(problem.network().parameters(), 9) * scale)
+        .unwrap()
+        .with_rule(Rule::gradient_descent())
+        .unwrap()
 }
 
 fn to(problem: Problem, horizon: f64) -> Case {
@@ -66,7 +67,7 @@ impl Case {
 
     fn given_feedback(&self, feedback: DVector<f64>) -> Self {
         let mut case = self.clone();
-        case.problem.rule = Rule::DirectFeedbackAlignment(vec![feedback]);
+        case.problem.rule = Rule::direct_feedback_alignment(vec![feedback]);
         case
     }
 }
@@ -105,11 +106,11 @@ fn two_layers_with_feedback_hold_exact_and_smoothed() {
 #[test]
 fn feedback_alignment_counts_as_feedback() {
     let mut case = two_layers();
-    let Rule::DirectFeedbackAlignment(b) = &case.problem.rule else {
+    let Rule::direct_feedback_alignment(b) = case.problem.rule() else {
         unreachable!()
     };
     let column = DMatrix::from_column_slice(12, 1, b[0].as_slice());
-    case.problem.rule = Rule::FeedbackAlignment(vec![column]);
+    case.problem.rule = Rule::feedback_alignment(vec![column]);
     for id in TWO_LAYERS {
         case.expect(id, Outcome::Holds, "");
     }
@@ -279,7 +280,7 @@ fn gradient_descent_reaches_kkt_points() {
 #[test]
 fn feedback_given_out_as_gradient_descent_lowers_the_smoothed_margin() {
     let mut case = two_layers();
-    case.problem.rule = Rule::GradientDescent;
+    case.problem.rule = Rule::gradient_descent();
     case.expect("gd-homogeneous", Outcome::Violated, "smoothed margin falls");
 }
 

@@ -66,7 +66,7 @@ fn under_gradient_descent_the_limit_decides_the_slope() {
         if network == &diagonal {
             // The largest dual entry off the support, in units of those on it.
             let limit = case.limit.as_ref().unwrap();
-            let g = case.problem.dataset.signed_samples();
+            let g = case.problem.dataset().signed_samples();
             let dual = g.tr_mul(&limit.multipliers).abs();
             let off = (0..8).filter(|&d| limit.beta[d].abs() < 1e-9 * limit.beta.amax());
             let largest = off.map(|d| dual[d]).fold(0.0, f64::max) / dual.max();
@@ -120,7 +120,7 @@ fn the_slope_of_another_depth_rule_or_clock_is_violated() {
             problem: dfa_on(21, deep),
             ..case.clone()
         };
-        let (expected, why) = match deeper.problem.network {
+        let (expected, why) = match deeper.problem.network() {
             Network::ConvolutionalLinear(_) => (Outcome::Inconclusive, "swing"),
             _ => (Outcome::Violated, "predicted -0.1429"),
         };
@@ -145,7 +145,7 @@ fn the_slope_of_another_depth_rule_or_clock_is_violated() {
         ),
         (
             dfa_on(2, network.clone()),
-            Rule::GradientDescent,
+            Rule::gradient_descent(),
             "rate-bp",
             "-0.9707",
         ),

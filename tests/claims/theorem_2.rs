@@ -17,10 +17,7 @@ fn apart(case: &Case, name: &str) -> f64 {
 
 #[test]
 fn the_corrected_statement_holds_and_the_printed_ones_are_violated() {
-    let logistic = Problem {
-        loss: Loss::Logistic,
-        ..conv(2)
-    };
+    let logistic = conv(2).with_loss(Loss::Logistic);
     let odd = direct(gaussian_teacher(7, 5, 21), Network::convolutional(7, 2), 7);
     let single = direct(gaussian_teacher(8, 1, 1), Network::convolutional(8, 2), 7);
     for (problem, horizon) in [
@@ -50,7 +47,7 @@ fn the_corrected_statement_holds_and_the_printed_ones_are_violated() {
 #[test]
 fn a_run_to_a_printed_minimiser_would_confirm_it() {
     for (problem, horizon) in [(conv(2), 30.0), (conv(3), 60.0), (diagonal(3), 60.0)] {
-        let rate = 1.0 / (2f64.powi(problem.network.depth() as i32) - 1.0);
+        let rate = 1.0 / (2f64.powi(problem.network().depth() as i32) - 1.0);
         let case = Case::to(problem, horizon);
         for (id, name) in PRINTED {
             let made = case.tending_to(&case.candidate(name).beta, rate);
@@ -150,28 +147,28 @@ fn a_run_of_something_else_is_violated() {
     for network in spectral(2) {
         let problem = direct(telling(), network, 7);
         let case = Case::to(problem.clone(), 30.0);
-        let other_feedback = direct(telling(), problem.network.clone(), 8);
-        let other_network = match problem.network {
+        let other_feedback = direct(telling(), problem.network().clone(), 8);
+        let other_network = match problem.network() {
             Network::ConvolutionalLinear(_) => Network::diagonal(8, 2),
             _ => Network::convolutional(8, 2),
         };
-        let rotated = Problem {
-            rule: match &problem.rule {
-                Rule::DirectFeedbackAlignment(b) => {
+        let rotated = problem
+            .clone()
+            .with_rule(match problem.rule() {
+                Rule::direct_feedback_alignment(b) => {
                     let mut b = b.clone();
                     b[0].as_mut_slice().rotate_left(1);
-                    Rule::DirectFeedbackAlignment(b)
+                    Rule::direct_feedback_alignment(b)
                 }
                 _ => unreachable!(),
-            },
-            ..problem.clone()
-        };
+            })
+            .unwrap();
         let swapped = case.given_out_as(other_feedback.clone());
         swapped.expect("thm-2-corrected", Outcome::Violated, "stalled");
         let own = case.given_out_as(problem.clone());
         own.expect("thm-2-corrected", Outcome::Holds, "");
         // A cyclic shift of the feedback keeps |b̂|, and with it the limit of a convolutional network.
-        let expected = match problem.network {
+        let expected = match problem.network() {
             Network::ConvolutionalLinear(_) => Outcome::Holds,
             _ => Outcome::Violated,
         };
@@ -194,12 +191,13 @@ fn a_run_of_something_else_is_violated() {
     let case = Case::to(conv(2), 30.0);
     let support = case.limit.clone().unwrap().support;
     for n in 0..5 {
-        let data = &case.problem.dataset;
+        let data = case.problem.dataset();
         let (x, y) = (data.samples().clone(), data.labels().clone());
-        let fewer = Problem {
-            dataset: Dataset::new(x.remove_row(n), y.remove_row(n)),
-            ..case.problem.clone()
-        };
+        let fewer = case
+            .problem
+            .clone()
+            .with_dataset(Dataset::new(x.remove_row(n), y.remove_row(n)))
+            .unwrap();
         // Its multiplier is zero.
         let mut limit = limit_of(&fewer, &case.trajectory).unwrap();
         limit.multipliers = limit.multipliers.insert_row(n, 0.0);
@@ -227,7 +225,7 @@ fn the_angle_shrinks_with_the_horizon_as_predicted() {
         (conv(3), 1.0 / 7.0),
         (diagonal(3), 1.0 / 7.0),
     ] {
-        let deep = problem.network.depth() == 3;
+        let deep = problem.network().depth() == 3;
         let horizons = [30.0, 40.0, 50.0].map(|s| if deep { 2.5 * s } else { s });
         let angles = horizons.map(|s| {
             let v = Case::to(problem.clone(), s).judge("thm-2-corrected");
@@ -238,7 +236,7 @@ fn the_angle_shrinks_with_the_horizon_as_predicted() {
             assert!(
                 (slope + rate).abs() < 0.01,
                 "{} {deep}: {slope}",
-                problem.network.name()
+                problem.network().key()
             );
         }
     }

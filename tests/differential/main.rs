@@ -119,12 +119,10 @@ impl Flow {
         let (dimension, depth) = (self.samples[0].len(), self.weights.len());
         let hidden: Vec<usize> = self.weights[1..].iter().map(Vec::len).collect();
         match self.network.as_str() {
-            "fully-connected-linear" => {
-                Network::FullyConnectedLinear(FullyConnectedLinear::new(dimension, &hidden))
-            }
+            "fully-connected-linear" => Network::new(FullyConnectedLinear::new(dimension, &hidden)),
             "convolutional-linear" => Network::convolutional(dimension, depth),
             "diagonal-linear" => Network::diagonal(dimension, depth),
-            "relu" => Network::Relu(Relu::new(dimension, &hidden, self.smoothing)),
+            "relu" => Network::new(Relu::new(dimension, &hidden, self.smoothing)),
             other => panic!("{other}"),
         }
     }
@@ -132,11 +130,11 @@ impl Flow {
     fn rule(&self) -> Rule {
         let feedback = self.feedback.iter().map(matrix);
         match self.rule.as_str() {
-            "gradient-descent" => Rule::GradientDescent,
-            "feedback-alignment" => Rule::FeedbackAlignment(feedback.collect()),
-            "direct-feedback-alignment" => {
-                Rule::DirectFeedbackAlignment(feedback.map(|b| b.column(0).into_owned()).collect())
-            }
+            "gradient-descent" => Rule::gradient_descent(),
+            "feedback-alignment" => Rule::feedback_alignment(feedback.collect()),
+            "direct-feedback-alignment" => Rule::direct_feedback_alignment(
+                feedback.map(|b| b.column(0).into_owned()).collect(),
+            ),
             other => panic!("{other}"),
         }
     }
@@ -155,16 +153,17 @@ impl Flow {
             .iter()
             .flat_map(|w| matrix(w).as_slice().to_vec())
             .collect();
-        Problem {
-            dataset: Dataset::new(
+        Problem::new(
+            Dataset::new(
                 matrix(&self.samples),
                 DVector::from_column_slice(&self.labels),
             ),
-            rule: self.rule(),
-            loss: self.loss(),
-            theta0: network.theta(DVector::from_vec(start)),
-            network,
-        }
+            network.clone(),
+            self.rule(),
+            self.loss(),
+            network.theta(DVector::from_vec(start)),
+        )
+        .unwrap()
     }
 
     /// What a run to the horizon differs by from SciPy.
@@ -177,12 +176,14 @@ impl Flow {
         let run = integrate(&problem, &options, &mut |_| {}).expect("the flow starts");
         assert_eq!(run.status, Status::Completed, "{:?}", run.message);
         let theta = run.theta.column(1);
-        let weights = problem.network.weights(theta.as_slice());
+        let weights = problem.network().weights(theta.as_slice());
         let layers = weights.iter().zip(&self.end.weights);
-        let beta = problem.network.predictor(theta.as_slice());
+        let beta = problem.network().predictor(theta.as_slice());
         assert_eq!(beta.is_some(), self.end.beta.is_some());
         let predictors = beta.iter().zip(&self.end.beta);
-        let margins = problem.network.margins(theta.as_slice(), &problem.dataset);
+        let margins = problem
+            .network()
+            .margins(theta.as_slice(), problem.dataset());
         Differences {
             weights: largest(layers.map(|(w, e)| of_vectors(w.as_slice(), matrix(e).as_slice()))),
             beta: largest(predictors.map(|(b, e)| of_vectors(b.as_slice(), e))),

@@ -90,21 +90,22 @@ fn any_step(name: &str, problem: &Problem, options: &FlowOptions, stride: usize)
 
 fn linear(dataset: Dataset, depth: usize, rule: Rule, loss: Loss) -> Problem {
     let d = dataset.dimension();
-    let network = Network::FullyConnectedLinear(FullyConnectedLinear::new(d, &vec![d; depth - 1]));
+    let network = Network::new(FullyConnectedLinear::new(d, &vec![d; depth - 1]));
     let draws = standard_normals("initial", 3).map(|x| 0.1 * x);
-    Problem {
-        theta0: DVector::from_iterator(network.parameters(), draws.take(network.parameters())),
+    Problem::new(
         dataset,
-        network,
+        network.clone(),
         rule,
         loss,
-    }
+        DVector::from_iterator(network.parameters(), draws.take(network.parameters())),
+    )
+    .unwrap()
 }
 
 fn feedback(d: usize, depth: usize) -> Rule {
     let mut draws = standard_normals("feedback", 7);
     let signals = (1..depth).map(|_| DVector::from_iterator(d, draws.by_ref().take(d)));
-    Rule::DirectFeedbackAlignment(signals.collect())
+    Rule::direct_feedback_alignment(signals.collect())
 }
 
 #[test]
@@ -119,13 +120,14 @@ fn after_any_step_of_our_own_integrator() {
     any_step("reduced", &problem, &reduced, 97);
     let network = Network::convolutional(7, 3);
     let draws = standard_normals("initial", 3).map(|x| 0.1 * x);
-    let spectral = Problem {
-        theta0: DVector::from_iterator(network.parameters(), draws.take(network.parameters())),
-        network,
-        dataset: gaussian_teacher(7, 5, 2),
-        rule: Rule::GradientDescent,
-        loss: Loss::Exponential,
-    };
+    let spectral = Problem::new(
+        gaussian_teacher(7, 5, 2),
+        network.clone(),
+        Rule::gradient_descent(),
+        Loss::Exponential,
+        DVector::from_iterator(network.parameters(), draws.take(network.parameters())),
+    )
+    .unwrap();
     any_step("spectral", &spectral, &FlowOptions::to(80.0), 97);
 }
 
@@ -161,7 +163,7 @@ fn after_any_step_of_other_methods() {
         let problem = linear(
             gaussian_teacher(6, 5, 5),
             2,
-            Rule::GradientDescent,
+            Rule::gradient_descent(),
             Loss::Exponential,
         );
         let options = FlowOptions {

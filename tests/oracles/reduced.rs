@@ -11,27 +11,27 @@ fn draws(purpose: &str, seed: u64, n: usize) -> impl Iterator<Item = f64> {
 
 /// A fully connected network of these widths, weights of size `scale`, under FA or DFA.
 fn problem(dataset: Dataset, hidden: &[usize], scale: f64, products: bool, loss: Loss) -> Problem {
-    let network =
-        Network::FullyConnectedLinear(FullyConnectedLinear::new(dataset.dimension(), hidden));
+    let network = Network::new(FullyConnectedLinear::new(dataset.dimension(), hidden));
     let parameters = network.parameters();
     let rule = if products {
         let shapes = network.feedback_shapes().iter().zip(20..);
         let draw =
             |(&(r, c), seed)| DMatrix::from_iterator(r, c, draws("reduced tests", seed, r * c));
-        Rule::FeedbackAlignment(shapes.map(draw).collect())
+        Rule::feedback_alignment(shapes.map(draw).collect())
     } else {
         let units = hidden.iter().zip(20..);
         let draw = |(&n, seed)| DVector::from_iterator(n, draws("reduced tests", seed, n));
-        Rule::DirectFeedbackAlignment(units.map(draw).collect())
+        Rule::direct_feedback_alignment(units.map(draw).collect())
     };
     let weights = draws("reduced tests", 3, parameters).map(|x| scale * x);
-    Problem {
-        theta0: DVector::from_iterator(parameters, weights),
+    Problem::new(
         dataset,
         network,
         rule,
         loss,
-    }
+        DVector::from_iterator(parameters, weights),
+    )
+    .unwrap()
 }
 
 fn reduced(options: &FlowOptions) -> FlowOptions {
@@ -55,10 +55,10 @@ fn apart(a: &Trajectory, b: &Trajectory) -> f64 {
 fn off_accumulated(problem: &Problem, run: &Trajectory) -> f64 {
     let last = run.len() - 1;
     let a = run.accumulated.as_ref().expect("a flow").column(last);
-    let z = problem.dataset.signed_samples().tr_mul(&a);
+    let z = problem.dataset().signed_samples().tr_mul(&a);
     let b = problem.feedback().expect("fixed feedback");
-    let end = problem.network.weights(run.theta.column(last).as_slice());
-    let start = problem.network.weights(problem.theta0.as_slice());
+    let end = problem.network().weights(run.theta.column(last).as_slice());
+    let start = problem.network().weights(problem.theta0().as_slice());
     (&end[0] - &start[0] - z * b[0].transpose()).norm() / end[0].norm()
 }
 
@@ -115,7 +115,7 @@ fn reduced_flows_reach_the_limit_of_the_closed_form() {
     let options = FlowOptions::to(60.0);
     let beta = closed_form(&problem, &options);
     let found = completed(run(&problem, &reduced(&options)));
-    let limit = svm(&problem.dataset);
+    let limit = svm(problem.dataset());
     let expected = angle(beta.as_slice(), limit.beta.as_slice());
     let difference = relative(&found.final_beta(), &beta);
     println!("beta {difference:.1e}, angle {expected:.6e}");

@@ -14,14 +14,14 @@ pub struct ZeroInitial {
 impl ZeroInitial {
     /// `c = 2^{−(2^L−L−1)} ∏_{l<L} ‖b_l‖^{2^{L−l}}`
     pub fn new(problem: &Problem) -> Self {
-        let depth = problem.network.depth() as i32;
+        let depth = problem.network().depth() as i32;
         let b = problem.feedback().expect("DFA");
         let mut c = 2f64.powi(-(2i32.pow(depth as u32) - depth - 1));
         for (l, b_l) in (1..depth).zip(b) {
             c *= b_l.norm().powi(2i32.pow((depth - l) as u32));
         }
         Self {
-            g: problem.dataset.signed_samples().clone(),
+            g: problem.dataset().signed_samples().clone(),
             c,
             k: 2i32.pow(depth as u32 - 1) - 1,
         }
@@ -156,8 +156,8 @@ impl FeedbackReduction {
         let mut feedback = problem.feedback().expect("DFA").to_vec();
         feedback.push(DVector::from_element(1, 1.0));
         Self {
-            g: problem.dataset.signed_samples().clone(),
-            start: problem.network.weights(problem.theta0.as_slice()),
+            g: problem.dataset().signed_samples().clone(),
+            start: problem.network().weights(problem.theta0().as_slice()),
             feedback,
         }
     }

@@ -35,12 +35,12 @@ fn circular(w: &DVector<f64>) -> DMatrix<f64> {
 /// the crate.
 fn plain_velocity(problem: &Problem, w: &[DVector<f64>]) -> Vec<DVector<f64>> {
     let depth = w.len();
-    let layer = |w: &DVector<f64>| match problem.network {
+    let layer = |w: &DVector<f64>| match problem.network() {
         Network::ConvolutionalLinear(_) => circular(w),
         _ => DMatrix::from_diagonal(w),
     };
     // what changes the matrix of a layer by δ hᵀ changes its weights by the sum of the entries they stand at
-    let gathered = |outer: DMatrix<f64>| match problem.network {
+    let gathered = |outer: DMatrix<f64>| match problem.network() {
         Network::ConvolutionalLinear(_) => {
             let d = outer.nrows();
             let along = |k: usize| (0..d).map(|j| outer[(j, (j + k) % d)]).sum::<f64>();
@@ -50,10 +50,10 @@ fn plain_velocity(problem: &Problem, w: &[DVector<f64>]) -> Vec<DVector<f64>> {
     };
     let mut velocity: Vec<DVector<f64>> = w.iter().map(|w| w * 0.0).collect();
     for (x, &y) in problem
-        .dataset
+        .dataset()
         .samples()
         .row_iter()
-        .zip(problem.dataset.labels())
+        .zip(problem.dataset().labels())
     {
         let mut h = vec![x.transpose()];
         for w_l in &w[..depth - 1] {
@@ -64,16 +64,18 @@ fn plain_velocity(problem: &Problem, w: &[DVector<f64>]) -> Vec<DVector<f64>> {
         velocity[depth - 1] += &h[depth - 1] * rate;
         let mut delta = w[depth - 1].clone();
         for l in (0..depth - 1).rev() {
-            match &problem.rule {
+            match problem.rule() {
                 Rule::GradientDescent => {}
-                Rule::FeedbackAlignment(f) if l == depth - 2 => delta = f[l].column(0).into_owned(),
-                Rule::FeedbackAlignment(f) => {
+                Rule::feedback_alignment(f) if l == depth - 2 => {
+                    delta = f[l].column(0).into_owned()
+                }
+                Rule::feedback_alignment(f) => {
                     delta = layer(&f[l].column(0).into_owned()).tr_mul(&delta);
                 }
-                Rule::DirectFeedbackAlignment(b) => delta = b[l].clone(),
+                Rule::direct_feedback_alignment(b) => delta = b[l].clone(),
             }
             velocity[l] += gathered(&delta * h[l].transpose()) * rate;
-            if problem.rule == Rule::GradientDescent {
+            if problem.rule() == Rule::gradient_descent() {
                 delta = layer(&w[l]).tr_mul(&delta);
             }
         }
@@ -85,8 +87,8 @@ fn plain_velocity(problem: &Problem, w: &[DVector<f64>]) -> Vec<DVector<f64>> {
 fn runge_kutta(problem: &Problem, time: f64, steps: usize) -> Vec<DVector<f64>> {
     let h = time / steps as f64;
     let mut w: Vec<DVector<f64>> = problem
-        .network
-        .weights(problem.theta0.as_slice())
+        .network()
+        .weights(problem.theta0().as_slice())
         .iter()
         .map(|w| w.column(0).into_owned())
         .collect();
@@ -123,7 +125,7 @@ fn early_flow_is_the_plain_equations() {
                     DMatrix::from_fn(dimension, 1, |i, _| (1.3 * i as f64 + l as f64).sin())
                 });
                 let mut alignment = feedback(data.clone(), network.clone(), 0.3, 7);
-                alignment.rule = Rule::FeedbackAlignment(filters.collect());
+                alignment.rule = Rule::feedback_alignment(filters.collect());
                 for problem in [
                     feedback(data.clone(), network.clone(), 0.3, 7),
                     alignment,
@@ -133,11 +135,11 @@ fn early_flow_is_the_plain_equations() {
                     let (t, d) = run(&problem, &options);
                     assert_eq!(t.status, Status::Completed);
                     let w = problem
-                        .network
+                        .network()
                         .weights(t.theta.column(t.len() - 1).as_slice());
                     for (found, plain) in w.iter().zip(runge_kutta(&problem, time, 4000)) {
                         let error = relative(&found.column(0).into_owned(), &plain);
-                        let (name, rule) = (problem.network.name(), problem.rule.name());
+                        let (name, rule) = (problem.network().key(), problem.rule().key());
                         assert!(error <= 1e-6, "{name}, L = {depth}, {rule}: {error:e}");
                     }
                     assert_exact(&d);
@@ -158,10 +160,10 @@ fn diagonal_networks_are_their_closed_form() {
         assert_exact(&d);
         let b = problem.feedback().unwrap();
         for k in [20, 100, 200] {
-            let w = problem.network.weights(t.theta.column(k).as_slice());
+            let w = problem.network().weights(t.theta.column(k).as_slice());
             let z = w[0].column(0).component_div(&b[0]);
             let accumulated = problem
-                .dataset
+                .dataset()
                 .signed_samples()
                 .tr_mul(&t.accumulated.as_ref().unwrap().column(k));
             assert!(relative(&accumulated, &z) <= 1e-6, "save {k}");
@@ -196,10 +198,10 @@ fn accumulated_multipliers_are_what_the_first_layer_learned() {
         let phases = d.phases.unwrap();
         for k in [10, 60, 200] {
             let z = problem
-                .dataset
+                .dataset()
                 .signed_samples()
                 .tr_mul(&t.accumulated.as_ref().unwrap().column(k));
-            let z = problem.network.spectral().unwrap().transform(&z);
+            let z = problem.network().spectrum().unwrap().transform(&z);
             let found = phases.z.column(k);
             assert!((&z - found).norm() <= 1e-6 * z.norm(), "save {k}");
         }
@@ -215,10 +217,10 @@ fn feedback_alignment_is_direct_with_products() {
         let filters: Vec<DMatrix<f64>> = (0..2)
             .map(|l| DMatrix::from_fn(6, 1, |i, _| (2.1 * i as f64 + 3.0 * l as f64).cos()))
             .collect();
-        let alignment = Problem {
-            rule: Rule::FeedbackAlignment(filters.clone()),
-            ..direct.clone()
-        };
+        let alignment = direct
+            .clone()
+            .with_rule(Rule::feedback_alignment(filters.clone()))
+            .unwrap();
         let product = match network {
             // δ_1 = (circular layer of f_1)ᵀ f_2
             Network::ConvolutionalLinear(_) => {
@@ -227,10 +229,9 @@ fn feedback_alignment_is_direct_with_products() {
             _ => filters[0].column(0).component_mul(&filters[1].column(0)),
         };
         let signals = vec![product, filters[1].column(0).into_owned()];
-        let direct = Problem {
-            rule: Rule::DirectFeedbackAlignment(signals),
-            ..direct
-        };
+        let direct = direct
+            .with_rule(Rule::direct_feedback_alignment(signals))
+            .unwrap();
         let options = FlowOptions::to(40.0);
         let [a, b] = [&alignment, &direct].map(|p| completed(run(p, &options)).final_beta());
         assert!(relative(&a, &b) <= 1e-7, "{:e}", relative(&a, &b));
@@ -257,10 +258,9 @@ fn cyclic_shifts_of_the_data_shift_the_predictor() {
     let network = Network::convolutional(7, 2);
     let plain = feedback(data.clone(), network.clone(), 0.0, 7);
     let b = shift(&plain.feedback().unwrap()[0]);
-    let turned = Problem {
-        rule: Rule::DirectFeedbackAlignment(vec![b]),
-        ..feedback(moved.clone(), network.clone(), 0.0, 7)
-    };
+    let turned = feedback(moved.clone(), network.clone(), 0.0, 7)
+        .with_rule(Rule::direct_feedback_alignment(vec![b]))
+        .unwrap();
     let [a, b] = [&plain, &turned].map(|p| completed(run(p, &options)).final_beta());
     assert!(relative(&b, &shift(&a)) <= 1e-7);
 
@@ -268,10 +268,9 @@ fn cyclic_shifts_of_the_data_shift_the_predictor() {
     let w = network.weights(plain.theta0.as_slice());
     let mut weights = w[0].column(0).as_slice().to_vec();
     weights.extend(shift(&w[1].column(0).into_owned()).iter());
-    let turned = Problem {
-        theta0: network.theta(DVector::from_vec(weights)),
-        ..gradient_descent(moved, network)
-    };
+    let turned = gradient_descent(moved, network)
+        .with_start(network.theta(DVector::from_vec(weights)))
+        .unwrap();
     let [a, b] = [&plain, &turned].map(|p| completed(run(p, &options)).final_beta());
     assert!(relative(&b, &shift(&a)) <= 1e-7);
 }
@@ -351,8 +350,8 @@ fn awkward_shapes_run() {
 #[track_caller]
 fn runs_to(until: f64, problem: &Problem) {
     let (t, d) = run(problem, &FlowOptions::to(until));
-    let (network, rule) = (&problem.network, problem.rule.name());
-    let case = format!("{} {:?} {rule}", network.name(), network.shapes());
+    let (network, rule) = (problem.network(), problem.rule().key());
+    let case = format!("{} {:?} {rule}", network.key(), network.shapes());
     assert_eq!(t.status, Status::Completed, "{case}: {:?}", t.message);
     let growth = d.min_margin.last().unwrap() / d.log_time.last().unwrap();
     assert!(growth > 0.9, "{case}: {growth}");

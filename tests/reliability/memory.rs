@@ -106,7 +106,10 @@ fn estimates_are_neither_far_below_nor_far_above_what_runs_take() {
         let path = folder.path().join("case.toml");
         fs::write(&path, parts.text()).unwrap();
         let scenario = marginflow::scenario::load(&path, &[]).unwrap();
-        let estimate = scenario.memory(Work::Run, samples, dimension).total();
+        let estimate = scenario
+            .memory(Work::Run, samples, dimension)
+            .unwrap()
+            .total();
         let peak = peak(folder.path());
         println!(
             "{name}: estimated {:.0} MB, took {:.0} MB",

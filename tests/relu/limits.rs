@@ -8,13 +8,13 @@ use nalgebra::{DMatrix, DVector};
 
 /// Direct feedback alignment in finite steps, as one would write it down: `k` steps of size η from θ(0).
 fn finite_steps(problem: &Problem, size: f64, count: usize) -> (DMatrix<f64>, DVector<f64>) {
-    let (x, y) = (problem.dataset.samples(), problem.dataset.labels());
-    let Rule::DirectFeedbackAlignment(b) = &problem.rule else {
+    let (x, y) = (problem.dataset().samples(), problem.dataset().labels());
+    let Rule::direct_feedback_alignment(b) = problem.rule() else {
         panic!("DFA")
     };
     let mut layers = problem
-        .network
-        .weights(problem.theta0.as_slice())
+        .network()
+        .weights(problem.theta0().as_slice())
         .into_iter();
     let (mut w1, mut w2) = (layers.next().unwrap(), layers.next().unwrap());
     for _ in 0..count {

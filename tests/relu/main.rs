@@ -27,23 +27,28 @@ pub fn on_level_set(seed: u64, samples: usize, dimension: usize, width: usize) -
     let w = DMatrix::from_fn(dimension, width, |_, _| 0.3 * draws.next().unwrap());
     let b = DVector::from_fn(width, |_, _| draws.next().unwrap());
     let output = DVector::from_fn(width, |j, _| 0.5 * w.column(j).norm_squared() / b[j]);
-    Problem {
-        dataset: data(seed, samples, dimension),
-        network: Network::Relu(Relu::new(dimension, &[width], 0.0)),
-        rule: Rule::DirectFeedbackAlignment(vec![b]),
-        loss: Loss::Exponential,
-        theta0: DVector::from_iterator(w.len() + width, w.iter().chain(&output).copied()),
-    }
+    Problem::new(
+        data(seed, samples, dimension),
+        Network::new(Relu::new(dimension, &[width], 0.0)),
+        Rule::direct_feedback_alignment(vec![b]),
+        Loss::Exponential,
+        DVector::from_iterator(w.len() + width, w.iter().chain(&output).copied()),
+    )
+    .unwrap()
 }
 
 /// The same with smoothed kinks.
 pub fn smoothed(problem: &Problem, epsilon: f64) -> Problem {
-    let relu = problem.network.relu().unwrap();
+    let relu = problem.network().units().unwrap();
     let hidden: Vec<usize> = relu.shapes()[1..].iter().map(|s| s.0).collect();
-    Problem {
-        network: Network::Relu(Relu::new(relu.shapes()[0].0, &hidden, epsilon)),
-        ..problem.clone()
-    }
+    problem
+        .clone()
+        .with_network(Network::new(Relu::new(
+            relu.shapes()[0].0,
+            &hidden,
+            epsilon,
+        )))
+        .unwrap()
 }
 
 pub fn completed(problem: &Problem, options: &FlowOptions) -> Trajectory {
@@ -55,6 +60,6 @@ pub fn completed(problem: &Problem, options: &FlowOptions) -> Trajectory {
 /// Outputs f(x_n) at a save.
 pub fn outputs(problem: &Problem, run: &Trajectory, save: usize) -> DVector<f64> {
     let theta = run.theta.column(save);
-    let relu = problem.network.relu().unwrap();
-    relu.outputs(theta.as_slice(), problem.dataset.samples())
+    let relu = problem.network().units().unwrap();
+    relu.outputs(theta.as_slice(), problem.dataset().samples())
 }

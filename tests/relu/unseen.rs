@@ -14,7 +14,7 @@ use nalgebra::DVector;
 fn problem(seed: u64, hidden: &[usize], feedback: bool) -> Problem {
     let relu = Relu::new(3, hidden, 0.0);
     let shapes = relu.shapes().to_vec();
-    let network = Network::Relu(relu);
+    let network = Network::new(relu);
     let draws = standard_normals("initial", 3).take(network.parameters());
     let mut theta0 = DVector::from_iterator(network.parameters(), draws) * 0.3;
     let rule = if feedback {
@@ -23,17 +23,18 @@ fn problem(seed: u64, hidden: &[usize], feedback: bool) -> Problem {
         for j in 0..hidden[0] {
             theta0[outputs + j] = 0.5 * theta0.rows(3 * j, 3).norm_squared() / b[j];
         }
-        Rule::DirectFeedbackAlignment(vec![b])
+        Rule::direct_feedback_alignment(vec![b])
     } else {
-        Rule::GradientDescent
+        Rule::gradient_descent()
     };
-    Problem {
-        dataset: gaussian_random_labels(3, 5, seed),
+    Problem::new(
+        gaussian_random_labels(3, 5, seed),
         network,
         rule,
-        loss: Loss::Exponential,
+        Loss::Exponential,
         theta0,
-    }
+    )
+    .unwrap()
 }
 
 /// A sample that no unit saw for long is seen again with a multiplier of e^90, and then fitted.

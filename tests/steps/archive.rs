@@ -90,7 +90,7 @@ fn every_run_has_the_documented_arrays() {
                 assert_eq!(shape[..], [records, 8]);
                 let trajectory = &beside.descent.trajectory;
                 let theta = trajectory.theta.column(trajectory.len() - 1);
-                let end = run.problem.network.predictor(theta.as_slice()).unwrap();
+                let end = run.problem.network().predictor(theta.as_slice()).unwrap();
                 assert_eq!(beta[beta.len() - 8..], *end.as_slice());
             }
             assert_eq!(of("angle_to_limit").0, [records], "{name}");

@@ -51,10 +51,9 @@ impl Instance {
     fn network(&self) -> Network {
         let (dimension, depth) = (self.widths[0], self.widths.len());
         match self.network.as_str() {
-            "fully-connected-linear" => Network::FullyConnectedLinear(FullyConnectedLinear::new(
-                dimension,
-                &self.widths[1..],
-            )),
+            "fully-connected-linear" => {
+                Network::new(FullyConnectedLinear::new(dimension, &self.widths[1..]))
+            }
             "convolutional-linear" => Network::convolutional(dimension, depth),
             "diagonal-linear" => Network::diagonal(dimension, depth),
             other => panic!("{other}"),
@@ -64,11 +63,11 @@ impl Instance {
     fn rule(&self, network: &Network) -> Rule {
         let vectors = self.feedback.iter().cloned();
         match self.rule.as_str() {
-            "gradient-descent" => Rule::GradientDescent,
+            "gradient-descent" => Rule::gradient_descent(),
             "direct-feedback-alignment" => {
-                Rule::DirectFeedbackAlignment(vectors.map(DVector::from_vec).collect())
+                Rule::direct_feedback_alignment(vectors.map(DVector::from_vec).collect())
             }
-            "feedback-alignment" => Rule::FeedbackAlignment(
+            "feedback-alignment" => Rule::feedback_alignment(
                 vectors
                     .zip(network.feedback_shapes())
                     .map(|(f, &(inputs, units))| DMatrix::from_vec(inputs, units, f))
@@ -85,17 +84,18 @@ impl Instance {
             self.widths[0],
             self.samples.iter().flatten().copied(),
         );
-        Problem {
-            dataset: Dataset::new(samples, DVector::from_vec(self.labels.clone())),
-            rule: self.rule(&network),
-            loss: match self.loss.as_str() {
+        Problem::new(
+            Dataset::new(samples, DVector::from_vec(self.labels.clone())),
+            network.clone(),
+            self.rule(&network),
+            match self.loss.as_str() {
                 "exponential" => Loss::Exponential,
                 "logistic" => Loss::Logistic,
                 other => panic!("{other}"),
             },
-            theta0: network.theta(DVector::from_vec(self.weights.concat())),
-            network,
-        }
+            network.theta(DVector::from_vec(self.weights.concat())),
+        )
+        .unwrap()
     }
 
     fn schedule(&self) -> Schedule {
@@ -110,7 +110,7 @@ impl Instance {
             .iter()
             .map(|run| Lane {
                 size: run.size,
-                theta: &problem.theta0 * run.factor,
+                theta: problem.theta0() * run.factor,
             })
             .collect()
     }
@@ -118,10 +118,10 @@ impl Instance {
 
 /// The largest relative distance of the lanes' predictors from those of `runs`.
 fn distance(problem: &Problem, stepper: &dyn Stepper, runs: &[Run]) -> f64 {
-    let mut theta = vec![0.0; problem.network.parameters()];
+    let mut theta = vec![0.0; problem.network().parameters()];
     let distances = runs.iter().enumerate().map(|(lane, run)| {
         stepper.theta(lane, &mut theta);
-        let beta = problem.network.predictor(&theta).unwrap();
+        let beta = problem.network().predictor(&theta).unwrap();
         let expected = DVector::from_column_slice(&run.beta);
         (beta - &expected).norm() / expected.norm()
     });

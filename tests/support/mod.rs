@@ -26,7 +26,7 @@ pub fn bp(dataset: Dataset, depth: usize) -> Problem {
 
 fn fully_connected(dataset: &Dataset, depth: usize) -> Network {
     let d = dataset.dimension();
-    Network::FullyConnectedLinear(FullyConnectedLinear::new(d, &vec![d; depth - 1]))
+    Network::new(FullyConnectedLinear::new(d, &vec![d; depth - 1]))
 }
 
 /// DFA on any network whose layers have width D, exponential loss, weights of size `scale` (seed 3; zero allowed).
@@ -40,13 +40,13 @@ pub fn feedback(dataset: Dataset, network: Network, scale: f64, seed: u64) -> Pr
         dataset,
         network,
         scale,
-        Rule::DirectFeedbackAlignment(signals),
+        Rule::direct_feedback_alignment(signals),
     )
 }
 
 /// Gradient descent from weights of size 0.1 (seed 3), exponential loss.
 pub fn gradient_descent(dataset: Dataset, network: Network) -> Problem {
-    problem(dataset, network, 0.1, Rule::GradientDescent)
+    problem(dataset, network, 0.1, Rule::gradient_descent())
 }
 
 fn problem(dataset: Dataset, network: Network, scale: f64, rule: Rule) -> Problem {
@@ -54,13 +54,14 @@ fn problem(dataset: Dataset, network: Network, scale: f64, rule: Rule) -> Proble
     let weights = standard_normals("initial", 3)
         .take(parameters)
         .map(|x| scale * x);
-    Problem {
-        theta0: network.theta(DVector::from_iterator(parameters, weights)),
+    Problem::new(
         dataset,
-        network,
+        network.clone(),
         rule,
-        loss: Loss::Exponential,
-    }
+        Loss::Exponential,
+        network.theta(DVector::from_iterator(parameters, weights)),
+    )
+    .unwrap()
 }
 
 /// The hard-margin direction of separable data.
@@ -74,7 +75,7 @@ pub fn svm(dataset: &Dataset) -> Limit {
 /// A run and what is measured on it.
 pub fn run(problem: &Problem, options: &FlowOptions) -> (Trajectory, Diagnostics) {
     let trajectory = integrate(problem, options, &mut |_| {}).expect("the flow starts");
-    let limit = svm(&problem.dataset);
+    let limit = svm(problem.dataset());
     let diagnostics = diagnose(problem, &trajectory, Some(&limit));
     (trajectory, diagnostics)
 }

@@ -61,8 +61,8 @@ fn networks_share_data_and_nothing_else() {
             assert_eq!(first.dataset.len(), (12.0 * ratio) as usize);
             for case in &cases {
                 let problem = problem(case);
-                assert_eq!(problem.dataset, first.dataset, "{}", case.name());
-                if let Rule::DirectFeedbackAlignment(b) = &problem.rule {
+                assert_eq!(problem.dataset(), first.dataset, "{}", case.name());
+                if let Rule::direct_feedback_alignment(b) = problem.rule() {
                     assert!(!feedback.contains(&b[0]), "{}", case.name());
                     feedback.push(b[0].clone());
                 }
@@ -97,7 +97,7 @@ fn each_case_is_a_scenario() {
         let teacher = gaussian_teacher_vector(12, plan.data_seed(case));
         let expected = angle(&beta, teacher.as_slice()).to_degrees();
         let key = (
-            case.network.name().to_owned(),
+            case.network.key().to_owned(),
             case.ratio.to_string(),
             case.seed,
             "limit".to_owned(),
@@ -105,7 +105,8 @@ fn each_case_is_a_scenario() {
         assert!((table[&key] - expected).abs() < 1e-9, "{key:?}");
         if case.network.is_fully_connected() {
             let problem = plan.scenario_of(case).unwrap().build().unwrap();
-            let Separability::Separable(svm) = max_margin(problem.dataset.signed_samples()) else {
+            let Separability::Separable(svm) = max_margin(problem.dataset().signed_samples())
+            else {
                 panic!("a teacher separates")
             };
             let found = angle(svm.beta.as_slice(), teacher.as_slice()).to_degrees();
@@ -180,7 +181,7 @@ fn means_are_near_theory_and_differences_are_significant() {
         assert!(
             deviation.abs() < 4.0,
             "{}: {deviation} standard errors",
-            s.network.name()
+            s.network.key()
         );
         assert!(s.angle.standard_error.unwrap() < 1.0);
     }
@@ -188,7 +189,7 @@ fn means_are_near_theory_and_differences_are_significant() {
     assert_eq!(differences.len(), 4);
     for d in differences {
         let significance = d.significance().unwrap();
-        assert!(significance < -4.0, "{}: {significance}", d.network.name());
+        assert!(significance < -4.0, "{}: {significance}", d.network.key());
         assert!(
             (d.difference.mean - d.theory.unwrap()).abs()
                 < 4.0 * d.difference.standard_error.unwrap()

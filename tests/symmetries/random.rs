@@ -75,7 +75,7 @@ impl Draw {
 
     pub fn fully_connected(&self) -> Problem {
         let network = FullyConnectedLinear::new(self.dimension, &self.hidden);
-        self.problem(Network::FullyConnectedLinear(network))
+        self.problem(Network::new(network))
     }
 
     pub fn convolutional(&self) -> Problem {
@@ -93,7 +93,7 @@ impl Draw {
         } else {
             0.1
         };
-        self.problem(Network::Relu(Relu::new(
+        self.problem(Network::new(Relu::new(
             self.dimension,
             &self.hidden,
             smoothing,
@@ -106,7 +106,7 @@ impl Draw {
             self.fully_connected(),
             self.convolutional(),
             self.diagonal(),
-            self.relu(),
+            self.units(),
         ]
     }
 
@@ -123,7 +123,7 @@ impl Draw {
         let hidden = &network.shapes()[..self.depth() - 1];
         let signals = hidden
             .iter()
-            .map(|&(inputs, units)| match network.spectral() {
+            .map(|&(inputs, units)| match network.spectrum() {
                 Some(_) => (inputs, 1),
                 None => (units, 1),
             });
@@ -131,17 +131,18 @@ impl Draw {
             .map(|shape| matrix(&shape).column(0).into_owned())
             .collect();
         let weights = matrix(&(network.parameters(), 1)).column(0) * self.scale;
-        Problem {
-            dataset: gaussian_teacher(self.dimension, self.samples, self.seed),
-            rule: match self.rule {
-                "gradient-descent" => Rule::GradientDescent,
-                "feedback-alignment" => Rule::FeedbackAlignment(through),
-                _ => Rule::DirectFeedbackAlignment(signals),
+        Problem::new(
+            gaussian_teacher(self.dimension, self.samples, self.seed),
+            network.clone(),
+            match self.rule {
+                "gradient-descent" => Rule::gradient_descent(),
+                "feedback-alignment" => Rule::feedback_alignment(through),
+                _ => Rule::direct_feedback_alignment(signals),
             },
-            loss: self.loss,
-            theta0: network.theta(weights),
-            network,
-        }
+            self.loss,
+            network.theta(weights),
+        )
+        .unwrap()
     }
 }
 

@@ -1,9 +1,7 @@
 //! Alignments of the layers with fixed feedback at one state, as [`diagnostics`](crate::diagnostics) has them along a run.
 
-use crate::network::{Network, SpectralLinear};
 use crate::problem::Problem;
-use nalgebra::{DMatrix, DVector};
-use num_complex::Complex64;
+use crate::theory::{self, Alignment};
 
 /// The smallest alignment of a layer among the steps looked at.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,48 +17,27 @@ pub struct Least {
 /// Entries of ŵ_l below this fraction of its largest are rounding.
 const ROUNDING: f64 = 1e-12;
 
-/// Feedback `b_1 … b_L` with `b_L = 1`.
-pub(super) enum Alignments {
-    FullyConnected(Vec<DVector<f64>>),
-    /// On the half spectrum, and which of its frequencies all of them reach.
-    Spectral(SpectralLinear, Vec<DVector<Complex64>>, Vec<bool>),
-}
+/// Alignments where theory has layers align.
+pub(super) struct Alignments(Alignment);
 
 impl Alignments {
     /// `None` unless the network is linear with a hidden layer and its feedback is fixed.
     pub fn new(problem: &Problem) -> Option<Self> {
-        let signals = problem.feedback()?;
-        if signals.is_empty() {
-            return None;
-        }
-        match &problem.network {
-            Network::Relu(_) => None,
-            Network::FullyConnectedLinear(_) => {
-                let output = DVector::from_element(1, 1.0);
-                Some(Self::FullyConnected(
-                    signals.into_iter().chain([output]).collect(),
-                ))
-            }
-            Network::ConvolutionalLinear(network) | Network::DiagonalLinear(network) => {
-                let reached = network.reached(&signals);
-                let output = DVector::from_element(reached.len(), Complex64::ONE);
-                let transforms = signals.iter().map(|b| network.transform(b));
-                let feedback = transforms.chain([output]).collect();
-                Some(Self::Spectral(network.clone(), feedback, reached))
-            }
-        }
+        theory::of(problem).alignment.map(Self)
+    }
+
+    /// Whether layers align with outer products of the feedback.
+    pub fn are_of_outer_products(&self) -> bool {
+        self.0.outer_products().is_some()
     }
 
     /// φ_2 … φ_L (the smallest real part over frequencies).
     pub fn phi(&self, problem: &Problem, theta: &[f64]) -> Vec<f64> {
-        match self {
-            Self::FullyConnected(b) => {
-                let weights = problem.network.weights(theta);
-                let layers = weights[1..].iter().zip(b.windows(2));
-                layers.map(|(w, b)| fully_connected(w, b)).collect()
-            }
-            Self::Spectral(network, b, reached) => {
-                let w = network.transforms(theta);
+        match &self.0 {
+            Alignment::OuterProducts(law) => law.phi(&problem.network().weights(theta)),
+            Alignment::Frequencies(law) => {
+                let (b, reached) = (&law.feedback, &law.reached);
+                let w = law.network.transforms(theta);
                 let layers = w.column_iter().skip(1).zip(b.windows(2));
                 layers
                     .map(|(w, b)| {
@@ -74,8 +51,4 @@ impl Alignments {
             }
         }
     }
-}
-
-fn fully_connected(w: &DMatrix<f64>, b: &[DVector<f64>]) -> f64 {
-    b[0].dot(&(w * &b[1])) / (b[0].norm_squared() * b[1].norm_squared())
 }

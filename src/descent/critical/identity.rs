@@ -9,7 +9,6 @@
 
 use super::alignments::Alignments;
 use crate::descent::{Lane, Schedule, stepper};
-use crate::network::Network;
 use crate::problem::Problem;
 use nalgebra::DVector;
 
@@ -36,21 +35,18 @@ pub fn discrete_alignment(
     size: f64,
     count: u64,
 ) -> Option<Vec<DiscreteAlignment>> {
-    let Network::FullyConnectedLinear(_) = &problem.network else {
-        return None;
-    };
-    let alignments = Alignments::new(problem)?;
+    let alignments = Alignments::new(problem).filter(Alignments::are_of_outer_products)?;
     let feedback = problem.feedback()?;
-    if problem.theta0.iter().any(|w| *w != 0.0) {
+    if problem.theta0().iter().any(|w| *w != 0.0) {
         return None;
     }
     let lane = Lane {
         size,
-        theta: problem.theta0.clone(),
+        theta: problem.theta0().clone(),
     };
     let mut run = stepper(problem, Schedule::Constant, &[lane]);
-    let mut theta = problem.theta0.clone();
-    let mut z_sum = DVector::zeros(problem.dataset.dimension());
+    let mut theta = problem.theta0().clone();
+    let mut z_sum = DVector::zeros(problem.dataset().dimension());
     let mut sums = vec![Sum::default(); feedback.len()];
     let mut least: Vec<DiscreteAlignment> = Vec::new();
     for k in 1..=count {
@@ -104,9 +100,9 @@ pub fn discrete_alignment(
 
 /// `ηz` at θ.
 fn column(problem: &Problem, size: f64, theta: &[f64]) -> DVector<f64> {
-    let margins = problem.network.margins(theta, &problem.dataset);
-    let weights = margins.map(|m| (size.ln() - m + problem.loss.log_correction(m)).exp());
-    problem.dataset.signed_samples().tr_mul(&weights)
+    let margins = problem.network().margins(theta, problem.dataset());
+    let weights = margins.map(|m| (size.ln() - m + problem.loss().log_correction(m)).exp());
+    problem.dataset().signed_samples().tr_mul(&weights)
 }
 
 /// One φ_l by summation.

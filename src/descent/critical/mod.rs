@@ -17,7 +17,6 @@ mod trial;
 use super::{Lane, Progress, Schedule, stepper};
 use crate::control::Control;
 use crate::error::Result;
-use crate::network::Network;
 use crate::problem::Problem;
 use rayon::prelude::*;
 
@@ -43,11 +42,10 @@ pub enum Demand {
 impl Demand {
     /// What theory lets one demand of small steps: alignment of fully connected layers, else only the loss.
     pub fn of(problem: &Problem) -> Self {
-        match problem.network {
-            Network::FullyConnectedLinear(_) => Self::LossAndAlignment,
-            Network::ConvolutionalLinear(_) | Network::DiagonalLinear(_) | Network::Relu(_) => {
-                Self::Loss
-            }
+        if problem.network().reducible().is_some() {
+            Self::LossAndAlignment
+        } else {
+            Self::Loss
         }
     }
 }

@@ -15,15 +15,16 @@ fn gaussian(seed: u64, n: usize) -> DVector<f64> {
 /// Direct feedback alignment from zero weights on data whose mean does not separate them.
 fn problem(depth: usize) -> Problem {
     let hidden = vec![6; depth - 1];
-    let network = Network::FullyConnectedLinear(FullyConnectedLinear::new(6, &hidden));
+    let network = Network::new(FullyConnectedLinear::new(6, &hidden));
     let signals = (1..depth as u64).map(|l| gaussian(l, 6)).collect();
-    Problem {
-        dataset: gaussian_teacher(6, 20, 2),
-        rule: Rule::DirectFeedbackAlignment(signals),
-        loss: Loss::Exponential,
-        theta0: DVector::zeros(network.parameters()),
-        network,
-    }
+    Problem::new(
+        gaussian_teacher(6, 20, 2),
+        network.clone(),
+        Rule::direct_feedback_alignment(signals),
+        Loss::Exponential,
+        DVector::zeros(network.parameters()),
+    )
+    .unwrap()
 }
 
 fn options(demand: Demand) -> CriticalOptions {
@@ -43,7 +44,7 @@ fn critical(problem: &Problem, options: &CriticalOptions) -> Critical {
 
 /// Depth 2 from zero weights in the two unknowns (Z, φ), β = φ‖b‖²Z: whether the weights stay finite, and φ not negative.
 fn plain_loop(problem: &Problem, size: f64, count: u64) -> (bool, bool) {
-    let g = problem.dataset.signed_samples();
+    let g = problem.dataset().signed_samples();
     let b = problem.feedback().expect("feedback")[0].norm_squared();
     let (mut z, mut phi, mut aligned) = (DVector::zeros(g.ncols()), 0.0, true);
     for _ in 0..count {
@@ -62,7 +63,7 @@ fn plain_loop(problem: &Problem, size: f64, count: u64) -> (bool, bool) {
 #[test]
 fn depth_two_is_critical_where_a_plain_loop_of_two_unknowns_is() {
     let problem = problem(2);
-    let g = problem.dataset.signed_samples();
+    let g = problem.dataset().signed_samples();
     assert!(
         (g * g.row_sum().transpose()).min() < 0.0,
         "the mean fails a sample"
@@ -120,11 +121,11 @@ fn a_percent_decides_and_more_steps_do_not() {
 /// Where the sum of all signed samples separates them, the second step does, and the larger it is the better.
 #[test]
 fn no_step_is_too_large_where_the_first_one_separates() {
-    let mut problem = problem(2);
-    problem.dataset = Dataset::new(
+    let data = Dataset::new(
         dmatrix![1.0, 0.2, 0.0, 0.0, 0.0, 0.0; 0.4, 1.0, 0.3, 0.0, 0.0, 0.0],
         dvector![1.0, 1.0],
     );
+    let problem = problem(2).with_dataset(data).unwrap();
     let critical = critical(&problem, &options(Demand::LossAndAlignment));
     assert_eq!((critical.eta(), critical.bad), (None, None));
     let largest = critical.trials.last().expect("trials");
@@ -170,14 +171,15 @@ fn alignments_are_half_a_square_less_half_the_squares_of_all_steps() {
 /// Two labels for one input: no step size separates them, and small ones make no mistake either.
 #[test]
 fn too_few_steps_are_no_verdict() {
-    let network = Network::FullyConnectedLinear(FullyConnectedLinear::new(1, &[1]));
-    let problem = Problem {
-        dataset: Dataset::new(dmatrix![1.0; 1.0], dvector![1.0, -1.0]),
-        rule: Rule::GradientDescent,
-        loss: Loss::Logistic,
-        theta0: dvector![0.1, 0.1],
+    let network = Network::new(FullyConnectedLinear::new(1, &[1]));
+    let problem = Problem::new(
+        Dataset::new(dmatrix![1.0; 1.0], dvector![1.0, -1.0]),
         network,
-    };
+        Rule::gradient_descent(),
+        Loss::Logistic,
+        dvector![0.1, 0.1],
+    )
+    .unwrap();
     let options = CriticalOptions {
         count: 50,
         lowest: 1e-4,
@@ -195,14 +197,14 @@ fn too_few_steps_are_no_verdict() {
 #[test]
 fn alignment_of_diagonal_layers_is_lost_at_a_change_of_sign_however_small_the_step() {
     let network = Network::diagonal(2, 2);
-    let problem = Problem {
-        // the sum of both pulls the first entry down; the first sample, alone once the second is learned, up
-        dataset: Dataset::new(dmatrix![0.3, 0.1; -1.0, 1.5], dvector![1.0, 1.0]),
-        rule: Rule::DirectFeedbackAlignment(vec![dvector![1.0, 1.0]]),
-        loss: Loss::Exponential,
-        theta0: DVector::zeros(4),
+    let problem = Problem::new(
+        Dataset::new(dmatrix![0.3, 0.1; -1.0, 1.5], dvector![1.0, 1.0]),
         network,
-    };
+        Rule::direct_feedback_alignment(vec![dvector![1.0, 1.0]]),
+        Loss::Exponential,
+        DVector::zeros(4),
+    )
+    .unwrap();
     let lost = |size: f64| {
         let count = (1e4 / size) as u64;
         let trials = trial::attempt(&problem, &[size], count, &Control::none());

@@ -111,13 +111,13 @@ pub(super) fn attempt(
     let lanes: Vec<Lane> = (sizes.iter())
         .map(|&size| Lane {
             size,
-            theta: problem.theta0.clone(),
+            theta: problem.theta0().clone(),
         })
         .collect();
     let mut stepper = stepper(problem, Schedule::Constant, &lanes);
-    let from_zero = problem.theta0.iter().all(|w| *w == 0.0);
+    let from_zero = problem.theta0().iter().all(|w| *w == 0.0);
     let alignments = Alignments::new(problem).filter(|_| from_zero);
-    let mut theta = problem.theta0.clone();
+    let mut theta = problem.theta0().clone();
     let start = Sight::new(problem, &theta);
     let mut watches: Vec<Watch> = sizes.iter().map(|_| Watch::new(start)).collect();
     let mut taken = 0;
@@ -161,8 +161,10 @@ struct Sight {
 
 impl Sight {
     fn new(problem: &Problem, theta: &DVector<f64>) -> Self {
-        let margins = problem.network.margins(theta.as_slice(), &problem.dataset);
-        let log_loss = problem.loss.log_loss(margins.iter().copied());
+        let margins = problem
+            .network()
+            .margins(theta.as_slice(), problem.dataset());
+        let log_loss = problem.loss().log_loss(margins.iter().copied());
         Self {
             log_loss,
             min_margin: margins.min(),

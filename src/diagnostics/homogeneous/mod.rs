@@ -9,12 +9,11 @@ mod stationarity;
 #[cfg(test)]
 mod tests;
 
-use crate::limit::{
-    Certifier, Limit, Potential, Separability, angle, max_margin_from, signed_features,
-};
+use crate::limit::{Certifier, Limit, Potential, Separability, angle, max_margin_from};
 use crate::loss::Loss;
 use crate::network::Relu;
 use crate::problem::Problem;
+use crate::theory::{MarginProblem, Theory};
 use nalgebra::{DMatrix, DVector};
 use stationarity::{Normalised, Support};
 
@@ -79,12 +78,12 @@ pub(super) struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     /// `None` for networks that are linear in their input.
-    pub fn new(problem: &'a Problem, saves: usize) -> Option<Self> {
-        let network = problem.network.relu()?;
+    pub fn new(problem: &'a Problem, theory: &Theory, saves: usize) -> Option<Self> {
+        let network = problem.network().units()?;
         let shapes = network.shapes();
         let (dimension, units) = shapes[0];
         let last = shapes[shapes.len() - 1].0;
-        let samples = problem.dataset.len();
+        let samples = problem.dataset().len();
         let table = |rows: usize| {
             let fits = rows * saves <= LARGEST_TABLE && shapes.len() > 1;
             DMatrix::zeros(if fits { rows } else { 0 }, saves)
@@ -92,8 +91,8 @@ impl<'a> Builder<'a> {
         Some(Self {
             problem,
             network,
-            feedback: match shapes.len() {
-                2 => problem.network.last_feedback(&problem.rule),
+            feedback: match &theory.margin_problem {
+                Some(MarginProblem::LeastFeedbackPotential(b)) => Some(b.clone()),
                 _ => None,
             },
             svm: Support::new(),
@@ -124,9 +123,9 @@ impl<'a> Builder<'a> {
         log_loss: f64,
     ) -> Features {
         let theta = DVector::from_column_slice(theta);
-        let size = theta.norm().powi(self.problem.network.depth() as i32);
+        let size = theta.norm().powi(self.problem.network().depth() as i32);
         let ratio = |margin: f64| if size > 0.0 { margin / size } else { 0.0 };
-        let smoothed = inverse_loss(self.problem.loss, log_loss);
+        let smoothed = inverse_loss(self.problem.loss(), log_loss);
         let m = &mut self.measured;
         m.normalised_margin.push(ratio(smallest_margin));
         m.smoothed_margin
@@ -137,7 +136,7 @@ impl<'a> Builder<'a> {
     }
 
     fn record_weights(&mut self, k: usize, theta: &[f64]) {
-        let weights = self.problem.network.weights(theta);
+        let weights = self.problem.network().weights(theta);
         let m = &mut self.measured;
         let last = weights.len() - 1;
         m.output_weights.set_column(k, &weights[last].column(0));
@@ -148,7 +147,7 @@ impl<'a> Builder<'a> {
             m.unit_norms[(j, k)] = w.norm();
         }
         let directions = unit_columns(&weights[0]);
-        let samples = unit_columns(&self.problem.dataset.samples().transpose());
+        let samples = unit_columns(&self.problem.dataset().samples().transpose());
         if m.directions.nrows() > 0 {
             m.directions
                 .column_mut(k)
@@ -163,7 +162,7 @@ impl<'a> Builder<'a> {
     }
 
     fn record_residuals(&mut self, theta: &[f64]) {
-        let data = &self.problem.dataset;
+        let data = self.problem.dataset();
         let at = Normalised::new(self.network, theta, data);
         let [gradient, pair, feedback] = &mut self.supports;
         let m = &mut self.measured;
@@ -185,8 +184,8 @@ impl<'a> Builder<'a> {
     }
 
     fn record_features(&mut self, k: usize, theta: &[f64]) -> Features {
-        let data = &self.problem.dataset;
-        let features = signed_features(self.network, theta, data.samples(), data.labels());
+        let data = self.problem.dataset();
+        let features = self.network.signed_features(theta, data);
         let output = self.measured.output_weights.column(k).into_owned();
         let limit = match max_margin_from(&features, &self.svm) {
             Separability::Separable(limit) => Some(limit),

@@ -37,7 +37,7 @@ fn gradients_are_those_of_the_margins() {
     );
     for (hidden, smoothing) in [(vec![4], 0.0), (vec![4, 3], 0.0), (vec![4, 3, 5], 0.3)] {
         let relu = Relu::new(3, &hidden, smoothing);
-        let network = Network::Relu(relu.clone());
+        let network = Network::new(relu.clone());
         let theta = wave(network.parameters(), 2);
         let gradients = Gradients::new(&relu, theta.as_slice(), &data);
         let margins = network.margins(theta.as_slice(), &data);
@@ -318,18 +318,22 @@ fn epsilon_and_delta_are_the_ones_of_the_definition() {
 fn everything_is_recorded_at_every_save() {
     let (relu, dataset, b, optimum) = orthogonal_pair();
     let theta0 = DVector::zeros(6);
-    let problem = Problem {
+    let problem = Problem::new(
         dataset,
-        network: Network::Relu(relu),
-        rule: Rule::DirectFeedbackAlignment(vec![b]),
-        loss: Loss::Logistic,
-        theta0: theta0.clone(),
-    };
+        Network::new(relu),
+        Rule::direct_feedback_alignment(vec![b]),
+        Loss::Logistic,
+        theta0.clone(),
+    )
+    .unwrap();
     let states = [theta0, DVector::from_vec(optimum.clone()) * 2.0];
-    let mut builder = Builder::new(&problem, 2).unwrap();
+    let theory = crate::theory::of(&problem);
+    let mut builder = Builder::new(&problem, &theory, 2).unwrap();
     for (k, theta) in states.iter().enumerate() {
-        let margins = problem.network.margins(theta.as_slice(), &problem.dataset);
-        let log_loss = problem.loss.log_loss(margins.iter().copied());
+        let margins = problem
+            .network()
+            .margins(theta.as_slice(), problem.dataset());
+        let log_loss = problem.loss().log_loss(margins.iter().copied());
         let features = builder.record(k, theta.as_slice(), margins.min(), log_loss);
         assert_eq!(features.angle.is_some(), k == 1);
         assert_eq!(features.gap.is_some(), k == 1);

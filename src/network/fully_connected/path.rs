@@ -5,7 +5,7 @@
 //! `w_lᵀ x = W_lᵀ x + Σ_j c_j (h^j·x) δ^j` and `w_l x = W_l x + Σ_j c_j (δ^j·x) h^j`. One evaluation reads every weight twice; none
 //! is written before a step has been accepted.
 
-use super::{FullyConnectedKernel, views};
+use super::FullyConnectedKernel;
 use crate::network::WeightPath;
 use crate::network::products::{
     add_outer_products, add_product, product, product_pair, transposed_product,
@@ -52,7 +52,7 @@ const PROBES: usize = 2;
 
 impl<'k> RankOnePath<'k> {
     pub fn new(kernel: &'k FullyConnectedKernel, theta: &[f64], slots: usize) -> Self {
-        let shapes = &kernel.shapes;
+        let shapes = kernel.layout.shapes();
         let units = |l: usize| shapes[l].1;
         let depth = shapes.len();
         let mut path = Self {
@@ -83,7 +83,7 @@ impl<'k> RankOnePath<'k> {
         for (square, w) in self
             .squares
             .iter_mut()
-            .zip(views(&self.kernel.shapes, &self.theta))
+            .zip(self.kernel.layout.views(&self.theta))
         {
             *square = w.norm_squared();
         }
@@ -93,7 +93,7 @@ impl<'k> RankOnePath<'k> {
     fn backward(&mut self, at: &[f64]) {
         for l in (1..self.s.len()).rev() {
             let (lower, upper) = self.s.split_at_mut(l);
-            let w = layer(&self.kernel.shapes, &self.theta, l);
+            let w = &self.theta[self.kernel.layout.range(l)];
             product(w, &upper[0], &mut lower[l - 1]);
             let inner = &mut self.scratch.inner;
             self.factors[l].add_product(at, &upper[0], &mut lower[l - 1], inner);
@@ -106,12 +106,11 @@ impl<'k> RankOnePath<'k> {
     }
 
     fn add(&self, combination: &[f64], out: &mut [f64], scratch: &mut Scratch) {
-        let mut rest = out;
-        for (factors, &(inputs, units)) in self.factors.iter().zip(&self.kernel.shapes) {
-            let (target, tail) = rest.split_at_mut(inputs * units);
+        let layout = &self.kernel.layout;
+        let layers = layout.split_mut(out).into_iter().zip(layout.shapes());
+        for (factors, (target, (inputs, _))) in self.factors.iter().zip(layers) {
             factors.gather(combination, scratch);
-            add_outer_products(target, inputs, &scratch.left, &scratch.right);
-            rest = tail;
+            add_outer_products(target, *inputs, &scratch.left, &scratch.right);
         }
     }
 }
@@ -124,12 +123,6 @@ impl FullyConnectedKernel {
             _ => s,
         }
     }
-}
-
-fn layer<'a>(shapes: &[(usize, usize)], theta: &'a [f64], l: usize) -> &'a [f64] {
-    let size = |s: &(usize, usize)| s.0 * s.1;
-    let start = shapes[..l].iter().map(size).sum::<usize>();
-    &theta[start..start + size(&shapes[l])]
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {
@@ -232,9 +225,9 @@ impl WeightPath for RankOnePath<'_> {
     fn velocity(&mut self, at: &[f64], multipliers: &[f64], slot: usize, rates: &mut [f64]) {
         let kernel = self.kernel;
         let g = kernel.signed_samples.as_slice();
-        let depth = kernel.shapes.len();
+        let depth = kernel.layout.depth();
         let inner = &mut self.scratch.inner;
-        let w = |l: usize| layer(&kernel.shapes, &self.theta, l);
+        let w = |l: usize| &self.theta[kernel.layout.range(l)];
         transposed_product(g, multipliers, &mut self.h[0]);
         for l in 0..depth - 1 {
             let (below, above) = self.h.split_at_mut(l + 1);
@@ -278,7 +271,7 @@ impl WeightPath for RankOnePath<'_> {
     /// `K = Σ_l (δ_l·s_l) (G w_1⋯w_{l−1})(G w_1⋯w_{l−1})ᵀ` with the rows of G that are asked for.
     fn tangent_kernel(&mut self, at: &[f64], active: &[usize]) -> DMatrix<f64> {
         self.backward(at);
-        let w = views(&self.kernel.shapes, &self.theta);
+        let w = self.kernel.layout.views(&self.theta);
         let mut forward = self.kernel.signed_samples.select_rows(active);
         let mut kernel = DMatrix::zeros(active.len(), active.len());
         for l in 0..w.len() {
@@ -298,9 +291,9 @@ impl WeightPath for RankOnePath<'_> {
 
     fn size(&mut self, combination: &[f64], relative: f64, absolute: &[f64]) -> f64 {
         let mut largest: f64 = 0.0;
-        for (l, &(inputs, units)) in self.kernel.shapes.iter().enumerate() {
+        for (l, length) in self.kernel.layout.lengths().into_iter().enumerate() {
             let tolerance =
-                ((inputs * units) as f64).sqrt() * absolute[l] + relative * self.squares[l].sqrt();
+                (length as f64).sqrt() * absolute[l] + relative * self.squares[l].sqrt();
             let size = self.factors[l].size(combination, &self.probes[l], &mut self.scratch);
             largest = largest.max(size / tolerance);
         }

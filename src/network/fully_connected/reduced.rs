@@ -31,7 +31,7 @@ mod step;
 
 use super::FullyConnectedLinear;
 use crate::dataset::Dataset;
-use crate::network::{Kernel, LinearisedStep, Tangent, views};
+use crate::network::{Kernel, LinearisedStep, Signals, Tangent};
 use nalgebra::{DMatrix, DVector};
 use potential::Potential;
 use step::ReducedStep;
@@ -60,12 +60,9 @@ impl Reduction {
         theta0: &[f64],
         data: &Dataset,
     ) -> Self {
-        network.check_shapes(Some(feedback), data);
+        network.check(Signals::Direct(feedback), data);
         let g = data.signed_samples();
-        let initial: Vec<_> = views(network.shapes(), theta0)
-            .iter()
-            .map(|w| w.clone_owned())
-            .collect();
+        let initial = network.layout.matrices(theta0);
         let mut feedback = feedback.to_vec();
         feedback.push(DVector::from_element(1, 1.0));
         let basis = (g.nrows() < g.ncols()).then(|| g.transpose().qr().q());
@@ -173,12 +170,21 @@ impl Kernel for Reduction {
         &self.samples * (hessian * self.samples.select_rows(active).transpose())
     }
 
-    fn linearise(&self, theta: &[f64], multipliers: &[f64], step: f64) -> Box<dyn LinearisedStep> {
+    fn linearise(
+        &self,
+        theta: &[f64],
+        multipliers: &[f64],
+        step: f64,
+    ) -> Option<Box<dyn LinearisedStep>> {
         let velocity = self.velocity_of(multipliers);
         let hessian = self
             .potential
             .hessian(columns(&[theta, velocity.as_slice()]));
-        Box::new(ReducedStep::new(self.samples.clone(), hessian, step))
+        Some(Box::new(ReducedStep::new(
+            self.samples.clone(),
+            hessian,
+            step,
+        )))
     }
 }
 

@@ -11,7 +11,7 @@
 //! The derivative of `β'` follows from the differentiated recursion of `ṡ`.
 
 use super::{Passes, add_outer};
-use crate::network::{Closure, InputResponse, LinearisedStep, View, views};
+use crate::network::{Closure, InputResponse, Layout, LinearisedStep, View};
 use nalgebra::{DMatrix, DVector, Dyn, LU};
 
 /// `S_l` of the backward recursion, and the factored `1 − a_l S_l`, for l = 1..L−1 (index l − 1).
@@ -77,7 +77,7 @@ impl Riccati {
 }
 
 pub struct FullyConnectedStep {
-    shapes: Vec<(usize, usize)>,
+    layout: Layout,
     weights: Vec<DMatrix<f64>>,
     transposed: Vec<DMatrix<f64>>,
     passes: Passes,
@@ -107,7 +107,7 @@ struct ResidualTerms {
 impl FullyConnectedStep {
     /// Linearised at the weights `w` and their passes, with c = `step`. `feedback`: the error signals are fixed.
     pub fn new(
-        shapes: &[(usize, usize)],
+        layout: Layout,
         w: &[View<'_>],
         passes: Passes,
         feedback: bool,
@@ -116,7 +116,7 @@ impl FullyConnectedStep {
     ) -> Self {
         let riccati = (!feedback).then(|| Riccati::new(w, &passes, step));
         Self {
-            shapes: shapes.to_vec(),
+            layout,
             transposed: w.iter().map(View::transpose).collect(),
             weights: w.iter().map(View::clone_owned).collect(),
             passes,
@@ -128,7 +128,7 @@ impl FullyConnectedStep {
 
     fn residual_terms(&self, residual: &[f64]) -> ResidualTerms {
         let p = &self.passes;
-        let r = views(&self.shapes, residual);
+        let r = self.layout.views(residual);
         ResidualTerms {
             forward: r.iter().zip(&p.h).map(|(r, h)| r.tr_mul(h)).collect(),
             backward: r.iter().zip(&p.s[1..]).map(|(r, s)| r * s).collect(),
@@ -154,7 +154,7 @@ impl FullyConnectedStep {
 
     fn sweep(&self, dz: DMatrix<f64>, terms: Option<&ResidualTerms>) -> Sweep {
         let (p, c) = (&self.passes, self.step);
-        let depth = self.shapes.len();
+        let depth = self.layout.depth();
         let k = dz.ncols();
         let add_term = |y: &mut DMatrix<f64>, term: Option<&DVector<f64>>| {
             if let Some(term) = term {
@@ -224,7 +224,7 @@ impl FullyConnectedStep {
 
     /// `σ_{L−1} = r_L`, `σ_{l−1} = r_l s_l + M_lᵀ (S_l (1 − a_l S_l)^{−1} (r_lᵀh_{l−1} + a_l σ_l) + σ_l)`.
     fn riccati_offsets(&self, riccati: &Riccati, t: &ResidualTerms) -> Vec<DVector<f64>> {
-        let depth = self.shapes.len();
+        let depth = self.layout.depth();
         let mut sigma: Vec<DVector<f64>> = Vec::with_capacity(depth);
         for l in (1..depth).rev() {
             let next = match sigma.last() {
@@ -280,7 +280,7 @@ impl LinearisedStep for FullyConnectedStep {
 
     fn solve(&self, residual: &mut [f64], close: &mut Closure<'_>) -> DVector<f64> {
         let (p, c, g) = (&self.passes, self.step, &self.signed_samples);
-        let depth = self.shapes.len();
+        let depth = self.layout.depth();
         let terms = self.residual_terms(residual);
         let alone = self.sweep(DMatrix::zeros(g.ncols(), 1), Some(&terms));
         let d_multipliers = close(&(g * alone.ds[0].column(0)), &(g * alone.ds_dot.column(0)));
@@ -288,17 +288,13 @@ impl LinearisedStep for FullyConnectedStep {
         let forced = self.sweep(to_matrix(dz), None);
         let total =
             |a: &DMatrix<f64>, b: &DMatrix<f64>| -> DVector<f64> { a.column(0) + b.column(0) };
-        let mut rest = residual;
-        for l in 1..=depth {
-            let (inputs, units) = self.shapes[l - 1];
-            let (layer, tail) = rest.split_at_mut(inputs * units);
+        for (l, layer) in (1..).zip(self.layout.split_mut(residual)) {
             let dh = total(&alone.dh[l - 1], &forced.dh[l - 1]);
             add_outer(layer, &dh, &p.delta[l - 1], c);
             if self.riccati.is_some() && l < depth {
                 let ds = total(&alone.ds[l], &forced.ds[l]);
                 add_outer(layer, &p.h[l - 1], &ds, c);
             }
-            rest = tail;
         }
         g * total(&alone.ds[0], &forced.ds[0])
     }

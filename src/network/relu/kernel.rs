@@ -5,7 +5,6 @@ use super::passes::{Forces, Forward};
 use super::pattern::Pattern;
 use super::rays::{Rays, form};
 use super::smoothed_step::SmoothedStep;
-use crate::network::quasi_newton::QuasiNewtonStep;
 use crate::network::{Kernel, LinearisedStep, Pieces, Tangent, views};
 use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
@@ -136,16 +135,16 @@ impl Kernel for ReluKernel {
         kernel
     }
 
-    fn linearise(&self, theta: &[f64], multipliers: &[f64], step: f64) -> Box<dyn LinearisedStep> {
-        if self.setting.smoothing > 0.0 {
-            return Box::new(SmoothedStep::new(self.clone(), theta, multipliers, step));
-        }
-        Box::new(QuasiNewtonStep::new(
-            Arc::new(self.clone()),
-            theta,
-            multipliers,
-            step,
-        ))
+    fn linearise(
+        &self,
+        theta: &[f64],
+        multipliers: &[f64],
+        step: f64,
+    ) -> Option<Box<dyn LinearisedStep>> {
+        (self.setting.smoothing > 0.0).then(|| {
+            Box::new(SmoothedStep::new(self.clone(), theta, multipliers, step))
+                as Box<dyn LinearisedStep>
+        })
     }
 
     fn idle(&self) -> &[usize] {

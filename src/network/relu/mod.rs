@@ -4,18 +4,22 @@
 //! layer: a unit with weights w and inputs h has `g = ½(a + √(a² + ε²‖w‖²‖h‖²))`, `a = w·h`. As ε → 0 it tends to the
 //! ReLU; where w or h vanishes its derivative is taken as one, as the report takes g'(0).
 
+mod architecture;
 mod kernel;
 mod passes;
 mod pattern;
 mod pieces;
 mod rays;
 mod smoothed_step;
+mod stepper;
 mod tangent;
 #[cfg(test)]
 mod tests;
 
-use super::{Kernel, View, views};
-use crate::{dataset::Dataset, rule::Rule};
+pub(super) use architecture::KIND;
+
+use super::{Kernel, Layout, View};
+use crate::dataset::Dataset;
 use kernel::ReluKernel;
 use nalgebra::{DMatrix, DVector};
 use pattern::Pattern;
@@ -24,7 +28,7 @@ use std::sync::Arc;
 /// Shapes of a ReLU network and the smoothing of its kinks; `w_l` is (inputs × units), the last layer has one unit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Relu {
-    shapes: Vec<(usize, usize)>,
+    layout: Layout,
     smoothing: f64,
 }
 
@@ -32,17 +36,15 @@ impl Relu {
     /// A network with input dimension `dimension`, hidden widths `hidden` (depth = `hidden.len() + 1`) and smoothing
     /// ε ≥ 0 (0: exact kinks).
     pub fn new(dimension: usize, hidden: &[usize], smoothing: f64) -> Self {
-        let inputs = std::iter::once(dimension).chain(hidden.iter().copied());
-        let units = hidden.iter().copied().chain([1]);
         Self {
-            shapes: inputs.zip(units).collect(),
+            layout: Layout::chain(dimension, hidden),
             smoothing,
         }
     }
 
     /// Shapes of `w_1 … w_L`, inputs × units.
     pub fn shapes(&self) -> &[(usize, usize)] {
-        &self.shapes
+        self.layout.shapes()
     }
 
     /// ε; zero for exact kinks.
@@ -65,33 +67,32 @@ impl Relu {
     /// Outputs `f(x_n)` on the rows of `samples` (N × D), length N.
     pub fn outputs(&self, theta: &[f64], samples: &DMatrix<f64>) -> DVector<f64> {
         let h = self.activations(theta, samples);
-        let w = views(&self.shapes, theta);
+        let w = self.layout.views(theta);
         h[h.len() - 1].tr_mul(&w[w.len() - 1].column(0))
     }
 
-    /// The vector field under `rule` on `data`. With exact kinks every (unit, sample) pair follows the sign of its
-    /// preactivation, `g'(0) = 1`; a flow follows the [`Pieces`](super::Pieces) of it.
-    ///
-    /// # Panics
-    /// If the data or the feedback do not have the network's shapes; a built problem always has.
-    pub fn kernel(&self, rule: &Rule, data: &Dataset) -> Arc<dyn Kernel> {
-        assert_eq!(data.dimension(), self.shapes[0].0, "input dimension");
-        let hidden = &self.shapes[..self.shapes.len() - 1];
-        let signals = match rule {
-            Rule::GradientDescent => Signals::Backward,
-            Rule::FeedbackAlignment(f) => {
-                let shapes: Vec<_> = f.iter().map(DMatrix::shape).collect();
-                assert_eq!(shapes, self.shapes[1..], "feedback shapes");
-                Signals::Layerwise(f.clone())
-            }
-            Rule::DirectFeedbackAlignment(b) => {
-                let lengths = b.iter().map(|b| b.len());
-                assert!(lengths.eq(hidden.iter().map(|s| s.1)), "feedback lengths");
-                Signals::Direct(b.clone())
-            }
+    /// Signed features `y_n φ(x_n)` of the output layer as rows, N × units.
+    pub fn signed_features(&self, theta: &[f64], data: &Dataset) -> DMatrix<f64> {
+        let mut activations = self.activations(theta, data.samples());
+        let last = activations.len() - 1;
+        let mut features = activations.swap_remove(last).transpose();
+        for (mut row, y) in features.row_iter_mut().zip(data.labels().iter()) {
+            row *= *y;
+        }
+        features
+    }
+
+    /// The vector field on `data` where error signals take this way. With exact kinks every (unit, sample) pair follows the
+    /// sign of its preactivation, `g'(0) = 1`; a flow follows the [`Pieces`](super::Pieces) of it.
+    fn field(&self, signals: super::Signals<'_>, data: &Dataset) -> Arc<dyn Kernel> {
+        let hidden = self.layout.hidden();
+        let signals = match signals {
+            super::Signals::Backward => Signals::Backward,
+            super::Signals::Layerwise(f) => Signals::Layerwise(f.to_vec()),
+            super::Signals::Direct(b) => Signals::Direct(b.to_vec()),
         };
         let setting = Setting {
-            shapes: self.shapes.clone(),
+            shapes: self.layout.shapes().to_vec(),
             smoothing: self.smoothing,
             signals,
             inputs: data.samples().transpose(),
@@ -110,7 +111,7 @@ impl Relu {
         theta: &[f64],
         samples: &DMatrix<f64>,
     ) -> (Vec<DMatrix<f64>>, Vec<DMatrix<f64>>) {
-        let w = views(&self.shapes, theta);
+        let w = self.layout.views(theta);
         let mut preactivations = Vec::with_capacity(w.len() - 1);
         let mut h = vec![samples.transpose()];
         for w_l in &w[..w.len() - 1] {

@@ -2,14 +2,15 @@
 
 use super::*;
 use crate::network::tests::{assert_close, gaussian, random_data, velocity};
-use crate::network::{Network, Pieces};
+use crate::network::{Architecture, Network, Pieces};
+use crate::rule::Rule;
 use nalgebra::{dmatrix, dvector};
 
 /// A network of two layers under DFA with unit weights `w` and feedback `b`, output weights one.
 fn two_layers(x: DMatrix<f64>, y: DVector<f64>, b: DVector<f64>) -> Arc<dyn Kernel> {
     let network = Relu::new(x.ncols(), &[b.len()], 0.0);
-    let rule = Rule::DirectFeedbackAlignment(vec![b]);
-    network.kernel(&rule, &Dataset::new(x, y))
+    let rule = Rule::direct_feedback_alignment(vec![b]);
+    network.kernel(rule.signals(), &Dataset::new(x, y))
 }
 
 fn pieces(kernel: &Arc<dyn Kernel>) -> &dyn Pieces {
@@ -21,7 +22,7 @@ fn gates_are_one_at_zero_and_the_smoothed_activation_tends_to_the_exact_one() {
     let data = random_data(6, 3);
     for hidden in [&[4][..], &[4, 3]] {
         let exact = Relu::new(3, hidden, 0.0);
-        let theta = gaussian(3, Network::Relu(exact.clone()).parameters());
+        let theta = gaussian(3, Network::new(exact.clone()).parameters());
         let reference = exact.outputs(&theta, data.samples());
         let distance = |epsilon: f64| {
             let smoothed = Relu::new(3, hidden, epsilon);
@@ -42,8 +43,8 @@ fn gates_are_one_at_zero_and_the_smoothed_activation_tends_to_the_exact_one() {
     // w = 0: w' = b Σ α y x, all gates one
     for smoothing in [0.0, 0.1] {
         let network = Relu::new(3, &[2], smoothing);
-        let rule = Rule::DirectFeedbackAlignment(vec![dvector![2.0, -1.0]]);
-        let kernel = network.kernel(&rule, &data);
+        let rule = Rule::direct_feedback_alignment(vec![dvector![2.0, -1.0]]);
+        let kernel = network.kernel(rule.signals(), &data);
         let (v, _) = velocity(&*kernel, &[0.0; 8], &[1.0; 6]);
         let z = data.signed_samples().row_sum().transpose();
         assert_close(&v[..3], (&z * 2.0).as_slice(), 1e-14, "first unit");
@@ -120,11 +121,11 @@ fn pieces_with_sliding() -> Vec<Case> {
         let parameters: usize = shapes.iter().map(|(r, c)| r * c).sum();
         for seed in 0..12 {
             for rule in [
-                crate::network::tests::random_feedback(&Network::Relu(network.clone())),
-                Rule::GradientDescent,
+                crate::network::tests::random_feedback(&Network::new(network.clone())),
+                Rule::gradient_descent(),
             ] {
                 let data = random_data(7, 4);
-                let kernel = network.kernel(&rule, &data);
+                let kernel = network.kernel(rule.signals(), &data);
                 let mut theta = gaussian(50 + seed, parameters);
                 let alpha: Vec<f64> = gaussian(80 + seed, 7).iter().map(|x| x.exp()).collect();
                 // every unit onto the boundary of one sample
@@ -145,7 +146,7 @@ fn pieces_with_sliding() -> Vec<Case> {
                     start += inputs * units;
                 }
                 let entered = pieces(&kernel).enter(&mut theta, &alpha).unwrap();
-                let name = format!("{hidden:?} {} seed {seed}", rule.name());
+                let name = format!("{hidden:?} {} seed {seed}", rule.key());
                 if !entered.kinks.sliding.is_empty() {
                     found.push((entered.kernel, theta, alpha, name));
                 }
@@ -207,12 +208,12 @@ fn tangents_of_pieces_match_differences() {
 fn tangent_kernels_are_margin_rates_under_single_multipliers() {
     let mut cases = pieces_with_sliding();
     for smoothing in [0.0, 0.3] {
-        let network = Network::Relu(Relu::new(4, &[5, 3], smoothing));
+        let network = Network::new(Relu::new(4, &[5, 3], smoothing));
         for rule in [
             crate::network::tests::random_feedback(&network),
-            Rule::GradientDescent,
+            Rule::gradient_descent(),
         ] {
-            let kernel = network.kernel(&rule, &random_data(7, 4));
+            let kernel = network.kernel(rule.signals(), &random_data(7, 4));
             let theta = gaussian(7, kernel.parameters());
             cases.push((
                 kernel,

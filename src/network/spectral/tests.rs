@@ -34,7 +34,7 @@ fn forward_pass_is_the_product_of_circular_matrices() {
             );
             let mut margins = vec![0.0; 5];
             let kernel = network.kernel(
-                &Rule::DirectFeedbackAlignment(vec![DVector::zeros(d); depth - 1]),
+                Rule::direct_feedback_alignment(vec![DVector::zeros(d); depth - 1]).signals(),
                 &data,
             );
             kernel.margins(theta.as_slice(), &mut margins);
@@ -66,16 +66,19 @@ fn velocity_is_the_rule_in_the_original_space() {
         let last = DVector::from_column_slice(w[2]);
         // δ_1, δ_2: a layer passes signals back through its transpose
         let signals = [
-            (Rule::GradientDescent, [circular(w[1]).tr_mul(&last), last]),
             (
-                Rule::FeedbackAlignment(f.clone()),
+                Rule::gradient_descent(),
+                [circular(w[1]).tr_mul(&last), last],
+            ),
+            (
+                Rule::feedback_alignment(f.clone()),
                 [
                     circular(f[0].as_slice()).tr_mul(&f[1].column(0)),
                     f[1].column(0).into_owned(),
                 ],
             ),
             (
-                Rule::DirectFeedbackAlignment(b.clone()),
+                Rule::direct_feedback_alignment(b.clone()),
                 [b[0].clone(), b[1].clone()],
             ),
         ];
@@ -95,7 +98,7 @@ fn velocity_is_the_rule_in_the_original_space() {
             let mut expected = correlate(&delta_1, &h0);
             expected.extend(correlate(&delta_2, &h1));
             expected.extend(h2.iter());
-            let kernel = network.kernel(&rule, &data);
+            let kernel = network.kernel(rule.signals(), &data);
             let theta = network.theta(DVector::from_vec(weights.clone()));
             let (v, _) = velocity(&*kernel, theta.as_slice(), &alpha);
             let original = network.weights(&v);
@@ -104,7 +107,7 @@ fn velocity_is_the_rule_in_the_original_space() {
                 &found,
                 &expected,
                 1e-13,
-                &format!("D = {d}, {}", rule.name()),
+                &format!("D = {d}, {}", rule.key()),
             );
         }
     }
@@ -120,11 +123,11 @@ fn diagonal_networks_multiply_entry_by_entry() {
     );
     let f = [[1.0, 2.0, -1.0], [3.0, -1.0, 0.5]].map(|f| DMatrix::from_row_slice(3, 1, &f));
     let b = network
-        .feedback(&Rule::FeedbackAlignment(f.into()))
+        .fixed_signals(Rule::feedback_alignment(f.into()).signals())
         .unwrap();
     assert_eq!(b[0].as_slice(), [3.0, -2.0, -0.5]);
     let data = random_data(2, 3);
-    let kernel = network.kernel(&Rule::DirectFeedbackAlignment(b.clone()), &data);
+    let kernel = network.kernel(Rule::direct_feedback_alignment(b.clone()).signals(), &data);
     let (v, _) = velocity(&*kernel, &theta, &[1.0, 0.5]);
     let z = data
         .signed_samples()

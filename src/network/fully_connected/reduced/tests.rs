@@ -1,4 +1,5 @@
 use super::*;
+use crate::network::Architecture;
 use crate::network::tests::{assert_close, gaussian, random_data, velocity};
 
 /// Widths, and a factor for each initial layer: none, one or all of them zero.
@@ -26,6 +27,7 @@ fn the_reduced_field_is_the_full_one_on_the_weights_it_stands_for() {
                 .map(|(l, &n)| DVector::from_vec(gaussian(20 + l as u64, n)))
                 .collect();
             let theta0: Vec<f64> = network
+                .layout()
                 .shapes()
                 .iter()
                 .zip(factors)
@@ -37,7 +39,7 @@ fn the_reduced_field_is_the_full_one_on_the_weights_it_stands_for() {
                 })
                 .collect();
             let reduced = Reduction::new(&network, &feedback, &theta0, &data);
-            let full = network.kernel(Some(feedback), &data);
+            let full = network.kernel(Signals::Direct(&feedback), &data);
             let name = format!("{hidden:?} {factors:?}, {samples} samples");
             let n = reduced.parameters();
             assert_eq!(n, samples.min(4), "{name}");

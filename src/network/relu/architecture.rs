@@ -1,0 +1,75 @@
+//! What a ReLU network tells of itself.
+
+use super::Relu;
+use super::stepper::ReluStepper;
+use crate::dataset::Dataset;
+use crate::network::stepping::{Lane, Stepper, Training};
+use crate::network::{Architecture, Footprint, Kernel, Kind, Known, Layout, Network, Signals};
+use nalgebra::{DMatrix, DVector};
+use std::sync::Arc;
+
+pub(in crate::network) const KIND: Kind = Kind {
+    key: "relu",
+    about: "Fully connected layers with rectified units, without biases.",
+    examples: |dimension| {
+        let kinds: [(&[usize], f64); 3] = [(&[4], 0.0), (&[5, 3], 0.0), (&[4, 3], 0.2)];
+        let networks = kinds.iter();
+        networks
+            .map(|(hidden, smoothing)| Network::relu(dimension, hidden, *smoothing))
+            .collect()
+    },
+};
+
+impl Architecture for Relu {
+    fn key(&self) -> &'static str {
+        KIND.key
+    }
+
+    fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    fn margins(&self, theta: &[f64], data: &Dataset) -> DVector<f64> {
+        self.outputs(theta, data.samples())
+            .component_mul(data.labels())
+    }
+
+    fn kernel(&self, signals: Signals<'_>, data: &Dataset) -> Arc<dyn Kernel> {
+        assert_eq!(data.dimension(), self.shapes()[0].0, "input dimension");
+        if let Err(misfit) = signals.check(&self.signal_lengths(), &self.shapes()[1..]) {
+            panic!("{misfit}");
+        }
+        self.field(signals, data)
+    }
+
+    fn footprint(&self) -> Footprint {
+        Footprint {
+            copies: [15.0, 15.0],
+            linearised: [0.0, 0.0, 3.0, 0.6, 4.0],
+        }
+    }
+
+    fn known(&self) -> Known<'_> {
+        Known::Gated(self)
+    }
+
+    /// Between one hidden layer and the output no gates stand.
+    fn fixed_signals(&self, signals: Signals<'_>) -> Option<Vec<DVector<f64>>> {
+        match signals {
+            Signals::Direct(b) => Some(b.to_vec()),
+            Signals::Layerwise(f) if f.len() < 2 => {
+                let column = |f: &DMatrix<f64>| f.column(0).into_owned();
+                Some(f.iter().map(column).collect())
+            }
+            Signals::Backward | Signals::Layerwise(_) => None,
+        }
+    }
+
+    fn stepper(&self, training: &Training<'_>, lanes: &[Lane]) -> Option<Box<dyn Stepper>> {
+        Some(Box::new(ReluStepper::new(self, training, lanes)))
+    }
+
+    fn units(&self) -> Option<&Relu> {
+        Some(self)
+    }
+}

@@ -1,0 +1,106 @@
+//! Smoothed kinks: activations, gates, and what else of their derivatives a step needs.
+
+use crate::network::stepping::columns::{Columns, dot};
+use pulp::Simd;
+
+/// The smoothed activation `½(a + q)` of a hidden layer, `q = √(a² + ε²‖w‖²‖h‖²)`, beyond its gates `½(1 + a/q)`.
+pub(super) struct Curve {
+    /// ε²
+    squared_smoothing: f64,
+    /// 1/q, zero where q is; N × units
+    inverse: Columns,
+    /// `‖w_j‖²`, units × 1
+    widths: Columns,
+    /// `‖h_n‖²` of the inputs, N × 1
+    sizes: Columns,
+    /// `Σ_j μ_j s_j`, N × 1
+    inward: Columns,
+    /// `Σ_n κ_n s_n`, units × 1
+    along: Columns,
+}
+
+impl Curve {
+    /// Of a layer of `units` on N samples.
+    pub fn new(smoothing: f64, samples: usize, units: usize) -> Self {
+        Self {
+            squared_smoothing: smoothing * smoothing,
+            inverse: Columns::zeros(samples, units),
+            widths: Columns::zeros(units, 1),
+            sizes: Columns::zeros(samples, 1),
+            inward: Columns::zeros(samples, 1),
+            along: Columns::zeros(units, 1),
+        }
+    }
+
+    /// Turns preactivations into activations; reads the layer's weights and inputs, sets its gates.
+    #[inline(always)]
+    pub fn bend<S: Simd>(
+        &mut self,
+        simd: S,
+        w: &Columns,
+        inputs: &Columns,
+        h: &mut Columns,
+        gates: &mut Columns,
+    ) {
+        let sizes = self.sizes.entries_mut();
+        sizes.fill(0.0);
+        for input in inputs.columns() {
+            for (size, h) in sizes.iter_mut().zip(input) {
+                *size += h * h;
+            }
+        }
+        let widths = self.widths.entries_mut().iter_mut();
+        let columns = h.columns_mut().zip(gates.columns_mut());
+        let inverses = self.inverse.columns_mut();
+        for (((w, width), (h, gates)), inverses) in
+            w.columns().zip(widths).zip(columns).zip(inverses)
+        {
+            *width = dot(simd, w, w);
+            let blur = self.squared_smoothing * *width;
+            let pairs = h.iter_mut().zip(gates).zip(inverses).zip(&*sizes);
+            for (((h, gate), inverse), size) in pairs {
+                let a = *h;
+                let q = (a * a + blur * size).sqrt();
+                *inverse = if q > 0.0 { 1.0 / q } else { 0.0 };
+                *gate = if q > 0.0 { 0.5 * (1.0 + a / q) } else { 1.0 };
+                *h = 0.5 * (a + q);
+            }
+        }
+    }
+
+    /// Both sums over the signals s of the layer: `Σ_n κ_n s_n` and `Σ_j μ_j s_j`.
+    #[inline(always)]
+    pub fn stretch<S: Simd>(&mut self, simd: S, signals: &Columns) {
+        let half = 0.5 * self.squared_smoothing;
+        let inward = self.inward.entries_mut();
+        inward.fill(0.0);
+        let inverses = self.inverse.columns_mut();
+        let along = self.along.entries_mut().iter_mut();
+        let widths = self.widths.entries();
+        for (((s, inverses), along), width) in
+            signals.columns().zip(inverses).zip(along).zip(widths)
+        {
+            // s/q, for both sums; 1/q is not needed again
+            for ((inverse, s), inward) in inverses.iter_mut().zip(s).zip(&mut *inward) {
+                *inverse *= s;
+                *inward += half * width * *inverse;
+            }
+            *along = half * dot(simd, self.sizes.entries(), inverses);
+        }
+    }
+
+    /// `Σ_n κ_n s_n` of every unit.
+    pub fn along(&self) -> &[f64] {
+        self.along.entries()
+    }
+
+    /// What signals owe to the length of the layer's inputs h: `s ← s + h ∘ (Σ_j μ_j s_j)`, of the layer below.
+    #[inline(always)]
+    pub fn pull(&self, signals: &mut Columns, h: &Columns) {
+        for (s, h) in signals.columns_mut().zip(h.columns()) {
+            for ((s, h), inward) in s.iter_mut().zip(h).zip(self.inward.entries()) {
+                *s += h * inward;
+            }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! How fast layers grow, and the exponents that everything else is made of.
+//!
+//! Under fixed feedback layer l grows like `‖Z‖^{2^{l−1}}` (`φ_{l+1} ∝ φ_l²`), and β, of degree `2^L − 1` in Z, like log t:
+//! `‖w_l‖ ∝ (log t)^{2^{l−1}/(2^L−1)}`. Under gradient descent layers stay balanced and share log t: `(log t)^{1/L}`.
+
+use super::{Errors, errors};
+use crate::network::Known;
+use crate::problem::Problem;
+
+/// `2^L`, the degree of the potential in Z under fixed feedback: q.
+pub(super) fn potential_degree(depth: usize) -> f64 {
+    2f64.powi(depth as i32)
+}
+
+/// `2^L − 1`, the degree of β in the accumulated column Z under fixed feedback.
+pub fn predictor_degree(depth: usize) -> f64 {
+    potential_degree(depth) - 1.0
+}
+
+/// The law `‖w_l‖ ∝ (log t)^{e_l}`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Growth {
+    /// `e_1 … e_L` as numerators over one denominator.
+    pub numerators: Vec<f64>,
+    pub denominator: f64,
+    /// The law in words, for captions.
+    pub law: &'static str,
+}
+
+/// The growth of the layers of a network and a rule that theory knows.
+pub(super) fn of(problem: &Problem) -> Option<Growth> {
+    let depth = problem.network().depth();
+    match (problem.network().known(), errors(problem)) {
+        (Known::Nothing, _) | (_, Errors::Other) => None,
+        (_, Errors::Fixed { .. }) => Some(Growth {
+            numerators: (0..depth).map(potential_degree).collect(),
+            denominator: predictor_degree(depth),
+            law: "(ln t)^(2^(l−1)/(2^L−1)): later layers grow faster",
+        }),
+        (_, Errors::Backward) => Some(Growth {
+            numerators: vec![1.0; depth],
+            denominator: depth as f64,
+            law: "(ln t)^(1/L) for every layer",
+        }),
+    }
+}

@@ -1,0 +1,184 @@
+//! What is known of a problem before it is run: the one place that says what theory predicts.
+//!
+//! [`of`] goes from network, rule, loss and start to a [`Theory`], a plain value. Limits, diagnostics, alarms, claims and
+//! figures read that value and ask no network or rule what it is. `None` and empty lists mean *not applicable*: of a network
+//! or a rule that theory does not know, nothing is predicted, and nothing else fails.
+//!
+//! | statement | where |
+//! |---|---|
+//! | limit direction, and what else has been claimed | `limit` |
+//! | rate of directional convergence | `rate`, `approach` |
+//! | growth of the layers | `growth` |
+//! | conserved quantities | `conserved` |
+//! | alignment of layers with fixed feedback, and its closed form from zero weights | `alignment` |
+//! | margin problems of gated networks | [`MarginProblem`] |
+//!
+//! docs/theory.md has the derivations.
+
+mod alignment;
+mod approach;
+mod conserved;
+mod growth;
+mod limit;
+mod rate;
+
+pub use alignment::{Alignment, FrequencyAlignment, OuterProducts};
+pub use conserved::{Conserved, Measured, drift};
+pub use growth::{Growth, predictor_degree};
+pub use limit::{Candidate, CandidatePotential, LimitForm, LimitLaw, certified_candidates};
+pub use rate::{Modes, RateLaw};
+
+use crate::network::{Known, Signals};
+use crate::problem::Problem;
+use nalgebra::DVector;
+
+/// What theory says of a problem.
+#[derive(Debug, Clone)]
+pub struct Theory {
+    /// How errors reach the hidden layers, as far as statements depend on it.
+    pub errors: Errors,
+    /// Where the weights go in direction.
+    pub limit: Option<LimitLaw>,
+    /// How fast.
+    pub rate: Option<RateLaw>,
+    /// How fast the layers grow.
+    pub growth: Option<Growth>,
+    /// What does not change along the flow.
+    pub conserved: Vec<Conserved>,
+    /// What changes in one direction only.
+    pub monotone: Vec<Monotone>,
+    /// How layers align with fixed feedback.
+    pub alignment: Option<Alignment>,
+    /// Whether the alignment has a closed form in Z: from zero weights.
+    pub closed_form: bool,
+    /// The margin problem that all layers together tend to a KKT point of, where the network is not linear.
+    pub margin_problem: Option<MarginProblem>,
+    /// Limits that have been claimed, or would be those of another rule, to be told from [`limit`](Self::limit).
+    pub candidates: Vec<CandidatePotential>,
+}
+
+/// How errors reach the hidden layers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Errors {
+    /// Back through the weights: gradient descent.
+    Backward,
+    /// Through feedback that never changes.
+    Fixed {
+        /// `b_{L−1}` of the last hidden layer, where there is one.
+        last: Option<DVector<f64>>,
+        /// `b_1`, the error signal of the first layer, where no gates stand between it and the output.
+        first: Option<DVector<f64>>,
+    },
+    /// In a way of the rule's own.
+    Other,
+}
+
+impl Errors {
+    /// Whether gradient descent is followed.
+    pub fn are_gradients(&self) -> bool {
+        *self == Self::Backward
+    }
+
+    /// Whether error signals come through fixed feedback.
+    pub fn are_fixed(&self) -> bool {
+        matches!(self, Self::Fixed { .. })
+    }
+
+    /// `b_{L−1}` of the last hidden layer, where errors come through fixed feedback.
+    pub fn last_feedback(&self) -> Option<&DVector<f64>> {
+        match self {
+            Self::Fixed { last, .. } => last.as_ref(),
+            Self::Backward | Self::Other => None,
+        }
+    }
+}
+
+/// A quantity that theory says changes in one direction only, along the exact flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Monotone {
+    /// The loss never rises.
+    Loss,
+    /// The smoothed margin `ℓ⁻¹(𝓛)/‖θ‖^L` never falls once the loss is below that of one sample with margin zero
+    /// (Lyu and Li 2020).
+    SmoothedMargin,
+}
+
+/// A margin problem in all weights of a gated network.
+#[derive(Debug, Clone, PartialEq)]
+pub enum MarginProblem {
+    /// min ½‖θ‖² s.t. `y_n f ≥ 1`: gradient descent.
+    LeastNorm,
+    /// min `Σ_j ‖w_j‖⁴/b_j²` s.t. `y_n f ≥ 1`: two layers under fixed feedback b.
+    LeastFeedbackPotential(DVector<f64>),
+}
+
+/// What theory says of `problem`.
+pub fn of(problem: &Problem) -> Theory {
+    let (network, rule) = (problem.network(), problem.rule());
+    let from_zero = problem.theta0().amax() == 0.0;
+    let errors = errors(problem);
+    let alignment = alignment::of(problem);
+    let mut conserved = conserved::of_network(problem);
+    conserved.extend(rule.conserved(network).map(Conserved::of_rule));
+    Theory {
+        limit: limit::of(problem),
+        rate: rate::of(problem),
+        growth: growth::of(problem),
+        conserved,
+        monotone: monotone(problem, &errors, from_zero),
+        closed_form: from_zero && alignment.is_some(),
+        alignment,
+        margin_problem: margin_problem(problem, &errors),
+        candidates: limit::candidates(problem),
+        errors,
+    }
+}
+
+fn errors(problem: &Problem) -> Errors {
+    if problem.rule().evolves() {
+        return Errors::Other;
+    }
+    match problem.rule().signals() {
+        Signals::Backward => Errors::Backward,
+        signals @ (Signals::Layerwise(_) | Signals::Direct(_)) => Errors::Fixed {
+            last: signals.last(),
+            first: problem
+                .feedback()
+                .and_then(|signals| signals.into_iter().next()),
+        },
+    }
+}
+
+/// Where it is proved that a quantity changes in one direction only.
+fn monotone(problem: &Problem, errors: &Errors, from_zero: bool) -> Vec<Monotone> {
+    let depth = problem.network().depth();
+    match (problem.network().known(), errors) {
+        (Known::Nothing, _) | (_, Errors::Other) => Vec::new(),
+        (Known::Gated(_), Errors::Backward) => vec![Monotone::Loss, Monotone::SmoothedMargin],
+        (_, Errors::Backward) => vec![Monotone::Loss],
+        (Known::FullyConnected(_), Errors::Fixed { .. }) if from_zero => vec![Monotone::Loss],
+        (Known::EntryByEntry(network), Errors::Fixed { .. }) if from_zero => {
+            let real = network.frequencies().iter().all(|f| f.len == 1);
+            if real || depth <= 2 {
+                vec![Monotone::Loss]
+            } else {
+                Vec::new()
+            }
+        }
+        (Known::Gated(_), Errors::Fixed { .. }) if from_zero && depth == 2 => vec![Monotone::Loss],
+        (_, Errors::Fixed { .. }) => Vec::new(),
+    }
+}
+
+fn margin_problem(problem: &Problem, errors: &Errors) -> Option<MarginProblem> {
+    let Known::Gated(_) = problem.network().known() else {
+        return None;
+    };
+    match errors {
+        Errors::Backward => Some(MarginProblem::LeastNorm),
+        Errors::Fixed { last, .. } if problem.network().depth() == 2 => {
+            last.clone().map(MarginProblem::LeastFeedbackPotential)
+        }
+        Errors::Fixed { .. } | Errors::Other => None,
+    }
+}

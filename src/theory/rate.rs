@@ -1,0 +1,268 @@
+//! How fast the direction approaches its limit: `angle ∝ (log t)^{−r}`, a slope −r of ln(angle) against s.
+//!
+//! r = 1/(2^L − 1) under fixed feedback, 1/L under BP, when something that is not in the span of the support vectors was
+//! learned (or initialised) on the way. Otherwise the multipliers of the support vectors settle to constant ratios, their
+//! margins differ by constants, and the angle falls like `1/log t`: r = 1. Where layers act entry by entry, the slope depends
+//! on the limit (module `approach`): `−a/(2^L − 1)` with a ≤ 1 under fixed feedback, and a number of its own under BP with
+//! L = 2; under BP with L > 2 none is known.
+//!
+//! ReLU networks are measured on the angle between `w_L` and the SVM of the features of the same save. Two layers, fixed
+//! feedback: `w_j = w_j(0) + b_j Σ_n y_n ∫ α_n g' x_n`, so the first layer is `r w̄_j + e_j` with constant e_j (what it started
+//! with, and what samples off the support left) and r growing like `(log t)^{1/3}`: the law of motion is a mirror flow, whose
+//! positive definite `∂m/∂A` fixes everything else. `w_{2,j} = ‖w_j‖²/(2b_j)` then is off its direction by `w̄_j·e_j/r`
+//! relatively, twice as much as the SVM of features that are off by `e_j·x/r`: r = 1/3. Under BP `w_{2,j} = ±‖w_j‖` moves with
+//! the features to this order, and slower modes are not excluded; no number is given there, nor for more layers.
+
+use super::growth::predictor_degree;
+use super::{Errors, approach, errors};
+use crate::limit::Limit;
+use crate::network::{Architecture, Known, SpectralLinear};
+use crate::problem::Problem;
+use nalgebra::{DMatrix, DVector};
+
+/// Log-log-time before which corrections to a power law still show.
+const EARLY: f64 = 8.0;
+
+/// The same where the features themselves still turn.
+const EARLY_FEATURES: f64 = 15.0;
+
+/// The law of the rate of a problem.
+#[derive(Debug, Clone)]
+pub struct RateLaw {
+    /// The claim that states it, by its id.
+    pub statement: &'static str,
+    /// Whether it is about the output weights and the machine of their features.
+    pub of_features: bool,
+    /// Log-log-time before which corrections to the power law still show.
+    pub early: f64,
+    /// Where several modes decay side by side, and the slowest need not be the largest yet.
+    pub modes: Option<Modes>,
+    slope: Slope,
+    /// What the law acts on; `None` where it does not matter what was learned.
+    learned: Option<Learned>,
+}
+
+/// Modes that decay side by side.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Modes {
+    /// Slope of the fastest.
+    pub fastest: f64,
+    /// Whether some have complex exponents, and swing.
+    pub swing: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Slope {
+    /// The same for all limits.
+    Of(f64),
+    /// That of a power law if there is something for it to act on, else −1.
+    Power(f64),
+    /// `−a/degree`, with a of the slowest mode.
+    SlowestMode(SpectralLinear),
+    /// Of the ℓ1 limit of gradient descent with L = 2.
+    Sparse {
+        network: SpectralLinear,
+        /// G, N × D.
+        signed_samples: DMatrix<f64>,
+    },
+}
+
+/// What the first layer can have learned, and what it keeps of its start.
+#[derive(Debug, Clone)]
+struct Learned {
+    /// G, without what the feedback does not reach, in some orthonormal coordinates; N × D.
+    reached: DMatrix<f64>,
+    /// G itself, N × D.
+    signed_samples: DMatrix<f64>,
+    /// What the first layer starts with and keeps, as columns in the same coordinates.
+    kept: DMatrix<f64>,
+    /// The size that rounding of `kept` is relative to.
+    scale: f64,
+}
+
+/// The law of a network and a rule that theory has one for.
+pub(super) fn of(problem: &Problem) -> Option<RateLaw> {
+    let depth = problem.network().depth();
+    let errors = errors(problem);
+    let statement = match errors {
+        Errors::Backward => "rate-bp",
+        Errors::Fixed { .. } => "rate-dfa",
+        Errors::Other => return None,
+    };
+    let law = |slope, learned, modes| RateLaw {
+        statement,
+        of_features: false,
+        early: EARLY,
+        modes,
+        slope,
+        learned,
+    };
+    let degree = predictor_degree(depth);
+    match problem.network().known() {
+        Known::Nothing => None,
+        Known::Gated(_) => (depth == 2 && errors.are_fixed()).then(|| RateLaw {
+            of_features: true,
+            early: EARLY_FEATURES,
+            ..law(Slope::Of(-1.0 / 3.0), None, None)
+        }),
+        Known::FullyConnected(_) => {
+            let rate = if errors.are_fixed() {
+                1.0 / degree
+            } else {
+                1.0 / depth as f64
+            };
+            let learned = Learned::of(problem, None);
+            Some(law(Slope::Power(-rate), Some(learned), None))
+        }
+        Known::EntryByEntry(network) if errors.are_fixed() => {
+            let complex = network.frequencies().iter().any(|f| f.len == 2);
+            let modes = Modes {
+                fastest: -1.0 / degree,
+                swing: complex && depth > 2,
+            };
+            let learned = Learned::of(problem, Some(network));
+            let slope = Slope::SlowestMode(network.clone());
+            Some(law(slope, Some(learned), Some(modes)))
+        }
+        Known::EntryByEntry(network) => {
+            let modes = Some(Modes {
+                fastest: -1.0,
+                swing: false,
+            });
+            match depth {
+                1 => {
+                    let learned = Learned::of(problem, Some(network));
+                    Some(law(Slope::Of(-1.0), Some(learned), modes))
+                }
+                2 => {
+                    let slope = Slope::Sparse {
+                        network: network.clone(),
+                        signed_samples: problem.dataset().signed_samples().clone(),
+                    };
+                    Some(law(slope, None, modes))
+                }
+                _ => None,
+            }
+        }
+    }
+}
+
+impl RateLaw {
+    /// The predicted slope towards a limit; `None` where theory gives no number.
+    pub fn predicted(&self, limit: &Limit) -> Option<f64> {
+        match &self.slope {
+            Slope::Of(slope) => Some(*slope),
+            Slope::Power(_) if self.has_nothing_to_act_on(limit) => Some(-1.0),
+            Slope::Power(slope) => Some(*slope),
+            Slope::Sparse {
+                network,
+                signed_samples,
+            } => approach::sparse_rate(network, signed_samples, limit).map(|rate| -rate),
+            Slope::SlowestMode(network) => self.slowest_mode(network, limit),
+        }
+    }
+
+    fn slowest_mode(&self, network: &SpectralLinear, limit: &Limit) -> Option<f64> {
+        let degree = predictor_degree(network.layout().depth());
+        let samples = &self.learned.as_ref()?.signed_samples;
+        let mode = |up_to| approach::slowest_mode(network, samples, limit, up_to);
+        let real = network.frequencies().iter().all(|f| f.len == 1);
+        match (self.has_nothing_to_act_on(limit), real) {
+            (false, _) => Some(-mode(1.0).unwrap_or(1.0) / degree),
+            (true, true) => Some(-1.0),
+            // nothing forces a = 1; the slowest free mode leads if it lies before the first pole
+            (true, false) => mode(1.999).map(|a| -a / degree),
+        }
+    }
+
+    /// Whether everything learned or initialised lies in the span of the support vectors, so that the law has nothing to act
+    /// on.
+    pub fn has_nothing_to_act_on(&self, limit: &Limit) -> bool {
+        self.learned
+            .as_ref()
+            .is_some_and(|learned| learned.is_in_the_span_of(&limit.support))
+    }
+}
+
+impl Learned {
+    /// Of fully connected layers, or of layers that act entry by entry as `network` does.
+    fn of(problem: &Problem, network: Option<&SpectralLinear>) -> Self {
+        let signed_samples = problem.dataset().signed_samples().clone();
+        let feedback = problem.feedback();
+        let mut reached = signed_samples.clone();
+        if let (Some(network), Some(feedback)) = (network, &feedback) {
+            reached = network.basis().rows(&signed_samples);
+            let frequencies = network.frequencies().into_iter();
+            for (f, is_reached) in frequencies.zip(network.reached(feedback)) {
+                if !is_reached {
+                    reached.columns_mut(f.start, f.len).fill(0.0);
+                }
+            }
+        }
+        let (kept, scale) = kept_from_the_start(problem, network, feedback.as_deref());
+        Self {
+            reached,
+            signed_samples,
+            kept,
+            scale,
+        }
+    }
+
+    /// The first layer reaches the span of the samples, and keeps what it starts with: all of `w_1(0)` under BP, `w_1(0) b_1`
+    /// under DFA (β sees the first layer through the feedback once it has grown; where that vanishes, the rest of `w_1(0)`
+    /// still fades, at twice the rate of the law).
+    fn is_in_the_span_of(&self, support: &[usize]) -> bool {
+        let (g, kept) = (&self.reached, &self.kept);
+        let mut reached = DMatrix::zeros(g.nrows() + kept.ncols(), g.ncols());
+        reached.rows_mut(0, g.nrows()).copy_from(g);
+        for (j, column) in kept.column_iter().enumerate() {
+            // directions count, not sizes: small initial weights are kept all the same, but the rounding of w_1(0) b_1 = 0 is not
+            let size = column.norm();
+            if size > 1e-9 * self.scale {
+                reached
+                    .row_mut(g.nrows() + j)
+                    .copy_from(&(column.transpose() * (g.norm() / size)));
+            }
+        }
+        rank(&g.select_rows(support)) == rank(&reached)
+    }
+}
+
+/// What the first layer starts with and keeps, as columns of the input space, and the size that rounding is relative to:
+/// `w_1(0)` under BP; `w_1(0) b_1` under fixed feedback, or the coordinates of `ŵ_1(0)/b̂_1^*` where layers act entry by
+/// entry (the value of Ẑ at the start).
+fn kept_from_the_start(
+    problem: &Problem,
+    network: Option<&SpectralLinear>,
+    feedback: Option<&[DVector<f64>]>,
+) -> (DMatrix<f64>, f64) {
+    let theta = problem.theta0().as_slice();
+    let first = problem.network().weights(theta).swap_remove(0);
+    let size = first.norm();
+    match (feedback, network) {
+        (Some([b_1, ..]), None) => {
+            let along = &first * b_1;
+            (DMatrix::from_columns(&[along]), size * b_1.norm())
+        }
+        (Some([b_1, ..]), Some(network)) => {
+            let (w, b) = (network.transforms(theta), network.transform(b_1));
+            let reached = network.reached(std::slice::from_ref(b_1));
+            let mut start = DVector::zeros(network.dimension());
+            for (d, f) in network.frequencies().into_iter().enumerate() {
+                if reached[d] {
+                    f.set(start.as_mut_slice(), w[(d, 0)] / b[d].conj());
+                }
+            }
+            let size = start.norm();
+            (DMatrix::from_columns(&[start]), size)
+        }
+        _ => (first, size),
+    }
+}
+
+/// Numerical rank, relative tolerance 1e-9.
+fn rank(m: &DMatrix<f64>) -> usize {
+    let singular = m.singular_values();
+    let cut = 1e-9 * singular.max();
+    singular.iter().filter(|s| **s > cut).count()
+}
