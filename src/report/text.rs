@@ -134,7 +134,8 @@ pub(super) fn facts(run: &Run) -> Vec<(&'static str, String)> {
     rows
 }
 
-/// The verdicts of a run: those its table shows, and those it folds, claims that do not apply and of which the scenario expects nothing.
+/// The verdicts of a run: those its table shows, and those it folds, which are claims that do not apply and that the
+/// scenario does not list in `[expect]`.
 pub(super) fn shown_and_folded(run: &Run) -> (Vec<&Verdict>, Vec<&Verdict>) {
     (run.verdicts.iter()).partition(|v| {
         v.outcome != Outcome::NotApplicable || run.scenario.expect.contains_key(v.id)

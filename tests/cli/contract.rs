@@ -127,7 +127,7 @@ pub const OF_RELU: [&str; 3] = ["neurons", "output-weights", "kkt"];
 /// Whole figures in both formats, all but `absent`, which do not apply to the run; beside them the report, the trajectory
 /// and the scenario, and nothing else, no temporary file left behind.
 #[track_caller]
-pub fn check_figures(written: &BTreeMap<PathBuf, Vec<u8>>, absent: &[&str]) {
+pub fn check_figures(written: &Files, absent: &[&str]) {
     let all = marginflow::figures::FIGURES.iter().map(|f| f.id);
     assert!(
         absent

@@ -1,5 +1,6 @@
 //! Convolutional and diagonal networks against exact answers.
 
+use super::runge_kutta;
 use super::support::{feedback, gradient_descent};
 use super::{completed, relative, rows};
 use marginflow::dataset::{Dataset, gaussian_teacher};
@@ -81,28 +82,11 @@ fn plain_velocity(problem: &Problem, w: &[DVector<f64>]) -> Vec<DVector<f64>> {
     velocity
 }
 
-/// Classical Runge–Kutta in t.
-fn runge_kutta(problem: &Problem, time: f64, steps: usize) -> Vec<DVector<f64>> {
-    let h = time / steps as f64;
-    let mut w: Vec<DVector<f64>> = problem
-        .network
-        .weights(problem.theta0.as_slice())
-        .iter()
-        .map(|w| w.column(0).into_owned())
-        .collect();
-    let moved = |w: &[DVector<f64>], v: &[DVector<f64>], h: f64| -> Vec<DVector<f64>> {
-        w.iter().zip(v).map(|(w, v)| w + v * h).collect()
-    };
-    for _ in 0..steps {
-        let k1 = plain_velocity(problem, &w);
-        let k2 = plain_velocity(problem, &moved(&w, &k1, h / 2.0));
-        let k3 = plain_velocity(problem, &moved(&w, &k2, h / 2.0));
-        let k4 = plain_velocity(problem, &moved(&w, &k3, h));
-        for (l, w_l) in w.iter_mut().enumerate() {
-            *w_l += (&k1[l] + &k2[l] * 2.0 + &k3[l] * 2.0 + &k4[l]) * (h / 6.0);
-        }
-    }
-    w
+/// The weights after some time under the plain equations.
+fn plain_weights(problem: &Problem, time: f64, steps: usize) -> Vec<DVector<f64>> {
+    let start = problem.network.weights(problem.theta0.as_slice());
+    let start = start.iter().map(|w| w.column(0).into_owned()).collect();
+    runge_kutta(start, time, steps, |w| plain_velocity(problem, w))
 }
 
 fn networks(dimension: usize, depth: usize) -> [Network; 2] {
@@ -135,7 +119,7 @@ fn early_flow_is_the_plain_equations() {
                     let w = problem
                         .network
                         .weights(t.theta.column(t.len() - 1).as_slice());
-                    for (found, plain) in w.iter().zip(runge_kutta(&problem, time, 4000)) {
+                    for (found, plain) in w.iter().zip(plain_weights(&problem, time, 4000)) {
                         let error = relative(&found.column(0).into_owned(), &plain);
                         let (name, rule) = (problem.network.name(), problem.rule.name());
                         assert!(error <= 1e-6, "{name}, L = {depth}, {rule}: {error:e}");

@@ -170,7 +170,9 @@ pub fn is_right(case: &Case, ended: &Ended) -> Judgement {
                 !called_inseparable,
                 "separable data are called not separable",
             )?;
-            if let Some(limit) = numbers(&report["limit"]["beta"]) {
+            let limit = numbers(&report["limit"]["beta"]);
+            must(!sound || limit.is_some(), "completed, without a limit")?;
+            if let Some(limit) = limit {
                 let off = angle(&limit, direction);
                 must(off < 1e-7, format!("the limit is {off:e} rad off"))?;
             }

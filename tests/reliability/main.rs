@@ -9,6 +9,8 @@ mod degenerate;
 mod judge;
 mod keys;
 mod memory;
+#[path = "../support/program.rs"]
+mod outside;
 mod page;
 mod program;
 mod scales;

@@ -360,7 +360,9 @@ proptest! {
 
     #[test]
     fn scaled_feedback_is_another_clock(draw in draws(), factors in prop::collection::vec(0.5..2.0_f64, 2)) {
-        for problem in draw.all().iter().filter(|p| p.rule.has_feedback()) {
+        let problems = draw.all();
+        prop_assume!(problems.iter().all(|p| p.rule.has_feedback()));
+        for problem in &problems {
             let scales = FeedbackScales::new(factors[..problem.network.depth() - 1].to_vec());
             let image = Problem { rule: scales.rule(&problem.rule), ..problem.clone() };
             let until = scales.log_log_time(draw.until);
@@ -373,8 +375,9 @@ proptest! {
     /// products of entries.
     #[test]
     fn feedback_alignment_is_direct_with_products_on_linear_networks(draw in draws()) {
+        let draw = draw.under("feedback-alignment");
         for problem in &draw.all()[..3] {
-            let Rule::FeedbackAlignment(f) = &problem.rule else { continue };
+            let Rule::FeedbackAlignment(f) = &problem.rule else { panic!("{:?}", problem.rule) };
             let mut signal = f[f.len() - 1].column(0).into_owned();
             let mut signals = vec![signal.clone()];
             for f in f.iter().rev().skip(1) {

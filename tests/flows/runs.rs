@@ -1,7 +1,6 @@
 //! How runs behave: budgets and failures by name, saves, late changes of the support, every seed to its horizon.
 
-mod support;
-
+use super::support::{bp, dfa, run, svm};
 use marginflow::dataset::{Dataset, gaussian_teacher, standard_normals};
 use marginflow::diagnostics::{Diagnostics, diagnose};
 use marginflow::error::Error;
@@ -13,7 +12,6 @@ use marginflow::problem::Problem;
 use marginflow::rule::Rule;
 use marginflow::trajectory::{Status, Trajectory};
 use nalgebra::{DMatrix, DVector, dmatrix};
-use support::{bp, dfa, run, svm};
 
 fn small() -> Problem {
     dfa(gaussian_teacher(8, 5, 5), 2, 0.1)
