@@ -22,7 +22,8 @@ pub(super) const EXPONENTS: [f64; 10] = [
     9.0,
 ];
 
-/// The weights `κ_d = W_d^{−1/(2^L−1)}` of direct feedback alignment at depth L with Gaussian feedback, and its exponent.
+/// The weights `κ_d = W_d^{−1/(2^L−1)}` of direct feedback alignment at depth L with Gaussian feedback, and its
+/// exponent.
 pub(super) fn dfa(basis: Basis, dimension: usize, depth: u32, seed: u64) -> Potential {
     let mut rng = Pcg64::seed_from_u64(seed);
     let q = 2f64.powi(depth as i32);
@@ -219,7 +220,8 @@ fn every_exponent_is_solved_to_rounding() {
     }
 }
 
-/// At the sizes promised one turn of both sides is enough, and of few steps; benches/flows/limits.rs measures what they cost.
+/// At the sizes promised one turn of both sides is enough, and of few steps; benches/flows/limits.rs measures what they
+/// cost.
 #[test]
 fn the_sizes_promised_take_few_newton_steps() {
     let g = teacher(100, 256, 1);

@@ -125,7 +125,8 @@ pub(super) fn facts(run: &Run) -> Vec<(&'static str, String)> {
                     "NOT VERIFIED: the tighter run drifts beyond its own tolerance".into()
                 }
                 status => format!(
-                    "NOT VERIFIED: the tighter run ended early ({status:?}); raise flow.max-steps or flow.max-wall-seconds"
+                    "NOT VERIFIED: the tighter run ended early ({status:?}); raise flow.max-steps or \
+                     flow.max-wall-seconds"
                 ),
             }
         };

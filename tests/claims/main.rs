@@ -58,8 +58,8 @@ impl Case {
         }
     }
 
-    /// The same run with the weights of `network` replaced so that the predictor at save k is `predictor(k)`: all layers
-    /// but the first are identities.
+    /// The same run with the weights of `network` replaced so that the predictor at save k is `predictor(k)`: all
+    /// layers but the first are identities.
     fn with_predictor(
         &self,
         network: &Network,
@@ -283,7 +283,8 @@ fn transform(x: &[f64]) -> Vec<Complex64> {
         .collect()
 }
 
-/// Tolerances ten thousand times tighter: the claim is held against what they promise, and its residual falls with them.
+/// Tolerances ten thousand times tighter: the claim is held against what they promise, and its residual falls with
+/// them.
 #[track_caller]
 fn assert_residual_follows_the_tolerance(id: &str, problem: &Problem, until: f64) {
     let residuals = [1e-4, 1e-6, 1e-8].map(|rtol| {

@@ -1,4 +1,5 @@
-//! The same bytes whatever the number of threads: `run` with finite steps, `compare --critical`, `reproduce`. (Sweeps: `sweep`.)
+//! The same bytes whatever the number of threads: `run` with finite steps, `compare --critical`, `reproduce`. (Sweeps:
+//! `sweep`.)
 
 use super::program::{Files, Workshop, ends, same};
 

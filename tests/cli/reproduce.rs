@@ -1,4 +1,5 @@
-//! `reproduce`: everything is found as expected, what is done is kept, what is damaged is made again, and what fails is said.
+//! `reproduce`: everything is found as expected, what is done is kept, what is damaged is made again, and what fails is
+//! said.
 
 use super::program::{ROOT, Workshop, json, text};
 use marginflow::claims;

@@ -53,7 +53,8 @@ fn shop(network: &str, depth: usize, rule: &str) -> Workshop {
     shop.file(
         "spectral.toml",
         &format!(
-            "title = \"Four samples of six dimensions\"\n{top}[dataset.files]\nsamples = \"x6.csv\"\nlabels = \"y4.csv\"\n\
+            "title = \"Four samples of six dimensions\"\n{top}\
+             [dataset.files]\nsamples = \"x6.csv\"\nlabels = \"y4.csv\"\n\
              [network.{network}]\ndepth = {depth}\n{table}[flow]\nuntil.log-log-time = 30.0\nsaves = 61\n"
         ),
     );

@@ -108,8 +108,8 @@ fn every_law_is_an_alarm() {
     }
 }
 
-/// The cases known to fool solvers: far out, at tolerances from tight to absurd, a run of any method either says that it is not accurate or
-/// has the right angle to a hundredth of it, and its margins.
+/// The cases known to fool solvers: far out, at tolerances from tight to absurd, a run of any method either says that
+/// it is not accurate or has the right angle to a hundredth of it, and its margins.
 #[test]
 fn what_is_not_flagged_is_right() {
     let problems = [

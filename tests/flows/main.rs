@@ -1,4 +1,5 @@
-//! How flows behave: budgets, failures and saves; ReLU networks and their kinks; accuracy that is judged; losses that may rise.
+//! How flows behave: budgets, failures and saves; ReLU networks and their kinks; accuracy that is judged; losses that
+//! may rise.
 
 mod accuracy;
 mod loss_monotonicity;

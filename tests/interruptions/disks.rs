@@ -1,5 +1,5 @@
-//! Places that cannot be written, or are full: exit code 74, a sentence that says where, nothing half written, and the same command goes on
-//! once there is room.
+//! Places that cannot be written, or are full: exit code 74, a sentence that says where, nothing half written, and the
+//! same command goes on once there is room.
 
 use super::program::{Files, Workshop, same, text};
 use super::shop;
@@ -140,7 +140,8 @@ impl Disk {
         }
     }
 
-    /// Runs out of room in the midst of a command and gives it once more, with room. `false` if there can be no such disk here.
+    /// Runs out of room in the midst of a command and gives it once more, with room. `false` if there can be no such
+    /// disk here.
     fn fills_up(&self, shop: &Workshop, whole: &Files) -> bool {
         fs::create_dir(shop.path("disk")).unwrap();
         let run = "\"$0\" run kinks.toml --out disk/out --quiet";

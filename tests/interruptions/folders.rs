@@ -1,4 +1,5 @@
-//! Two commands in one folder: the second is refused, with the number of the first; what a dead one left is no obstacle.
+//! Two commands in one folder: the second is refused, with the number of the first; what a dead one left is no
+//! obstacle.
 
 use super::program::text;
 use super::shop;

@@ -1,4 +1,5 @@
-//! SIGKILL at random moments: a run that is killed, and started again until it is through, leaves what one leaves that was never killed.
+//! SIGKILL at random moments: a run that is killed, and started again until it is through, leaves what one leaves that
+//! was never killed.
 //!
 //! A hundred kills in all; `MARGINFLOW_KILLS` asks for another number.
 
@@ -40,7 +41,8 @@ impl Victim<'_> {
             .starts(&format!("{} --out {folder}", self.command))
     }
 
-    /// Kills it `share()` times, lets it end in between whenever it does, and compares whatever it leaves with what it leaves undisturbed.
+    /// Kills it `share()` times, lets it end in between whenever it does, and compares whatever it leaves with what it
+    /// leaves undisturbed.
     fn dies(&self, seed: u64) {
         self.prepare("whole");
         let begin = Instant::now();

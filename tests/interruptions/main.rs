@@ -1,4 +1,5 @@
-//! What may happen to a run from outside, and what it does not change: kills, signals, damage, full disks, others in the same folder.
+//! What may happen to a run from outside, and what it does not change: kills, signals, damage, full disks, others in
+//! the same folder.
 
 mod checkpoints;
 mod disks;

@@ -1,5 +1,5 @@
-//! A flow that is interrupted after any of its steps, and taken up again, is the flow that was never interrupted: bit for bit, statistics
-//! included, before, at and after the hand-over from one integrator to the other.
+//! A flow that is interrupted after any of its steps, and taken up again, is the flow that was never interrupted: bit
+//! for bit, statistics included, before, at and after the hand-over from one integrator to the other.
 
 use super::support::{bp, dfa, gradient_descent};
 use marginflow::control::{Control, Observer};

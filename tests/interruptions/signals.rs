@@ -37,7 +37,8 @@ fn a_signal_ends_a_flow_after_a_checkpoint_and_the_same_command_goes_on() {
     }
 }
 
-/// A budget that ran out keeps its checkpoint: a larger one does not begin again, and ends as if there had been no other.
+/// A budget that ran out keeps its checkpoint: a larger one does not begin again, and ends as if there had been no
+/// other.
 #[test]
 fn a_run_out_of_its_budget_goes_on_under_a_larger_one() {
     let shop = shop();

@@ -1,4 +1,5 @@
-//! Runs against exact answers: closed forms, reductions, rates, an explicit integrator of the plain equations, symmetries.
+//! Runs against exact answers: closed forms, reductions, rates, an explicit integrator of the plain equations,
+//! symmetries.
 
 mod least_distance;
 mod reduced;

@@ -131,8 +131,8 @@ fn early_flow_is_the_plain_equations() {
     }
 }
 
-/// From zero weights a diagonal network is `β_d = c_d Z_d |Z_d|^{2^L−2}` with the Z its first layer shows, and Z is Gᵀ of the
-/// accumulated multipliers.
+/// From zero weights a diagonal network is `β_d = c_d Z_d |Z_d|^{2^L−2}` with the Z its first layer shows, and Z is Gᵀ
+/// of the accumulated multipliers.
 #[test]
 fn diagonal_networks_are_their_closed_form() {
     for depth in [2, 3] {
@@ -229,9 +229,9 @@ fn shifted_vector(x: &DVector<f64>, by: usize) -> DVector<f64> {
     DVector::from_fn(x.len(), |j, _| x[(j + by) % x.len()])
 }
 
-/// Shifting every sample cyclically shifts the predictor if the feedback is shifted with it (a shift multiplies transforms by
-/// phases; those of x̂ and b̂_1 cancel in ŵ_1, so the first layer stays and the last one shifts), and does so without under BP
-/// from weights shifted likewise.
+/// Shifting every sample cyclically shifts the predictor if the feedback is shifted with it (a shift multiplies
+/// transforms by phases; those of x̂ and b̂_1 cancel in ŵ_1, so the first layer stays and the last one shifts), and
+/// does so without under BP from weights shifted likewise.
 #[test]
 fn cyclic_shifts_of_the_data_shift_the_predictor() {
     let data = gaussian_teacher(7, 5, 3);
@@ -344,8 +344,8 @@ fn runs_to(until: f64, problem: &Problem) {
     assert!(drift <= 1e-6, "{case}: {drift:e}");
 }
 
-/// Two support vectors that differ only where the limit vanishes: some weights stay bounded while their layer grows, and
-/// what tells the samples apart sinks into rounding (docs/design.md says how far out).
+/// Two support vectors that differ only where the limit vanishes: some weights stay bounded while their layer grows,
+/// and what tells the samples apart sinks into rounding (docs/design.md says how far out).
 #[test]
 fn support_vectors_that_agree_on_the_support_of_the_limit() {
     let x = dmatrix![1.0, 0.0, 0.5; -1.0, 0.0, 1.0];

@@ -125,8 +125,8 @@ fn collect_nulls(value: &Value, path: &str, found: &mut Vec<String>) {
     }
 }
 
-/// What is known of the answer, and what every answer must satisfy: a direction that is certified has no negative gap, and a limit that
-/// is reported separates.
+/// What is known of the answer, and what every answer must satisfy: a direction that is certified has no negative gap,
+/// and a limit that is reported separates.
 pub fn is_right(case: &Case, ended: &Ended) -> Judgement {
     let null = Value::Null;
     let report = ended.report.as_ref().unwrap_or(&null);

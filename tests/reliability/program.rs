@@ -37,7 +37,8 @@ pub enum Truth {
     NotSeparable,
     /// It must not be called not separable.
     Separable,
-    /// The limit's direction, and the largest angle to it of a completed run whose conserved quantities have not drifted.
+    /// The limit's direction, and the largest angle to it of a completed run whose conserved quantities have not
+    /// drifted.
     Direction(Vec<f64>, f64),
     /// The run has to complete.
     Completes,

@@ -1,4 +1,5 @@
-//! Pages tell the truth: generated ones are those of the code, links lead somewhere, commands name scenarios that exist.
+//! Pages tell the truth: generated ones are those of the code, links lead somewhere, commands name scenarios that
+//! exist.
 
 use marginflow::scenario::schema_markdown;
 use std::fs;

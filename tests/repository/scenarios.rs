@@ -29,7 +29,8 @@ fn scenarios() -> Vec<PathBuf> {
     paths
 }
 
-/// Few enough claims to read, among them one that is decided; a claim that does not apply is listed only where that is the point.
+/// Few enough claims to read, among them one that is decided; a claim that does not apply is listed only where that is
+/// the point.
 #[test]
 fn each_says_what_it_shows_and_expects() {
     let mut not_applicable = Vec::new();

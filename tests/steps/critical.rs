@@ -19,8 +19,8 @@ fn measured(name: &str) -> Stability {
     measure(&path(name), &overrides, false, &Control::none()).unwrap()
 }
 
-/// Smallest φ_2 over `count` steps of size `size` on two fully connected layers from zero weights, and its step: the rule as it is
-/// written, `w_1 += η z bᵀ` and `w_2 += η w_1ᵀ z`, where `w_2 = φ_2 b`.
+/// Smallest φ_2 over `count` steps of size `size` on two fully connected layers from zero weights, and its step: the
+/// rule as it is written, `w_1 += η z bᵀ` and `w_2 += η w_1ᵀ z`, where `w_2 = φ_2 b`.
 fn smallest_alignment(size: f64, count: usize) -> (usize, f64) {
     let data = gaussian_teacher(8, 20, 1);
     let b = DVector::from_iterator(8, standard_normals("feedback", 7).take(8));

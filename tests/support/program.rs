@@ -193,8 +193,8 @@ pub fn files(folder: &Path) -> Files {
         .collect()
 }
 
-/// Without what tells how long it took: lines of JSON with `wall_seconds`; pages, and `done.json`, which has their checksums, stay as
-/// names only.
+/// Without what tells how long it took: lines of JSON with `wall_seconds`; pages, and `done.json`, which has their
+/// checksums, stay as names only.
 pub fn timeless(mut files: Files) -> Files {
     for (name, bytes) in &mut files {
         let extension = name.extension().unwrap_or_default();

@@ -1,10 +1,11 @@
-//! Symmetries of learning flows, on small random problems: what a problem is turned into, the end of its flow is turned into.
+//! Symmetries of learning flows, on small random problems: what a problem is turned into, the end of its flow is turned
+//! into.
 //!
-//! Each property builds a problem and its image under a symmetry, integrates both, and holds the weights at the end against each
-//! other, layer by layer. The flow has the symmetry exactly, the integrator only up to its tolerance: sums run in another order,
-//! errors are measured in other coordinates, so the two runs take other steps. A run is within rtol of its flow (see
-//! [`FlowOptions::rtol`]), and so the two ends are within rtol of each other, [`BOUND`] (seen in fifteen hundred: 6e-2 rtol).
-//! [`the_comparison_sees_broken_symmetries`] shows that a difference would be seen.
+//! Each property builds a problem and its image under a symmetry, integrates both, and holds the weights at the end
+//! against each other, layer by layer. The flow has the symmetry exactly, the integrator only up to its tolerance: sums
+//! run in another order, errors are measured in other coordinates, so the two runs take other steps. A run is within
+//! rtol of its flow (see [`FlowOptions::rtol`]), and so the two ends are within rtol of each other, [`BOUND`] (seen in
+//! fifteen hundred: 6e-2 rtol). [`the_comparison_sees_broken_symmetries`] shows that a difference would be seen.
 //!
 //! Longer runs of a few problems with some of these symmetries are in `tests/oracles`.
 
@@ -55,9 +56,9 @@ fn started_from(problem: &Problem, weights: &[DMatrix<f64>]) -> Problem {
     }
 }
 
-/// Largest relative difference of a layer at the end: the flow of `image`, started from the image of the weights, against the
-/// image of the end of the flow of `problem`. `None` where that flow ends early (at exact kinks without a way on; where some network
-/// cannot learn to separate the data).
+/// Largest relative difference of a layer at the end: the flow of `image`, started from the image of the weights,
+/// against the image of the end of the flow of `problem`. `None` where that flow ends early (at exact kinks without a
+/// way on; where some network cannot learn to separate the data).
 fn difference(
     problem: &Problem,
     until: f64,
@@ -72,8 +73,8 @@ fn difference(
         return None;
     }
     let image_flow = run(&image, image_until, 2 * MOST_STEPS);
-    // which gates are found first at exact kinks of deep networks depends on the order of units and samples, and so does
-    // whether the flow gets on (docs/design.md, section 10)
+    // which gates are found first at exact kinks of deep networks depends on the order of units and samples, and so
+    // does whether the flow gets on (docs/design.md, section 10)
     if problem.network.relu().is_some() && image_flow.status != Status::Completed {
         return None;
     }
@@ -155,9 +156,9 @@ fn with_feedback(
     }
 }
 
-/// Hidden units in other coordinates: `h_l → R_l h_l`, so `w_l → R_{l−1} w_l R_lᵀ` with `R_0 = 1`, `R_L = 1`; error signals
-/// likewise, `b_l → R_l b_l`, `F_l → R_l F_l R_{l+1}ᵀ`. Permutations are symmetries of all fully connected networks, all orthogonal
-/// matrices of linear ones.
+/// Hidden units in other coordinates: `h_l → R_l h_l`, so `w_l → R_{l−1} w_l R_lᵀ` with `R_0 = 1`, `R_L = 1`; error
+/// signals likewise, `b_l → R_l b_l`, `F_l → R_l F_l R_{l+1}ᵀ`. Permutations are symmetries of all fully connected
+/// networks, all orthogonal matrices of linear ones.
 struct HiddenUnits(Vec<DMatrix<f64>>);
 
 impl HiddenUnits {
@@ -187,8 +188,8 @@ impl HiddenUnits {
     }
 }
 
-/// What moves with the inputs of a network whose layers commute with permuting them: of a convolutional network, under cyclic
-/// shifts, the output weights and all error signals; of a diagonal one, under any permutation, everything.
+/// What moves with the inputs of a network whose layers commute with permuting them: of a convolutional network, under
+/// cyclic shifts, the output weights and all error signals; of a diagonal one, under any permutation, everything.
 fn features_moved(
     problem: &Problem,
     p: &DMatrix<f64>,
@@ -227,8 +228,8 @@ fn shift(n: usize, by: usize) -> DMatrix<f64> {
 ///
 /// `σ^{−(2^L−1)/2} = ∏_{l<L} λ_l^{2^{L−1−l}}`.
 ///
-/// Gates of ReLU networks do not see positive factors. Under feedback alignment `λ_l` is the product of what `F_l … F_{L−1}` are
-/// multiplied by.
+/// Gates of ReLU networks do not see positive factors. Under feedback alignment `λ_l` is the product of what `F_l …
+/// F_{L−1}` are multiplied by.
 struct FeedbackScales {
     /// `λ_1 … λ_{L−1}`, then 1.
     lambda: Vec<f64>,
@@ -371,8 +372,8 @@ proptest! {
         }
     }
 
-    /// `b_l = F_l ⋯ F_{L−1}`: matrix products; circular correlations `D^{−1/2} Σ_k f(k) b(j − k)`, the transpose of a layer;
-    /// products of entries.
+    /// `b_l = F_l ⋯ F_{L−1}`: matrix products; circular correlations `D^{−1/2} Σ_k f(k) b(j − k)`, the transpose of a
+    /// layer; products of entries.
     #[test]
     fn feedback_alignment_is_direct_with_products_on_linear_networks(draw in draws()) {
         let draw = draw.under("feedback-alignment");
@@ -401,8 +402,8 @@ proptest! {
     }
 }
 
-/// The properties above on one problem each, with something left as it was that should have been turned along: the ends are
-/// hundreds of times further apart than the bound.
+/// The properties above on one problem each, with something left as it was that should have been turned along: the ends
+/// are hundreds of times further apart than the bound.
 #[test]
 fn the_comparison_sees_broken_symmetries() {
     let draw = Draw::example();

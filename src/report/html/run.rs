@@ -41,8 +41,8 @@ pub fn html(run: &Run, figures: &[Drawn]) -> String {
         h2 { "Do it again" }
         (command("again", &format!("marginflow {} {}", run.verb, run.scenario.arguments)))
         p.muted {
-            "From a checkout, " code { "cargo run --release --" } " in the place of " code { "marginflow" } ". The scenario, paths as written, "
-            "SHA-256 " code { (run.scenario.sha256) } ":"
+            "From a checkout, " code { "cargo run --release --" } " instead of " code { "marginflow" }
+            ". The scenario, paths as written, SHA-256 " code { (run.scenario.sha256) } ":"
         }
         pre { (run.scenario.text()) }
         h2 { "Computed with" }
@@ -56,7 +56,10 @@ fn verdicts(of: &[&Verdict]) -> Markup {
         div.scroll {
             table.claims {
                 thead {
-                    tr { th { "claim" } th { "verdict" } th.number { "residual" } th.number { "tolerance" } th { "evidence" } }
+                    tr {
+                        th { "claim" } th { "verdict" } th.number { "residual" } th.number { "tolerance" }
+                        th { "evidence" }
+                    }
                 }
                 tbody {
                     @for v in of {

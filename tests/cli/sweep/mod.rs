@@ -1,4 +1,5 @@
-//! Sweeps: the same bytes whatever threads, shards, kills and damage there were; and numbers that are those of the cases themselves.
+//! Sweeps: the same bytes whatever threads, shards, kills and damage there were; and numbers that are those of the
+//! cases themselves.
 
 mod numbers;
 
@@ -269,7 +270,8 @@ fn a_signal_ends_a_shard_after_the_cases_in_hand() {
 #[test]
 fn angles_that_cannot_be_had_are_said_and_left_out() {
     let shop = shop();
-    shop.ends(0, "sweep plan small.toml --out big --set steps.sizes=[1e200] --set sweep.seeds=1 --set sweep.cases=['fc']");
+    let changes = "--set steps.sizes=[1e200] --set sweep.seeds=1 --set sweep.cases=['fc']";
+    shop.ends(0, &format!("sweep plan small.toml --out big {changes}"));
     for _ in 0..2 {
         let output = shop.ends(4, "sweep run --out big");
         let message = text(&output.stderr);

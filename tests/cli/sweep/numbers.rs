@@ -158,8 +158,8 @@ fn assert_all_near(merged: &Merged, kind: &str) {
     }
 }
 
-/// Limits of many seeds scatter about theory; the fully connected network is the better one on the same data. In 48 dimensions theory is
-/// off by a few tenths of a degree, which is less than four standard errors here.
+/// Limits of many seeds scatter about theory; the fully connected network is the better one on the same data. In 48
+/// dimensions theory is off by a few tenths of a degree, which is less than four standard errors here.
 #[test]
 fn means_are_near_theory_and_differences_are_significant() {
     let folder = tempfile::tempdir().unwrap();
