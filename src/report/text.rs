@@ -1,5 +1,6 @@
 //! The table a person reads after a run.
 
+use crate::claims::{Outcome, Verdict};
 use crate::descent::Comparison;
 use crate::diagnostics::Homogeneous;
 use crate::run::Run;
@@ -124,13 +125,22 @@ pub(super) fn facts(run: &Run) -> Vec<(&'static str, String)> {
                     "NOT VERIFIED: the tighter run drifts beyond its own tolerance".into()
                 }
                 status => format!(
-                    "NOT VERIFIED: the tighter run ended early ({status:?}); raise flow.max-steps or flow.max-wall-seconds"
+                    "NOT VERIFIED: the tighter run ended early ({status:?}); raise flow.max-steps or \
+                     flow.max-wall-seconds"
                 ),
             }
         };
         row("verified at rtol/100", found);
     }
     rows
+}
+
+/// The verdicts of a run: those its table shows, and those it folds, which are claims that do not apply and that the
+/// scenario does not list in `[expect]`.
+pub(super) fn shown_and_folded(run: &Run) -> (Vec<&Verdict>, Vec<&Verdict>) {
+    (run.verdicts.iter()).partition(|v| {
+        v.outcome != Outcome::NotApplicable || run.scenario.expect.contains_key(v.id)
+    })
 }
 
 /// A number of a table, or a dash.
@@ -165,7 +175,8 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
         "\n  {:<18}{:<16}{:>11}{:>11}  evidence",
         "claim", "verdict", "residual", "tolerance"
     )?;
-    for v in &run.verdicts {
+    let (shown, folded) = shown_and_folded(run);
+    for v in shown {
         writeln!(
             out,
             "  {:<18}{:<16}{:>11}{:>11}  {}",
@@ -174,6 +185,14 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
             number(v.residual),
             number(v.tolerance),
             v.evidence
+        )?;
+    }
+    if !folded.is_empty() {
+        let ids: Vec<&str> = folded.iter().map(|v| v.id).collect();
+        writeln!(
+            out,
+            "  not applicable: {} (why: report.json; what each is about: marginflow explain ID)",
+            ids.join(", ")
         )?;
     }
     for (id, expected, found) in run.surprises() {

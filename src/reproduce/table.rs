@@ -18,6 +18,7 @@ pub struct Row {
     /// What is true.
     pub corrected: &'static str,
     pub verdict: Outcome,
+    /// `None` where the scenario expects nothing of this claim: any verdict will do.
     pub expected: Option<Outcome>,
     pub residual: Option<f64>,
     pub tolerance: Option<f64>,
@@ -88,7 +89,7 @@ impl Table {
         })
     }
 
-    /// 0 if every verdict is the expected one, 1 if not, and if an experiment failed its code.
+    /// 0 if every verdict that a scenario expects is the expected one, 1 if not, and if an experiment failed its code.
     pub fn exit_code(&self) -> u8 {
         self.code
     }
@@ -170,11 +171,11 @@ impl Table {
     }
 }
 
-/// `None` where the claim does not apply and need not.
+/// `None` where the claim does not apply, unless the scenario expects something else of it.
 fn row(claim: &Claim, experiment: &Experiment, judged: &Judged) -> Option<Row> {
     let expected = experiment.scenario.expect.get(claim.id).copied();
-    let silent = judged.verdict == Outcome::NotApplicable;
-    (!silent || expected.is_some_and(|e| e != judged.verdict)).then(|| Row {
+    let applies = judged.verdict != Outcome::NotApplicable;
+    (applies || expected.is_some_and(|e| e != judged.verdict)).then(|| Row {
         id: claim.id,
         printed: claim.printed,
         corrected: claim.corrected,

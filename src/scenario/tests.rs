@@ -1,4 +1,5 @@
-//! Good scenarios: defaults, assignments, and the draws they stand for. Bad ones are in `tests/bad_scenarios.rs`.
+//! Good scenarios: defaults, assignments, and the draws they stand for. Bad ones are in
+//! `tests/repository/bad_scenarios.rs`.
 
 use super::*;
 use crate::rule::Rule;

@@ -100,7 +100,8 @@ impl Steps {
         }
     }
 
-    /// The same runs with their direction frozen at the first record past `since` in log-log-time; margins grow as before.
+    /// The same runs with their direction frozen at the first record past `since` in log-log-time; margins grow as
+    /// before.
     fn frozen(&self, since: f64) -> Self {
         let mut frozen = self.clone();
         let degree = self.problem.network().depth() as f64;
@@ -345,7 +346,8 @@ fn too_few_steps_are_inconclusive() {
     }
 }
 
-/// One leap to margins of hundreds: the direction is far off and stands, as it would for e^500 units of time under the flow.
+/// One leap to margins of hundreds: the direction is far off and stands, as it would for e^500 units of time under the
+/// flow.
 #[test]
 fn steps_that_leap_to_where_nothing_moves_decide_nothing() {
     let steps = Steps::constant(dfa(clear(), &[8]), &[0.5], 100);
@@ -387,7 +389,8 @@ fn hypotheses_are_those_of_the_flow_and_steps() {
     }
 }
 
-/// On diagonal networks a coordinate of Z may pass through zero, and φ_2 is then negative for a while, however small the steps are.
+/// On diagonal networks a coordinate of Z may pass through zero, and φ_2 is then negative for a while, however small
+/// the steps are.
 #[test]
 fn an_alignment_that_passes_through_zero_is_no_violation() {
     let steps = Steps::constant(gallery("diagonal-dfa"), &[2e-3], 20_000);

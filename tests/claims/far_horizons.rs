@@ -16,8 +16,8 @@ fn over<T: Send>(seeds: std::ops::RangeInclusive<u64>, check: impl Fn(u64) -> T 
     })
 }
 
-/// The final angle to the corrected minimiser, and whether both printed ones are far from it. All three verdicts must be what
-/// these say.
+/// The final angle to the corrected minimiser, and whether both printed ones are far from it. All three verdicts must
+/// be what these say.
 fn angle_and_discrimination(problem: Problem, horizon: f64) -> (f64, bool) {
     let case = Case::to(problem, horizon);
     let v = case.expect("thm-2-corrected", Outcome::Holds, "");
@@ -67,7 +67,8 @@ fn theorem_2_of_depth_three_on_many_data_sets() {
     assert!(telling.count() >= 5, "{found:?}");
 }
 
-/// Any multipliers certify no more than there is: both gaps of a run are at least `(ψ(β)/γ)/ψ(β*) − 1`, from the definition of ψ.
+/// Any multipliers certify no more than there is: both gaps of a run are at least `(ψ(β)/γ)/ψ(β*) − 1`, from the
+/// definition of ψ.
 #[test]
 fn certificates_never_claim_too_much() {
     for network in [2, 3].into_iter().flat_map(spectral) {
@@ -131,8 +132,8 @@ fn both_gaps_close_as_the_angle_does() {
     }
 }
 
-/// Under gradient descent at depth 2 coefficients grow like powers of log t while `A(t)` grows like log log t, in whose units
-/// what was learned early fades: the path's own certificate closes like 1/s only.
+/// Under gradient descent at depth 2 coefficients grow like powers of log t while `A(t)` grows like log log t, in whose
+/// units what was learned early fades: the path's own certificate closes like 1/s only.
 #[test]
 fn under_gradient_descent_the_path_certifies_itself_slowly() {
     let problem = descent(telling(), Network::convolutional(8, 2));

@@ -42,8 +42,8 @@ fn to_depth_two_the_limit_is_the_certified_minimum() {
     }
 }
 
-/// The ratios of `Gᵀa` to `|β̂|^{p−2} β̂` on the support of β̂ (above a thousandth of the largest), in the coordinates the network
-/// acts in, and the largest over the smallest margin of the samples with multipliers.
+/// The ratios of `Gᵀa` to `|β̂|^{p−2} β̂` on the support of β̂ (above a thousandth of the largest), in the coordinates
+/// the network acts in, and the largest over the smallest margin of the samples with multipliers.
 fn stationarity(case: &Case) -> (Vec<Complex64>, f64) {
     let limit = case.limit.as_ref().unwrap();
     let g = case.problem.dataset().signed_samples();
@@ -109,8 +109,8 @@ fn another_direction_is_violated() {
         let made = case.tending_to(&svm, 1.0 / 3.0);
         let v = made.expect("gd-conv", Outcome::Violated, "stalled");
         assert!(v.residual.unwrap() > 0.01, "{v:?}");
-        // (A DFA run of a diagonal network may lead where as few coefficients are large as samples are active; there the
-        // condition on the support is weak.)
+        // (A DFA run of a diagonal network may lead where as few coefficients are large as samples are active; there
+        // the condition on the support is weak.)
         if matches!(problem.network(), Network::ConvolutionalLinear(_)) {
             let feedback = direct(problem.dataset().clone(), problem.network().clone(), 7);
             let feedback = Case::to(feedback, 60.0).given_out_as(problem);

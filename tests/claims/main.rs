@@ -58,8 +58,8 @@ impl Case {
         }
     }
 
-    /// The same run with the weights of `network` replaced so that the predictor at save k is `predictor(k)`: all layers
-    /// but the first are identities.
+    /// The same run with the weights of `network` replaced so that the predictor at save k is `predictor(k)`: all
+    /// layers but the first are identities.
     fn with_predictor(
         &self,
         network: &Network,
@@ -282,6 +282,26 @@ fn transform(x: &[f64]) -> Vec<Complex64> {
     (0..dimension)
         .map(|d| entry(d) / (dimension as f64).sqrt())
         .collect()
+}
+
+/// Tolerances ten thousand times tighter: the claim is held against what they promise, and its residual falls with
+/// them.
+#[track_caller]
+fn assert_residual_follows_the_tolerance(id: &str, problem: &Problem, until: f64) {
+    let residuals = [1e-4, 1e-6, 1e-8].map(|rtol| {
+        let options = FlowOptions {
+            rtol,
+            atol: rtol / 100.0,
+            ..FlowOptions::to(until)
+        };
+        let v = Case::run(problem.clone(), options).expect(id, Outcome::Holds, "");
+        assert!((v.tolerance.unwrap() / rtol - 100.0).abs() < 1e-9);
+        v.residual.unwrap()
+    });
+    for pair in residuals.windows(2) {
+        assert!(pair[1] < 0.2 * pair[0], "{residuals:?}");
+    }
+    assert!(residuals[2] < 1e-9, "{residuals:?}");
 }
 
 /// A run for every claim on which it holds.

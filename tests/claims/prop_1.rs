@@ -104,20 +104,5 @@ fn depth_one_has_nothing_to_align_and_short_runs_cannot_tell() {
 
 #[test]
 fn residual_follows_the_tolerance() {
-    let residual = |rtol: f64| {
-        let options = FlowOptions {
-            rtol,
-            atol: rtol / 100.0,
-            ..FlowOptions::to(20.0)
-        };
-        let case = Case::run(dfa(data(), &[8, 8]), options);
-        let v = case.expect("prop-1", Outcome::Holds, "");
-        assert!((v.tolerance.unwrap() / rtol - 100.0).abs() < 1e-9);
-        v.residual.unwrap()
-    };
-    let residuals = [1e-4, 1e-6, 1e-8].map(residual);
-    for pair in residuals.windows(2) {
-        assert!(pair[1] < 0.2 * pair[0], "{residuals:?}");
-    }
-    assert!(residuals[2] < 1e-9, "{residuals:?}");
+    assert_residual_follows_the_tolerance("prop-1", &dfa(data(), &[8, 8]), 20.0);
 }

@@ -223,22 +223,7 @@ fn feedback_alignment_is_judged_with_its_products() {
 
 #[test]
 fn residual_follows_the_tolerance() {
-    let residual = |rtol: f64| {
-        let options = FlowOptions {
-            rtol,
-            atol: rtol / 100.0,
-            ..FlowOptions::to(30.0)
-        };
-        let case = Case::run(conv(2), options);
-        let v = case.expect("prop-2-corrected", Outcome::Holds, "");
-        assert!((v.tolerance.unwrap() / rtol - 100.0).abs() < 1e-9);
-        v.residual.unwrap()
-    };
-    let residuals = [1e-4, 1e-6, 1e-8].map(residual);
-    for pair in residuals.windows(2) {
-        assert!(pair[1] < 0.2 * pair[0], "{residuals:?}");
-    }
-    assert!(residuals[2] < 1e-9, "{residuals:?}");
+    assert_residual_follows_the_tolerance("prop-2-corrected", &conv(2), 30.0);
 }
 
 /// The phases fall like the angle: at L = 2 on these data like (log t)^(−1/3).

@@ -179,8 +179,8 @@ fn the_slope_of_another_depth_rule_or_clock_is_violated() {
     }
 }
 
-/// Several modes decay side by side, and the slowest need not lead yet: on the first data the entries with dual 0.46 and 0.49 are
-/// 3e-15 and 1e-15 at the end, the phases' slowest mode likewise.
+/// Several modes decay side by side, and the slowest need not lead yet: on the first data the entries with dual 0.46
+/// and 0.49 are 3e-15 and 1e-15 at the end, the phases' slowest mode likewise.
 #[test]
 fn a_faster_mode_that_leads_is_inconclusive() {
     let [conv, diagonal] = spectral(2);

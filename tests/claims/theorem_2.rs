@@ -42,8 +42,8 @@ fn the_corrected_statement_holds_and_the_printed_ones_are_violated() {
     }
 }
 
-/// What the printed statements say of a run that does what they say: weights whose predictor tends to the printed minimiser,
-/// at the predicted rate.
+/// What the printed statements say of a run that does what they say: weights whose predictor tends to the printed
+/// minimiser, at the predicted rate.
 #[test]
 fn a_run_to_a_printed_minimiser_would_confirm_it() {
     for (problem, horizon) in [(conv(2), 30.0), (conv(3), 60.0), (diagonal(3), 60.0)] {

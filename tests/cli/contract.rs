@@ -18,7 +18,8 @@ pub fn check_contract(report: &Value) {
         ),
         (
             "/final",
-            "log_log_time log_time min_margin log_loss beta layer_norms angle_to_limit kkt_residual duality_gap accumulated_duality_gap homogeneous",
+            "log_log_time log_time min_margin log_loss beta layer_norms angle_to_limit kkt_residual duality_gap \
+             accumulated_duality_gap homogeneous",
         ),
         ("/limit", "kind beta duality_gap support"),
         ("/rate", "observed predicted window"),
@@ -124,10 +125,10 @@ pub fn check_trajectory(npz: &[u8], report: &Value) {
 /// Figures of ReLU networks alone.
 pub const OF_RELU: [&str; 3] = ["neurons", "output-weights", "kkt"];
 
-/// Whole figures in both formats, all but `absent`, which do not apply to the run; beside them the report, the trajectory
-/// and the scenario, and nothing else, no temporary file left behind.
+/// Whole figures in both formats, all but `absent`, which do not apply to the run; beside them the report, the
+/// trajectory and the scenario, and nothing else, no temporary file left behind.
 #[track_caller]
-pub fn check_figures(written: &BTreeMap<PathBuf, Vec<u8>>, absent: &[&str]) {
+pub fn check_figures(written: &Files, absent: &[&str]) {
     let all = marginflow::figures::FIGURES.iter().map(|f| f.id);
     assert!(
         absent

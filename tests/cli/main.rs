@@ -4,25 +4,80 @@
 //! self, 5 a budget ran out, 65 bad scenario or data, 74 input/output.
 
 mod contract;
+mod determinism;
 #[path = "../support/program.rs"]
 mod program;
 mod relu;
+mod reproduce;
 mod spectral;
+mod sweep;
 mod workshop;
 
 use contract::*;
 use marginflow::claims;
+use program::{Files, Workshop, files, json, text};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Output;
-use tempfile::TempDir;
+use std::path::Path;
 use workshop::*;
+
+/// That claims which do not apply share one line of the table, `one` of them, and that none of `others` is on it.
+#[track_caller]
+fn assert_folded(table: &str, one: &str, others: &[&str]) {
+    let start = "  not applicable: ";
+    let lines: Vec<&str> = table
+        .lines()
+        .filter(|line| line.starts_with(start))
+        .collect();
+    assert_eq!(lines.len(), 1, "{table}");
+    let (ids, _) = lines[0][start.len()..].split_once(" (").unwrap();
+    let ids: Vec<&str> = ids.split(", ").collect();
+    assert!(ids.contains(&one), "{ids:?}");
+    for other in others {
+        assert!(!ids.contains(other), "{ids:?}");
+    }
+}
+
+#[test]
+fn claims_a_scenario_does_not_list_are_not_expected_to_be_anything() {
+    let shop = shop();
+    let run = "run three.toml --out a --no-figures --set flow.until.log-log-time=10";
+    let table = shop.ends(0, run).stdout;
+    assert_folded(text(&table), "gd-fc", &["prop-1"]);
+    assert!(!text(&table).contains("UNEXPECTED"));
+    // one that is listed is in the table, whether it comes out as expected ...
+    let table = shop
+        .ends(0, &format!("{run} --set expect.gd-fc=not-applicable"))
+        .stdout;
+    assert_folded(text(&table), "thm-3", &["gd-fc"]);
+    assert!(
+        text(&table).contains("\n  gd-fc             not-applicable "),
+        "{}",
+        text(&table)
+    );
+    // ... or not
+    let table = shop
+        .ends(1, &format!("{run} --set expect.gd-fc=holds"))
+        .stdout;
+    assert_folded(text(&table), "thm-3", &["gd-fc"]);
+    let complaint = "UNEXPECTED: gd-fc came out not-applicable, the scenario expects holds";
+    assert!(text(&table).contains(complaint), "{}", text(&table));
+    // the report has them all, with the reason
+    let report = shop.report("a");
+    let claims = report["claims"].as_array().unwrap();
+    assert!(
+        claims
+            .iter()
+            .map(|c| c["id"].as_str().unwrap())
+            .eq(claims::ids())
+    );
+    let gd_fc = claims.iter().find(|c| c["id"] == "gd-fc").unwrap();
+    assert_eq!(gd_fc["evidence"], "the rule is not gradient descent");
+}
 
 #[test]
 fn a_run_leaves_report_trajectory_figures_and_scenario() {
-    let shop = Workshop::new();
+    let shop = shop();
     let output = shop.ends(0, "run three.toml");
     // Without --out the folder is out/<scenario name>, and the table says so.
     let folder = "out/three";
@@ -39,6 +94,7 @@ fn a_run_leaves_report_trajectory_figures_and_scenario() {
     for id in claims::ids() {
         assert!(table.contains(id), "{id}");
     }
+    assert_folded(table, "gd-fc", &["prop-1", "thm-1", "loss-decreases"]);
 
     let report = shop.report(folder);
     check_contract(&report);
@@ -92,7 +148,7 @@ fn a_run_leaves_report_trajectory_figures_and_scenario() {
 
 #[test]
 fn equal_runs_leave_equal_bytes_and_replace_what_was_there() {
-    let shop = Workshop::new();
+    let shop = shop();
     let printed = shop.ends(0, "run three.toml --out a --format json");
     let first = files(&shop.path("a"));
     assert_eq!(printed.stdout, first[Path::new("report.json")]);
@@ -138,13 +194,13 @@ fn equal_runs_leave_equal_bytes_and_replace_what_was_there() {
 
 #[test]
 fn assignments_change_the_run_and_its_scenario() {
-    let shop = Workshop::new();
+    let shop = shop();
     let output = shop.ends(
         0,
         "run three.toml --out a --format json --set flow.until.log-time=1e5 --set flow.method=esdirk34 \
          --set flow.saves=11",
     );
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let report = json(&output.stdout);
     assert_eq!(report["solver"]["method"], "esdirk34");
     assert!((report["final"]["log_time"].as_f64().unwrap() / 1e5 - 1.0).abs() < 1e-12);
     assert_eq!(array(&shop.read("a", "trajectory.npz"), "log_time").0, [11]);
@@ -161,7 +217,7 @@ fn assignments_change_the_run_and_its_scenario() {
 
 #[test]
 fn a_run_in_the_reduced_state_leaves_all_weights() {
-    let shop = Workshop::new();
+    let shop = shop();
     shop.ends(0, "run three.toml --out full");
     shop.ends(
         0,
@@ -194,10 +250,10 @@ fn a_run_in_the_reduced_state_leaves_all_weights() {
 
 #[test]
 fn verification_compares_with_a_tighter_run() {
-    let shop = Workshop::new();
+    let shop = shop();
     let base = "run three.toml --out a --verify --format json --set flow.until.log-log-time=12";
     let report = shop.ends(0, base).stdout;
-    let report: Value = serde_json::from_slice(&report).unwrap();
+    let report = json(&report);
     let verification = &report["verification"];
     assert_eq!(verification["agrees"], true);
     assert_eq!(verification["rtol"], 1e-8);
@@ -208,7 +264,7 @@ fn verification_compares_with_a_tighter_run() {
     // A budget that is enough for the run but not for the tighter one: nothing is verified, and that is a failure.
     let steps = report["solver"]["steps"].as_u64().unwrap();
     let spent = format!("{base} --set flow.max-steps={}", steps + 1);
-    let report: Value = serde_json::from_slice(&shop.ends(4, &spent).stdout).unwrap();
+    let report = json(&shop.ends(4, &spent).stdout);
     assert_eq!(report["status"], "completed");
     assert_eq!(report["verification"]["agrees"], false);
     assert_eq!(report["verification"]["status"], "budget-steps");
@@ -216,7 +272,7 @@ fn verification_compares_with_a_tighter_run() {
 
 #[test]
 fn an_unexpected_verdict_ends_with_1_and_a_spent_budget_with_5() {
-    let shop = Workshop::new();
+    let shop = shop();
     let wrong =
         "run three.toml --out a --set flow.until.log-log-time=10 --set expect.prop-1=violated";
     let output = shop.ends(1, wrong);
@@ -250,7 +306,7 @@ fn an_unexpected_verdict_ends_with_1_and_a_spent_budget_with_5() {
 
 #[test]
 fn data_without_a_separator_are_refused_or_run_without_a_limit() {
-    let shop = Workshop::new();
+    let shop = shop();
     let data = |name: &str| {
         format!("--set dataset.files.samples={name} --set dataset.files.labels=ones.csv")
     };
@@ -296,14 +352,14 @@ fn data_without_a_separator_are_refused_or_run_without_a_limit() {
     let allowed = format!("limit three.toml --allow-nonseparable {around}");
     assert!(text(&shop.ends(0, &allowed).stdout).contains("no limit"));
     let output = shop.ends(0, &format!("{allowed} --format json"));
-    let limit: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let limit = json(&output.stdout);
     assert_eq!(limit["kind"], "none");
 }
 
 /// Every error: how it ends, and what its message holds of what is wrong, where, and what to do. Nothing is written.
 #[test]
 fn errors_say_what_where_and_what_to_do() {
-    let shop = Workshop::new();
+    let shop = shop();
     shop.file("ragged.csv", "1,2,3\n4,5\n");
     let cases = [
         ("", 2, "Usage: marginflow | Commands:"),
@@ -395,7 +451,7 @@ fn errors_say_what_where_and_what_to_do() {
             "x.csv | cannot write | --out",
         ),
     ];
-    let before = files(shop.0.path());
+    let before = files(shop.root());
     for (arguments, code, fragments) in cases {
         let output = shop.ends(code, arguments);
         assert!(output.stdout.is_empty(), "{arguments:?}: {output:?}");
@@ -408,15 +464,15 @@ fn errors_say_what_where_and_what_to_do() {
         }
         assert!(!message.contains("panicked"), "{message}");
     }
-    assert_eq!(files(shop.0.path()), before);
+    assert_eq!(files(shop.root()), before);
     assert!(!shop.path("out").exists());
 }
 
 #[test]
 fn limit_is_the_maximum_margin_separator() {
-    let shop = Workshop::new();
+    let shop = shop();
     let printed = shop.ends(0, "limit three.toml --format json").stdout;
-    let limit: Value = serde_json::from_slice(&printed).unwrap();
+    let limit = json(&printed);
     assert_eq!(limit["kind"], "max-margin");
     let (beta, multipliers) = (numbers(&limit["beta"]), numbers(&limit["multipliers"]));
     let signed = [[1.0, 0.2, 0.1], [1.0, -0.3, -0.2], [2.0, 3.0, -1.0]];
@@ -453,7 +509,7 @@ fn limit_is_the_maximum_margin_separator() {
 
 #[test]
 fn claims_are_listed_and_explained() {
-    let shop = Workshop::new();
+    let shop = shop();
     let list = shop.ends(0, "claims").stdout;
     let found = text(&list)
         .lines()
@@ -491,7 +547,7 @@ fn the_page_of_claims_is_up_to_date() {
 
 #[test]
 fn help_names_every_verb() {
-    let shop = Workshop::new();
+    let shop = shop();
     let help = shop.ends(0, "--help").stdout;
     for verb in [
         "run",

@@ -20,7 +20,7 @@ saves = 61
 "#;
 
 fn shop() -> Workshop {
-    let shop = Workshop::new();
+    let shop = super::shop();
     shop.file("relu.toml", SCENARIO);
     shop.file("four.csv", "1,1\n-2,-2\n1,-1\n-1.5,1.5\n");
     shop.file("signs.csv", "1\n1\n-1\n-1\n");
@@ -131,7 +131,7 @@ fn a_run_reports_features_and_kinks() {
 
     // The limit alone follows the same flow.
     let alone = shop.ends(0, "limit relu.toml --format json").stdout;
-    let alone: Value = serde_json::from_slice(&alone).unwrap();
+    let alone = json(&alone);
     assert_eq!(alone["kind"], "feature-max-margin");
     let pairs = numbers(&alone["beta"])
         .into_iter()

@@ -22,7 +22,7 @@ fn column(entries: &[f64]) -> String {
 
 /// The workshop with four samples of six dimensions (labels alternate), two feedback vectors, and `spectral.toml`.
 fn shop(network: &str, depth: usize, rule: &str) -> Workshop {
-    let shop = Workshop::new();
+    let shop = super::shop();
     let labels: Vec<f64> = (0..4)
         .map(|n| if n % 2 == 0 { 1.0 } else { -1.0 })
         .collect();
@@ -53,7 +53,8 @@ fn shop(network: &str, depth: usize, rule: &str) -> Workshop {
     shop.file(
         "spectral.toml",
         &format!(
-            "title = \"Four samples of six dimensions\"\n{top}[dataset.files]\nsamples = \"x6.csv\"\nlabels = \"y4.csv\"\n\
+            "title = \"Four samples of six dimensions\"\n{top}\
+             [dataset.files]\nsamples = \"x6.csv\"\nlabels = \"y4.csv\"\n\
              [network.{network}]\ndepth = {depth}\n{table}[flow]\nuntil.log-log-time = 30.0\nsaves = 61\n"
         ),
     );
@@ -62,7 +63,7 @@ fn shop(network: &str, depth: usize, rule: &str) -> Workshop {
 
 fn limit(shop: &Workshop, more: &str) -> Value {
     let printed = shop.ends(0, &format!("limit spectral.toml --format json {more}"));
-    serde_json::from_slice(&printed.stdout).unwrap()
+    json(&printed.stdout)
 }
 
 /// Entries in the basis the network acts in, by the definition of the unitary transform.
@@ -135,10 +136,7 @@ fn the_limit_under_feedback_is_optimal_by_its_files() {
                 );
             }
             // What --out keeps is what was printed.
-            assert_eq!(
-                serde_json::from_slice::<Value>(&shop.read("kept", "limit.json")).unwrap(),
-                found
-            );
+            assert_eq!(json(&shop.read("kept", "limit.json")), found);
             assert_eq!(files(&shop.path("kept")).len(), 1);
         }
     }

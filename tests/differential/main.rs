@@ -1,4 +1,5 @@
-//! Twenty random flows against SciPy, which integrated them from the plain equations (`flows.py`, which wrote `flows.json`).
+//! Twenty random flows against SciPy, which integrated them from the plain equations (`flows.py`, which wrote
+//! `flows.json`).
 
 use marginflow::dataset::Dataset;
 use marginflow::flow::{FlowOptions, Method, SaveAt, integrate};
@@ -199,8 +200,8 @@ impl Flow {
 /// SciPy's error is known from two answers only: this many times their distance is granted to it.
 const OF_SCIPY: f64 = 10.0;
 
-/// Every flow on `network`, by the default method and by backward differences in all unknowns, at the default tolerance and
-/// at a hundredth of it: each number within the tolerance both times, and all of them nearer the second time.
+/// Every flow on `network`, by the default method and by backward differences in all unknowns, at the default tolerance
+/// and at a hundredth of it: each number within the tolerance both times, and all of them nearer the second time.
 fn are_those_of_scipy(network: &str) {
     for flow in flows().iter().filter(|flow| flow.network == network) {
         let default = FlowOptions::to(flow.log_log_time);

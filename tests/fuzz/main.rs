@@ -1,7 +1,7 @@
 //! Readers of what users write, on inputs that no user would: slips, splices, lies about sizes, and plain noise.
 //!
-//! Every run tries the same inputs, [`INPUTS`] per reader; `MARGINFLOW_FUZZ_INPUTS=1000000` tries more of them (best with
-//! `--release`). `fuzz/` holds the targets of a search that is guided by coverage, with the same properties.
+//! Every run tries the same inputs, [`INPUTS`] per reader; `MARGINFLOW_FUZZ_INPUTS=1000000` tries more of them (best
+//! with `--release`). `fuzz/` holds the targets of a search that is guided by coverage, with the same properties.
 
 mod budget;
 mod corpus;

@@ -1,6 +1,8 @@
-//! What must hold of every reader, whatever bytes it is given. The run in the tests and the targets of `fuzz/` share it.
+//! What must hold of every reader, whatever bytes it is given. The run in the tests and the targets of `fuzz/` share
+//! it.
 //!
-//! Each of the three functions panics with what is wrong if something is, and says otherwise whether the bytes were read.
+//! Each of the three functions panics with what is wrong if something is, and says otherwise whether the bytes were
+//! read.
 
 use marginflow::dataset::{Dataset, Table, parse_matrix};
 use marginflow::error::Error;
@@ -15,10 +17,11 @@ const LONGEST_MESSAGE: usize = 2000;
 /// Where scenarios are said to be: a folder that is not there, so that no file is found by chance.
 const SCENARIO: &str = "/nowhere/scenario.toml";
 
-/// `bytes` as a scenario, its lines `# set: KEY=VALUE` as assignments of the command line (as in `tests/bad_scenarios`).
+/// `bytes` as a scenario, its lines `# set: KEY=VALUE` as assignments of the command line (as in
+/// `tests/bad_scenarios`).
 ///
-/// An error is one of the scenario, with a caret, or of the command line. A scenario that is read has sound numbers, has
-/// taken over its assignments, and is the same when it is read again from the copy that is kept with its output.
+/// An error is one of the scenario, with a caret, or of the command line. A scenario that is read has sound numbers,
+/// has taken over its assignments, and is the same when it is read again from the copy that is kept with its output.
 pub fn scenario(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     let assignments: Vec<String> = (text.lines())
@@ -144,8 +147,8 @@ fn without_paths(table: &mut toml::Table) {
 
 /// `bytes` as a matrix in both formats.
 ///
-/// A matrix that is read has entries, all finite, none without bytes of its own, and is bit for bit the same when it is written
-/// as CSV and read again.
+/// A matrix that is read has entries, all finite, none without bytes of its own, and is bit for bit the same when it is
+/// written as CSV and read again.
 pub fn matrix(bytes: &[u8]) -> bool {
     let mut read = false;
     for name in ["matrix.csv", "matrix.npy"] {
@@ -177,7 +180,8 @@ fn written(matrix: &DMatrix<f64>) -> String {
 
 /// `bytes` as a table, with a label column and options that its first lines and its length choose.
 ///
-/// Data that are read have samples and features, all finite, labels ±1, and columns of mean 0 and variance 1 or 0 if asked for.
+/// Data that are read have samples and features, all finite, labels ±1, and columns of mean 0 and variance 1 or 0 if
+/// asked for.
 pub fn table(bytes: &[u8]) -> bool {
     let options = options(&String::from_utf8_lossy(bytes));
     match options.parse(Path::new("table.csv"), bytes) {

@@ -1,4 +1,5 @@
-//! Inputs that went wrong once, or that readers of these formats are known to go wrong on. All are refused, within the budget.
+//! Inputs that went wrong once, or that readers of these formats are known to go wrong on. All are refused, within the
+//! budget.
 
 use super::{Property, check, properties};
 

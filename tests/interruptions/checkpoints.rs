@@ -1,10 +1,11 @@
 //! Checkpoints that are damaged, cut short, of another run or of another version are named and never used.
 
-use super::{Shop, left, same, text};
+use super::program::{Workshop, same, text};
+use super::shop;
 use std::fs;
 
 /// Leaves a checkpoint of a flow in `folder`, and its bytes.
-fn checkpoint(shop: &Shop, scenario: &str, folder: &str, more: &str) -> Vec<u8> {
+fn checkpoint(shop: &Workshop, scenario: &str, folder: &str, more: &str) -> Vec<u8> {
     shop.ends(
         5,
         &format!("run {scenario}.toml --out {folder} --quiet --set flow.max-steps=600 {more}"),
@@ -14,9 +15,9 @@ fn checkpoint(shop: &Shop, scenario: &str, folder: &str, more: &str) -> Vec<u8> 
 
 #[test]
 fn only_a_whole_checkpoint_of_the_same_run_is_used() {
-    let shop = Shop::new();
+    let shop = shop();
     shop.ends(0, "run linear.toml --out whole");
-    let whole = left(&shop.path("whole"));
+    let whole = shop.left("whole");
     let good = checkpoint(&shop, "linear", "cut", "");
     let with = |change: &dyn Fn(&mut Vec<u8>)| {
         let mut bytes = good.clone();
@@ -70,7 +71,7 @@ fn only_a_whole_checkpoint_of_the_same_run_is_used() {
             said.contains(why) && said.contains("starts again"),
             "{k}: {said}"
         );
-        let mut files = left(&shop.path("cut"));
+        let mut files = shop.left("cut");
         // somebody's work is not thrown away
         let kept = files.remove(std::path::Path::new("flow.checkpoint.other"));
         assert_eq!(kept.is_some(), !why.contains("damaged"), "{k}");
@@ -81,7 +82,7 @@ fn only_a_whole_checkpoint_of_the_same_run_is_used() {
     fs::write(shop.path("cut/flow.checkpoint"), &good).unwrap();
     let output = shop.ends(0, "run linear.toml --out cut");
     assert!(text(&output.stderr).contains("resumed from"));
-    same(&left(&shop.path("cut")), &whole);
+    same(&shop.left("cut"), &whole);
 }
 
 /// A file with a checksum that is right.
@@ -95,7 +96,7 @@ fn signed(mut content: Vec<u8>) -> Vec<u8> {
 /// What is no checkpoint of ours is no business of ours.
 #[test]
 fn files_of_others_with_such_a_name_stay() {
-    let shop = Shop::new();
+    let shop = shop();
     fs::create_dir(shop.path("mine")).unwrap();
     fs::write(shop.path("mine/model.checkpoint"), "precious").unwrap();
     shop.ends(0, "run linear.toml --out mine --set flow.rtol=1e-6");

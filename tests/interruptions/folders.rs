@@ -1,11 +1,13 @@
-//! Two commands in one folder: the second is refused, with the number of the first; what a dead one left is no obstacle.
+//! Two commands in one folder: the second is refused, with the number of the first; what a dead one left is no
+//! obstacle.
 
-use super::{Shop, left, text};
+use super::program::text;
+use super::shop;
 use std::fs;
 
 #[test]
 fn a_second_command_in_a_folder_is_refused_with_the_number_of_the_first() {
-    let shop = Shop::new();
+    let shop = shop();
     let long = "run steps.toml --out here --set steps.count=100000000000";
     let mut first = shop.starts_until(long, "here/.lock");
     for second in [
@@ -33,7 +35,7 @@ fn a_second_command_in_a_folder_is_refused_with_the_number_of_the_first() {
 
 #[test]
 fn the_lock_of_a_killed_command_is_taken_over() {
-    let shop = Shop::new();
+    let shop = shop();
     let mut killed = shop.starts_until("run kinks.toml --out here", "here/.lock");
     killed.kill().unwrap();
     killed.wait().unwrap();
@@ -42,7 +44,7 @@ fn the_lock_of_a_killed_command_is_taken_over() {
     fs::write(shop.path("here/.lock"), "1\nelsewhere\n").unwrap();
     fs::write(shop.path("here/.marginflow-AbCdEf.tmp"), "half").unwrap();
     shop.ends(0, "run kinks.toml --out here");
-    let names = left(&shop.path("here")).into_keys();
+    let names = shop.left("here").into_keys();
     let hidden: Vec<_> = names
         .filter(|name| name.to_string_lossy().starts_with('.'))
         .collect();
@@ -52,7 +54,7 @@ fn the_lock_of_a_killed_command_is_taken_over() {
 /// Neither a folder nor anything in it, if nothing comes of the command.
 #[test]
 fn a_command_that_cannot_be_done_leaves_nothing() {
-    let shop = Shop::new();
+    let shop = shop();
     // gradient descent cannot leave zero
     let stuck = "--set rule=gradient-descent --set initial=zero";
     for (code, command) in [

@@ -1,8 +1,10 @@
-//! SIGKILL at random moments: a run that is killed, and started again until it is through, leaves what one leaves that was never killed.
+//! SIGKILL at random moments: a run that is killed, and started again until it is through, leaves what one leaves that
+//! was never killed.
 //!
 //! A hundred kills in all; `MARGINFLOW_KILLS` asks for another number.
 
-use super::{Shop, left, same};
+use super::program::{Workshop, same};
+use super::shop;
 use marginflow::dataset::standard_normals;
 use std::fs;
 use std::process::Child;
@@ -17,7 +19,7 @@ fn share() -> usize {
 
 /// A command that is to be killed.
 struct Victim<'a> {
-    shop: &'a Shop,
+    shop: &'a Workshop,
     /// Without `--out`.
     command: &'a str,
     /// What has to be there before; a folder's name is added.
@@ -39,13 +41,14 @@ impl Victim<'_> {
             .starts(&format!("{} --out {folder}", self.command))
     }
 
-    /// Kills it `share()` times, lets it end in between whenever it does, and compares whatever it leaves with what it leaves undisturbed.
+    /// Kills it `share()` times, lets it end in between whenever it does, and compares whatever it leaves with what it
+    /// leaves undisturbed.
     fn dies(&self, seed: u64) {
         self.prepare("whole");
         let begin = Instant::now();
         self.shop.ends(0, &format!("{} --out whole", self.command));
         let whole_time = begin.elapsed();
-        let whole = left(&self.shop.path("whole"));
+        let whole = self.shop.left("whole");
         let mut moments = standard_normals("moments of kills", seed);
         let (mut kills, mut resumed, mut ends) = (0, 0, 0);
         self.prepare("killed");
@@ -68,7 +71,7 @@ impl Victim<'_> {
                 None => kills += 1,
                 code => {
                     assert_eq!(code, Some(0), "{said}");
-                    same(&left(&self.shop.path("killed")), &whole);
+                    same(&self.shop.left("killed"), &whole);
                     ends += 1;
                     self.prepare("killed");
                 }
@@ -84,7 +87,7 @@ impl Victim<'_> {
 #[test]
 fn kills_do_not_change_a_flow() {
     Victim {
-        shop: &Shop::new(),
+        shop: &shop(),
         command: "run linear.toml --checkpoint-every 0.01 --verify --no-figures",
         before: None,
         resumed: "resumed from",
@@ -95,7 +98,7 @@ fn kills_do_not_change_a_flow() {
 #[test]
 fn kills_do_not_change_a_flow_in_pieces() {
     Victim {
-        shop: &Shop::new(),
+        shop: &shop(),
         command: "run kinks.toml --checkpoint-every 0.01 --no-figures",
         before: None,
         resumed: "resumed from",
@@ -106,7 +109,7 @@ fn kills_do_not_change_a_flow_in_pieces() {
 #[test]
 fn kills_do_not_change_finite_steps() {
     Victim {
-        shop: &Shop::new(),
+        shop: &shop(),
         command: "run steps.toml --checkpoint-every 0.01",
         before: None,
         resumed: "resumed from",
@@ -117,7 +120,7 @@ fn kills_do_not_change_finite_steps() {
 #[test]
 fn kills_do_not_change_a_sweep() {
     Victim {
-        shop: &Shop::new(),
+        shop: &shop(),
         command: "sweep run --jobs 2",
         before: Some("sweep plan sweep.toml"),
         resumed: "",

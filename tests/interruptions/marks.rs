@@ -1,14 +1,14 @@
-//! A flow that is interrupted after any of its steps, and taken up again, is the flow that was never interrupted: bit for bit, statistics
-//! included, before, at and after the hand-over from one integrator to the other.
+//! A flow that is interrupted after any of its steps, and taken up again, is the flow that was never interrupted: bit
+//! for bit, statistics included, before, at and after the hand-over from one integrator to the other.
 
+use super::support::{bp, dfa, gradient_descent};
 use marginflow::control::{Control, Observer};
-use marginflow::dataset::{Dataset, gaussian_random_labels, gaussian_teacher, standard_normals};
+use marginflow::dataset::{Dataset, gaussian_random_labels, gaussian_teacher};
 use marginflow::error::Error;
 use marginflow::flow::{FlowOptions, Method, Progress, State, integrate, integrate_under};
 use marginflow::loss::Loss;
-use marginflow::network::{FullyConnectedLinear, Network};
+use marginflow::network::Network;
 use marginflow::problem::Problem;
-use marginflow::rule::Rule;
 use marginflow::trajectory::{Status, Trajectory};
 use nalgebra::{DVector, dmatrix};
 use std::path::Path;
@@ -88,29 +88,9 @@ fn any_step(name: &str, problem: &Problem, options: &FlowOptions, stride: usize)
     whole
 }
 
-fn linear(dataset: Dataset, depth: usize, rule: Rule, loss: Loss) -> Problem {
-    let d = dataset.dimension();
-    let network = Network::new(FullyConnectedLinear::new(d, &vec![d; depth - 1]));
-    let draws = standard_normals("initial", 3).map(|x| 0.1 * x);
-    Problem::new(
-        dataset,
-        network.clone(),
-        rule,
-        loss,
-        DVector::from_iterator(network.parameters(), draws.take(network.parameters())),
-    )
-    .unwrap()
-}
-
-fn feedback(d: usize, depth: usize) -> Rule {
-    let mut draws = standard_normals("feedback", 7);
-    let signals = (1..depth).map(|_| DVector::from_iterator(d, draws.by_ref().take(d)));
-    Rule::direct_feedback_alignment(signals.collect())
-}
-
 #[test]
 fn after_any_step_of_our_own_integrator() {
-    let problem = linear(gaussian_teacher(8, 5, 5), 3, feedback(8, 3), Loss::Logistic);
+    let problem = dfa(gaussian_teacher(8, 5, 5), 3, 0.1).with_loss(Loss::Logistic);
     let whole = any_step("full", &problem, &FlowOptions::to(40.0), 47);
     assert_eq!(whole.solver.method, "adams-bdf");
     let reduced = FlowOptions {
@@ -118,16 +98,7 @@ fn after_any_step_of_our_own_integrator() {
         ..FlowOptions::to(40.0)
     };
     any_step("reduced", &problem, &reduced, 97);
-    let network = Network::convolutional(7, 3);
-    let draws = standard_normals("initial", 3).map(|x| 0.1 * x);
-    let spectral = Problem::new(
-        gaussian_teacher(7, 5, 2),
-        network.clone(),
-        Rule::gradient_descent(),
-        Loss::Exponential,
-        DVector::from_iterator(network.parameters(), draws.take(network.parameters())),
-    )
-    .unwrap();
+    let spectral = gradient_descent(gaussian_teacher(7, 5, 2), Network::convolutional(7, 3));
     any_step("spectral", &spectral, &FlowOptions::to(80.0), 97);
 }
 
@@ -140,8 +111,7 @@ fn around_the_hand_over() {
     );
     let contrary = gaussian_random_labels(2, 12, 4);
     for (name, dataset, until) in [("line", line, 14.0), ("contrary", contrary, 8.0)] {
-        let d = dataset.dimension();
-        let problem = linear(dataset, 2, feedback(d, 2), Loss::Exponential);
+        let problem = dfa(dataset, 2, 0.1);
         for fixed in [200, 900] {
             let options = FlowOptions {
                 checkpoint_steps: Some(fixed),
@@ -160,12 +130,7 @@ fn around_the_hand_over() {
 #[test]
 fn after_any_step_of_other_methods() {
     for method in [Method::Bdf, Method::Esdirk34, Method::TrBdf2] {
-        let problem = linear(
-            gaussian_teacher(6, 5, 5),
-            2,
-            Rule::gradient_descent(),
-            Loss::Exponential,
-        );
+        let problem = bp(gaussian_teacher(6, 5, 5), 2);
         let options = FlowOptions {
             method,
             checkpoint_steps: Some(200),

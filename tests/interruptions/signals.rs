@@ -1,13 +1,14 @@
 //! SIGINT and SIGTERM: a checkpoint, exit codes 130 and 143, and the same command goes on from there.
 
-use super::{Shop, ended, left, same, send, text};
+use super::program::{ended, same, send, text};
+use super::shop;
 use std::fs;
 use std::thread::sleep;
 use std::time::Duration;
 
 #[test]
 fn a_signal_ends_a_flow_after_a_checkpoint_and_the_same_command_goes_on() {
-    let shop = Shop::new();
+    let shop = shop();
     // long enough for a signal to come in the midst of the flow, on fast machines too
     let larger =
         "--set dataset.gaussian-teacher.samples=60 --set dataset.gaussian-teacher.dimension=40";
@@ -16,7 +17,7 @@ fn a_signal_ends_a_flow_after_a_checkpoint_and_the_same_command_goes_on() {
             0,
             &format!("run {scenario}.toml {more} --out {scenario}-whole"),
         );
-        let whole = left(&shop.path(&format!("{scenario}-whole")));
+        let whole = shop.left(&format!("{scenario}-whole"));
         for (signal, code) in [("INT", 130), ("TERM", 143)] {
             let folder = format!("{scenario}-{signal}");
             let command = format!("run {scenario}.toml {more} --out {folder}");
@@ -27,28 +28,29 @@ fn a_signal_ends_a_flow_after_a_checkpoint_and_the_same_command_goes_on() {
             let (ended, said) = ended(child);
             assert_eq!(ended, Some(code), "{said}");
             assert!(said.contains("the same command goes on"), "{said}");
-            let names: Vec<_> = left(&shop.path(&folder)).into_keys().collect();
+            let names: Vec<_> = shop.left(&folder).into_keys().collect();
             assert_eq!(names, ["flow.checkpoint".into()] as [std::path::PathBuf; 1]);
             let output = shop.ends(0, &command);
             assert!(text(&output.stderr).contains("resumed from"));
-            same(&left(&shop.path(&folder)), &whole);
+            same(&shop.left(&folder), &whole);
         }
     }
 }
 
-/// A budget that ran out keeps its checkpoint: a larger one does not begin again, and ends as if there had been no other.
+/// A budget that ran out keeps its checkpoint: a larger one does not begin again, and ends as if there had been no
+/// other.
 #[test]
 fn a_run_out_of_its_budget_goes_on_under_a_larger_one() {
-    let shop = Shop::new();
+    let shop = shop();
     for (scenario, budget) in [("linear", 700), ("kinks", 900)] {
         shop.ends(0, &format!("run {scenario}.toml --out {scenario}"));
-        let whole = left(&shop.path(scenario));
+        let whole = shop.left(scenario);
         let command = format!("run {scenario}.toml --out {scenario}-cut --set flow.max-steps=");
         let mut first = None;
         for _ in 0..3 {
             let output = shop.ends(5, &format!("{command}{budget}"));
             // the same again changes nothing, not even the checkpoint
-            let now = left(&shop.path(&format!("{scenario}-cut")));
+            let now = shop.left(&format!("{scenario}-cut"));
             same(first.get_or_insert_with(|| now.clone()), &now);
             let table = text(&output.stdout);
             assert!(
@@ -67,7 +69,7 @@ fn a_run_out_of_its_budget_goes_on_under_a_larger_one() {
         let output = shop.ends(0, &format!("{command}1000000"));
         let said = text(&output.stderr);
         assert!(said.contains("resumed from"), "{said}");
-        let mut larger = left(&shop.path(&format!("{scenario}-cut")));
+        let mut larger = shop.left(&format!("{scenario}-cut"));
         // the budget stands in the copy of the scenario, and the report has its checksum
         let copy = larger
             .get_mut(std::path::Path::new("scenario.toml"))
@@ -82,7 +84,7 @@ fn a_run_out_of_its_budget_goes_on_under_a_larger_one() {
 
 #[test]
 fn a_signal_ends_a_reproduction_and_the_same_command_goes_on() {
-    let shop = Shop::new();
+    let shop = shop();
     fs::create_dir(shop.path("s")).unwrap();
     for name in ["linear", "kinks"] {
         fs::rename(
@@ -107,7 +109,7 @@ fn a_signal_ends_a_reproduction_and_the_same_command_goes_on() {
 /// Who does not want to wait for the checkpoint either.
 #[test]
 fn a_second_signal_ends_a_command_at_once() {
-    let shop = Shop::new();
+    let shop = shop();
     let command = "compare steps.toml --critical --set steps.count=1000000000 --out c";
     let child = shop.starts_until(command, "c/.lock");
     sleep(Duration::from_millis(50));

@@ -1,5 +1,7 @@
-//! Runs against exact answers: closed forms, reductions, rates, an explicit integrator of the plain equations, symmetries.
+//! Runs against exact answers: closed forms, reductions, rates, an explicit integrator of the plain equations,
+//! symmetries.
 
+mod least_distance;
 mod reduced;
 mod reductions;
 mod spectral;
@@ -15,7 +17,8 @@ use marginflow::network::{Kernel, LinearisedStep, Tangent};
 use marginflow::problem::Problem;
 use marginflow::rule::Rule;
 use marginflow::trajectory::{Status, Trajectory};
-use nalgebra::{DMatrix, DVector, dmatrix};
+use nalgebra::allocator::Allocator;
+use nalgebra::{DMatrix, DVector, DefaultAllocator, Dim, Dyn, OMatrix, dmatrix};
 use reductions::{Dual, FeedbackReduction, ZeroInitial};
 use std::ops::{Add, Mul};
 use std::sync::Arc;
@@ -233,22 +236,36 @@ fn plain_velocity(problem: &Problem, w: &[DMatrix<f64>]) -> Vec<DMatrix<f64>> {
     velocity
 }
 
-/// Classical Runge–Kutta in t, from weights to predictor.
-fn runge_kutta(problem: &Problem, time: f64, steps: usize) -> DVector<f64> {
+/// Classical Runge–Kutta in t, layer by layer.
+fn runge_kutta<C: Dim>(
+    mut w: Vec<OMatrix<f64, Dyn, C>>,
+    time: f64,
+    steps: usize,
+    velocity: impl Fn(&[OMatrix<f64, Dyn, C>]) -> Vec<OMatrix<f64, Dyn, C>>,
+) -> Vec<OMatrix<f64, Dyn, C>>
+where
+    DefaultAllocator: Allocator<Dyn, C>,
+{
     let h = time / steps as f64;
-    let mut w = problem.network().weights(problem.theta0().as_slice());
-    let moved = |w: &[DMatrix<f64>], v: &[DMatrix<f64>], h: f64| -> Vec<DMatrix<f64>> {
-        w.iter().zip(v).map(|(w, v)| w + v * h).collect()
-    };
     for _ in 0..steps {
-        let k1 = plain_velocity(problem, &w);
-        let k2 = plain_velocity(problem, &moved(&w, &k1, h / 2.0));
-        let k3 = plain_velocity(problem, &moved(&w, &k2, h / 2.0));
-        let k4 = plain_velocity(problem, &moved(&w, &k3, h));
+        let moved = |v: &[OMatrix<f64, Dyn, C>], h: f64| -> Vec<_> {
+            w.iter().zip(v).map(|(w, v)| w + v * h).collect()
+        };
+        let k1 = velocity(&w);
+        let k2 = velocity(&moved(&k1, h / 2.0));
+        let k3 = velocity(&moved(&k2, h / 2.0));
+        let k4 = velocity(&moved(&k3, h));
         for (l, w_l) in w.iter_mut().enumerate() {
             *w_l += (&k1[l] + &k2[l] * 2.0 + &k3[l] * 2.0 + &k4[l]) * (h / 6.0);
         }
     }
+    w
+}
+
+/// The predictor after some time under the plain equations.
+fn plain_predictor(problem: &Problem, time: f64, steps: usize) -> DVector<f64> {
+    let start = problem.network().weights(problem.theta0().as_slice());
+    let w = runge_kutta(start, time, steps, |w| plain_velocity(problem, w));
     w[1..]
         .iter()
         .fold(w[0].clone(), |p, w| p * w)
@@ -268,7 +285,7 @@ fn early_flow_is_the_plain_equations() {
             problem.loss = loss;
             let options = FlowOptions::to(20f64.ln_1p().ln_1p());
             let d = completed(run(&problem, &options));
-            let expected = runge_kutta(&problem, 20.0, 10_000);
+            let expected = plain_predictor(&problem, 20.0, 10_000);
             let difference = relative(&d.final_beta(), &expected);
             println!(
                 "{loss:?} {} L = {}: t = 20, beta {difference:.1e}",

@@ -87,8 +87,8 @@ fn reduced_flows_are_the_flows_of_all_weights() {
                 let integral = off_accumulated(&problem, &small);
                 let p = (&small.log_multipliers - &full.log_multipliers).amax();
                 println!(
-                    "{case}: theta {differ:.1e}, p {p:.1e}, accumulated {integral:.1e}; drifts {:.1e} and {:.1e}, of all \
-                     weights {:.1e} and {:.1e}; steps {} and {}",
+                    "{case}: theta {differ:.1e}, p {p:.1e}, accumulated {integral:.1e}; drifts {:.1e} and {:.1e}, of \
+                     all weights {:.1e} and {:.1e}; steps {} and {}",
                     fast.worst_multiplier_drift(),
                     fast.worst_invariant(),
                     slow.worst_multiplier_drift(),

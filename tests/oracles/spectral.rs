@@ -1,5 +1,6 @@
 //! Convolutional and diagonal networks against exact answers.
 
+use super::runge_kutta;
 use super::support::{feedback, gradient_descent};
 use super::{completed, relative, rows};
 use marginflow::dataset::{Dataset, gaussian_teacher};
@@ -66,9 +67,7 @@ fn plain_velocity(problem: &Problem, w: &[DVector<f64>]) -> Vec<DVector<f64>> {
         for l in (0..depth - 1).rev() {
             match problem.rule() {
                 Rule::GradientDescent => {}
-                Rule::feedback_alignment(f) if l == depth - 2 => {
-                    delta = f[l].column(0).into_owned()
-                }
+                Rule::feedback_alignment(f) if l == depth - 2 => delta = f[l].column(0).into_owned(),
                 Rule::feedback_alignment(f) => {
                     delta = layer(&f[l].column(0).into_owned()).tr_mul(&delta);
                 }
@@ -83,28 +82,11 @@ fn plain_velocity(problem: &Problem, w: &[DVector<f64>]) -> Vec<DVector<f64>> {
     velocity
 }
 
-/// Classical Runge–Kutta in t.
-fn runge_kutta(problem: &Problem, time: f64, steps: usize) -> Vec<DVector<f64>> {
-    let h = time / steps as f64;
-    let mut w: Vec<DVector<f64>> = problem
-        .network()
-        .weights(problem.theta0().as_slice())
-        .iter()
-        .map(|w| w.column(0).into_owned())
-        .collect();
-    let moved = |w: &[DVector<f64>], v: &[DVector<f64>], h: f64| -> Vec<DVector<f64>> {
-        w.iter().zip(v).map(|(w, v)| w + v * h).collect()
-    };
-    for _ in 0..steps {
-        let k1 = plain_velocity(problem, &w);
-        let k2 = plain_velocity(problem, &moved(&w, &k1, h / 2.0));
-        let k3 = plain_velocity(problem, &moved(&w, &k2, h / 2.0));
-        let k4 = plain_velocity(problem, &moved(&w, &k3, h));
-        for (l, w_l) in w.iter_mut().enumerate() {
-            *w_l += (&k1[l] + &k2[l] * 2.0 + &k3[l] * 2.0 + &k4[l]) * (h / 6.0);
-        }
-    }
-    w
+/// The weights after some time under the plain equations.
+fn plain_weights(problem: &Problem, time: f64, steps: usize) -> Vec<DVector<f64>> {
+    let start = problem.network().weights(problem.theta0().as_slice());
+    let start = start.iter().map(|w| w.column(0).into_owned()).collect();
+    runge_kutta(start, time, steps, |w| plain_velocity(problem, w))
 }
 
 fn networks(dimension: usize, depth: usize) -> [Network; 2] {
@@ -137,7 +119,7 @@ fn early_flow_is_the_plain_equations() {
                     let w = problem
                         .network()
                         .weights(t.theta.column(t.len() - 1).as_slice());
-                    for (found, plain) in w.iter().zip(runge_kutta(&problem, time, 4000)) {
+                    for (found, plain) in w.iter().zip(plain_weights(&problem, time, 4000)) {
                         let error = relative(&found.column(0).into_owned(), &plain);
                         let (name, rule) = (problem.network().key(), problem.rule().key());
                         assert!(error <= 1e-6, "{name}, L = {depth}, {rule}: {error:e}");
@@ -149,8 +131,8 @@ fn early_flow_is_the_plain_equations() {
     }
 }
 
-/// From zero weights a diagonal network is `β_d = c_d Z_d |Z_d|^{2^L−2}` with the Z its first layer shows, and Z is Gᵀ of the
-/// accumulated multipliers.
+/// From zero weights a diagonal network is `β_d = c_d Z_d |Z_d|^{2^L−2}` with the Z its first layer shows, and Z is Gᵀ
+/// of the accumulated multipliers.
 #[test]
 fn diagonal_networks_are_their_closed_form() {
     for depth in [2, 3] {
@@ -217,10 +199,7 @@ fn feedback_alignment_is_direct_with_products() {
         let filters: Vec<DMatrix<f64>> = (0..2)
             .map(|l| DMatrix::from_fn(6, 1, |i, _| (2.1 * i as f64 + 3.0 * l as f64).cos()))
             .collect();
-        let alignment = direct
-            .clone()
-            .with_rule(Rule::feedback_alignment(filters.clone()))
-            .unwrap();
+        let alignment = direct.clone().with_rule(Rule::feedback_alignment(filters.clone())).unwrap();
         let product = match network {
             // δ_1 = (circular layer of f_1)ᵀ f_2
             Network::ConvolutionalLinear(_) => {
@@ -229,9 +208,7 @@ fn feedback_alignment_is_direct_with_products() {
             _ => filters[0].column(0).component_mul(&filters[1].column(0)),
         };
         let signals = vec![product, filters[1].column(0).into_owned()];
-        let direct = direct
-            .with_rule(Rule::direct_feedback_alignment(signals))
-            .unwrap();
+        let direct = direct.with_rule(Rule::direct_feedback_alignment(signals)).unwrap();
         let options = FlowOptions::to(40.0);
         let [a, b] = [&alignment, &direct].map(|p| completed(run(p, &options)).final_beta());
         assert!(relative(&a, &b) <= 1e-7, "{:e}", relative(&a, &b));
@@ -246,9 +223,9 @@ fn shifted_vector(x: &DVector<f64>, by: usize) -> DVector<f64> {
     DVector::from_fn(x.len(), |j, _| x[(j + by) % x.len()])
 }
 
-/// Shifting every sample cyclically shifts the predictor if the feedback is shifted with it (a shift multiplies transforms by
-/// phases; those of x̂ and b̂_1 cancel in ŵ_1, so the first layer stays and the last one shifts), and does so without under BP
-/// from weights shifted likewise.
+/// Shifting every sample cyclically shifts the predictor if the feedback is shifted with it (a shift multiplies
+/// transforms by phases; those of x̂ and b̂_1 cancel in ŵ_1, so the first layer stays and the last one shifts), and
+/// does so without under BP from weights shifted likewise.
 #[test]
 fn cyclic_shifts_of_the_data_shift_the_predictor() {
     let data = gaussian_teacher(7, 5, 3);
@@ -258,9 +235,7 @@ fn cyclic_shifts_of_the_data_shift_the_predictor() {
     let network = Network::convolutional(7, 2);
     let plain = feedback(data.clone(), network.clone(), 0.0, 7);
     let b = shift(&plain.feedback().unwrap()[0]);
-    let turned = feedback(moved.clone(), network.clone(), 0.0, 7)
-        .with_rule(Rule::direct_feedback_alignment(vec![b]))
-        .unwrap();
+    let turned = feedback(moved.clone(), network.clone(), 0.0, 7).with_rule(Rule::direct_feedback_alignment(vec![b])).unwrap();
     let [a, b] = [&plain, &turned].map(|p| completed(run(p, &options)).final_beta());
     assert!(relative(&b, &shift(&a)) <= 1e-7);
 
@@ -268,9 +243,7 @@ fn cyclic_shifts_of_the_data_shift_the_predictor() {
     let w = network.weights(plain.theta0.as_slice());
     let mut weights = w[0].column(0).as_slice().to_vec();
     weights.extend(shift(&w[1].column(0).into_owned()).iter());
-    let turned = gradient_descent(moved, network)
-        .with_start(network.theta(DVector::from_vec(weights)))
-        .unwrap();
+    let turned = gradient_descent(moved, network).with_start(network.theta(DVector::from_vec(weights))).unwrap();
     let [a, b] = [&plain, &turned].map(|p| completed(run(p, &options)).final_beta());
     assert!(relative(&b, &shift(&a)) <= 1e-7);
 }
@@ -359,8 +332,8 @@ fn runs_to(until: f64, problem: &Problem) {
     assert!(drift <= 1e-6, "{case}: {drift:e}");
 }
 
-/// Two support vectors that differ only where the limit vanishes: some weights stay bounded while their layer grows, and
-/// what tells the samples apart sinks into rounding (docs/design.md says how far out).
+/// Two support vectors that differ only where the limit vanishes: some weights stay bounded while their layer grows,
+/// and what tells the samples apart sinks into rounding (docs/design.md says how far out).
 #[test]
 fn support_vectors_that_agree_on_the_support_of_the_limit() {
     let x = dmatrix![1.0, 0.0, 0.5; -1.0, 0.0, 1.0];

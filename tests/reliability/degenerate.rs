@@ -118,7 +118,8 @@ fn data() -> Vec<Case> {
             let case = case.file("x.csv", x).file("y.csv", y);
             let linear = k < 3;
             let known = match &truth {
-                // of the hard margin; others have limits of their own, and ReLU networks fit what no hyperplane separates
+                // of the hard margin; others have limits of their own, and ReLU networks fit what no hyperplane
+                // separates
                 Truth::Direction(..) if k > 0 => Truth::Completes,
                 Truth::Refused(_) => truth.clone(),
                 _ if linear => truth.clone(),

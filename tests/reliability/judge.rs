@@ -125,8 +125,8 @@ fn collect_nulls(value: &Value, path: &str, found: &mut Vec<String>) {
     }
 }
 
-/// What is known of the answer, and what every answer must satisfy: a direction that is certified has no negative gap, and a limit that
-/// is reported separates.
+/// What is known of the answer, and what every answer must satisfy: a direction that is certified has no negative gap,
+/// and a limit that is reported separates.
 pub fn is_right(case: &Case, ended: &Ended) -> Judgement {
     let null = Value::Null;
     let report = ended.report.as_ref().unwrap_or(&null);
@@ -170,7 +170,9 @@ pub fn is_right(case: &Case, ended: &Ended) -> Judgement {
                 !called_inseparable,
                 "separable data are called not separable",
             )?;
-            if let Some(limit) = numbers(&report["limit"]["beta"]) {
+            let limit = numbers(&report["limit"]["beta"]);
+            must(!sound || limit.is_some(), "completed, without a limit")?;
+            if let Some(limit) = limit {
                 let off = angle(&limit, direction);
                 must(off < 1e-7, format!("the limit is {off:e} rad off"))?;
             }

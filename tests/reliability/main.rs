@@ -1,7 +1,8 @@
 //! A battery of extreme inputs, run through the program as users run it, and the page that tells what became of each.
 //!
-//! [`battery::cases`] lists them as data; [`program`] runs one with a limit of time; [`judge`] knows what every outcome must
-//! look like, whatever it is; [`page`] writes docs/reliability.md. [`memory`] holds estimates of memory to real runs.
+//! [`battery::cases`] lists them as data; [`program`] runs one with a limit of time; [`judge`] knows what every outcome
+//! must look like, whatever it is; [`page`] writes docs/reliability.md. [`memory`] holds estimates of memory to real
+//! runs.
 
 mod battery;
 mod cells;
@@ -9,6 +10,8 @@ mod degenerate;
 mod judge;
 mod keys;
 mod memory;
+#[path = "../support/program.rs"]
+mod outside;
 mod page;
 mod program;
 mod scales;

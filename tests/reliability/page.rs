@@ -26,7 +26,8 @@ pub fn written(ended: &[(Case, Ended)]) -> String {
     trimmed.join("\n\n") + "\n"
 }
 
-/// Whose outcomes the tables show: rounding, and with it how marginal runs end, depends on the vector instructions of a processor.
+/// Whose outcomes the tables show: rounding, and with it how marginal runs end, depends on the vector instructions of a
+/// processor.
 pub fn machine() -> String {
     let architecture = format!("{:?}", pulp::Arch::new());
     let name = architecture.split('(').next().unwrap_or_default();
@@ -37,7 +38,8 @@ fn summary(ended: &[(Case, Ended)]) -> String {
     let count = |wanted: &dyn Fn(&Ended) -> bool| ended.iter().filter(|(_, e)| wanted(e)).count();
     format!(
         "## Bad input: the sum\n\n{}\n\n\
-         | inputs | refused, with the place and the reason | completed | inaccurate, by how much | ended early, by name | limits found |\n\
+         | inputs | refused, with the place and the reason | completed | inaccurate, by how much | \
+         ended early, by name | limits found |\n\
          |---|---|---|---|---|---|\n\
          | {} | {} | {} | {} | {} | {} |",
         machine(),
@@ -53,7 +55,8 @@ fn summary(ended: &[(Case, Ended)]) -> String {
 /// Keys as rows, values as columns.
 fn by_key(ended: &[(Case, Ended)]) -> String {
     let mut text = format!(
-        "## {}\n\nRefused: exit code 65, with file, line and caret. Empty cells were accepted and went as usual.\n\n| key |",
+        "## {}\n\nRefused: exit code 65, with file, line and caret. Empty cells were accepted and \
+         went as usual.\n\n| key |",
         keys::GROUP
     );
     for value in keys::VALUES {

@@ -1,13 +1,13 @@
 //! One case: the files of a folder, the arguments, and how the program ended there.
 
+use super::outside::ended_within;
 use serde_json::Value;
 use std::fs;
-use std::io::Read;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-/// Longest a case may take, seconds; none takes more than a few on a machine of its own.
-const LIMIT: f64 = 120.0;
+/// Longest a case may take; none takes more than a few seconds on a machine of its own.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// A bad or extreme input.
 #[derive(Debug, Clone)]
@@ -37,7 +37,8 @@ pub enum Truth {
     NotSeparable,
     /// It must not be called not separable.
     Separable,
-    /// The limit's direction, and the largest angle to it of a completed run whose conserved quantities have not drifted.
+    /// The limit's direction, and the largest angle to it of a completed run whose conserved quantities have not
+    /// drifted.
     Direction(Vec<f64>, f64),
     /// The run has to complete.
     Completes,
@@ -116,7 +117,7 @@ pub fn run(case: &Case) -> Ended {
     for (name, text) in &case.files {
         fs::write(folder.path().join(name), text).unwrap();
     }
-    let mut child = Command::new(env!("CARGO_BIN_EXE_marginflow"))
+    let child = Command::new(env!("CARGO_BIN_EXE_marginflow"))
         .current_dir(folder.path())
         .arg(&case.arguments[0])
         .arg("case.toml")
@@ -127,29 +128,12 @@ pub fn run(case: &Case) -> Ended {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut pipe = child.stderr.take().unwrap();
-    let reader = std::thread::spawn(move || {
-        let mut text = Vec::new();
-        pipe.read_to_end(&mut text).unwrap();
-        String::from_utf8_lossy(&text).into_owned()
-    });
-    let since = Instant::now();
-    let code = loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            break Some(status.code().unwrap_or(-1));
-        }
-        if since.elapsed().as_secs_f64() > LIMIT {
-            child.kill().unwrap();
-            child.wait().unwrap();
-            break None;
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    };
+    let (status, stderr) = ended_within(child, LIMIT);
     let out = folder.path().join("out");
     let report = fs::read(out.join("report.json")).ok();
     Ended {
-        code,
-        stderr: reader.join().unwrap(),
+        code: status.map(|status| status.code().unwrap_or(-1)),
+        stderr,
         report: report.map(|bytes| serde_json::from_slice(&bytes).expect("report.json is JSON")),
         not_finite: fs::read(out.join("trajectory.npz")).map_or(Vec::new(), |b| not_finite(&b)),
     }

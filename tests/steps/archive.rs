@@ -81,7 +81,8 @@ fn every_run_has_the_documented_arrays() {
                 assert!(saves.1.windows(2).all(|pair| pair[0] < pair[1]));
                 assert_eq!(saves.1.last().copied(), Some(records as f64 - 1.0));
             }
-            // All start where the flow does. From zero weights β has no direction there, nor after one step, which leaves w_2 zero.
+            // All start where the flow does. From zero weights β has no direction there, nor after one step, which
+            // leaves w_2 zero.
             assert_eq!(of("relative_distance").1[0], 0.0);
             let directions = of("angle_to_flow_saves").1[0];
             assert_eq!(directions, if name == "fc-dfa" { 2.0 } else { 0.0 });

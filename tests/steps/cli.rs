@@ -1,57 +1,30 @@
 //! `compare` and `[steps]` from outside.
 
-use assert_cmd::Command;
-use serde_json::Value;
+use super::program::{ROOT, Workshop, ended, send, text};
 use std::fs;
-use std::path::Path;
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
-use tempfile::TempDir;
-
-fn command(arguments: &[&str], folder: &Path) -> Command {
-    let mut command = Command::cargo_bin("marginflow").unwrap();
-    command.args(arguments).arg("--out").arg(folder);
-    command
-}
-
-fn scenario_path(name: &str) -> String {
-    format!("{}/scenarios/{name}.toml", env!("CARGO_MANIFEST_DIR"))
-}
-
-fn report(folder: &Path) -> Value {
-    serde_json::from_slice(&fs::read(folder.join("report.json")).unwrap()).unwrap()
-}
+use std::thread::sleep;
+use std::time::Duration;
 
 #[test]
 fn compare_writes_one_entry_per_step_size() {
-    let folder = TempDir::new().unwrap();
-    let path = scenario_path("conv-dfa-2");
-    let output = command(
-        &[
-            "compare",
-            &path,
-            "--set",
-            "steps.sizes=[1e-2,1e-3]",
-            "--set",
-            "steps.count=5000",
-        ],
-        folder.path(),
-    )
-    .output()
-    .unwrap();
-    // thm-2-discrete holds where the scenario, which has no steps of its own, expects that it does not apply
-    assert_eq!(output.status.code(), Some(1));
-    let table = String::from_utf8(output.stdout).unwrap();
+    let shop = Workshop::with(&[]);
+    let sizes = "--set steps.sizes=[1e-2,1e-3] --set steps.count=5000";
+    // the scenario has no steps of its own, and says nothing of claims about them
+    let output = shop.ends(
+        0,
+        &format!("compare {ROOT}/scenarios/conv-dfa-2.toml {sizes} --out o"),
+    );
+    let table = text(&output.stdout);
     for fragment in [
         "step size",
         "angle to flow",
         "observed order",
         "thm-2-discrete",
-        "UNEXPECTED",
     ] {
         assert!(table.contains(fragment), "{fragment} not in\n{table}");
     }
-    let report = report(folder.path());
+    assert!(!table.contains("UNEXPECTED"), "{table}");
+    let report = shop.report("o");
     assert_eq!(report["status"], "completed");
     let steps = report["steps"].as_array().unwrap();
     assert_eq!(steps.len(), 2);
@@ -79,76 +52,44 @@ fn compare_writes_one_entry_per_step_size() {
         "figures/step-sizes.png",
         "trajectory.npz",
     ] {
-        assert!(folder.path().join(file).exists(), "{file}");
+        assert!(shop.path("o").join(file).exists(), "{file}");
     }
 }
 
 #[test]
 fn a_scenario_without_steps_is_refused_with_what_to_add() {
-    let folder = TempDir::new().unwrap();
-    let output = command(&["compare", &scenario_path("fc-dfa")], folder.path())
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(65));
-    let error = String::from_utf8(output.stderr).unwrap();
+    let shop = Workshop::with(&[]);
+    fs::create_dir(shop.path("o")).unwrap();
+    let output = shop.ends(65, &format!("compare {ROOT}/scenarios/fc-dfa.toml --out o"));
+    let error = text(&output.stderr);
     assert!(
         error.contains("no finite steps") && error.contains("steps.sizes="),
         "{error}"
     );
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-}
-
-/// Waits for an end that must come soon.
-fn ended(mut child: Child) -> Option<i32> {
-    let begin = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status.code();
-        }
-        assert!(begin.elapsed() < Duration::from_secs(60), "it does not end");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    assert_eq!(fs::read_dir(shop.path("o")).unwrap().count(), 0);
 }
 
 #[test]
 fn a_signal_ends_a_run_after_a_checkpoint_and_the_same_command_goes_on() {
-    let path = scenario_path("fc-dfa");
-    let arguments = [
-        "compare",
-        &path,
-        "--set",
-        "steps.sizes=[1e-2]",
-        "--set",
-        "steps.count=30000000",
-    ];
-    let whole = TempDir::new().unwrap();
-    command(&arguments, whole.path()).output().unwrap();
+    let shop = Workshop::with(&[]);
+    let steps = "--set steps.sizes=[1e-2] --set steps.count=30000000";
+    let command = format!("compare {ROOT}/scenarios/fc-dfa.toml {steps} --out");
+    shop.ends(0, &format!("{command} whole"));
+    let whole = shop.report("whole");
     for (signal, code) in [("INT", 130), ("TERM", 143)] {
-        let cut = TempDir::new().unwrap();
-        let child = std::process::Command::new(assert_cmd::cargo::cargo_bin("marginflow"))
-            .args(arguments)
-            .arg("--out")
-            .arg(cut.path())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        std::thread::sleep(Duration::from_millis(300));
-        let sent = std::process::Command::new("kill")
-            .args([format!("-{signal}"), child.id().to_string()])
-            .status()
-            .unwrap();
-        assert!(sent.success());
-        assert_eq!(ended(child), Some(code));
-        assert!(cut.path().join("steps-1.checkpoint").exists());
-        assert!(!cut.path().join("report.json").exists());
-        let output = command(&arguments, cut.path()).output().unwrap();
-        assert!(
-            String::from_utf8(output.stderr)
-                .unwrap()
-                .contains("resumed from")
-        );
-        assert!(!cut.path().join("steps-1.checkpoint").exists());
-        let (cut, whole) = (report(cut.path()), report(whole.path()));
+        let command = format!("{command} {signal}");
+        let child = shop.starts(&command);
+        sleep(Duration::from_millis(300));
+        send(signal, &child);
+        let (ended, said) = ended(child);
+        assert_eq!(ended, Some(code), "{said}");
+        let checkpoint = shop.path(signal).join("steps-1.checkpoint");
+        assert!(checkpoint.exists());
+        assert!(!shop.path(signal).join("report.json").exists());
+        let output = shop.ends(0, &command);
+        assert!(text(&output.stderr).contains("resumed from"));
+        assert!(!checkpoint.exists());
+        let cut = shop.report(signal);
         for key in [
             "beta",
             "angle_to_flow",

@@ -1,14 +1,12 @@
 //! The critical step size of a scenario, against steps taken here, from the library and from the command line.
 
-use assert_cmd::Command;
+use super::program::{Workshop, json, text};
 use marginflow::control::Control;
 use marginflow::dataset::{gaussian_teacher, standard_normals};
 use marginflow::stability::{Stability, measure};
 use nalgebra::{DMatrix, DVector};
 use serde_json::Value;
-use std::fs;
 use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
 const TOO_LARGE: &str = "fc-dfa-steps-too-large";
 
@@ -21,8 +19,8 @@ fn measured(name: &str) -> Stability {
     measure(&path(name), &overrides, false, &Control::none()).unwrap()
 }
 
-/// Smallest φ_2 over `count` steps of size `size` on two fully connected layers from zero weights, and its step: the rule as it is
-/// written, `w_1 += η z bᵀ` and `w_2 += η w_1ᵀ z`, where `w_2 = φ_2 b`.
+/// Smallest φ_2 over `count` steps of size `size` on two fully connected layers from zero weights, and its step: the
+/// rule as it is written, `w_1 += η z bᵀ` and `w_2 += η w_1ᵀ z`, where `w_2 = φ_2 b`.
 fn smallest_alignment(size: f64, count: usize) -> (usize, f64) {
     let data = gaussian_teacher(8, 20, 1);
     let b = DVector::from_iterator(8, standard_normals("feedback", 7).take(8));
@@ -100,37 +98,32 @@ fn the_diagram_has_two_rules_and_five_depths_and_can_be_repeated() {
     );
     // η* of a single layer is the same for both rules, but for their initial weights; deeper ones need smaller steps
     let feedback: Vec<f64> = first.depths[..5].iter().filter_map(|p| p.good).collect();
+    assert_eq!(feedback.len(), 5, "{:?}", first.depths);
     assert!(
         feedback.windows(2).all(|pair| pair[1] < pair[0]),
         "{feedback:?}"
     );
 }
 
-/// Exit code and critical.json of `compare --critical`.
-fn critical(name: &str, folder: &Path) -> Value {
-    let output = Command::cargo_bin("marginflow")
-        .unwrap()
-        .arg("compare")
-        .arg(path(name))
-        .args(["--critical", "--set", "steps.count=2000", "--out"])
-        .arg(folder)
-        .output()
-        .unwrap();
-    let (table, error) = (
-        String::from_utf8(output.stdout).unwrap(),
-        String::from_utf8(output.stderr).unwrap(),
+/// `critical.json` of `compare --critical --out o`.
+fn critical(name: &str, shop: &Workshop) -> Value {
+    let path = path(name);
+    let arguments = format!(
+        "compare {} --critical --set steps.count=2000 --out o",
+        path.display()
     );
-    assert_eq!(output.status.code(), Some(0), "{error}");
+    let output = shop.ends(0, &arguments);
+    let table = text(&output.stdout);
     for line in ["largest size that works", "smallest size that fails"] {
         assert!(table.contains(line), "{table}");
     }
-    serde_json::from_slice(&fs::read(folder.join("critical.json")).unwrap()).unwrap()
+    json(&shop.read("o", "critical.json"))
 }
 
 #[test]
 fn the_command_writes_json_and_figures() {
-    let folder = TempDir::new().unwrap();
-    let report = critical(TOO_LARGE, folder.path());
+    let shop = Workshop::with(&[]);
+    let report = critical(TOO_LARGE, &shop);
     let mut keys: Vec<&str> = report
         .as_object()
         .unwrap()
@@ -181,22 +174,27 @@ fn the_command_writes_json_and_figures() {
         }
     }
     for figure in ["critical-step", "critical-depth"] {
-        let svg = fs::read_to_string(folder.path().join(format!("figures/{figure}.svg"))).unwrap();
+        let svg = shop.read("o", &format!("figures/{figure}.svg"));
+        let svg = text(&svg);
         assert!(svg.contains("<svg") && svg.trim_end().ends_with("</svg>"));
         assert!(!svg.contains("NaN") && !svg.contains("inf"), "{figure}");
-        assert!(folder.path().join(format!("figures/{figure}.png")).exists());
+        assert!(
+            shop.path("o")
+                .join(format!("figures/{figure}.png"))
+                .exists()
+        );
     }
 }
 
 /// Depth alone does not describe a ReLU network, whose widths are given.
 #[test]
 fn relu_networks_have_no_diagram_of_depths() {
-    let folder = TempDir::new().unwrap();
-    let report = critical("relu-dfa-steps", folder.path());
+    let shop = Workshop::with(&[]);
+    let report = critical("relu-dfa-steps", &shop);
     assert_eq!(report["demand"], "loss");
     assert_eq!(report["depths"].as_array().unwrap().len(), 0);
     assert_eq!(report["above"].as_array().unwrap().len(), 0);
     assert!(report["eta"].as_f64().unwrap() > 0.0);
-    assert!(folder.path().join("figures/critical-step.svg").exists());
-    assert!(!folder.path().join("figures/critical-depth.svg").exists());
+    assert!(shop.path("o").join("figures/critical-step.svg").exists());
+    assert!(!shop.path("o").join("figures/critical-depth.svg").exists());
 }

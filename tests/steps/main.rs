@@ -5,6 +5,8 @@ mod cli;
 mod critical;
 mod numpy;
 mod order;
+#[path = "../support/program.rs"]
+mod program;
 mod resume;
 
 use marginflow::scenario::{self, Scenario};

@@ -12,7 +12,8 @@ fn compared(name: &str, overrides: &[&str]) -> Run {
 #[test]
 fn the_distance_to_the_flow_is_of_first_order() {
     let fc = ["steps.sizes=[4e-3,2e-3,1e-3]", "steps.count=4000"];
-    // feedback seed 7 has an entry of 0.015: the level set puts a large output weight there, for which these steps are too large
+    // feedback seed 7 has an entry of 0.015: the level set puts a large output weight there, for which these steps are
+    // too large
     let relu = [
         &fc[..],
         &[
@@ -49,7 +50,8 @@ fn the_distance_to_the_flow_is_of_first_order() {
     }
 }
 
-/// The loss-normalised schedule follows the same flow in another time: t itself is far beyond any double, ln 𝓛 far below.
+/// The loss-normalised schedule follows the same flow in another time: t itself is far beyond any double, ln 𝓛 far
+/// below.
 #[test]
 fn loss_normalised_steps_follow_the_flow_below_the_smallest_double() {
     // steps that stay stable: beyond, runs follow the flow on average only

@@ -1,4 +1,5 @@
-//! Interrupted runs of finite steps end as if they had not been interrupted; damaged and foreign checkpoints are never used.
+//! Interrupted runs of finite steps end as if they had not been interrupted; damaged and foreign checkpoints are never
+//! used.
 
 use super::scenario;
 use marginflow::control::{Control, Observer, forget};

@@ -1,5 +1,7 @@
 //! Problems the integration tests share, drawn from the streams scenarios draw from.
 
+#![allow(dead_code, reason = "no binary of tests needs all of it")]
+
 use marginflow::dataset::{Dataset, standard_normals};
 use marginflow::diagnostics::{Diagnostics, diagnose};
 use marginflow::flow::{FlowOptions, integrate};

@@ -73,6 +73,11 @@ impl Draw {
         }
     }
 
+    /// The same under this rule.
+    pub fn under(self, rule: &'static str) -> Self {
+        Self { rule, ..self }
+    }
+
     pub fn fully_connected(&self) -> Problem {
         let network = FullyConnectedLinear::new(self.dimension, &self.hidden);
         self.problem(Network::new(network))

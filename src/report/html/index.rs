@@ -36,8 +36,8 @@ pub fn index(of: &Index) -> String {
     let body = html! {
         h1 { "The implicit bias of learning rules, checked" }
         p.muted {
-            "Flows of gradient descent and of direct feedback alignment far out in time, and what theory says about them: "
-            (of.table.claims.len()) " verdicts from " (of.sections.len()) " experiments. "
+            "Flows of gradient descent and of direct feedback alignment far out in time, and what theory says about "
+            "them: " (of.table.claims.len()) " verdicts from " (of.sections.len()) " experiments. "
             @if unexpected == 0 && of.table.failures.is_empty() { "All are as expected." }
         }
         @if unexpected > 0 { p.alarm { (unexpected) " verdicts are not as expected." } }
@@ -49,7 +49,7 @@ pub fn index(of: &Index) -> String {
         @for s in &of.sections { (section(s)) }
         h2 { "Do it again" }
         (command("again", &of.command))
-        p.muted { "From a checkout, " code { "cargo run --release --" } " in the place of " code { "marginflow" } "." }
+        p.muted { "From a checkout, " code { "cargo run --release --" } " instead of " code { "marginflow" } "." }
         h2 { "Computed with" }
         (definitions(&environment()))
     };
@@ -61,7 +61,10 @@ fn claims(table: &Table) -> Markup {
         div.scroll {
             table.claims {
                 thead {
-                    tr { th { "claim" } th { "verdict" } th.number { "residual" } th.number { "tolerance" } th { "scenario" } th { "evidence" } }
+                    tr {
+                        th { "claim" } th { "verdict" } th.number { "residual" } th.number { "tolerance" }
+                        th { "scenario" } th { "evidence" }
+                    }
                 }
                 @for claim in CLAIMS.iter().filter(|c| table.rows(c.id).next().is_some()) {
                     tbody {

@@ -1,7 +1,7 @@
 //! Pages that hold all they show: style, script and drawings are in the file, nothing is fetched.
 //!
-//! [`html`] is the page of one run, [`index`] that of many. Figures are the SVG of [`crate::figures::svg`]; its metadata lets the script
-//! read values off the curves under the pointer.
+//! [`html`] is the page of one run, [`index`] that of many. Figures are the SVG of [`crate::figures::svg`]; its
+//! metadata lets the script read values off the curves under the pointer.
 
 mod index;
 mod run;

@@ -1,15 +1,14 @@
 //! `report.html`.
 
-use super::super::text::{facts, note, number, subtitle, table_of_steps};
+use super::super::text::{facts, note, number, shown_and_folded, subtitle, table_of_steps};
 use super::{Drawn, command, definitions, environment, figure, page, verdict};
-use crate::claims::{self, Outcome, Verdict};
+use crate::claims::{self, Verdict};
 use crate::run::Run;
 use maud::{Markup, html};
 
 /// The page of a run, with its figures.
 pub fn html(run: &Run, figures: &[Drawn]) -> String {
-    let (silent, judged): (Vec<&Verdict>, Vec<&Verdict>) =
-        (run.verdicts.iter()).partition(|v| v.outcome == Outcome::NotApplicable);
+    let (shown, folded) = shown_and_folded(run);
     let facts: Vec<(String, String)> = (facts(run).into_iter())
         .map(|(name, value)| (name.to_owned(), value))
         .collect();
@@ -21,9 +20,12 @@ pub fn html(run: &Run, figures: &[Drawn]) -> String {
             p.alarm { "Unexpected: " (id) " came out " (found.name()) ", the scenario expects " (expected.name()) "." }
         }
         h2 { "Verdicts" }
-        (verdicts(&judged))
-        @if !silent.is_empty() {
-            details { summary { (silent.len()) " claims do not apply" } (verdicts(&silent)) }
+        (verdicts(&shown))
+        @if !folded.is_empty() {
+            details {
+                summary { "not applicable: " (folded.iter().map(|v| v.id).collect::<Vec<_>>().join(", ")) }
+                (verdicts(&folded))
+            }
         }
         h2 { "At the end of the run" }
         (definitions(&facts))
@@ -39,8 +41,8 @@ pub fn html(run: &Run, figures: &[Drawn]) -> String {
         h2 { "Do it again" }
         (command("again", &format!("marginflow {} {}", run.verb, run.scenario.arguments)))
         p.muted {
-            "From a checkout, " code { "cargo run --release --" } " in the place of " code { "marginflow" } ". The scenario, paths as written, "
-            "SHA-256 " code { (run.scenario.sha256) } ":"
+            "From a checkout, " code { "cargo run --release --" } " instead of " code { "marginflow" }
+            ". The scenario, paths as written, SHA-256 " code { (run.scenario.sha256) } ":"
         }
         pre { (run.scenario.text()) }
         h2 { "Computed with" }
@@ -54,7 +56,10 @@ fn verdicts(of: &[&Verdict]) -> Markup {
         div.scroll {
             table.claims {
                 thead {
-                    tr { th { "claim" } th { "verdict" } th.number { "residual" } th.number { "tolerance" } th { "evidence" } }
+                    tr {
+                        th { "claim" } th { "verdict" } th.number { "residual" } th.number { "tolerance" }
+                        th { "evidence" }
+                    }
                 }
                 tbody {
                     @for v in of {

@@ -52,8 +52,8 @@ fn a_sample_seen_again_is_fitted() {
     assert!(d.worst_invariant() < 1e-6 && d.worst_multiplier_drift() < 1e-6);
 }
 
-/// Where the last unit that sees a sample turns away from it, preactivations above vanish without a sign; no weight may be
-/// moved on their account.
+/// Where the last unit that sees a sample turns away from it, preactivations above vanish without a sign; no weight may
+/// be moved on their account.
 #[test]
 fn layers_that_no_longer_see_a_sample_are_left_alone() {
     let problem = problem(1, &[8, 6], false);

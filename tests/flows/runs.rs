@@ -1,7 +1,6 @@
 //! How runs behave: budgets and failures by name, saves, late changes of the support, every seed to its horizon.
 
-mod support;
-
+use super::support::{bp, dfa, run, svm};
 use marginflow::dataset::{Dataset, gaussian_teacher, standard_normals};
 use marginflow::diagnostics::{Diagnostics, diagnose};
 use marginflow::error::Error;
@@ -13,7 +12,6 @@ use marginflow::problem::Problem;
 use marginflow::rule::Rule;
 use marginflow::trajectory::{Status, Trajectory};
 use nalgebra::{DMatrix, DVector, dmatrix};
-use support::{bp, dfa, run, svm};
 
 fn small() -> Problem {
     dfa(gaussian_teacher(8, 5, 5), 2, 0.1)
@@ -230,8 +228,8 @@ fn late_changes_of_the_support_are_followed() {
     }
 }
 
-/// Samples whose answers to single multipliers are three hundred times those to all together: what looks mild from the sum is
-/// stiff, and the stepper must find out, not crawl.
+/// Samples whose answers to single multipliers are three hundred times those to all together: what looks mild from the
+/// sum is stiff, and the stepper must find out, not crawl.
 #[test]
 fn samples_that_pull_against_each_other_are_stiff_early() {
     for (network, seed) in [
@@ -260,8 +258,8 @@ fn samples_that_pull_against_each_other_are_stiff_early() {
     }
 }
 
-/// Looser tolerances cost accuracy, never the direction: margins of W2 (docs/performance.md), where other programs report
-/// success with wrong angles.
+/// Looser tolerances cost accuracy, never the direction: margins of W2 (docs/performance.md), where other programs
+/// report success with wrong angles.
 #[test]
 fn no_tolerance_ends_with_a_wrong_angle() {
     for seed in 102..104 {
@@ -374,7 +372,8 @@ fn duplicated_samples_do_not_stall() {
     }
 }
 
-/// A known limit of double precision (docs/design.md): to s = 33 (DFA) or 20 (BP) such data are followed; far beyond, a run ends by name.
+/// A known limit of double precision (docs/design.md): to s = 33 (DFA) or 20 (BP) such data are followed; far beyond, a
+/// run ends by name.
 #[test]
 fn dependent_support_vectors_are_followed_or_end_by_name() {
     for (name, g) in [

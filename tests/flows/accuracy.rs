@@ -1,9 +1,7 @@
 //! Runs that are not as accurate as they say are flagged, whatever went wrong; those that are not flagged are right.
 
-#[path = "support/program.rs"]
-mod program;
-mod support;
-
+use super::program::{ROOT, Workshop, text};
+use super::support::{bp, dfa, feedback, run};
 use marginflow::accuracy;
 use marginflow::dataset::gaussian_teacher;
 use marginflow::diagnostics::diagnose;
@@ -12,9 +10,6 @@ use marginflow::limit::{Separability, minimise, predicted};
 use marginflow::network::Network;
 use marginflow::problem::Problem;
 use marginflow::trajectory::{Status, Trajectory};
-use serde_json::Value;
-use std::fs;
-use support::{bp, dfa, feedback, run};
 
 /// Integrates, spoils and judges; how it ended, and why.
 fn judged(
@@ -113,8 +108,8 @@ fn every_law_is_an_alarm() {
     }
 }
 
-/// The cases known to fool solvers: far out, at tolerances from tight to absurd, a run of any method either says that it is not accurate or
-/// has the right angle to a hundredth of it, and its margins.
+/// The cases known to fool solvers: far out, at tolerances from tight to absurd, a run of any method either says that
+/// it is not accurate or has the right angle to a hundredth of it, and its margins.
 #[test]
 fn what_is_not_flagged_is_right() {
     let problems = [
@@ -188,22 +183,20 @@ fn what_is_not_flagged_is_right() {
 /// From outside: exit code, status, what to tighten, and no claim that holds by luck.
 #[test]
 fn an_inaccurate_run_says_so_everywhere() {
-    let folder = tempfile::tempdir().unwrap();
-    let scenario = format!("{}/scenarios/fc-dfa.toml", env!("CARGO_MANIFEST_DIR"));
-    let output = program::ends(
-        folder.path(),
+    let shop = Workshop::with(&[]);
+    let spoilt = "--set flow.rtol=0.9 --set flow.atol=0.9";
+    let output = shop.ends(
         4,
-        &format!("run {scenario} --out o --set flow.rtol=0.9 --set flow.atol=0.9"),
+        &format!("run {ROOT}/scenarios/fc-dfa.toml --out o {spoilt}"),
     );
-    let table = String::from_utf8(output.stdout).unwrap();
+    let table = text(&output.stdout);
     for fragment in [
         "not as accurate as its tolerance",
         "lower flow.rtol (now 9e-1)",
     ] {
         assert!(table.contains(fragment), "{table}");
     }
-    let report: Value =
-        serde_json::from_slice(&fs::read(folder.path().join("o/report.json")).unwrap()).unwrap();
+    let report = shop.report("o");
     assert_eq!(report["status"], "inaccurate");
     let claims = report["claims"].as_array().unwrap();
     assert!(claims.iter().all(|c| c["verdict"] != "holds"), "{claims:?}");

@@ -1,4 +1,5 @@
-//! Pages tell the truth: generated ones are those of the code, links lead somewhere, commands name scenarios that exist.
+//! Pages tell the truth: generated ones are those of the code, links lead somewhere, commands name scenarios that
+//! exist.
 
 use marginflow::scenario::schema_markdown;
 use std::fs;
@@ -43,6 +44,7 @@ fn every_key_in_use_is_described() {
         }
     }
     let page = schema_markdown();
+    let mut scenarios = 0;
     for entry in fs::read_dir(root().join("scenarios")).unwrap() {
         let path = entry.unwrap().path();
         if path.extension().is_none_or(|e| e != "toml") {
@@ -50,6 +52,7 @@ fn every_key_in_use_is_described() {
         }
         let mut table: toml::Table = fs::read_to_string(&path).unwrap().parse().unwrap();
         table.remove("expect");
+        scenarios += 1;
         let mut found = Vec::new();
         keys(&table, &mut found);
         for key in found {
@@ -60,6 +63,7 @@ fn every_key_in_use_is_described() {
             );
         }
     }
+    assert!(scenarios >= 25, "{scenarios}");
 }
 
 #[test]
@@ -84,6 +88,7 @@ fn links_lead_somewhere() {
 /// Headings that a page links to in itself.
 #[test]
 fn links_within_pages_have_headings() {
+    let mut links = 0;
     for page in pages() {
         let text = fs::read_to_string(&page).unwrap();
         let anchors: Vec<String> = (text.lines())
@@ -99,8 +104,10 @@ fn links_within_pages_have_headings() {
         for rest in text.split("](#").skip(1) {
             let anchor = rest.split(')').next().unwrap().to_owned();
             assert!(anchors.contains(&anchor), "{}: #{anchor}", page.display());
+            links += 1;
         }
     }
+    assert!(links > 0, "nothing was looked at");
 }
 
 #[test]

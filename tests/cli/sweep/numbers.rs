@@ -1,6 +1,7 @@
 //! What the numbers of a sweep mean.
 
-use super::{SCENARIO, Shop};
+use super::super::program::json;
+use super::{SCENARIO, merged, shop};
 use marginflow::dataset::gaussian_teacher_vector;
 use marginflow::limit::{Separability, angle, max_margin};
 use marginflow::rule::Rule;
@@ -72,18 +73,19 @@ fn networks_share_data_and_nothing_else() {
             data.push(sample);
         }
     }
+    assert!(feedback.len() >= 8, "{} draws of feedback", feedback.len());
 }
 
 /// The case by itself, through the command line: its limit against the teacher that labelled its data.
 #[test]
 fn each_case_is_a_scenario() {
-    let shop = Shop::new();
+    let shop = shop();
     shop.ends(
         0,
         "sweep plan small.toml --out s --set sweep.kinds=['limit']",
     );
     shop.ends(0, "sweep run --out s --quiet");
-    shop.merged("s");
+    merged(&shop, "s");
     let table = table(&fs::read_to_string(shop.path("s/sweep.csv")).unwrap());
     let plan = Plan::open(&shop.path("s")).unwrap();
     for case in plan.cases().iter().step_by(7) {
@@ -92,7 +94,7 @@ fn each_case_is_a_scenario() {
             .collect();
         let arguments = format!("limit small.toml --format json {}", assignments.join(" "));
         let output = shop.ends(0, &arguments);
-        let limit: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let limit = json(&output.stdout);
         let beta: Vec<f64> = serde_json::from_value(limit["beta"].clone()).unwrap();
         let teacher = gaussian_teacher_vector(12, plan.data_seed(case));
         let expected = angle(&beta, teacher.as_slice()).to_degrees();
@@ -157,8 +159,8 @@ fn assert_all_near(merged: &Merged, kind: &str) {
     }
 }
 
-/// Limits of many seeds scatter about theory; the fully connected network is the better one on the same data. In 48 dimensions theory is
-/// off by a few tenths of a degree, which is less than four standard errors here.
+/// Limits of many seeds scatter about theory; the fully connected network is the better one on the same data. In 48
+/// dimensions theory is off by a few tenths of a degree, which is less than four standard errors here.
 #[test]
 fn means_are_near_theory_and_differences_are_significant() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! The loss can rise under convolutional DFA of depth 3 from zero weights, and cannot at depth 2 or in diagonal networks
-//! (docs/loss-monotonicity.md).
+//! The loss can rise under convolutional DFA of depth 3 from zero weights, and cannot at depth 2 or in diagonal
+//! networks (docs/loss-monotonicity.md).
 
 use marginflow::dataset::{Dataset, gaussian_teacher, standard_normals};
 use marginflow::diagnostics::loss_rate;
@@ -85,8 +85,8 @@ fn the_loss_rises_in_the_scenario_at_any_tolerance() {
     assert!((rates[rates.len() - 1] + 1.0).abs() < 1e-2);
 }
 
-/// The plain equations in the original space: `h_l = D^{−1/2} Σ_k w_l(k) h_{l−1}(· + k)`, `f = w_3·h_2`, filters updated
-/// with the error signals `b_l`.
+/// The plain equations in the original space: `h_l = D^{−1/2} Σ_k w_l(k) h_{l−1}(· + k)`, `f = w_3·h_2`, filters
+/// updated with the error signals `b_l`.
 struct Plain<'a> {
     signed_samples: &'a DMatrix<f64>,
     feedback: Vec<DVector<f64>>,

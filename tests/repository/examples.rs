@@ -1,10 +1,10 @@
 //! The short programs in `examples/` run, and their assertions hold.
 
-#[path = "../examples/custom_claim.rs"]
+#[path = "../../examples/custom_claim.rs"]
 mod custom_claim;
-#[path = "../examples/custom_potential.rs"]
+#[path = "../../examples/custom_potential.rs"]
 mod custom_potential;
-#[path = "../examples/own_data.rs"]
+#[path = "../../examples/own_data.rs"]
 mod own_data;
 
 #[test]

@@ -1,8 +1,8 @@
 //! Every mistake a scenario or its data can hold: one file each, headed by what its error must say.
 //!
 //! `tests/bad_scenarios/*.toml` start with lines `# error: FRAGMENT` (each must occur in the message; most name the
-//! position as `file:line:column`) and possibly `# set: KEY=VALUE` (an override). Mistakes nobody has thought of are tried in
-//! `tests/fuzz`, which starts from these.
+//! position as `file:line:column`) and possibly `# set: KEY=VALUE` (an override). Mistakes nobody has thought of are
+//! tried in `tests/fuzz`, which starts from these.
 
 use marginflow::error::Error;
 use marginflow::problem::Problem;

@@ -1,15 +1,14 @@
-//! Sweeps: the same bytes whatever threads, shards, kills and damage there were; and numbers that are those of the cases themselves.
+//! Sweeps: the same bytes whatever threads, shards, kills and damage there were; and numbers that are those of the
+//! cases themselves.
 
 mod numbers;
-#[path = "../support/program.rs"]
-mod program;
 
+use super::program::{Workshop, json, names, send, text};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command as Process, Output, Stdio};
+use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
-use tempfile::TempDir;
 
 const SCENARIO: &str = r#"# A small sweep.
 title = "A small sweep"
@@ -36,71 +35,27 @@ kinds = ["limit", "flow", "steps"]
 "#;
 
 /// A folder with the scenario in it, `small.toml`.
-struct Shop(TempDir);
-
-impl Shop {
-    fn new() -> Self {
-        let shop = Self(tempfile::tempdir().unwrap());
-        fs::write(shop.path("small.toml"), SCENARIO).unwrap();
-        shop
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    /// Runs marginflow there, with arguments separated by blanks, and checks how it ended.
-    #[track_caller]
-    fn ends(&self, code: i32, arguments: &str) -> Output {
-        program::ends(self.0.path(), code, arguments)
-    }
-
-    fn starts(&self, arguments: &str) -> Child {
-        Process::new(env!("CARGO_BIN_EXE_marginflow"))
-            .current_dir(self.0.path())
-            .args(arguments.split_whitespace())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap()
-    }
-
-    /// The merged tables of a folder.
-    #[track_caller]
-    fn merged(&self, folder: &str) -> Vec<Vec<u8>> {
-        self.ends(0, &format!("sweep merge --out {folder} --quiet"));
-        let read = |name: &&str| fs::read(self.path(folder).join(name)).unwrap();
-        ["sweep.csv", "theory.csv", "summary.csv", "differences.csv"]
-            .iter()
-            .map(read)
-            .collect()
-    }
-
-    /// The merged tables of an undisturbed run.
-    fn undisturbed(&self) -> Vec<Vec<u8>> {
-        self.ends(0, "sweep plan small.toml --out whole");
-        self.ends(0, "sweep run --out whole --jobs 2 --quiet");
-        self.merged("whole")
-    }
+fn shop() -> Workshop {
+    Workshop::with(&[("small.toml", SCENARIO)])
 }
 
-/// Every file below a folder.
-fn files(folder: &Path) -> Vec<PathBuf> {
-    fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .flat_map(|path| {
-            if path.is_dir() {
-                files(&path)
-            } else {
-                vec![path]
-            }
-        })
-        .collect()
+/// The merged tables of a folder.
+#[track_caller]
+fn merged(shop: &Workshop, folder: &str) -> [Vec<u8>; 4] {
+    shop.ends(0, &format!("sweep merge --out {folder} --quiet"));
+    ["sweep.csv", "theory.csv", "summary.csv", "differences.csv"]
+        .map(|name| shop.read(folder, name))
+}
+
+/// The merged tables of an undisturbed run.
+fn undisturbed(shop: &Workshop) -> [Vec<u8>; 4] {
+    shop.ends(0, "sweep plan small.toml --out whole");
+    shop.ends(0, "sweep run --out whole --jobs 2 --quiet");
+    merged(shop, "whole")
 }
 
 fn orphans(folder: &Path) -> Vec<PathBuf> {
-    let mut all = files(folder);
+    let mut all = names(folder);
     all.retain(|path| {
         path.file_name()
             .unwrap()
@@ -112,10 +67,9 @@ fn orphans(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn threads_and_shards_change_nothing() {
-    let shop = Shop::new();
-    let whole = shop.undisturbed();
-    let text = String::from_utf8(whole[0].clone()).unwrap();
-    let mut lines = text.lines();
+    let shop = shop();
+    let whole = undisturbed(&shop);
+    let mut lines = text(&whole[0]).lines();
     assert_eq!(lines.next(), Some("case,ratio,seed,kind,angle_degrees"));
     assert_eq!(lines.count(), 4 * 3 * 5 * 3);
 
@@ -127,21 +81,21 @@ fn threads_and_shards_change_nothing() {
         assert!(shard.wait().unwrap().success());
     }
     let output = shop.ends(3, "sweep merge --out parts");
-    let message = String::from_utf8(output.stderr).unwrap();
+    let message = text(&output.stderr);
     assert!(message.contains("20 of 60 cases are missing"), "{message}");
     assert!(
         message.contains("\n  1 fc/0.5/1\n") && !message.contains("\n  2 fc"),
         "{message}"
     );
     let output = shop.ends(3, "sweep status --out parts --format json");
-    let status: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let status = json(&output.stdout);
     assert_eq!(
         (&status["done"], &status["total"]),
         (&40.into(), &60.into())
     );
     assert_eq!(status["missing"][0], 1);
     shop.ends(0, "sweep run --out parts --shard 1/3 --jobs 3");
-    assert_eq!(shop.merged("parts"), whole);
+    assert_eq!(merged(&shop, "parts"), whole);
     shop.ends(0, "sweep status --out parts");
     for name in [
         "generalisation",
@@ -159,7 +113,7 @@ fn threads_and_shards_change_nothing() {
 
 #[test]
 fn temporary_files_of_others_at_work_stay() {
-    let shop = Shop::new();
+    let shop = shop();
     shop.ends(0, "sweep plan small.toml --out shared");
     let orphan = shop.path("shared/cases/.marginflow-AbCdEf.tmp");
     fs::write(&orphan, "half").unwrap();
@@ -180,7 +134,7 @@ fn temporary_files_of_others_at_work_stay() {
 /// Someone else's folder: given by mistake, it loses nothing.
 #[test]
 fn only_files_of_ours_are_cleaned() {
-    let shop = Shop::new();
+    let shop = shop();
     fs::create_dir_all(shop.path("mine")).unwrap();
     let theirs = [
         "mine/.tmpAbCdEf",
@@ -203,8 +157,8 @@ fn only_files_of_ours_are_cleaned() {
 
 #[test]
 fn damaged_cases_are_done_again() {
-    let shop = Shop::new();
-    let whole = shop.undisturbed();
+    let shop = shop();
+    let whole = undisturbed(&shop);
     let case = |id: usize| shop.path(&format!("whole/cases/{id:06}.json"));
     let mut damaged = fs::read(case(7)).unwrap();
     let digit = damaged.iter().rposition(|b| *b == b'5').unwrap();
@@ -215,7 +169,7 @@ fn damaged_cases_are_done_again() {
     fs::copy(case(10), case(9)).unwrap();
     fs::remove_file(case(20)).unwrap();
     let output = shop.ends(3, "sweep merge --out whole");
-    let message = String::from_utf8(output.stderr).unwrap();
+    let message = text(&output.stderr);
     for line in [
         "4 of 60 cases",
         "\n  7 fc/1/2",
@@ -228,23 +182,23 @@ fn damaged_cases_are_done_again() {
     let kept = fs::metadata(case(11)).unwrap().modified().unwrap();
     let output = shop.ends(0, "sweep run --out whole");
     assert_eq!(
-        String::from_utf8(output.stdout).unwrap(),
+        text(&output.stdout),
         "4 cases done, 56 had been done before\n"
     );
     assert_eq!(fs::metadata(case(11)).unwrap().modified().unwrap(), kept);
-    assert_eq!(shop.merged("whole"), whole);
+    assert_eq!(merged(&shop, "whole"), whole);
 }
 
 #[test]
 fn a_folder_holds_one_sweep() {
-    let shop = Shop::new();
+    let shop = shop();
     shop.ends(0, "sweep plan small.toml --out one --set sweep.seeds=1");
     shop.ends(0, "sweep run --out one --quiet");
     // the same again keeps what has been done
     shop.ends(0, "sweep plan small.toml --out one --set sweep.seeds=1");
     shop.ends(0, "sweep status --out one");
     let output = shop.ends(2, "sweep plan small.toml --out one --set sweep.seeds=2");
-    let message = String::from_utf8(output.stderr).unwrap();
+    let message = text(&output.stderr);
     assert!(
         message.contains("holds another sweep") && message.contains("--out"),
         "{message}"
@@ -258,48 +212,32 @@ fn a_folder_holds_one_sweep() {
         65,
         "sweep plan small.toml --out two --set sweep.cases=['conv-bp-3']",
     );
-    assert!(
-        String::from_utf8(output.stderr)
-            .unwrap()
-            .contains("not convex")
-    );
+    assert!(text(&output.stderr).contains("not convex"));
     assert!(!shop.path("two").exists(), "nothing is half written");
     // gradient descent cannot leave zero: said before hours of work, not after
     let output = shop.ends(65, "sweep plan small.toml --out two --set initial=zero");
-    assert!(
-        String::from_utf8(output.stderr)
-            .unwrap()
-            .contains("gradient descent")
-    );
+    assert!(text(&output.stderr).contains("gradient descent"));
     fs::write(shop.path("one/scenario.toml"), SCENARIO).unwrap();
     let output = shop.ends(65, "sweep run --out one");
-    assert!(
-        String::from_utf8(output.stderr)
-            .unwrap()
-            .contains("has changed since")
-    );
+    assert!(text(&output.stderr).contains("has changed since"));
     fs::write(shop.path("one/plan.json"), "{").unwrap();
     shop.ends(65, "sweep status --out one");
 }
 
 #[test]
 fn scenarios_without_a_sweep_are_refused() {
-    let shop = Shop::new();
+    let shop = shop();
     let plain = SCENARIO.split("[sweep]").next().unwrap();
     fs::write(shop.path("plain.toml"), plain).unwrap();
     let output = shop.ends(65, "sweep plan plain.toml --out x");
-    assert!(
-        String::from_utf8(output.stderr)
-            .unwrap()
-            .contains("no sweep")
-    );
+    assert!(text(&output.stderr).contains("no sweep"));
 }
 
 #[test]
 #[cfg(unix)]
 fn a_signal_ends_a_shard_after_the_cases_in_hand() {
-    let shop = Shop::new();
-    let whole = shop.undisturbed();
+    let shop = shop();
+    let whole = undisturbed(&shop);
     // enough work for a signal to come in the middle of it
     shop.ends(
         0,
@@ -308,56 +246,42 @@ fn a_signal_ends_a_shard_after_the_cases_in_hand() {
     // it locks the folder when it already listens
     let lock = shop.path("long/.lock");
     let _ = fs::remove_file(&lock);
-    let mut run = shop.starts("sweep run --out long --jobs 2");
-    while !lock.exists() {
-        assert_eq!(run.try_wait().unwrap(), None);
-        sleep(Duration::from_millis(1));
-    }
+    let mut run = shop.starts_until("sweep run --out long --jobs 2", "long/.lock");
     sleep(Duration::from_millis(300));
-    let kill = Process::new("kill")
-        .args(["-TERM", &run.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(kill.success());
+    send("TERM", &run);
     assert_eq!(run.wait().unwrap().code(), Some(143));
     assert_eq!(orphans(&shop.path("long")), Vec::<PathBuf>::new());
 
     // a signal between cases: what is done stays done
     shop.ends(0, "sweep plan small.toml --out short");
     let mut run = shop.starts("sweep run --out short --jobs 1");
-    while files(&shop.path("short/cases")).len() < 3 {
+    while names(&shop.path("short/cases")).len() < 3 {
         assert!(run.try_wait().unwrap().is_none(), "the run ended early");
         sleep(Duration::from_millis(1));
     }
-    Process::new("kill")
-        .args(["-INT", &run.id().to_string()])
-        .status()
-        .unwrap();
+    send("INT", &run);
     let code = run.wait().unwrap().code();
     assert!(code == Some(130) || code == Some(0), "{code:?}");
     shop.ends(0, "sweep run --out short --quiet");
-    assert_eq!(shop.merged("short"), whole);
+    assert_eq!(merged(&shop, "short"), whole);
 }
 
 /// A failure is recorded, reported, tried again, and does not keep the rest from being merged.
 #[test]
 fn angles_that_cannot_be_had_are_said_and_left_out() {
-    let shop = Shop::new();
-    shop.ends(0, "sweep plan small.toml --out big --set steps.sizes=[1e200] --set sweep.seeds=1 --set sweep.cases=['fc']");
+    let shop = shop();
+    let changes = "--set steps.sizes=[1e200] --set sweep.seeds=1 --set sweep.cases=['fc']";
+    shop.ends(0, &format!("sweep plan small.toml --out big {changes}"));
     for _ in 0..2 {
         let output = shop.ends(4, "sweep run --out big");
-        let message = String::from_utf8(output.stderr).unwrap();
+        let message = text(&output.stderr);
         assert!(
             message.contains("fc/2/0 (steps): the weights overflow"),
             "{message}"
         );
     }
     let output = shop.ends(4, "sweep merge --out big");
-    assert!(
-        String::from_utf8(output.stderr)
-            .unwrap()
-            .contains("left out of the tables")
-    );
+    assert!(text(&output.stderr).contains("left out of the tables"));
     let text = fs::read_to_string(shop.path("big/sweep.csv")).unwrap();
     assert!(
         text.contains("fc,2,0,limit,") && text.contains("fc,2,0,flow,"),
@@ -371,16 +295,16 @@ fn angles_that_cannot_be_had_are_said_and_left_out() {
 
 #[test]
 fn slurm_scripts_are_shell() {
-    let shop = Shop::new();
+    let shop = shop();
     shop.ends(0, "sweep plan small.toml --out array");
     shop.ends(0, "sweep slurm --out array --tasks 4 --jobs 2");
     for name in ["array", "merge", "submit"] {
         let script = shop.path(&format!("array/slurm/{name}.sh"));
-        let check = Process::new("sh").arg("-n").arg(&script).status().unwrap();
+        let check = Command::new("sh").arg("-n").arg(&script).status().unwrap();
         assert!(check.success(), "{name}");
     }
     // as Slurm would start the third task of four
-    let task = Process::new("sh")
+    let task = Command::new("sh")
         .arg(shop.path("array/slurm/array.sh"))
         .envs([
             ("SLURM_ARRAY_TASK_ID", "2"),
@@ -389,5 +313,5 @@ fn slurm_scripts_are_shell() {
         .status()
         .unwrap();
     assert!(task.success());
-    assert_eq!(files(&shop.path("array/cases")).len(), 15);
+    assert_eq!(names(&shop.path("array/cases")).len(), 15);
 }

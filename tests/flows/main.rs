@@ -1,0 +1,11 @@
+//! How flows behave: budgets, failures and saves; ReLU networks and their kinks; accuracy that is judged; losses that
+//! may rise.
+
+mod accuracy;
+mod loss_monotonicity;
+#[path = "../support/program.rs"]
+mod program;
+mod relu;
+mod runs;
+#[path = "../support/mod.rs"]
+mod support;
