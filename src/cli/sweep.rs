@@ -234,7 +234,7 @@ fn status(folder: &Path, format: Format) -> Result<u8> {
 
 fn merge_all(folder: &Path, quiet: bool) -> Result<u8> {
     let plan = Plan::open(folder)?;
-    let _here = report::Folder::together(folder)?;
+    let _here = crate::storage::Folder::together(folder)?;
     let merged = merge(&plan)?.map_err(|missing| Error::Incomplete(list(&plan, &missing.0)))?;
     report::write_sweep(&merged, folder)?;
     if !quiet {
