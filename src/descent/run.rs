@@ -8,6 +8,7 @@ use super::records::{Records, recorded_steps};
 use super::{Lane, Schedule, State, StepOptions, Stepper, reduced_stepper, stepper};
 use crate::checkpoint::{File, Found};
 use crate::control::Control;
+pub use crate::control::StepProgress as Progress;
 use crate::error::{Error, Result};
 use crate::flow::clock;
 use crate::problem::Problem;
@@ -32,15 +33,6 @@ pub struct Descent {
     pub trajectory: Trajectory,
     /// Seconds this run took, interruptions left out; an equal share of them where several runs were made together.
     pub wall_seconds: f64,
-}
-
-/// How far all runs together have come.
-#[derive(Debug, Clone, Copy)]
-pub struct Progress {
-    /// Steps taken, of all runs together.
-    pub taken: u64,
-    /// Steps to be taken.
-    pub total: u64,
 }
 
 /// Runs of linear networks made together, in the lanes of one stepper: at most.

@@ -8,6 +8,7 @@ use super::operator::{Equations, NewtonLinearSolver, NewtonMatrix, State, values
 use super::run::Run;
 use super::system::System;
 use super::watch::{CRAWL, CRAWL_STEPS, MOST_STALLED_RESTARTS};
+pub use crate::control::FlowProgress as Progress;
 use crate::error::{Error, Result};
 use crate::trajectory::Status;
 use diffsol::error::OdeSolverError;
@@ -15,15 +16,6 @@ use diffsol::{
     DiffsolError, OdeBuilder, OdeSolverMethod, OdeSolverProblem, OdeSolverStopReason, Vector,
 };
 use std::sync::Arc;
-
-/// Where a run is, told after every step.
-#[derive(Debug, Clone, Copy)]
-pub struct Progress {
-    /// s reached.
-    pub log_log_time: f64,
-    /// Accepted steps so far.
-    pub steps: usize,
-}
 
 /// The last good state.
 pub(super) struct Good {

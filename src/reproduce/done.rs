@@ -1,13 +1,13 @@
 //! One experiment: making it, and knowing it again.
 
 use super::plan::{Experiment, Kind};
-use crate::control::{Control, forget};
+use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::figures::{self, Figure};
 use crate::report;
 use crate::run::{RunOptions, run};
 use crate::stability::measure;
-use crate::storage::{Folder, hexadecimal, write_file};
+use crate::storage::{Folder, forget, hexadecimal, write_file};
 use crate::sweep::{self, Plan, Shard};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -6,6 +6,7 @@ mod digest;
 mod folder;
 mod write;
 
+pub use crate::checkpoint::forget;
 pub(crate) use digest::{hexadecimal, program};
 pub use folder::Folder;
 pub(crate) use write::{cannot_write, write_whole};

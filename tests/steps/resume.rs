@@ -1,7 +1,7 @@
 //! Interrupted runs of finite steps end as if they had not been interrupted; damaged and foreign checkpoints are never used.
 
 use super::scenario;
-use marginflow::control::{Control, Observer, forget};
+use marginflow::control::{Control, Observer};
 use marginflow::descent::{Descent, Progress, descend};
 use marginflow::error::Error;
 use marginflow::problem::Problem;
