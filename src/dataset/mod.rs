@@ -21,6 +21,7 @@ pub use matrix_file::{parse_matrix, read_matrix};
 pub use stream::standard_normals;
 pub use table::Table;
 
+pub use crate::loss::Groups;
 use nalgebra::{DMatrix, DVector};
 use std::collections::HashMap;
 
@@ -63,6 +64,16 @@ impl Dataset {
     /// `G`, N × D, rows `g_n = y_n x_n`.
     pub fn signed_samples(&self) -> &DMatrix<f64> {
         &self.signed_samples
+    }
+
+    /// How margins belong to samples: with labels ±1 each sample has one.
+    pub fn groups(&self) -> Groups {
+        Groups::single(self.len())
+    }
+
+    /// Margins of all samples together, [`Groups::rows`].
+    pub fn rows(&self) -> usize {
+        self.groups().rows()
     }
 
     /// N.

@@ -214,9 +214,10 @@ fn plain_velocity(problem: &Problem, w: &[DMatrix<f64>]) -> Vec<DMatrix<f64>> {
             h.push(next);
         }
         let margin = y * h[depth][0];
-        let alpha = match problem.loss {
-            Loss::Exponential => (-margin).exp(),
-            Loss::Logistic => 1.0 / (1.0 + margin.exp()),
+        let alpha = if problem.loss == Loss::Exponential {
+            (-margin).exp()
+        } else {
+            1.0 / (1.0 + margin.exp())
         };
         let mut delta = DVector::from_element(1, 1.0);
         for l in (0..depth).rev() {
