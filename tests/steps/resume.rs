@@ -6,6 +6,7 @@ use marginflow::descent::{Descent, Progress, descend};
 use marginflow::error::Error;
 use marginflow::problem::Problem;
 use marginflow::scenario::Scenario;
+use marginflow::storage::forget;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
