@@ -9,7 +9,9 @@ use super::{Lane, Schedule, State, StepOptions, Stepper, reduced_stepper, steppe
 use crate::checkpoint::{File, Found};
 use crate::control::Control;
 pub use crate::control::StepProgress as Progress;
-use crate::error::{Error, Result};
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::{Result, SolverError};
 use crate::flow::clock;
 use crate::problem::Problem;
 use crate::trajectory::{SolverStatistics, Status, Trajectory};
@@ -167,7 +169,7 @@ impl Work<'_> {
         let stepper = match self.options.state {
             State::Full => stepper(self.problem, self.options.schedule, &lanes),
             State::Reduced => reduced_stepper(self.problem, self.options.schedule, &lanes)
-                .map_err(Error::Solver)?,
+                .map_err(SolverError::NoReducedState)?,
         };
         let mut run = Group {
             sizes,
@@ -180,9 +182,7 @@ impl Work<'_> {
         };
         self.record(&mut run);
         if run.records.iter().any(|r| r.overflown) {
-            return Err(Error::Solver(
-                "margins of the initial weights overflow before the first step; scale the data or the initial weights down".into(),
-            ));
+            return Err(SolverError::StepsOverflow.into());
         }
         Ok(run)
     }

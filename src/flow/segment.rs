@@ -9,7 +9,7 @@ use super::run::Run;
 use super::system::System;
 use super::watch::{CRAWL, CRAWL_STEPS, MOST_STALLED_RESTARTS};
 pub use crate::control::FlowProgress as Progress;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SolverError};
 use crate::trajectory::Status;
 use diffsol::error::OdeSolverError;
 use diffsol::{
@@ -298,9 +298,13 @@ pub(super) fn all_finite(x: &[f64]) -> bool {
 }
 
 fn interpolation_failed(s: f64, e: &DiffsolError) -> Error {
-    Error::Solver(format!("the state at log-log-time {s} was lost: {e}"))
+    SolverError::StateLost {
+        log_log_time: s,
+        cause: e.to_string(),
+    }
+    .into()
 }
 
 fn cannot_start(e: &DiffsolError) -> Error {
-    Error::Solver(format!("the integrator could not start: {e}"))
+    SolverError::CannotStart(e.to_string()).into()
 }

@@ -55,7 +55,7 @@ mod variants;
 
 use crate::claims::Outcome;
 use crate::descent::{Schedule, StepOptions};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, ScenarioError};
 use crate::flow::clock::MAX_LOG_LOG_TIME;
 use crate::flow::{FlowOptions, Method, SaveAt};
 use crate::memory::{Estimate, Work};
@@ -102,8 +102,9 @@ pub struct Scenario {
 /// [`Error::Scenario`] with file, line and caret for anything wrong in the text; [`Error::Usage`] for an override
 /// that is no assignment.
 pub fn load(path: &Path, overrides: &[String]) -> Result<Scenario> {
-    let text = std::fs::read_to_string(path).map_err(|e| {
-        Error::Scenario(format!("cannot read the scenario {}: {e}", path.display()))
+    let text = std::fs::read_to_string(path).map_err(|source| ScenarioError::Unreadable {
+        path: path.to_owned(),
+        source,
     })?;
     parse(path, &text, overrides)
 }
