@@ -43,7 +43,6 @@
 //! ```
 
 pub mod accuracy;
-mod checkpoint;
 pub mod claims;
 pub mod cli;
 pub mod control;

@@ -1,6 +1,7 @@
 //! A learning problem: data, network, rule, loss and initial weights. Everything downstream reads it, nothing changes it.
 
 use crate::network::{FullyConnectedLinear, Network};
+use crate::storage::checkpoint::Fingerprint;
 use crate::{dataset::Dataset, loss::Loss, rule::Rule};
 use nalgebra::DVector;
 
@@ -16,6 +17,26 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// What all runs of this problem by this build on this machine have in common.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::error::Error::Io) if this program cannot be read.
+    pub(crate) fn fingerprint(&self) -> crate::error::Result<Fingerprint> {
+        let mut print = Fingerprint::of_program()?;
+        print.text(&format!("{:?}", self.network));
+        print.text(self.rule.name());
+        print.text(self.loss.name());
+        print.numbers(self.dataset.signed_samples().as_slice());
+        print.numbers(self.dataset.labels().as_slice());
+        print.numbers(self.theta0.as_slice());
+        match &self.rule {
+            Rule::GradientDescent => {}
+            Rule::FeedbackAlignment(f) => f.iter().for_each(|f| print.numbers(f.as_slice())),
+            Rule::DirectFeedbackAlignment(b) => b.iter().for_each(|b| print.numbers(b.as_slice())),
+        }
+        Ok(print)
+    }
+
     /// `b_1 … b_{L−1}` of the rule on this network, see [`Network::feedback`]; none under BP.
     pub fn feedback(&self) -> Option<Vec<DVector<f64>>> {
         self.network.feedback(&self.rule)

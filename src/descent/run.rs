@@ -6,7 +6,6 @@
 use super::checkpoint::{self, Checkpoint};
 use super::records::{Records, recorded_steps};
 use super::{Lane, Schedule, State, StepOptions, Stepper, reduced_stepper, stepper};
-use crate::checkpoint::{File, Found};
 use crate::control::Control;
 pub use crate::control::StepProgress as Progress;
 #[cfg(doc)]
@@ -14,6 +13,7 @@ use crate::error::Error;
 use crate::error::{Result, SolverError};
 use crate::flow::clock;
 use crate::problem::Problem;
+use crate::storage::checkpoint::{File, Found};
 use crate::trajectory::{SolverStatistics, Status, Trajectory};
 use nalgebra::DMatrix;
 use rayon::prelude::*;

@@ -9,8 +9,8 @@ use super::super::run::Run;
 use super::super::segment::{Good, Outcome, Progress, all_finite};
 use super::super::system::System;
 use super::{Stepper, Tolerances};
-use crate::checkpoint::Words;
 use crate::error::{Result, SolverError};
+use crate::storage::checkpoint::Words;
 use crate::trajectory::Status;
 
 /// Share of the run's relative tolerance that one step may use of the weights', and of the log-multipliers'.

@@ -8,10 +8,8 @@
 //! What is restored goes on bit for bit: finite steps and `adams-bdf` from any step, the other methods from fixed points at which the
 //! uninterrupted run begins anew as well (see `flow::checkpoint`).
 
+use super::{create_folder, hexadecimal, program, write_file};
 use crate::error::{Error, Result};
-use crate::problem::Problem;
-use crate::rule::Rule;
-use crate::storage::{create_folder, hexadecimal, program, write_file};
 use sha2::{Digest, Sha256};
 use std::cell::OnceCell;
 use std::fs;
@@ -56,26 +54,15 @@ fn has_our_name(path: &Path) -> bool {
 pub(crate) struct Fingerprint(Vec<u8>);
 
 impl Fingerprint {
-    /// Of everything a run of `problem` by this build on this machine has in common.
+    /// Of what every run by this build on this machine depends on.
     ///
     /// # Errors
     /// [`Error::Io`] if this program cannot be read.
-    pub fn of(problem: &Problem) -> Result<Self> {
+    pub fn of_program() -> Result<Self> {
         let mut print = Self(Vec::new());
         print.text(program()?);
         print.text(&format!("{:?}", pulp::Arch::new()));
         print.numbers(&elementary_functions());
-        print.text(&format!("{:?}", problem.network));
-        print.text(problem.rule.name());
-        print.text(problem.loss.name());
-        print.numbers(problem.dataset.signed_samples().as_slice());
-        print.numbers(problem.dataset.labels().as_slice());
-        print.numbers(problem.theta0.as_slice());
-        match &problem.rule {
-            Rule::GradientDescent => {}
-            Rule::FeedbackAlignment(f) => f.iter().for_each(|f| print.numbers(f.as_slice())),
-            Rule::DirectFeedbackAlignment(b) => b.iter().for_each(|b| print.numbers(b.as_slice())),
-        }
         Ok(print)
     }
 
