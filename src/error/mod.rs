@@ -9,7 +9,6 @@ mod separability;
 mod solver;
 mod usage;
 
-pub(crate) use scenario::printable;
 pub use scenario::{Mistake, ScenarioError};
 pub use separability::NotSeparable;
 pub use solver::SolverError;

@@ -36,7 +36,7 @@ pub enum UsageError {
         folder.display()
     )]
     NoScenarios { folder: PathBuf, why: String },
-    #[error("{} holds no sweep; make one with: marginflow sweep plan SCENARIO --out {0}", _0.display())]
+    #[error("{folder} holds no sweep; make one with: marginflow sweep plan SCENARIO --out {folder}", folder = _0.display())]
     NoSweep(PathBuf),
     /// A sweep is planned into the folder of another one.
     #[error(
