@@ -1,19 +1,34 @@
 //! Who watches a long run, where it leaves checkpoints, and what ends it early.
 
-pub use crate::checkpoint::forget;
-
 use crate::error::{Error, Result};
-use crate::{descent, flow};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// How far a flow has come.
+#[derive(Debug, Clone, Copy)]
+pub struct FlowProgress {
+    /// s reached.
+    pub log_log_time: f64,
+    /// Accepted steps so far.
+    pub steps: usize,
+}
+
+/// How far finite steps have come.
+#[derive(Debug, Clone, Copy)]
+pub struct StepProgress {
+    /// Steps taken, of all runs together.
+    pub taken: u64,
+    /// Steps to be taken.
+    pub total: u64,
+}
 
 /// Who watches runs being made; called from any thread.
 pub trait Observer: Sync {
     /// Called after every step of a flow.
-    fn flow(&self, _progress: flow::Progress) {}
+    fn flow(&self, _progress: FlowProgress) {}
 
     /// Called a few times a second during finite steps; `taken == total` at the end.
-    fn steps(&self, _progress: descent::Progress) {}
+    fn steps(&self, _progress: StepProgress) {}
 
     /// Called with one sentence on a checkpoint that was found.
     fn note(&self, _text: String) {}

@@ -43,14 +43,12 @@
 //! ```
 
 pub mod accuracy;
-mod checkpoint;
 pub mod claims;
 pub mod cli;
 pub mod control;
 pub mod dataset;
 pub mod descent;
 pub mod diagnostics;
-mod digest;
 pub mod error;
 pub mod figures;
 pub mod flow;
@@ -67,6 +65,7 @@ pub mod run;
 pub mod scenario;
 pub mod spectrum;
 pub mod stability;
+pub mod storage;
 pub mod sweep;
 pub mod theory;
 pub mod trajectory;

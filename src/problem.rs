@@ -2,6 +2,7 @@
 
 use crate::network::stepping::{Lane, Schedule, Stepper, Training};
 use crate::network::{FullyConnectedLinear, Kernel, MisfitSignals, Network};
+use crate::storage::checkpoint::Fingerprint;
 use crate::{dataset::Dataset, loss::Loss, rule::Rule};
 use nalgebra::DVector;
 use std::sync::Arc;
@@ -131,9 +132,34 @@ impl Problem {
         Self::new(dataset, self.network, self.rule, self.loss, self.theta0)
     }
 
+    /// The same problem on another network of the same shapes.
+    ///
+    /// # Errors
+    /// [`ProblemError`] if something else does not fit it.
+    pub fn with_network(self, network: impl Into<Network>) -> Result<Self, ProblemError> {
+        Self::new(self.dataset, network, self.rule, self.loss, self.theta0)
+    }
+
     /// The same problem under another loss.
     pub fn with_loss(self, loss: Loss) -> Self {
         Self { loss, ..self }
+    }
+
+    /// What all runs of this problem by this build on this machine have in common.
+    ///
+    /// # Errors
+    /// [`Error::Io`](crate::error::Error::Io) if this program cannot be read.
+    pub(crate) fn fingerprint(&self) -> crate::error::Result<Fingerprint> {
+        let mut print = Fingerprint::of_program()?;
+        print.text(&format!("{:?}", self.network));
+        print.text(self.rule.key());
+        print.text(self.loss.name());
+        print.numbers(self.dataset.signed_samples().as_slice());
+        print.numbers(self.dataset.labels().as_slice());
+        print.numbers(self.theta0.as_slice());
+        let signals = self.rule.signals();
+        signals.numbers().iter().for_each(|f| print.numbers(f));
+        Ok(print)
     }
 
     /// `b_1 … b_{L−1}` where the error signals never change, see

@@ -5,7 +5,9 @@ use crate::claims::{self, Evidence, Outcome, Verdict};
 use crate::control::Control;
 use crate::descent::{self, Comparison, descend, flow_beside};
 use crate::diagnostics::{Diagnostics, diagnose};
-use crate::error::{Error, Result};
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::{NotSeparable, Result, SolverError, exit};
 use crate::figures;
 use crate::flow::{FlowOptions, SaveAt, integrate, integrate_under};
 use crate::limit::{
@@ -243,13 +245,10 @@ impl Reference {
         let measured = diagnose(problem, &trajectory, None);
         accuracy::judge(problem, &options, &mut trajectory, &measured);
         if trajectory.status != Status::Completed {
-            return Err(Error::Solver(trajectory.message.unwrap_or_default()));
+            return Err(SolverError::Unfinished(trajectory.message.unwrap_or_default()).into());
         }
         match self.after(problem, &trajectory) {
-            None if local => Err(Error::Solver(
-                "no stationary point was found next to the end of the run: it is not yet near its limit; extend flow.until"
-                    .into(),
-            )),
+            None if local => Err(SolverError::NoStationaryPoint.into()),
             limit => Ok(limit),
         }
     }
@@ -277,31 +276,20 @@ pub fn reference_limit(problem: &Problem, allow_nonseparable: bool) -> Result<Re
         Separability::Separable(_) if local => Ok(Reference::Local(potential)),
         Separability::Separable(limit) => Ok(Reference::Global(Box::new(limit))),
         _ if allow_nonseparable => Ok(Reference::None),
-        Separability::NotSeparable(certificate) => Err(Error::NotSeparable(describe(&certificate))),
-        Separability::Unreachable { unusable, .. } => Err(Error::NotSeparable(format!(
-            "the data are separable, but not through the frequencies that learn by feedback: the feedback vanishes at {unusable:?} \
-             (from 0); take another feedback; --allow-nonseparable runs the flow all the same"
-        ))),
-        Separability::Undecided(why) => Err(Error::NotSeparable(format!(
-            "the limit could not be certified: {why}; --allow-nonseparable runs the flow all the same"
-        ))),
+        Separability::NotSeparable(certificate) => Err(described(&certificate).into()),
+        Separability::Unreachable { unusable, .. } => {
+            Err(NotSeparable::Unreachable { unusable }.into())
+        }
+        Separability::Undecided(why) => Err(NotSeparable::Undecided(why).into()),
     }
 }
 
-fn describe(certificate: &FarkasCertificate) -> String {
-    let listed: Vec<String> = certificate
-        .support
-        .iter()
-        .map(|n| format!("{} ({:.3})", n + 1, certificate.multipliers[*n]))
-        .collect();
-    format!(
-        "the data are not separable by a hyperplane through the origin: the non-negative combination of signed samples \
-         y_n x_n with weights n (a_n) = {} vanishes (relative residual {:.1e}), so no direction has a positive margin \
-         on all of them; add a constant feature if the separating plane need not pass through the origin, or \
-         --allow-nonseparable to run the flow all the same (claims about limits are then not applicable)",
-        listed.join(", "),
-        certificate.residual
-    )
+fn described(certificate: &FarkasCertificate) -> NotSeparable {
+    let support = certificate.support.iter();
+    NotSeparable::Certified {
+        support: support.map(|n| (*n, certificate.multipliers[*n])).collect(),
+        residual: certificate.residual,
+    }
 }
 
 /// Share of the angle to the limit that two runs may differ by at any tolerance: what is off by more is wrong.
@@ -390,17 +378,20 @@ impl Run {
             .collect()
     }
 
-    /// The exit code: 0 as expected, 1 a claim came out otherwise, 4 the solver failed, is inaccurate or disagrees with its
-    /// tighter self, 5 a budget ran out.
+    /// The exit code, see [`exit`]: as expected, a claim came out otherwise, the solver failed, is inaccurate or disagrees
+    /// with its tighter self, or a budget ran out.
     pub fn exit_code(&self) -> u8 {
         match self.trajectory.status {
-            Status::BudgetSteps | Status::BudgetWall => 5,
+            Status::BudgetSteps | Status::BudgetWall => exit::BUDGET,
             Status::StepTooSmall
             | Status::NonlinearFailure
             | Status::NonFinite
-            | Status::Inaccurate => 4,
-            Status::Completed if self.verification.as_ref().is_some_and(|v| !v.agrees) => 4,
-            Status::Completed => u8::from(!self.surprises().is_empty()),
+            | Status::Inaccurate => exit::SOLVER,
+            Status::Completed if self.verification.as_ref().is_some_and(|v| !v.agrees) => {
+                exit::SOLVER
+            }
+            Status::Completed if self.surprises().is_empty() => exit::DONE,
+            Status::Completed => exit::UNEXPECTED,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! `cargo deny check licenses bans sources` looks at all platforms.
 
 use serde::Deserialize;
+use spdx::{Expression, Licensee, ParseMode};
 use std::cmp::Ordering;
 use std::path::Path;
 use std::process::Command;
@@ -116,63 +117,17 @@ fn every_licence_is_allowed() {
     );
 }
 
-/// Whether a licence expression can be met with `allowed` alone: `OR` leaves the choice, `AND` asks for both and binds
-/// closer, `WITH` makes one name of a licence and its exception; `/` is how `OR` was written once.
+/// Whether a licence expression can be met with `allowed` alone. Packages may still write `/` for `OR`.
 fn satisfied(expression: &str, allowed: &[String]) -> Result<bool, String> {
-    let spaced = ["(", ")", "/"]
+    let expression = Expression::parse_mode(expression, ParseMode::LAX)
+        .map_err(|e| format!("{expression:?} is no licence expression: {}", e.reason))?;
+    let allowed: Vec<Licensee> = allowed
         .iter()
-        .fold(expression.to_owned(), |e, sign| {
-            e.replace(sign, &format!(" {sign} "))
-        });
-    let words: Vec<&str> = spaced.split_whitespace().collect();
-    let mut rest = words.as_slice();
-    let met = any(&mut rest, allowed);
-    match (met, rest) {
-        (Some(met), []) => Ok(met),
-        _ => Err(format!("{expression:?} is no licence expression")),
-    }
-}
-
-fn any(rest: &mut &[&str], allowed: &[String]) -> Option<bool> {
-    let mut met = all(rest, allowed)?;
-    while let ["OR" | "/", below @ ..] = *rest {
-        *rest = below;
-        met |= all(rest, allowed)?;
-    }
-    Some(met)
-}
-
-fn all(rest: &mut &[&str], allowed: &[String]) -> Option<bool> {
-    let mut met = one(rest, allowed)?;
-    while let ["AND", below @ ..] = *rest {
-        *rest = below;
-        met &= one(rest, allowed)?;
-    }
-    Some(met)
-}
-
-fn one(rest: &mut &[&str], allowed: &[String]) -> Option<bool> {
-    let name = match *rest {
-        ["(", below @ ..] => {
-            *rest = below;
-            let met = any(rest, allowed)?;
-            let [")", below @ ..] = *rest else {
-                return None;
-            };
-            *rest = below;
-            return Some(met);
-        }
-        [] | ["OR" | "AND" | "WITH" | "/" | ")", ..] => return None,
-        [licence, "WITH", exception, below @ ..] => {
-            *rest = below;
-            format!("{licence} WITH {exception}")
-        }
-        [licence, below @ ..] => {
-            *rest = below;
-            (*licence).to_owned()
-        }
-    };
-    Some(allowed.contains(&name))
+        .map(|name| {
+            Licensee::parse(name).unwrap_or_else(|e| panic!("{name:?} is no licence: {}", e.reason))
+        })
+        .collect();
+    Ok(expression.evaluate(|asked| allowed.iter().any(|licence| licence.satisfies(asked))))
 }
 
 #[test]

@@ -10,7 +10,6 @@
 use marginflow::dataset::{Dataset, gaussian_random_labels, gaussian_teacher};
 use marginflow::dataset::{gaussian_teacher_vector, standard_normals};
 use marginflow::problem::Problem;
-use marginflow::rule::Rule;
 use marginflow::scenario;
 use sha2::{Digest, Sha256};
 

@@ -2,7 +2,8 @@
 
 use crate::recipe::{Recipe, Sizes};
 use crate::timing::timed;
-use marginflow::limit::{Limit, Separability, minimise, predicted};
+use marginflow::limit::{Limit, Separability, minimise};
+use marginflow::theory;
 use serde::Serialize;
 use std::error::Error;
 use std::path::Path;
@@ -53,9 +54,11 @@ pub fn run(peers: Option<&Path>, json: bool) -> Result<(), Box<dyn Error>> {
     }
     for (work, sizes) in LIMITS {
         let problem = Recipe::of(peers, work, sizes).problem()?;
-        let (g, potential) = (problem.dataset().signed_samples(), predicted(&problem));
+        let g = problem.dataset().signed_samples();
+        let law = theory::of(&problem);
+        let potential = law.potential().ok_or("no potential is predicted")?;
         let mut solution = None;
-        let timing = timed(REPEATS, || solution = Some(minimise(g, &potential)), || ());
+        let timing = timed(REPEATS, || solution = Some(minimise(g, potential)), || ());
         let Some(Separability::Separable(limit)) = solution else {
             return Err(format!("{work}: no certified limit").into());
         };

@@ -2,7 +2,7 @@
 
 use super::print;
 use crate::claims;
-use crate::error::{Error, Result};
+use crate::error::{Result, UsageError};
 use clap::Args;
 
 #[derive(Args)]
@@ -13,13 +13,9 @@ pub(super) struct ExplainArgs {
 
 impl ExplainArgs {
     pub fn execute(self) -> Result<u8> {
-        let claim = claims::find(&self.id).ok_or_else(|| {
-            let known: Vec<_> = claims::ids().collect();
-            Error::Usage(format!(
-                "there is no claim \"{}\"; the claims are {}",
-                self.id,
-                known.join(", ")
-            ))
+        let claim = claims::find(&self.id).ok_or_else(|| UsageError::UnknownClaim {
+            id: self.id.clone(),
+            known: claims::ids().collect(),
         })?;
         print(&format!(
             "{}\n\nAs printed:  {}\n\nWhat is true:  {}\n\nHow it is checked:  {}\n",

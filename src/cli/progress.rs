@@ -3,7 +3,9 @@
 use super::signals::Signals;
 use crate::control::{Control, Observer};
 use crate::descent;
-use crate::error::{Error, Result};
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::{Result, UsageError};
 use crate::flow;
 use crate::scenario::Scenario;
 use clap::Args;
@@ -42,9 +44,7 @@ impl Bars {
         Checkpoints { every }: Checkpoints,
     ) -> Result<Self> {
         if every.is_nan() || every < 0.0 {
-            return Err(Error::Usage(format!(
-                "--checkpoint-every {every}: give a number of seconds >= 0"
-            )));
+            return Err(UsageError::CheckpointInterval(every).into());
         }
         let bars = MultiProgress::new();
         if quiet {

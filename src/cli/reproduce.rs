@@ -3,8 +3,9 @@
 use super::signals::Signals;
 use super::{Format, print};
 use crate::error::{Error, Result};
-use crate::report::{self, Folder, Index, Section, create_folder, write_file};
+use crate::report::{self, Index, Section};
 use crate::reproduce::{Done, Drawing, Event, Experiment, Options, Selection, Table, plan, run};
+use crate::storage::{Folder, create_folder, write_file};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fs;

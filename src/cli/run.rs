@@ -2,10 +2,9 @@
 
 use super::progress::{Bars, Checkpoints};
 use super::{Format, ScenarioArgs, print};
-use crate::control::forget;
 use crate::error::Result;
-use crate::report::Folder;
 use crate::run::{Run, RunOptions, run};
+use crate::storage::{Folder, forget};
 use crate::{figures, report, scenario};
 use clap::Args;
 use std::path::{Path, PathBuf};

@@ -2,7 +2,7 @@
 
 use super::signals::Signals;
 use super::{Format, print};
-use crate::error::{Error, Result};
+use crate::error::{Error, Incomplete, Result, SolverError, exit};
 use crate::sweep::{Case, Plan, Record, RunOptions, Shard, SlurmOptions, merge, run, write_slurm};
 use crate::{report, scenario};
 use clap::{Args, Subcommand};
@@ -117,7 +117,7 @@ fn plan(path: &Path, folder: &Path, overrides: &[String]) -> Result<u8> {
         options.seeds,
         folder.display(),
     ))?;
-    Ok(0)
+    Ok(exit::DONE)
 }
 
 fn run_shard(folder: &Path, shard: Shard, jobs: Option<NonZeroUsize>, quiet: bool) -> Result<u8> {
@@ -152,13 +152,9 @@ fn run_shard(folder: &Path, shard: Shard, jobs: Option<NonZeroUsize>, quiet: boo
         ))?;
     }
     if outcome.failed.is_empty() {
-        return Ok(0);
+        return Ok(exit::DONE);
     }
-    let mut text = String::from("some angles could not be had; the next run tries again:");
-    for (id, why) in &outcome.failed {
-        let _ = write!(text, "\n  case {id} {why}");
-    }
-    Err(Error::Solver(text))
+    Err(SolverError::CasesFailed(outcome.failed).into())
 }
 
 /// How far one network is.
@@ -229,13 +225,16 @@ fn status(folder: &Path, format: Format) -> Result<u8> {
             print(&text)?;
         }
     }
-    Ok(if missing.is_empty() { 0 } else { 3 })
+    Ok(match missing.is_empty() {
+        true => exit::DONE,
+        false => exit::INCOMPLETE,
+    })
 }
 
 fn merge_all(folder: &Path, quiet: bool) -> Result<u8> {
     let plan = Plan::open(folder)?;
-    let _here = report::Folder::together(folder)?;
-    let merged = merge(&plan)?.map_err(|missing| Error::Incomplete(list(&plan, &missing.0)))?;
+    let _here = crate::storage::Folder::together(folder)?;
+    let merged = merge(&plan)?.map_err(|missing| incomplete(&plan, &missing.0))?;
     report::write_sweep(&merged, folder)?;
     if !quiet {
         print(&format!(
@@ -246,25 +245,18 @@ fn merge_all(folder: &Path, quiet: bool) -> Result<u8> {
     }
     let failures = merged.failures();
     if failures.is_empty() {
-        return Ok(0);
+        return Ok(exit::DONE);
     }
-    Err(Error::Solver(format!(
-        "merged, but some angles could not be had and are left out of the tables:\n  {}",
-        failures.join("\n  ")
-    )))
+    Err(SolverError::LeftOut(failures).into())
 }
 
-fn list(plan: &Plan, missing: &[Case]) -> String {
-    let mut text = format!(
-        "{} of {} cases are missing or damaged; `marginflow sweep run --out {}` does them:",
-        missing.len(),
-        plan.len(),
-        plan.folder.display()
-    );
-    for case in missing {
-        let _ = write!(text, "\n  {} {}", case.id, case.name());
+fn incomplete(plan: &Plan, missing: &[Case]) -> Incomplete {
+    let missing = missing.iter().map(|case| (case.id, case.name()));
+    Incomplete::Sweep {
+        missing: missing.collect(),
+        total: plan.len(),
+        folder: plan.folder.clone(),
     }
-    text
 }
 
 fn slurm(folder: &Path, tasks: NonZeroUsize, jobs: NonZeroUsize) -> Result<u8> {
@@ -279,5 +271,5 @@ fn slurm(folder: &Path, tasks: NonZeroUsize, jobs: NonZeroUsize) -> Result<u8> {
         "sh {} submits {tasks} tasks and the merge after them\n",
         submit.display()
     ))?;
-    Ok(0)
+    Ok(exit::DONE)
 }

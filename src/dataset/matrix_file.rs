@@ -77,13 +77,24 @@ fn line_at(bytes: &[u8], offset: usize) -> usize {
         .count()
 }
 
-/// One field as a finite number, or the message that says why not.
-pub(super) fn finite_number(field: &str) -> std::result::Result<f64, String> {
+/// Why a field is not a finite number.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum NotANumber {
+    #[error("empty field, expected a number")]
+    Empty,
+    #[error("`{}` is not a number", shown(.0))]
+    Text(String),
+    #[error("`{}` is not a finite number", shown(.0))]
+    Infinite(String),
+}
+
+/// One field as a finite number.
+pub(super) fn finite_number(field: &str) -> std::result::Result<f64, NotANumber> {
     match field.parse::<f64>() {
         Ok(x) if x.is_finite() => Ok(x),
-        Ok(_) => Err(format!("`{}` is not a finite number", shown(field))),
-        Err(_) if field.is_empty() => Err("empty field, expected a number".into()),
-        Err(_) => Err(format!("`{}` is not a number", shown(field))),
+        Ok(_) => Err(NotANumber::Infinite(field.to_owned())),
+        Err(_) if field.is_empty() => Err(NotANumber::Empty),
+        Err(_) => Err(NotANumber::Text(field.to_owned())),
     }
 }
 
@@ -134,11 +145,14 @@ fn parse_csv(path: &Path, text: &str) -> Result<DMatrix<f64>> {
             return Err(ragged(path, row, record.len(), columns, first));
         }
         for (column, field) in record.iter().enumerate() {
-            let entry = finite_number(field).map_err(|mut message| {
-                if rows == 0 && field.parse::<f64>().is_err() {
-                    message += " (the file must have no header line; [dataset.table] reads files that have one)";
-                }
-                Error::data(path, message)
+            let entry = finite_number(field).map_err(|why| {
+                let hint = match why {
+                    NotANumber::Empty | NotANumber::Text(_) if rows == 0 => {
+                        " (the file must have no header line; [dataset.table] reads files that have one)"
+                    }
+                    _ => "",
+                };
+                Error::data(path, format!("{why}{hint}"))
                     .at_row(line_of(text, &record))
                     .at_column(column + 1)
             })?;

@@ -21,6 +21,7 @@ pub use matrix_file::{parse_matrix, read_matrix};
 pub use stream::standard_normals;
 pub use table::Table;
 
+pub use crate::loss::Groups;
 use nalgebra::{DMatrix, DVector};
 use std::collections::HashMap;
 
@@ -33,7 +34,42 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Builds a data set. The readers and generators guarantee finite entries, labels ±1, N ≥ 1 and D ≥ 1.
+    /// A data set with finite entries, labels ±1, N ≥ 1 and D ≥ 1.
+    ///
+    /// # Errors
+    /// The first of these promises that is not kept.
+    ///
+    /// ```
+    /// use marginflow::dataset::{DataError, Dataset};
+    /// use nalgebra::{dmatrix, dvector};
+    /// let samples = dmatrix![1.0, 0.2; -1.0, 0.3];
+    /// assert_eq!(Dataset::try_new(samples.clone(), dvector![1.0, -1.0])?.len(), 2);
+    /// let refused = Dataset::try_new(samples, dvector![1.0, 0.0]);
+    /// assert_eq!(refused, Err(DataError::Label { row: 1, label: 0.0 }));
+    /// # Ok::<(), DataError>(())
+    /// ```
+    pub fn try_new(samples: DMatrix<f64>, labels: DVector<f64>) -> Result<Self, DataError> {
+        let (rows, columns) = samples.shape();
+        if rows == 0 || columns == 0 {
+            return Err(DataError::Empty { rows, columns });
+        }
+        if labels.len() != rows {
+            let labels = labels.len();
+            return Err(DataError::LabelCount { rows, labels });
+        }
+        let row_major = (0..rows).flat_map(|row| (0..columns).map(move |column| (row, column)));
+        if let Some((row, column)) = row_major.into_iter().find(|at| !samples[*at].is_finite()) {
+            let entry = samples[(row, column)];
+            return Err(DataError::Entry { row, column, entry });
+        }
+        if let Some(row) = labels.iter().position(|label| label.abs() != 1.0) {
+            let label = labels[row];
+            return Err(DataError::Label { row, label });
+        }
+        Ok(Self::new(samples, labels))
+    }
+
+    /// A data set of which the caller knows what [`Self::try_new`] checks, as the readers and generators do.
     ///
     /// # Panics
     /// If the number of labels differs from the number of rows.
@@ -63,6 +99,16 @@ impl Dataset {
     /// `G`, N × D, rows `g_n = y_n x_n`.
     pub fn signed_samples(&self) -> &DMatrix<f64> {
         &self.signed_samples
+    }
+
+    /// How margins belong to samples: with labels ±1 each sample has one.
+    pub fn groups(&self) -> Groups {
+        Groups::single(self.len())
+    }
+
+    /// Margins of all samples together, [`Groups::rows`].
+    pub fn rows(&self) -> usize {
+        self.groups().rows()
     }
 
     /// N.
@@ -111,6 +157,23 @@ impl Dataset {
     }
 }
 
+/// Why samples and labels make no data set. Rows and columns count from 0.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum DataError {
+    #[error("an empty data set: {rows} samples of {columns} entries")]
+    Empty { rows: usize, columns: usize },
+    #[error("{labels} labels for {rows} samples")]
+    LabelCount { rows: usize, labels: usize },
+    #[error("entry {column} of sample {row} is {entry}, expected a finite number")]
+    Entry {
+        row: usize,
+        column: usize,
+        entry: f64,
+    },
+    #[error("the label of sample {row} is {label}, expected +1 or -1")]
+    Label { row: usize, label: f64 },
+}
+
 /// What identifies numbers that compare equal.
 fn bits<'a>(numbers: impl Iterator<Item = &'a f64>) -> Vec<u64> {
     // adding zero maps -0.0 to 0.0
@@ -121,6 +184,36 @@ fn bits<'a>(numbers: impl Iterator<Item = &'a f64>) -> Vec<u64> {
 mod tests {
     use super::*;
     use nalgebra::{dmatrix, dvector};
+
+    #[test]
+    fn what_is_no_data_set_is_refused() {
+        let samples = dmatrix![1.0, 2.0; 3.0, 4.0];
+        let refusal = |samples: &DMatrix<f64>, labels: DVector<f64>| {
+            Dataset::try_new(samples.clone(), labels).unwrap_err()
+        };
+        let (rows, columns) = (0, 2);
+        assert_eq!(
+            refusal(&DMatrix::zeros(0, 2), dvector![]),
+            DataError::Empty { rows, columns }
+        );
+        let (rows, columns) = (2, 0);
+        let empty = refusal(&DMatrix::zeros(2, 0), dvector![1.0, 1.0]);
+        assert_eq!(empty, DataError::Empty { rows, columns });
+        let short = refusal(&samples, dvector![1.0]);
+        assert_eq!(short, DataError::LabelCount { rows, labels: 1 });
+        let mut infinite = samples.clone();
+        infinite[(1, 0)] = f64::INFINITY;
+        let text = refusal(&infinite, dvector![1.0, 1.0]).to_string();
+        assert_eq!(text, "entry 0 of sample 1 is inf, expected a finite number");
+        let not_a_number = refusal(&samples, dvector![1.0, f64::NAN]);
+        assert!(
+            matches!(not_a_number, DataError::Label { row: 1, .. }),
+            "{not_a_number:?}"
+        );
+        let data = Dataset::try_new(samples.clone(), dvector![1.0, -1.0]).unwrap();
+        assert_eq!(data, Dataset::new(samples, dvector![1.0, -1.0]));
+        assert_eq!((data.rows(), data.groups().rows_of(1)), (2, 1..2));
+    }
 
     #[test]
     fn equal_samples_are_merged_by_what_the_network_sees() {

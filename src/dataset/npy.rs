@@ -82,18 +82,43 @@ fn first_not_finite(matrix: &DMatrix<f64>) -> Option<(usize, usize)> {
         .find(|&position| !matrix[position].is_finite())
 }
 
+/// Why the beginning of a file is no header that NumPy writes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+enum HeaderError {
+    #[error("it does not start with NumPy's mark")]
+    NoMark,
+    #[error("it ends within its header")]
+    Short,
+    #[error("its version, {major}.{minor}, is unknown")]
+    Version { major: u8, minor: u8 },
+    #[error("its header is not text")]
+    NotText,
+    #[error("its header has an unknown entry `{}`", shown(.0))]
+    UnknownEntry(String),
+    #[error("its header has no entry `{0}`")]
+    NoEntry(&'static str),
+    /// What is wanted, where the header has ended.
+    #[error("its header ends where {0} is expected")]
+    Ends(String),
+    /// Something else than what is wanted.
+    #[error("its header has `{}` where {wanted} is expected", shown(found))]
+    Unexpected { found: String, wanted: String },
+}
+
+/// What comes of reading a header.
+type Parsed<T> = std::result::Result<T, HeaderError>;
+
 /// Header and array of a file.
-fn split(bytes: &[u8]) -> std::result::Result<(&str, &[u8]), String> {
-    const SHORT: &str = "it ends within its header";
-    let rest = (bytes.strip_prefix(b"\x93NUMPY")).ok_or("it does not start with NumPy's mark")?;
+fn split(bytes: &[u8]) -> Parsed<(&str, &[u8])> {
+    let rest = (bytes.strip_prefix(b"\x93NUMPY")).ok_or(HeaderError::NoMark)?;
     let (length, rest) = match *rest {
         [1, 0, a, b, ref rest @ ..] => (usize::from(u16::from_le_bytes([a, b])), rest),
         [2 | 3, 0, a, b, c, d, ref rest @ ..] => (u32::from_le_bytes([a, b, c, d]) as usize, rest),
-        [1..=3, 0, ..] | [] | [_] => return Err(SHORT.into()),
-        [major, minor, ..] => return Err(format!("its version, {major}.{minor}, is unknown")),
+        [1..=3, 0, ..] | [] | [_] => return Err(HeaderError::Short),
+        [major, minor, ..] => return Err(HeaderError::Version { major, minor }),
     };
-    let (header, data) = rest.split_at_checked(length).ok_or(SHORT)?;
-    let header = std::str::from_utf8(header).map_err(|_| "its header is not text")?;
+    let (header, data) = (rest.split_at_checked(length)).ok_or(HeaderError::Short)?;
+    let header = std::str::from_utf8(header).map_err(|_| HeaderError::NotText)?;
     Ok((header, data))
 }
 
@@ -108,7 +133,7 @@ struct Header<'a> {
 }
 
 impl<'a> Header<'a> {
-    fn parse(text: &'a str) -> std::result::Result<Self, String> {
+    fn parse(text: &'a str) -> Parsed<Self> {
         let mut rest = Literal(text);
         let (mut kind, mut fortran_order, mut shape) = (None, None, None);
         rest.expect("{")?;
@@ -128,7 +153,7 @@ impl<'a> Header<'a> {
                 "fortran_order" => fortran_order = Some(rest.boolean()?),
                 "shape" => shape = Some(rest.shape()?),
                 _ => {
-                    return Err(format!("its header has an unknown entry `{}`", shown(key)));
+                    return Err(HeaderError::UnknownEntry(key.to_owned()));
                 }
             }
             if !rest.accept(",") {
@@ -137,11 +162,10 @@ impl<'a> Header<'a> {
             }
         }
         rest.end()?;
-        let missing = |key: &str| format!("its header has no entry `{key}`");
         Ok(Self {
-            kind: Some(kind.ok_or_else(|| missing("descr"))?),
-            fortran_order: fortran_order.ok_or_else(|| missing("fortran_order"))?,
-            shape: shape.ok_or_else(|| missing("shape"))?,
+            kind: Some(kind.ok_or(HeaderError::NoEntry("descr"))?),
+            fortran_order: fortran_order.ok_or(HeaderError::NoEntry("fortran_order"))?,
+            shape: shape.ok_or(HeaderError::NoEntry("shape"))?,
         })
     }
 }
@@ -160,21 +184,25 @@ impl<'a> Literal<'a> {
         }
     }
 
-    fn expect(&mut self, token: &str) -> std::result::Result<(), String> {
+    fn expect(&mut self, token: &str) -> Parsed<()> {
         match self.accept(token) {
             true => Ok(()),
             false => Err(self.expected(&format!("`{token}`"))),
         }
     }
 
-    fn expected(&self, what: &str) -> String {
+    fn expected(&self, what: &str) -> HeaderError {
+        let wanted = what.to_owned();
         match self.0.trim_ascii_start() {
-            "" => format!("its header ends where {what} is expected"),
-            rest => format!("its header has `{}` where {what} is expected", shown(rest)),
+            "" => HeaderError::Ends(wanted),
+            rest => HeaderError::Unexpected {
+                found: rest.to_owned(),
+                wanted,
+            },
         }
     }
 
-    fn string(&mut self) -> std::result::Result<&'a str, String> {
+    fn string(&mut self) -> Parsed<&'a str> {
         let quote = ["'", "\""].into_iter().find(|quote| self.accept(quote));
         let cut = quote.and_then(|quote| self.0.split_once(quote));
         let (string, rest) = cut.ok_or_else(|| self.expected("a quoted name"))?;
@@ -182,14 +210,14 @@ impl<'a> Literal<'a> {
         Ok(string)
     }
 
-    fn boolean(&mut self) -> std::result::Result<bool, String> {
+    fn boolean(&mut self) -> Parsed<bool> {
         if self.accept("True") {
             return Ok(true);
         }
         self.expect("False").map(|()| false)
     }
 
-    fn shape(&mut self) -> std::result::Result<Vec<usize>, String> {
+    fn shape(&mut self) -> Parsed<Vec<usize>> {
         let mut shape = Vec::new();
         self.expect("(")?;
         while !self.accept(")") {
@@ -206,7 +234,7 @@ impl<'a> Literal<'a> {
         Ok(shape)
     }
 
-    fn end(&self) -> std::result::Result<(), String> {
+    fn end(&self) -> Parsed<()> {
         match self.0.trim_ascii_start() {
             "" => Ok(()),
             _ => Err(self.expected("its end")),

@@ -79,13 +79,10 @@ impl Table {
                 .enumerate()
                 .filter(|(c, _)| *c != label_column)
             {
-                entries.push(finite_number(field).map_err(|message| {
-                    Error::data(
-                        path,
-                        format!("{message} (column `{}`)", shown(&header[column])),
-                    )
-                    .at_row(line_of(text, &record))
-                    .at_column(column + 1)
+                entries.push(finite_number(field).map_err(|why| {
+                    Error::data(path, format!("{why} (column `{}`)", shown(&header[column])))
+                        .at_row(line_of(text, &record))
+                        .at_column(column + 1)
                 })?);
             }
         }

@@ -1,9 +1,9 @@
-//! What a checkpoint of finite-step runs holds, see [`crate::checkpoint`].
+//! What a checkpoint of finite-step runs holds, see [`crate::storage::checkpoint`].
 
 use super::StepOptions;
 use super::records::Records;
-use crate::checkpoint::{File, Fingerprint, Words, Writer};
 use crate::problem::Problem;
+use crate::storage::checkpoint::{File, Words, Writer};
 use std::path::Path;
 
 /// Where one group of lanes stands.
@@ -32,7 +32,7 @@ pub(super) fn file<'a>(
         &format!("steps-{}", group + 1),
         "steps",
         move || {
-            let mut print = Fingerprint::of(problem)?;
+            let mut print = problem.fingerprint()?;
             print.text(options.schedule.name());
             print.text(options.state.name());
             print.text(&options.count.to_string());

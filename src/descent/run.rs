@@ -6,11 +6,14 @@
 use super::checkpoint::{self, Checkpoint};
 use super::records::{Records, recorded_steps};
 use super::{Lane, Schedule, State, StepOptions, Stepper, reduced_stepper, stepper};
-use crate::checkpoint::{File, Found};
 use crate::control::Control;
-use crate::error::{Error, Result};
+pub use crate::control::StepProgress as Progress;
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::{Result, SolverError};
 use crate::flow::clock;
 use crate::problem::Problem;
+use crate::storage::checkpoint::{File, Found};
 use crate::trajectory::{SolverStatistics, Status, Trajectory};
 use nalgebra::DMatrix;
 use rayon::prelude::*;
@@ -32,15 +35,6 @@ pub struct Descent {
     pub trajectory: Trajectory,
     /// Seconds this run took, interruptions left out; an equal share of them where several runs were made together.
     pub wall_seconds: f64,
-}
-
-/// How far all runs together have come.
-#[derive(Debug, Clone, Copy)]
-pub struct Progress {
-    /// Steps taken, of all runs together.
-    pub taken: u64,
-    /// Steps to be taken.
-    pub total: u64,
 }
 
 /// Runs of linear networks made together, in the lanes of one stepper: at most.
@@ -175,7 +169,7 @@ impl Work<'_> {
         let stepper = match self.options.state {
             State::Full => stepper(self.problem, self.options.schedule, &lanes),
             State::Reduced => reduced_stepper(self.problem, self.options.schedule, &lanes)
-                .map_err(|why| Error::Solver(why.to_string()))?,
+                .map_err(|why| SolverError::NoReducedState(why.to_string()))?,
         };
         let mut run = Group {
             sizes,
@@ -188,9 +182,7 @@ impl Work<'_> {
         };
         self.record(&mut run);
         if run.records.iter().any(|r| r.overflown) {
-            return Err(Error::Solver(
-                "margins of the initial weights overflow before the first step; scale the data or the initial weights down".into(),
-            ));
+            return Err(SolverError::StepsOverflow.into());
         }
         Ok(run)
     }

@@ -7,7 +7,6 @@
 //!
 //! [`Kernel::velocity`]: crate::network::Kernel::velocity
 
-use crate::loss::Loss;
 use crate::problem::Problem;
 use crate::trajectory::Trajectory;
 
@@ -33,7 +32,7 @@ pub fn loss_rate(problem: &Problem, trajectory: &Trajectory) -> Vec<f64> {
             }
             let theta = trajectory.theta.column(k);
             let mut log_multipliers = trajectory.log_multipliers.column(k).into_owned();
-            if problem.loss() != Loss::Exponential {
+            if !problem.loss().log_correction_is_zero() {
                 kernel.margins(theta.as_slice(), &mut margins);
                 for (p, m) in log_multipliers.iter_mut().zip(&margins) {
                     *p += problem.loss().log_correction(*m);
@@ -65,6 +64,7 @@ mod tests {
     use super::*;
     use crate::dataset::gaussian_teacher;
     use crate::flow::{FlowOptions, SaveAt, integrate};
+    use crate::loss::Loss;
     use crate::network::Network;
     use crate::rule::Rule;
     use nalgebra::{DVector, dvector};

@@ -119,7 +119,7 @@ impl<'a> Saves<'a> {
         trajectory: &'a Trajectory,
         limit: Option<&'a Limit>,
     ) -> Self {
-        let potential = theory.limit.as_ref().and_then(|law| law.potential());
+        let potential = theory.potential();
         let g = problem.dataset().signed_samples();
         Self {
             problem,

@@ -5,7 +5,6 @@
 
 use super::{Figure, Panel, Run, Scale, Style, build};
 use crate::diagnostics::Homogeneous;
-use crate::loss::Loss;
 use crate::theory::MarginProblem;
 
 pub const ID: &str = "kkt";
@@ -75,10 +74,7 @@ fn margins(run: &Run, homogeneous: &Homogeneous) -> Panel {
         .iter()
         .map(|m| m.unwrap_or(f64::NAN))
         .collect();
-    let symbol = match run.problem.loss() {
-        Loss::Exponential => "ln(1/loss)",
-        Loss::Logistic => "−ln(exp(loss) − 1)",
-    };
+    let symbol = run.problem.loss().inverse_symbol();
     let mut series = vec![
         build::line(
             "min mₙ / ‖θ‖ᴸ",

@@ -9,11 +9,11 @@
 use super::saves::Saves;
 use super::watch::Watch;
 use super::{FlowOptions, Method, SaveAt};
-use crate::checkpoint::{File, Fingerprint, Found, Words, Writer};
 use crate::control::Control;
 use crate::error::Result;
 use crate::network::Kernel;
 use crate::problem::Problem;
+use crate::storage::checkpoint::{File, Found, Words, Writer};
 use crate::trajectory::{Kinks, SlidingPair, SolverStatistics};
 use std::path::Path;
 use std::time::Instant;
@@ -89,7 +89,7 @@ impl<'a> Keeper<'a> {
     ) -> Self {
         let file = |folder: &Path| {
             File::new(folder, name, "flow", move || {
-                let mut print = Fingerprint::of(problem)?;
+                let mut print = problem.fingerprint()?;
                 print.text(options.method.name());
                 print.text(options.state.name());
                 print.text(&format!("{:?}", options.checkpoint_steps));

@@ -9,7 +9,9 @@ use super::segment::{Good, Outcome, Progress, all_finite};
 use super::system::{NewtonSolver, System};
 use super::{FlowOptions, Method, State};
 use crate::control::Control;
-use crate::error::{Error, Result};
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::{Result, SolverError};
 use crate::loss::Loss;
 use crate::network::Kernel;
 use crate::problem::Problem;
@@ -234,17 +236,13 @@ fn start(
     let mut y = at_zero.initial_state(theta0);
     if all_finite(&y) {
         run.cross(&mut kernel, &at_zero, &mut y, 0.0)
-            .map_err(Error::Solver)?;
+            .map_err(SolverError::NoPiece)?;
         y = at_zero.initial_state(&DVector::from_column_slice(&y[..run.parameters]));
     }
     let mut derivative = vec![0.0; y.len()];
     system(&kernel, 0.0).rhs(&y, 0.0, &mut derivative);
     if !all_finite(&y) || !all_finite(&derivative) {
-        return Err(Error::Solver(
-            "the flow is not finite at t = 0: margins of the initial weights overflow; scale the data or the initial \
-             weights down"
-                .into(),
-        ));
+        return Err(SolverError::FlowOverflows.into());
     }
     run.strongest_at_start = strongest(&y[run.parameters..], kernel.idle());
     let accumulated = Accumulated::new(&at_zero, &y, 0.0);

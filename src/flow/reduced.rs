@@ -3,7 +3,9 @@
 use super::saves::affordable;
 use super::{FlowOptions, SaveAt};
 use crate::dataset::Dataset;
-use crate::error::{Error, Result};
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::{Result, SolverError};
 use crate::network::{Kernel, Reduction};
 use crate::problem::Problem;
 use crate::trajectory::Trajectory;
@@ -22,7 +24,7 @@ impl Reduced {
     pub fn new(problem: &Problem, data: &Dataset, options: &FlowOptions) -> Result<Self> {
         let (network, feedback) = problem
             .rank_one()
-            .map_err(|why| Error::Solver(why.to_string()))?;
+            .map_err(|why| SolverError::NoReducedState(why.to_string()))?;
         let theta0 = problem.theta0().as_slice();
         let mut options = options.clone();
         // Margins have degree L in the weights, but 2ᴸ − 1 in these unknowns, and amplify their relative errors by as much.

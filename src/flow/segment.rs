@@ -8,22 +8,14 @@ use super::operator::{Equations, NewtonLinearSolver, NewtonMatrix, State, values
 use super::run::Run;
 use super::system::System;
 use super::watch::{CRAWL, CRAWL_STEPS, MOST_STALLED_RESTARTS};
-use crate::error::{Error, Result};
+pub use crate::control::FlowProgress as Progress;
+use crate::error::{Error, Result, SolverError};
 use crate::trajectory::Status;
 use diffsol::error::OdeSolverError;
 use diffsol::{
     DiffsolError, OdeBuilder, OdeSolverMethod, OdeSolverProblem, OdeSolverStopReason, Vector,
 };
 use std::sync::Arc;
-
-/// Where a run is, told after every step.
-#[derive(Debug, Clone, Copy)]
-pub struct Progress {
-    /// s reached.
-    pub log_log_time: f64,
-    /// Accepted steps so far.
-    pub steps: usize,
-}
 
 /// The last good state.
 pub(super) struct Good {
@@ -306,9 +298,13 @@ pub(super) fn all_finite(x: &[f64]) -> bool {
 }
 
 fn interpolation_failed(s: f64, e: &DiffsolError) -> Error {
-    Error::Solver(format!("the state at log-log-time {s} was lost: {e}"))
+    SolverError::StateLost {
+        log_log_time: s,
+        cause: e.to_string(),
+    }
+    .into()
 }
 
 fn cannot_start(e: &DiffsolError) -> Error {
-    Error::Solver(format!("the integrator could not start: {e}"))
+    SolverError::CannotStart(e.to_string()).into()
 }

@@ -190,7 +190,7 @@ impl System {
         let mut correction = vec![0.0; v.len()];
         correction[..self.log_counts.len()].copy_from_slice(&self.log_counts);
         let mut slope = vec![0.0; v.len()];
-        if self.loss != Loss::Exponential {
+        if !self.loss.log_correction_is_zero() {
             let mut margins = vec![0.0; v.len()];
             self.kernel.margins(theta, &mut margins);
             for (n, m) in margins.into_iter().enumerate() {
@@ -271,7 +271,7 @@ impl System {
         let mut d_multipliers: Vec<f64> = (0..d_v.len())
             .map(|n| point.multipliers[n] * point.cosh[n] * d_v[n])
             .collect();
-        if self.loss != Loss::Exponential {
+        if !self.loss.log_correction_is_zero() {
             let along =
                 self.kernel
                     .tangent(theta, &point.multipliers, d_theta, &vec![0.0; d_v.len()]);

@@ -1,6 +1,6 @@
 //! Whether a run still gets anywhere.
 
-use crate::checkpoint::{Words, Writer};
+use crate::storage::checkpoint::{Words, Writer};
 
 /// Restarts without progress after which a run is given up; an event needs one or two.
 pub const MOST_STALLED_RESTARTS: usize = 50;

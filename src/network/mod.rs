@@ -170,6 +170,13 @@ pub struct Footprint {
 #[derive(Debug, Clone)]
 pub struct Network(Arc<dyn Architecture>);
 
+impl PartialEq for Network {
+    /// Whether both are the same kind of network, of the same shapes and settings, as their `Debug` forms show them.
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key() && format!("{self:?}") == format!("{other:?}")
+    }
+}
+
 impl<A: Architecture> From<A> for Network {
     fn from(architecture: A) -> Self {
         Self::new(architecture)

@@ -1,10 +1,11 @@
 //! What `compare --critical` leaves behind: `critical.json`, a table, figures.
 
-use super::write::{create_folder, write_figures, write_file};
+use super::write::write_figures;
 use crate::descent::{Demand, DiscreteAlignment, Ending, Schedule, Trial};
 use crate::error::Result;
 use crate::figures::{self, Figure};
 use crate::stability::Stability;
+use crate::storage::{create_folder, write_file};
 use serde::Serialize;
 use std::fmt::Write;
 use std::path::Path;

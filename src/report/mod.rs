@@ -6,11 +6,9 @@
 //! - [`npz`]: `trajectory.npz`, for `numpy.load`;
 //! - [`critical_json`], [`critical_text`]: the critical step size;
 //! - [`sweep_text`], [`write_sweep`]: the tables and figures of a sweep;
-//! - [`Folder`]: a folder in use, locked;
-//! - [`write`]: the only place that touches the disk.
+//! - [`write_all`]: writes a run into its folder.
 
 mod critical;
-mod folder;
 mod html;
 mod json;
 mod npz;
@@ -19,10 +17,9 @@ mod text;
 mod write;
 
 pub use critical::{critical_json, critical_text, write_critical};
-pub use folder::Folder;
 pub use html::{Index, Section, html, index};
 pub use json::json;
 pub use npz::npz;
 pub use sweep::{sweep_text, write_sweep};
 pub use text::text;
-pub use write::{create_folder, write_all, write_file};
+pub use write::write_all;

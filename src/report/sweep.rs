@@ -1,8 +1,9 @@
 //! What `sweep merge` leaves behind, and the tables it prints.
 
-use super::write::{write_figures, write_file};
+use super::write::write_figures;
 use crate::error::Result;
 use crate::figures::{self, Figure};
+use crate::storage::write_file;
 use crate::sweep::{Kind, Mean, Merged};
 use std::fmt::Write;
 use std::path::Path;

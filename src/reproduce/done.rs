@@ -1,13 +1,13 @@
 //! One experiment: making it, and knowing it again.
 
 use super::plan::{Experiment, Kind};
-use crate::control::{Control, forget};
-use crate::digest::hexadecimal;
-use crate::error::{Error, Result};
+use crate::control::Control;
+use crate::error::{Error, Incomplete, Result, exit};
 use crate::figures::{self, Figure};
-use crate::report::{self, Folder, write_file};
+use crate::report;
 use crate::run::{RunOptions, run};
 use crate::stability::measure;
+use crate::storage::{Folder, forget, hexadecimal, write_file};
 use crate::sweep::{self, Plan, Shard};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -47,7 +47,8 @@ impl Done {
         let whole = |(name, digest): (&String, &String)| {
             fs::read(folder.join(name)).is_ok_and(|bytes| hexadecimal(&bytes) == *digest)
         };
-        (done.key == key && done.exit_code < 4 && done.files.iter().all(whole)).then_some(done)
+        (done.key == key && exit::is_complete(done.exit_code) && done.files.iter().all(whole))
+            .then_some(done)
     }
 }
 
@@ -131,7 +132,7 @@ fn single(experiment: &Experiment, folder: &Path, control: &Control<'_>) -> Resu
     report::write_all(&finished, &figures, folder)?;
     forget(folder)?;
     let code = finished.exit_code();
-    let message = (code >= 4).then(|| {
+    let message = (!exit::is_complete(code)).then(|| {
         let why = finished.trajectory.message.as_deref();
         why.unwrap_or("the run ended before its horizon").to_owned()
     });
@@ -160,8 +161,7 @@ fn whole_sweep(
             observer: &|_, _| {},
         },
     )?;
-    let merged = sweep::merge(&plan)?
-        .map_err(|missing| Error::Incomplete(format!("{} cases are missing", missing.0.len())))?;
+    let merged = sweep::merge(&plan)?.map_err(|missing| Incomplete::Cases(missing.0.len()))?;
     let figures = report::write_sweep(&merged, folder)?;
     let failed = outcome.failed.len();
     let message = (failed > 0).then(|| format!("{failed} cases failed; `sweep run` says which"));

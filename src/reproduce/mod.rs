@@ -17,8 +17,8 @@ pub use plan::{Experiment, Kind, Selection, plan};
 pub use table::{Row, Table};
 
 use crate::control::Control;
-use crate::digest::program;
 use crate::error::{Error, Result};
+use crate::storage::program;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,9 +1,9 @@
 //! Which experiments there are, and which of them are asked for.
 
 use crate::claims::{self, Outcome};
-use crate::digest::hexadecimal;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, UsageError};
 use crate::scenario::{self, Scenario};
+use crate::storage::hexadecimal;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -130,10 +130,10 @@ pub fn plan(folder: &Path, selection: &Selection) -> Result<Vec<Experiment>> {
 
 fn scenarios(folder: &Path) -> Result<Vec<PathBuf>> {
     let missing = |why: String| {
-        Error::Usage(format!(
-            "{}: {why}; give the folder of scenarios with --scenarios (the one that comes with marginflow is `scenarios` in its repository)",
-            folder.display()
-        ))
+        Error::from(UsageError::NoScenarios {
+            folder: folder.to_owned(),
+            why,
+        })
     };
     let entries = std::fs::read_dir(folder).map_err(|e| missing(e.to_string()))?;
     let mut paths = Vec::new();
@@ -155,15 +155,13 @@ fn named(mut experiments: Vec<Experiment>, only: &str) -> Result<Vec<Experiment>
     if !experiments.is_empty() {
         return Ok(experiments);
     }
-    let ids: Vec<_> = claims::ids().collect();
-    Err(Error::Usage(if ids.contains(&only) {
-        format!("no scenario here is expected to decide the claim \"{only}\"")
-    } else {
-        format!(
-            "\"{only}\" is neither a scenario here nor a claim; the claims are {}",
-            ids.join(", ")
-        )
-    }))
+    let claims: Vec<_> = claims::ids().collect();
+    let name = only.to_owned();
+    Err(match claims.contains(&only) {
+        true => UsageError::UndecidedClaim(name),
+        false => UsageError::UnknownExperiment { name, claims },
+    }
+    .into())
 }
 
 /// From the cheapest on, those that add an outcome of a claim.

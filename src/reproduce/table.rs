@@ -3,7 +3,7 @@
 use super::done::Done;
 use super::plan::{Experiment, Kind};
 use crate::claims::{CLAIMS, Claim, Outcome};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, exit};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 use std::fs;
@@ -62,7 +62,8 @@ impl Table {
         let mut reports = Vec::new();
         for (experiment, done) in experiments.iter().zip(done) {
             let path = out.join(experiment.id()).join("report.json");
-            if experiment.kind == Kind::Run && path.exists() && done.exit_code < 64 {
+            if experiment.kind == Kind::Run && path.exists() && exit::leaves_report(done.exit_code)
+            {
                 let bytes = fs::read(&path).map_err(|e| Error::io(&path, e))?;
                 let report: Report = serde_json::from_slice(&bytes)
                     .map_err(|e| Error::io(&path, std::io::Error::other(e)))?;

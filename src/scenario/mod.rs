@@ -56,12 +56,12 @@ mod variants;
 
 use crate::claims::Outcome;
 use crate::descent::{Schedule, StepOptions};
-use crate::digest::hexadecimal;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, ScenarioError};
 use crate::flow::clock::MAX_LOG_LOG_TIME;
 use crate::flow::{FlowOptions, Method, SaveAt};
 use crate::memory::{Estimate, Work};
 use crate::problem::{Problem, State};
+use crate::storage::hexadecimal;
 use crate::sweep::SweepOptions;
 pub use describe::{schema_json, schema_markdown};
 use schema::{Architecture, Document, MethodName, ScheduleName, StateName};
@@ -103,8 +103,9 @@ pub struct Scenario {
 /// [`Error::Scenario`] with file, line and caret for anything wrong in the text; [`Error::Usage`] for an override
 /// that is no assignment.
 pub fn load(path: &Path, overrides: &[String]) -> Result<Scenario> {
-    let text = std::fs::read_to_string(path).map_err(|e| {
-        Error::Scenario(format!("cannot read the scenario {}: {e}", path.display()))
+    let text = std::fs::read_to_string(path).map_err(|source| ScenarioError::Unreadable {
+        path: path.to_owned(),
+        source,
     })?;
     parse(path, &text, overrides)
 }

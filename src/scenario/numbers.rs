@@ -1,8 +1,8 @@
 //! Numbers that are right by construction: a scenario holding one of these needs no further check.
 //!
-//! Each converts from what TOML has through `serde(try_from)`, so that the error stands at the number itself.
+//! Each is made from what TOML has while it is read, so that the error stands at the number itself.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 
 /// A number as people write it: 2.5, but 1e200 and not two hundred digits.
 pub(super) fn shown(x: f64) -> String {
@@ -13,220 +13,171 @@ pub(super) fn shown(x: f64) -> String {
     }
 }
 
-/// A finite number > 0.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(try_from = "f64")]
-pub(super) struct Positive(f64);
-
-impl Positive {
-    pub(super) fn get(self) -> f64 {
-        self.0
-    }
+/// A number outside of its bounds: what was given, and what is asked for.
+#[derive(Debug, thiserror::Error)]
+#[error("{given} is not {wanted}")]
+pub(super) struct OutOfBounds {
+    given: String,
+    wanted: String,
 }
 
-impl TryFrom<f64> for Positive {
-    type Error = String;
+/// `Name(what it holds) from what TOML has { conversion or None }, otherwise "given is not …"`.
+macro_rules! bounded {
+    (
+        $(#[$meta:meta])*
+        $name:ident $(<const $bound:ident: $bound_type:ty>)? ($held:ty) from $given:ty,
+        |$x:ident| $convert:expr,
+        $shown:expr => $($wanted:tt)+
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        pub(super) struct $name $(<const $bound: $bound_type>)? ($held);
 
-    fn try_from(x: f64) -> Result<Self, String> {
-        if x.is_finite() && x > 0.0 {
-            Ok(Self(x))
-        } else {
-            Err(format!("{} is not a finite number > 0", shown(x)))
+        impl $(<const $bound: $bound_type>)? $name $(<$bound>)? {
+            pub(super) fn get(self) -> $held {
+                self.0
+            }
         }
-    }
+
+        impl $(<const $bound: $bound_type>)? TryFrom<$given> for $name $(<$bound>)? {
+            type Error = OutOfBounds;
+
+            fn try_from($x: $given) -> Result<Self, OutOfBounds> {
+                let held: Option<$held> = $convert;
+                held.map(Self).ok_or_else(|| OutOfBounds {
+                    given: $shown,
+                    wanted: format!($($wanted)+),
+                })
+            }
+        }
+
+        impl<'de $(, const $bound: $bound_type)?> Deserialize<'de> for $name $(<$bound>)? {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let given = <$given>::deserialize(deserializer)?;
+                Self::try_from(given).map_err(de::Error::custom)
+            }
+        }
+    };
 }
 
-/// A horizon in any clock, at least 1e-100: the first steps of an integrator are shares of it, and must not underflow.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(try_from = "f64")]
-pub(super) struct Horizon(f64);
+bounded! {
+    /// A finite number > 0.
+    Positive(f64) from f64,
+    |x| (x.is_finite() && x > 0.0).then_some(x),
+    shown(x) => "a finite number > 0"
+}
+
+bounded! {
+    /// A horizon in any clock, at least 1e-100: the first steps of an integrator are shares of it, and must not underflow.
+    Horizon(f64) from f64,
+    |x| (x.is_finite() && x >= Self::LEAST).then_some(x),
+    shown(x) => "a finite horizon > 0, at least {:e}", Self::LEAST
+}
 
 impl Horizon {
     pub(super) const LEAST: f64 = 1e-100;
-
-    pub(super) fn get(self) -> f64 {
-        self.0
-    }
 }
 
-impl TryFrom<f64> for Horizon {
-    type Error = String;
-
-    fn try_from(x: f64) -> Result<Self, String> {
-        if x.is_finite() && x >= Self::LEAST {
-            Ok(Self(x))
-        } else {
-            Err(format!(
-                "{} is not a finite horizon > 0, at least {:e}",
-                shown(x),
-                Self::LEAST
-            ))
-        }
-    }
+bounded! {
+    /// A standard deviation, 0 < x ≤ 1e100: large enough for any experiment, small enough for squares not to overflow.
+    Scale(f64) from f64,
+    |x| (x > 0.0 && x <= 1e100).then_some(x),
+    shown(x) => "a scale > 0 and <= 1e100"
 }
 
-/// A standard deviation, 0 < x ≤ 1e100: large enough for any experiment, small enough for squares not to overflow.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(try_from = "f64")]
-pub(super) struct Scale(f64);
-
-impl Scale {
-    pub(super) fn get(self) -> f64 {
-        self.0
-    }
+bounded! {
+    /// A smoothing ε, 0 ≤ x ≤ 1e100, zero unless given.
+    #[derive(Default)]
+    Smoothing(f64) from f64,
+    // adding zero maps -0.0 to 0.0
+    |x| (0.0..=1e100).contains(&x).then_some(x + 0.0),
+    shown(x) => "a smoothing >= 0 and <= 1e100"
 }
 
-impl TryFrom<f64> for Scale {
-    type Error = String;
-
-    fn try_from(x: f64) -> Result<Self, String> {
-        if x > 0.0 && x <= 1e100 {
-            Ok(Self(x))
-        } else {
-            Err(format!("{} is not a scale > 0 and <= 1e100", shown(x)))
-        }
-    }
+bounded! {
+    /// A relative tolerance, 0 < x < 1.
+    Fraction(f64) from f64,
+    |x| (x > 0.0 && x < 1.0).then_some(x),
+    shown(x) => "between 0 and 1 (both excluded)"
 }
 
-/// A smoothing ε, 0 ≤ x ≤ 1e100, zero unless given.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
-#[serde(try_from = "f64")]
-pub(super) struct Smoothing(f64);
-
-impl Smoothing {
-    pub(super) fn get(self) -> f64 {
-        self.0
-    }
+bounded! {
+    /// A whole number from `MIN` on.
+    AtLeast<const MIN: i64>(usize) from i64,
+    |n| usize::try_from(n).ok().filter(|_| n >= MIN),
+    n.to_string() => "a whole number >= {MIN}"
 }
 
-impl TryFrom<f64> for Smoothing {
-    type Error = String;
-
-    fn try_from(x: f64) -> Result<Self, String> {
-        if (0.0..=1e100).contains(&x) {
-            // adding zero maps -0.0 to 0.0
-            Ok(Self(x + 0.0))
-        } else {
-            Err(format!("{} is not a smoothing >= 0 and <= 1e100", shown(x)))
-        }
-    }
+bounded! {
+    /// A number of finite steps, 1 ≤ n ≤ 10^12: at the ten million steps a second of the fastest networks, a day.
+    StepCount(u64) from i64,
+    |n| u64::try_from(n).ok().filter(|n| (1..=Self::MOST).contains(n)),
+    n.to_string() => "a number of steps between 1 and 10^12; with steps.schedule = \"loss-normalised\" fewer go further"
 }
-
-/// A relative tolerance, 0 < x < 1.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(try_from = "f64")]
-pub(super) struct Fraction(f64);
-
-impl Fraction {
-    pub(super) fn get(self) -> f64 {
-        self.0
-    }
-}
-
-impl TryFrom<f64> for Fraction {
-    type Error = String;
-
-    fn try_from(x: f64) -> Result<Self, String> {
-        if x > 0.0 && x < 1.0 {
-            Ok(Self(x))
-        } else {
-            Err(format!(
-                "{} is not between 0 and 1 (both excluded)",
-                shown(x)
-            ))
-        }
-    }
-}
-
-/// A whole number from `MIN` on.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(try_from = "i64")]
-pub(super) struct AtLeast<const MIN: i64>(usize);
-
-impl<const MIN: i64> AtLeast<MIN> {
-    pub(super) fn get(self) -> usize {
-        self.0
-    }
-}
-
-impl<const MIN: i64> TryFrom<i64> for AtLeast<MIN> {
-    type Error = String;
-
-    fn try_from(n: i64) -> Result<Self, String> {
-        match usize::try_from(n) {
-            Ok(count) if n >= MIN => Ok(Self(count)),
-            _ => Err(format!("{n} is not a whole number >= {MIN}")),
-        }
-    }
-}
-
-/// A number of finite steps, 1 ≤ n ≤ 10^12: at the ten million steps a second of the fastest networks, a day.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(try_from = "i64")]
-pub(super) struct StepCount(u64);
 
 impl StepCount {
     pub(super) const MOST: u64 = 1_000_000_000_000;
-
-    pub(super) fn get(self) -> u64 {
-        self.0
-    }
 }
 
-impl TryFrom<i64> for StepCount {
-    type Error = String;
-
-    fn try_from(n: i64) -> Result<Self, String> {
-        match u64::try_from(n) {
-            Ok(count @ 1..=Self::MOST) => Ok(Self(count)),
-            _ => Err(format!(
-                "{n} is not a number of steps between 1 and 10^12; with steps.schedule = \"loss-normalised\" fewer go further"
-            )),
-        }
-    }
+bounded! {
+    /// A depth L, 1 ≤ L ≤ 50: the theory's exponents are powers of `2^L`, which f64 holds exactly up to there.
+    Depth(usize) from i64,
+    |n| usize::try_from(n).ok().filter(|n| (1..=Self::MOST).contains(n)),
+    n.to_string() => "a depth between 1 and {}", Self::MOST
 }
-
-/// A depth L, 1 ≤ L ≤ 50: the theory's exponents are powers of `2^L`, which f64 holds exactly up to there.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(try_from = "i64")]
-pub(super) struct Depth(usize);
 
 impl Depth {
     pub(super) const MOST: usize = 50;
-
-    pub(super) fn get(self) -> usize {
-        self.0
-    }
 }
 
-impl TryFrom<i64> for Depth {
-    type Error = String;
+bounded! {
+    /// A seed, 0 ≤ seed < 2^63 (what a TOML integer holds).
+    Seed(u64) from i64,
+    |n| u64::try_from(n).ok(),
+    n.to_string() => "a seed >= 0"
+}
 
-    fn try_from(n: i64) -> Result<Self, String> {
-        match usize::try_from(n) {
-            Ok(depth @ 1..=Self::MOST) => Ok(Self(depth)),
-            _ => Err(format!("{n} is not a depth between 1 and {}", Self::MOST)),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal<T: TryFrom<G, Error = OutOfBounds>, G>(given: G) -> Option<String> {
+        T::try_from(given).err().map(|e| e.to_string())
+    }
+
+    #[test]
+    fn bounds_are_what_the_messages_say() {
+        for (x, positive, fraction) in [
+            (1e-300, true, true),
+            (1.0, true, false),
+            (0.0, false, false),
+        ] {
+            assert_eq!(refusal::<Positive, _>(x).is_none(), positive, "{x}");
+            assert_eq!(refusal::<Fraction, _>(x).is_none(), fraction, "{x}");
         }
-    }
-}
-
-/// A seed, 0 ≤ seed < 2^63 (what a TOML integer holds).
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(try_from = "i64")]
-pub(super) struct Seed(u64);
-
-impl Seed {
-    pub(super) fn get(self) -> u64 {
-        self.0
-    }
-}
-
-impl TryFrom<i64> for Seed {
-    type Error = String;
-
-    fn try_from(n: i64) -> Result<Self, String> {
-        u64::try_from(n)
-            .map(Self)
-            .map_err(|_| format!("{n} is not a seed >= 0"))
+        assert_eq!(
+            refusal::<Positive, _>(f64::INFINITY).unwrap(),
+            "inf is not a finite number > 0"
+        );
+        let text = "1e-101 is not a finite horizon > 0, at least 1e-100";
+        assert_eq!(refusal::<Horizon, _>(1e-101).unwrap(), text);
+        assert_eq!(
+            refusal::<Scale, _>(1e101).unwrap(),
+            "1e101 is not a scale > 0 and <= 1e100"
+        );
+        assert!(refusal::<Scale, _>(f64::NAN).is_some() && refusal::<Scale, _>(1e100).is_none());
+        assert_eq!(Smoothing::try_from(-0.0).unwrap().get().to_bits(), 0);
+        assert_eq!(
+            refusal::<AtLeast<2>, _>(1).unwrap(),
+            "1 is not a whole number >= 2"
+        );
+        assert_eq!(AtLeast::<2>::try_from(2).unwrap().get(), 2);
+        assert!(refusal::<AtLeast<0>, _>(-1).is_some());
+        assert_eq!(
+            refusal::<Depth, _>(51).unwrap(),
+            "51 is not a depth between 1 and 50"
+        );
+        assert!(refusal::<StepCount, _>(0).is_some() && refusal::<StepCount, _>(1 << 50).is_some());
+        assert_eq!(refusal::<Seed, _>(-1).unwrap(), "-1 is not a seed >= 0");
     }
 }

@@ -5,8 +5,9 @@
 //! `until.log-log-time`, and `rule=gradient-descent` drops `[rule.direct-feedback-alignment]`.
 
 use super::rule::with_feedback;
-use super::source::printable;
-use crate::error::{Error, Result};
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::{AssignmentError, Result, UsageError};
 use toml_edit::{DocumentMut, Item, Key, Table, TableLike, Value};
 
 /// Where a table holds exactly one of several alternatives.
@@ -29,28 +30,29 @@ fn is_choice(path: &[&str]) -> bool {
 /// # Errors
 /// [`Error::Usage`] if there is no `=`, the key is not a dotted TOML key, or it leads below a plain value.
 pub(super) fn apply(document: &mut DocumentMut, assignment: &str) -> Result<()> {
-    let usage = |why: &str| Error::Usage(printable(&format!("--set {assignment}: {why}")));
+    let usage = |why| UsageError::Assignment {
+        assignment: assignment.to_owned(),
+        why,
+    };
     let (key, value) = assignment
         .split_once('=')
-        .ok_or_else(|| usage("expected key=value, e.g. --set flow.rtol=1e-8"))?;
-    let keys =
-        Key::parse(key.trim()).map_err(|_| usage("the part before `=` is not a dotted key"))?;
+        .ok_or_else(|| usage(AssignmentError::NoEqualsSign))?;
+    let keys = Key::parse(key.trim()).map_err(|_| usage(AssignmentError::NotAKey))?;
     let names: Vec<&str> = keys.iter().map(Key::get).collect();
     let value = value
         .trim()
         .parse::<Value>()
         .unwrap_or_else(|_| Value::from(value.trim()));
-    assign(document.as_table_mut(), &names, 0, value)
-        .map_err(|plain| usage(&format!("`{plain}` is not a table")))
+    assign(document.as_table_mut(), &names, 0, value).map_err(|why| usage(why).into())
 }
 
-/// Assigns `names[level..]` inside the table of `names[..level]`; the error names a plain value in the way.
+/// Assigns `names[level..]` inside the table of `names[..level]`.
 fn assign(
     table: &mut dyn TableLike,
     names: &[&str],
     level: usize,
     value: Value,
-) -> std::result::Result<(), String> {
+) -> std::result::Result<(), AssignmentError> {
     let name = names[level];
     if is_choice(&names[..level]) {
         let others: Vec<String> = table
@@ -75,7 +77,7 @@ fn assign(
     let below = table
         .get_mut(name)
         .and_then(Item::as_table_like_mut)
-        .ok_or_else(|| names[..=level].join("."))?;
+        .ok_or_else(|| AssignmentError::NotATable(names[..=level].join(".")))?;
     assign(below, names, level + 1, value)
 }
 
@@ -90,6 +92,7 @@ fn replace(table: &mut dyn TableLike, name: &str, mut value: Value) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Error;
 
     fn after(text: &str, assignments: &[&str]) -> Result<toml::Table> {
         let mut document: DocumentMut = text.parse().unwrap();
@@ -179,7 +182,7 @@ mod tests {
         ] {
             let error = after("flow.rtol = 1e-6", &[assignment]).unwrap_err();
             assert!(
-                matches!(&error, Error::Usage(text) if text.contains(why)),
+                matches!(&error, Error::Usage(e) if e.to_string().contains(why)),
                 "{error}"
             );
         }

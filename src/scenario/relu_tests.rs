@@ -4,6 +4,7 @@ use super::*;
 use crate::dataset::Dataset;
 use crate::network::Signals;
 use crate::network::{Network, Relu};
+use crate::rule::Rule;
 use nalgebra::{DMatrix, dmatrix, dvector};
 
 const DEEP: &str = r#"

@@ -1,7 +1,6 @@
 //! The text of a scenario, and errors that point into it.
 
-use crate::error::Error;
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use crate::error::{Error, Mistake, ScenarioError};
 use std::ops::Range;
 
 /// Scenario text and the name it is shown under.
@@ -14,17 +13,14 @@ pub(super) struct Source {
 impl Source {
     /// An error at `span` (bytes): what is wrong, a caret under it, and what to do.
     pub(super) fn error(&self, span: Range<usize>, problem: &str, advice: &str) -> Error {
-        let snippet = Snippet::source(self.text.as_str())
-            .path(self.name.as_str())
-            .annotation(AnnotationKind::Primary.span(self.first_line_of(span)));
-        let mut group = Level::ERROR
-            .no_name()
-            .primary_title(problem)
-            .element(snippet);
-        if !advice.is_empty() {
-            group = group.element(Level::HELP.message(advice));
-        }
-        Error::Scenario(printable(&Renderer::plain().render(&[group])))
+        let mistake = Mistake {
+            name: self.name.clone(),
+            text: self.text.clone(),
+            span,
+            problem: problem.to_owned(),
+            advice: advice.to_owned(),
+        };
+        ScenarioError::Mistake(Box::new(mistake)).into()
     }
 
     /// A syntax or type error, in the words of someone who writes scenarios rather than Rust.
@@ -33,36 +29,6 @@ impl Source {
         let (problem, advice) = explain(&with_short_numbers(error.message()));
         self.error(span, &problem, &advice)
     }
-
-    /// The part of a span on its first line, on character boundaries: a missing key's span is a whole table.
-    fn first_line_of(&self, span: Range<usize>) -> Range<usize> {
-        let start = self.character_at(span.start);
-        let line_end = self.text[start..]
-            .find(['\n', '\r'])
-            .map_or(self.text.len(), |length| start + length);
-        start..self.character_at(span.end).clamp(start, line_end)
-    }
-
-    /// Start of the character that byte `offset` belongs to, or the end of the text.
-    fn character_at(&self, offset: usize) -> usize {
-        let mut start = offset.min(self.text.len());
-        while !self.text.is_char_boundary(start) {
-            start -= 1;
-        }
-        start
-    }
-}
-
-/// A message with marks in the place of control characters: what is quoted in it must not command a terminal.
-pub(super) fn printable(message: &str) -> String {
-    let mark = |c: char| {
-        if c.is_control() && c != '\n' {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            c
-        }
-    };
-    message.chars().map(mark).collect()
 }
 
 /// The message with numbers of more than thirty digits (serde writes 1e200 out) in scientific notation.
@@ -233,41 +199,5 @@ mod tests {
             "; did you mean `depth`?"
         );
         assert_eq!(did_you_mean("width", &known), None);
-    }
-
-    #[test]
-    fn messages_do_not_command_the_terminal() {
-        let source = Source {
-            name: "s.toml".into(),
-            text: "\u{1b}[2J\u{85} = 1\r\n".into(),
-        };
-        let text = source
-            .error(0..3, "unknown key `\u{9b}2J`", "\u{7}")
-            .to_string();
-        assert!(
-            text.chars().all(|c| c == '\n' || !c.is_control()),
-            "{text:?}"
-        );
-        assert!(text.starts_with("unknown key `\u{fffd}2J`\n"), "{text:?}");
-    }
-
-    #[test]
-    fn carets_stay_on_one_line_and_on_characters() {
-        let source = Source {
-            name: "s.toml".into(),
-            text: "α = 1\nβ = 2\n".into(),
-        };
-        for start in 0..=20 {
-            for end in start..=20 {
-                let text = source.error(start..end, "wrong", "mend it").to_string();
-                assert!(text.starts_with("wrong\n"), "{text}");
-                assert!(text.contains("s.toml:"), "{text}");
-            }
-        }
-        let text = source.error(7..14, "wrong", "").to_string();
-        assert!(
-            text.contains("s.toml:2:1") && text.contains("^^^^^"),
-            "{text}"
-        );
     }
 }

@@ -6,7 +6,7 @@ use crate::control::Control;
 use crate::dataset::gaussian_teacher_vector;
 use crate::descent::{Lane, State, StepOptions, reduced_stepper, stepper};
 use crate::diagnostics::diagnose;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SolverError};
 use crate::flow::{FlowOptions, SaveAt, integrate_under};
 use crate::limit::angle;
 use crate::problem::Problem;
@@ -115,7 +115,7 @@ fn steps_taken(problem: &Problem, options: &StepOptions, signal: &AtomicUsize) -
     let mut stepper = match options.state {
         State::Full => stepper(problem, options.schedule, &lanes),
         State::Reduced => reduced_stepper(problem, options.schedule, &lanes)
-            .map_err(|why| Error::Solver(why.to_string()))?,
+            .map_err(|why| SolverError::NoReducedState(why.to_string()))?,
     };
     let (mut taken, mut chunk) = (0, 16);
     while taken < options.count {

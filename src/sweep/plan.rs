@@ -1,11 +1,9 @@
 //! What is to be done: the cases of a sweep, and the folder that holds it.
 
 use super::{NetworkCase, SweepOptions};
-use crate::digest::hexadecimal;
-use crate::error::{Error, Result};
-use crate::report::Folder;
-use crate::report::{create_folder, write_file};
+use crate::error::{Error, Result, UsageError};
 use crate::scenario::{self, Scenario};
+use crate::storage::{Folder, create_folder, hexadecimal, write_file};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -106,13 +104,13 @@ impl Plan {
             if header == self.header() {
                 return Ok(());
             }
-            return Err(Error::Usage(format!(
-                "{} holds another sweep (scenario {}, sha256 {}…, version {}); give a folder of its own with --out",
-                self.folder.display(),
-                header.scenario,
-                header.scenario_sha256.get(..12).unwrap_or_default(),
-                header.version,
-            )));
+            return Err(UsageError::AnotherSweep {
+                folder: self.folder.clone(),
+                scenario: header.scenario,
+                sha256: header.scenario_sha256,
+                version: header.version,
+            }
+            .into());
         }
         create_folder(&self.cases_folder())?;
         let scenario = self.folder.join("scenario.toml");
@@ -126,12 +124,7 @@ impl Plan {
     /// # Errors
     /// [`Error::Usage`] if there is none, or one of another version; [`Error::Data`] if it is damaged.
     pub fn open(folder: &Path) -> Result<Self> {
-        let header = read_header(folder)?.ok_or_else(|| {
-            Error::Usage(format!(
-                "{} holds no sweep; make one with: marginflow sweep plan SCENARIO --out {0}",
-                folder.display()
-            ))
-        })?;
+        let header = read_header(folder)?.ok_or_else(|| UsageError::NoSweep(folder.to_owned()))?;
         let path = folder.join("scenario.toml");
         let text = fs::read(&path).map_err(|e| Error::io(&path, e))?;
         if hexadecimal(&text) != header.resolved_sha256 {
@@ -141,12 +134,11 @@ impl Plan {
             ));
         }
         if header.version != env!("CARGO_PKG_VERSION") {
-            return Err(Error::Usage(format!(
-                "the sweep in {} was planned by version {}, this is {}; results of two versions are not mixed, plan it into another folder",
-                folder.display(),
-                header.version,
-                env!("CARGO_PKG_VERSION")
-            )));
+            return Err(UsageError::SweepOfAnotherVersion {
+                folder: folder.to_owned(),
+                version: header.version,
+            }
+            .into());
         }
         let mut scenario = scenario::load(&path, &[])?;
         scenario.name = header.scenario;

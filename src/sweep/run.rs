@@ -3,7 +3,7 @@
 use super::evaluate::evaluate;
 use super::{Case, Plan, Record};
 use crate::error::{Error, Result};
-use crate::report::Folder;
+use crate::storage::{Folder, create_folder};
 use std::str::FromStr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -69,7 +69,7 @@ pub struct Outcome {
 /// [`Error::Interrupted`] if a signal came, after the limits in hand; [`Error::Io`]; whatever keeps a case from being built.
 pub fn run(plan: &Plan, options: &RunOptions<'_>) -> Result<Outcome> {
     let _here = Folder::together(&plan.folder)?;
-    crate::report::create_folder(&plan.cases_folder())?;
+    create_folder(&plan.cases_folder())?;
     let (mut todo, mut kept): (Vec<Case>, usize) = (Vec::new(), 0);
     for case in plan.cases() {
         if !options.shard.holds(case.id) {

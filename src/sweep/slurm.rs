@@ -1,9 +1,8 @@
 //! A sweep as a Slurm job array.
 
 use super::Plan;
-use crate::error::{Error, Result};
-use crate::report::Folder;
-use crate::report::{create_folder, write_file};
+use crate::error::{Error, Result, UsageError};
+use crate::storage::{Folder, create_folder, write_file};
 use std::path::{Path, PathBuf};
 
 /// What the array looks like.
@@ -104,12 +103,9 @@ echo "array $array, merge $merge"
 
 /// A path in single quotes.
 fn quoted(path: &Path) -> Result<String> {
-    let text = path.to_str().ok_or_else(|| {
-        Error::Usage(format!(
-            "{} is not valid UTF-8 and cannot be written into a script",
-            path.display()
-        ))
-    })?;
+    let text = path
+        .to_str()
+        .ok_or_else(|| UsageError::PathNotText(path.to_owned()))?;
     Ok(format!("'{}'", text.replace('\'', r"'\''")))
 }
 
@@ -118,10 +114,7 @@ fn batch_pattern(folder: &Path) -> Result<String> {
     let text = quoted(folder)?;
     let text = text.trim_matches('\'');
     if text.contains(char::is_whitespace) || text.contains(['%', '\\', '\'', '"']) {
-        return Err(Error::Usage(format!(
-            "Slurm cannot write its logs to {}; use a folder without white space, quotes, backslashes and % in its path",
-            folder.display()
-        )));
+        return Err(UsageError::PathNotForSlurm(folder.to_owned()).into());
     }
     Ok(text.to_owned())
 }

@@ -28,6 +28,7 @@ pub use growth::{Growth, predictor_degree};
 pub use limit::{Candidate, CandidatePotential, LimitForm, LimitLaw, certified_candidates};
 pub use rate::{Modes, RateLaw};
 
+use crate::limit::Potential;
 use crate::network::{Known, Signals};
 use crate::problem::Problem;
 use nalgebra::DVector;
@@ -55,6 +56,13 @@ pub struct Theory {
     pub margin_problem: Option<MarginProblem>,
     /// Limits that have been claimed, or would be those of another rule, to be told from [`limit`](Self::limit).
     pub candidates: Vec<CandidatePotential>,
+}
+
+impl Theory {
+    /// The potential whose constrained minimum β tends to (for an exponent below one: a stationary point of it).
+    pub fn potential(&self) -> Option<&Potential> {
+        self.limit.as_ref().and_then(LimitLaw::potential)
+    }
 }
 
 /// How errors reach the hidden layers.

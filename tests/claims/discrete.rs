@@ -295,11 +295,10 @@ fn weights_that_overflow_are_a_violation_wherever_the_theorem_applies() {
 #[test]
 fn a_negative_alignment_is_a_violation_of_a_run_that_arrives() {
     let [(id, steps), ..] = far();
-    let mut mirrored = steps.problem.clone();
-    let Rule::direct_feedback_alignment(feedback) = &mut mirrored.rule else {
-        panic!("{:?}", mirrored.rule);
-    };
+    let mut feedback = steps.problem.feedback().unwrap();
     feedback[0] = -&feedback[0];
+    let mirrored = Rule::direct_feedback_alignment(feedback);
+    let mirrored = steps.problem.clone().with_rule(mirrored).unwrap();
     let judged = steps.given_out_as(mirrored);
     judged.expect(id, Outcome::Violated, &["φ_2 = -", "is negative"]);
 }
@@ -399,11 +398,10 @@ fn an_alignment_that_passes_through_zero_is_no_violation() {
     assert!(arguments[(0, arguments.ncols() - 1)] > 3.0);
     assert_eq!(v.outcome, Outcome::Holds, "{v:?}");
     // negative for good, against feedback of the other sign
-    let mut mirrored = steps.problem.clone();
-    let Rule::direct_feedback_alignment(feedback) = &mut mirrored.rule else {
-        panic!("{:?}", mirrored.rule);
-    };
+    let mut feedback = steps.problem.feedback().unwrap();
     feedback[0] = -&feedback[0];
+    let mirrored = Rule::direct_feedback_alignment(feedback);
+    let mirrored = steps.problem.clone().with_rule(mirrored).unwrap();
     steps.given_out_as(mirrored).expect(
         "thm-2-discrete",
         Outcome::Violated,

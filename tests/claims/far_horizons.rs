@@ -75,8 +75,8 @@ fn certificates_never_claim_too_much() {
         let depth = network.depth() as i32;
         let problem = direct(telling(), network, 7);
         let power = 2f64.powi(depth) - 1.0;
-        let entries = |x: &DVector<f64>| match problem.network() {
-            Network::ConvolutionalLinear(_) => transform(x.as_slice()),
+        let entries = |x: &DVector<f64>| match problem.network().signal_basis() {
+            Basis::Fourier => transform(x.as_slice()),
             _ => x.iter().map(|&x| Complex64::from(x)).collect(),
         };
         let mut weights = [1.0; 8];

@@ -47,8 +47,8 @@ fn to_depth_two_the_limit_is_the_certified_minimum() {
 fn stationarity(case: &Case) -> (Vec<Complex64>, f64) {
     let limit = case.limit.as_ref().unwrap();
     let g = case.problem.dataset().signed_samples();
-    let entries = |x: &DVector<f64>| match case.problem.network() {
-        Network::ConvolutionalLinear(_) => transform(x.as_slice()),
+    let entries = |x: &DVector<f64>| match case.problem.network().signal_basis() {
+        Basis::Fourier => transform(x.as_slice()),
         _ => x.iter().map(|&x| Complex64::from(x)).collect(),
     };
     let p = 2.0 / case.problem.network().depth() as f64;
@@ -111,7 +111,7 @@ fn another_direction_is_violated() {
         assert!(v.residual.unwrap() > 0.01, "{v:?}");
         // (A DFA run of a diagonal network may lead where as few coefficients are large as samples are active; there
         // the condition on the support is weak.)
-        if matches!(problem.network(), Network::ConvolutionalLinear(_)) {
+        if problem.network().signal_basis() == Basis::Fourier {
             let feedback = direct(problem.dataset().clone(), problem.network().clone(), 7);
             let feedback = Case::to(feedback, 60.0).given_out_as(problem);
             feedback.expect("gd-conv", Outcome::Violated, "stalled");

@@ -58,19 +58,21 @@ fn a_loss_that_rises_is_seen_where_it_does() {
 
 #[test]
 fn feedback_that_points_backwards_is_violated_even_in_a_run_that_stopped() {
-    let mut case = Case::to(conv(2), 20.0);
-    let Rule::direct_feedback_alignment(b) = &mut case.problem.rule() else {
+    let case = Case::to(conv(2), 20.0);
+    let Signals::Direct(b) = case.problem.rule().signals() else {
         unreachable!()
     };
-    b[0] *= -1e3;
+    let mut backwards = b.to_vec();
+    backwards[0] *= -1e3;
+    let case = case.under(Rule::direct_feedback_alignment(backwards));
     case.expect(ID, Outcome::Violated, "the loss rises at");
     let options = FlowOptions {
         max_steps: 50,
         ..FlowOptions::to(20.0)
     };
-    let mut stopped = Case::run(conv(2), options);
+    let stopped = Case::run(conv(2), options);
     assert_eq!(stopped.trajectory.status, Status::BudgetSteps);
     stopped.expect(ID, Outcome::Inconclusive, "ended before its horizon");
-    stopped.problem.rule = case.problem.rule();
+    let stopped = stopped.under(case.problem.rule().clone());
     stopped.expect(ID, Outcome::Violated, "the loss rises at");
 }

@@ -8,16 +8,24 @@ use marginflow::claims::{self, Evidence, Outcome, Subject, Verdict};
 use marginflow::dataset::{Dataset, gaussian_teacher, standard_normals};
 use marginflow::diagnostics::{Diagnostics, diagnose};
 use marginflow::flow::{FlowOptions, SaveAt, integrate};
-use marginflow::limit::{Candidate, Limit, Separability, angle, certified_candidates, max_margin};
+use marginflow::limit::{Limit, Separability, angle, max_margin};
 use marginflow::loss::Loss;
-use marginflow::network::{FullyConnectedLinear, Network};
+use marginflow::network::{FullyConnectedLinear, Network, Signals};
 use marginflow::problem::Problem;
 use marginflow::rule::Rule;
 use marginflow::run::reference_limit;
+use marginflow::spectrum::Basis;
+use marginflow::theory::{self, Candidate, certified_candidates};
 use marginflow::trajectory::{Status, Trajectory};
 use nalgebra::{DMatrix, DVector, dmatrix, dvector};
 use num_complex::Complex64;
 use std::f64::consts::TAU;
+
+/// What has been claimed of a problem, certified.
+fn candidates(problem: &Problem) -> Vec<Candidate> {
+    let claimed = theory::of(problem).candidates;
+    certified_candidates(&claimed, problem.dataset().signed_samples())
+}
 
 /// A run with all that a claim is judged on; tests change one part and judge again.
 #[derive(Clone)]
@@ -34,7 +42,7 @@ impl Case {
         let trajectory = integrate(&problem, &options, &mut |_| {}).unwrap();
         Self {
             limit: limit_of(&problem, &trajectory),
-            candidates: certified_candidates(&problem),
+            candidates: candidates(&problem),
             problem,
             options,
             trajectory,
@@ -51,7 +59,7 @@ impl Case {
     fn given_out_as(&self, problem: Problem) -> Self {
         Self {
             limit: limit_of(&problem, &self.trajectory),
-            candidates: certified_candidates(&problem),
+            candidates: candidates(&problem),
             problem,
             options: self.options.clone(),
             trajectory: self.trajectory.clone(),
@@ -66,13 +74,13 @@ impl Case {
         predictor: impl Fn(usize) -> DVector<f64>,
     ) -> Trajectory {
         let dimension = self.problem.dataset().dimension();
-        let identity = match network {
-            Network::ConvolutionalLinear(_) => {
+        let identity = match network.signal_basis() {
+            Basis::Fourier => {
                 let mut impulse = vec![0.0; dimension];
                 impulse[0] = (dimension as f64).sqrt();
                 impulse
             }
-            _ => vec![1.0; dimension],
+            Basis::Standard => vec![1.0; dimension],
         };
         let saves = self.trajectory.len();
         let mut theta = DMatrix::zeros(network.parameters(), saves);
@@ -103,6 +111,25 @@ impl Case {
         });
         Self {
             trajectory,
+            ..self.clone()
+        }
+    }
+
+    /// The same run given out as one under another rule.
+    fn under(&self, rule: Rule) -> Self {
+        let problem = self.problem.clone().with_rule(rule).unwrap();
+        Self {
+            problem,
+            ..self.clone()
+        }
+    }
+
+    /// The same run given out as one from zero weights.
+    fn as_from_zero(&self) -> Self {
+        let zero = self.problem.theta0() * 0.0;
+        let problem = self.problem.clone().with_start(zero).unwrap();
+        Self {
+            problem,
             ..self.clone()
         }
     }
@@ -240,11 +267,9 @@ fn conv(depth: usize) -> Problem {
 fn from_random_weights(problem: Problem) -> Problem {
     let draws = standard_normals("initial", 3);
     let count = problem.network().parameters();
-    problem
-        .with_start(
-            (problem.network()).theta(DVector::from_iterator(count, draws.take(count)) * 0.1),
-        )
-        .unwrap()
+    let weights = DVector::from_iterator(count, draws.take(count)) * 0.1;
+    let start = problem.network().theta(weights);
+    problem.with_start(start).unwrap()
 }
 
 /// The theta's entries of layer l (from 1).

@@ -33,11 +33,9 @@ fn other_feedback_than_the_run_had_is_violated() {
         ("b_2 reversed", Box::new(|b| b[1] *= -1.0)),
     ];
     for (what, change) in changes {
-        let mut wrong = case.clone();
-        let Rule::direct_feedback_alignment(b) = &mut wrong.problem.rule() else {
-            unreachable!()
-        };
-        change(b);
+        let mut b = case.problem.feedback().unwrap();
+        change(&mut b);
+        let wrong = case.under(Rule::direct_feedback_alignment(b));
         let v = wrong.judge("prop-1");
         assert_eq!(v.outcome, Outcome::Violated, "{what}: {v:?}");
         assert!(v.residual > v.tolerance, "{what}: {v:?}");
@@ -64,14 +62,14 @@ fn one_entry_of_one_layer_at_one_time_is_enough() {
 
 #[test]
 fn a_trajectory_from_random_weights_is_not_aligned() {
-    let mut case = Case::to(from_random_weights(dfa(data(), &[8])), 20.0);
+    let case = Case::to(from_random_weights(dfa(data(), &[8])), 20.0);
     case.expect(
         "prop-1",
         Outcome::NotApplicable,
         "initial weights are not zero",
     );
     // Judged as if it had started from zero.
-    case.problem.theta0().fill(0.0);
+    let case = case.as_from_zero();
     case.expect("prop-1", Outcome::Violated, "");
 }
 

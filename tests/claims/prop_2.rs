@@ -85,12 +85,10 @@ fn the_corrected_statement_holds_at_every_depth_loss_and_dimension() {
 
 /// `change` applied to the feedback a run is said to have had.
 fn with_other_feedback(case: &Case, change: impl Fn(&mut Vec<DVector<f64>>)) -> Case {
-    let mut problem = case.problem.clone();
-    let Rule::direct_feedback_alignment(b) = &mut problem.rule() else {
-        unreachable!()
-    };
-    change(b);
-    case.given_out_as(problem)
+    let mut b = case.problem.feedback().unwrap();
+    change(&mut b);
+    let rule = Rule::direct_feedback_alignment(b);
+    case.given_out_as(case.problem.clone().with_rule(rule).unwrap())
 }
 
 #[test]
@@ -173,14 +171,14 @@ fn phases_that_do_not_vanish_are_violated_or_not_yet_decided() {
 
 #[test]
 fn both_ask_for_zero_weights_and_a_hidden_layer() {
-    let mut random = Case::to(from_random_weights(conv(2)), 20.0);
+    let random = Case::to(from_random_weights(conv(2)), 20.0);
     let flat = Case::to(conv(1), 20.0);
     for id in ["prop-2", "prop-2-corrected"] {
         random.expect(id, Outcome::NotApplicable, "initial weights are not zero");
         flat.expect(id, Outcome::NotApplicable, "depth 1");
     }
     // Judged as if it had started from zero.
-    random.problem.theta0().fill(0.0);
+    let random = random.as_from_zero();
     random.expect("prop-2-corrected", Outcome::Violated, "recursion");
     random.expect("prop-2", Outcome::Violated, "");
 }
@@ -190,9 +188,7 @@ fn both_ask_for_zero_weights_and_a_hidden_layer() {
 fn feedback_alignment_is_judged_with_its_products() {
     for network in spectral(3) {
         let direct = direct(telling(), network, 7);
-        let Rule::direct_feedback_alignment(b) = &direct.rule else {
-            unreachable!()
-        };
+        let b = direct.feedback().unwrap();
         let filters = b
             .iter()
             .map(|b| DMatrix::from_columns(std::slice::from_ref(b)));

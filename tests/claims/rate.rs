@@ -31,16 +31,16 @@ fn laws_hold_and_the_residual_shrinks_with_the_horizon() {
 
 /// The same predictor at every time, written as a network one layer deeper: `w_1 · 1 · w_2`.
 fn as_if_deeper(case: &Case) -> Case {
-    let deeper = match case.problem.rule() {
-        Rule::GradientDescent => bp(data(), &[8, 8]),
-        Rule::direct_feedback_alignment(_) | Rule::feedback_alignment(_) => dfa(data(), &[8, 8]),
+    let deeper = match case.problem.rule().signals() {
+        Signals::Backward => bp(data(), &[8, 8]),
+        Signals::Direct(_) | Signals::Layerwise(_) => dfa(data(), &[8, 8]),
     };
     let saves = case.trajectory.len();
     let (first, last) = (
         entries_of_layer(&case.problem, 1),
         entries_of_layer(&case.problem, 2),
     );
-    let mut theta = DMatrix::zeros(deeper.network.parameters(), saves);
+    let mut theta = DMatrix::zeros(deeper.network().parameters(), saves);
     let identity = DMatrix::<f64>::identity(8, 8);
     for k in 0..saves {
         let from = case.trajectory.theta.column(k);
@@ -80,8 +80,8 @@ fn the_slope_of_another_depth_rule_or_clock_is_violated() {
         slow.expect(id, Outcome::Violated, "predicted");
     }
     // A run of gradient descent given out as one of DFA.
-    let mut case = Case::to(problem("rate-bp", 2), 30.0);
-    case.problem.rule = problem("rate-dfa", 2).rule;
+    let case = Case::to(problem("rate-bp", 2), 30.0);
+    let case = case.under(problem("rate-dfa", 2).rule().clone());
     let v = case.expect("rate-dfa", Outcome::Violated, "predicted -0.3333");
     assert!((v.residual.unwrap() - 1.0 / 6.0).abs() < 1e-3, "{v:?}");
 }
@@ -144,13 +144,12 @@ fn where_the_support_spans_all_that_was_learned_the_laws_do_not_apply() {
         ("rate-bp", bp(pair(), &[4])),
     ] {
         problem = from_random_weights(dfa(pair(), &[4]))
-            .with_rule(problem.rule())
+            .with_rule(problem.rule().clone())
             .unwrap();
         let first = entries_of_layer(&problem, 1);
-        problem
-            .theta0()
-            .rows_mut(first.start, first.len())
-            .fill(0.0);
+        let mut start = problem.theta0().clone();
+        start.rows_mut(first.start, first.len()).fill(0.0);
+        problem = problem.with_start(start).unwrap();
         expect_inverse_law(id, problem);
     }
     // From random first layers they do.

@@ -44,8 +44,9 @@ fn relu_dfa(dataset: Dataset, hidden: &[usize], scale: f64, smoothing: f64) -> P
 
 fn relu_bp(dataset: Dataset, hidden: &[usize], scale: f64) -> Problem {
     let problem = relu_dfa(dataset, hidden, scale, 0.0);
+    let start = draws(problem.network().parameters(), 9) * scale;
     problem
-        .with_start(draws(problem.network().parameters(), 9) * scale)
+        .with_start(start)
         .unwrap()
         .with_rule(Rule::gradient_descent())
         .unwrap()
@@ -66,9 +67,7 @@ impl Case {
     }
 
     fn given_feedback(&self, feedback: DVector<f64>) -> Self {
-        let mut case = self.clone();
-        case.problem.rule = Rule::direct_feedback_alignment(vec![feedback]);
-        case
+        self.under(Rule::direct_feedback_alignment(vec![feedback]))
     }
 }
 
@@ -105,12 +104,10 @@ fn two_layers_with_feedback_hold_exact_and_smoothed() {
 /// Feedback alignment is direct feedback alignment with two layers.
 #[test]
 fn feedback_alignment_counts_as_feedback() {
-    let mut case = two_layers();
-    let Rule::direct_feedback_alignment(b) = case.problem.rule() else {
-        unreachable!()
-    };
-    let column = DMatrix::from_column_slice(12, 1, b[0].as_slice());
-    case.problem.rule = Rule::feedback_alignment(vec![column]);
+    let case = two_layers();
+    let b = case.problem.rule().signals().last().unwrap();
+    let column = DMatrix::from_column_slice(12, 1, b.as_slice());
+    let case = case.under(Rule::feedback_alignment(vec![column]));
     for id in TWO_LAYERS {
         case.expect(id, Outcome::Holds, "");
     }
@@ -279,8 +276,7 @@ fn gradient_descent_reaches_kkt_points() {
 
 #[test]
 fn feedback_given_out_as_gradient_descent_lowers_the_smoothed_margin() {
-    let mut case = two_layers();
-    case.problem.rule = Rule::gradient_descent();
+    let case = two_layers().under(Rule::gradient_descent());
     case.expect("gd-homogeneous", Outcome::Violated, "smoothed margin falls");
 }
 

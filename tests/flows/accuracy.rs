@@ -6,9 +6,10 @@ use marginflow::accuracy;
 use marginflow::dataset::gaussian_teacher;
 use marginflow::diagnostics::diagnose;
 use marginflow::flow::{FlowOptions, Method, integrate};
-use marginflow::limit::{Separability, minimise, predicted};
+use marginflow::limit::{Separability, minimise};
 use marginflow::network::Network;
 use marginflow::problem::Problem;
+use marginflow::theory;
 use marginflow::trajectory::{Status, Trajectory};
 
 /// Integrates, spoils and judges; how it ended, and why.
@@ -128,9 +129,10 @@ fn what_is_not_flagged_is_right() {
     ];
     let (mut flagged, mut completed) = (0, 0);
     for (k, (problem, until)) in problems.iter().enumerate() {
-        let Separability::Separable(limit) =
-            minimise(problem.dataset().signed_samples(), &predicted(problem))
-        else {
+        let Separability::Separable(limit) = minimise(
+            problem.dataset().signed_samples(),
+            theory::of(problem).potential().unwrap(),
+        ) else {
             panic!("a teacher separates");
         };
         let run = |method, rtol, atol| {

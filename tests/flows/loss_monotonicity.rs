@@ -204,8 +204,8 @@ fn the_loss_never_rises_at_depth_two_or_in_diagonal_networks() {
     };
     let (rising, _) = rising();
     let mut problems = vec![
-        dfa(rising.dataset.clone(), Network::convolutional(3, 2), 1),
-        dfa(rising.dataset, Network::diagonal(3, 4), 1),
+        dfa(rising.dataset().clone(), Network::convolutional(3, 2), 1),
+        dfa(rising.dataset().clone(), Network::diagonal(3, 4), 1),
     ];
     for seed in 1..=20 {
         let dimension = 3 + (seed % 5) as usize;

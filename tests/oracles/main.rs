@@ -13,7 +13,7 @@ use marginflow::diagnostics::Diagnostics;
 use marginflow::flow::{FlowOptions, Method, NewtonSolver, integrate_kernel};
 use marginflow::limit::angle;
 use marginflow::loss::Loss;
-use marginflow::network::{Kernel, LinearisedStep, Tangent};
+use marginflow::network::{Kernel, LinearisedStep, Signals, Tangent};
 use marginflow::problem::Problem;
 use marginflow::rule::Rule;
 use marginflow::trajectory::{Status, Trajectory};
@@ -217,18 +217,19 @@ fn plain_velocity(problem: &Problem, w: &[DMatrix<f64>]) -> Vec<DMatrix<f64>> {
             h.push(next);
         }
         let margin = y * h[depth][0];
-        let alpha = match problem.loss() {
-            Loss::Exponential => (-margin).exp(),
-            Loss::Logistic => 1.0 / (1.0 + margin.exp()),
+        let alpha = if problem.loss() == Loss::Exponential {
+            (-margin).exp()
+        } else {
+            1.0 / (1.0 + margin.exp())
         };
         let mut delta = DVector::from_element(1, 1.0);
         for l in (0..depth).rev() {
             velocity[l] += &h[l] * delta.transpose() * (alpha * y);
             if l > 0 {
-                delta = match problem.rule() {
-                    Rule::GradientDescent => &w[l] * &delta,
-                    Rule::feedback_alignment(f) => &f[l - 1] * &delta,
-                    Rule::direct_feedback_alignment(b) => b[l - 1].clone(),
+                delta = match problem.rule().signals() {
+                    Signals::Backward => &w[l] * &delta,
+                    Signals::Layerwise(f) => &f[l - 1] * &delta,
+                    Signals::Direct(b) => b[l - 1].clone(),
                 };
             }
         }
@@ -282,7 +283,7 @@ fn early_flow_is_the_plain_equations() {
             dfa(data.clone(), 3, 0.3),
             bp(data.clone(), 3),
         ] {
-            problem.loss = loss;
+            problem = problem.with_loss(loss);
             let options = FlowOptions::to(20f64.ln_1p().ln_1p());
             let d = completed(run(&problem, &options));
             let expected = plain_predictor(&problem, 20.0, 10_000);

@@ -6,9 +6,10 @@ use super::{completed, relative, rows};
 use marginflow::dataset::{Dataset, gaussian_teacher};
 use marginflow::diagnostics::{Diagnostics, diagnose};
 use marginflow::flow::{FlowOptions, integrate};
-use marginflow::network::Network;
+use marginflow::network::{Network, Signals};
 use marginflow::problem::Problem;
 use marginflow::rule::Rule;
+use marginflow::spectrum::Basis;
 use marginflow::trajectory::{Status, Trajectory};
 use nalgebra::{DMatrix, DVector, dmatrix};
 
@@ -36,13 +37,13 @@ fn circular(w: &DVector<f64>) -> DMatrix<f64> {
 /// the crate.
 fn plain_velocity(problem: &Problem, w: &[DVector<f64>]) -> Vec<DVector<f64>> {
     let depth = w.len();
-    let layer = |w: &DVector<f64>| match problem.network() {
-        Network::ConvolutionalLinear(_) => circular(w),
+    let layer = |w: &DVector<f64>| match problem.network().signal_basis() {
+        Basis::Fourier => circular(w),
         _ => DMatrix::from_diagonal(w),
     };
     // what changes the matrix of a layer by δ hᵀ changes its weights by the sum of the entries they stand at
-    let gathered = |outer: DMatrix<f64>| match problem.network() {
-        Network::ConvolutionalLinear(_) => {
+    let gathered = |outer: DMatrix<f64>| match problem.network().signal_basis() {
+        Basis::Fourier => {
             let d = outer.nrows();
             let along = |k: usize| (0..d).map(|j| outer[(j, (j + k) % d)]).sum::<f64>();
             DVector::from_fn(d, |k, _| along(k) / (d as f64).sqrt())
@@ -65,13 +66,13 @@ fn plain_velocity(problem: &Problem, w: &[DVector<f64>]) -> Vec<DVector<f64>> {
         velocity[depth - 1] += &h[depth - 1] * rate;
         let mut delta = w[depth - 1].clone();
         for l in (0..depth - 1).rev() {
-            match problem.rule() {
-                Rule::GradientDescent => {}
-                Rule::feedback_alignment(f) if l == depth - 2 => delta = f[l].column(0).into_owned(),
-                Rule::feedback_alignment(f) => {
+            match problem.rule().signals() {
+                Signals::Backward => {}
+                Signals::Layerwise(f) if l == depth - 2 => delta = f[l].column(0).into_owned(),
+                Signals::Layerwise(f) => {
                     delta = layer(&f[l].column(0).into_owned()).tr_mul(&delta);
                 }
-                Rule::direct_feedback_alignment(b) => delta = b[l].clone(),
+                Signals::Direct(b) => delta = b[l].clone(),
             }
             velocity[l] += gathered(&delta * h[l].transpose()) * rate;
             if problem.rule() == Rule::gradient_descent() {
@@ -199,16 +200,21 @@ fn feedback_alignment_is_direct_with_products() {
         let filters: Vec<DMatrix<f64>> = (0..2)
             .map(|l| DMatrix::from_fn(6, 1, |i, _| (2.1 * i as f64 + 3.0 * l as f64).cos()))
             .collect();
-        let alignment = direct.clone().with_rule(Rule::feedback_alignment(filters.clone())).unwrap();
-        let product = match network {
+        let alignment = direct
+            .clone()
+            .with_rule(Rule::feedback_alignment(filters.clone()))
+            .unwrap();
+        let product = match network.signal_basis() {
             // δ_1 = (circular layer of f_1)ᵀ f_2
-            Network::ConvolutionalLinear(_) => {
+            Basis::Fourier => {
                 circular(&filters[0].column(0).into_owned()).tr_mul(&filters[1].column(0))
             }
             _ => filters[0].column(0).component_mul(&filters[1].column(0)),
         };
         let signals = vec![product, filters[1].column(0).into_owned()];
-        let direct = direct.with_rule(Rule::direct_feedback_alignment(signals)).unwrap();
+        let direct = direct
+            .with_rule(Rule::direct_feedback_alignment(signals))
+            .unwrap();
         let options = FlowOptions::to(40.0);
         let [a, b] = [&alignment, &direct].map(|p| completed(run(p, &options)).final_beta());
         assert!(relative(&a, &b) <= 1e-7, "{:e}", relative(&a, &b));
@@ -235,7 +241,9 @@ fn cyclic_shifts_of_the_data_shift_the_predictor() {
     let network = Network::convolutional(7, 2);
     let plain = feedback(data.clone(), network.clone(), 0.0, 7);
     let b = shift(&plain.feedback().unwrap()[0]);
-    let turned = feedback(moved.clone(), network.clone(), 0.0, 7).with_rule(Rule::direct_feedback_alignment(vec![b])).unwrap();
+    let turned = feedback(moved.clone(), network.clone(), 0.0, 7)
+        .with_rule(Rule::direct_feedback_alignment(vec![b]))
+        .unwrap();
     let [a, b] = [&plain, &turned].map(|p| completed(run(p, &options)).final_beta());
     assert!(relative(&b, &shift(&a)) <= 1e-7);
 
@@ -243,7 +251,9 @@ fn cyclic_shifts_of_the_data_shift_the_predictor() {
     let w = network.weights(plain.theta0.as_slice());
     let mut weights = w[0].column(0).as_slice().to_vec();
     weights.extend(shift(&w[1].column(0).into_owned()).iter());
-    let turned = gradient_descent(moved, network).with_start(network.theta(DVector::from_vec(weights))).unwrap();
+    let turned = gradient_descent(moved, network)
+        .with_start(network.theta(DVector::from_vec(weights)))
+        .unwrap();
     let [a, b] = [&plain, &turned].map(|p| completed(run(p, &options)).final_beta());
     assert!(relative(&b, &shift(&a)) <= 1e-7);
 }

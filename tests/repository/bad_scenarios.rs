@@ -47,7 +47,7 @@ fn every_mistake_gets_its_message() {
         let file = path.file_name().unwrap().to_str().unwrap();
         let located = match &error {
             // File, line, column, and a caret under the place.
-            Error::Scenario(text) => text.contains(file) && text.contains('^'),
+            Error::Scenario(_) => message.contains(file) && message.contains('^'),
             Error::Data { .. } => true,
             _ => false,
         };

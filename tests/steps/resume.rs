@@ -2,11 +2,12 @@
 //! used.
 
 use super::scenario;
-use marginflow::control::{Control, Observer, forget};
+use marginflow::control::{Control, Observer};
 use marginflow::descent::{Descent, Progress, descend};
 use marginflow::error::Error;
 use marginflow::problem::Problem;
 use marginflow::scenario::Scenario;
+use marginflow::storage::forget;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;

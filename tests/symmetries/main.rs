@@ -13,9 +13,10 @@ mod random;
 
 use marginflow::dataset::Dataset;
 use marginflow::flow::{FlowOptions, SaveAt, integrate};
-use marginflow::network::Network;
+use marginflow::network::{Network, Signals};
 use marginflow::problem::Problem;
 use marginflow::rule::Rule;
+use marginflow::spectrum::Basis;
 use marginflow::trajectory::{Status, Trajectory};
 use nalgebra::{DMatrix, DVector};
 use proptest::prelude::*;
@@ -50,7 +51,10 @@ fn last_weights(problem: &Problem, run: &Trajectory) -> Weights {
 /// The problem with other weights to start from.
 fn started_from(problem: &Problem, weights: &[DMatrix<f64>]) -> Problem {
     let flat: Vec<f64> = weights.iter().flatten().copied().collect();
-    problem.clone().with_start(problem.network().theta(DVector::from_vec(flat))).unwrap()
+    problem
+        .clone()
+        .with_start(problem.network().theta(DVector::from_vec(flat)))
+        .unwrap()
 }
 
 /// Largest relative difference of a layer at the end: the flow of `image`, started from the image of the weights,
@@ -142,12 +146,12 @@ fn with_feedback(
     matrix: impl Fn(usize, &DMatrix<f64>) -> DMatrix<f64>,
     vector: impl Fn(usize, &DVector<f64>) -> DVector<f64>,
 ) -> Rule {
-    match rule {
-        Rule::GradientDescent => Rule::gradient_descent(),
-        Rule::feedback_alignment(f) => {
+    match rule.signals() {
+        Signals::Backward => Rule::gradient_descent(),
+        Signals::Layerwise(f) => {
             Rule::feedback_alignment((1..).zip(f).map(|(l, f)| matrix(l, f)).collect())
         }
-        Rule::direct_feedback_alignment(b) => {
+        Signals::Direct(b) => {
             Rule::direct_feedback_alignment((1..).zip(b).map(|(l, b)| vector(l, b)).collect())
         }
     }
@@ -192,13 +196,18 @@ fn features_moved(
     p: &DMatrix<f64>,
 ) -> (Problem, impl Fn(&[DMatrix<f64>]) -> Weights + use<>) {
     let depth = problem.network().depth();
-    let all = matches!(problem.network(), Network::DiagonalLinear(_));
+    let all = problem.network().key() == "diagonal-linear";
     let moves = move |l: usize| all || l == depth;
-    let image = problem.clone().with_dataset(mapped(problem.dataset(), p)).unwrap().with_rule(with_feedback(
+    let image = problem
+        .clone()
+        .with_dataset(mapped(problem.dataset(), p))
+        .unwrap()
+        .with_rule(with_feedback(
             problem.rule(),
             |l, f| if moves(l + 1) { p * f } else { f.clone() },
             |_, b| p * b,
-        )).unwrap();
+        ))
+        .unwrap();
     let p = p.clone();
     let on_weights = move |w: &[DMatrix<f64>]| -> Weights {
         (1..)
@@ -370,19 +379,19 @@ proptest! {
     fn feedback_alignment_is_direct_with_products_on_linear_networks(draw in draws()) {
         let draw = draw.under("feedback-alignment");
         for problem in &draw.all()[..3] {
-            let Rule::feedback_alignment(f) = problem.rule() else { panic!("{:?}", problem.rule()) };
+            let Signals::Layerwise(f) = problem.rule().signals() else { panic!("{:?}", problem.rule()) };
             let mut signal = f[f.len() - 1].column(0).into_owned();
             let mut signals = vec![signal.clone()];
             for f in f.iter().rev().skip(1) {
-                signal = match problem.network() {
-                    Network::ConvolutionalLinear(_) => {
+                signal = match problem.network().signal_basis() {
+                    Basis::Fourier => {
                         let d = signal.len();
                         DVector::from_fn(d, |j, _| {
                             let sum: f64 = (0..d).map(|k| f[k] * signal[(j + d - k) % d]).sum();
                             sum / (d as f64).sqrt()
                         })
                     }
-                    Network::DiagonalLinear(_) => f.column(0).component_mul(&signal),
+                    Basis::Standard if problem.network().key() == "diagonal-linear" => f.column(0).component_mul(&signal),
                     _ => f * signal,
                 };
                 signals.push(signal.clone());
@@ -405,7 +414,10 @@ fn the_comparison_sees_broken_symmetries() {
     };
     let units = HiddenUnits::new(&linear, permutation, draw.seed);
     let q = rotation(linear.dataset.dimension(), 1);
-    let rotated = linear.clone().with_dataset(mapped(&linear.dataset, &q)).unwrap();
+    let rotated = linear
+        .clone()
+        .with_dataset(mapped(&linear.dataset, &q))
+        .unwrap();
     let (mut shifted, on_weights) =
         features_moved(&circular, &shift(circular.dataset.dimension(), 1));
     shifted.rule = circular.rule.clone();

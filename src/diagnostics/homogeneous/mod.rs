@@ -10,7 +10,6 @@ mod stationarity;
 mod tests;
 
 use crate::limit::{Certifier, Limit, Potential, Separability, angle, max_margin_from};
-use crate::loss::Loss;
 use crate::network::Relu;
 use crate::problem::Problem;
 use crate::theory::{MarginProblem, Theory};
@@ -125,7 +124,7 @@ impl<'a> Builder<'a> {
         let theta = DVector::from_column_slice(theta);
         let size = theta.norm().powi(self.problem.network().depth() as i32);
         let ratio = |margin: f64| if size > 0.0 { margin / size } else { 0.0 };
-        let smoothed = inverse_loss(self.problem.loss(), log_loss);
+        let smoothed = self.problem.loss().inverse(log_loss);
         let m = &mut self.measured;
         m.normalised_margin.push(ratio(smallest_margin));
         m.smoothed_margin
@@ -213,16 +212,6 @@ impl<'a> Builder<'a> {
 
     pub fn finish(self) -> Homogeneous {
         self.measured
-    }
-}
-
-/// `ℓ⁻¹(𝓛)`: the margin of a single sample with the loss 𝓛.
-fn inverse_loss(loss: Loss, log_loss: f64) -> f64 {
-    match loss {
-        Loss::Exponential => -log_loss,
-        // ln(1 + e^{−m}) = 𝓛; e^𝓛 − 1 = 𝓛 to double precision below e^{−37}
-        Loss::Logistic if log_loss < -37.0 => -log_loss,
-        Loss::Logistic => -log_loss.exp().exp_m1().ln(),
     }
 }
 

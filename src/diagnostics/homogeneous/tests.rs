@@ -6,6 +6,7 @@ use super::stationarity::{
 };
 use super::*;
 use crate::dataset::Dataset;
+use crate::loss::Loss;
 use crate::network::Network;
 use crate::rule::Rule;
 use nalgebra::{dmatrix, dvector};

@@ -12,8 +12,8 @@
 
 use super::elimination::Elimination;
 use super::multipliers::Multipliers;
-use crate::checkpoint::{Words, Writer};
 use crate::network::WeightPath;
+use crate::storage::checkpoint::{Words, Writer};
 use nalgebra::DMatrix;
 
 /// A sample takes part in the linear system where `E_n K_nn` exceeds this share of α_0.

@@ -9,8 +9,8 @@ use super::super::run::Run;
 use super::super::segment::{Good, Outcome, Progress, all_finite};
 use super::super::system::System;
 use super::{Stepper, Tolerances};
-use crate::checkpoint::Words;
-use crate::error::{Error, Result};
+use crate::error::{Result, SolverError};
+use crate::storage::checkpoint::Words;
 use crate::trajectory::Status;
 
 /// Share of the run's relative tolerance that one step may use of the weights', and of the log-multipliers'.
@@ -68,10 +68,7 @@ impl Run<'_> {
         if let Some(state) = self.past.take() {
             stepper.restore(&mut Words::of(&state)).ok_or_else(|| {
                 self.keeper.discard();
-                Error::Solver(
-                    "the checkpoint does not hold a state of this integrator; it has been removed, give the command again"
-                        .into(),
-                )
+                SolverError::ForeignState
             })?;
         }
         let end = self.steps(&mut stepper, system, observer)?;

@@ -29,9 +29,9 @@ mod order;
 mod tolerances;
 mod weights;
 
-use crate::checkpoint::{Words, Writer};
 use crate::loss::Loss;
 use crate::network::{FullPath, Kernel, WeightPath};
+use crate::storage::checkpoint::{Words, Writer};
 use attempt::{Attempt, Trial};
 use corrector::Corrector;
 use order::Order;

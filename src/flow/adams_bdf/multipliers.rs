@@ -33,15 +33,16 @@ impl Multipliers {
             field.resize(samples, 0.0);
         }
         let tau = log_time(s);
+        let uncorrected = loss.log_correction_is_zero();
         for (n, v) in v.iter().enumerate() {
             // sinh from e^x − 1 keeps the digits of small x, and one exponential serves all three
             let less = (v.abs() / COMPRESSION).exp_m1();
             let sinh = (0.5 * (less + less / (1.0 + less))).copysign(*v);
             let cosh = sinh.hypot(1.0);
             let p = COMPRESSION * sinh;
-            let (correction, slope) = match loss {
-                Loss::Exponential => (0.0, 0.0),
-                Loss::Logistic => (
+            let (correction, slope) = match uncorrected {
+                true => (0.0, 0.0),
+                false => (
                     loss.log_correction(tau - p),
                     loss.log_correction_slope(tau - p),
                 ),

@@ -3,12 +3,12 @@
 //!
 //! Under loss-normalised steps the loss is kept as `𝓛 = e^{−m_min} Σ_n e^{m_min − m_n}`, by its smallest margin `m_min` and the
 //! sum, which lies between 1 and N: neither underflows, and no step takes a logarithm. The exponential loss needs N
-//! exponentials and one for the clock `r ← r·𝓛_k/𝓛_{k−1} + η`; the logistic loss, whose terms are logarithms themselves, is
+//! exponentials and one for the clock `r ← r·𝓛_k/𝓛_{k−1} + η`; other losses, whose terms are logarithms themselves, are
 //! left to scalar arithmetic, with `ln 𝓛 = −m_min` and a sum of 1.
 
 use super::pace::Schedule;
 use super::vector::{Aligned, exp};
-use crate::loss::Loss;
+use crate::loss::{Loss, VectorForm};
 use pulp::{Simd, bytemuck};
 
 /// What the lanes of a vector of margins are.
@@ -72,14 +72,14 @@ impl Weights {
     /// Turns margins `m_n(θ_k)` (whole vectors) into weights `η_k α_n` and moves the clocks by η_k.
     #[inline(always)]
     pub(crate) fn weigh<S: Simd>(&mut self, simd: S, margins: &mut [f64]) {
-        match (self.schedule, self.loss) {
-            (Schedule::Constant, Loss::Exponential) => {
+        match (self.schedule, self.loss.vector_form()) {
+            (Schedule::Constant, VectorForm::Exponential) => {
                 let log_size = S::as_simd_f64s(&self.log_sizes).0[0];
                 for m in S::as_mut_simd_f64s(margins).0 {
                     *m = exp(simd, simd.sub_f64s(log_size, *m));
                 }
             }
-            (Schedule::Constant, Loss::Logistic) => {
+            (Schedule::Constant, VectorForm::Logistic) => {
                 // α = 1/(1+e^m) = e^{−m}/(1+e^{−m}): with e = e^{−|m|}, nothing overflows.
                 let size = S::as_simd_f64s(&self.sizes).0[0];
                 let (zero, one) = (simd.splat_f64s(0.0), simd.splat_f64s(1.0));
@@ -90,8 +90,16 @@ impl Weights {
                     *m = simd.mul_f64s(size, alpha);
                 }
             }
-            (Schedule::LossNormalised, Loss::Exponential) => self.normalise(simd, margins),
-            (Schedule::LossNormalised, Loss::Logistic) => self.normalise_logistic(simd, margins),
+            (Schedule::Constant, VectorForm::None) => {
+                let width = self.log_sizes.len();
+                for (place, m) in margins.iter_mut().enumerate() {
+                    *m = (self.log_sizes[place % width] - *m + self.loss.log_correction(*m)).exp();
+                }
+            }
+            (Schedule::LossNormalised, VectorForm::Exponential) => self.normalise(simd, margins),
+            (Schedule::LossNormalised, VectorForm::Logistic | VectorForm::None) => {
+                self.normalise_each(simd, margins);
+            }
         }
     }
 
@@ -135,17 +143,19 @@ impl Weights {
     }
 
     #[inline(always)]
-    fn normalise_logistic<S: Simd>(&mut self, simd: S, margins: &mut [f64]) {
+    fn normalise_each<S: Simd>(&mut self, simd: S, margins: &mut [f64]) {
         let mut least = simd.splat_f64s(0.0);
         match self.lanes {
             Lanes::Samples => {
-                least = simd.splat_f64s(-normalise_lane(self.log_sizes[0], margins, 0, 1));
+                least =
+                    simd.splat_f64s(-normalise_lane(self.loss, self.log_sizes[0], margins, 0, 1));
             }
             Lanes::Runs => {
                 let lanes =
                     bytemuck::cast_slice_mut::<S::f64s, f64>(std::slice::from_mut(&mut least));
                 for (lane, least) in lanes.iter_mut().enumerate() {
-                    *least = -normalise_lane(self.log_sizes[lane], margins, lane, S::F64_LANES);
+                    let log_size = self.log_sizes[lane];
+                    *least = -normalise_lane(self.loss, log_size, margins, lane, S::F64_LANES);
                 }
             }
         }
@@ -179,9 +189,14 @@ impl Weights {
     }
 }
 
-/// Loss-normalised weights under the logistic loss of every `stride`-th margin from `first` on; ln 𝓛.
-fn normalise_lane(log_size: f64, margins: &mut [f64], first: usize, stride: usize) -> f64 {
-    let loss = Loss::Logistic;
+/// Loss-normalised weights of every `stride`-th margin from `first` on; ln 𝓛.
+fn normalise_lane(
+    loss: Loss,
+    log_size: f64,
+    margins: &mut [f64],
+    first: usize,
+    stride: usize,
+) -> f64 {
     let log_loss = loss.log_loss(margins.iter().copied().skip(first).step_by(stride));
     for m in margins.iter_mut().skip(first).step_by(stride) {
         *m = (log_size - log_loss - *m + loss.log_correction(*m)).exp();
@@ -194,6 +209,7 @@ mod tests {
     use super::super::pace::Pace;
     use super::super::vector::{instruction_sets, width};
     use super::*;
+    use crate::loss::LossFunction;
     use pulp::WithSimd;
 
     struct Weigh<'a>(&'a mut Weights, &'a mut [f64]);
@@ -206,7 +222,38 @@ mod tests {
         }
     }
 
-    const CASES: [(Loss, Schedule); 4] = [
+    /// The logistic loss as one that has no vector instructions.
+    struct Scalar;
+
+    impl LossFunction for Scalar {
+        fn key(&self) -> &'static str {
+            "scalar"
+        }
+        fn documentation(&self) -> &'static str {
+            Loss::Logistic.documentation()
+        }
+        fn log_correction(&self, margins: &mut [f64]) {
+            margins[0] = Loss::Logistic.log_correction(margins[0]);
+        }
+        fn jacobian(&self, margins: &[f64], jacobian: &mut [f64]) {
+            jacobian[0] = Loss::Logistic.log_correction_slope(margins[0]);
+        }
+        fn log_term(&self, margins: &[f64]) -> f64 {
+            Loss::Logistic.log_loss(margins.iter().copied())
+        }
+        fn inverse(&self, log_loss: f64) -> f64 {
+            Loss::Logistic.inverse(log_loss)
+        }
+        fn inverse_symbol(&self) -> &'static str {
+            Loss::Logistic.inverse_symbol()
+        }
+    }
+
+    const SCALAR: Loss = Loss::new(&Scalar);
+
+    const CASES: [(Loss, Schedule); 6] = [
+        (SCALAR, Schedule::Constant),
+        (SCALAR, Schedule::LossNormalised),
         (Loss::Exponential, Schedule::Constant),
         (Loss::Exponential, Schedule::LossNormalised),
         (Loss::Logistic, Schedule::Constant),

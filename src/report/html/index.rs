@@ -3,6 +3,7 @@
 use super::super::text::number;
 use super::{command, definitions, environment, figure, page, verdict};
 use crate::claims::CLAIMS;
+use crate::error::exit;
 use crate::reproduce::{Done, Drawing, Kind, Table};
 use maud::{Markup, html};
 
@@ -110,7 +111,7 @@ fn section(s: &Section) -> Markup {
                     }
                 }
             }
-            @if s.kind == Kind::Run && s.done.exit_code < 64 {
+            @if s.kind == Kind::Run && exit::leaves_report(s.done.exit_code) {
                 p {
                     a href=(format!("{}/report.html", s.id)) { "Report of this run" }
                     "; "

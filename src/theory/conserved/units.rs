@@ -79,7 +79,6 @@ fn differences(pairs: impl Iterator<Item = (f64, f64)>) -> Measured {
 #[cfg(test)]
 mod tests {
     use super::super::drift;
-    use super::*;
     use crate::dataset::Dataset;
     use crate::loss::Loss;
     use crate::network::{Network, Relu};

@@ -4,7 +4,7 @@ use super::super::program::json;
 use super::{SCENARIO, merged, shop};
 use marginflow::dataset::gaussian_teacher_vector;
 use marginflow::limit::{Separability, angle, max_margin};
-use marginflow::rule::Rule;
+use marginflow::network::Signals;
 use marginflow::scenario;
 use marginflow::sweep::{Case, Kind, Merged, Plan, RunOptions, Shard, merge, run};
 use std::collections::BTreeMap;
@@ -59,16 +59,16 @@ fn networks_share_data_and_nothing_else() {
                 .collect();
             assert_eq!(cases.len(), 4);
             let first = problem(&cases[0]);
-            assert_eq!(first.dataset.len(), (12.0 * ratio) as usize);
+            assert_eq!(first.dataset().len(), (12.0 * ratio) as usize);
             for case in &cases {
                 let problem = problem(case);
-                assert_eq!(problem.dataset(), first.dataset, "{}", case.name());
-                if let Rule::direct_feedback_alignment(b) = problem.rule() {
+                assert_eq!(problem.dataset(), first.dataset(), "{}", case.name());
+                if let Signals::Direct(b) = problem.rule().signals() {
                     assert!(!feedback.contains(&b[0]), "{}", case.name());
                     feedback.push(b[0].clone());
                 }
             }
-            let sample = first.dataset.samples()[(0, 0)];
+            let sample = first.dataset().samples()[(0, 0)];
             assert!(!data.contains(&sample));
             data.push(sample);
         }
@@ -99,7 +99,7 @@ fn each_case_is_a_scenario() {
         let teacher = gaussian_teacher_vector(12, plan.data_seed(case));
         let expected = angle(&beta, teacher.as_slice()).to_degrees();
         let key = (
-            case.network.key().to_owned(),
+            case.network.name().to_owned(),
             case.ratio.to_string(),
             case.seed,
             "limit".to_owned(),
@@ -183,7 +183,7 @@ fn means_are_near_theory_and_differences_are_significant() {
         assert!(
             deviation.abs() < 4.0,
             "{}: {deviation} standard errors",
-            s.network.key()
+            s.network.name()
         );
         assert!(s.angle.standard_error.unwrap() < 1.0);
     }
@@ -191,7 +191,7 @@ fn means_are_near_theory_and_differences_are_significant() {
     assert_eq!(differences.len(), 4);
     for d in differences {
         let significance = d.significance().unwrap();
-        assert!(significance < -4.0, "{}: {significance}", d.network.key());
+        assert!(significance < -4.0, "{}: {significance}", d.network.name());
         assert!(
             (d.difference.mean - d.theory.unwrap()).abs()
                 < 4.0 * d.difference.standard_error.unwrap()

@@ -2,14 +2,14 @@
 
 use super::{completed, on_level_set, outputs, smoothed};
 use marginflow::flow::{FlowOptions, Method, SaveAt};
+use marginflow::network::Signals;
 use marginflow::problem::Problem;
-use marginflow::rule::Rule;
 use nalgebra::{DMatrix, DVector};
 
 /// Direct feedback alignment in finite steps, as one would write it down: `k` steps of size η from θ(0).
 fn finite_steps(problem: &Problem, size: f64, count: usize) -> (DMatrix<f64>, DVector<f64>) {
     let (x, y) = (problem.dataset().samples(), problem.dataset().labels());
-    let Rule::direct_feedback_alignment(b) = problem.rule() else {
+    let Signals::Direct(b) = problem.rule().signals() else {
         panic!("DFA")
     };
     let mut layers = problem

@@ -3,15 +3,13 @@
 //! A file holds a line of text, numbers as little-endian words, and the SHA-256 of all before it. The line names the format, the kind of
 //! run, the version of this program, and the *fingerprint*: a hash of all that the numbers depend on, this very build and the vector
 //! instructions of the machine included (other ones round otherwise). A file that is damaged, of another version, or of another run
-//! is never used. Files are written whole or not at all ([`write_file`](crate::report::write_file)).
+//! is never used. Files are written whole or not at all ([`write_file`](crate::storage::write_file)).
 //!
 //! What is restored goes on bit for bit: finite steps and `adams-bdf` from any step, the other methods from fixed points at which the
 //! uninterrupted run begins anew as well (see `flow::checkpoint`).
 
-use crate::digest::{hexadecimal, program};
+use super::{create_folder, hexadecimal, program, write_file};
 use crate::error::{Error, Result};
-use crate::problem::Problem;
-use crate::report::{create_folder, write_file};
 use sha2::{Digest, Sha256};
 use std::cell::OnceCell;
 use std::fs;
@@ -56,23 +54,15 @@ fn has_our_name(path: &Path) -> bool {
 pub(crate) struct Fingerprint(Vec<u8>);
 
 impl Fingerprint {
-    /// Of everything a run of `problem` by this build on this machine has in common.
+    /// Of what every run by this build on this machine depends on.
     ///
     /// # Errors
     /// [`Error::Io`] if this program cannot be read.
-    pub fn of(problem: &Problem) -> Result<Self> {
+    pub fn of_program() -> Result<Self> {
         let mut print = Self(Vec::new());
         print.text(program()?);
         print.text(&format!("{:?}", pulp::Arch::new()));
         print.numbers(&elementary_functions());
-        print.text(&format!("{:?}", problem.network()));
-        print.text(problem.rule().key());
-        print.text(problem.loss().name());
-        print.numbers(problem.dataset().signed_samples().as_slice());
-        print.numbers(problem.dataset().labels().as_slice());
-        print.numbers(problem.theta0().as_slice());
-        let signals = problem.rule().signals();
-        signals.numbers().iter().for_each(|f| print.numbers(f));
         Ok(print)
     }
 

@@ -1,0 +1,59 @@
+//! Why there is no run, or no limit.
+
+use std::fmt::Write;
+
+/// Why a solver could not start, or has nothing to show.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SolverError {
+    /// The time-stepping method refuses the start.
+    #[error("the integrator could not start: {0}")]
+    CannotStart(String),
+    /// A state on the way cannot be had from the method.
+    #[error("the state at log-log-time {log_log_time} was lost: {cause}")]
+    StateLost { log_log_time: f64, cause: String },
+    /// The flow at the initial weights overflows.
+    #[error(
+        "the flow is not finite at t = 0: margins of the initial weights overflow; scale the data or the initial weights down"
+    )]
+    FlowOverflows,
+    /// Finite steps at the initial weights overflow.
+    #[error(
+        "margins of the initial weights overflow before the first step; scale the data or the initial weights down"
+    )]
+    StepsOverflow,
+    /// The initial weights lie on a border of the field, and no piece of it is entered there.
+    #[error("{0}")]
+    NoPiece(String),
+    /// A reduced state was asked for, and the problem has none.
+    #[error("{0}")]
+    NoReducedState(String),
+    /// A checkpoint whose checksum is right and whose content is not.
+    #[error(
+        "the checkpoint does not hold a state of this integrator; it has been removed, give the command again"
+    )]
+    ForeignState,
+    /// The flow that a limit depends on ended early; why, as its trajectory says.
+    #[error("{0}")]
+    Unfinished(String),
+    #[error(
+        "no stationary point was found next to the end of the run: it is not yet near its limit; extend flow.until"
+    )]
+    NoStationaryPoint,
+    /// Cases of a sweep with their number, and why they failed.
+    #[error("some angles could not be had; the next run tries again:{}", cases(.0))]
+    CasesFailed(Vec<(usize, String)>),
+    /// What is left out of the tables of a sweep.
+    #[error(
+        "merged, but some angles could not be had and are left out of the tables:\n  {}",
+        .0.join("\n  ")
+    )]
+    LeftOut(Vec<String>),
+}
+
+fn cases(failed: &[(usize, String)]) -> String {
+    let mut text = String::new();
+    for (id, why) in failed {
+        let _ = write!(text, "\n  case {id} {why}");
+    }
+    text
+}

@@ -1,0 +1,80 @@
+//! What is wrong with a command line.
+
+use super::scenario::printable;
+use std::path::PathBuf;
+
+/// A command line that asks for what there is not, or says what is not understood.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum UsageError {
+    /// `--set` with something that is no assignment to a key.
+    #[error("{}", printable(&format!("--set {assignment}: {why}")))]
+    Assignment {
+        assignment: String,
+        why: AssignmentError,
+    },
+    /// `--checkpoint-every` with something that is no time.
+    #[error("--checkpoint-every {0}: give a number of seconds >= 0")]
+    CheckpointInterval(f64),
+    #[error("there is no claim \"{id}\"; the claims are {}", known.join(", "))]
+    UnknownClaim {
+        id: String,
+        known: Vec<&'static str>,
+    },
+    /// What `reproduce --only` asks for is unknown.
+    #[error("\"{name}\" is neither a scenario here nor a claim; the claims are {}", claims.join(", "))]
+    UnknownExperiment {
+        name: String,
+        claims: Vec<&'static str>,
+    },
+    /// `reproduce --only` with a claim that no scenario expects anything of.
+    #[error("no scenario here is expected to decide the claim \"{0}\"")]
+    UndecidedClaim(String),
+    /// A folder without scenarios, and why.
+    #[error(
+        "{}: {why}; give the folder of scenarios with --scenarios (the one that comes with marginflow is `scenarios` \
+         in its repository)",
+        folder.display()
+    )]
+    NoScenarios { folder: PathBuf, why: String },
+    #[error("{folder} holds no sweep; make one with: marginflow sweep plan SCENARIO --out {folder}", folder = _0.display())]
+    NoSweep(PathBuf),
+    /// A sweep is planned into the folder of another one.
+    #[error(
+        "{} holds another sweep (scenario {scenario}, sha256 {}…, version {version}); give a folder of its own with --out",
+        folder.display(),
+        sha256.get(..12).unwrap_or_default()
+    )]
+    AnotherSweep {
+        folder: PathBuf,
+        scenario: String,
+        sha256: String,
+        version: String,
+    },
+    /// A sweep that another version of this program planned.
+    #[error(
+        "the sweep in {} was planned by version {version}, this is {}; results of two versions are not mixed, plan it \
+         into another folder",
+        folder.display(),
+        env!("CARGO_PKG_VERSION")
+    )]
+    SweepOfAnotherVersion { folder: PathBuf, version: String },
+    #[error("{} is not valid UTF-8 and cannot be written into a script", _0.display())]
+    PathNotText(PathBuf),
+    #[error(
+        "Slurm cannot write its logs to {}; use a folder without white space, quotes, backslashes and % in its path",
+        _0.display()
+    )]
+    PathNotForSlurm(PathBuf),
+}
+
+/// Why `--set` cannot be done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AssignmentError {
+    #[error("expected key=value, e.g. --set flow.rtol=1e-8")]
+    NoEqualsSign,
+    #[error("the part before `=` is not a dotted key")]
+    NotAKey,
+    /// A plain value where the key needs a table.
+    #[error("`{0}` is not a table")]
+    NotATable(String),
+}
