@@ -13,7 +13,7 @@ use marginflow::diagnostics::Diagnostics;
 use marginflow::flow::{FlowOptions, Method, NewtonSolver, integrate_kernel};
 use marginflow::limit::angle;
 use marginflow::loss::Loss;
-use marginflow::network::{Kernel, LinearisedStep, Signals, Tangent};
+use marginflow::network::{Kernel, Signals, Tangent};
 use marginflow::problem::Problem;
 use marginflow::rule::Rule;
 use marginflow::trajectory::{Status, Trajectory};
@@ -338,12 +338,11 @@ fn symmetries_of_the_data_are_symmetries_of_the_flow() {
         let flipped = beta(&with(Dataset::new(-data.samples(), -data.labels())));
         assert_eq!(flipped, reference);
         // x → −x learns −β: w_1 → −w_1 is the same flow
-        let mut mirrored = with(Dataset::new(-data.samples(), data.labels().clone()));
-        let first = problem.network().shapes()[0];
-        mirrored
-            .theta0
-            .rows_mut(0, first.0 * first.1)
-            .scale_mut(-1.0);
+        let mirrored = with(Dataset::new(-data.samples(), data.labels().clone()));
+        let first = problem.network().layout().range(0);
+        let mut start = mirrored.theta0().clone();
+        start.rows_mut(0, first.len()).scale_mut(-1.0);
+        let mirrored = mirrored.with_start(start).unwrap();
         assert!(relative(&-beta(&mirrored), &reference) <= 1e-12);
     }
 }

@@ -85,10 +85,6 @@ impl Kernel for ZeroInitial {
             rates: &self.g * acceleration,
         }
     }
-
-    fn linearise(&self, _: &[f64], _: &[f64], _: f64) -> Box<dyn LinearisedStep> {
-        unreachable!("integrated with dense Newton systems")
-    }
 }
 
 /// A matrix with a directional derivative: sums and products carry it along exactly.
@@ -232,9 +228,5 @@ impl Kernel for FeedbackReduction {
             margins: m.slope.column(0).into_owned(),
             rates: r.slope.column(0).into_owned(),
         }
-    }
-
-    fn linearise(&self, _: &[f64], _: &[f64], _: f64) -> Box<dyn LinearisedStep> {
-        unreachable!("integrated with dense Newton systems")
     }
 }

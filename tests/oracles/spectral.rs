@@ -75,7 +75,7 @@ fn plain_velocity(problem: &Problem, w: &[DVector<f64>]) -> Vec<DVector<f64>> {
                 Signals::Direct(b) => delta = b[l].clone(),
             }
             velocity[l] += gathered(&delta * h[l].transpose()) * rate;
-            if problem.rule() == Rule::gradient_descent() {
+            if problem.rule().signals() == Signals::Backward {
                 delta = layer(&w[l]).tr_mul(&delta);
             }
         }
@@ -107,8 +107,9 @@ fn early_flow_is_the_plain_equations() {
                 let filters = (1..depth).map(|l| {
                     DMatrix::from_fn(dimension, 1, |i, _| (1.3 * i as f64 + l as f64).sin())
                 });
-                let mut alignment = feedback(data.clone(), network.clone(), 0.3, 7);
-                alignment.rule = Rule::feedback_alignment(filters.collect());
+                let alignment = feedback(data.clone(), network.clone(), 0.3, 7)
+                    .with_rule(Rule::feedback_alignment(filters.collect()))
+                    .unwrap();
                 for problem in [
                     feedback(data.clone(), network.clone(), 0.3, 7),
                     alignment,
@@ -248,10 +249,10 @@ fn cyclic_shifts_of_the_data_shift_the_predictor() {
     assert!(relative(&b, &shift(&a)) <= 1e-7);
 
     let plain = gradient_descent(data, network.clone());
-    let w = network.weights(plain.theta0.as_slice());
+    let w = network.weights(plain.theta0().as_slice());
     let mut weights = w[0].column(0).as_slice().to_vec();
     weights.extend(shift(&w[1].column(0).into_owned()).iter());
-    let turned = gradient_descent(moved, network)
+    let turned = gradient_descent(moved, network.clone())
         .with_start(network.theta(DVector::from_vec(weights)))
         .unwrap();
     let [a, b] = [&plain, &turned].map(|p| completed(run(p, &options)).final_beta());

@@ -111,7 +111,7 @@ impl Draw {
             self.fully_connected(),
             self.convolutional(),
             self.diagonal(),
-            self.units(),
+            self.relu(),
         ]
     }
 
