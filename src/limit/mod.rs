@@ -68,6 +68,7 @@ mod sparse;
 pub mod stationary;
 #[cfg(test)]
 mod tests;
+mod undecided;
 
 pub use angle::angle;
 pub use certificate::{
@@ -81,6 +82,7 @@ pub use potential::{Block, Potential};
 pub use prediction::{Candidate, CandidatePotential, certified_candidates, predicted};
 pub use separability::{FARKAS_TOLERANCE, FarkasCertificate, Separability};
 pub use stationary::{STATIONARITY_TOLERANCE, refine, stationary_residual};
+pub use undecided::{Uncertified, Undecided, Unrepresentable};
 
 use blocks::UnitBlocks;
 use nalgebra::DVector;
