@@ -280,7 +280,7 @@ pub fn reference_limit(problem: &Problem, allow_nonseparable: bool) -> Result<Re
         Separability::Unreachable { unusable, .. } => {
             Err(NotSeparable::Unreachable { unusable }.into())
         }
-        Separability::Undecided(why) => Err(NotSeparable::Undecided(why).into()),
+        Separability::Undecided(why) => Err(NotSeparable::Undecided(why.to_string()).into()),
     }
 }
 

@@ -112,8 +112,8 @@ fn every_licence_is_allowed() {
     let complaints: Vec<String> = PACKAGES.iter().filter_map(complaint).collect();
     none(
         &complaints,
-        "do without the dependency; or, if this program may be passed on under MIT and under Apache-2.0 with it, add its \
-         licence to [licenses] allow of deny.toml",
+        "do without the dependency; or, if this program may be passed on under MIT and under Apache-2.0 with it, add \
+         its licence to [licenses] allow of deny.toml",
     );
 }
 
@@ -228,7 +228,8 @@ fn compare(a: &str, b: &str) -> Ordering {
     numbers(a).cmp(&numbers(b))
 }
 
-/// That this crate's own code asks for no later one is clippy's `incompatible_msrv`, which knows when what became stable.
+/// That this crate's own code asks for no later one is clippy's `incompatible_msrv`, which knows when what became
+/// stable.
 #[test]
 fn the_toolchain_stated_is_the_one_needed() {
     let stated = env!("CARGO_PKG_RUST_VERSION");

@@ -1,14 +1,14 @@
-//! Gaussian samples with labels drawn independently of them: from N > 2D on, rarely separable (Cover 1965: by a hyperplane
-//! through the origin with probability `2^{1−N} Σ_{k<D} C(N−1, k)`, a half at N = 2D).
+//! Gaussian samples with labels drawn independently of them: from N > 2D on, rarely separable (Cover 1965: by a
+//! hyperplane through the origin with probability `2^{1−N} Σ_{k<D} C(N−1, k)`, a half at N = 2D).
 
 use super::{Dataset, standard_normals};
 use nalgebra::{DMatrix, DVector};
 
 /// `x_n ~ N(0, I_D)`, `y_n = ±1` with equal probability, all independent.
 ///
-/// The samples are those of [`gaussian_teacher`](super::gaussian_teacher) for the same seed (its stream, the D entries of
-/// the teacher passed over); the label `y_n` is the sign of the n-th draw of the stream `random-labels`. So a larger N
-/// adds samples and changes none.
+/// The samples are those of [`gaussian_teacher`](super::gaussian_teacher) for the same seed (its stream, the D entries
+/// of the teacher passed over); the label `y_n` is the sign of the n-th draw of the stream `random-labels`. So a larger
+/// N adds samples and changes none.
 ///
 /// # Panics
 /// If `dimension` or `samples` is zero.

@@ -22,8 +22,8 @@ pub fn read_matrix(path: &Path) -> Result<DMatrix<f64>> {
 /// The matrix that the contents of a file named `path` hold; opens no file.
 ///
 /// # Errors
-/// [`Error::Data`] if it is empty, ragged, or has an entry that is not a finite number; if the header of a `.npy` file does not
-/// tell what follows it.
+/// [`Error::Data`] if it is empty, ragged, or has an entry that is not a finite number; if the header of a `.npy` file
+/// does not tell what follows it.
 ///
 /// ```
 /// use marginflow::dataset::parse_matrix;

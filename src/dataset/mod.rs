@@ -1,10 +1,10 @@
 //! Samples, labels and the signed samples every formula is written in.
 //!
 //! A data set comes from one of four places, and all of them keep the same promises (finite entries, labels ±1,
-//! N ≥ 1, D ≥ 1): [`gaussian_teacher`] draws one that a hyperplane separates, [`gaussian_random_labels`] one whose labels
-//! know nothing of the samples, [`read_files`] reads a matrix and its labels, [`Table::read`] reads a real-world CSV file
-//! with a header and a label column. One class only is legitimate: the signed samples `g_n` are all that linear
-//! networks see, and relabelling `(x, y)` as `(−x, −y)` does not change them.
+//! N ≥ 1, D ≥ 1): [`gaussian_teacher`] draws one that a hyperplane separates, [`gaussian_random_labels`] one whose
+//! labels know nothing of the samples, [`read_files`] reads a matrix and its labels, [`Table::read`] reads a real-world
+//! CSV file with a header and a label column. One class only is legitimate: the signed samples `g_n` are all that
+//! linear networks see, and relabelling `(x, y)` as `(−x, −y)` does not change them.
 
 mod files;
 mod gaussian_random_labels;
@@ -126,14 +126,14 @@ impl Dataset {
         self.samples.ncols()
     }
 
-    /// The samples with distinct signed rows `g_n`, in order of first appearance, and for each of the N samples the index
-    /// of the one it equals. To networks that are linear in their input, equal signed samples are one.
+    /// The samples with distinct signed rows `g_n`, in order of first appearance, and for each of the N samples the
+    /// index of the one it equals. To networks that are linear in their input, equal signed samples are one.
     pub fn distinct(&self) -> (Self, Vec<usize>) {
         self.first_of_equals(|n| bits(self.signed_samples.row(n).iter()))
     }
 
-    /// The distinct pairs `(x_n, y_n)`, in order of first appearance, and for each of the N samples the index of the one it
-    /// equals. To networks that are not linear in their input, `(x, y)` and `(−x, −y)` are two samples.
+    /// The distinct pairs `(x_n, y_n)`, in order of first appearance, and for each of the N samples the index of the
+    /// one it equals. To networks that are not linear in their input, `(x, y)` and `(−x, −y)` are two samples.
     pub fn distinct_pairs(&self) -> (Self, Vec<usize>) {
         self.first_of_equals(|n| bits(self.samples.row(n).iter().chain([&self.labels[n]])))
     }

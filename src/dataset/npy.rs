@@ -1,8 +1,8 @@
-//! NumPy's `.npy` files (format versions 1 to 3), read as NumPy's own reader does: the magic string, a version, the length of a
-//! header, the header, and then nothing but the array.
+//! NumPy's `.npy` files (format versions 1 to 3), read as NumPy's own reader does: the magic string, a version, the
+//! length of a header, the header, and then nothing but the array.
 //!
-//! The header is a Python dictionary of three entries, `{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }`. What
-//! it says is held against the bytes there are before anything is allocated.
+//! The header is a Python dictionary of three entries, `{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }`.
+//! What it says is held against the bytes there are before anything is allocated.
 
 use super::matrix_file::shown;
 use crate::error::{Error, Result};
@@ -12,8 +12,8 @@ use std::path::Path;
 /// The matrix in the bytes of a `.npy` file: one row per index of the first dimension.
 ///
 /// # Errors
-/// [`Error::Data`] for a header that is not NumPy's or does not fit what follows it, for an array that is not of plain numbers,
-/// is empty, or has neither one nor two dimensions, and for entries that are not finite.
+/// [`Error::Data`] for a header that is not NumPy's or does not fit what follows it, for an array that is not of plain
+/// numbers, is empty, or has neither one nor two dimensions, and for entries that are not finite.
 pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<DMatrix<f64>> {
     let (header, data) = split(bytes)
         .and_then(|(header, data)| Ok((Header::parse(header)?, data)))

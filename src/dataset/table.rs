@@ -37,8 +37,9 @@ impl Table {
     /// The data that the contents of a file named `path` hold; opens no file.
     ///
     /// # Errors
-    /// [`Error::Data`] with row (the line, the header being line 1) and column for a missing label column, a ragged row, an
-    /// entry that is not a finite number, a listed value that never occurs, or when no row or no feature is left.
+    /// [`Error::Data`] with row (the line, the header being line 1) and column for a missing label column, a ragged
+    /// row, an entry that is not a finite number, a listed value that never occurs, or when no row or no feature is
+    /// left.
     pub fn parse(&self, path: &Path, bytes: &[u8]) -> Result<Dataset> {
         let text = text(path, bytes)?;
         let mut reader = csv_reader(text, false);
@@ -164,7 +165,8 @@ impl Table {
 }
 
 /// Subtracts the mean of each column and divides by its population standard deviation, by 1 where that is 0.
-/// The error is the first column whose variance overflows or underflows, or whose mean is not known as well as its spread.
+/// The error is the first column whose variance overflows or underflows, or whose mean is not known as well as its
+/// spread.
 fn standardise(samples: &mut DMatrix<f64>) -> std::result::Result<(), usize> {
     let n = samples.nrows() as f64;
     for (index, mut column) in samples.column_iter_mut().enumerate() {

@@ -19,8 +19,8 @@ pub enum ScenarioError {
     Mistake(Box<Mistake>),
 }
 
-/// What is wrong at a place of a scenario's text. Displayed as a snippet: the problem, the file with line and column, the
-/// line with a caret under the place, and the advice.
+/// What is wrong at a place of a scenario's text. Displayed as a snippet: the problem, the file with line and column,
+/// the line with a caret under the place, and the advice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
     /// The name the scenario is shown under.

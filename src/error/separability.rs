@@ -17,7 +17,8 @@ pub enum NotSeparable {
         /// How far the combination is from zero, relative to its terms.
         residual: f64,
     },
-    /// The data are separable, but not through the frequencies that learn; those at which the feedback vanishes (from 0).
+    /// The data are separable, but not through the frequencies that learn; those at which the feedback vanishes (from
+    /// 0).
     #[error(
         "the data are separable, but not through the frequencies that learn by feedback: the feedback vanishes at \
          {unusable:?} (from 0); take another feedback; --allow-nonseparable runs the flow all the same"

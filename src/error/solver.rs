@@ -13,7 +13,8 @@ pub enum SolverError {
     StateLost { log_log_time: f64, cause: String },
     /// The flow at the initial weights overflows.
     #[error(
-        "the flow is not finite at t = 0: margins of the initial weights overflow; scale the data or the initial weights down"
+        "the flow is not finite at t = 0: margins of the initial weights overflow; scale the data or the \
+         initial weights down"
     )]
     FlowOverflows,
     /// Finite steps at the initial weights overflow.

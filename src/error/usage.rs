@@ -36,11 +36,15 @@ pub enum UsageError {
         folder.display()
     )]
     NoScenarios { folder: PathBuf, why: String },
-    #[error("{folder} holds no sweep; make one with: marginflow sweep plan SCENARIO --out {folder}", folder = _0.display())]
+    #[error(
+        "{folder} holds no sweep; make one with: marginflow sweep plan SCENARIO --out {folder}",
+        folder = _0.display()
+    )]
     NoSweep(PathBuf),
     /// A sweep is planned into the folder of another one.
     #[error(
-        "{} holds another sweep (scenario {scenario}, sha256 {}…, version {version}); give a folder of its own with --out",
+        "{} holds another sweep (scenario {scenario}, sha256 {}…, version {version}); give a folder of its own \
+         with --out",
         folder.display(),
         sha256.get(..12).unwrap_or_default()
     )]

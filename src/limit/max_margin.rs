@@ -14,7 +14,8 @@ use super::doubled::DoubledVector;
 use super::gap::gap;
 use super::projection::{Outcome, Precision, Projection};
 use super::scaling::{ScaledSamples, largest};
-use super::separability::{FARKAS_TOLERANCE, FarkasCertificate, Separability};
+use super::separability::{FarkasCertificate, Separability};
+use super::undecided::{Uncertified, Undecided, Unrepresentable};
 use super::{Limit, LimitKind, Potential, UnitBlocks};
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSettings, DefaultSolver, IPSolver, SupportedConeT};
@@ -26,16 +27,13 @@ pub const GAP_TOLERANCE: f64 = 1e-12;
 /// Below this `‖Gᵀa‖ / Σ a_n‖g_n‖` the margin is rounding of the data: changing their last digit can change its sign.
 const MARGIN_ROUNDING: f64 = 1e-14;
 
-/// Why a combination that vanishes beside the largest features decides nothing.
-pub(super) const SMALL_FEATURE: &str = "a combination vanishes to the rounding of the largest features, but not in every feature, \
-                                        so that a small one may separate the data";
-
 /// Multipliers below this fraction of the largest are taken for zero.
 const SUPPORT_ROUNDING: f64 = 64.0 * f64::EPSILON;
 
 /// Solves `min ‖β‖₂ s.t. Gβ ≥ 1` for signed samples `G` (N × D, rows `y_n x_n`), or proves that the data are not separable.
 ///
-/// A returned limit has `duality_gap ≤` [`GAP_TOLERANCE`]; a returned certificate has `residual ≤` [`FARKAS_TOLERANCE`].
+/// A returned limit has `duality_gap ≤` [`GAP_TOLERANCE`]; a returned certificate has
+/// `residual ≤` [`FARKAS_TOLERANCE`](super::FARKAS_TOLERANCE).
 /// Data whose margin is below 1e-14 of their size, feature by feature, count as not separable (the certificate's residual shows it).
 /// [`Separability::Undecided`] for no samples, margins that small of which only features much smaller than others tell, entries that are not finite, data too badly
 /// conditioned for either proof, and data whose solution does not survive rounding to f64.
@@ -58,14 +56,10 @@ pub fn max_margin(signed_samples: &DMatrix<f64>) -> Separability {
 /// If an index of the guess is not that of a sample.
 pub fn max_margin_from(signed_samples: &DMatrix<f64>, guess: &[usize]) -> Separability {
     if signed_samples.is_empty() {
-        return Separability::Undecided(
-            "there are no samples, so every direction separates them; give at least one".into(),
-        );
+        return Separability::Undecided(Undecided::NoSamples);
     }
     let Some(samples) = ScaledSamples::new(signed_samples) else {
-        return Separability::Undecided(
-            "a sample has an entry that is not finite; remove or mend it".into(),
-        );
+        return Separability::Undecided(Undecided::NotFinite);
     };
     if !guess.is_empty()
         && let Ok(decision) = decide(&samples, guess)
@@ -73,7 +67,7 @@ pub fn max_margin_from(signed_samples: &DMatrix<f64>, guess: &[usize]) -> Separa
         return decision;
     }
     type Start = fn(&DMatrix<f64>) -> Vec<usize>;
-    let starts: [(&str, Start); 3] = [
+    let starts: [(&'static str, Start); 3] = [
         ("coordinate start", ascended_support),
         ("interior-point start", interior_support),
         ("empty start", |_| Vec::new()),
@@ -82,19 +76,14 @@ pub fn max_margin_from(signed_samples: &DMatrix<f64>, guess: &[usize]) -> Separa
     for (start, guess) in starts {
         match decide(&samples, &guess(&samples.columns)) {
             Ok(decision) => return decision,
-            Err(reason) => reasons.push(format!("{start}: {reason}")),
+            Err(reason) => reasons.push((start, reason)),
         }
     }
-    Separability::Undecided(format!(
-        "neither a separator nor its impossibility could be certified ({}; wanted: duality gap at most {GAP_TOLERANCE:e}, \
-         or certificate residual at most {FARKAS_TOLERANCE:e}); rescale or standardise the data, or remove samples \
-         that nearly coincide with opposite labels",
-        reasons.join("; ")
-    ))
+    Separability::Undecided(Undecided::NoCertificate(reasons))
 }
 
 /// Runs the active-set method from `guess`; `Err` tells why the outcome has no certificate.
-fn decide(samples: &ScaledSamples, guess: &[usize]) -> Result<Separability, String> {
+fn decide(samples: &ScaledSamples, guess: &[usize]) -> Result<Separability, Uncertified> {
     let columns = &samples.columns;
     let mut projection = Projection::new(columns.clone(), DVector::zeros(columns.nrows()), 1.0);
     projection.start_from(guess);
@@ -108,9 +97,7 @@ fn decide(samples: &ScaledSamples, guess: &[usize]) -> Result<Separability, Stri
     if let Outcome::Infeasible(combination) = outcome {
         return FarkasCertificate::refined(columns, &combination)
             .map(Separability::NotSeparable)
-            .ok_or_else(|| {
-                format!("a combination vanishes, but not to {FARKAS_TOLERANCE:e} in every feature")
-            });
+            .ok_or(Uncertified::Combination);
     }
     projection.prune(SUPPORT_ROUNDING, Precision::Doubled);
     let multipliers = projection.multipliers();
@@ -119,22 +106,20 @@ fn decide(samples: &ScaledSamples, guess: &[usize]) -> Result<Separability, Stri
         return if farkas.vanishes_in_every_feature(columns) {
             Ok(Separability::NotSeparable(farkas))
         } else {
-            Err(SMALL_FEATURE.into())
+            Err(Uncertified::SmallFeature)
         };
     }
     let blocks = UnitBlocks::new(&Potential::euclidean(columns.nrows()));
     let gap = gap(&blocks, columns, projection.point(), &multipliers);
     match gap {
         Some(gap) if gap <= GAP_TOLERANCE => {
-            rounded(samples, projection.point(), &multipliers, gap).map(Separability::Separable)
+            let limit = rounded(samples, projection.point(), &multipliers, gap)?;
+            Ok(Separability::Separable(limit))
         }
-        _ => Err(format!(
-            "margin {:.1e} of the data's size, duality gap {}",
-            farkas.residual,
-            gap.map_or("none (no positive margin)".into(), |gap| format!(
-                "{gap:.1e}"
-            ))
-        )),
+        _ => Err(Uncertified::Gap {
+            margin: farkas.residual,
+            gap,
+        }),
     }
 }
 
@@ -145,7 +130,7 @@ fn rounded(
     point: &DoubledVector,
     multipliers: &DoubledVector,
     duality_gap: f64,
-) -> Result<Limit, String> {
+) -> Result<Limit, Unrepresentable> {
     let columns = &samples.columns;
     let smallest = columns
         .column_iter()
@@ -160,20 +145,13 @@ fn rounded(
         exact.dot(g.as_slice()).value() > rounding
     });
     if !survives {
-        return Err(
-            "a separator exists, but some margins are below the rounding of their own products, \
-             because the lengths of the samples differ too much"
-                .into(),
-        );
+        return Err(Unrepresentable::Margins);
     }
     let multipliers = &multipliers.hi / smallest;
     let beta = beta / samples.unit;
     let multipliers = multipliers / samples.unit / samples.unit;
     if !largest(&beta).is_normal() || !largest(&multipliers).is_normal() {
-        return Err(
-            "the solution leaves the range of f64, because the samples are too small or too large"
-                .into(),
-        );
+        return Err(Unrepresentable::Range);
     }
     let support = (0..multipliers.len())
         .filter(|&n| multipliers[n] > 0.0)

@@ -67,6 +67,7 @@ mod sparse;
 pub mod stationary;
 #[cfg(test)]
 mod tests;
+mod undecided;
 
 pub use angle::angle;
 pub use certificate::{
@@ -79,6 +80,7 @@ pub use norm_margin::minimise;
 pub use potential::{Block, Potential};
 pub use separability::{FARKAS_TOLERANCE, FarkasCertificate, Separability};
 pub use stationary::{STATIONARITY_TOLERANCE, refine, stationary_residual};
+pub use undecided::{Uncertified, Undecided, Unrepresentable};
 
 use blocks::UnitBlocks;
 use nalgebra::DVector;

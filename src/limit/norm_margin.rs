@@ -7,11 +7,12 @@
 
 use super::blocks::UnitBlocks;
 use super::doubled::DoubledVector;
-use super::max_margin::{GAP_TOLERANCE, SMALL_FEATURE, max_margin};
+use super::max_margin::{GAP_TOLERANCE, max_margin};
 use super::newton::{Pair, Program};
 use super::potential::Potential;
 use super::scaling::{largest, power_of_two};
 use super::separability::{FarkasCertificate, Separability};
+use super::undecided::{Undecided, Unrepresentable};
 use super::{Limit, LimitKind, sparse};
 use nalgebra::{DMatrix, DVector};
 
@@ -48,11 +49,7 @@ pub fn minimise(signed_samples: &DMatrix<f64>, potential: &Potential) -> Separab
         return max_margin(signed_samples);
     }
     if !(potential.exponent >= 1.0 && potential.exponent.is_finite()) {
-        return Separability::Undecided(format!(
-            "the potential of exponent {} is not convex, so no global minimiser can be certified; \
-             refine a run's own direction instead",
-            potential.exponent
-        ));
+        return Separability::Undecided(Undecided::NotConvex(potential.exponent));
     }
     let unit = power_of_two(size);
     let Some((blocks, columns)) = reduced(&(signed_samples / unit), potential) else {
@@ -83,17 +80,13 @@ pub fn minimise(signed_samples: &DMatrix<f64>, potential: &Potential) -> Separab
         program.minimise(&start.beta)
     };
     let Some(pair) = found.filter(|pair| pair.measure <= f64::MAX) else {
-        return Separability::Undecided(
-            "the data are separable, but no direction with positive margins was reached".into(),
-        );
+        return Separability::Undecided(Undecided::NoPositiveMargins);
     };
     if pair.measure > GAP_TOLERANCE {
-        return Separability::Undecided(format!(
-            "the data are separable, but the minimiser of the potential of exponent {} was found only to a duality gap of \
-             {:.1e} (wanted: {GAP_TOLERANCE:e}); standardise the data, or remove samples that nearly coincide with \
-             opposite labels",
-            potential.exponent, pair.measure
-        ));
+        return Separability::Undecided(Undecided::Gap {
+            exponent: potential.exponent,
+            gap: pair.measure,
+        });
     }
     match in_data_units(&program, signed_samples, potential, &pair) {
         Ok(limit) => Separability::Separable(Limit {
@@ -101,7 +94,7 @@ pub fn minimise(signed_samples: &DMatrix<f64>, potential: &Potential) -> Separab
             unique,
             ..limit
         }),
-        Err(reason) => Separability::Undecided(reason),
+        Err(reason) => Separability::Undecided(reason.into()),
     }
 }
 
@@ -149,7 +142,7 @@ fn unreachable(
         return match through_usable {
             None => max_margin(signed_samples),
             Some(Separability::NotSeparable(c)) if !vanishes(&c, signed_samples) => {
-                Separability::Undecided(format!("{SMALL_FEATURE}; standardise the data"))
+                Separability::Undecided(Undecided::SmallFeature)
             }
             Some(decision) => decision,
         };
@@ -181,7 +174,7 @@ pub(super) fn in_data_units(
     signed_samples: &DMatrix<f64>,
     potential: &Potential,
     pair: &Pair,
-) -> Result<Limit, String> {
+) -> Result<Limit, Unrepresentable> {
     let unit = power_of_two(largest(signed_samples.iter()));
     let samples = signed_samples.transpose() / unit;
     let beta = program.blocks.beta(&pair.x.hi);
@@ -193,11 +186,7 @@ pub(super) fn in_data_units(
         let margin = exact.dot(g.as_slice()).value();
         // The usual size of the rounding of this margin in plain arithmetic (its bound grows with D).
         if margin <= 2.0 * f64::EPSILON * g.norm() * length {
-            return Err(
-                "a separator exists, but some margins are below the rounding of their own products, \
-                 because the lengths of the samples differ too much"
-                    .into(),
-            );
+            return Err(Unrepresentable::Margins);
         }
         smallest = smallest.min(margin);
     }
@@ -205,10 +194,7 @@ pub(super) fn in_data_units(
     let psi = potential.value(&beta);
     let multipliers = &pair.multipliers.hi * (psi / pair.multipliers.hi.sum()) * psi;
     if !largest(&beta).is_normal() || !largest(&multipliers).is_normal() {
-        return Err(
-            "the solution leaves the range of f64, because the samples are too small or too large"
-                .into(),
-        );
+        return Err(Unrepresentable::Range);
     }
     Ok(Limit {
         kind: LimitKind::of(potential),

@@ -3,6 +3,7 @@
 use super::Limit;
 use super::doubled::DoubledVector;
 use super::projection::{Precision, Projection};
+use super::undecided::Undecided;
 use nalgebra::{DMatrix, DVector};
 
 /// Largest residual `‖Gᵀa‖ / Σ a_n‖g_n‖` of an accepted certificate, and largest `|Σ a_n g_nd| / Σ a_n|g_nd|` of any feature d.
@@ -23,8 +24,8 @@ pub enum Separability {
         /// Indices of the blocks of infinite weight, increasing, from 0: for a spectral potential the frequencies.
         unusable: Vec<usize>,
     },
-    /// Neither could be proved in f64; the sentence says what was measured and what to try.
-    Undecided(String),
+    /// Neither could be proved in f64: what was measured and what to try.
+    Undecided(Undecided),
 }
 
 /// `a ≥ 0`, `1ᵀa = 1`, `Gᵀa = 0`: then `Σ a_n g_n·β = 0` for every β, so not every margin can be positive.

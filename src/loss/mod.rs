@@ -1,9 +1,9 @@
 //! Losses, with multipliers in log space so that nothing underflows.
 //!
 //! With margins `m`, the multiplier of a row is `α = −∂𝓛/∂m`, and a loss is known by its log-correction
-//! `κ = ln(α e^m)`: the log-multiplier is `−m + κ`. Margins belong to rows and rows to samples ([`Groups`]); a loss sees
-//! one *group* at a time, the margins of one sample, and `𝓛 = Σ_n ℓ(group n)`. With one row a sample, as for labels ±1,
-//! groups are single numbers, and [`Loss`] has methods that take these.
+//! `κ = ln(α e^m)`: the log-multiplier is `−m + κ`. Margins belong to rows and rows to samples ([`Groups`]); a loss
+//! sees one *group* at a time, the margins of one sample, and `𝓛 = Σ_n ℓ(group n)`. With one row a sample, as for
+//! labels ±1, groups are single numbers, and [`Loss`] has methods that take these.
 //!
 //! A loss of one's own implements [`LossFunction`] and is used as `Loss::new(&MyLoss)`; one that scenarios may name has
 //! its line in [`Loss::ALL`].

@@ -68,7 +68,8 @@ bounded! {
 }
 
 bounded! {
-    /// A horizon in any clock, at least 1e-100: the first steps of an integrator are shares of it, and must not underflow.
+    /// A horizon in any clock, at least 1e-100: the first steps of an integrator are shares of it, and must not
+    /// underflow.
     Horizon(f64) from f64,
     |x| (x.is_finite() && x >= Self::LEAST).then_some(x),
     shown(x) => "a finite horizon > 0, at least {:e}", Self::LEAST

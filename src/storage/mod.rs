@@ -1,6 +1,7 @@
 //! What touches the disk: atomic writes, folders in use, digests, checkpoint files.
 //!
-//! Nothing here knows what is stored; every other module may depend on it, and it depends on [`error`](crate::error) only.
+//! Nothing here knows what is stored; every other module may depend on it, and it depends on [`error`](crate::error)
+//! only.
 
 pub(crate) mod checkpoint;
 mod digest;

@@ -215,7 +215,8 @@ fn lines_are_no_wider_than_a_screen() {
     none("lines are too wide", &wide);
 }
 
-/// Whoever asks which network or rule there is knows what theory says of it, and has to be found again for the next one.
+/// Whoever asks which network or rule there is knows what theory says of it, and has to be found again for the next
+/// one.
 #[test]
 #[ignore = "holds once all parts of the restructuring are together"]
 fn nobody_else_asks_which_network_or_rule_there_is() {
