@@ -45,6 +45,7 @@
 pub mod accuracy;
 mod checkpoint;
 pub mod claims;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod control;
 pub mod dataset;
@@ -52,20 +53,30 @@ pub mod descent;
 pub mod diagnostics;
 mod digest;
 pub mod error;
+#[cfg(feature = "figures")]
 pub mod figures;
 pub mod flow;
+#[cfg(feature = "scenarios")]
 pub mod generalisation;
 pub mod limit;
 pub mod loss;
+#[cfg(feature = "scenarios")]
 pub mod memory;
 pub mod network;
 pub mod problem;
+pub mod reference;
+#[cfg(all(feature = "figures", feature = "scenarios"))]
 pub mod report;
+#[cfg(all(feature = "figures", feature = "scenarios"))]
 pub mod reproduce;
 pub mod rule;
+#[cfg(feature = "scenarios")]
 pub mod run;
+#[cfg(feature = "scenarios")]
 pub mod scenario;
 pub mod spectrum;
+#[cfg(all(feature = "figures", feature = "scenarios"))]
 pub mod stability;
+#[cfg(all(feature = "figures", feature = "scenarios"))]
 pub mod sweep;
 pub mod trajectory;

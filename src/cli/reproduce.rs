@@ -3,8 +3,11 @@
 use super::signals::Signals;
 use super::{Format, print};
 use crate::error::{Error, Result};
-use crate::report::{self, Folder, Index, Section, create_folder, write_file};
-use crate::reproduce::{Done, Drawing, Event, Experiment, Options, Selection, Table, plan, run};
+use crate::report::{Folder, create_folder, write_file};
+use crate::reproduce::{
+    ClaimsTable, Done, Drawing, Event, Experiment, Options, Page, Section, Selection, html, plan,
+    run,
+};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fs;
@@ -59,7 +62,7 @@ impl ReproduceArgs {
         )?;
         let _here = Folder::alone(&self.out)?;
         let done = self.run(&experiments)?;
-        let table = Table::of(&experiments, &done, &self.out)?;
+        let table = ClaimsTable::of(&experiments, &done, &self.out)?;
         write_file(&self.out.join("claims.csv"), table.csv().as_bytes())?;
         write_file(&self.out.join("claims.json"), table.json().as_bytes())?;
         let page = self.index(&experiments, &done, &table)?;
@@ -118,7 +121,12 @@ impl ReproduceArgs {
         done
     }
 
-    fn index(&self, experiments: &[Experiment], done: &[Done], table: &Table) -> Result<String> {
+    fn index(
+        &self,
+        experiments: &[Experiment],
+        done: &[Done],
+        table: &ClaimsTable,
+    ) -> Result<String> {
         let mut sections = Vec::new();
         for (experiment, done) in experiments.iter().zip(done) {
             let mut drawings: Vec<(&Drawing, String)> = Vec::new();
@@ -146,7 +154,7 @@ impl ReproduceArgs {
         if let Some(only) = &self.only {
             command = format!("{command} --only {only}");
         }
-        Ok(report::index(&Index {
+        Ok(html(&Page {
             table,
             sections,
             command,

@@ -66,7 +66,7 @@ pub(super) fn finish(finished: &Run, folder: &Path, output: &Output) -> Result<u
     };
     report::write_all(finished, &figures, folder)?;
     // a run out of its budget goes on under a larger one
-    let ended = [Some(finished.trajectory.status), finished.verified()];
+    let ended = [Some(finished.conclusion.status), finished.verified()];
     if !ended
         .iter()
         .flatten()

@@ -1,6 +1,6 @@
 //! What the figure builders share: the time axis, curves over it, the line that names the problem.
 
-use super::{Axis, Figure, Panel, Run, Scale, Series, Style, ticks::plain};
+use super::{Axis, Drawn, Figure, Panel, Scale, Series, Style, ticks::plain};
 use crate::network::Relu;
 use crate::problem::Problem;
 
@@ -75,12 +75,17 @@ pub fn floored(value: f64) -> f64 {
     value.max(FLOOR)
 }
 
+/// A number with at most `digits` digits behind the point and a true minus sign.
+pub fn number(value: f64, digits: usize) -> String {
+    plain(value, digits)
+}
+
 /// A slope with three digits and a true minus sign.
 pub fn slope(value: f64) -> String {
     plain(value, 3)
 }
 
-impl Run<'_> {
+impl Drawn<'_> {
     /// Pairs `(τ, value)` over the saves.
     pub fn over_time(&self, values: impl IntoIterator<Item = f64>) -> Vec<(f64, f64)> {
         self.diagnostics

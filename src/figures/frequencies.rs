@@ -1,8 +1,9 @@
-//! Which frequencies a figure tells apart: all of a few; of many the ones with the largest phases, before a grey bundle.
+//! Which frequencies a figure tells apart: all of a few; of many the ones with the largest phases, before a grey
+//! bundle.
 
 use num_complex::Complex64;
 
-use super::{GREY, Run, Series, build};
+use super::{Drawn, GREY, Series, build};
 use crate::diagnostics::Phases;
 
 /// Up to this many frequencies all have a colour: black, the last one, is for what is marked.
@@ -46,9 +47,9 @@ pub fn argument(phi: Complex64) -> f64 {
     }
 }
 
-/// The frequencies whose entries are complex, the bundle first. Where the transform is real there is no phase to show: at
-/// d = 0, at d = D/2 for even D, and everywhere in diagonal networks.
-pub fn shown(run: &Run, phases: &Phases) -> Vec<Shown> {
+/// The frequencies whose entries are complex, the bundle first. Where the transform is real there is no phase to show:
+/// at d = 0, at d = D/2 for even D, and everywhere in diagonal networks.
+pub fn shown(run: &Drawn, phases: &Phases) -> Vec<Shown> {
     let Some(network) = run.problem.network.spectral() else {
         return Vec::new();
     };

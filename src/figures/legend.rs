@@ -3,7 +3,7 @@
 use super::{
     Style,
     curve::{Point, Rect},
-    sheet::{Align, Ink, LABEL, Mark, Measure, Sheet, draw_line},
+    sheet::{Align, Ink, LABEL, Mark, Sheet, TextWidth, draw_line},
 };
 
 const ROW: f64 = 21.0;
@@ -26,12 +26,17 @@ pub enum Place {
     Below,
 }
 
-fn entry_width(entry: &Entry, measure: &Measure) -> f64 {
+fn entry_width(entry: &Entry, measure: &TextWidth) -> f64 {
     SWATCH + GAP + measure(&entry.label, LABEL, false)
 }
 
 /// The corner of `plot` whose box meets nothing of `obstacles`, tried clockwise from the top right; else below.
-pub fn place(entries: &[Entry], plot: Rect, obstacles: &[Vec<Point>], measure: &Measure) -> Place {
+pub fn place(
+    entries: &[Entry],
+    plot: Rect,
+    obstacles: &[Vec<Point>],
+    measure: &TextWidth,
+) -> Place {
     let widest = entries
         .iter()
         .map(|e| entry_width(e, measure))
@@ -67,7 +72,7 @@ fn meets(curve: &[Point], area: Rect) -> bool {
 }
 
 /// Entries (by index) in as few rows as fit `width`, evenly filled, for a legend below the plot.
-fn rows(entries: &[Entry], width: f64, measure: &Measure) -> Vec<Vec<usize>> {
+fn rows(entries: &[Entry], width: f64, measure: &TextWidth) -> Vec<Vec<usize>> {
     let needed: Vec<f64> = entries
         .iter()
         .map(|e| entry_width(e, measure) + 2.5 * GAP)
@@ -89,7 +94,7 @@ fn rows(entries: &[Entry], width: f64, measure: &Measure) -> Vec<Vec<usize>> {
 }
 
 /// Height a legend below the plot takes.
-pub fn height_below(entries: &[Entry], width: f64, measure: &Measure) -> f64 {
+pub fn height_below(entries: &[Entry], width: f64, measure: &TextWidth) -> f64 {
     rows(entries, width, measure).len() as f64 * ROW
 }
 
@@ -130,7 +135,7 @@ pub fn draw_below(
     left: f64,
     right: f64,
     top: f64,
-    measure: &Measure,
+    measure: &TextWidth,
     sheet: &mut Sheet,
 ) {
     for (k, row) in rows(entries, right - left, measure).iter().enumerate() {
@@ -167,5 +172,5 @@ fn draw_entry(entry: &Entry, (x, y): Point, sheet: &mut Sheet) {
     }
     // The middle of a lower-case letter lies about a quarter em above the baseline, that of a capital more.
     let at = (x + SWATCH + GAP, y + 0.34 * LABEL);
-    sheet.text(&entry.label, at, Align::Left, LABEL, false, Ink::TEXT);
+    sheet.text(&entry.label, at, Align::Left, LABEL, Ink::TEXT);
 }

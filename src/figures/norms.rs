@@ -1,12 +1,12 @@
-//! Growth of the layers, `‖w_l‖ ∝ (ln t)^{2^{l−1}/(2^L−1)}` with fixed feedback and `(ln t)^{1/L}` under gradient descent, and
-//! decay of the loss, `−ln 𝓛 / ln(1+t) → 1`.
+//! Growth of the layers, `‖w_l‖ ∝ (ln t)^{2^{l−1}/(2^L−1)}` with fixed feedback and `(ln t)^{1/L}` under gradient
+//! descent, and decay of the loss, `−ln 𝓛 / ln(1+t) → 1`.
 
-use super::{Figure, Run, Scale, build, ticks::subscript};
+use super::{Drawn, Figure, Scale, build, ticks::subscript};
 
 pub const ID: &str = "norms";
 
 /// Always applies.
-pub fn build(run: &Run) -> Option<Figure> {
+pub fn build(run: &Drawn) -> Option<Figure> {
     let depth = run.depth();
     let norms = &run.diagnostics.layer_norms;
     let times = &run.diagnostics.log_time;
@@ -63,9 +63,9 @@ pub fn build(run: &Run) -> Option<Figure> {
         "(ln t)^(1/L) for every layer"
     };
     let caption = format!(
-        "Left: norm of every layer against log time, both logarithmic, with the predicted growth {law} (dashed, anchored \
-         at the end). Right: the exponent of the loss; it tends to 1, that is, the loss falls like 1/t up to powers of \
-         ln t."
+        "Left: norm of every layer against log time, both logarithmic, with the predicted growth {law} (dashed, \
+         anchored at the end). Right: the exponent of the loss; it tends to 1, that is, the loss falls like 1/t up to \
+         powers of ln t."
     );
     let title = if run.fits() {
         "Layers grow like powers of log time while the loss falls like 1/t"
@@ -76,7 +76,7 @@ pub fn build(run: &Run) -> Option<Figure> {
 }
 
 /// The exponent of ln t in ‖w_l‖, as numerator and denominator.
-fn predicted_slope(run: &Run, layer: usize) -> (f64, f64) {
+fn predicted_slope(run: &Drawn, layer: usize) -> (f64, f64) {
     let depth = run.depth();
     if run.has_feedback() {
         (2f64.powi(layer as i32 - 1), 2f64.powi(depth as i32) - 1.0)

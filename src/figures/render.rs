@@ -76,7 +76,8 @@ pub fn svg(figure: &Figure) -> String {
     document
 }
 
-/// Plots in grid cells of the SVG, axes as (label, scale, coordinates at both ends), names of curves by colour; JSON, escaped as XML text.
+/// Plots in grid cells of the SVG, axes as (label, scale, coordinates at both ends), names of curves by colour; JSON,
+/// escaped as XML text.
 fn readouts(of: &[Readout]) -> String {
     let cells = f64::from(SVG_GRID);
     let axis = |axis: &ReadoutAxis| {

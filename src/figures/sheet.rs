@@ -16,7 +16,7 @@ pub const TICK: f64 = 14.0;
 pub const MARGIN: f64 = 18.0;
 
 /// Width in px of a text set at a size, bold or not.
-pub type Measure<'a> = dyn Fn(&str, f64, bool) -> f64 + 'a;
+pub type TextWidth<'a> = dyn Fn(&str, f64, bool) -> f64 + 'a;
 
 /// A colour with its opacity.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -150,15 +150,28 @@ pub struct Sheet {
 
 impl Sheet {
     /// A line of text to be read from left to right.
-    pub fn text(&mut self, text: &str, at: Point, align: Align, size: f64, bold: bool, ink: Ink) {
+    pub fn text(&mut self, text: &str, at: Point, align: Align, size: f64, ink: Ink) {
         self.marks.push(Mark::Text(Lettering {
             text: text.into(),
             at,
             align,
             size,
-            bold,
+            bold: false,
             upright: false,
             ink,
+        }));
+    }
+
+    /// A line of the figure's title, in bold, centred.
+    pub fn title(&mut self, text: &str, at: Point) {
+        self.marks.push(Mark::Text(Lettering {
+            text: text.into(),
+            at,
+            align: Align::Centre,
+            size: TITLE,
+            bold: true,
+            upright: false,
+            ink: Ink::TEXT,
         }));
     }
 
@@ -174,7 +187,7 @@ impl Sheet {
 }
 
 /// Words of `text` in lines of at most `width`.
-pub fn wrapped(text: &str, size: f64, bold: bool, width: f64, measure: &Measure) -> Vec<String> {
+pub fn wrapped(text: &str, size: f64, bold: bool, width: f64, measure: &TextWidth) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {

@@ -8,8 +8,8 @@ use super::Scale;
 /// At most this many labels on one axis.
 const MOST: usize = 8;
 
-/// A labelled tick, or an unlabelled minor one (`label = None`), at `value` in the axis's own coordinate: the value on a
-/// linear axis, its base-10 logarithm on a logarithmic one.
+/// A labelled tick, or an unlabelled minor one (`label = None`), at `value` in the axis's own coordinate: the value on
+/// a linear axis, its base-10 logarithm on a logarithmic one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tick {
     pub at: f64,
@@ -208,7 +208,8 @@ fn decimals(step: f64) -> usize {
     (-step.log10() - 1e-9).ceil().clamp(0.0, 12.0) as usize
 }
 
-/// A tick of a linear axis: decimals as the step needs them, powers of ten where the axis runs beyond 10⁴ or below 10⁻³.
+/// A tick of a linear axis: decimals as the step needs them, powers of ten where the axis runs beyond 10⁴ or below
+/// 10⁻³.
 fn linear_label(value: f64, step: f64, largest: f64) -> String {
     if value == 0.0 {
         return "0".into();

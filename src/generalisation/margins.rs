@@ -8,8 +8,8 @@
 //! t² = E (κ − z)₊² = κ m − c a + s̄² P,     a = E (κ − z)₊|u| = √(2/π) [κ Φ(κ/s̄) + s̄ φ(κ/s̄)] − c P
 //! ```
 //!
-//! with Owen's function `T(h, tan ψ) = (1/2π) ∫_0^ψ exp(−h²/(2 cos²ϕ)) dϕ`, and by parts (Stein's identity in h; in |u| with its boundary
-//! term). (1) is `c = α (P c + a)`.
+//! with Owen's function `T(h, tan ψ) = (1/2π) ∫_0^ψ exp(−h²/(2 cos²ϕ)) dϕ`, and by parts (Stein's identity in h; in |u|
+//! with its boundary term). (1) is `c = α (P c + a)`.
 
 use super::numerics::{density, distribution, gauss_legendre, root};
 use std::f64::consts::{FRAC_PI_2, FRAC_PI_4, TAU};

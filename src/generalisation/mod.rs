@@ -1,8 +1,10 @@
-//! What the implicit bias is worth: the angle between a limit and the teacher that labelled the data, in the limit of high dimension.
+//! What the implicit bias is worth: the angle between a limit and the teacher that labelled the data, in the limit of
+//! high dimension.
 //!
-//! Samples `x_n ~ N(0, I_D)`, labels `y_n = sign(x_n·w*)`, `α = N/D` fixed, `D → ∞`. The minimiser of a potential `ψ` subject to
-//! `Gβ ≥ 1` then makes a definite angle `θ` with the teacher w*; a new sample is misclassified with probability `θ/π`. Two numbers
-//! describe what the margins see of β, whatever ψ is: `c = cos θ` and the margin κ at unit norm per coordinate, and
+//! Samples `x_n ~ N(0, I_D)`, labels `y_n = sign(x_n·w*)`, `α = N/D` fixed, `D → ∞`. The minimiser of a potential `ψ`
+//! subject to `Gβ ≥ 1` then makes a definite angle `θ` with the teacher w*; a new sample is misclassified with
+//! probability `θ/π`. Two numbers describe what the margins see of β, whatever ψ is: `c = cos θ` and the margin κ at
+//! unit norm per coordinate, and
 //!
 //! ```text
 //! z = c |u| + s̄ h,   s̄ = √(1 − c²),   u, h ~ N(0, 1)                                    the margins before training
@@ -10,8 +12,8 @@
 //! c = α √(2/π) [κ Φ(κ/s̄) + s̄ φ(κ/s̄)]                                                   (1)
 //! ```
 //!
-//! (1) gives c as a function of κ alone ([`Margins::at`]). What is left to find is κ, from ψ. With `S² = α t² + c²` and `q = αP`
-//! a coordinate (or block of coordinates) of the minimiser, seen along its own field of length R, is
+//! (1) gives c as a function of κ alone ([`Margins::at`]). What is left to find is κ, from ψ. With `S² = α t² + c²` and
+//! `q = αP` a coordinate (or block of coordinates) of the minimiser, seen along its own field of length R, is
 //!
 //! ```text
 //! ω λ x^{p−1} + q x = S R          R = |N(0, 1)|, or the length of a pair of them
@@ -19,8 +21,8 @@
 //! E R x = S                                                                             (3), fixes κ
 //! ```
 //!
-//! for `ψ = Σ_b ω_b ‖β_b‖^p`, expectations per real dimension and over the law of ω ([`Law`]). For p = 2 these are `x = R`, `S = 1`: the
-//! equations of Gardner and of Opper and Kinzel. `docs/generalisation.md` derives all this.
+//! for `ψ = Σ_b ω_b ‖β_b‖^p`, expectations per real dimension and over the law of ω ([`Law`]). For p = 2 these are
+//! `x = R`, `S = 1`: the equations of Gardner and of Opper and Kinzel. `docs/generalisation.md` derives all this.
 
 mod law;
 mod margins;
@@ -30,7 +32,7 @@ mod potential;
 
 pub use law::{Feedback, Law};
 pub use margins::Margins;
-pub use potential::{Block, Blocks, Prediction};
+pub use potential::{BlockSize, Blocks, Prediction};
 
 use numerics::root;
 
@@ -60,9 +62,9 @@ pub fn euclidean(ratio: f64) -> Result<Prediction, String> {
 /// A sentence, if α is not within [`RATIOS`].
 ///
 /// ```
-/// use marginflow::generalisation::{Block, Blocks, Law, separable};
+/// use marginflow::generalisation::{BlockSize, Blocks, Law, separable};
 /// // The Fourier ℓ1 norm: gradient descent on a convolutional network of depth two.
-/// let fourier = Blocks { block: Block::Pair, exponent: 1.0, law: Law::constant() };
+/// let fourier = Blocks { block: BlockSize::Pair, exponent: 1.0, law: Law::constant() };
 /// let prediction = separable(1.0, &fourier).unwrap();
 /// assert!((prediction.angle.to_degrees() - 51.37).abs() < 0.01);
 /// ```
@@ -71,8 +73,9 @@ pub fn separable(ratio: f64, blocks: &Blocks) -> Result<Prediction, String> {
     if blocks.exponent == 2.0 && blocks.law.is_constant() {
         return euclidean(ratio);
     }
-    // At κ = 0, E Rx > S. No minimiser has a larger margin per norm than the hard-margin machine, where S = 1 ≥ E Rx; just beyond, where
-    // S > 1, the sign is beyond rounding too. Where S < q there is no λ ≥ 0, which happens on that side only.
+    // At κ = 0, E Rx > S. No minimiser has a larger margin per norm than the hard-margin machine, where S = 1 ≥ E Rx;
+    // just beyond, where S > 1, the sign is beyond rounding too. Where S < q there is no λ ≥ 0, which happens on that
+    // side only.
     let machine = euclidean(ratio)?.kappa;
     let most = machine + 0.01 * (Margins::largest_kappa(ratio) - machine);
     let excess = |kappa: f64| {

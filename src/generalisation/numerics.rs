@@ -38,8 +38,8 @@ pub fn gauss_legendre(nodes: usize) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// A zero of a continuous function between two points where its signs differ, by Ridders' method, to the spacing of f64. A value
-/// that is not a number counts as no solution.
+/// A zero of a continuous function between two points where its signs differ, by Ridders' method, to the spacing of
+/// f64. A value that is not a number counts as no solution.
 pub fn root(f: impl Fn(f64) -> f64, from: f64, to: f64) -> Option<f64> {
     let (mut a, mut b) = (from, to);
     let (mut fa, mut fb) = (f(a), f(b));

@@ -1,13 +1,13 @@
-//! One experiment: making it, and knowing it again.
+//! One experiment: doing it, and recognising later that it has been done.
 
-use super::plan::{Experiment, Kind};
+use super::plan::{Experiment, ExperimentKind};
 use crate::control::{Control, forget};
 use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::figures::{self, Figure};
 use crate::report::{self, Folder, write_file};
 use crate::run::{RunOptions, run};
-use crate::stability::measure;
+use crate::stability;
 use crate::sweep::{self, Plan, Shard};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ pub struct Drawing {
 }
 
 impl Done {
-    /// What was done before, if it came to its end, was made from the same, and is whole.
+    /// What was done before, if it ran to its end, from the same inputs, and its files are intact.
     pub(super) fn read(folder: &Path, key: &str) -> Option<Self> {
         let done: Self = serde_json::from_slice(&fs::read(folder.join(NAME)).ok()?).ok()?;
         let whole = |(name, digest): (&String, &String)| {
@@ -54,8 +54,8 @@ impl Done {
 /// Does the experiment and writes its folder, which is that of the control's checkpoints, `done.json` last.
 ///
 /// # Errors
-/// [`Error::Io`] if the folder cannot be written, or another process is in it; [`Error::Interrupted`]; whatever else goes wrong is
-/// recorded.
+/// [`Error::Io`] if the folder cannot be written, or another process is in it; [`Error::Interrupted`]; whatever else
+/// goes wrong is recorded.
 pub(super) fn make(
     experiment: &Experiment,
     jobs: usize,
@@ -64,9 +64,9 @@ pub(super) fn make(
 ) -> Result<Done> {
     let folder = control.checkpoints.expect("experiments have folders");
     let _here = match experiment.kind {
-        Kind::Run | Kind::Critical => Folder::alone(folder)?,
+        ExperimentKind::Run | ExperimentKind::Critical => Folder::alone(folder)?,
         // with others that do cases of it
-        Kind::Sweep => Folder::together(folder)?,
+        ExperimentKind::Sweep => Folder::together(folder)?,
     };
     let path = folder.join(NAME);
     match fs::remove_file(&path) {
@@ -75,9 +75,9 @@ pub(super) fn make(
     }
     let start = Instant::now();
     let made = match experiment.kind {
-        Kind::Run => single(experiment, folder, control),
-        Kind::Critical => critical(experiment, folder, control),
-        Kind::Sweep => whole_sweep(experiment, folder, jobs, control),
+        ExperimentKind::Run => single(experiment, folder, control),
+        ExperimentKind::Critical => critical(experiment, folder, control),
+        ExperimentKind::Sweep => whole_sweep(experiment, folder, jobs, control),
     };
     let (exit_code, message, figures) = match made {
         Ok((exit_code, message, figures)) => (exit_code, message, figures),
@@ -132,15 +132,15 @@ fn single(experiment: &Experiment, folder: &Path, control: &Control<'_>) -> Resu
     forget(folder)?;
     let code = finished.exit_code();
     let message = (code >= 4).then(|| {
-        let why = finished.trajectory.message.as_deref();
+        let why = finished.conclusion.message.as_deref();
         why.unwrap_or("the run ended before its horizon").to_owned()
     });
     Ok((code, message, figures))
 }
 
 fn critical(experiment: &Experiment, folder: &Path, control: &Control<'_>) -> Result<Made> {
-    let measured = measure(&experiment.path, &[], false, control)?;
-    Ok((0, None, report::write_critical(&measured, folder)?))
+    let measured = stability::measure(&experiment.path, &[], false, control)?;
+    Ok((0, None, stability::write(&measured, folder)?))
 }
 
 fn whole_sweep(
@@ -153,7 +153,7 @@ fn whole_sweep(
     plan.write()?;
     let outcome = sweep::run(
         &plan,
-        &sweep::RunOptions {
+        &sweep::ShardOptions {
             shard: Shard::ALL,
             jobs,
             signal: control.signal,
@@ -162,7 +162,7 @@ fn whole_sweep(
     )?;
     let merged = sweep::merge(&plan)?
         .map_err(|missing| Error::Incomplete(format!("{} cases are missing", missing.0.len())))?;
-    let figures = report::write_sweep(&merged, folder)?;
+    let figures = sweep::write(&merged, folder)?;
     let failed = outcome.failed.len();
     let message = (failed > 0).then(|| format!("{failed} cases failed; `sweep run` says which"));
     Ok((if failed > 0 { 4 } else { 0 }, message, figures))

@@ -1,20 +1,22 @@
 //! Everything at once: all scenarios of a folder, run side by side, and one table of what became of the claims.
 //!
 //! ```text
-//! folder of scenarios ─plan→ Experiment… ─run→ Done… (a folder each) ─Table::of→ Table ─report::index→ index.html
+//! folder of scenarios ─plan→ Experiment… ─run→ Done… (a folder each) ─ClaimsTable::of→ ClaimsTable ─html→ index.html
 //! ```
 //!
-//! An experiment's folder holds what the verbs `run`, `compare --critical` and `sweep` leave, and `done.json`: what it was made from, and
-//! checksums of what was made. What is found whole and made from the same is kept, so that a reproduction that was cut goes on where it was.
-//! The table is a function of those folders alone.
+//! An experiment's folder holds what the verbs `run`, `compare --critical` and `sweep` leave, and `done.json`: what it
+//! was made from, and checksums of what was made. What is found whole and made from the same is kept, so that a
+//! reproduction that was cut goes on where it was. The table is a function of those folders alone.
 
 mod done;
+mod page;
 mod plan;
 mod table;
 
 pub use done::{Done, Drawing};
-pub use plan::{Experiment, Kind, Selection, plan};
-pub use table::{Row, Table};
+pub use page::{Page, Section, html};
+pub use plan::{Experiment, ExperimentKind, Selection, plan};
+pub use table::{ClaimsTable, Row};
 
 use crate::control::Control;
 use crate::digest::program;
@@ -34,7 +36,7 @@ pub struct Options<'a> {
     pub jobs: usize,
     /// Whether to do again what is done.
     pub fresh: bool,
-    /// Becomes the number of a signal to stop at, after a checkpoint of every run in hand; 0 to go on.
+    /// Becomes the number of a signal to stop at, once every run in progress has written a checkpoint; 0 to go on.
     pub signal: &'a AtomicUsize,
     /// Called when an experiment begins and when it has ended; from any thread.
     pub observer: &'a (dyn Fn(Event) + Sync),
@@ -48,8 +50,9 @@ pub enum Event<'a> {
 
 /// Runs what is not done yet; what became of each experiment, in their order.
 ///
-/// Experiments of one thread are run side by side, those with threads of their own (sweeps) one after another behind them. An experiment
-/// that fails is recorded with its reason and keeps no other from running; the next call tries it again.
+/// Experiments of one thread are run side by side, those with threads of their own (sweeps) one after another behind
+/// them. An experiment that fails is recorded with its reason and keeps no other from running; the next call tries it
+/// again.
 ///
 /// # Errors
 /// [`Error::Io`] if a folder cannot be written; [`Error::Interrupted`] if a signal came, with what is done kept.
@@ -74,7 +77,7 @@ pub fn run(experiments: &[Experiment], options: &Options) -> Result<Vec<Done>> {
         Ok(done)
     };
     let (mut order, alone): (Vec<usize>, Vec<usize>) =
-        (0..experiments.len()).partition(|i| experiments[*i].kind != Kind::Sweep);
+        (0..experiments.len()).partition(|i| experiments[*i].kind != ExperimentKind::Sweep);
     // the longest first, so that no thread is left with it at the end
     order.sort_by(|a, b| experiments[*b].work.total_cmp(&experiments[*a].work));
     let results: Mutex<Vec<Option<Result<Done>>>> =

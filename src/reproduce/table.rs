@@ -1,7 +1,7 @@
 //! What became of the claims.
 
 use super::done::Done;
-use super::plan::{Experiment, Kind};
+use super::plan::{Experiment, ExperimentKind};
 use crate::claims::{CLAIMS, Claim, Outcome};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -27,7 +27,7 @@ pub struct Row {
 
 /// All rows, claim by claim in the order of [`CLAIMS`], and what failed.
 #[derive(Debug, Serialize)]
-pub struct Table {
+pub struct ClaimsTable {
     pub format: &'static str,
     pub version: &'static str,
     pub claims: Vec<Row>,
@@ -39,7 +39,7 @@ pub struct Table {
 
 /// What is read of `report.json`.
 #[derive(Deserialize)]
-struct Report {
+struct ReportedClaims {
     claims: Vec<Judged>,
 }
 
@@ -52,7 +52,7 @@ struct Judged {
     evidence: String,
 }
 
-impl Table {
+impl ClaimsTable {
     /// From the folders of experiments: `done[i]` and `<out>/<id>/report.json` of `experiments[i]`.
     ///
     /// # Errors
@@ -61,9 +61,9 @@ impl Table {
         let mut reports = Vec::new();
         for (experiment, done) in experiments.iter().zip(done) {
             let path = out.join(experiment.id()).join("report.json");
-            if experiment.kind == Kind::Run && path.exists() && done.exit_code < 64 {
+            if experiment.kind == ExperimentKind::Run && path.exists() && done.exit_code < 64 {
                 let bytes = fs::read(&path).map_err(|e| Error::io(&path, e))?;
-                let report: Report = serde_json::from_slice(&bytes)
+                let report: ReportedClaims = serde_json::from_slice(&bytes)
                     .map_err(|e| Error::io(&path, std::io::Error::other(e)))?;
                 reports.push((experiment, report));
             }

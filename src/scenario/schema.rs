@@ -4,9 +4,9 @@ use super::numbers::{
     AtLeast, Depth, Fraction, Horizon, Positive, Scale, Seed, Smoothing, StepCount,
 };
 use super::source::did_you_mean;
+use super::{Kind, NetworkCase};
 use crate::claims::{self, Outcome};
 use crate::flow::clock;
-use crate::sweep::{Kind, NetworkCase};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -16,12 +16,12 @@ pub struct Merged<'a> {
     /// One per case.
     records: Vec<(Case, Record)>,
     /// Per network and ratio, in the order of the plan; no entry where theory has none.
-    pub theory: Vec<Point>,
+    pub theory: Vec<PredictedAngle>,
 }
 
 /// A predicted angle.
 #[derive(Debug, Clone)]
-pub struct Point {
+pub struct PredictedAngle {
     pub network: NetworkCase,
     pub ratio: f64,
     pub angle_degrees: f64,
@@ -115,14 +115,14 @@ pub fn merge(plan: &Plan) -> Result<std::result::Result<Merged<'_>, Missing>> {
 }
 
 /// Predictions for every network of a plan.
-fn theory(plan: &Plan, ratios: &[f64]) -> Vec<Point> {
+fn theory(plan: &Plan, ratios: &[f64]) -> Vec<PredictedAngle> {
     let pairs: Vec<(&NetworkCase, f64)> = (plan.options.cases.iter())
         .flat_map(|network| ratios.iter().map(move |ratio| (network, *ratio)))
         .collect();
     (pairs.into_par_iter())
         .map(|(network, ratio)| {
             let prediction = network.prediction(ratio).ok()?;
-            Some(Point {
+            Some(PredictedAngle {
                 network: network.clone(),
                 ratio,
                 angle_degrees: prediction.angle.to_degrees(),
@@ -139,7 +139,7 @@ const CURVE: usize = 33;
 
 impl Merged<'_> {
     /// Theory curves between the smallest and the largest ratio.
-    pub fn curves(&self) -> Vec<Point> {
+    pub fn curves(&self) -> Vec<PredictedAngle> {
         let ratios = &self.plan.options.ratios;
         let low = ratios.iter().copied().fold(f64::INFINITY, f64::min);
         let high = ratios.iter().copied().fold(0.0, f64::max);

@@ -5,7 +5,7 @@ use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::report::Folder;
 use crate::report::{create_folder, write_file};
-use crate::scenario::{self, Scenario};
+use crate::scenario::{self, Scenario, samples};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -47,7 +47,7 @@ pub struct Plan {
 
 /// `plan.json`
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Header {
+struct PlanHeader {
     format: String,
     version: String,
     scenario: String,
@@ -124,7 +124,7 @@ impl Plan {
     /// Reads the plan in a folder.
     ///
     /// # Errors
-    /// [`Error::Usage`] if there is none, or one of another version; [`Error::Data`] if it is damaged.
+    /// [`Error::Usage`] if there is no plan, or one of another version; [`Error::Data`] if it is damaged.
     pub fn open(folder: &Path) -> Result<Self> {
         let header = read_header(folder)?.ok_or_else(|| {
             Error::Usage(format!(
@@ -142,7 +142,8 @@ impl Plan {
         }
         if header.version != env!("CARGO_PKG_VERSION") {
             return Err(Error::Usage(format!(
-                "the sweep in {} was planned by version {}, this is {}; results of two versions are not mixed, plan it into another folder",
+                "the sweep in {} was planned by version {}, this is {}; results of two versions are not mixed, plan it \
+                 into another folder",
                 folder.display(),
                 header.version,
                 env!("CARGO_PKG_VERSION")
@@ -154,8 +155,8 @@ impl Plan {
         Self::new(scenario, folder)
     }
 
-    fn header(&self) -> Header {
-        Header {
+    fn header(&self) -> PlanHeader {
+        PlanHeader {
             format: FORMAT.into(),
             version: env!("CARGO_PKG_VERSION").into(),
             scenario: self.scenario.name.clone(),
@@ -170,7 +171,7 @@ impl Plan {
         self.options.cases.len() * self.options.ratios.len() * self.options.seeds
     }
 
-    /// Never: no list of `[sweep]` is empty.
+    /// Always false, since no list of `[sweep]` is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -242,11 +243,6 @@ impl Plan {
     }
 }
 
-/// N at `n/D = ratio`: the nearest whole number.
-pub(crate) fn samples(ratio: f64, dimension: usize) -> usize {
-    (ratio * dimension as f64).round() as usize
-}
-
 /// 63 bits of SHA-256(master seed, name): a seed as TOML holds them.
 fn derived_seed(master: u64, name: &str) -> u64 {
     let digest = Sha256::digest(format!("{FORMAT} {master} {name}"));
@@ -254,7 +250,7 @@ fn derived_seed(master: u64, name: &str) -> u64 {
     u64::from_le_bytes(*word) >> 1
 }
 
-fn read_header(folder: &Path) -> Result<Option<Header>> {
+fn read_header(folder: &Path) -> Result<Option<PlanHeader>> {
     let path = folder.join(PLAN);
     let text = match fs::read(&path) {
         Ok(text) => text,
@@ -263,10 +259,11 @@ fn read_header(folder: &Path) -> Result<Option<Header>> {
     };
     serde_json::from_slice(&text)
         .ok()
-        .filter(|header: &Header| header.format == FORMAT)
+        .filter(|header: &PlanHeader| header.format == FORMAT)
         .map(Some)
         .ok_or_else(|| {
-            let advice = format!("is no plan of a sweep ({FORMAT}) or is damaged; remove it and plan again: cases that are done stay");
+            let advice = format!("is no plan of a sweep ({FORMAT}) or is damaged; remove it and plan again: cases that \
+                                  are done stay");
             Error::data(path, advice)
         })
 }

@@ -22,7 +22,7 @@ pub struct Measurement {
     pub failure: Option<String>,
 }
 
-/// What a case has come to.
+/// The results of a case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     format: String,

@@ -56,6 +56,10 @@ fn array(paths: &Paths, options: SlurmOptions) -> String {
         log,
         ..
     } = paths;
+    let some_only = concat!(
+        r#"[ "${SLURM_ARRAY_TASK_MIN:-0}" -ne 0 ] || "#,
+        r#"[ "${SLURM_ARRAY_TASK_MAX:-$((shards - 1))}" -ne $((shards - 1)) ]"#
+    );
     format!(
         r#"#!/bin/sh
 #SBATCH --job-name=marginflow-sweep
@@ -69,7 +73,7 @@ fn array(paths: &Paths, options: SlurmOptions) -> String {
 shard=$SLURM_ARRAY_TASK_ID
 shards=$SLURM_ARRAY_TASK_COUNT
 # Some tasks of an array only: they keep the shards they had in the whole of it.
-if [ "${{SLURM_ARRAY_TASK_MIN:-0}}" -ne 0 ] || [ "${{SLURM_ARRAY_TASK_MAX:-$((shards - 1))}}" -ne $((shards - 1)) ]; then
+if {some_only}; then
     shards={tasks}
 fi
 exec {program} sweep run --out {folder} --shard "$shard/$shards" --jobs "${{SLURM_CPUS_PER_TASK:-{jobs}}}" --quiet
@@ -93,7 +97,8 @@ fn submission(paths: &Paths) -> String {
     let Paths { array, merge, .. } = paths;
     format!(
         r#"#!/bin/sh
-# The array, and a job that merges once all its tasks have ended, however they ended. Options are handed on to sbatch for both.
+# The array, and a job that merges once all its tasks have ended, however they ended.
+# Options are handed on to sbatch for both.
 set -eu
 array=$(sbatch --parsable "$@" {array})
 merge=$(sbatch --parsable --dependency="afterany:${{array%%;*}}" "$@" {merge})
@@ -119,7 +124,8 @@ fn batch_pattern(folder: &Path) -> Result<String> {
     let text = text.trim_matches('\'');
     if text.contains(char::is_whitespace) || text.contains(['%', '\\', '\'', '"']) {
         return Err(Error::Usage(format!(
-            "Slurm cannot write its logs to {}; use a folder without white space, quotes, backslashes and % in its path",
+            "Slurm cannot write its logs to {}; use a folder without white space, quotes, backslashes and % in its \
+             path",
             folder.display()
         )));
     }

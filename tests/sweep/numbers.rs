@@ -5,7 +5,7 @@ use marginflow::dataset::gaussian_teacher_vector;
 use marginflow::limit::{Separability, angle, max_margin};
 use marginflow::rule::Rule;
 use marginflow::scenario;
-use marginflow::sweep::{Case, Kind, Merged, Plan, RunOptions, Shard, merge, run};
+use marginflow::sweep::{Case, Kind, Merged, Plan, Shard, ShardOptions, merge, run};
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::atomic::AtomicUsize;
@@ -22,7 +22,7 @@ fn plan(folder: &TempDir, changes: &[&str]) -> Plan {
 }
 
 fn done(plan: &Plan) -> Merged<'_> {
-    let options = RunOptions {
+    let options = ShardOptions {
         shard: Shard::ALL,
         jobs: 2,
         signal: &AtomicUsize::new(0),

@@ -1,13 +1,13 @@
 //! `report.html`.
 
 use super::super::text::{facts, note, number, subtitle, table_of_steps};
-use super::{Drawn, command, definitions, environment, figure, page, verdict};
+use super::{Picture, command, definitions, environment, figure, page, verdict};
 use crate::claims::{self, Outcome, Verdict};
 use crate::run::Run;
 use maud::{Markup, html};
 
 /// The page of a run, with its figures.
-pub fn html(run: &Run, figures: &[Drawn]) -> String {
+pub fn html(run: &Run, figures: &[Picture]) -> String {
     let (silent, judged): (Vec<&Verdict>, Vec<&Verdict>) =
         (run.verdicts.iter()).partition(|v| v.outcome == Outcome::NotApplicable);
     let facts: Vec<(String, String)> = (facts(run).into_iter())
@@ -39,8 +39,8 @@ pub fn html(run: &Run, figures: &[Drawn]) -> String {
         h2 { "Do it again" }
         (command("again", &format!("marginflow {} {}", run.verb, run.scenario.arguments)))
         p.muted {
-            "From a checkout, " code { "cargo run --release --" } " in the place of " code { "marginflow" } ". The scenario, paths as written, "
-            "SHA-256 " code { (run.scenario.sha256) } ":"
+            "From a checkout, " code { "cargo run --release --" } " in the place of " code { "marginflow" }
+            ". The scenario, paths as written, SHA-256 " code { (run.scenario.sha256) } ":"
         }
         pre { (run.scenario.text()) }
         h2 { "Computed with" }
@@ -54,7 +54,10 @@ fn verdicts(of: &[&Verdict]) -> Markup {
         div.scroll {
             table.claims {
                 thead {
-                    tr { th { "claim" } th { "verdict" } th.number { "residual" } th.number { "tolerance" } th { "evidence" } }
+                    tr {
+                        th { "claim" } th { "verdict" } th.number { "residual" } th.number { "tolerance" }
+                        th { "evidence" }
+                    }
                 }
                 tbody {
                     @for v in of {
