@@ -68,7 +68,7 @@ pub mod reference;
 #[cfg(all(feature = "figures", feature = "scenarios"))]
 pub mod report;
 #[cfg(all(feature = "figures", feature = "scenarios"))]
-pub mod reproduce;
+mod reproduce;
 pub mod rule;
 #[cfg(feature = "scenarios")]
 pub mod run;

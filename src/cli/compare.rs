@@ -28,7 +28,7 @@ pub(super) struct CompareArgs {
 }
 
 impl CompareArgs {
-    pub fn execute(self) -> Result<u8> {
+    pub(crate) fn execute(self) -> Result<u8> {
         let scenario = scenario::load(&self.scenario.scenario, &self.scenario.overrides)?;
         let verb = if self.critical { "critical" } else { "compare" };
         let folder = self

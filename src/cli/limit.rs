@@ -23,7 +23,7 @@ pub(super) struct LimitArgs {
 }
 
 impl LimitArgs {
-    pub fn execute(self) -> Result<u8> {
+    pub(crate) fn execute(self) -> Result<u8> {
         let scenario = scenario::load(&self.scenario.scenario, &self.scenario.overrides)?;
         let here = match &self.out {
             Some(folder) => Some((Folder::alone(folder)?, folder)),

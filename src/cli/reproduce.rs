@@ -51,7 +51,7 @@ pub(super) struct ReproduceArgs {
 }
 
 impl ReproduceArgs {
-    pub fn execute(self) -> Result<u8> {
+    pub(crate) fn execute(self) -> Result<u8> {
         let experiments = plan(
             &self.scenarios,
             &Selection {
@@ -97,7 +97,7 @@ impl ReproduceArgs {
             let mut running = running.lock().expect("no thread panics with it");
             match event {
                 Event::Begins(experiment) => running.push(experiment.id()),
-                Event::Ends(experiment, _) => {
+                Event::Ends(experiment) => {
                     let id = experiment.id();
                     running.retain(|r| *r != id);
                     bar.inc(1);

@@ -41,7 +41,7 @@ pub(super) struct Output {
 }
 
 impl RunArgs {
-    pub fn execute(self) -> Result<u8> {
+    pub(crate) fn execute(self) -> Result<u8> {
         let scenario = scenario::load(&self.scenario.scenario, &self.scenario.overrides)?;
         let folder = self
             .out

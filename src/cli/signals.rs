@@ -18,7 +18,7 @@ impl Signals {
     ///
     /// # Errors
     /// [`Error::Io`] if they cannot be.
-    pub fn watch() -> Result<Self> {
+    pub(crate) fn watch() -> Result<Self> {
         Self::registered().map_err(|e| Error::io("signals", e))
     }
 

@@ -83,7 +83,7 @@ struct SweepFolder {
 }
 
 impl SweepArgs {
-    pub fn execute(self) -> Result<u8> {
+    pub(crate) fn execute(self) -> Result<u8> {
         match self.verb {
             SweepVerb::Plan {
                 scenario,

@@ -4,13 +4,13 @@
 use super::{Axis, Drawn, Figure, Panel, Scale, Series, Window, build};
 use crate::diagnostics::Rate;
 
-pub const ID: &str = "angle-to-limit";
+pub(crate) const ID: &str = "angle-to-limit";
 
 /// Feature margins that many times smaller than the last one are below the frame.
 const DEEPEST: f64 = 100.0;
 
 /// Applies where there is a limit to measure the angle to.
-pub fn build(run: &Drawn) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let words = Wording::of(run);
     let angles = angles(run)?;
     let y = build::axis(words.axis, Scale::Log10);

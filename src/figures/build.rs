@@ -5,10 +5,10 @@ use crate::network::Relu;
 use crate::problem::Problem;
 
 /// Where exact zeros and rounding below it are drawn on logarithmic axes; a tenth of the spacing of f64 at 1.
-pub const FLOOR: f64 = 1e-17;
+pub(crate) const FLOOR: f64 = 1e-17;
 
 /// `τ = ln(1+t)`, logarithmic.
-pub fn time_axis() -> Axis {
+pub(crate) fn time_axis() -> Axis {
     Axis {
         label: "log time, ln(1+t)".into(),
         scale: Scale::Log10,
@@ -16,7 +16,7 @@ pub fn time_axis() -> Axis {
     }
 }
 
-pub fn axis(label: impl Into<String>, scale: Scale) -> Axis {
+pub(crate) fn axis(label: impl Into<String>, scale: Scale) -> Axis {
     Axis {
         label: label.into(),
         scale,
@@ -24,7 +24,7 @@ pub fn axis(label: impl Into<String>, scale: Scale) -> Axis {
     }
 }
 
-pub fn panel(title: impl Into<String>, y: Axis, series: Vec<Series>) -> Panel {
+pub(crate) fn panel(title: impl Into<String>, y: Axis, series: Vec<Series>) -> Panel {
     Panel {
         title: title.into(),
         x: time_axis(),
@@ -35,7 +35,7 @@ pub fn panel(title: impl Into<String>, y: Axis, series: Vec<Series>) -> Panel {
     }
 }
 
-pub fn line(label: impl Into<String>, colour: usize, points: Vec<(f64, f64)>) -> Series {
+pub(crate) fn line(label: impl Into<String>, colour: usize, points: Vec<(f64, f64)>) -> Series {
     Series {
         label: Some(label.into()),
         points,
@@ -45,7 +45,7 @@ pub fn line(label: impl Into<String>, colour: usize, points: Vec<(f64, f64)>) ->
     }
 }
 
-pub fn reference(label: Option<String>, points: Vec<(f64, f64)>) -> Series {
+pub(crate) fn reference(label: Option<String>, points: Vec<(f64, f64)>) -> Series {
     Series {
         label,
         points,
@@ -57,7 +57,7 @@ pub fn reference(label: Option<String>, points: Vec<(f64, f64)>) -> Series {
 
 /// The range of a logarithmic axis that holds what the curves do from ln(1+t) = 1 on, with a little air: before, values
 /// may be rounding or arbitrarily large. From the data where that leaves nothing.
-pub fn settled_range(series: &[Series]) -> Option<(f64, f64)> {
+pub(crate) fn settled_range(series: &[Series]) -> Option<(f64, f64)> {
     let (low, high) = series
         .iter()
         .filter(|s| s.style != Style::Reference)
@@ -71,17 +71,17 @@ pub fn settled_range(series: &[Series]) -> Option<(f64, f64)> {
 }
 
 /// `value`, but never below [`FLOOR`], so that exact zeros stay visible on a logarithmic axis.
-pub fn floored(value: f64) -> f64 {
+pub(crate) fn floored(value: f64) -> f64 {
     value.max(FLOOR)
 }
 
 /// A number with at most `digits` digits behind the point and a true minus sign.
-pub fn number(value: f64, digits: usize) -> String {
+pub(crate) fn number(value: f64, digits: usize) -> String {
     plain(value, digits)
 }
 
 /// A slope with three digits and a true minus sign.
-pub fn slope(value: f64) -> String {
+pub(crate) fn slope(value: f64) -> String {
     plain(value, 3)
 }
 
@@ -130,7 +130,7 @@ impl Drawn<'_> {
 }
 
 /// One line that names a problem.
-pub fn setting(problem: &Problem) -> String {
+pub(crate) fn setting(problem: &Problem) -> String {
     format!(
         "{} · {}, L = {}{} · {}",
         words(problem.rule.name()),
@@ -142,7 +142,7 @@ pub fn setting(problem: &Problem) -> String {
 }
 
 /// Data and loss of a problem.
-pub fn data(problem: &Problem) -> String {
+pub(crate) fn data(problem: &Problem) -> String {
     format!(
         "N = {}, D = {} · {} loss",
         problem.dataset.len(),
@@ -152,7 +152,7 @@ pub fn data(problem: &Problem) -> String {
 }
 
 /// A key of a scenario in words.
-pub fn words(name: &str) -> String {
+pub(crate) fn words(name: &str) -> String {
     match name {
         "relu" => "ReLU".to_owned(),
         _ => name.replace('-', " "),

@@ -4,10 +4,10 @@ use nalgebra::DVector;
 
 use super::{Drawn, Figure, Scale, build};
 
-pub const ID: &str = "candidates";
+pub(crate) const ID: &str = "candidates";
 
 /// A limit that has been claimed for the run, the right one or not.
-pub struct Claimed<'a> {
+pub(crate) struct Claimed<'a> {
     pub label: &'a str,
     pub colour: usize,
     pub beta: &'a DVector<f64>,
@@ -16,7 +16,7 @@ pub struct Claimed<'a> {
 }
 
 /// The predicted limit first, then the candidates, in the same colours in every figure.
-pub fn claimed<'a>(run: &Drawn<'a>) -> Vec<Claimed<'a>> {
+pub(crate) fn claimed<'a>(run: &Drawn<'a>) -> Vec<Claimed<'a>> {
     let predicted = run.limit.map(|limit| Claimed {
         label: "predicted limit",
         colour: 0,
@@ -36,7 +36,7 @@ pub fn claimed<'a>(run: &Drawn<'a>) -> Vec<Claimed<'a>> {
 }
 
 /// Applies where there are candidates to be told from the predicted limit.
-pub fn build(run: &Drawn) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     if run.diagnostics.candidates.is_empty() {
         return None;
     }

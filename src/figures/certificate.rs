@@ -2,10 +2,10 @@
 
 use super::{Drawn, Figure, Scale, Series, build};
 
-pub const ID: &str = "certificate";
+pub(crate) const ID: &str = "certificate";
 
 /// Applies once all samples have been classified correctly at some save.
-pub fn build(run: &Drawn) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let diagnostics = run.diagnostics;
     if diagnostics
         .kkt_residual

@@ -65,7 +65,7 @@ fn with_equal_units(
 }
 
 /// A panel with its ranges and margins, before its place is known.
-pub struct Draft<'a> {
+pub(crate) struct Draft<'a> {
     panel: &'a Panel,
     x: (f64, f64),
     y: (f64, f64),
@@ -85,7 +85,7 @@ const FOOT: f64 = TICK_LENGTH + 1.5 * TICK + 1.7 * LABEL;
 const RIGHT: f64 = 24.0;
 
 impl<'a> Draft<'a> {
-    pub fn new(panel: &'a Panel, width: f64, measure: &TextWidth) -> Self {
+    pub(crate) fn new(panel: &'a Panel, width: f64, measure: &TextWidth) -> Self {
         let shown = |reference: bool| {
             panel
                 .series
@@ -151,7 +151,7 @@ impl<'a> Draft<'a> {
     }
 
     /// The plot area of a panel whose upper left corner is given, below a head and above a foot shared by its row.
-    pub fn plot(&self, (left, top): Point, height: f64, head: f64, foot: f64) -> Rect {
+    pub(crate) fn plot(&self, (left, top): Point, height: f64, head: f64, foot: f64) -> Rect {
         Rect {
             x0: left + self.left,
             y0: top + head,
@@ -249,7 +249,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Extra height for a legend below the plot, 0 when it fits inside.
-    pub fn foot_below(&self, plot: Rect, measure: &TextWidth) -> f64 {
+    pub(crate) fn foot_below(&self, plot: Rect, measure: &TextWidth) -> f64 {
         if self.entries.is_empty() || self.legend(plot, measure) != Place::Below {
             return 0.0;
         }
@@ -257,7 +257,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Draws the panel around its plot area.
-    pub fn draw(&self, plot: Rect, measure: &TextWidth, sheet: &mut Sheet) {
+    pub(crate) fn draw(&self, plot: Rect, measure: &TextWidth, sheet: &mut Sheet) {
         for (k, line) in self.title.iter().rev().enumerate() {
             let baseline = plot.y0 - 10.0 - 1.35 * PANEL_TITLE * k as f64;
             let at = ((plot.x0 + plot.x1) / 2.0, baseline);

@@ -4,13 +4,13 @@ use super::{Axis, Drawn, Figure, Scale, Series, Style, build};
 use crate::descent::Beside;
 use crate::diagnostics::Diagnostics;
 
-pub const ID: &str = "finite-steps";
+pub(crate) const ID: &str = "finite-steps";
 
 /// Colour of the flow's curve.
 const FLOW: usize = 0;
 
 /// Applies to runs with finite steps.
-pub fn build(run: &Drawn) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let steps = run.steps?;
     let flow = &steps.flow;
     let beside = |of: &dyn Fn(&Beside) -> Vec<f64>| -> Vec<Series> {

@@ -13,7 +13,7 @@ const EXTREME: usize = 3;
 
 /// A frequency and how its curves look.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Shown {
+pub(crate) struct Shown {
     /// Index into [`Phases::frequencies`].
     pub row: usize,
     /// Its name, in a legend that names it; the first of a bundle names the bundle.
@@ -24,12 +24,12 @@ pub struct Shown {
 
 impl Shown {
     /// Whether it is told apart from the others.
-    pub fn named(&self) -> bool {
+    pub(crate) fn named(&self) -> bool {
         self.colour != GREY
     }
 
     /// A curve of this frequency.
-    pub fn line(&self, points: Vec<(f64, f64)>) -> Series {
+    pub(crate) fn line(&self, points: Vec<(f64, f64)>) -> Series {
         Series {
             label: self.label.clone(),
             opacity: self.opacity,
@@ -39,7 +39,7 @@ impl Shown {
 }
 
 /// The phase, and not a number for zero, which has none.
-pub fn argument(phi: Complex64) -> f64 {
+pub(crate) fn argument(phi: Complex64) -> f64 {
     if phi == Complex64::ZERO {
         f64::NAN
     } else {
@@ -49,7 +49,7 @@ pub fn argument(phi: Complex64) -> f64 {
 
 /// The frequencies whose entries are complex, the bundle first. Where the transform is real there is no phase to show:
 /// at d = 0, at d = D/2 for even D, and everywhere in diagonal networks.
-pub fn shown(run: &Drawn, phases: &Phases) -> Vec<Shown> {
+pub(crate) fn shown(run: &Drawn, phases: &Phases) -> Vec<Shown> {
     let Some(network) = run.problem.network.spectral() else {
         return Vec::new();
     };

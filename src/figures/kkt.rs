@@ -7,13 +7,13 @@ use super::{Drawn, Figure, Panel, Scale, Style, build};
 use crate::diagnostics::Homogeneous;
 use crate::loss::Loss;
 
-pub const ID: &str = "kkt";
+pub(crate) const ID: &str = "kkt";
 
 /// A margin that shrinks by more than this calls for a logarithmic axis.
 const WIDE: f64 = 10.0;
 
 /// Applies to ReLU networks that have classified all samples correctly at some save.
-pub fn build(run: &Drawn) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let homogeneous = run.diagnostics.homogeneous.as_ref()?;
     let residuals = residuals(run, homogeneous)?;
     let panels = vec![residuals, margins(run, homogeneous)];

@@ -7,7 +7,7 @@ use super::{
 };
 
 /// Lays a figure out: title and subtitle, then the panels in a row, or in two columns from three panels on.
-pub fn layout(figure: &Figure, measure: &TextWidth) -> Sheet {
+pub(crate) fn layout(figure: &Figure, measure: &TextWidth) -> Sheet {
     let columns = match figure.panels.len() {
         0 | 1 => 1,
         _ => 2,

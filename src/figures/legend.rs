@@ -13,7 +13,7 @@ const PADDING: f64 = 8.0;
 
 /// One line of a legend.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub(crate) struct Entry {
     pub label: String,
     pub style: Style,
     pub ink: Ink,
@@ -21,7 +21,7 @@ pub struct Entry {
 
 /// Where a legend goes.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Place {
+pub(crate) enum Place {
     Inside(Rect),
     Below,
 }
@@ -31,7 +31,7 @@ fn entry_width(entry: &Entry, measure: &TextWidth) -> f64 {
 }
 
 /// The corner of `plot` whose box meets nothing of `obstacles`, tried clockwise from the top right; else below.
-pub fn place(
+pub(crate) fn place(
     entries: &[Entry],
     plot: Rect,
     obstacles: &[Vec<Point>],
@@ -94,12 +94,12 @@ fn rows(entries: &[Entry], width: f64, measure: &TextWidth) -> Vec<Vec<usize>> {
 }
 
 /// Height a legend below the plot takes.
-pub fn height_below(entries: &[Entry], width: f64, measure: &TextWidth) -> f64 {
+pub(crate) fn height_below(entries: &[Entry], width: f64, measure: &TextWidth) -> f64 {
     rows(entries, width, measure).len() as f64 * ROW
 }
 
 /// Draws a legend inside `area`, one entry per row, on a nearly opaque ground.
-pub fn draw_inside(entries: &[Entry], area: Rect, sheet: &mut Sheet) {
+pub(crate) fn draw_inside(entries: &[Entry], area: Rect, sheet: &mut Sheet) {
     sheet.marks.push(Mark::Fill {
         area,
         ink: Ink::WHITE.faded(0.9),
@@ -130,7 +130,7 @@ pub fn draw_inside(entries: &[Entry], area: Rect, sheet: &mut Sheet) {
 }
 
 /// Draws a legend in centred rows from `top` down, between `left` and `right`.
-pub fn draw_below(
+pub(crate) fn draw_below(
     entries: &[Entry],
     left: f64,
     right: f64,

@@ -2,7 +2,7 @@
 
 use super::{Axis, Drawn, Figure, GREY, Scale, Series, Style, build, curve::spread};
 
-pub const ID: &str = "margins";
+pub(crate) const ID: &str = "margins";
 
 /// Most samples drawn of either kind; beyond it the curves are a band anyway.
 const MOST: usize = 150;
@@ -10,7 +10,7 @@ const MOST: usize = 150;
 const SETTLED: f64 = 1.0;
 
 /// Always applies.
-pub fn build(run: &Drawn) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let mut series = bundles(run);
     let y = axis(&series);
     let times = &run.diagnostics.log_time;

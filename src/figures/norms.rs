@@ -3,10 +3,10 @@
 
 use super::{Drawn, Figure, Scale, build, ticks::subscript};
 
-pub const ID: &str = "norms";
+pub(crate) const ID: &str = "norms";
 
 /// Always applies.
-pub fn build(run: &Drawn) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let depth = run.depth();
     let norms = &run.diagnostics.layer_norms;
     let times = &run.diagnostics.log_time;

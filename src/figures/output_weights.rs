@@ -5,13 +5,13 @@ use super::{Drawn, Figure, Panel, Scale, Series, Style, build, ticks::subscript}
 use crate::diagnostics::Homogeneous;
 use nalgebra::DVector;
 
-pub const ID: &str = "output-weights";
+pub(crate) const ID: &str = "output-weights";
 
 /// The side of an axis of directions, whose entries lie in [−1, 1], that no point leaves.
 const BEYOND: f64 = 2.0;
 
 /// Applies to ReLU networks with fixed feedback, once something is in the output weights.
-pub fn build(run: &Drawn) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let homogeneous = run.diagnostics.homogeneous.as_ref()?;
     let feedback = run.problem.network.last_feedback(&run.problem.rule)?;
     let weights = &homogeneous.output_weights;

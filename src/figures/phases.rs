@@ -20,7 +20,7 @@ use super::{
 };
 use crate::diagnostics::Phases;
 
-pub const ID: &str = "phases";
+pub(crate) const ID: &str = "phases";
 
 /// At most this many layers have a panel of their own.
 const LAYERS: usize = 5;
@@ -32,7 +32,7 @@ const VISIBLE: f64 = 0.02;
 const SHORTEST: f64 = 100.0;
 
 /// Applies to fixed feedback on networks with complex entries, that is, convolutional ones with D > 2.
-pub fn build(run: &Drawn) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let phases = run.diagnostics.phases.as_ref()?;
     let shown = shown(run, phases);
     if shown.is_empty() {

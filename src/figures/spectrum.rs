@@ -9,13 +9,13 @@ use super::{
 };
 use crate::network::{Network, SpectralLinear};
 
-pub const ID: &str = "spectrum";
+pub(crate) const ID: &str = "spectrum";
 
 /// Black, on lines of any colour.
 const RING: usize = 6;
 
 /// Applies where layers act entry by entry and something has been learned.
-pub fn build(run: &Drawn) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let network = run.problem.network.spectral()?;
     let learned = direction(network, &run.diagnostics.final_beta())?;
     let limits: Vec<(Claimed, DVector<Complex64>)> = claimed(run)

@@ -2,10 +2,10 @@
 
 use super::{Axis, Drawn, Figure, Scale, Style, build};
 
-pub const ID: &str = "step-sizes";
+pub(crate) const ID: &str = "step-sizes";
 
 /// Applies to runs with at least two step sizes that reach the same ηk.
-pub fn build(run: &Drawn) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let steps = run.steps?;
     let order = steps.order.as_ref()?;
     let size_axis = || Axis {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::diagnostics::Phases;
 
-pub const ID: &str = "swept-area";
+pub(crate) const ID: &str = "swept-area";
 
 /// Markers per curve of the polygon's area.
 const MARKERS: usize = 24;
@@ -24,7 +24,7 @@ const RESOLVED: f64 = 1.0;
 const EARLY: f64 = 30.0;
 
 /// Applies where [`phases`](super::phases) does.
-pub fn build(run: &Drawn) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let phases = run.diagnostics.phases.as_ref()?;
     let shown = shown(run, phases);
     if shown.is_empty() {

@@ -16,7 +16,7 @@ const LONGEST: f64 = 10.0;
 
 /// Expectations per real dimension.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Moments {
+pub(crate) struct Moments {
     /// E x²
     pub square: f64,
     /// E R x
@@ -25,7 +25,7 @@ pub struct Moments {
 
 /// `a x^{p−1} + q x = S R`
 #[derive(Debug, Clone, Copy)]
-pub struct Response {
+pub(crate) struct Response {
     pub block: BlockSize,
     pub exponent: f64,
     /// a ≥ 0
@@ -38,7 +38,7 @@ pub struct Response {
 
 impl Response {
     /// E x² and E R x.
-    pub fn moments(&self) -> Moments {
+    pub(crate) fn moments(&self) -> Moments {
         let (a, q) = (self.pull / self.length, self.curvature / self.length);
         let sparse = self.exponent == 1.0;
         // x = y^k, R = a y + q y^k (p = 1: R = a + q y).

@@ -3,7 +3,7 @@
 //!
 //! - [`json`]: `report.json`, the contract scripts rely on;
 //! - [`text`]: the table a person reads;
-//! - [`html`]: a page that needs no network, and what pages are made of;
+//! - [`html`](mod@html): a page that needs no network, and what pages are made of;
 //! - [`npz`]: `trajectory.npz`, for `numpy.load`;
 //! - [`Folder`]: a folder in use, locked;
 //! - [`write`]: the only place that touches the disk.
@@ -16,9 +16,7 @@ pub(crate) mod text;
 mod write;
 
 pub use folder::Folder;
-pub use html::html;
 pub use json::json;
 pub use npz::npz;
-pub use text::text;
-pub(crate) use write::write_figures;
-pub use write::{create_folder, write_all, write_file};
+pub(crate) use text::text;
+pub(crate) use write::{create_folder, write_all, write_figures, write_file};

@@ -8,7 +8,7 @@ use crate::trajectory::{Kinks, Status};
 use std::fmt::Write;
 
 /// The summary of a run: limit, certificates, rate, claims, invariants, solver.
-pub fn text(run: &Run) -> String {
+pub(crate) fn text(run: &Run) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = summary(run, &mut out);

@@ -19,7 +19,7 @@ const NAME: &str = "done.json";
 
 /// What became of an experiment; as written to `done.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Done {
+pub(crate) struct Done {
     /// What it was made from.
     key: String,
     /// That of the verb alone: 0 as expected, 1 a claim came out otherwise, 4 and above it failed.
@@ -34,7 +34,7 @@ pub struct Done {
 
 /// A figure that was drawn into `figures/<id>.svg` and `.png`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Drawing {
+pub(crate) struct Drawing {
     pub id: String,
     pub title: String,
     pub caption: String,

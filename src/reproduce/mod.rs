@@ -13,10 +13,10 @@ mod page;
 mod plan;
 mod table;
 
-pub use done::{Done, Drawing};
-pub use page::{Page, Section, html};
-pub use plan::{Experiment, ExperimentKind, Selection, plan};
-pub use table::{ClaimsTable, Row};
+pub(crate) use done::{Done, Drawing};
+pub(crate) use page::{Page, Section, html};
+pub(crate) use plan::{Experiment, ExperimentKind, Selection, plan};
+pub(crate) use table::ClaimsTable;
 
 use crate::control::Control;
 use crate::digest::program;
@@ -29,7 +29,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const CHECKPOINTS: f64 = 5.0;
 
 /// How experiments are run.
-pub struct Options<'a> {
+pub(crate) struct Options<'a> {
     /// Folder that gets one folder per experiment.
     pub out: &'a Path,
     /// Threads.
@@ -43,9 +43,9 @@ pub struct Options<'a> {
 }
 
 /// What an observer hears.
-pub enum Event<'a> {
+pub(crate) enum Event<'a> {
     Begins(&'a Experiment),
-    Ends(&'a Experiment, &'a Done),
+    Ends(&'a Experiment),
 }
 
 /// Runs what is not done yet; what became of each experiment, in their order.
@@ -56,13 +56,13 @@ pub enum Event<'a> {
 ///
 /// # Errors
 /// [`Error::Io`] if a folder cannot be written; [`Error::Interrupted`] if a signal came, with what is done kept.
-pub fn run(experiments: &[Experiment], options: &Options) -> Result<Vec<Done>> {
+pub(crate) fn run(experiments: &[Experiment], options: &Options) -> Result<Vec<Done>> {
     let program = program()?;
     let one = |experiment: &Experiment, jobs: usize| -> Result<Done> {
         let folder = options.folder(experiment);
         let key = experiment.key(program);
         if let (false, Some(done)) = (options.fresh, Done::read(&folder, &key)) {
-            (options.observer)(Event::Ends(experiment, &done));
+            (options.observer)(Event::Ends(experiment));
             return Ok(done);
         }
         (options.observer)(Event::Begins(experiment));
@@ -73,7 +73,7 @@ pub fn run(experiments: &[Experiment], options: &Options) -> Result<Vec<Done>> {
             observer: &(),
         };
         let done = done::make(experiment, jobs, &key, &control)?;
-        (options.observer)(Event::Ends(experiment, &done));
+        (options.observer)(Event::Ends(experiment));
         Ok(done)
     };
     let (mut order, alone): (Vec<usize>, Vec<usize>) =
@@ -114,7 +114,7 @@ pub fn run(experiments: &[Experiment], options: &Options) -> Result<Vec<Done>> {
 
 impl Options<'_> {
     /// Where an experiment leaves its output.
-    pub fn folder(&self, experiment: &Experiment) -> PathBuf {
+    pub(crate) fn folder(&self, experiment: &Experiment) -> PathBuf {
         self.out.join(experiment.id())
     }
 }

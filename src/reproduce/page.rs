@@ -7,7 +7,7 @@ use crate::report::text::number;
 use maud::{Markup, html};
 
 /// What the page shows.
-pub struct Page<'a> {
+pub(crate) struct Page<'a> {
     pub table: &'a ClaimsTable,
     pub sections: Vec<Section<'a>>,
     /// The command that makes it.
@@ -15,7 +15,7 @@ pub struct Page<'a> {
 }
 
 /// One experiment.
-pub struct Section<'a> {
+pub(crate) struct Section<'a> {
     /// Its folder, beside the index.
     pub id: String,
     pub title: &'a str,
@@ -29,7 +29,7 @@ pub struct Section<'a> {
 }
 
 /// The page about all experiments, in a single file. Every run also has a page of its own, `<id>/report.html`.
-pub fn html(of: &Page) -> String {
+pub(crate) fn html(of: &Page) -> String {
     let unexpected = (of.table.claims.iter())
         .filter(|row| row.expected.is_some_and(|e| e != row.verdict))
         .count();

@@ -12,7 +12,7 @@ const CRITICAL: [&str; 1] = ["fc-dfa-steps-too-large"];
 
 /// What is done with a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExperimentKind {
+pub(crate) enum ExperimentKind {
     /// As the verb `run`.
     Run,
     /// As `compare --critical`.
@@ -23,7 +23,7 @@ pub enum ExperimentKind {
 
 /// A scenario, and what is done with it.
 #[derive(Debug, Clone)]
-pub struct Experiment {
+pub(crate) struct Experiment {
     pub scenario: Scenario,
     pub path: PathBuf,
     pub kind: ExperimentKind,
@@ -35,7 +35,7 @@ pub struct Experiment {
 
 /// Which experiments to do.
 #[derive(Debug, Clone, Default)]
-pub struct Selection {
+pub(crate) struct Selection {
     /// Those that decide this claim, or the scenario of this name.
     pub only: Option<String>,
     /// The cheapest ones that show every outcome of every claim.
@@ -46,7 +46,7 @@ pub struct Selection {
 
 impl Experiment {
     /// Its folder's name, different for every experiment.
-    pub fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         match self.kind {
             ExperimentKind::Run | ExperimentKind::Sweep => self.scenario.name.clone(),
             ExperimentKind::Critical => format!("{}-critical", self.scenario.name),
@@ -54,7 +54,7 @@ impl Experiment {
     }
 
     /// The command that does it alone.
-    pub fn command(&self) -> String {
+    pub(crate) fn command(&self) -> String {
         let path = self.path.display();
         match self.kind {
             ExperimentKind::Run => format!("marginflow run {path}"),
@@ -88,7 +88,7 @@ impl Experiment {
 /// # Errors
 /// [`Error::Usage`] if there are no scenarios, or none is selected; as [`scenario::load`] and
 /// [`Scenario::build`].
-pub fn plan(folder: &Path, selection: &Selection) -> Result<Vec<Experiment>> {
+pub(crate) fn plan(folder: &Path, selection: &Selection) -> Result<Vec<Experiment>> {
     let mut experiments = Vec::new();
     for path in scenarios(folder)? {
         let scenario = scenario::load(&path, &[])?;

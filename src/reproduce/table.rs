@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// A claim on a scenario.
 #[derive(Debug, Clone, Serialize)]
-pub struct Row {
+pub(crate) struct Row {
     pub id: &'static str,
     /// The statement as the report prints it.
     pub printed: &'static str,
@@ -27,7 +27,7 @@ pub struct Row {
 
 /// All rows, claim by claim in the order of [`CLAIMS`], and what failed.
 #[derive(Debug, Serialize)]
-pub struct ClaimsTable {
+pub(crate) struct ClaimsTable {
     pub format: &'static str,
     pub version: &'static str,
     pub claims: Vec<Row>,
@@ -57,7 +57,7 @@ impl ClaimsTable {
     ///
     /// # Errors
     /// [`Error::Io`] if a report cannot be read.
-    pub fn of(experiments: &[Experiment], done: &[Done], out: &Path) -> Result<Self> {
+    pub(crate) fn of(experiments: &[Experiment], done: &[Done], out: &Path) -> Result<Self> {
         let mut reports = Vec::new();
         for (experiment, done) in experiments.iter().zip(done) {
             let path = out.join(experiment.id()).join("report.json");
@@ -89,22 +89,22 @@ impl ClaimsTable {
     }
 
     /// 0 if every verdict is the expected one, 1 if not, and if an experiment failed its code.
-    pub fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         self.code
     }
 
     /// Rows of one claim.
-    pub fn rows(&self, id: &str) -> impl Iterator<Item = &Row> {
+    pub(crate) fn rows(&self, id: &str) -> impl Iterator<Item = &Row> {
         self.claims.iter().filter(move |row| row.id == id)
     }
 
     /// As JSON.
-    pub fn json(&self) -> String {
+    pub(crate) fn json(&self) -> String {
         serde_json::to_string_pretty(self).expect("plain data") + "\n"
     }
 
     /// As CSV.
-    pub fn csv(&self) -> String {
+    pub(crate) fn csv(&self) -> String {
         let mut writer = csv::Writer::from_writer(Vec::new());
         let number = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x:e}"));
         let header = [
@@ -140,7 +140,7 @@ impl ClaimsTable {
     }
 
     /// For people.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let number = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.2e}"));
         let mut out = format!(
             "  {:<18}{:<14}{:>10}{:>11}  scenario\n",

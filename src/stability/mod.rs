@@ -3,7 +3,7 @@
 mod figures;
 mod report;
 
-pub use report::{json, text, write};
+pub(crate) use report::{json, text, write};
 
 use crate::control::Control;
 use crate::descent::{

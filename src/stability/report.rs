@@ -101,7 +101,7 @@ fn failure(measured: &Stability) -> Option<String> {
 }
 
 /// `critical.json`.
-pub fn json(measured: &Stability) -> String {
+pub(crate) fn json(measured: &Stability) -> String {
     let critical = &measured.critical;
     let scenario = &measured.scenario;
     let report = CriticalReport {
@@ -153,7 +153,7 @@ pub fn json(measured: &Stability) -> String {
 }
 
 /// The table a person reads.
-pub fn text(measured: &Stability) -> String {
+pub(crate) fn text(measured: &Stability) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = table(measured, &mut out);
@@ -246,7 +246,7 @@ fn alignment(a: &DiscreteAlignment) -> String {
 ///
 /// # Errors
 /// [`Error::Io`](crate::error::Error::Io) with the path that could not be written.
-pub fn write(measured: &Stability, folder: &Path) -> Result<Vec<Figure>> {
+pub(crate) fn write(measured: &Stability, folder: &Path) -> Result<Vec<Figure>> {
     create_folder(folder)?;
     let figures = figures(measured);
     write_figures(&figures, folder)?;

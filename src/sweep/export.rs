@@ -13,7 +13,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// [`Error::Io`](crate::error::Error::Io) with the path that could not be written.
-pub fn write(merged: &Merged, folder: &Path) -> Result<Vec<Figure>> {
+pub(crate) fn write(merged: &Merged, folder: &Path) -> Result<Vec<Figure>> {
     for (name, text) in [
         ("sweep.csv", merged.sweep_csv()),
         ("theory.csv", merged.theory_csv()),
@@ -28,7 +28,7 @@ pub fn write(merged: &Merged, folder: &Path) -> Result<Vec<Figure>> {
 }
 
 /// Means over seeds beside theory, and paired differences, for people.
-pub fn text(merged: &Merged) -> String {
+pub(crate) fn text(merged: &Merged) -> String {
     let plan = merged.plan;
     let mut text = format!(
         "{}\n  {} cases: angle to the teacher in degrees, D = {}, {} seeds; mean ± standard error\n\n  {:<20} {:<6} \

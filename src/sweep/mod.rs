@@ -24,9 +24,9 @@ mod run;
 mod slurm;
 
 pub use crate::scenario::{Kind, NetworkCase, SweepOptions};
-pub use export::{text, write};
+pub(crate) use export::{text, write};
 pub use merge::{Difference, Mean, Merged, Missing, PredictedAngle, Summary, merge};
 pub use plan::{Case, Plan};
-pub use record::{Measurement, Record};
+pub(crate) use record::{Measurement, Record};
 pub use run::{Shard, ShardOptions, ShardOutcome, run};
-pub use slurm::{SlurmOptions, write_slurm};
+pub(crate) use slurm::{SlurmOptions, write_slurm};

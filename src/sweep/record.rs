@@ -9,7 +9,7 @@ use std::fs;
 
 /// One angle of a case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Measurement {
+pub(crate) struct Measurement {
     /// [`Kind::name`]
     pub kind: String,
     /// Angle between β and the teacher; `None` if it could not be had.
@@ -24,7 +24,7 @@ pub struct Measurement {
 
 /// The results of a case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Record {
+pub(crate) struct Record {
     format: String,
     scenario_sha256: String,
     pub id: usize,
@@ -52,12 +52,12 @@ impl Record {
     }
 
     /// Whether some angle could not be had.
-    pub fn failed(&self) -> bool {
+    pub(crate) fn failed(&self) -> bool {
         self.results.iter().any(|m| m.angle_degrees.is_none())
     }
 
     /// The measurement of a kind.
-    pub fn of(&self, kind: Kind) -> Option<&Measurement> {
+    pub(crate) fn of(&self, kind: Kind) -> Option<&Measurement> {
         self.results.iter().find(|m| m.kind == kind.name())
     }
 
@@ -79,7 +79,7 @@ impl Record {
     ///
     /// # Errors
     /// [`Error::Io`] if there is a file that cannot be read.
-    pub fn read(plan: &Plan, case: &Case) -> Result<Option<Self>> {
+    pub(crate) fn read(plan: &Plan, case: &Case) -> Result<Option<Self>> {
         let path = plan.path(case);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// What the array looks like.
 #[derive(Debug, Clone, Copy)]
-pub struct SlurmOptions {
+pub(crate) struct SlurmOptions {
     /// Tasks of the array, one shard each.
     pub tasks: usize,
     /// Threads per task.
@@ -19,7 +19,7 @@ pub struct SlurmOptions {
 ///
 /// # Errors
 /// [`Error::Io`]; [`Error::Usage`] if a path cannot be put into a script.
-pub fn write_slurm(plan: &Plan, program: &Path, options: SlurmOptions) -> Result<PathBuf> {
+pub(crate) fn write_slurm(plan: &Plan, program: &Path, options: SlurmOptions) -> Result<PathBuf> {
     let folder = std::path::absolute(&plan.folder).map_err(|e| Error::io(&plan.folder, e))?;
     let scripts = folder.join("slurm");
     let _here = Folder::together(&folder)?;

@@ -5,14 +5,14 @@
 
 mod run;
 
-pub use run::html;
+pub(crate) use run::html;
 
 use crate::claims::Outcome;
 use crate::figures::Figure;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// A figure and its SVG.
-pub struct Picture<'a> {
+pub(crate) struct Picture<'a> {
     pub figure: &'a Figure,
     pub svg: String,
 }

@@ -7,7 +7,7 @@ use crate::run::Run;
 use maud::{Markup, html};
 
 /// The page of a run, with its figures.
-pub fn html(run: &Run, figures: &[Picture]) -> String {
+pub(crate) fn html(run: &Run, figures: &[Picture]) -> String {
     let (silent, judged): (Vec<&Verdict>, Vec<&Verdict>) =
         (run.verdicts.iter()).partition(|v| v.outcome == Outcome::NotApplicable);
     let facts: Vec<(String, String)> = (facts(run).into_iter())
