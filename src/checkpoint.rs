@@ -3,16 +3,15 @@
 //! A file holds a line of text, numbers as little-endian words, and the SHA-256 of all before it. The line names the format, the kind of
 //! run, the version of this program, and the *fingerprint*: a hash of all that the numbers depend on, this very build and the vector
 //! instructions of the machine included (other ones round otherwise). A file that is damaged, of another version, or of another run
-//! is never used. Files are written whole or not at all ([`write_file`](crate::report::write_file)).
+//! is never used. Files are written whole or not at all ([`write_file`](crate::storage::write_file)).
 //!
 //! What is restored goes on bit for bit: finite steps and `adams-bdf` from any step, the other methods from fixed points at which the
 //! uninterrupted run begins anew as well (see `flow::checkpoint`).
 
-use crate::digest::{hexadecimal, program};
 use crate::error::{Error, Result};
 use crate::problem::Problem;
-use crate::report::{create_folder, write_file};
 use crate::rule::Rule;
+use crate::storage::{create_folder, hexadecimal, program, write_file};
 use sha2::{Digest, Sha256};
 use std::cell::OnceCell;
 use std::fs;

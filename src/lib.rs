@@ -42,6 +42,9 @@
 //! # Ok::<(), marginflow::error::Error>(())
 //! ```
 
+// The program calls everything; parts of the library have no other caller.
+#![cfg_attr(not(feature = "cli"), allow(dead_code))]
+
 pub mod accuracy;
 mod checkpoint;
 pub mod claims;
@@ -51,7 +54,6 @@ pub mod control;
 pub mod dataset;
 pub mod descent;
 pub mod diagnostics;
-mod digest;
 pub mod error;
 #[cfg(feature = "figures")]
 pub mod figures;
@@ -77,6 +79,7 @@ pub mod scenario;
 pub mod spectrum;
 #[cfg(all(feature = "figures", feature = "scenarios"))]
 pub mod stability;
+pub mod storage;
 #[cfg(all(feature = "figures", feature = "scenarios"))]
 pub mod sweep;
 pub mod trajectory;

@@ -84,7 +84,7 @@ pub struct Estimate {
 
 impl Sizes {
     /// Peak memory of `work`.
-    pub fn estimate(&self, work: Work) -> Estimate {
+    pub(crate) fn estimate(&self, work: Work) -> Estimate {
         let Self {
             samples: n,
             dimension: d,
@@ -232,7 +232,7 @@ fn in_words(bytes: f64) -> String {
 
 /// Bytes this process can still get: the least of what the machine has available, what the control groups it is in
 /// leave, and what its address space may grow by. Infinite where the system does not tell.
-pub fn available() -> f64 {
+pub(crate) fn available() -> f64 {
     let texts = |path: &str| fs::read_to_string(path).ok();
     [
         texts("/proc/meminfo").and_then(|text| field(&text, "MemAvailable:")),

@@ -189,7 +189,7 @@ impl Run {
     }
 
     /// How the run at a hundredth of the tolerances ended, if there was one.
-    pub fn verified(&self) -> Option<Status> {
+    pub(crate) fn verified(&self) -> Option<Status> {
         self.verification.as_ref().map(|v| v.status)
     }
 

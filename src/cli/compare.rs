@@ -4,9 +4,9 @@ use super::progress::{Bars, Checkpoints};
 use super::run::{Output, finish};
 use super::{ScenarioArgs, critical};
 use crate::error::Result;
-use crate::report::Folder;
 use crate::run::compare;
 use crate::scenario;
+use crate::storage::Folder;
 use clap::Args;
 use std::path::{Path, PathBuf};
 

@@ -5,8 +5,8 @@ use crate::error::Result;
 use crate::limit::{Limit, LimitKind};
 use crate::problem::Problem;
 use crate::reference::reference_limit;
-use crate::report::Folder;
-use crate::{report, scenario};
+use crate::scenario;
+use crate::storage::{Folder, write_file};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -34,7 +34,7 @@ impl LimitArgs {
         let limit = reference.alone(&problem, &scenario.flow)?;
         let document = document(limit.as_ref());
         if let Some((_, folder)) = &here {
-            report::write_file(&folder.join("limit.json"), document.as_bytes())?;
+            write_file(&folder.join("limit.json"), document.as_bytes())?;
         }
         match self.format {
             Format::Json => print(&document)?,

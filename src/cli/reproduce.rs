@@ -3,11 +3,11 @@
 use super::signals::Signals;
 use super::{Format, print};
 use crate::error::{Error, Result};
-use crate::report::{Folder, create_folder, write_file};
 use crate::reproduce::{
     ClaimsTable, Done, Drawing, Event, Experiment, Options, Page, Section, Selection, html, plan,
     run,
 };
+use crate::storage::{Folder, create_folder, write_file};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fs;

@@ -3,10 +3,10 @@
 use super::signals::Signals;
 use super::{Format, print};
 use crate::error::{Error, Result};
+use crate::scenario;
 use crate::sweep::{
     self, Case, Plan, Record, Shard, ShardOptions, SlurmOptions, merge, run, write_slurm,
 };
-use crate::{report, scenario};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write;
@@ -236,7 +236,7 @@ fn status(folder: &Path, format: Format) -> Result<u8> {
 
 fn merge_all(folder: &Path, quiet: bool) -> Result<u8> {
     let plan = Plan::open(folder)?;
-    let _here = report::Folder::together(folder)?;
+    let _here = crate::storage::Folder::together(folder)?;
     let merged = merge(&plan)?.map_err(|missing| Error::Incomplete(list(&plan, &missing.0)))?;
     sweep::write(&merged, folder)?;
     if !quiet {

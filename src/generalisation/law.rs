@@ -64,12 +64,12 @@ impl Law {
         )
     }
 
-    pub fn is_constant(&self) -> bool {
+    pub(crate) fn is_constant(&self) -> bool {
         self.0.len() == 1
     }
 
     /// (ω, probability)
-    pub fn points(&self) -> &[(f64, f64)] {
+    pub(crate) fn points(&self) -> &[(f64, f64)] {
         &self.0
     }
 }

@@ -37,7 +37,7 @@ pub struct Margins {
 
 impl Margins {
     /// The largest κ at which (1) has a solution: there c = 1.
-    pub fn largest_kappa(ratio: f64) -> f64 {
+    pub(crate) fn largest_kappa(ratio: f64) -> f64 {
         1.0 / (MEAN * ratio)
     }
 
@@ -63,12 +63,12 @@ impl Margins {
     }
 
     /// `S = √(αt² + c²)`
-    pub fn length(&self) -> f64 {
+    pub(crate) fn length(&self) -> f64 {
         (self.ratio * self.square + self.angle.cos().powi(2)).sqrt()
     }
 
     /// `q = αP`
-    pub fn curvature(&self) -> f64 {
+    pub(crate) fn curvature(&self) -> f64 {
         self.ratio * self.support
     }
 }

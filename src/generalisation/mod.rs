@@ -39,27 +39,37 @@ use numerics::root;
 /// Ratios α for which the curves have been checked; outside, equations lose digits by cancellation.
 pub const RATIOS: std::ops::RangeInclusive<f64> = 1e-3..=1e3;
 
+/// Why there is no angle at a ratio.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum NoPrediction {
+    #[error("theory curves are for {} <= n/D <= {}, not {_0}", RATIOS.start(), RATIOS.end())]
+    OutOfRange(f64),
+    /// The equations have no solution in the bracket where theory has one.
+    #[error("the equations for the angle at n/D = {_0} have no solution in their bracket")]
+    Unsolved(f64),
+}
+
 /// Angle to the teacher of the hard-margin machine, `S = 1`: fully connected linear networks under every rule.
 ///
 /// # Errors
-/// A sentence, if α is not within [`RATIOS`].
+/// [`NoPrediction`], if α is not within [`RATIOS`].
 ///
 /// ```
 /// let prediction = marginflow::generalisation::euclidean(1.0).unwrap();
 /// assert!((prediction.angle.to_degrees() - 47.83).abs() < 0.01);
 /// ```
-pub fn euclidean(ratio: f64) -> Result<Prediction, String> {
+pub fn euclidean(ratio: f64) -> Result<Prediction, NoPrediction> {
     check(ratio)?;
     let short = |kappa: f64| 1.0 - Margins::at(ratio, kappa).length();
     let most = Margins::largest_kappa(ratio);
-    let kappa = root(short, 0.0, most).ok_or_else(|| unsolved(ratio))?;
+    let kappa = root(short, 0.0, most).ok_or(NoPrediction::Unsolved(ratio))?;
     Ok(Prediction::of(&Margins::at(ratio, kappa)))
 }
 
 /// Angle to the teacher of the minimiser of `ψ = Σ_b ω_b ‖β_b‖^p`.
 ///
 /// # Errors
-/// A sentence, if α is not within [`RATIOS`].
+/// [`NoPrediction`], if α is not within [`RATIOS`].
 ///
 /// ```
 /// use marginflow::generalisation::{BlockSize, Blocks, Law, separable};
@@ -68,7 +78,7 @@ pub fn euclidean(ratio: f64) -> Result<Prediction, String> {
 /// let prediction = separable(1.0, &fourier).unwrap();
 /// assert!((prediction.angle.to_degrees() - 51.37).abs() < 0.01);
 /// ```
-pub fn separable(ratio: f64, blocks: &Blocks) -> Result<Prediction, String> {
+pub fn separable(ratio: f64, blocks: &Blocks) -> Result<Prediction, NoPrediction> {
     check(ratio)?;
     if blocks.exponent == 2.0 && blocks.law.is_constant() {
         return euclidean(ratio);
@@ -84,23 +94,16 @@ pub fn separable(ratio: f64, blocks: &Blocks) -> Result<Prediction, String> {
             .normalised(&margins)
             .map_or(-1.0, |(_, moments)| moments.along - margins.length())
     };
-    let kappa = root(excess, 0.0, most).ok_or_else(|| unsolved(ratio))?;
+    let kappa = root(excess, 0.0, most).ok_or(NoPrediction::Unsolved(ratio))?;
     Ok(Prediction::of(&Margins::at(ratio, kappa)))
 }
 
-fn check(ratio: f64) -> Result<(), String> {
+fn check(ratio: f64) -> Result<(), NoPrediction> {
     if RATIOS.contains(&ratio) {
-        return Ok(());
+        Ok(())
+    } else {
+        Err(NoPrediction::OutOfRange(ratio))
     }
-    Err(format!(
-        "theory curves are for {} <= n/D <= {}, not {ratio}",
-        RATIOS.start(),
-        RATIOS.end()
-    ))
-}
-
-fn unsolved(ratio: f64) -> String {
-    format!("the equations for the angle at n/D = {ratio} have no solution in their bracket")
 }
 
 #[cfg(test)]

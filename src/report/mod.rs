@@ -2,21 +2,18 @@
 //! them.
 //!
 //! - [`json`]: `report.json`, the contract scripts rely on;
-//! - [`text`]: the table a person reads;
-//! - [`html`](mod@html): a page that needs no network, and what pages are made of;
+//! - `text`: the table a person reads;
+//! - `html`: a page that needs no network, and what pages are made of;
 //! - [`npz`]: `trajectory.npz`, for `numpy.load`;
-//! - [`Folder`]: a folder in use, locked;
-//! - [`write`]: the only place that touches the disk.
+//! - `write_all`: writes a run into its folder.
 
-mod folder;
 pub(crate) mod html;
 mod json;
 mod npz;
 pub(crate) mod text;
 mod write;
 
-pub use folder::Folder;
 pub use json::json;
 pub use npz::npz;
 pub(crate) use text::text;
-pub(crate) use write::{create_folder, write_all, write_figures, write_file};
+pub(crate) use write::{write_all, write_figures};

@@ -2,12 +2,12 @@
 
 use super::plan::{Experiment, ExperimentKind};
 use crate::control::{Control, forget};
-use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::figures::{self, Figure};
-use crate::report::{self, Folder, write_file};
+use crate::report;
 use crate::run::{RunOptions, run};
 use crate::stability;
+use crate::storage::{Folder, hexadecimal, write_file};
 use crate::sweep::{self, Plan, Shard};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

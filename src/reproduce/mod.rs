@@ -19,8 +19,8 @@ pub(crate) use plan::{Experiment, ExperimentKind, Selection, plan};
 pub(crate) use table::ClaimsTable;
 
 use crate::control::Control;
-use crate::digest::program;
 use crate::error::{Error, Result};
+use crate::storage::program;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,9 +1,9 @@
 //! Which experiments there are, and which of them were selected.
 
 use crate::claims::{self, Outcome};
-use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::scenario::{self, Scenario};
+use crate::storage::hexadecimal;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

@@ -56,12 +56,12 @@ mod variants;
 
 use crate::claims::Outcome;
 use crate::descent::{Schedule, StepOptions};
-use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
 use crate::flow::clock::MAX_LOG_LOG_TIME;
 use crate::flow::{FlowOptions, Method, SaveAt};
 use crate::memory::{Estimate, Work};
 use crate::problem::{Problem, State};
+use crate::storage::hexadecimal;
 pub use describe::{schema_json, schema_markdown};
 pub use network_case::NetworkCase;
 use schema::{Architecture, Document, LearningRule, MethodName, ScheduleName, StateName};

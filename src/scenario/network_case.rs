@@ -1,6 +1,8 @@
 //! The networks and rules that a sweep compares, by name.
 
-use crate::generalisation::{BlockSize, Blocks, Feedback, Law, Prediction, euclidean, separable};
+use crate::generalisation::{
+    BlockSize, Blocks, Feedback, Law, NoPrediction, Prediction, euclidean, separable,
+};
 use serde::Deserialize;
 
 /// Depths with a theory curve; deeper potentials hardly differ from `p = 1`, and their layers hardly learn at reachable
@@ -99,7 +101,7 @@ impl NetworkCase {
     }
 
     /// What it is, for legends.
-    pub fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         let layers = match self.layers {
             Layers::FullyConnected => return "fully connected (BP = DFA)".into(),
             Layers::Convolutional => "conv",
@@ -158,7 +160,7 @@ impl NetworkCase {
     ///
     /// # Errors
     /// As [`separable`].
-    pub fn prediction(&self, ratio: f64) -> Result<Prediction, String> {
+    pub(crate) fn prediction(&self, ratio: f64) -> Result<Prediction, NoPrediction> {
         let block = match self.layers {
             Layers::FullyConnected => return euclidean(ratio),
             Layers::Convolutional => BlockSize::Pair,

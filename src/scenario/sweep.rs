@@ -172,24 +172,24 @@ fn distinct<T>(
 
 impl Scenario {
     /// The table `[sweep]`, and the data it is about.
-    pub fn sweep(&self) -> Option<(&SweepOptions, Teacher)> {
+    pub(crate) fn sweep(&self) -> Option<(&SweepOptions, Teacher)> {
         let (options, teacher) = self.sweep.as_ref()?;
         Some((options, *teacher))
     }
 
     /// Whether the initial weights are drawn.
-    pub fn starts_at_random(&self) -> bool {
+    pub(crate) fn starts_at_random(&self) -> bool {
         matches!(self.document.initial.get_ref(), Initial::Gaussian { .. })
     }
 
     /// Whether it is a sweep that follows flows or makes finite steps, which is long.
-    pub fn sweeps_flows(&self) -> bool {
+    pub(crate) fn sweeps_flows(&self) -> bool {
         self.sweep()
             .is_some_and(|(options, _)| options.kinds.iter().any(|kind| *kind != Kind::Limit))
     }
 
     /// The error of a command that needs `[sweep]`.
-    pub fn without_sweep(&self) -> Error {
+    pub(crate) fn without_sweep(&self) -> Error {
         self.source.error(
             0..0,
             "the scenario has no sweep",

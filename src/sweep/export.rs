@@ -4,7 +4,8 @@ use super::figures::figures;
 use super::{Kind, Mean, Merged};
 use crate::error::Result;
 use crate::figures::Figure;
-use crate::report::{write_figures, write_file};
+use crate::report::write_figures;
+use crate::storage::write_file;
 use std::fmt::Write;
 use std::path::Path;
 

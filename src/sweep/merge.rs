@@ -139,7 +139,7 @@ const CURVE: usize = 33;
 
 impl Merged<'_> {
     /// Theory curves between the smallest and the largest ratio.
-    pub fn curves(&self) -> Vec<PredictedAngle> {
+    pub(crate) fn curves(&self) -> Vec<PredictedAngle> {
         let ratios = &self.plan.options.ratios;
         let low = ratios.iter().copied().fold(f64::INFINITY, f64::min);
         let high = ratios.iter().copied().fold(0.0, f64::max);
@@ -164,7 +164,7 @@ impl Merged<'_> {
     }
 
     /// What could not be measured: case, kind, reason.
-    pub fn failures(&self) -> Vec<String> {
+    pub(crate) fn failures(&self) -> Vec<String> {
         self.measurements()
             .filter_map(|(case, kind, m)| {
                 let why = m.failure.as_ref()?;
@@ -261,7 +261,7 @@ impl Merged<'_> {
     }
 
     /// `theory.csv`: predicted angles of limits.
-    pub fn theory_csv(&self) -> String {
+    pub(crate) fn theory_csv(&self) -> String {
         let mut text = String::from("case,ratio,angle_degrees\n");
         for point in &self.theory {
             let name = point.network.name();
@@ -271,7 +271,7 @@ impl Merged<'_> {
     }
 
     /// `summary.csv`: means over seeds beside theory.
-    pub fn summary_csv(&self) -> String {
+    pub(crate) fn summary_csv(&self) -> String {
         let summaries = self.summaries();
         means_csv(
             "case,ratio,kind,seeds,mean_degrees,standard_error,theory_degrees,deviation_in_standard_errors",
@@ -288,7 +288,7 @@ impl Merged<'_> {
     }
 
     /// `differences.csv`: paired differences to the fully connected network.
-    pub fn differences_csv(&self) -> String {
+    pub(crate) fn differences_csv(&self) -> String {
         let differences = self.differences();
         means_csv(
             "case,ratio,kind,pairs,fc_minus_case_degrees,standard_error,in_standard_errors,theory_degrees",

@@ -1,11 +1,9 @@
 //! What is to be done: the cases of a sweep, and the folder that holds it.
 
 use super::{NetworkCase, SweepOptions};
-use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
-use crate::report::Folder;
-use crate::report::{create_folder, write_file};
 use crate::scenario::{self, Scenario, samples};
+use crate::storage::{Folder, create_folder, hexadecimal, write_file};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs;
@@ -233,7 +231,7 @@ impl Plan {
     }
 
     /// Where the cases are.
-    pub fn cases_folder(&self) -> PathBuf {
+    pub(crate) fn cases_folder(&self) -> PathBuf {
         self.folder.join("cases")
     }
 

@@ -1,9 +1,8 @@
 //! Files of finished cases: one line of JSON, and the SHA-256 of that line.
 
 use super::{Case, Kind, Plan};
-use crate::digest::hexadecimal;
 use crate::error::{Error, Result};
-use crate::report::write_file;
+use crate::storage::{hexadecimal, write_file};
 use serde::{Deserialize, Serialize};
 use std::fs;
 

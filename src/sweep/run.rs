@@ -3,7 +3,7 @@
 use super::evaluate::evaluate;
 use super::{Case, Plan, Record};
 use crate::error::{Error, Result};
-use crate::report::Folder;
+use crate::storage::{Folder, create_folder};
 use std::str::FromStr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,7 +18,7 @@ pub struct Shard {
 impl Shard {
     pub const ALL: Self = Self { index: 0, count: 1 };
 
-    pub fn holds(self, id: usize) -> bool {
+    pub(crate) fn holds(self, id: usize) -> bool {
         id % self.count == self.index
     }
 }
@@ -70,7 +70,7 @@ pub struct ShardOutcome {
 /// built.
 pub fn run(plan: &Plan, options: &ShardOptions<'_>) -> Result<ShardOutcome> {
     let _here = Folder::together(&plan.folder)?;
-    crate::report::create_folder(&plan.cases_folder())?;
+    create_folder(&plan.cases_folder())?;
     let (mut todo, mut kept): (Vec<Case>, usize) = (Vec::new(), 0);
     for case in plan.cases() {
         if !options.shard.holds(case.id) {

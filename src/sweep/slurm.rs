@@ -2,8 +2,7 @@
 
 use super::Plan;
 use crate::error::{Error, Result};
-use crate::report::Folder;
-use crate::report::{create_folder, write_file};
+use crate::storage::{Folder, create_folder, write_file};
 use std::path::{Path, PathBuf};
 
 /// What the array looks like.

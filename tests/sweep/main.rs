@@ -163,7 +163,7 @@ fn temporary_files_of_others_at_work_stay() {
     shop.ends(0, "sweep plan small.toml --out shared");
     let orphan = shop.path("shared/cases/.marginflow-AbCdEf.tmp");
     fs::write(&orphan, "half").unwrap();
-    let other = marginflow::report::Folder::together(&shop.path("shared")).unwrap();
+    let other = marginflow::storage::Folder::together(&shop.path("shared")).unwrap();
     // entering alone, that presence has removed it
     assert!(!orphan.exists());
     fs::write(&orphan, "half").unwrap();

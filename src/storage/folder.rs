@@ -1,7 +1,8 @@
-//! A folder in use: who may write into it, and what is left of those who were killed.
+//! A folder in use: who may write into it, and what killed processes left behind in it.
 //!
-//! Locks are those of the operating system (a file system that has none keeps nobody out), on the file `.lock` of the folder: they end with the process that holds them, however it ends, so
-//! that none is ever stale. What the file says (who holds it) is for people only.
+//! Locks are those of the operating system (a file system without locks keeps nobody out), on the file `.lock` of the
+//! folder. They end with the process that holds them, however it ends, so that none is ever stale. What the file says
+//! (who holds it) is for people only.
 
 use super::write::{cannot_write, create_folder, is_temporary};
 use crate::error::{Error, Result};
@@ -20,11 +21,11 @@ const BELOW: [&str; 4] = [".", "figures", "cases", "slurm"];
 /// Tries to lock a file that others keep removing.
 const MOST_TRIES: usize = 100;
 
-/// How long others that expect company may take to clean a folder.
+/// How long other processes may take to clean a folder they share with us.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A folder that this process writes into, alone or with others that expect company. When it is left, folders that were made for it and stayed
-/// empty are removed.
+/// A folder that this process writes into, alone or with others that expect company. When it is left, folders that were
+/// made for it and stayed empty are removed.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
@@ -44,8 +45,8 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Makes a folder if it is missing, and enters it with any number of others that do the same. Whoever finds nobody there first removes what killed
-    /// processes have left; with others present, some of it may be theirs.
+    /// Makes a folder if it is missing, and enters it with any number of others that do the same. Whoever finds nobody
+    /// there first removes what killed processes have left; with others present, some of it may be theirs.
     ///
     /// # Errors
     /// As [`Self::alone`], if somebody is in it alone.
@@ -131,7 +132,7 @@ impl Folder {
         cannot_write(&self.path.join(LOCK), e)
     }
 
-    /// Removes files that [`write_file`](super::write_file) of killed processes has not renamed any more.
+    /// Removes files that [`write_file`](super::write_file) was still writing when its process was killed.
     fn remove_orphans(&self) -> Result<()> {
         for folder in BELOW.map(|name| self.path.join(name)) {
             let entries = match fs::read_dir(&folder) {
@@ -303,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_in_the_place_of_a_folder_is_an_error() {
+    fn a_file_where_a_folder_should_be_is_an_error() {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("file"), "").unwrap();
         let error = Folder::alone(&root.path().join("file/below")).unwrap_err();
