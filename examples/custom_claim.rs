@@ -28,7 +28,7 @@ fn judge(e: &Evidence<'_>) -> Verdict {
     let (margins, times) = (&e.diagnostics.min_margin, &e.diagnostics.log_time);
     let last = margins.len() - 1;
     let residual = (margins[last] / times[last] - 1.0).abs();
-    let outcome = match (e.trajectory.status, residual <= 1e-2) {
+    let outcome = match (e.status, residual <= 1e-2) {
         (Status::Completed, true) => Outcome::Holds,
         (Status::Completed, false) => Outcome::Violated,
         _ => Outcome::Inconclusive,
@@ -62,6 +62,7 @@ pub fn main() -> Result<(), Box<dyn Error>> {
             problem: &finished.problem,
             options: &finished.scenario.flow,
             trajectory: &finished.trajectory,
+            status: finished.conclusion.status,
             diagnostics: &finished.diagnostics,
             limit: finished.limit.as_ref(),
             steps: None,

@@ -1,28 +1,33 @@
 //! Alarms: what must hold along every run, and by how much it may fail to.
 //!
-//! A solver that goes wrong rarely says so: it ends at its horizon with a plausible direction. So a run is `completed` only if everything
-//! that can be checked without another run holds to the tolerance, over all saves:
+//! A solver that goes wrong rarely says so: it ends at its horizon with a plausible direction. So a run is `completed`
+//! only if everything that can be checked without another run holds to the tolerance, over all saves:
 //!
-//! - *conserved quantities* of the rule (relative drift, see [`Invariant`](crate::diagnostics::Invariant)): layers against each other;
-//! - *log-multipliers*: `max_n |p_n − (τ − m_n(θ))|/max(1+τ, |m_n|)`, which are integrated side by side with the weights and tied to them by
-//!   nothing but the equations: margins against the clock;
-//! - *accumulated multipliers*, for linear networks under fixed feedback: the first layer has learned `w_1(t) − w_1(0) = Z b_1ᵀ` with
-//!   `Z = Gᵀ A(t)` (entry by entry `ŵ_1 − ŵ_1(0) = b̂_1^* ⊙ Ẑ`): weights against multipliers. (Under all methods but `adams-bdf` A comes from a
-//!   quadrature of its own; there it is summed by the formula of the weights, and the law holds to rounding.)
-//! - the *closed form* of fully connected linear networks under fixed feedback from zero weights: `w_l = φ_l b_{l−1} b_lᵀ` with
-//!   the recursion of φ_l;
-//! - with `--verify`, the *same run at a hundredth of the tolerances*: the angle between the two ends. (A tighter run that does not complete
-//!   verifies nothing: the command fails, the run's own status stays.)
+//! - *conserved quantities* of the rule (relative drift, see [`Invariant`](crate::diagnostics::Invariant)): layers
+//!   against each other;
+//! - *log-multipliers*: `max_n |p_n − (τ − m_n(θ))|/max(1+τ, |m_n|)`, which are integrated side by side with the
+//!   weights and tied to them by nothing but the equations: margins against the clock;
+//! - *accumulated multipliers*, for linear networks under fixed feedback: the first layer has learned
+//!   `w_1(t) − w_1(0) = Z b_1ᵀ` with `Z = Gᵀ A(t)` (entry by entry `ŵ_1 − ŵ_1(0) = b̂_1^* ⊙ Ẑ`): weights against
+//!   multipliers. (Under all methods but `adams-bdf` A comes from a quadrature of its own; there it is summed by the
+//!   formula of the weights, and the law holds to rounding.)
+//! - the *closed form* of fully connected linear networks under fixed feedback from zero weights:
+//!   `w_l = φ_l b_{l−1} b_lᵀ` with the recursion of φ_l;
+//! - with `--verify`, the *same run at a hundredth of the tolerances* ([`verify`]): the angle between the two ends. (A
+//!   tighter run that does not complete verifies nothing: the command fails, the run's own status stays.)
 //!
-//! The tolerance is [`tolerance`]. A run beyond it has the status [`Inaccurate`](Status::Inaccurate), says by how much, where, and what to
-//! tighten, and claims are not judged as if it had arrived.
+//! The tolerance is [`tolerance`]. The [`Conclusion`] on a run beyond it is [`Inaccurate`](Status::Inaccurate); it says
+//! by how much, where, and what to tighten, and claims are not judged as if the run had arrived.
+
+mod verification;
+
+pub use verification::{Verification, verify};
 
 use crate::diagnostics::{Diagnostics, worse};
 use crate::flow::{FlowOptions, Method};
 use crate::problem::Problem;
-use crate::run::Verification;
 use crate::theory::Alignment;
-use crate::trajectory::{Status, Trajectory};
+use crate::trajectory::{SolverStatistics, Status, Trajectory};
 use nalgebra::DVector;
 
 /// Errors of the steps of a run add up: it may drift by this many times its relative tolerance.
@@ -133,8 +138,8 @@ pub fn drifts(
     drifts.into_iter().flatten().collect()
 }
 
-/// `‖w_1 − w_1(0) − Z b_1ᵀ‖/(‖w_1 − w_1(0)‖ + floor)`, `Z = GᵀA`, per save; `None` where there is no such law. A difference that is
-/// rounding of w_1 is none.
+/// `‖w_1 − w_1(0) − Z b_1ᵀ‖/(‖w_1 − w_1(0)‖ + floor)`, `Z = GᵀA`, per save; `None` where there is no such law. A
+/// difference that is rounding of w_1 is none.
 fn first_layer_against_multipliers(
     problem: &Problem,
     trajectory: &Trajectory,
@@ -164,15 +169,78 @@ fn first_layer_against_multipliers(
     Some((0..trajectory.len()).map(drift).collect())
 }
 
-/// Flags a run that reached its horizon although something drifted beyond the tolerance.
+/// How a run ended, once it has been measured: as its integration ended, unless that reached the horizon with something
+/// amiss.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conclusion {
+    pub status: Status,
+    /// One sentence for the user: why the run did not complete (what, where, what to try), or that it came to rest.
+    pub message: Option<String>,
+}
+
+impl Conclusion {
+    /// The run reached its horizon, but not as accurately as it should have.
+    fn inaccurate(why: String) -> Self {
+        Self {
+            status: Status::Inaccurate,
+            message: Some(why),
+        }
+    }
+
+    /// Whether the run reached its horizon and nothing is wrong with it.
+    pub fn completed(&self) -> bool {
+        self.status == Status::Completed
+    }
+
+    /// A run that completed is no better than one it stands on: how that one ended, if it did not complete.
+    #[must_use]
+    pub fn standing_on(self, name: &str, other: &Self) -> Self {
+        if !self.completed() || other.completed() {
+            return self;
+        }
+        let why = other.message.as_deref().unwrap_or_default();
+        Self {
+            status: other.status,
+            message: Some(format!("{name}: {why}")),
+        }
+    }
+
+    /// A run that completed is inaccurate if the same run at a hundredth of its tolerances ends elsewhere.
+    #[must_use]
+    pub fn checked_against(
+        self,
+        tight: &Verification,
+        options: &FlowOptions,
+        solver: &SolverStatistics,
+    ) -> Self {
+        if tight.agrees || tight.status != Status::Completed || !self.completed() {
+            return self;
+        }
+        Self::inaccurate(format!(
+            "the same run at rtol = {:.1e} ends {:.1e} rad away, more than {:.1e} (step {}, method {}); {}",
+            tight.rtol,
+            tight.angle_between,
+            tight.stated_accuracy,
+            solver.steps,
+            solver.method,
+            advice(options)
+        ))
+    }
+}
+
+/// How a run ended: inaccurate if it reached its horizon although something drifted beyond the tolerance.
 pub fn judge(
     problem: &Problem,
     options: &FlowOptions,
-    trajectory: &mut Trajectory,
+    trajectory: &Trajectory,
     measured: &Diagnostics,
-) {
-    if trajectory.status != Status::Completed {
-        return;
+) -> Conclusion {
+    let as_integrated = Conclusion {
+        status: trajectory.status,
+        message: trajectory.message.clone(),
+    };
+    if !as_integrated.completed() {
+        return as_integrated;
     }
     let tolerance = tolerance(options);
     let beyond = drifts(problem, options, trajectory, measured)
@@ -191,7 +259,7 @@ pub fn judge(
         log_log_time,
     }) = beyond
     else {
-        return;
+        return as_integrated;
     };
     let by = if worst.is_finite() {
         format!("drifted by {worst:.1e}")
@@ -199,29 +267,13 @@ pub fn judge(
         "left the range of numbers".to_owned()
     };
     let solver = &trajectory.solver;
-    trajectory.flag(format!(
+    Conclusion::inaccurate(format!(
         "the run is not as accurate as its tolerance: {name} {by} at log-log-time {log_log_time:.4}, more than \
          {tolerance:.1e} (step {}, method {}); {}",
         solver.steps,
         solver.method,
         advice(options)
-    ));
-}
-
-/// Flags a run that ends elsewhere at a hundredth of the tolerances.
-pub fn compare(tight: &Verification, options: &FlowOptions, trajectory: &mut Trajectory) {
-    if tight.agrees || tight.status != Status::Completed || trajectory.status != Status::Completed {
-        return;
-    }
-    trajectory.flag(format!(
-        "the same run at rtol = {:.1e} ends {:.1e} rad away, more than {:.1e} (step {}, method {}); {}",
-        tight.rtol,
-        tight.angle_between,
-        tight.stated_accuracy,
-        trajectory.solver.steps,
-        trajectory.solver.method,
-        advice(options)
-    ));
+    ))
 }
 
 /// What to tighten.

@@ -42,30 +42,44 @@
 //! # Ok::<(), marginflow::error::Error>(())
 //! ```
 
+// The program calls everything; parts of the library have no other caller.
+#![cfg_attr(not(feature = "cli"), allow(dead_code))]
+
 pub mod accuracy;
 pub mod claims;
+#[cfg(feature = "cli")]
 pub mod cli;
 pub mod control;
 pub mod dataset;
 pub mod descent;
 pub mod diagnostics;
 pub mod error;
+#[cfg(feature = "figures")]
 pub mod figures;
 pub mod flow;
+#[cfg(feature = "scenarios")]
 pub mod generalisation;
 pub mod limit;
 pub mod loss;
+#[cfg(feature = "scenarios")]
 pub mod memory;
 pub mod network;
 pub mod problem;
+pub mod reference;
+#[cfg(all(feature = "figures", feature = "scenarios"))]
 pub mod report;
-pub mod reproduce;
+#[cfg(all(feature = "figures", feature = "scenarios"))]
+mod reproduce;
 pub mod rule;
+#[cfg(feature = "scenarios")]
 pub mod run;
+#[cfg(feature = "scenarios")]
 pub mod scenario;
 pub mod spectrum;
+#[cfg(all(feature = "figures", feature = "scenarios"))]
 pub mod stability;
 pub mod storage;
+#[cfg(all(feature = "figures", feature = "scenarios"))]
 pub mod sweep;
 pub mod theory;
 pub mod trajectory;

@@ -1,4 +1,4 @@
-//! Parse, run, print the error, exit code.
+//! Parses the command line, runs the command, prints its error, and exits with its code.
 
 use clap::Parser;
 use std::io::Write;
@@ -8,7 +8,7 @@ fn main() -> ExitCode {
     match marginflow::cli::Cli::parse().execute() {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            // nobody may be there to read it
+            // standard error may be closed
             let _ = writeln!(std::io::stderr(), "error: {error}");
             ExitCode::from(error.exit_code())
         }

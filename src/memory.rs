@@ -1,9 +1,9 @@
 //! What a run will need of memory, estimated from its sizes before anything is drawn, and what the machine can give.
 //!
-//! The estimate is a sum of parts, each a size times a factor: how many copies of the data, of the weights, of saved states are held
-//! at once when most are. The factors were measured (peak resident memory of whole runs, docs/design.md) and a test holds
-//! them to real runs: never below two thirds of what a run takes, never above three times it. All in bytes and in f64, so that
-//! no size a scenario can state overflows.
+//! The estimate is a sum of parts, each a size times a factor: how many copies of the data, of the weights, of saved
+//! states are held at once when most are. The factors were measured (peak resident memory of whole runs,
+//! docs/design.md) and a test holds them to real runs: never below two thirds of what a run takes, never above three
+//! times it. All in bytes and in f64, so that no size a scenario can state overflows.
 
 use crate::network::Footprint;
 use std::fmt::Write;
@@ -76,7 +76,7 @@ pub struct Estimate {
 
 impl Sizes {
     /// Peak memory of `work`.
-    pub fn estimate(&self, work: Work) -> Estimate {
+    pub(crate) fn estimate(&self, work: Work) -> Estimate {
         let Self {
             samples: n,
             dimension: d,
@@ -215,9 +215,9 @@ fn in_words(bytes: f64) -> String {
     }
 }
 
-/// Bytes this process can still get: the least of what the machine has available, what the control groups it is in leave, and what
-/// its address space may grow by. Infinite where the system does not tell.
-pub fn available() -> f64 {
+/// Bytes this process can still get: the least of what the machine has available, what the control groups it is in
+/// leave, and what its address space may grow by. Infinite where the system does not tell.
+pub(crate) fn available() -> f64 {
     let texts = |path: &str| fs::read_to_string(path).ok();
     [
         texts("/proc/meminfo").and_then(|text| field(&text, "MemAvailable:")),
@@ -272,7 +272,7 @@ fn control_groups(groups: &str, root: &Path) -> Option<f64> {
         .reduce(f64::min)
 }
 
-/// What one group leaves: files it has read count as used, but give way.
+/// What one group leaves: cached files count as used, but can be dropped.
 fn left(group: &Path, limit: &str, usage: &str) -> Option<f64> {
     let number = |name: &str| -> Option<f64> {
         let text = fs::read_to_string(group.join(name)).ok()?;

@@ -107,21 +107,6 @@ impl Trajectory {
         self.log_log_time[k].exp_m1()
     }
 
-    /// This run reached its horizon, but not as accurately as it should have.
-    pub fn flag(&mut self, why: String) {
-        self.status = Status::Inaccurate;
-        self.message = Some(why);
-    }
-
-    /// A run that completed is no better than one it stands on: takes over how the other ended, if that did not complete.
-    pub fn stands_on(&mut self, name: &str, other: &Self) {
-        if self.status == Status::Completed && other.status != Status::Completed {
-            let why = other.message.as_deref().unwrap_or_default();
-            self.status = other.status;
-            self.message = Some(format!("{name}: {why}"));
-        }
-    }
-
     /// Number of saves T.
     pub fn len(&self) -> usize {
         self.log_log_time.len()

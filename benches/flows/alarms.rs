@@ -71,7 +71,7 @@ pub fn run(peers: Option<&Path>, method: Option<&str>, json: bool) -> Result<(),
         runs.push(run_scenario(load(&path, &set)?, options, &Control::none())?);
     }
     let tightest = (runs.iter())
-        .filter(|run| run.trajectory.status == Status::Completed)
+        .filter(|run| run.conclusion.status == Status::Completed)
         .min_by(|a, b| a.scenario.flow.rtol.total_cmp(&b.scenario.flow.rtol))
         .ok_or("no run completed")?;
     let reference = (recipe.reference_angle())
@@ -131,7 +131,7 @@ impl Row {
         Self {
             rtol: options.rtol,
             atol: options.atol,
-            status: run.trajectory.status,
+            status: run.conclusion.status,
             exit_code: run.exit_code(),
             angle_rel_err: (to_limit / reference - 1.0).abs(),
             verify,

@@ -149,11 +149,10 @@ fn one_size(e: &Evidence<'_>, run: &Beside, theorem: Theorem) -> Finding {
         why,
     };
     let trajectory = &run.descent.trajectory;
-    // Whether the claim applies does not depend on how the run ended.
-    let mut completed = trajectory.clone();
-    completed.status = Status::Completed;
     let as_a_flow = Evidence {
-        trajectory: &completed,
+        trajectory,
+        // whether the claim applies does not depend on how the run ended
+        status: Status::Completed,
         diagnostics: d,
         extend: "steps.count",
         steps: None,

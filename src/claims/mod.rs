@@ -25,11 +25,11 @@ use crate::limit::Limit;
 use crate::problem::Problem;
 use crate::theory::LimitLaw;
 use crate::trajectory::{Status, Trajectory};
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a check can come out as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "scenarios", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// The measured residual is within the tolerance.
@@ -130,6 +130,8 @@ pub struct Evidence<'a> {
     /// The options the run was integrated with; tolerances of exact statements follow its `rtol`.
     pub options: &'a FlowOptions,
     pub trajectory: &'a Trajectory,
+    /// How the run ended once it had been measured; see [`Conclusion`](crate::accuracy::Conclusion).
+    pub status: Status,
     pub diagnostics: &'a Diagnostics,
     /// `None` if the data are not separable (ReLU networks: their features at the end of the run).
     pub limit: Option<&'a Limit>,
@@ -207,7 +209,7 @@ fn limit_of_completed_run<'a>(e: &Evidence<'a>) -> Result<&'a Limit, Verdict> {
 
 /// *Inconclusive* for a run that ended early, or drifted.
 fn unfinished(e: &Evidence<'_>) -> Option<Verdict> {
-    let why = match e.trajectory.status {
+    let why = match e.status {
         Status::Completed => return None,
         Status::Inaccurate => "the run is not as accurate as its tolerance",
         _ => "the run ended before its horizon",

@@ -58,7 +58,7 @@ pub fn fits(e: &Evidence<'_>) -> Result<(), Verdict> {
             now <= zero && now <= before + zero
         })
         .collect();
-    let completed = e.trajectory.status == Status::Completed;
+    let completed = e.status == Status::Completed;
     if completed && d.min_margin[last] > 0.0 && d.min_margin[last] > d.min_margin[earlier] {
         return Ok(());
     }

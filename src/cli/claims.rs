@@ -16,7 +16,7 @@ pub(super) struct ClaimsArgs {
 }
 
 impl ClaimsArgs {
-    pub fn execute(self) -> Result<u8> {
+    pub(crate) fn execute(self) -> Result<u8> {
         let text = if self.markdown {
             crate::claims::markdown()
         } else if self.format == Format::Json {

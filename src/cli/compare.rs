@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 pub(super) struct CompareArgs {
     #[command(flatten)]
     scenario: ScenarioArgs,
-    /// Measure the critical step size instead: the largest one at which the loss tends to zero and alignments stay positive, also against
-    /// depth, by feedback and by gradient descent
+    /// Measure the critical step size instead: the largest one at which the loss tends to zero and alignments stay
+    /// positive, also against depth, by feedback and by gradient descent
     #[arg(long)]
     critical: bool,
     /// Output folder [default: out/<scenario name>-compare, or -critical]
@@ -28,7 +28,7 @@ pub(super) struct CompareArgs {
 }
 
 impl CompareArgs {
-    pub fn execute(self) -> Result<u8> {
+    pub(crate) fn execute(self) -> Result<u8> {
         let scenario = scenario::load(&self.scenario.scenario, &self.scenario.overrides)?;
         let verb = if self.critical { "critical" } else { "compare" };
         let folder = self

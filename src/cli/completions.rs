@@ -13,7 +13,7 @@ pub(super) struct CompletionsArgs {
 }
 
 impl CompletionsArgs {
-    pub fn execute(self) -> Result<u8> {
+    pub(crate) fn execute(self) -> Result<u8> {
         let mut script = Vec::new();
         generate(self.shell, &mut Cli::command(), "marginflow", &mut script);
         print(&String::from_utf8_lossy(&script))?;

@@ -3,7 +3,6 @@
 use super::{Format, ScenarioArgs, print};
 use crate::control::Control;
 use crate::error::Result;
-use crate::report;
 use crate::stability::{self, Stability};
 use std::path::Path;
 
@@ -19,13 +18,13 @@ pub(super) fn finish(
     quiet: bool,
     format: Format,
 ) -> Result<u8> {
-    report::write_critical(measured, folder)?;
+    stability::write(measured, folder)?;
     if !quiet {
         match format {
-            Format::Json => print(&report::critical_json(measured))?,
+            Format::Json => print(&stability::json(measured))?,
             Format::Text => print(&format!(
                 "{}\n  written to {}\n",
-                report::critical_text(measured),
+                stability::text(measured),
                 folder.display()
             ))?,
         }

@@ -12,7 +12,7 @@ pub(super) struct ExplainArgs {
 }
 
 impl ExplainArgs {
-    pub fn execute(self) -> Result<u8> {
+    pub(crate) fn execute(self) -> Result<u8> {
         let claim = claims::find(&self.id).ok_or_else(|| UsageError::UnknownClaim {
             id: self.id.clone(),
             known: claims::ids().collect(),

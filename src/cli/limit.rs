@@ -4,7 +4,7 @@ use super::{Format, ScenarioArgs, print};
 use crate::error::Result;
 use crate::limit::{Limit, LimitKind};
 use crate::problem::Problem;
-use crate::run::reference_limit;
+use crate::reference::reference_limit;
 use crate::scenario;
 use crate::storage::{Folder, write_file};
 use clap::Args;
@@ -23,7 +23,7 @@ pub(super) struct LimitArgs {
 }
 
 impl LimitArgs {
-    pub fn execute(self) -> Result<u8> {
+    pub(crate) fn execute(self) -> Result<u8> {
         let scenario = scenario::load(&self.scenario.scenario, &self.scenario.overrides)?;
         let here = match &self.out {
             Some(folder) => Some((Folder::alone(folder)?, folder)),
@@ -68,7 +68,8 @@ fn sentence(problem: &Problem, limit: Option<&Limit>) -> String {
                 "the data are not separable, or not through the frequencies the feedback reaches"
             }
             Some(_) => {
-                "at the end of the run some sample has no positive margin, or the features could not be shown to be separable"
+                "at the end of the run some sample has no positive margin, or the features could not be shown to be \
+                 separable"
             }
         };
         return format!("no limit: {why}\n");
@@ -84,7 +85,8 @@ fn sentence(problem: &Problem, limit: Option<&Limit>) -> String {
         (Some(_), true) => "",
     };
     format!(
-        "{} (exponent {:.6}): margin {:.6e} at unit norm, {} support vectors (from 0: {:?}), {}{caution}\nbeta = {:?}\n",
+        "{} (exponent {:.6}): margin {:.6e} at unit norm, {} support vectors (from 0: {:?}), {}{caution}\nbeta = \
+         {:?}\n",
         limit.kind.name(),
         limit.potential.exponent,
         1.0 / limit.beta.norm(),

@@ -34,10 +34,10 @@ pub(super) struct Bars {
 }
 
 impl Bars {
-    /// Bars for the flow and, if there are any, the finite steps of a scenario; from here on signals are watched.
+    /// Bars for the flow and, if there are any, the finite steps of a scenario; starts watching for signals.
     ///
     /// # Errors
-    /// [`Error::Usage`] for a time that is none; [`Error::Io`] if the signals cannot be watched.
+    /// [`Error::Usage`] for a time that is negative or not a number; [`Error::Io`] if the signals cannot be watched.
     pub(super) fn new(
         quiet: bool,
         scenario: &Scenario,
@@ -105,7 +105,7 @@ impl Observer for Bars {
 
     fn note(&self, text: String) {
         if !self.quiet {
-            // nobody may be there to read it
+            // standard error may be closed
             let _ = writeln!(std::io::stderr(), "{text}");
         }
     }

@@ -3,8 +3,10 @@
 use super::signals::Signals;
 use super::{Format, print};
 use crate::error::{Error, Result};
-use crate::report::{self, Index, Section};
-use crate::reproduce::{Done, Drawing, Event, Experiment, Options, Selection, Table, plan, run};
+use crate::reproduce::{
+    ClaimsTable, Done, Drawing, Event, Experiment, Options, Page, Section, Selection, html, plan,
+    run,
+};
 use crate::storage::{Folder, create_folder, write_file};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -49,7 +51,7 @@ pub(super) struct ReproduceArgs {
 }
 
 impl ReproduceArgs {
-    pub fn execute(self) -> Result<u8> {
+    pub(crate) fn execute(self) -> Result<u8> {
         let experiments = plan(
             &self.scenarios,
             &Selection {
@@ -60,7 +62,7 @@ impl ReproduceArgs {
         )?;
         let _here = Folder::alone(&self.out)?;
         let done = self.run(&experiments)?;
-        let table = Table::of(&experiments, &done, &self.out)?;
+        let table = ClaimsTable::of(&experiments, &done, &self.out)?;
         write_file(&self.out.join("claims.csv"), table.csv().as_bytes())?;
         write_file(&self.out.join("claims.json"), table.json().as_bytes())?;
         let page = self.index(&experiments, &done, &table)?;
@@ -95,7 +97,7 @@ impl ReproduceArgs {
             let mut running = running.lock().expect("no thread panics with it");
             match event {
                 Event::Begins(experiment) => running.push(experiment.id()),
-                Event::Ends(experiment, _) => {
+                Event::Ends(experiment) => {
                     let id = experiment.id();
                     running.retain(|r| *r != id);
                     bar.inc(1);
@@ -119,7 +121,12 @@ impl ReproduceArgs {
         done
     }
 
-    fn index(&self, experiments: &[Experiment], done: &[Done], table: &Table) -> Result<String> {
+    fn index(
+        &self,
+        experiments: &[Experiment],
+        done: &[Done],
+        table: &ClaimsTable,
+    ) -> Result<String> {
         let mut sections = Vec::new();
         for (experiment, done) in experiments.iter().zip(done) {
             let mut drawings: Vec<(&Drawing, String)> = Vec::new();
@@ -147,7 +154,7 @@ impl ReproduceArgs {
         if let Some(only) = &self.only {
             command = format!("{command} --only {only}");
         }
-        Ok(report::index(&Index {
+        Ok(html(&Page {
             table,
             sections,
             command,

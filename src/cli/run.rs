@@ -40,7 +40,7 @@ pub(super) struct Output {
 }
 
 impl RunArgs {
-    pub fn execute(self) -> Result<u8> {
+    pub(crate) fn execute(self) -> Result<u8> {
         let scenario = scenario::load(&self.scenario.scenario, &self.scenario.overrides)?;
         let folder = self
             .out
@@ -65,7 +65,7 @@ pub(super) fn finish(finished: &Run, folder: &Path, output: &Output) -> Result<u
     };
     report::write_all(finished, &figures, folder)?;
     // a run out of its budget goes on under a larger one
-    let ended = [Some(finished.trajectory.status), finished.verified()];
+    let ended = [Some(finished.conclusion.status), finished.verified()];
     if !ended
         .iter()
         .flatten()

@@ -13,7 +13,7 @@ pub(super) struct SchemaArgs {
 }
 
 impl SchemaArgs {
-    pub fn execute(self) -> Result<u8> {
+    pub(crate) fn execute(self) -> Result<u8> {
         print(&if self.markdown {
             schema_markdown()
         } else {

@@ -6,18 +6,19 @@ use signal_hook::flag;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
-/// Signals end a command after a checkpoint, or after the cases in hand; the second one ends it at once, with the same exit code.
+/// A signal ends a command after a checkpoint, or once the cases it is working on are done; a second one ends it at once,
+/// with the same exit code.
 pub(super) struct Signals {
     /// Number of the signal that came, or 0.
     pub came: Arc<AtomicUsize>,
 }
 
 impl Signals {
-    /// From here on signals are watched.
+    /// Starts watching for signals.
     ///
     /// # Errors
     /// [`Error::Io`] if they cannot be.
-    pub fn watch() -> Result<Self> {
+    pub(crate) fn watch() -> Result<Self> {
         Self::registered().map_err(|e| Error::io("signals", e))
     }
 

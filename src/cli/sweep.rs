@@ -3,8 +3,10 @@
 use super::signals::Signals;
 use super::{Format, print};
 use crate::error::{Error, Incomplete, Result, SolverError, exit};
-use crate::sweep::{Case, Plan, Record, RunOptions, Shard, SlurmOptions, merge, run, write_slurm};
-use crate::{report, scenario};
+use crate::scenario;
+use crate::sweep::{
+    self, Case, Plan, Record, Shard, ShardOptions, SlurmOptions, merge, run, write_slurm,
+};
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write;
@@ -15,17 +17,17 @@ use std::thread::available_parallelism;
 #[derive(Args)]
 pub(super) struct SweepArgs {
     #[command(subcommand)]
-    verb: Verb,
+    verb: SweepVerb,
 }
 
 #[derive(Subcommand)]
-enum Verb {
+enum SweepVerb {
     /// Lay out the cases of a scenario with a table [sweep] in a folder
     Plan {
         /// Scenario file (TOML)
         scenario: PathBuf,
         #[command(flatten)]
-        folder: Folder,
+        folder: SweepFolder,
         /// Change a key of the scenario, e.g. sweep.seeds=10 (repeatable)
         #[arg(long = "set", value_name = "KEY=VALUE")]
         overrides: Vec<String>,
@@ -33,7 +35,7 @@ enum Verb {
     /// Do the cases that are missing; any number of times, shards and machines
     Run {
         #[command(flatten)]
-        folder: Folder,
+        folder: SweepFolder,
         /// Only the cases whose id is i mod N
         #[arg(long, value_name = "i/N")]
         shard: Option<Shard>,
@@ -47,7 +49,7 @@ enum Verb {
     /// Say what is done and what is missing; exit code 3 as long as something is
     Status {
         #[command(flatten)]
-        folder: Folder,
+        folder: SweepFolder,
         /// What to print
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
@@ -55,7 +57,7 @@ enum Verb {
     /// Write the tables and figures of a sweep whose cases are all done
     Merge {
         #[command(flatten)]
-        folder: Folder,
+        folder: SweepFolder,
         /// Print nothing but errors
         #[arg(long)]
         quiet: bool,
@@ -63,7 +65,7 @@ enum Verb {
     /// Write the scripts of a Slurm job array
     Slurm {
         #[command(flatten)]
-        folder: Folder,
+        folder: SweepFolder,
         /// Tasks of the array, one shard each
         #[arg(long, value_name = "N", default_value = "16")]
         tasks: NonZeroUsize,
@@ -74,29 +76,29 @@ enum Verb {
 }
 
 #[derive(Args)]
-struct Folder {
+struct SweepFolder {
     /// Folder of the sweep
     #[arg(long = "out", value_name = "DIR")]
     path: PathBuf,
 }
 
 impl SweepArgs {
-    pub fn execute(self) -> Result<u8> {
+    pub(crate) fn execute(self) -> Result<u8> {
         match self.verb {
-            Verb::Plan {
+            SweepVerb::Plan {
                 scenario,
                 folder,
                 overrides,
             } => plan(&scenario, &folder.path, &overrides),
-            Verb::Run {
+            SweepVerb::Run {
                 folder,
                 shard,
                 jobs,
                 quiet,
             } => run_shard(&folder.path, shard.unwrap_or(Shard::ALL), jobs, quiet),
-            Verb::Status { folder, format } => status(&folder.path, format),
-            Verb::Merge { folder, quiet } => merge_all(&folder.path, quiet),
-            Verb::Slurm {
+            SweepVerb::Status { folder, format } => status(&folder.path, format),
+            SweepVerb::Merge { folder, quiet } => merge_all(&folder.path, quiet),
+            SweepVerb::Slurm {
                 folder,
                 tasks,
                 jobs,
@@ -133,7 +135,7 @@ fn run_shard(folder: &Path, shard: Shard, jobs: Option<NonZeroUsize>, quiet: boo
     }
     let outcome = run(
         &plan,
-        &RunOptions {
+        &ShardOptions {
             shard,
             jobs: jobs.or(available_parallelism().ok()).map_or(1, usize::from),
             signal: &signals.came,
@@ -159,7 +161,7 @@ fn run_shard(folder: &Path, shard: Shard, jobs: Option<NonZeroUsize>, quiet: boo
 
 /// How far one network is.
 #[derive(serde::Serialize)]
-struct Progress {
+struct CaseProgress {
     case: String,
     done: usize,
     failed: usize,
@@ -168,15 +170,12 @@ struct Progress {
 
 fn status(folder: &Path, format: Format) -> Result<u8> {
     let plan = Plan::open(folder)?;
-    let mut rows: Vec<Progress> = Vec::new();
+    let mut rows: Vec<CaseProgress> = Vec::new();
     let mut missing: Vec<usize> = Vec::new();
     for case in plan.cases() {
-        if rows
-            .last()
-            .is_none_or(|row| row.case != case.network.name())
-        {
-            rows.push(Progress {
-                case: case.network.name().into(),
+        if rows.last().is_none_or(|row| row.case != case.network.key()) {
+            rows.push(CaseProgress {
+                case: case.network.key().into(),
                 done: 0,
                 failed: 0,
                 total: 0,
@@ -235,11 +234,11 @@ fn merge_all(folder: &Path, quiet: bool) -> Result<u8> {
     let plan = Plan::open(folder)?;
     let _here = crate::storage::Folder::together(folder)?;
     let merged = merge(&plan)?.map_err(|missing| incomplete(&plan, &missing.0))?;
-    report::write_sweep(&merged, folder)?;
+    sweep::write(&merged, folder)?;
     if !quiet {
         print(&format!(
             "{}\n  written to {}\n",
-            report::sweep_text(&merged),
+            sweep::text(&merged),
             folder.display()
         ))?;
     }

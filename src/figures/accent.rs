@@ -1,11 +1,11 @@
 //! Letters under a circumflex that Unicode has no character for, such as β̂ and b̂: the letter, then U+0302.
 //!
-//! Viewers of an SVG put the two together. plotters' bitmap sets glyph after glyph: there the text is set bare, and every
-//! circumflex is a text of its own, centred above its letter.
+//! Viewers of an SVG put the two together. plotters' bitmap sets glyph after glyph: there the text is set bare, and
+//! every circumflex is a text of its own, centred above its letter.
 
 use std::borrow::Cow;
 
-use super::sheet::{Align, Lettering, Measure};
+use super::sheet::{Align, Lettering, TextWidth};
 
 const COMBINING: char = '\u{302}';
 
@@ -19,7 +19,7 @@ const RAISE: f64 = 0.21;
 const TALL: &str = "bdfhklβδθλφψ";
 
 /// The text without combining circumflexes.
-pub fn bare(text: &str) -> Cow<'_, str> {
+pub(crate) fn bare(text: &str) -> Cow<'_, str> {
     if text.contains(COMBINING) {
         text.replace(COMBINING, "").into()
     } else {
@@ -28,7 +28,7 @@ pub fn bare(text: &str) -> Cow<'_, str> {
 }
 
 /// What to set for `line`, one after the other: its bare text, and every circumflex.
-pub fn apart(line: &Lettering, measure: &Measure) -> Vec<Lettering> {
+pub(crate) fn apart(line: &Lettering, measure: &TextWidth) -> Vec<Lettering> {
     let width = |text: &str| measure(text, line.size, line.bold);
     let whole = bare(&line.text);
     let start = match line.align {

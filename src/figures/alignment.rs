@@ -1,8 +1,8 @@
 //! Alignment of the layers with their feedback under DFA: `w_l = φ_l b_{l−1} b_lᵀ` with φ_l known in closed form.
 
-use super::{Figure, Run, Scale, Series, Style, build, curve::spread, ticks::subscript};
+use super::{Drawn, Figure, Scale, Series, Style, build, curve::spread, ticks::subscript};
 
-pub const ID: &str = "alignment";
+pub(crate) const ID: &str = "alignment";
 
 /// Markers per curve of the closed form.
 const MARKERS: usize = 24;
@@ -10,7 +10,7 @@ const MARKERS: usize = 24;
 const RING: usize = 6;
 
 /// Applies to DFA runs.
-pub fn build(run: &Run) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let alignment = run.diagnostics.alignment.as_ref()?;
     let mut coefficients = Vec::new();
     let mut markers = Vec::new();

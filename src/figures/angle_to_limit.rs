@@ -1,17 +1,17 @@
-//! How fast the direction of β reaches its limit: `angle ∝ (ln t)^r`, a straight line of slope r here. On ReLU networks, where
-//! no β exists, how fast the output weights reach the hard-margin SVM of their features.
+//! How fast the direction of β reaches its limit: `angle ∝ (ln t)^r`, a straight line of slope r here. On ReLU
+//! networks, where no β exists, how fast the output weights reach the hard-margin SVM of their features.
 
-use super::{Axis, Figure, Panel, Run, Scale, Series, Window, build};
+use super::{Axis, Drawn, Figure, Panel, Scale, Series, Window, build};
 use crate::diagnostics::Rate;
 
-pub const ID: &str = "angle-to-limit";
+pub(crate) const ID: &str = "angle-to-limit";
 
 /// Feature margins that many times smaller than the last one are below the frame.
 const DEEPEST: f64 = 100.0;
 
 /// Applies where there is a limit to measure the angle to.
-pub fn build(run: &Run) -> Option<Figure> {
-    let words = Words::of(run);
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
+    let words = Wording::of(run);
     let angles = angles(run)?;
     let y = build::axis(words.axis, Scale::Log10);
     let curve = run.over_time(angles.iter().copied());
@@ -43,30 +43,30 @@ pub fn build(run: &Run) -> Option<Figure> {
         panels[0].title = "Angle to the SVM of the features".into();
         panels.push(feature_margin(run, &homogeneous.feature_margin));
         caption.push_str(
-            " Right: the margin of that machine on features scaled to a mean square of one; that it stays away from zero \
-             is a hypothesis of the theorem.",
+            " Right: the margin of that machine on features scaled to a mean square of one; that it stays away from \
+             zero is a hypothesis of the theorem.",
         );
     }
     Some(run.figure(ID, words.title, caption, panels))
 }
 
 /// What is measured, in words.
-struct Words {
+struct Wording {
     title: &'static str,
     axis: &'static str,
     curve: &'static str,
     measured: &'static str,
 }
 
-impl Words {
-    fn of(run: &Run) -> Self {
+impl Wording {
+    fn of(run: &Drawn) -> Self {
         if run.diagnostics.homogeneous.is_some() {
             Self {
                 title: "Angle between the output weights and the SVM of their features",
                 axis: "angle to the feature SVM (radians)",
                 curve: "angle to feature SVM",
-                measured: "Left: angle between the output weights and the hard-margin support vector machine (SVM) of the \
-                           features that the hidden layers make of the samples at the same time",
+                measured: "Left: angle between the output weights and the hard-margin support vector machine (SVM) of \
+                           the features that the hidden layers make of the samples at the same time",
             }
         } else {
             Self {
@@ -80,7 +80,7 @@ impl Words {
 }
 
 /// The angles over the saves; not a number where there is none.
-fn angles(run: &Run) -> Option<Vec<f64>> {
+fn angles(run: &Drawn) -> Option<Vec<f64>> {
     if let Some(angles) = &run.diagnostics.angle_to_limit {
         return Some(angles.clone());
     }
@@ -90,7 +90,7 @@ fn angles(run: &Run) -> Option<Vec<f64>> {
 }
 
 /// The law of two layers with fixed feedback, for runs that no rate was fitted to: slope −1/3, anchored at the end.
-fn law_of_two_layers(run: &Run, angles: &[f64]) -> Option<Series> {
+fn law_of_two_layers(run: &Drawn, angles: &[f64]) -> Option<Series> {
     let law = run.theory().rate.as_ref();
     let applies = law.is_some_and(|law| law.of_features);
     let (end, size) = (*run.diagnostics.log_time.last()?, *angles.last()?);
@@ -105,7 +105,7 @@ fn law_of_two_layers(run: &Run, angles: &[f64]) -> Option<Series> {
 }
 
 /// The margin of the SVM of the features, in a frame for how it ends: on the way features may be all but inseparable.
-fn feature_margin(run: &Run, margins: &[Option<f64>]) -> Panel {
+fn feature_margin(run: &Drawn, margins: &[Option<f64>]) -> Panel {
     let known = || margins.iter().flatten().copied().filter(|m| *m > 0.0);
     let (low, high) = known().fold((f64::INFINITY, 0.0f64), |(a, b), m| (a.min(m), b.max(m)));
     let mut y = build::axis("feature margin (mean square feature: 1)", Scale::Log10);
@@ -122,8 +122,8 @@ fn feature_margin(run: &Run, margins: &[Option<f64>]) -> Panel {
 
 /// The curve with its fitted slope and the predicted one.
 fn fit(
-    run: &Run,
-    words: &Words,
+    run: &Drawn,
+    words: &Wording,
     (y, curve): (Axis, Vec<(f64, f64)>),
     angles: &[f64],
     rate: &Rate,

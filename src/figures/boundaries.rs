@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use nalgebra::{DMatrix, DVector};
 
-use super::Run;
+use super::Drawn;
 use crate::limit::angle;
 
 /// Sine of the angle to the boundary below which a pair counts as on it: far above the error of a run, far below what two
@@ -40,7 +40,7 @@ pub struct Sliding {
 
 impl<'a> Boundaries<'a> {
     /// `None` where directions were not recorded.
-    pub fn new(run: &Run<'a>) -> Option<Self> {
+    pub fn new(run: &Drawn<'a>) -> Option<Self> {
         let network = run.problem.network().units()?;
         let homogeneous = run.diagnostics.homogeneous.as_ref()?;
         let (dimension, units) = network.shapes()[0];

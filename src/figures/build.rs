@@ -1,15 +1,15 @@
 //! What the figure builders share: the time axis, curves over it, the line that names the problem.
 
-use super::{Axis, Figure, Panel, Run, Scale, Series, Style, ticks::plain};
+use super::{Axis, Drawn, Figure, Panel, Scale, Series, Style, ticks::plain};
 use crate::network::Relu;
 use crate::problem::Problem;
 use crate::theory::Theory;
 
 /// Where exact zeros and rounding below it are drawn on logarithmic axes; a tenth of the spacing of f64 at 1.
-pub const FLOOR: f64 = 1e-17;
+pub(crate) const FLOOR: f64 = 1e-17;
 
 /// `τ = ln(1+t)`, logarithmic.
-pub fn time_axis() -> Axis {
+pub(crate) fn time_axis() -> Axis {
     Axis {
         label: "log time, ln(1+t)".into(),
         scale: Scale::Log10,
@@ -17,7 +17,7 @@ pub fn time_axis() -> Axis {
     }
 }
 
-pub fn axis(label: impl Into<String>, scale: Scale) -> Axis {
+pub(crate) fn axis(label: impl Into<String>, scale: Scale) -> Axis {
     Axis {
         label: label.into(),
         scale,
@@ -25,7 +25,7 @@ pub fn axis(label: impl Into<String>, scale: Scale) -> Axis {
     }
 }
 
-pub fn panel(title: impl Into<String>, y: Axis, series: Vec<Series>) -> Panel {
+pub(crate) fn panel(title: impl Into<String>, y: Axis, series: Vec<Series>) -> Panel {
     Panel {
         title: title.into(),
         x: time_axis(),
@@ -36,7 +36,7 @@ pub fn panel(title: impl Into<String>, y: Axis, series: Vec<Series>) -> Panel {
     }
 }
 
-pub fn line(label: impl Into<String>, colour: usize, points: Vec<(f64, f64)>) -> Series {
+pub(crate) fn line(label: impl Into<String>, colour: usize, points: Vec<(f64, f64)>) -> Series {
     Series {
         label: Some(label.into()),
         points,
@@ -46,7 +46,7 @@ pub fn line(label: impl Into<String>, colour: usize, points: Vec<(f64, f64)>) ->
     }
 }
 
-pub fn reference(label: Option<String>, points: Vec<(f64, f64)>) -> Series {
+pub(crate) fn reference(label: Option<String>, points: Vec<(f64, f64)>) -> Series {
     Series {
         label,
         points,
@@ -58,7 +58,7 @@ pub fn reference(label: Option<String>, points: Vec<(f64, f64)>) -> Series {
 
 /// The range of a logarithmic axis that holds what the curves do from ln(1+t) = 1 on, with a little air: before, values
 /// may be rounding or arbitrarily large. From the data where that leaves nothing.
-pub fn settled_range(series: &[Series]) -> Option<(f64, f64)> {
+pub(crate) fn settled_range(series: &[Series]) -> Option<(f64, f64)> {
     let (low, high) = series
         .iter()
         .filter(|s| s.style != Style::Reference)
@@ -72,16 +72,21 @@ pub fn settled_range(series: &[Series]) -> Option<(f64, f64)> {
 }
 
 /// `value`, but never below [`FLOOR`], so that exact zeros stay visible on a logarithmic axis.
-pub fn floored(value: f64) -> f64 {
+pub(crate) fn floored(value: f64) -> f64 {
     value.max(FLOOR)
 }
 
+/// A number with at most `digits` digits behind the point and a true minus sign.
+pub(crate) fn number(value: f64, digits: usize) -> String {
+    plain(value, digits)
+}
+
 /// A slope with three digits and a true minus sign.
-pub fn slope(value: f64) -> String {
+pub(crate) fn slope(value: f64) -> String {
     plain(value, 3)
 }
 
-impl Run<'_> {
+impl Drawn<'_> {
     /// Pairs `(τ, value)` over the saves.
     pub fn over_time(&self, values: impl IntoIterator<Item = f64>) -> Vec<(f64, f64)> {
         self.diagnostics
@@ -131,7 +136,7 @@ impl Run<'_> {
 }
 
 /// One line that names a problem.
-pub fn setting(problem: &Problem) -> String {
+pub(crate) fn setting(problem: &Problem) -> String {
     format!(
         "{} · {}, L = {}{} · {}",
         words(problem.rule().key()),
@@ -143,7 +148,7 @@ pub fn setting(problem: &Problem) -> String {
 }
 
 /// Data and loss of a problem.
-pub fn data(problem: &Problem) -> String {
+pub(crate) fn data(problem: &Problem) -> String {
     format!(
         "N = {}, D = {} · {} loss",
         problem.dataset().len(),
@@ -153,7 +158,7 @@ pub fn data(problem: &Problem) -> String {
 }
 
 /// A key of a scenario in words.
-pub fn words(name: &str) -> String {
+pub(crate) fn words(name: &str) -> String {
     match name {
         "relu" => "ReLU".to_owned(),
         _ => name.replace('-', " "),

@@ -2,12 +2,12 @@
 
 use nalgebra::DVector;
 
-use super::{Figure, Run, Scale, build};
+use super::{Drawn, Figure, Scale, build};
 
-pub const ID: &str = "candidates";
+pub(crate) const ID: &str = "candidates";
 
 /// A limit that has been claimed for the run, the right one or not.
-pub struct Claimed<'a> {
+pub(crate) struct Claimed<'a> {
     pub label: &'a str,
     pub colour: usize,
     pub beta: &'a DVector<f64>,
@@ -16,7 +16,7 @@ pub struct Claimed<'a> {
 }
 
 /// The predicted limit first, then the candidates, in the same colours in every figure.
-pub fn claimed<'a>(run: &Run<'a>) -> Vec<Claimed<'a>> {
+pub(crate) fn claimed<'a>(run: &Drawn<'a>) -> Vec<Claimed<'a>> {
     let predicted = run.limit.map(|limit| Claimed {
         label: "predicted limit",
         colour: 0,
@@ -36,7 +36,7 @@ pub fn claimed<'a>(run: &Run<'a>) -> Vec<Claimed<'a>> {
 }
 
 /// Applies where there are candidates to be told from the predicted limit.
-pub fn build(run: &Run) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     if run.diagnostics.candidates.is_empty() {
         return None;
     }
@@ -93,7 +93,7 @@ mod tests {
     fn applies_only_where_limits_compete() {
         assert!(build(&synthetic::dfa(2).run()).is_none());
         let case = synthetic::convolutional(8, 2);
-        let without = Run {
+        let without = Drawn {
             limit: None,
             ..case.run()
         };

@@ -1,11 +1,11 @@
 //! How near its limit the run can prove itself to be, with no reference solution: KKT residual and duality gap.
 
-use super::{Figure, Run, Scale, Series, build};
+use super::{Drawn, Figure, Scale, Series, build};
 
-pub const ID: &str = "certificate";
+pub(crate) const ID: &str = "certificate";
 
 /// Applies once all samples have been classified correctly at some save.
-pub fn build(run: &Run) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let diagnostics = run.diagnostics;
     if diagnostics
         .kkt_residual
@@ -15,8 +15,8 @@ pub fn build(run: &Run) -> Option<Figure> {
     {
         return None;
     }
-    // Gaps need a convex potential: where there is none, none is drawn. The KKT residuals of ReLU networks, whose margin
-    // problems are not convex, have a figure of their own (`kkt`).
+    // Gaps need a convex potential: without one, nothing is drawn. The KKT residuals of ReLU networks, whose
+    // margin problems are not convex, have a figure of their own (`kkt`).
     let relu = diagnostics.homogeneous.is_some();
     let series = [
         ("KKT residual", &diagnostics.kkt_residual),
@@ -56,9 +56,9 @@ pub fn build(run: &Run) -> Option<Figure> {
     };
     let caption = format!(
         "KKT residual: relative distance {gradient}, scaled to margin one, from the cone of the samples on the margin. \
-         Duality gap: {gap} − 1 with γ the margin of β and a ≥ 0 from the run itself, either fitted to its β or A = ∫α dt, accumulated along \
-         the way; it bounds from above how far {least}. Both vanish only at the limit and need no reference solution. They start once every sample is on its \
-         right side; zeros are drawn at 10⁻¹⁷."
+         Duality gap: {gap} − 1 with γ the margin of β and a ≥ 0 from the run itself, either fitted to its β or A = ∫α \
+         dt, accumulated along the way; it bounds from above how far {least}. Both vanish only at the limit and need \
+         no reference solution. They start once every sample is on its right side; zeros are drawn at 10⁻¹⁷."
     );
     Some(run.figure(
         ID,
@@ -69,15 +69,15 @@ pub fn build(run: &Run) -> Option<Figure> {
 }
 
 /// What the output weights of a ReLU network prove on the features of the save.
-fn features(run: &Run, series: Vec<Series>) -> Option<Figure> {
+fn features(run: &Drawn, series: Vec<Series>) -> Option<Figure> {
     if series.is_empty() {
         return None;
     }
     let panel = build::panel("", build::axis("relative gap", Scale::Log10), series);
-    let caption = "Duality gap of the output weights w on the signed features φₙ that the hidden layers make of the samples at \
-                   the same time: (‖w‖/γ)(‖Σ aₙφₙ‖/1ᵀa) − 1 with γ the smallest margin and a ≥ 0 fitted to w. It bounds from \
-                   above how far w/γ is from the least norm, and vanishes only at the hard-margin SVM of the features. It \
-                   starts once every sample is on its right side; zeros are drawn at 10⁻¹⁷.";
+    let caption = "Duality gap of the output weights w on the signed features φₙ that the hidden layers make of the \
+                   samples at the same time: (‖w‖/γ)(‖Σ aₙφₙ‖/1ᵀa) − 1 with γ the smallest margin and a ≥ 0 fitted to \
+                   w. It bounds from above how far w/γ is from the least norm, and vanishes only at the hard-margin \
+                   SVM of the features. It starts once every sample is on its right side; zeros are drawn at 10⁻¹⁷.";
     Some(run.figure(
         ID,
         "Duality gap of the output weights on their features",

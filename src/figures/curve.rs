@@ -3,11 +3,11 @@
 use super::Scale;
 
 /// A point of the sheet, in px, y downwards.
-pub type Point = (f64, f64);
+pub(crate) type Point = (f64, f64);
 
 /// An affine map from one axis's values to px.
 #[derive(Debug, Clone, Copy)]
-pub struct Mapping {
+pub(crate) struct Mapping {
     pub scale: Scale,
     /// Axis coordinates (logarithms on a log axis) at the two ends, `low < high`.
     pub low: f64,
@@ -18,7 +18,7 @@ pub struct Mapping {
 }
 
 /// Axis coordinate of a value; `None` where the axis cannot show it.
-pub fn coordinate(scale: Scale, value: f64) -> Option<f64> {
+pub(crate) fn coordinate(scale: Scale, value: f64) -> Option<f64> {
     // Beyond 1e300 the length of an axis would overflow.
     let value = value.is_finite().then_some(value.clamp(-1e300, 1e300))?;
     match scale {
@@ -29,19 +29,19 @@ pub fn coordinate(scale: Scale, value: f64) -> Option<f64> {
 
 impl Mapping {
     /// Px of an axis coordinate.
-    pub fn place(&self, coordinate: f64) -> f64 {
+    pub(crate) fn place(&self, coordinate: f64) -> f64 {
         self.from + (coordinate - self.low) / (self.high - self.low) * (self.to - self.from)
     }
 
     /// Px of a value; `None` where the axis cannot show it.
-    pub fn px(&self, value: f64) -> Option<f64> {
+    pub(crate) fn px(&self, value: f64) -> Option<f64> {
         coordinate(self.scale, value).map(|c| self.place(c))
     }
 }
 
 /// A rectangle in px, `x0 ≤ x1`, `y0 ≤ y1`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Rect {
+pub(crate) struct Rect {
     pub x0: f64,
     pub y0: f64,
     pub x1: f64,
@@ -49,19 +49,19 @@ pub struct Rect {
 }
 
 impl Rect {
-    pub fn width(&self) -> f64 {
+    pub(crate) fn width(&self) -> f64 {
         self.x1 - self.x0
     }
 
-    pub fn height(&self) -> f64 {
+    pub(crate) fn height(&self) -> f64 {
         self.y1 - self.y0
     }
 
-    pub fn contains(&self, (x, y): Point) -> bool {
+    pub(crate) fn contains(&self, (x, y): Point) -> bool {
         (self.x0..=self.x1).contains(&x) && (self.y0..=self.y1).contains(&y)
     }
 
-    pub fn grown(&self, by: f64) -> Self {
+    pub(crate) fn grown(&self, by: f64) -> Self {
         Self {
             x0: self.x0 - by,
             y0: self.y0 - by,
@@ -71,7 +71,7 @@ impl Rect {
     }
 
     /// The part of segment `a`–`b` inside (Liang–Barsky).
-    pub fn clip(&self, a: Point, b: Point) -> Option<(Point, Point)> {
+    pub(crate) fn clip(&self, a: Point, b: Point) -> Option<(Point, Point)> {
         let (dx, dy) = (b.0 - a.0, b.1 - a.1);
         let (mut enter, mut leave) = (0.0f64, 1.0f64);
         for (p, q) in [
@@ -102,7 +102,12 @@ impl Rect {
 
 /// The visible pieces of a curve, in px: broken at points an axis cannot show, clipped to `plot`, thinned. A piece of
 /// one point is a point with no neighbour to be joined to.
-pub fn pieces(points: &[(f64, f64)], x: &Mapping, y: &Mapping, plot: Rect) -> Vec<Vec<Point>> {
+pub(crate) fn pieces(
+    points: &[(f64, f64)],
+    x: &Mapping,
+    y: &Mapping,
+    plot: Rect,
+) -> Vec<Vec<Point>> {
     let mut done = Vec::new();
     let mut run: Vec<Point> = Vec::new();
     let place = |&(vx, vy): &(f64, f64)| Some((x.px(vx)?, y.px(vy)?));
@@ -144,7 +149,7 @@ const STRAY: f64 = 0.12;
 const MOST: usize = 2000;
 
 /// Fewer vertices for the same picture (Ramer–Douglas–Peucker; evenly thinned where that leaves too many).
-pub fn thinned(piece: &[Point]) -> Vec<Point> {
+pub(crate) fn thinned(piece: &[Point]) -> Vec<Point> {
     let mut kept = vec![false; piece.len()];
     let mut stack = vec![(0, piece.len().saturating_sub(1))];
     for &end in &[0, piece.len().saturating_sub(1)] {
@@ -174,7 +179,7 @@ pub fn thinned(piece: &[Point]) -> Vec<Point> {
 }
 
 /// At most `most` of the items, evenly spread, the ends included.
-pub fn spread<T: Clone>(items: &[T], most: usize) -> Vec<T> {
+pub(crate) fn spread<T: Clone>(items: &[T], most: usize) -> Vec<T> {
     if items.len() <= most || most < 2 {
         return items.to_vec();
     }

@@ -5,8 +5,8 @@ use super::{
     curve::{Mapping, Point, Rect, coordinate, pieces, spread},
     legend::{self, Entry, Place},
     sheet::{
-        Align, Ink, LABEL, Lettering, MARGIN, Mark, Measure, PANEL_TITLE, Readout, ReadoutAxis,
-        Sheet, TICK, draw_line, wrapped,
+        Align, Ink, LABEL, Lettering, MARGIN, Mark, PANEL_TITLE, Readout, ReadoutAxis, Sheet, TICK,
+        TextWidth, draw_line, wrapped,
     },
     ticks::ticks,
 };
@@ -65,7 +65,7 @@ fn with_equal_units(
 }
 
 /// A panel with its ranges and margins, before its place is known.
-pub struct Draft<'a> {
+pub(crate) struct Draft<'a> {
     panel: &'a Panel,
     x: (f64, f64),
     y: (f64, f64),
@@ -85,7 +85,7 @@ const FOOT: f64 = TICK_LENGTH + 1.5 * TICK + 1.7 * LABEL;
 const RIGHT: f64 = 24.0;
 
 impl<'a> Draft<'a> {
-    pub fn new(panel: &'a Panel, width: f64, measure: &Measure) -> Self {
+    pub(crate) fn new(panel: &'a Panel, width: f64, measure: &TextWidth) -> Self {
         let shown = |reference: bool| {
             panel
                 .series
@@ -151,7 +151,7 @@ impl<'a> Draft<'a> {
     }
 
     /// The plot area of a panel whose upper left corner is given, below a head and above a foot shared by its row.
-    pub fn plot(&self, (left, top): Point, height: f64, head: f64, foot: f64) -> Rect {
+    pub(crate) fn plot(&self, (left, top): Point, height: f64, head: f64, foot: f64) -> Rect {
         Rect {
             x0: left + self.left,
             y0: top + head,
@@ -214,7 +214,7 @@ impl<'a> Draft<'a> {
     }
 
     /// The shaded window in px, with the baseline and centre of its label.
-    fn window(&self, plot: Rect, measure: &Measure) -> Option<(Rect, Point)> {
+    fn window(&self, plot: Rect, measure: &TextWidth) -> Option<(Rect, Point)> {
         let window = self.panel.window.as_ref()?;
         let (x, _) = self.mappings(plot);
         let (a, b) = (
@@ -236,7 +236,7 @@ impl<'a> Draft<'a> {
         ))
     }
 
-    fn legend(&self, plot: Rect, measure: &Measure) -> Place {
+    fn legend(&self, plot: Rect, measure: &TextWidth) -> Place {
         let mut obstacles: Vec<Vec<Point>> = self.curves(plot).into_iter().flatten().collect();
         if let (Some((_, (centre, baseline))), Some(window)) =
             (self.window(plot, measure), &self.panel.window)
@@ -249,7 +249,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Extra height for a legend below the plot, 0 when it fits inside.
-    pub fn foot_below(&self, plot: Rect, measure: &Measure) -> f64 {
+    pub(crate) fn foot_below(&self, plot: Rect, measure: &TextWidth) -> f64 {
         if self.entries.is_empty() || self.legend(plot, measure) != Place::Below {
             return 0.0;
         }
@@ -257,17 +257,11 @@ impl<'a> Draft<'a> {
     }
 
     /// Draws the panel around its plot area.
-    pub fn draw(&self, plot: Rect, measure: &Measure, sheet: &mut Sheet) {
+    pub(crate) fn draw(&self, plot: Rect, measure: &TextWidth, sheet: &mut Sheet) {
         for (k, line) in self.title.iter().rev().enumerate() {
             let baseline = plot.y0 - 10.0 - 1.35 * PANEL_TITLE * k as f64;
-            sheet.text(
-                line,
-                ((plot.x0 + plot.x1) / 2.0, baseline),
-                Align::Centre,
-                PANEL_TITLE,
-                false,
-                Ink::TEXT,
-            );
+            let at = ((plot.x0 + plot.x1) / 2.0, baseline);
+            sheet.text(line, at, Align::Centre, PANEL_TITLE, Ink::TEXT);
         }
         sheet.readouts.push(self.readout(plot));
         let window = self.window(plot, measure);
@@ -278,7 +272,19 @@ impl<'a> Draft<'a> {
             });
         }
         self.draw_axes(plot, measure, sheet);
+        self.draw_curves(plot, sheet);
+        if let (Some((_, centre)), Some(window)) = (window, &self.panel.window) {
+            sheet.text(&window.label, centre, Align::Centre, TICK, Ink::MUTED);
+        }
+        if self.empty {
+            let middle = ((plot.x0 + plot.x1) / 2.0, (plot.y0 + plot.y1) / 2.0);
+            sheet.text("no data", middle, Align::Centre, PANEL_TITLE, Ink::MUTED);
+        }
+        self.draw_legend(plot, measure, sheet);
+    }
 
+    /// The curves, guides above all others.
+    fn draw_curves(&self, plot: Rect, sheet: &mut Sheet) {
         let curves = self.curves(plot);
         for references in [false, true] {
             for (series, pieces) in self.panel.series.iter().zip(&curves) {
@@ -308,27 +314,9 @@ impl<'a> Draft<'a> {
                 }
             }
         }
-        if let (Some((_, centre)), Some(window)) = (window, &self.panel.window) {
-            sheet.text(
-                &window.label,
-                centre,
-                Align::Centre,
-                TICK,
-                false,
-                Ink::MUTED,
-            );
-        }
-        if self.empty {
-            let middle = ((plot.x0 + plot.x1) / 2.0, (plot.y0 + plot.y1) / 2.0);
-            sheet.text(
-                "no data",
-                middle,
-                Align::Centre,
-                PANEL_TITLE,
-                false,
-                Ink::MUTED,
-            );
-        }
+    }
+
+    fn draw_legend(&self, plot: Rect, measure: &TextWidth, sheet: &mut Sheet) {
         if self.entries.is_empty() {
             return;
         }
@@ -366,7 +354,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    fn draw_axes(&self, plot: Rect, measure: &Measure, sheet: &mut Sheet) {
+    fn draw_axes(&self, plot: Rect, measure: &TextWidth, sheet: &mut Sheet) {
         let (left, width) = (plot.x0 - self.left, self.width);
         let (x, y) = self.mappings(plot);
         let (x_ticks, y_ticks) = (ticks(x.scale, x.low, x.high), ticks(y.scale, y.low, y.high));
@@ -394,7 +382,7 @@ impl<'a> Draft<'a> {
             sheet.stroke(&[(at, plot.y1), (at, plot.y1 + length)], Ink::FRAME, 1.0);
             if let Some(label) = &tick.label {
                 let baseline = plot.y1 + TICK_LENGTH + 1.15 * TICK;
-                sheet.text(label, (at, baseline), Align::Centre, TICK, false, Ink::TEXT);
+                sheet.text(label, (at, baseline), Align::Centre, TICK, Ink::TEXT);
             }
         }
         for tick in &y_ticks {
@@ -407,7 +395,7 @@ impl<'a> Draft<'a> {
             sheet.stroke(&[(plot.x0 - length, at), (plot.x0, at)], Ink::FRAME, 1.0);
             if let Some(label) = &tick.label {
                 let end = (plot.x0 - TICK_LENGTH - 4.0, at + 0.36 * TICK);
-                sheet.text(label, end, Align::Right, TICK, false, Ink::TEXT);
+                sheet.text(label, end, Align::Right, TICK, Ink::TEXT);
             }
         }
         let (x0, y0, x1, y1) = (plot.x0, plot.y0, plot.x1, plot.y1);
@@ -430,7 +418,6 @@ impl<'a> Draft<'a> {
             (centre, baseline),
             Align::Centre,
             size,
-            false,
             Ink::TEXT,
         );
         sheet.marks.push(Mark::Text(Lettering {

@@ -1,16 +1,16 @@
 //! Finite steps beside the flow: the same quantities against the same time.
 
-use super::{Axis, Figure, Run, Scale, Series, Style, build};
+use super::{Axis, Drawn, Figure, Scale, Series, Style, build};
 use crate::descent::Beside;
 use crate::diagnostics::Diagnostics;
 
-pub const ID: &str = "finite-steps";
+pub(crate) const ID: &str = "finite-steps";
 
 /// Colour of the flow's curve.
 const FLOW: usize = 0;
 
 /// Applies to runs with finite steps.
-pub fn build(run: &Run) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let steps = run.steps?;
     let flow = &steps.flow;
     let beside = |of: &dyn Fn(&Beside) -> Vec<f64>| -> Vec<Series> {
@@ -80,10 +80,11 @@ pub fn build(run: &Run) -> Option<Figure> {
     }
     let schedule = steps.runs.first().map(|run| run.descent.schedule.name())?;
     let caption = format!(
-        "Training by {schedule} steps of size η beside the flow at the same time, t = Σ ηₖ. The loss falls like 1/t in both (a \
-         line of slope one from ln t of about one on), and both turn towards the limit (the flow is dashed). Below, the distance between them, in \
-         all weights and as an angle between the predictors (ReLU networks: between the outputs on the samples): proportional to η while η is small. Curves \
-         begin at the first step that is recorded, and end where a run overflowed."
+        "Training by {schedule} steps of size η beside the flow at the same time, t = Σ ηₖ. The loss falls like 1/t in \
+         both (a line of slope one from ln t of about one on), and both turn towards the limit (the flow is dashed). \
+         Below, the distance between them, in all weights and as an angle between the predictors (ReLU networks: \
+         between the outputs on the samples): proportional to η while η is small. Curves begin at the first step that \
+         is recorded, and end where a run overflowed."
     );
     Some(run.figure(ID, "Finite steps beside the flow", caption, panels))
 }
@@ -95,7 +96,7 @@ fn after_the_start(log_time: &[f64], values: &[f64]) -> Vec<(f64, f64)> {
 }
 
 /// ln(1+t) over the times the steps recorded.
-fn time_axis(run: &Run) -> Axis {
+fn time_axis(run: &Drawn) -> Axis {
     let times = (run.steps.iter().flat_map(|s| &s.runs))
         .flat_map(|b| &b.diagnostics.log_time)
         .filter(|tau| **tau > 0.0);

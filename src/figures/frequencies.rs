@@ -1,8 +1,9 @@
-//! Which frequencies a figure tells apart: all of a few; of many the ones with the largest phases, before a grey bundle.
+//! Which frequencies a figure tells apart: all of a few; of many the ones with the largest phases, before a grey
+//! bundle.
 
 use num_complex::Complex64;
 
-use super::{GREY, Run, Series, build};
+use super::{Drawn, GREY, Series, build};
 use crate::diagnostics::Phases;
 
 /// Up to this many frequencies all have a colour: black, the last one, is for what is marked.
@@ -12,7 +13,7 @@ const EXTREME: usize = 3;
 
 /// A frequency and how its curves look.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Shown {
+pub(crate) struct Shown {
     /// Index into [`Phases::frequencies`].
     pub row: usize,
     /// Its name, in a legend that names it; the first of a bundle names the bundle.
@@ -23,12 +24,12 @@ pub struct Shown {
 
 impl Shown {
     /// Whether it is told apart from the others.
-    pub fn named(&self) -> bool {
+    pub(crate) fn named(&self) -> bool {
         self.colour != GREY
     }
 
     /// A curve of this frequency.
-    pub fn line(&self, points: Vec<(f64, f64)>) -> Series {
+    pub(crate) fn line(&self, points: Vec<(f64, f64)>) -> Series {
         Series {
             label: self.label.clone(),
             opacity: self.opacity,
@@ -38,7 +39,7 @@ impl Shown {
 }
 
 /// The phase, and not a number for zero, which has none.
-pub fn argument(phi: Complex64) -> f64 {
+pub(crate) fn argument(phi: Complex64) -> f64 {
     if phi == Complex64::ZERO {
         f64::NAN
     } else {
@@ -46,9 +47,9 @@ pub fn argument(phi: Complex64) -> f64 {
     }
 }
 
-/// The frequencies whose entries are complex, the bundle first. Where the transform is real there is no phase to show: at
-/// d = 0, at d = D/2 for even D, and everywhere in diagonal networks.
-pub fn shown(run: &Run, phases: &Phases) -> Vec<Shown> {
+/// The frequencies whose entries are complex, the bundle first. Where the transform is real there is no phase to show:
+/// at d = 0, at d = D/2 for even D, and everywhere in diagonal networks.
+pub(crate) fn shown(run: &Drawn, phases: &Phases) -> Vec<Shown> {
     let Some(network) = run.problem.network().spectrum() else {
         return Vec::new();
     };

@@ -1,11 +1,11 @@
 //! Drift of what the flow conserves exactly: the integrator's own error bar.
 
-use super::{Figure, Run, Scale, Style, build};
+use super::{Drawn, Figure, Scale, Style, build};
 
-pub const ID: &str = "invariants";
+pub(crate) const ID: &str = "invariants";
 
 /// Always applies: the drift of the multipliers is known for every run.
-pub fn build(run: &Run) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let floored = |drift: &[f64]| run.over_time(drift.iter().map(|&d| build::floored(d.abs())));
     let mut series: Vec<_> = run
         .diagnostics

@@ -1,19 +1,19 @@
 //! Which margin problem a ReLU network solves: KKT residuals of the candidates, and the margins of the network itself.
 //!
-//! Two layers with fixed feedback tend to KKT points of `min Σ_j ‖w_j‖⁴/b_j²`, gradient descent to those of `min ½‖θ‖²`, each
-//! subject to `y_n f(x_n) ≥ 1`.
+//! Two layers with fixed feedback tend to KKT points of `min Σ_j ‖w_j‖⁴/b_j²`, gradient descent to those of
+//! `min ½‖θ‖²`, each subject to `y_n f(x_n) ≥ 1`.
 
-use super::{Figure, Panel, Run, Scale, Style, build};
+use super::{Drawn, Figure, Panel, Scale, Style, build};
 use crate::diagnostics::Homogeneous;
 use crate::theory::MarginProblem;
 
-pub const ID: &str = "kkt";
+pub(crate) const ID: &str = "kkt";
 
 /// A margin that shrinks by more than this calls for a logarithmic axis.
 const WIDE: f64 = 10.0;
 
 /// Applies to ReLU networks that have classified all samples correctly at some save.
-pub fn build(run: &Run) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let homogeneous = run.diagnostics.homogeneous.as_ref()?;
     let residuals = residuals(run, homogeneous)?;
     let panels = vec![residuals, margins(run, homogeneous)];
@@ -28,14 +28,15 @@ pub fn build(run: &Run) -> Option<Figure> {
     let margin = if run.has_feedback() {
         "Under fixed feedback layers grow at different rates, and no theorem keeps either of them up."
     } else {
-        "Under gradient descent the smoothed one never falls once the loss is small (Lyu and Li), and both share a limit."
+        "Under gradient descent the smoothed one never falls once the loss is small (Lyu and Li), and both share a \
+         limit."
     };
     let caption = format!(
-        "Left: relative distance of the run, scaled to margin one, from the KKT conditions of margin problems subject to \
-         yₙ f(xₙ) ≥ 1; (ε, δ) are those of Lyu and Li for min ½‖θ‖²: distance from stationarity, and from complementarity. \
-         {which}. Right: smallest margin over ‖θ‖ᴸ, and the same with the margin at which \
-         one sample alone would have the loss of all. {margin} Curves start \
-         once every sample is on its right side; zeros are drawn at 10⁻¹⁷."
+        "Left: relative distance of the run, scaled to margin one, from the KKT conditions of margin problems subject \
+         to yₙ f(xₙ) ≥ 1; (ε, δ) are those of Lyu and Li for min ½‖θ‖²: distance from stationarity, and from \
+         complementarity. {which}. Right: smallest margin over ‖θ‖ᴸ, and the same with the margin at which one sample \
+         alone would have the loss of all. {margin} Curves start once every sample is on its right side; zeros are \
+         drawn at 10⁻¹⁷."
     );
     Some(run.figure(
         ID,
@@ -45,7 +46,7 @@ pub fn build(run: &Run) -> Option<Figure> {
     ))
 }
 
-fn residuals(run: &Run, homogeneous: &Homogeneous) -> Option<Panel> {
+fn residuals(run: &Drawn, homogeneous: &Homogeneous) -> Option<Panel> {
     let curves = [
         ("min Σ ‖wⱼ‖⁴/bⱼ²", &homogeneous.feedback_kkt, Style::Line),
         ("min ½‖θ‖²", &homogeneous.gradient_kkt, Style::Line),
@@ -68,7 +69,7 @@ fn residuals(run: &Run, homogeneous: &Homogeneous) -> Option<Panel> {
     })
 }
 
-fn margins(run: &Run, homogeneous: &Homogeneous) -> Panel {
+fn margins(run: &Drawn, homogeneous: &Homogeneous) -> Panel {
     let smoothed: Vec<f64> = homogeneous
         .smoothed_margin
         .iter()

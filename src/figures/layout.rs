@@ -3,11 +3,11 @@
 use super::{
     Figure,
     draft::Draft,
-    sheet::{Align, Ink, MARGIN, Measure, SUBTITLE, Sheet, TITLE, wrapped},
+    sheet::{Align, Ink, MARGIN, SUBTITLE, Sheet, TITLE, TextWidth, wrapped},
 };
 
 /// Lays a figure out: title and subtitle, then the panels in a row, or in two columns from three panels on.
-pub fn layout(figure: &Figure, measure: &Measure) -> Sheet {
+pub(crate) fn layout(figure: &Figure, measure: &TextWidth) -> Sheet {
     let columns = match figure.panels.len() {
         0 | 1 => 1,
         _ => 2,
@@ -28,14 +28,7 @@ pub fn layout(figure: &Figure, measure: &Measure) -> Sheet {
     let mut y = MARGIN - 4.0;
     for line in wrapped(&figure.title, TITLE, true, width - 2.0 * MARGIN, measure) {
         y += 1.3 * TITLE;
-        sheet.text(
-            &line,
-            (width / 2.0, y - 0.3 * TITLE),
-            Align::Centre,
-            TITLE,
-            true,
-            Ink::TEXT,
-        );
+        sheet.title(&line, (width / 2.0, y - 0.3 * TITLE));
     }
     for line in wrapped(
         &figure.subtitle,
@@ -50,7 +43,6 @@ pub fn layout(figure: &Figure, measure: &Measure) -> Sheet {
             (width / 2.0, y - 0.35 * SUBTITLE),
             Align::Centre,
             SUBTITLE,
-            false,
             Ink::MUTED,
         );
     }

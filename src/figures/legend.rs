@@ -3,7 +3,7 @@
 use super::{
     Style,
     curve::{Point, Rect},
-    sheet::{Align, Ink, LABEL, Mark, Measure, Sheet, draw_line},
+    sheet::{Align, Ink, LABEL, Mark, Sheet, TextWidth, draw_line},
 };
 
 const ROW: f64 = 21.0;
@@ -13,7 +13,7 @@ const PADDING: f64 = 8.0;
 
 /// One line of a legend.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub(crate) struct Entry {
     pub label: String,
     pub style: Style,
     pub ink: Ink,
@@ -21,17 +21,22 @@ pub struct Entry {
 
 /// Where a legend goes.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Place {
+pub(crate) enum Place {
     Inside(Rect),
     Below,
 }
 
-fn entry_width(entry: &Entry, measure: &Measure) -> f64 {
+fn entry_width(entry: &Entry, measure: &TextWidth) -> f64 {
     SWATCH + GAP + measure(&entry.label, LABEL, false)
 }
 
 /// The corner of `plot` whose box meets nothing of `obstacles`, tried clockwise from the top right; else below.
-pub fn place(entries: &[Entry], plot: Rect, obstacles: &[Vec<Point>], measure: &Measure) -> Place {
+pub(crate) fn place(
+    entries: &[Entry],
+    plot: Rect,
+    obstacles: &[Vec<Point>],
+    measure: &TextWidth,
+) -> Place {
     let widest = entries
         .iter()
         .map(|e| entry_width(e, measure))
@@ -67,7 +72,7 @@ fn meets(curve: &[Point], area: Rect) -> bool {
 }
 
 /// Entries (by index) in as few rows as fit `width`, evenly filled, for a legend below the plot.
-fn rows(entries: &[Entry], width: f64, measure: &Measure) -> Vec<Vec<usize>> {
+fn rows(entries: &[Entry], width: f64, measure: &TextWidth) -> Vec<Vec<usize>> {
     let needed: Vec<f64> = entries
         .iter()
         .map(|e| entry_width(e, measure) + 2.5 * GAP)
@@ -89,12 +94,12 @@ fn rows(entries: &[Entry], width: f64, measure: &Measure) -> Vec<Vec<usize>> {
 }
 
 /// Height a legend below the plot takes.
-pub fn height_below(entries: &[Entry], width: f64, measure: &Measure) -> f64 {
+pub(crate) fn height_below(entries: &[Entry], width: f64, measure: &TextWidth) -> f64 {
     rows(entries, width, measure).len() as f64 * ROW
 }
 
 /// Draws a legend inside `area`, one entry per row, on a nearly opaque ground.
-pub fn draw_inside(entries: &[Entry], area: Rect, sheet: &mut Sheet) {
+pub(crate) fn draw_inside(entries: &[Entry], area: Rect, sheet: &mut Sheet) {
     sheet.marks.push(Mark::Fill {
         area,
         ink: Ink::WHITE.faded(0.9),
@@ -125,12 +130,12 @@ pub fn draw_inside(entries: &[Entry], area: Rect, sheet: &mut Sheet) {
 }
 
 /// Draws a legend in centred rows from `top` down, between `left` and `right`.
-pub fn draw_below(
+pub(crate) fn draw_below(
     entries: &[Entry],
     left: f64,
     right: f64,
     top: f64,
-    measure: &Measure,
+    measure: &TextWidth,
     sheet: &mut Sheet,
 ) {
     for (k, row) in rows(entries, right - left, measure).iter().enumerate() {
@@ -167,5 +172,5 @@ fn draw_entry(entry: &Entry, (x, y): Point, sheet: &mut Sheet) {
     }
     // The middle of a lower-case letter lies about a quarter em above the baseline, that of a capital more.
     let at = (x + SWATCH + GAP, y + 0.34 * LABEL);
-    sheet.text(&entry.label, at, Align::Left, LABEL, false, Ink::TEXT);
+    sheet.text(&entry.label, at, Align::Left, LABEL, Ink::TEXT);
 }

@@ -1,8 +1,8 @@
 //! Margins per log time: `m_n/ln(1+t) → g_n·β*`, which is 1 for the support vectors and larger for every other sample.
 
-use super::{Figure, GREY, Run, Scale, Series, Style, build, curve::spread};
+use super::{Axis, Drawn, Figure, GREY, Scale, Series, Style, build, curve::spread};
 
-pub const ID: &str = "margins";
+pub(crate) const ID: &str = "margins";
 
 /// Most samples drawn of either kind; beyond it the curves are a band anyway.
 const MOST: usize = 150;
@@ -10,7 +10,37 @@ const MOST: usize = 150;
 const SETTLED: f64 = 1.0;
 
 /// Always applies.
-pub fn build(run: &Run) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
+    let mut series = bundles(run);
+    let y = axis(&series);
+    let times = &run.diagnostics.log_time;
+    let ends = times
+        .iter()
+        .find(|t| **t > 0.0)
+        .copied()
+        .into_iter()
+        .chain(times.last().copied());
+    series.push(build::reference(
+        Some("limit of the support: 1".into()),
+        ends.map(|t| (t, 1.0)).collect(),
+    ));
+
+    let panel = build::panel("", y, series);
+    let caption = format!(
+        "Margins mₙ = yₙ f(xₙ) divided by ln(1+t). When the run finds the support of its limit, the \
+                   limit's support vectors (in colour) tend to 1 and all other samples settle above. Before \
+                   ln(1+t) = 1 curves may leave the frame. At most {MOST} samples of either kind are drawn."
+    );
+    let title = if run.fits() {
+        "Margins grow like log time, slowest on the support vectors"
+    } else {
+        "Margins, of a run that has not fitted all samples"
+    };
+    Some(run.figure(ID, title, caption, vec![panel]))
+}
+
+/// `m_n/ln(1+t)` of every sample, the support vectors in colour.
+fn bundles(run: &Drawn) -> Vec<Series> {
     let diagnostics = run.diagnostics;
     let samples = diagnostics.margins.nrows();
     let support = run.limit.map_or(&[][..], |limit| &limit.support);
@@ -57,7 +87,11 @@ pub fn build(run: &Run) -> Option<Figure> {
         0,
         if support.len() > 20 { 0.5 } else { 0.9 },
     ));
+    series
+}
 
+/// The axis of the margins, for what they do from [`SETTLED`] on.
+fn axis(series: &[Series]) -> Axis {
     let settled: Vec<f64> = series
         .iter()
         .flat_map(|s| &s.points)
@@ -82,30 +116,7 @@ pub fn build(run: &Run) -> Option<Figure> {
             (low - air, high + air)
         });
     }
-    let times = &diagnostics.log_time;
-    let ends = times
-        .iter()
-        .find(|t| **t > 0.0)
-        .copied()
-        .into_iter()
-        .chain(times.last().copied());
-    series.push(build::reference(
-        Some("limit of the support: 1".into()),
-        ends.map(|t| (t, 1.0)).collect(),
-    ));
-
-    let panel = build::panel("", y, series);
-    let caption = format!(
-        "Margins mₙ = yₙ f(xₙ) divided by ln(1+t). When the run finds the support of its limit, the \
-                   limit's support vectors (in colour) tend to 1 and all other samples settle above. Before \
-                   ln(1+t) = 1 curves may leave the frame. At most {MOST} samples of either kind are drawn."
-    );
-    let title = if run.fits() {
-        "Margins grow like log time, slowest on the support vectors"
-    } else {
-        "Margins, of a run that has not fitted all samples"
-    };
-    Some(run.figure(ID, title, caption, vec![panel]))
+    y
 }
 
 #[cfg(test)]

@@ -13,15 +13,13 @@ mod accent;
 mod alignment;
 mod angle_to_limit;
 mod boundaries;
-mod build;
+pub(crate) mod build;
 mod candidates;
 mod certificate;
-mod critical;
 mod curve;
 mod draft;
 mod finite_steps;
 mod frequencies;
-mod generalisation;
 mod invariants;
 mod kkt;
 mod layout;
@@ -48,8 +46,6 @@ mod units;
 use crate::descent::Comparison;
 use crate::{diagnostics::Diagnostics, limit::Limit, problem::Problem};
 
-pub use critical::critical;
-pub use generalisation::generalisation;
 pub use render::{png, svg};
 
 /// How an axis is scaled.
@@ -137,7 +133,7 @@ pub struct Figure {
 
 /// What a figure may look at.
 #[derive(Clone, Copy)]
-pub struct Run<'a> {
+pub struct Drawn<'a> {
     pub problem: &'a Problem,
     pub diagnostics: &'a Diagnostics,
     pub limit: Option<&'a Limit>,
@@ -150,7 +146,7 @@ pub struct FigureKind {
     /// [`Figure::id`] of what `build` returns.
     pub id: &'static str,
     /// `None` where the figure does not apply to the run.
-    pub build: fn(&Run) -> Option<Figure>,
+    pub build: fn(&Drawn) -> Option<Figure>,
 }
 
 /// Every figure, in the order a reader should meet them.
@@ -218,7 +214,7 @@ pub const FIGURES: &[FigureKind] = &[
 ];
 
 /// The figures that apply to a run, in the order of [`FIGURES`].
-pub fn figures(run: &Run<'_>) -> Vec<Figure> {
+pub fn figures(run: &Drawn<'_>) -> Vec<Figure> {
     FIGURES
         .iter()
         .filter_map(|kind| (kind.build)(run))

@@ -1,7 +1,7 @@
 //! Where the units of the first hidden layer point: they travel, cross activation boundaries, and some stay on one.
 
 use super::{
-    Figure, GREY, Panel, Run, Scale, Series,
+    Drawn, Figure, GREY, Panel, Scale, Series,
     boundaries::{Boundaries, Sliding},
     build,
     curve::spread,
@@ -16,7 +16,7 @@ const PASSAGE: f64 = 90.0;
 const SLIDING: usize = 6;
 
 /// Applies to ReLU networks whose directions were recorded.
-pub fn build(run: &Run) -> Option<Figure> {
+pub fn build(run: &Drawn) -> Option<Figure> {
     let boundaries = Boundaries::new(run)?;
     let signs = signs(run);
     let sliding = boundaries.sliding();
@@ -70,7 +70,7 @@ fn counted(count: usize, singular: &str, plural: &str) -> String {
 }
 
 /// D = 2: polar angles over time, with the boundaries as horizontals.
-fn map(run: &Run, boundaries: &Boundaries, signs: Option<&Signs>, sliding: &[Sliding]) -> Panel {
+fn map(run: &Drawn, boundaries: &Boundaries, signs: Option<&Signs>, sliding: &[Sliding]) -> Panel {
     let curve = |&unit: &usize| {
         let mut curve = run.over_time(polar(run, boundaries, unit));
         for k in passages(&curve) {
@@ -117,7 +117,7 @@ fn map(run: &Run, boundaries: &Boundaries, signs: Option<&Signs>, sliding: &[Sli
 }
 
 /// The polar angle over the saves, degrees, without jumps.
-fn polar(run: &Run, boundaries: &Boundaries, unit: usize) -> Vec<f64> {
+fn polar(run: &Drawn, boundaries: &Boundaries, unit: usize) -> Vec<f64> {
     let mut last: Option<f64> = None;
     (0..run.diagnostics.log_time.len())
         .map(|k| {
@@ -139,7 +139,7 @@ fn passages(curve: &[(f64, f64)]) -> Vec<usize> {
 }
 
 /// The angles inside `range` at which a unit is orthogonal to a sample.
-fn horizontals(run: &Run, (low, high): (f64, f64)) -> Vec<Series> {
+fn horizontals(run: &Drawn, (low, high): (f64, f64)) -> Vec<Series> {
     let times = &run.diagnostics.log_time;
     let (Some(first), Some(last)) = (
         times.iter().copied().find(|t| *t > 0.0),
@@ -179,7 +179,7 @@ fn horizontals(run: &Run, (low, high): (f64, f64)) -> Vec<Series> {
 
 /// D > 2: angles to the boundaries over time, a panel per sign.
 fn distances(
-    run: &Run,
+    run: &Drawn,
     boundaries: &Boundaries,
     signs: Option<&Signs>,
     sliding: &[Sliding],
@@ -227,7 +227,7 @@ fn distances(
 }
 
 /// How far every unit has turned.
-fn travel(run: &Run, boundaries: &Boundaries, signs: Option<&Signs>) -> Panel {
+fn travel(run: &Drawn, boundaries: &Boundaries, signs: Option<&Signs>) -> Panel {
     let series = groups(boundaries.units, signs)
         .into_iter()
         .flat_map(|g| {
@@ -248,7 +248,7 @@ fn travel(run: &Run, boundaries: &Boundaries, signs: Option<&Signs>) -> Panel {
 }
 
 /// Crossings so far, and pairs on their boundary.
-fn counts(run: &Run, boundaries: &Boundaries, sliding: &[Sliding]) -> Panel {
+fn counts(run: &Drawn, boundaries: &Boundaries, sliding: &[Sliding]) -> Panel {
     let crossings = boundaries.crossings().into_iter().map(|c| c as f64);
     let on = (0..run.diagnostics.log_time.len()).map(|k| {
         let now = sliding

@@ -1,12 +1,12 @@
-//! Growth of the layers, `‖w_l‖ ∝ (ln t)^{2^{l−1}/(2^L−1)}` with fixed feedback and `(ln t)^{1/L}` under gradient descent, and
-//! decay of the loss, `−ln 𝓛 / ln(1+t) → 1`.
+//! Growth of the layers, `‖w_l‖ ∝ (ln t)^{2^{l−1}/(2^L−1)}` with fixed feedback and `(ln t)^{1/L}` under gradient
+//! descent, and decay of the loss, `−ln 𝓛 / ln(1+t) → 1`.
 
-use super::{Figure, Run, Scale, build, ticks::subscript};
+use super::{Drawn, Figure, Scale, build, ticks::subscript};
 
-pub const ID: &str = "norms";
+pub(crate) const ID: &str = "norms";
 
 /// Always applies.
-pub fn build(run: &Run) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let depth = run.depth();
     let norms = &run.diagnostics.layer_norms;
     let times = &run.diagnostics.log_time;
@@ -71,8 +71,8 @@ pub fn build(run: &Run) -> Option<Figure> {
         None => String::new(),
     };
     let caption = format!(
-        "Left: norm of every layer against log time, both logarithmic{law}. Right: the exponent of the loss; it tends to 1, that is, the loss falls like 1/t up to powers of \
-         ln t."
+        "Left: norm of every layer against log time, both logarithmic{law}. Right: the exponent of the loss; it tends \
+         to 1, that is, the loss falls like 1/t up to powers of ln t."
     );
     let title = if run.fits() {
         "Layers grow like powers of log time while the loss falls like 1/t"

@@ -1,17 +1,17 @@
 //! Output weights of a ReLU network against the feedback of their units: same signs, from the conservation law
 //! `b_j w_{L,j} − ½‖w_{L−1,j}‖² = const`.
 
-use super::{Figure, Panel, Run, Scale, Series, Style, build, ticks::subscript};
+use super::{Drawn, Figure, Panel, Scale, Series, Style, build, ticks::subscript};
 use crate::diagnostics::Homogeneous;
 use nalgebra::DVector;
 
-pub const ID: &str = "output-weights";
+pub(crate) const ID: &str = "output-weights";
 
 /// The side of an axis of directions, whose entries lie in [−1, 1], that no point leaves.
 const BEYOND: f64 = 2.0;
 
 /// Applies to ReLU networks with fixed feedback, once something is in the output weights.
-pub fn build(run: &Run) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let homogeneous = run.diagnostics.homogeneous.as_ref()?;
     let feedback = run.theory().errors.last_feedback()?.clone();
     let weights = &homogeneous.output_weights;
@@ -33,12 +33,12 @@ pub fn build(run: &Run) -> Option<Figure> {
     let l = subscript(run.depth());
     let below = subscript(run.depth() - 1);
     let caption = format!(
-        "Output weights w{l}ⱼ and the fixed feedback bⱼ of their units. Along the exact flow bⱼ w{l}ⱼ − ½‖w{below}ⱼ‖² is constant \
-         for every unit j; once a unit has outgrown its initial value, w{l}ⱼ has the sign of bⱼ (upper right: first and \
-         third quadrant), and the paths run along the diagonal (lower left; values that are not positive cannot be shown \
-         there). From weights on the level set, where the constant is zero, both are true from the start. Lower right: \
-         units that grow follow the power law (dashed, anchored at the end); units that respond to no sample of the \
-         support any more stay as they are."
+        "Output weights w{l}ⱼ and the fixed feedback bⱼ of their units. Along the exact flow bⱼ w{l}ⱼ − ½‖w{below}ⱼ‖² \
+         is constant for every unit j; once a unit has outgrown its initial value, w{l}ⱼ has the sign of bⱼ (upper \
+         right: first and third quadrant), and the paths run along the diagonal (lower left; values that are not \
+         positive cannot be shown there). From weights on the level set, where the constant is zero, both are true \
+         from the start. Lower right: units that grow follow the power law (dashed, anchored at the end); units that \
+         respond to no sample of the support any more stay as they are."
     );
     let title = if units.feedback.iter().zip(&last).all(|(b, w)| b * w >= 0.0) {
         "Output weights take the signs of the feedback"
@@ -49,7 +49,7 @@ pub fn build(run: &Run) -> Option<Figure> {
 }
 
 struct Units<'a> {
-    run: &'a Run<'a>,
+    run: &'a Drawn<'a>,
     homogeneous: &'a Homogeneous,
     feedback: DVector<f64>,
 }

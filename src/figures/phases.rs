@@ -2,26 +2,26 @@
 //! (−π/2, π/2), and vanishing in the end.
 //!
 //! # How fast
-//! What was learned off the support shifts `Ẑ ∝ τ^e`, `e = 1/(2^L−1)`, by a constant, hence phases `∝ τ^{−e}`. But phases also
-//! act back. If that of `Ẑ_d` is `θ τ^{−r}`, the area it sweeps gives φ_2 the phase `−2r/(2e−r) θ τ^{−r}`, and φ_{l+1}
-//! `−2r/(2^l e−r)` times that of φ_l. So a change of `Ẑ_d` along itself changes `β̂_d` by `2^L − 1` times as much, relatively,
-//! and one across itself by `c(r) = 1 − 2r/(2e−r) (1 − 2r/(4e−r) (1 − …))` times (`Σ_l arg φ_l` with `φ_1 = Ẑ`). With
-//! `K_0 + c(r) K_1` the change this makes to the margins of the support, as a quadratic form in its multipliers
-//! (`K_0 > 0` from changes along, `K_1 ≥ 0` from those across), modes with `det(K_0 + c(r) K_1) = 0` decay by themselves. At
-//! L = 2, `c = −λ` gives `r = ⅔(1+λ)/(3+λ)`: with λ < 1 slower than τ^{−1/3}, and never as slow as τ^{−2/9}. At L = 3 these
-//! modes have complex r, of real part no less than e: the local slope swings.
+//! What was learned off the support shifts `Ẑ ∝ τ^e`, `e = 1/(2^L−1)`, by a constant, hence phases `∝ τ^{−e}`. But
+//! phases also act back. If that of `Ẑ_d` is `θ τ^{−r}`, the area it sweeps gives φ_2 the phase `−2r/(2e−r) θ τ^{−r}`,
+//! and φ_{l+1} `−2r/(2^l e−r)` times that of φ_l. So a change of `Ẑ_d` along itself changes `β̂_d` by `2^L − 1` times
+//! as much, relatively, and one across itself by `c(r) = 1 − 2r/(2e−r) (1 − 2r/(4e−r) (1 − …))` times (`Σ_l arg φ_l`
+//! with `φ_1 = Ẑ`). With `K_0 + c(r) K_1` the change this makes to the margins of the support, as a quadratic form in
+//! its multipliers (`K_0 > 0` from changes along, `K_1 ≥ 0` from those across), modes with `det(K_0 + c(r) K_1) = 0`
+//! decay by themselves. At L = 2, `c = −λ` gives `r = ⅔(1+λ)/(3+λ)`: with λ < 1 slower than τ^{−1/3}, and never as slow
+//! as τ^{−2/9}. At L = 3 these modes have complex r, of real part no less than e: the local slope swings.
 
 use std::f64::consts::{FRAC_PI_2, PI};
 
 use super::{
-    Figure, Panel, Run, Scale, Series, Style, build,
+    Drawn, Figure, Panel, Scale, Series, Style, build,
     frequencies::{Shown, argument, shown},
     ticks::subscript,
 };
 use crate::diagnostics::Phases;
 use crate::theory;
 
-pub const ID: &str = "phases";
+pub(crate) const ID: &str = "phases";
 
 /// At most this many layers have a panel of their own.
 const LAYERS: usize = 5;
@@ -33,7 +33,7 @@ const VISIBLE: f64 = 0.02;
 const SHORTEST: f64 = 100.0;
 
 /// Applies to fixed feedback on networks with complex entries, that is, convolutional ones with D > 2.
-pub fn build(run: &Run) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let phases = run.diagnostics.phases.as_ref()?;
     let shown = shown(run, phases);
     if shown.is_empty() {
@@ -58,11 +58,11 @@ pub fn build(run: &Run) -> Option<Figure> {
         "(ln t)^(−1/(2^L−1)), though the local slope may swing for long"
     };
     let caption = format!(
-        "The coefficient φₗ of layer l along its feedback, ŵₗ = φₗ b̂ₗ₋₁ b̂ₗ*, is a complex number for every frequency d. \
-         Proposition 2 as printed says that it is positive, that is, all phases zero: at finite times they are not (the \
-         largest of each layer is ringed). From zero weights they stay inside ±π/2 (dashed). Last panel: they vanish in \
-         the end, like {law} (dashed, anchored at the end). The panels of the layers stop where \
-         phases can no longer be told from zero; entries that are real (d = 0, and d = D/2 for even D) have none.{dropped}"
+        "The coefficient φₗ of layer l along its feedback, ŵₗ = φₗ b̂ₗ₋₁ b̂ₗ*, is a complex number for every frequency \
+         d. Proposition 2 as printed says that it is positive, that is, all phases zero: at finite times they are not \
+         (the largest of each layer is ringed). From zero weights they stay inside ±π/2 (dashed). Last panel: they \
+         vanish in the end, like {law} (dashed, anchored at the end). The panels of the layers stop where phases can \
+         no longer be told from zero; entries that are real (d = 0, and d = D/2 for even D) have none.{dropped}"
     );
     Some(run.figure(
         ID,
@@ -73,7 +73,7 @@ pub fn build(run: &Run) -> Option<Figure> {
 }
 
 /// The log times from the first positive one until no phase can be told from zero any more.
-fn visible(run: &Run, phases: &Phases, shown: &[Shown]) -> Option<(f64, f64)> {
+fn visible(run: &Drawn, phases: &Phases, shown: &[Shown]) -> Option<(f64, f64)> {
     let times = &run.diagnostics.log_time;
     let first = times.iter().copied().find(|t| *t > 0.0)?;
     let seen = |k: usize| {
@@ -89,7 +89,7 @@ fn visible(run: &Run, phases: &Phases, shown: &[Shown]) -> Option<(f64, f64)> {
 
 /// `arg φ_l` of the layer l = `row` + 2.
 fn layer(
-    run: &Run,
+    run: &Drawn,
     phases: &Phases,
     row: usize,
     shown: &[Shown],
@@ -134,9 +134,9 @@ fn layer(
     panel
 }
 
-/// The exponents of ln t that theory has for the phases, with their legend entries: that of the angle to the limit, or, where
-/// none is known for the run, its bounds.
-fn slopes(run: &Run) -> Vec<(f64, String)> {
+/// The exponents of ln t that theory has for the phases, with their legend entries: that of the angle to the limit, or,
+/// where none is known for the run, its bounds.
+fn slopes(run: &Drawn) -> Vec<(f64, String)> {
     if let Some(predicted) = run.diagnostics.rate.as_ref().and_then(|r| r.predicted) {
         let label = format!("predicted slope {}", build::slope(predicted));
         return vec![(predicted, label)];
@@ -150,7 +150,7 @@ fn slopes(run: &Run) -> Vec<(f64, String)> {
 }
 
 /// The largest |arg φ_l| of every layer, and the predicted slopes.
-fn decay(run: &Run, phases: &Phases) -> Panel {
+fn decay(run: &Drawn, phases: &Phases) -> Panel {
     let mut series: Vec<Series> = phases
         .argument
         .row_iter()

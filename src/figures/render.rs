@@ -76,7 +76,8 @@ pub fn svg(figure: &Figure) -> String {
     document
 }
 
-/// Plots in grid cells of the SVG, axes as (label, scale, coordinates at both ends), names of curves by colour; JSON, escaped as XML text.
+/// Plots in grid cells of the SVG, axes as (label, scale, coordinates at both ends), names of curves by colour; JSON,
+/// escaped as XML text.
 fn readouts(of: &[Readout]) -> String {
     let cells = f64::from(SVG_GRID);
     let axis = |axis: &ReadoutAxis| {
@@ -260,7 +261,7 @@ fn font(size: f64, bold: bool) -> FontDesc<'static> {
 }
 
 /// Width in px of a text at a font size in px.
-pub fn text_width(text: &str, size: f64, bold: bool) -> f64 {
+pub(crate) fn text_width(text: &str, size: f64, bold: bool) -> f64 {
     // plotters measures in whole pixels: measure large.
     let em = 1000.0;
     let (width, _) = font(em * FONT_HEIGHT, bold)

@@ -6,32 +6,32 @@ use super::{
 };
 
 /// Font sizes in px.
-pub const TITLE: f64 = 20.0;
-pub const SUBTITLE: f64 = 14.5;
-pub const PANEL_TITLE: f64 = 16.0;
-pub const LABEL: f64 = 15.0;
-pub const TICK: f64 = 14.0;
+pub(crate) const TITLE: f64 = 20.0;
+pub(crate) const SUBTITLE: f64 = 14.5;
+pub(crate) const PANEL_TITLE: f64 = 16.0;
+pub(crate) const LABEL: f64 = 15.0;
+pub(crate) const TICK: f64 = 14.0;
 
 /// White space at the edges of a sheet.
-pub const MARGIN: f64 = 18.0;
+pub(crate) const MARGIN: f64 = 18.0;
 
 /// Width in px of a text set at a size, bold or not.
-pub type Measure<'a> = dyn Fn(&str, f64, bool) -> f64 + 'a;
+pub(crate) type TextWidth<'a> = dyn Fn(&str, f64, bool) -> f64 + 'a;
 
 /// A colour with its opacity.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Ink {
+pub(crate) struct Ink {
     pub rgb: (u8, u8, u8),
     pub opacity: f64,
 }
 
 impl Ink {
-    pub const TEXT: Self = Self::opaque(0x22, 0x22, 0x22);
-    pub const MUTED: Self = Self::opaque(0x60, 0x60, 0x60);
-    pub const GUIDE: Self = Self::opaque(0x33, 0x33, 0x33);
-    pub const FRAME: Self = Self::opaque(0x55, 0x55, 0x55);
-    pub const GRID: Self = Self::opaque(0xDD, 0xDD, 0xDD);
-    pub const WHITE: Self = Self::opaque(0xFF, 0xFF, 0xFF);
+    pub(crate) const TEXT: Self = Self::opaque(0x22, 0x22, 0x22);
+    pub(crate) const MUTED: Self = Self::opaque(0x60, 0x60, 0x60);
+    pub(crate) const GUIDE: Self = Self::opaque(0x33, 0x33, 0x33);
+    pub(crate) const FRAME: Self = Self::opaque(0x55, 0x55, 0x55);
+    pub(crate) const GRID: Self = Self::opaque(0xDD, 0xDD, 0xDD);
+    pub(crate) const WHITE: Self = Self::opaque(0xFF, 0xFF, 0xFF);
 
     const fn opaque(r: u8, g: u8, b: u8) -> Self {
         Self {
@@ -40,7 +40,7 @@ impl Ink {
         }
     }
 
-    pub fn faded(self, opacity: f64) -> Self {
+    pub(crate) fn faded(self, opacity: f64) -> Self {
         Self {
             opacity: opacity.clamp(0.0, 1.0),
             ..self
@@ -48,7 +48,7 @@ impl Ink {
     }
 
     /// Okabe and Ito's colours, told apart by readers with any colour vision (without the yellow, too light on white).
-    pub fn of(colour: usize) -> Self {
+    pub(crate) fn of(colour: usize) -> Self {
         const PALETTE: [Ink; 7] = [
             Ink::opaque(0x00, 0x72, 0xB2),
             Ink::opaque(0xD5, 0x5E, 0x00),
@@ -68,7 +68,7 @@ impl Ink {
 
 /// Which end of a text stands at its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Align {
+pub(crate) enum Align {
     Left,
     Centre,
     Right,
@@ -76,7 +76,7 @@ pub enum Align {
 
 /// One thing to draw; later marks lie on top. Lengths in px.
 #[derive(Debug, Clone)]
-pub enum Mark {
+pub(crate) enum Mark {
     Fill {
         area: Rect,
         ink: Ink,
@@ -109,7 +109,7 @@ pub enum Mark {
 
 /// A line of text.
 #[derive(Debug, Clone)]
-pub struct Lettering {
+pub(crate) struct Lettering {
     pub text: String,
     /// On the baseline.
     pub at: Point,
@@ -123,7 +123,7 @@ pub struct Lettering {
 
 /// What turns a place in a plot back into values.
 #[derive(Debug, Clone)]
-pub struct Readout {
+pub(crate) struct Readout {
     pub plot: Rect,
     pub x: ReadoutAxis,
     pub y: ReadoutAxis,
@@ -133,14 +133,14 @@ pub struct Readout {
 
 /// One axis of a [`Readout`].
 #[derive(Debug, Clone)]
-pub struct ReadoutAxis {
+pub(crate) struct ReadoutAxis {
     pub label: String,
     pub mapping: Mapping,
 }
 
 /// A drawing of `width` × `height` px.
 #[derive(Debug, Clone)]
-pub struct Sheet {
+pub(crate) struct Sheet {
     pub width: f64,
     pub height: f64,
     pub marks: Vec<Mark>,
@@ -150,20 +150,33 @@ pub struct Sheet {
 
 impl Sheet {
     /// A line of text to be read from left to right.
-    pub fn text(&mut self, text: &str, at: Point, align: Align, size: f64, bold: bool, ink: Ink) {
+    pub(crate) fn text(&mut self, text: &str, at: Point, align: Align, size: f64, ink: Ink) {
         self.marks.push(Mark::Text(Lettering {
             text: text.into(),
             at,
             align,
             size,
-            bold,
+            bold: false,
             upright: false,
             ink,
         }));
     }
 
+    /// A line of the figure's title, in bold, centred.
+    pub(crate) fn title(&mut self, text: &str, at: Point) {
+        self.marks.push(Mark::Text(Lettering {
+            text: text.into(),
+            at,
+            align: Align::Centre,
+            size: TITLE,
+            bold: true,
+            upright: false,
+            ink: Ink::TEXT,
+        }));
+    }
+
     /// A solid line.
-    pub fn stroke(&mut self, points: &[Point], ink: Ink, width: f64) {
+    pub(crate) fn stroke(&mut self, points: &[Point], ink: Ink, width: f64) {
         self.marks.push(Mark::Stroke {
             points: points.to_vec(),
             ink,
@@ -174,7 +187,13 @@ impl Sheet {
 }
 
 /// Words of `text` in lines of at most `width`.
-pub fn wrapped(text: &str, size: f64, bold: bool, width: f64, measure: &Measure) -> Vec<String> {
+pub(crate) fn wrapped(
+    text: &str,
+    size: f64,
+    bold: bool,
+    width: f64,
+    measure: &TextWidth,
+) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
         match lines.last_mut() {
@@ -192,7 +211,7 @@ pub fn wrapped(text: &str, size: f64, bold: bool, width: f64, measure: &Measure)
 const BAND: f64 = 0.22;
 
 /// A curve in its style.
-pub fn draw_line(points: &[Point], style: Style, ink: Ink, sheet: &mut Sheet) {
+pub(crate) fn draw_line(points: &[Point], style: Style, ink: Ink, sheet: &mut Sheet) {
     if style == Style::Band {
         sheet.marks.push(Mark::Area {
             corners: points.to_vec(),

@@ -4,19 +4,19 @@ use nalgebra::DVector;
 use num_complex::Complex64;
 
 use super::{
-    Axis, Figure, Panel, Run, Scale, Series, Style, build,
+    Axis, Drawn, Figure, Panel, Scale, Series, Style, build,
     candidates::{Claimed, claimed},
 };
 use crate::network::SpectralLinear;
 use crate::spectrum::Basis;
 
-pub const ID: &str = "spectrum";
+pub(crate) const ID: &str = "spectrum";
 
 /// Black, on lines of any colour.
 const RING: usize = 6;
 
 /// Applies where layers act entry by entry and something has been learned.
-pub fn build(run: &Run) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let network = run.problem.network().spectrum()?;
     let learned = direction(network, &run.diagnostics.final_beta())?;
     let limits: Vec<(Claimed, DVector<Complex64>)> = claimed(run)
@@ -80,9 +80,9 @@ pub fn build(run: &Run) -> Option<Figure> {
     };
     let caption = format!(
         "Left: modulus of the entries of the learned direction at the end of the run (rings) and of every limit that \
-         has been claimed (lines){half}; once the run has converged the rings lie on the predicted limit. Right: how far the run is from \
-         each limit, entry by entry and phases included: the predicted one is approached in all {all}, any other at most \
-         in some. Exact zeros are drawn at 10⁻¹⁷."
+         has been claimed (lines){half}; once the run has converged the rings lie on the predicted limit. Right: how \
+         far the run is from each limit, entry by entry and phases included: the predicted one is approached in all \
+         {all}, any other at most in some. Exact zeros are drawn at 10⁻¹⁷."
     );
     Some(run.figure(
         ID,
@@ -164,7 +164,7 @@ mod tests {
     fn without_a_limit_the_run_stands_alone() {
         let mut case = synthetic::convolutional(8, 2);
         case.diagnostics.candidates.clear();
-        let alone = Run {
+        let alone = Drawn {
             limit: None,
             ..case.run()
         };

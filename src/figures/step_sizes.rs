@@ -1,11 +1,11 @@
 //! How far finite steps are from the flow, against their size.
 
-use super::{Axis, Figure, Run, Scale, Style, build};
+use super::{Axis, Drawn, Figure, Scale, Style, build};
 
-pub const ID: &str = "step-sizes";
+pub(crate) const ID: &str = "step-sizes";
 
 /// Applies to runs with at least two step sizes that reach the same ηk.
-pub fn build(run: &Run) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let steps = run.steps?;
     let order = steps.order.as_ref()?;
     let size_axis = || Axis {
@@ -57,9 +57,10 @@ pub fn build(run: &Run) -> Option<Figure> {
         panel.x = size_axis();
     }
     let caption = format!(
-        "Left: relative distance of all weights from the flow at the same ηk, against the step size; the line is first order through the smallest \
-         size, and the observed order between the two smallest sizes is {:.3}. Right: where each run ends, after as many steps as all others, \
-         so that larger steps go further: its angle to the limit, and to the flow at its own time.",
+        "Left: relative distance of all weights from the flow at the same ηk, against the step size; the line is first \
+         order through the smallest size, and the observed order between the two smallest sizes is {:.3}. Right: where \
+         each run ends, after as many steps as all others, so that larger steps go further: its angle to the limit, \
+         and to the flow at its own time.",
         order.observed
     );
     Some(run.figure(ID, "Step sizes", caption, panels))

@@ -1,19 +1,20 @@
 //! What turns φ_2: `Im φ_2` is twice the area that the path of `Ẑ_d` sweeps in the complex plane.
 //!
-//! `φ_2' = Ẑ^* Ẑ'` (from other weights than zero with `Ẑ + ŵ_1(0)/b̂_1^*` for Ẑ), so `Re φ_2` grows with the distance from the
-//! origin, and `Im φ_2` with the area of the sector between the path and the origin. The polygon through the saves has
-//! twice the area `Σ_k Im(Ẑ_k^* Ẑ_{k+1})`: computed from the first layer alone, to be compared with the second.
+//! `φ_2' = Ẑ^* Ẑ'` (from other weights than zero with `Ẑ + ŵ_1(0)/b̂_1^*` for Ẑ), so `Re φ_2` grows with the distance
+//! from the origin, and `Im φ_2` with the area of the sector between the path and the origin. The polygon through the
+//! saves has twice the area `Σ_k Im(Ẑ_k^* Ẑ_{k+1})`: computed from the first layer alone, to be compared with the
+//! second.
 
 use num_complex::Complex64;
 
 use super::{
-    Axis, Figure, Panel, Run, Scale, Series, Style, build,
+    Axis, Drawn, Figure, Panel, Scale, Series, Style, build,
     curve::spread,
     frequencies::{Shown, shown},
 };
 use crate::diagnostics::Phases;
 
-pub const ID: &str = "swept-area";
+pub(crate) const ID: &str = "swept-area";
 
 /// Markers per curve of the polygon's area.
 const MARKERS: usize = 24;
@@ -23,7 +24,7 @@ const RESOLVED: f64 = 1.0;
 const EARLY: f64 = 30.0;
 
 /// Applies where [`phases`](super::phases) does.
-pub fn build(run: &Run) -> Option<Figure> {
+pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let phases = run.diagnostics.phases.as_ref()?;
     let shown = shown(run, phases);
     if shown.is_empty() {
@@ -36,11 +37,11 @@ pub fn build(run: &Run) -> Option<Figure> {
     ];
     let caption = format!(
         "Left: the paths of Ẑ, the accumulated gradient signal, in the complex plane, one per frequency, up to about \
-         ln(1+t) = {EARLY}; each is turned so that it ends on the real axis, far to the right of the frame, and drawn as a \
-         polygon through the saves. They would be \
-         straight lines along it if Proposition 2 held. Right: Im φ₂ as read off the weights of layer 2 (lines), and \
-         twice the area between the path and the origin, as read off layer 1 (rings; of the polygon, from \
-         ln(1+t) = {RESOLVED} on, where the saves resolve the path). Dips are changes of sign."
+         ln(1+t) = {EARLY}; each is turned so that it ends on the real axis, far to the right of the frame, and drawn \
+         as a polygon through the saves. They would be straight lines along it if Proposition 2 held. Right: Im φ₂ as \
+         read off the weights of layer 2 (lines), and twice the area between the path and the origin, as read off \
+         layer 1 (rings; of the polygon, from ln(1+t) = {RESOLVED} on, where the saves resolve the path). Dips are \
+         changes of sign."
     );
     Some(run.figure(
         ID,
@@ -51,7 +52,7 @@ pub fn build(run: &Run) -> Option<Figure> {
 }
 
 /// `ŵ_1/b̂_1^* = Ẑ + ŵ_1(0)/b̂_1^*` over the saves, for every row of `phases`.
-fn paths(run: &Run, phases: &Phases) -> Option<Vec<Vec<Complex64>>> {
+fn paths(run: &Drawn, phases: &Phases) -> Option<Vec<Vec<Complex64>>> {
     let law = run.theory().alignment.as_ref()?.frequencies()?;
     let (network, feedback) = (&law.network, &law.feedback[0]);
     let first = network.transforms(run.problem.theta0().as_slice());
@@ -62,7 +63,7 @@ fn paths(run: &Run, phases: &Phases) -> Option<Vec<Vec<Complex64>>> {
     Some(phases.frequencies.iter().enumerate().map(path).collect())
 }
 
-fn complex_plane(run: &Run, shown: &[Shown], paths: &[Vec<Complex64>]) -> Panel {
+fn complex_plane(run: &Drawn, shown: &[Shown], paths: &[Vec<Complex64>]) -> Panel {
     let times = &run.diagnostics.log_time;
     let early = times.partition_point(|&t| t < EARLY);
     let turned: Vec<(&Shown, Vec<Complex64>)> = shown
@@ -111,7 +112,7 @@ fn complex_plane(run: &Run, shown: &[Shown], paths: &[Vec<Complex64>]) -> Panel 
     }
 }
 
-fn areas(run: &Run, phases: &Phases, shown: &[Shown], paths: &[Vec<Complex64>]) -> Panel {
+fn areas(run: &Drawn, phases: &Phases, shown: &[Shown], paths: &[Vec<Complex64>]) -> Panel {
     let times = &run.diagnostics.log_time;
     let from = times.partition_point(|&t| t < RESOLVED);
     let measured =

@@ -3,7 +3,7 @@
 use nalgebra::{DMatrix, DVector};
 use num_complex::Complex64;
 
-use super::Run;
+use super::Drawn;
 use crate::{
     dataset::Dataset,
     diagnostics::{Alignment, CandidateAngles, Diagnostics, Invariant, Phases, Rate},
@@ -22,8 +22,8 @@ pub struct Case {
 }
 
 impl Case {
-    pub fn run(&self) -> Run<'_> {
-        Run {
+    pub fn run(&self) -> Drawn<'_> {
+        Drawn {
             problem: &self.problem,
             diagnostics: &self.diagnostics,
             limit: Some(&self.limit),
@@ -203,20 +203,38 @@ pub fn case(depth: usize, rule: Rule, rate: f64, horizon: f64) -> Case {
 
 /// The same on any network.
 pub fn case_of(network: Network, rule: Rule, rate: f64, horizon: f64) -> Case {
-    let depth = network.depth();
     let samples = DMatrix::from_fn(SAMPLES, network.shapes()[0].0, |n, d| {
         ((n * 7 + d * 3) % 5) as f64 - 2.0
     });
     let theta0 = DVector::zeros(network.parameters());
     let dataset = Dataset::new(samples, DVector::from_element(SAMPLES, 1.0));
-    let backward = rule.signals() == Signals::Backward;
     let problem = Problem::new(dataset, network, rule, Loss::Exponential, theta0).unwrap();
+    let mut beta = DVector::zeros(DIMENSION);
+    beta[0] = 1.0;
+    Case {
+        diagnostics: diagnostics(&problem, rate, horizon),
+        problem,
+        limit: Limit {
+            kind: LimitKind::MaxMargin,
+            beta,
+            multipliers: DVector::from_fn(SAMPLES, |n, _| if n < SUPPORT { 0.25 } else { 0.0 }),
+            duality_gap: Some(1e-15),
+            stationarity: None,
+            unique: true,
+            potential: Potential::euclidean(DIMENSION),
+            support: (0..SUPPORT).collect(),
+        },
+    }
+}
+
+/// Margins that grow like τ, towards 1 on the support and more elsewhere; an angle that falls like `e^{rate s}`.
+fn diagnostics(problem: &Problem, rate: f64, horizon: f64) -> Diagnostics {
+    let depth = problem.network().depth();
+    let backward = problem.rule().signals() == Signals::Backward;
     let log_log_time: Vec<f64> = (0..SAVES)
         .map(|k| horizon * k as f64 / (SAVES - 1) as f64)
         .collect();
     let log_time: Vec<f64> = log_log_time.iter().map(|s| s.exp_m1()).collect();
-    let law =
-        |exponent: f64| -> Vec<f64> { log_log_time.iter().map(|s| (exponent * s).exp()).collect() };
     let final_margin = |n: usize| {
         if n < SUPPORT {
             1.0
@@ -239,7 +257,55 @@ pub fn case_of(network: Network, rule: Rule, rate: f64, horizon: f64) -> Case {
             * (growth(l) * log_log_time[k]).exp()
             * (1.0 - (-log_log_time[k] - 0.1).exp())
     });
-    let invariant = |l: usize| Invariant {
+    let defined = |exponent: f64| -> Vec<Option<f64>> {
+        (log_log_time.iter().enumerate())
+            .map(|(k, s)| (k >= 6).then_some((exponent * s).exp()))
+            .collect()
+    };
+    Diagnostics {
+        theory: theory::of(problem),
+        homogeneous: None,
+        min_margin: margins.column_iter().map(|c| c.min()).collect(),
+        log_loss: margins
+            .column_iter()
+            .map(|c| Loss::Exponential.log_loss(c.iter().copied()))
+            .collect(),
+        margins,
+        loss_rate: vec![-1.0; SAVES],
+        layer_norms,
+        beta: DMatrix::from_fn(
+            DIMENSION,
+            SAVES,
+            |d, k| if d == 0 { log_time[k] } else { 0.0 },
+        ),
+        angle_to_limit: Some(
+            log_log_time
+                .iter()
+                .map(|s| (0.9 * (rate * s).exp()) / (1.0 + 2.0 * (-0.4 * s).exp()))
+                .collect(),
+        ),
+        kkt_residual: defined(rate),
+        duality_gap: defined(2.0 * rate),
+        accumulated_gap: defined(1.5 * rate),
+        alignment: None,
+        phases: None,
+        candidates: Vec::new(),
+        invariants: (1..=depth).map(invariant).collect(),
+        multiplier_drift: (0..SAVES).map(|k| 1e-9 * wiggle(3 * k)).collect(),
+        rate: Some(Rate {
+            observed: rate,
+            predicted: Some(rate),
+            window: [0.5 * horizon, 0.95 * horizon],
+            halves: [rate, rate],
+        }),
+        log_log_time,
+        log_time,
+    }
+}
+
+/// A conserved quantity of layer l that drifts a little, and irregularly.
+fn invariant(l: usize) -> Invariant {
+    Invariant {
         name: format!("feedback-scalar-{l}"),
         formula: format!("½‖w{l} b‖²/‖b‖² − bᵀw b/‖b‖², layer {l}"),
         drift: (0..SAVES)
@@ -251,67 +317,6 @@ pub fn case_of(network: Network, rule: Rule, rate: f64, horizon: f64) -> Case {
                 }
             })
             .collect(),
-    };
-    let defined = |exponent: f64| {
-        law(exponent)
-            .into_iter()
-            .enumerate()
-            .map(|(k, v)| (k >= 6).then_some(v))
-            .collect()
-    };
-    let mut limit_direction = DVector::zeros(DIMENSION);
-    limit_direction[0] = 1.0;
-    Case {
-        diagnostics: Diagnostics {
-            theory: theory::of(&problem),
-            homogeneous: None,
-            margins: margins.clone(),
-            min_margin: margins.column_iter().map(|c| c.min()).collect(),
-            log_loss: margins
-                .column_iter()
-                .map(|c| Loss::Exponential.log_loss(c.iter().copied()))
-                .collect(),
-            loss_rate: vec![-1.0; SAVES],
-            layer_norms,
-            beta: DMatrix::from_fn(
-                DIMENSION,
-                SAVES,
-                |d, k| if d == 0 { log_time[k] } else { 0.0 },
-            ),
-            angle_to_limit: Some(
-                log_log_time
-                    .iter()
-                    .map(|s| (0.9 * (rate * s).exp()) / (1.0 + 2.0 * (-0.4 * s).exp()))
-                    .collect(),
-            ),
-            kkt_residual: defined(rate),
-            duality_gap: defined(2.0 * rate),
-            accumulated_gap: defined(1.5 * rate),
-            alignment: None,
-            phases: None,
-            candidates: Vec::new(),
-            invariants: (1..=depth).map(invariant).collect(),
-            multiplier_drift: (0..SAVES).map(|k| 1e-9 * wiggle(3 * k)).collect(),
-            rate: Some(Rate {
-                observed: rate,
-                predicted: Some(rate),
-                window: [0.5 * horizon, 0.95 * horizon],
-                halves: [rate, rate],
-            }),
-            log_log_time,
-            log_time,
-        },
-        problem,
-        limit: Limit {
-            kind: LimitKind::MaxMargin,
-            beta: limit_direction,
-            multipliers: DVector::from_fn(SAMPLES, |n, _| if n < SUPPORT { 0.25 } else { 0.0 }),
-            duality_gap: Some(1e-15),
-            stationarity: None,
-            unique: true,
-            potential: Potential::euclidean(DIMENSION),
-            support: (0..SUPPORT).collect(),
-        },
     }
 }
 

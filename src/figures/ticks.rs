@@ -8,16 +8,16 @@ use super::Scale;
 /// At most this many labels on one axis.
 const MOST: usize = 8;
 
-/// A labelled tick, or an unlabelled minor one (`label = None`), at `value` in the axis's own coordinate: the value on a
-/// linear axis, its base-10 logarithm on a logarithmic one.
+/// A labelled tick, or an unlabelled minor one (`label = None`), at `value` in the axis's own coordinate: the value on
+/// a linear axis, its base-10 logarithm on a logarithmic one.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Tick {
+pub(crate) struct Tick {
     pub at: f64,
     pub label: Option<String>,
 }
 
 /// Ticks inside `[low, high]` (axis coordinates, `low < high`), increasing among the labelled and among the minor ones.
-pub fn ticks(scale: Scale, low: f64, high: f64) -> Vec<Tick> {
+pub(crate) fn ticks(scale: Scale, low: f64, high: f64) -> Vec<Tick> {
     match scale {
         Scale::Linear => linear_ticks(low, high, 0.0),
         Scale::Whole => linear_ticks(low, high, 1.0),
@@ -164,7 +164,7 @@ fn mantissa_label(factor: f64, decade: i64) -> String {
 }
 
 /// `10ⁿ` in superscripts, and 1 for n = 0.
-pub fn power_of_ten(n: i64) -> String {
+pub(crate) fn power_of_ten(n: i64) -> String {
     if n == 0 {
         "1".into()
     } else {
@@ -186,7 +186,7 @@ fn superscript(n: i64) -> String {
 }
 
 /// An index set below the line: `w₁`, `b₁₂`.
-pub fn subscript(n: usize) -> String {
+pub(crate) fn subscript(n: usize) -> String {
     n.to_string()
         .chars()
         .map(|c| char::from_u32('₀' as u32 + c as u32 - '0' as u32).unwrap_or(c))
@@ -194,7 +194,7 @@ pub fn subscript(n: usize) -> String {
 }
 
 /// A number with a true minus sign and a fixed number of decimals.
-pub fn plain(value: f64, decimals: usize) -> String {
+pub(crate) fn plain(value: f64, decimals: usize) -> String {
     let text = format!("{value:.decimals$}");
     match text.strip_prefix('-') {
         Some(digits) if digits.chars().any(|c| ('1'..='9').contains(&c)) => format!("−{digits}"),
@@ -208,7 +208,8 @@ fn decimals(step: f64) -> usize {
     (-step.log10() - 1e-9).ceil().clamp(0.0, 12.0) as usize
 }
 
-/// A tick of a linear axis: decimals as the step needs them, powers of ten where the axis runs beyond 10⁴ or below 10⁻³.
+/// A tick of a linear axis: decimals as the step needs them, powers of ten where the axis runs beyond 10⁴ or below
+/// 10⁻³.
 fn linear_label(value: f64, step: f64, largest: f64) -> String {
     if value == 0.0 {
         return "0".into();

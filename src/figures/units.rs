@@ -1,8 +1,7 @@
 //! Units of the first hidden layer by the sign that tells them apart, and bundles of curves in its colour.
 
+use super::{Drawn, GREY, Series, Style, curve::spread};
 use crate::theory::Errors;
-
-use super::{GREY, Run, Series, Style, curve::spread};
 
 /// Most curves of one kind in a panel.
 pub const MOST: usize = 150;
@@ -16,7 +15,7 @@ pub struct Signs {
 
 /// The sign of the units' feedback, or, under gradient descent on two layers, of the weights they end with in the output.
 /// `None` where no such sign exists.
-pub fn signs(run: &Run) -> Option<Signs> {
+pub fn signs(run: &Drawn) -> Option<Signs> {
     let (values, symbol) = match &run.theory().errors {
         Errors::Fixed { first, .. } => (first.clone()?, "bⱼ"),
         Errors::Backward if run.depth() == 2 => {

@@ -8,8 +8,8 @@
 //! t² = E (κ − z)₊² = κ m − c a + s̄² P,     a = E (κ − z)₊|u| = √(2/π) [κ Φ(κ/s̄) + s̄ φ(κ/s̄)] − c P
 //! ```
 //!
-//! with Owen's function `T(h, tan ψ) = (1/2π) ∫_0^ψ exp(−h²/(2 cos²ϕ)) dϕ`, and by parts (Stein's identity in h; in |u| with its boundary
-//! term). (1) is `c = α (P c + a)`.
+//! with Owen's function `T(h, tan ψ) = (1/2π) ∫_0^ψ exp(−h²/(2 cos²ϕ)) dϕ`, and by parts (Stein's identity in h; in |u|
+//! with its boundary term). (1) is `c = α (P c + a)`.
 
 use super::numerics::{density, distribution, gauss_legendre, root};
 use std::f64::consts::{FRAC_PI_2, FRAC_PI_4, TAU};
@@ -37,7 +37,7 @@ pub struct Margins {
 
 impl Margins {
     /// The largest κ at which (1) has a solution: there c = 1.
-    pub fn largest_kappa(ratio: f64) -> f64 {
+    pub(crate) fn largest_kappa(ratio: f64) -> f64 {
         1.0 / (MEAN * ratio)
     }
 
@@ -63,12 +63,12 @@ impl Margins {
     }
 
     /// `S = √(αt² + c²)`
-    pub fn length(&self) -> f64 {
+    pub(crate) fn length(&self) -> f64 {
         (self.ratio * self.square + self.angle.cos().powi(2)).sqrt()
     }
 
     /// `q = αP`
-    pub fn curvature(&self) -> f64 {
+    pub(crate) fn curvature(&self) -> f64 {
         self.ratio * self.support
     }
 }

@@ -1,10 +1,10 @@
 //! Moments of one block: `ωλ x^{p−1} + q x = S R`.
 //!
-//! x is found by no iteration: R is a function of x, so expectations over R are integrals over `y = x^{p−1}` (`y = x` for p = 1), in which
-//! both R and the integrand are smooth, also where x(R) has an infinite slope or a kink.
+//! x is found by no iteration: R is a function of x, so expectations over R are integrals over `y = x^{p−1}` (`y = x`
+//! for p = 1), in which both R and the integrand are smooth, also where x(R) has an infinite slope or a kink.
 
 use super::numerics::{density, gauss_legendre};
-use super::potential::Block;
+use super::potential::BlockSize;
 use std::sync::LazyLock;
 
 static RULE: LazyLock<Vec<(f64, f64)>> = LazyLock::new(|| gauss_legendre(NODES));
@@ -16,7 +16,7 @@ const LONGEST: f64 = 10.0;
 
 /// Expectations per real dimension.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Moments {
+pub(crate) struct Moments {
     /// E x²
     pub square: f64,
     /// E R x
@@ -25,8 +25,8 @@ pub struct Moments {
 
 /// `a x^{p−1} + q x = S R`
 #[derive(Debug, Clone, Copy)]
-pub struct Response {
-    pub block: Block,
+pub(crate) struct Response {
+    pub block: BlockSize,
     pub exponent: f64,
     /// a ≥ 0
     pub pull: f64,
@@ -38,7 +38,7 @@ pub struct Response {
 
 impl Response {
     /// E x² and E R x.
-    pub fn moments(&self) -> Moments {
+    pub(crate) fn moments(&self) -> Moments {
         let (a, q) = (self.pull / self.length, self.curvature / self.length);
         let sparse = self.exponent == 1.0;
         // x = y^k, R = a y + q y^k (p = 1: R = a + q y).
@@ -73,7 +73,7 @@ impl Response {
     }
 }
 
-impl Block {
+impl BlockSize {
     /// Density of R: of |N(0, 1)|, or of the length of two.
     fn density(self, field: f64) -> f64 {
         match self {
@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn the_change_of_variables_changes_nothing() {
-        for block in [Block::Single, Block::Pair] {
+        for block in [BlockSize::Single, BlockSize::Pair] {
             for (exponent, pull) in [
                 (4.0 / 3.0, 0.3),
                 (4.0 / 3.0, 1e-3),
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn without_pull_the_response_is_linear() {
-        for block in [Block::Single, Block::Pair] {
+        for block in [BlockSize::Single, BlockSize::Pair] {
             let response = Response {
                 block,
                 exponent: 4.0 / 3.0,

@@ -3,17 +3,17 @@
 use std::f64::consts::{FRAC_1_SQRT_2, PI, TAU};
 
 /// φ
-pub fn density(x: f64) -> f64 {
+pub(crate) fn density(x: f64) -> f64 {
     (-0.5 * x * x).exp() / TAU.sqrt()
 }
 
 /// Φ
-pub fn distribution(x: f64) -> f64 {
+pub(crate) fn distribution(x: f64) -> f64 {
     0.5 * libm::erfc(-x * FRAC_1_SQRT_2)
 }
 
 /// Nodes and weights of Gauss and Legendre's rule on `[0, 1]`.
-pub fn gauss_legendre(nodes: usize) -> Vec<(f64, f64)> {
+pub(crate) fn gauss_legendre(nodes: usize) -> Vec<(f64, f64)> {
     let n = nodes as f64;
     (0..nodes)
         .map(|i| {
@@ -38,9 +38,9 @@ pub fn gauss_legendre(nodes: usize) -> Vec<(f64, f64)> {
         .collect()
 }
 
-/// A zero of a continuous function between two points where its signs differ, by Ridders' method, to the spacing of f64. A value
-/// that is not a number counts as no solution.
-pub fn root(f: impl Fn(f64) -> f64, from: f64, to: f64) -> Option<f64> {
+/// A zero of a continuous function between two points where its signs differ, by Ridders' method, to the spacing of
+/// f64. A value that is not a number counts as no solution.
+pub(crate) fn root(f: impl Fn(f64) -> f64, from: f64, to: f64) -> Option<f64> {
     let (mut a, mut b) = (from, to);
     let (mut fa, mut fb) = (f(a), f(b));
     if fa == 0.0 || fb == 0.0 {

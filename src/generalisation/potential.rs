@@ -7,14 +7,15 @@ use super::numerics::root;
 
 /// The coordinates that one absolute value is taken of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Block {
+pub enum BlockSize {
     /// An entry.
     Single,
-    /// Real and imaginary part of a Fourier coefficient. The two real coefficients of a real vector do not count in high dimension.
+    /// Real and imaginary part of a Fourier coefficient. The two real coefficients of a real vector do not count in
+    /// high dimension.
     Pair,
 }
 
-impl Block {
+impl BlockSize {
     /// Real dimensions.
     pub fn size(self) -> usize {
         match self {
@@ -27,7 +28,7 @@ impl Block {
 /// `ψ = Σ_b ω_b ‖β_b‖^p`, 1 ≤ p ≤ 2, ω_b drawn from a law.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Blocks {
-    pub block: Block,
+    pub block: BlockSize,
     /// p
     pub exponent: f64,
     pub law: Law,

@@ -6,18 +6,18 @@ const RATIOS: [f64; 6] = [0.25, 0.5, 1.0, 2.0, 4.0, 8.0];
 fn fixed_feedback(depth: u32, feedback: Feedback) -> Blocks {
     let power = 2f64.powi(depth as i32) - 1.0;
     Blocks {
-        block: Block::Pair,
+        block: BlockSize::Pair,
         exponent: 1.0 + 1.0 / power,
-        law: Law::of_feedback(feedback, Block::Pair, depth),
+        law: Law::of_feedback(feedback, BlockSize::Pair, depth),
     }
 }
 
-/// Angles of an independent computation, in degrees: to ±0.012 (its last column is a hundredth of a degree too large, as the next test
-/// shows), and ±0.1 in the Gaussian rows, where it averaged over drawn feedback.
+/// Angles of an independent computation, in degrees: to ±0.012 (its last column is a hundredth of a degree too large,
+/// as the next test shows), and ±0.1 in the Gaussian rows, where it averaged over drawn feedback.
 #[test]
 fn angles_are_those_of_an_independent_computation() {
     let sparse = Blocks {
-        block: Block::Pair,
+        block: BlockSize::Pair,
         exponent: 1.0,
         law: Law::constant(),
     };
@@ -95,13 +95,13 @@ fn the_euclidean_angle_solves_the_textbook_equations() {
     }
 }
 
-/// The fixed point in three unknowns (μ, σ, β) that the elimination of this module replaces, by plain integration in two variables:
-/// `ξ = μ|u| + σh`, `T² = E(1 − ξ)₊²`, `P`, `A`, and w of `ψ'(w) + τw = βg + νw*`.
+/// The fixed point in three unknowns (μ, σ, β) that the elimination of this module replaces, by plain integration in
+/// two variables: `ξ = μ|u| + σh`, `T² = E(1 − ξ)₊²`, `P`, `A`, and w of `ψ'(w) + τw = βg + νw*`.
 #[test]
 fn the_elimination_solves_the_original_equations() {
     let (ratio, p) = (0.8, 4.0 / 3.0);
     let blocks = Blocks {
-        block: Block::Single,
+        block: BlockSize::Single,
         exponent: p,
         law: Law::constant(),
     };
@@ -170,7 +170,7 @@ fn the_elimination_solves_the_original_equations() {
 fn exponents_join_up() {
     let angle = |exponent: f64| {
         let blocks = Blocks {
-            block: Block::Pair,
+            block: BlockSize::Pair,
             exponent,
             law: Law::constant(),
         };

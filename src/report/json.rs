@@ -1,10 +1,11 @@
 //! `report.json`, format `marginflow-report/1`.
 
+use crate::accuracy::Verification;
 use crate::claims::Verdict;
 use crate::descent::Beside;
 use crate::diagnostics::Homogeneous;
 use crate::limit::LimitKind;
-use crate::run::{Run, Verification};
+use crate::run::Run;
 use crate::trajectory::{Kinks, SolverStatistics, Status};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -172,8 +173,8 @@ pub fn json(run: &Run) -> String {
         scenario: &run.scenario.name,
         title: &run.scenario.title,
         scenario_sha256: &run.scenario.sha256,
-        status: run.trajectory.status,
-        message: run.trajectory.message.as_deref(),
+        status: run.conclusion.status,
+        message: run.conclusion.message.as_deref(),
         last: Last {
             log_log_time: d.log_log_time[k],
             log_time: d.log_time[k],

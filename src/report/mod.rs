@@ -1,25 +1,19 @@
-//! What a run leaves behind: pure functions from a finished [`Run`](crate::run::Run) to bytes, and one that writes them.
+//! What a run leaves behind: pure functions from a finished [`Run`](crate::run::Run) to bytes, and one that writes
+//! them.
 //!
 //! - [`json`]: `report.json`, the contract scripts rely on;
-//! - [`text`]: the table a person reads;
-//! - [`html`], [`index`]: pages that need no network, of one run and of many;
+//! - `text`: the table a person reads;
+//! - `html`: a page that needs no network, and what pages are made of;
 //! - [`npz`]: `trajectory.npz`, for `numpy.load`;
-//! - [`critical_json`], [`critical_text`]: the critical step size;
-//! - [`sweep_text`], [`write_sweep`]: the tables and figures of a sweep;
-//! - [`write_all`]: writes a run into its folder.
+//! - `write_all`: writes a run into its folder.
 
-mod critical;
-mod html;
+pub(crate) mod html;
 mod json;
 mod npz;
-mod sweep;
-mod text;
+pub(crate) mod text;
 mod write;
 
-pub use critical::{critical_json, critical_text, write_critical};
-pub use html::{Index, Section, html, index};
 pub use json::json;
 pub use npz::npz;
-pub use sweep::{sweep_text, write_sweep};
-pub use text::text;
-pub use write::write_all;
+pub(crate) use text::text;
+pub(crate) use write::{write_all, write_figures};

@@ -1,19 +1,19 @@
 //! `trajectory.npz`: everything along the run, for `numpy.load`.
 //!
 //! Arrays (T saves, N samples, D dimensions): `log_log_time`, `log_time`, `log_loss`, `min_margin`,
-//! `multiplier_drift` (T); `margins`, `log_multipliers`, `accumulated_multipliers` (T × N); `layer_norms` (T × L); `w_1 … w_L`
-//! (T × inputs × units); `angle_to_limit` (T, with a limit); `certified` (indices of the saves with positive margins) with
-//! `kkt_residual` and, but for non-convex potentials, `duality_gap` at those saves.
+//! `multiplier_drift` (T); `margins`, `log_multipliers`, `accumulated_multipliers` (T × N); `layer_norms` (T × L);
+//! `w_1 … w_L` (T × inputs × units); `angle_to_limit` (T, with a limit); `certified` (indices of the saves with
+//! positive margins) with `kkt_residual` and, but for non-convex potentials, `duality_gap` at those saves.
 //!
 //! - Linear networks: `beta` (T × D); under DFA `phi`, `phi_closed_form` (T × (L−1)), `alignment_residual` (T × L).
-//! - ReLU networks: `output_weights`, `unit_norms` (T × units of the last hidden layer), `normalised_margin` (T); each of
-//!   `feature_angle`, `feature_margin`, `feedback_kkt`, `gradient_kkt`, `epsilon`, `delta`, `smoothed_margin` where it is
-//!   defined, at the saves whose indices are in `feature_angle_saves` and so on.
+//! - ReLU networks: `output_weights`, `unit_norms` (T × units of the last hidden layer), `normalised_margin` (T); each
+//!   of `feature_angle`, `feature_margin`, `feedback_kkt`, `gradient_kkt`, `epsilon`, `delta`, `smoothed_margin` where
+//!   it is defined, at the saves whose indices are in `feature_angle_saves` and so on.
 //!
-//! Finite steps, run i = 1, 2, … (K records): `steps_i_k`, `steps_i_log_time`, `steps_i_log_loss`, `steps_i_min_margin` (K);
-//! `steps_i_beta` (K × D, linear networks); `steps_i_angle_to_limit` (K, with a limit); `steps_i_relative_distance` and
-//! `steps_i_angle_to_flow` where they are defined, at the records whose indices are in `steps_i_relative_distance_saves` and
-//! `steps_i_angle_to_flow_saves`.
+//! Finite steps, run i = 1, 2, … (K records): `steps_i_k`, `steps_i_log_time`, `steps_i_log_loss`, `steps_i_min_margin`
+//! (K); `steps_i_beta` (K × D, linear networks); `steps_i_angle_to_limit` (K, with a limit);
+//! `steps_i_relative_distance` and `steps_i_angle_to_flow` where they are defined, at the records whose indices are in
+//! `steps_i_relative_distance_saves` and `steps_i_angle_to_flow_saves`.
 //!
 //! No array holds a number that is not finite.
 

@@ -1,5 +1,6 @@
 //! The table a person reads after a run.
 
+use crate::accuracy::Verification;
 use crate::claims::{Outcome, Verdict};
 use crate::descent::Comparison;
 use crate::diagnostics::Homogeneous;
@@ -8,7 +9,7 @@ use crate::trajectory::{Kinks, Status};
 use std::fmt::Write;
 
 /// The summary of a run: limit, certificates, rate, claims, invariants, solver.
-pub fn text(run: &Run) -> String {
+pub(crate) fn text(run: &Run) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = summary(run, &mut out);
@@ -32,105 +33,42 @@ pub(super) fn subtitle(run: &Run) -> String {
 
 /// What was measured at the end of the run: name and value.
 pub(super) fn facts(run: &Run) -> Vec<(&'static str, String)> {
+    let mut rows = of_the_end(run);
     let d = &run.diagnostics;
-    let k = d.log_log_time.len() - 1;
-    let mut rows = Vec::new();
-    let mut row = |name, value: String| rows.push((name, value));
-    row(
-        "end of the run",
-        format!(
-            "log-log-time s = {:.6}, log-time ln(1+t) = {:.6e}",
-            d.log_log_time[k], d.log_time[k]
-        ),
-    );
-    row(
-        "smallest margin",
-        format!("{:.6e}   ln loss = {:.6e}", d.min_margin[k], d.log_loss[k]),
-    );
-    if let Some(limit) = &run.limit {
-        row(
-            "limit",
-            format!(
-                "{}, {} support vectors, {}",
-                limit.kind.name(),
-                limit.support.len(),
-                limit.proof()
-            ),
-        );
-    }
-    if let Some(angle) = d.final_angle() {
-        row("angle to the limit", format!("{angle:.6e} rad"));
-    }
-    if let Some(h) = &d.homogeneous {
-        for (name, value) in homogeneous(h) {
-            row(name, value);
-        }
-    } else if let (Some(gap), Some(kkt)) = (d.duality_gap[k], d.kkt_residual[k]) {
-        row(
-            "the run's own proof",
-            format!("duality gap {gap:.3e}, KKT residual {kkt:.3e}"),
-        );
-    }
     if let Some(kinks) = &run.trajectory.kinks {
-        row("kinks", at_kinks(kinks));
+        rows.push(("kinks", at_kinks(kinks)));
     }
     if let Some(rate) = &d.rate {
-        row(
-            "rate d ln(angle)/ds",
-            format!(
-                "{:+.4} ({}), fitted over s = {:.1} to {:.1}",
-                rate.observed,
-                rate.prediction(),
-                rate.window[0],
-                rate.window[1]
-            ),
+        let fitted = format!(
+            "{:+.4} ({}), fitted over s = {:.1} to {:.1}",
+            rate.observed,
+            rate.prediction(),
+            rate.window[0],
+            rate.window[1]
         );
+        rows.push(("rate d ln(angle)/ds", fitted));
     }
-    row(
-        "conserved quantities",
-        format!(
-            "largest relative drift {:.1e}; log-multipliers |p − (τ − m)|/(1+τ) {:.1e}",
-            d.worst_invariant(),
-            d.worst_multiplier_drift()
-        ),
+    let drift = format!(
+        "largest relative drift {:.1e}; log-multipliers |p − (τ − m)|/(1+τ) {:.1e}",
+        d.worst_invariant(),
+        d.worst_multiplier_drift()
     );
+    rows.push(("conserved quantities", drift));
     let s = &run.trajectory.solver;
-    row(
-        "solver",
-        format!(
-            "{}: {} steps, {} rejected, {} Newton failures, {} restarts, {} evaluations, {} Jacobians, {:.3} s",
-            s.method,
-            s.steps,
-            s.rejected_steps,
-            s.newton_failures,
-            s.restarts,
-            s.rhs_evaluations,
-            s.jacobian_evaluations,
-            s.wall_seconds
-        ),
+    let work = format!(
+        "{}: {} steps, {} rejected, {} Newton failures, {} restarts, {} evaluations, {} Jacobians, {:.3} s",
+        s.method,
+        s.steps,
+        s.rejected_steps,
+        s.newton_failures,
+        s.restarts,
+        s.rhs_evaluations,
+        s.jacobian_evaluations,
+        s.wall_seconds
     );
+    rows.push(("solver", work));
     if let Some(v) = &run.verification {
-        let found = if v.status == Status::Completed {
-            format!(
-                "{}: angle between the two ends {:.1e} rad (stated accuracy {:.1e}), smallest margins differ by {:.1e} \
-                 (relative)",
-                if v.agrees { "agrees" } else { "DISAGREES" },
-                v.angle_between,
-                v.stated_accuracy,
-                v.relative_difference_of_min_margin,
-            )
-        } else {
-            match v.status {
-                Status::Inaccurate => {
-                    "NOT VERIFIED: the tighter run drifts beyond its own tolerance".into()
-                }
-                status => format!(
-                    "NOT VERIFIED: the tighter run ended early ({status:?}); raise flow.max-steps or \
-                     flow.max-wall-seconds"
-                ),
-            }
-        };
-        row("verified at rtol/100", found);
+        rows.push(("verified at rtol/100", verified(v)));
     }
     rows
 }
@@ -143,15 +81,66 @@ pub(super) fn shown_and_folded(run: &Run) -> (Vec<&Verdict>, Vec<&Verdict>) {
     })
 }
 
+/// Time, margin and loss at the end, and how near the limit is.
+fn of_the_end(run: &Run) -> Vec<(&'static str, String)> {
+    let d = &run.diagnostics;
+    let k = d.log_log_time.len() - 1;
+    let time = format!(
+        "log-log-time s = {:.6}, log-time ln(1+t) = {:.6e}",
+        d.log_log_time[k], d.log_time[k]
+    );
+    let margin = format!("{:.6e}   ln loss = {:.6e}", d.min_margin[k], d.log_loss[k]);
+    let mut rows = vec![("end of the run", time), ("smallest margin", margin)];
+    if let Some(limit) = &run.limit {
+        let limit = format!(
+            "{}, {} support vectors, {}",
+            limit.kind.name(),
+            limit.support.len(),
+            limit.proof()
+        );
+        rows.push(("limit", limit));
+    }
+    if let Some(angle) = d.final_angle() {
+        rows.push(("angle to the limit", format!("{angle:.6e} rad")));
+    }
+    if let Some(h) = &d.homogeneous {
+        rows.extend(homogeneous(h));
+    } else if let (Some(gap), Some(kkt)) = (d.duality_gap[k], d.kkt_residual[k]) {
+        let proof = format!("duality gap {gap:.3e}, KKT residual {kkt:.3e}");
+        rows.push(("the run's own proof", proof));
+    }
+    rows
+}
+
+/// What the same run at a hundredth of the tolerances says.
+fn verified(v: &Verification) -> String {
+    match v.status {
+        Status::Completed => format!(
+            "{}: angle between the two ends {:.1e} rad (stated accuracy {:.1e}), smallest margins differ by {:.1e} \
+             (relative)",
+            if v.agrees { "agrees" } else { "DISAGREES" },
+            v.angle_between,
+            v.stated_accuracy,
+            v.relative_difference_of_min_margin,
+        ),
+        Status::Inaccurate => {
+            "NOT VERIFIED: the tighter run drifts beyond its own tolerance".into()
+        }
+        status => format!(
+            "NOT VERIFIED: the tighter run ended early ({status:?}); raise flow.max-steps or flow.max-wall-seconds"
+        ),
+    }
+}
+
 /// A number of a table, or a dash.
-pub(super) fn number(x: Option<f64>) -> String {
+pub(crate) fn number(x: Option<f64>) -> String {
     x.map_or_else(|| "-".to_owned(), |x| format!("{x:.2e}"))
 }
 
 /// What is to be said about how the run ended, with its label.
 pub(super) fn note(run: &Run) -> Option<(&'static str, &str)> {
-    let message = run.trajectory.message.as_deref()?;
-    let label = match run.trajectory.status {
+    let message = run.conclusion.message.as_deref()?;
+    let label = match run.conclusion.status {
         Status::Completed => "note",
         _ => "NOT COMPLETED",
     };

@@ -1,6 +1,6 @@
 //! Writes finished runs into their folders, by the atomic writes of [`storage`](crate::storage).
 
-use super::html::{Drawn, html};
+use super::html::{Picture, html};
 use super::{json, npz};
 use crate::error::{Error, Result};
 use crate::figures::{self, Figure};
@@ -42,7 +42,7 @@ pub fn write_all(run: &Run, figures: &[Figure], folder: &Path) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Io`] with the path that could not be written.
-pub(super) fn write_figures<'a>(figures: &'a [Figure], folder: &Path) -> Result<Vec<Drawn<'a>>> {
+pub(crate) fn write_figures<'a>(figures: &'a [Figure], folder: &Path) -> Result<Vec<Picture<'a>>> {
     let folder = folder.join("figures");
     create_folder(&folder)?;
     let mut drawn = Vec::with_capacity(figures.len());
@@ -54,7 +54,7 @@ pub(super) fn write_figures<'a>(figures: &'a [Figure], folder: &Path) -> Result<
         let bytes =
             figures::png(figure).map_err(|e| Error::io(&path, io::Error::other(e.to_string())))?;
         write_file(&path, &bytes)?;
-        drawn.push(Drawn { figure, svg });
+        drawn.push(Picture { figure, svg });
     }
     Ok(drawn)
 }

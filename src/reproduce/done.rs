@@ -1,12 +1,12 @@
-//! One experiment: making it, and knowing it again.
+//! One experiment: doing it, and recognising later that it has been done.
 
-use super::plan::{Experiment, Kind};
+use super::plan::{Experiment, ExperimentKind};
 use crate::control::Control;
 use crate::error::{Error, Incomplete, Result, exit};
 use crate::figures::{self, Figure};
 use crate::report;
 use crate::run::{RunOptions, run};
-use crate::stability::measure;
+use crate::stability;
 use crate::storage::{Folder, forget, hexadecimal, write_file};
 use crate::sweep::{self, Plan, Shard};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ const NAME: &str = "done.json";
 
 /// What became of an experiment; as written to `done.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Done {
+pub(crate) struct Done {
     /// What it was made from.
     key: String,
     /// That of the verb alone: 0 as expected, 1 a claim came out otherwise, 4 and above it failed.
@@ -34,14 +34,14 @@ pub struct Done {
 
 /// A figure that was drawn into `figures/<id>.svg` and `.png`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Drawing {
+pub(crate) struct Drawing {
     pub id: String,
     pub title: String,
     pub caption: String,
 }
 
 impl Done {
-    /// What was done before, if it came to its end, was made from the same, and is whole.
+    /// What was done before, if it ran to its end, from the same inputs, and its files are intact.
     pub(super) fn read(folder: &Path, key: &str) -> Option<Self> {
         let done: Self = serde_json::from_slice(&fs::read(folder.join(NAME)).ok()?).ok()?;
         let whole = |(name, digest): (&String, &String)| {
@@ -55,8 +55,8 @@ impl Done {
 /// Does the experiment and writes its folder, which is that of the control's checkpoints, `done.json` last.
 ///
 /// # Errors
-/// [`Error::Io`] if the folder cannot be written, or another process is in it; [`Error::Interrupted`]; whatever else goes wrong is
-/// recorded.
+/// [`Error::Io`] if the folder cannot be written, or another process is in it; [`Error::Interrupted`]; whatever else
+/// goes wrong is recorded.
 pub(super) fn make(
     experiment: &Experiment,
     jobs: usize,
@@ -65,9 +65,9 @@ pub(super) fn make(
 ) -> Result<Done> {
     let folder = control.checkpoints.expect("experiments have folders");
     let _here = match experiment.kind {
-        Kind::Run | Kind::Critical => Folder::alone(folder)?,
+        ExperimentKind::Run | ExperimentKind::Critical => Folder::alone(folder)?,
         // with others that do cases of it
-        Kind::Sweep => Folder::together(folder)?,
+        ExperimentKind::Sweep => Folder::together(folder)?,
     };
     let path = folder.join(NAME);
     match fs::remove_file(&path) {
@@ -76,9 +76,9 @@ pub(super) fn make(
     }
     let start = Instant::now();
     let made = match experiment.kind {
-        Kind::Run => single(experiment, folder, control),
-        Kind::Critical => critical(experiment, folder, control),
-        Kind::Sweep => whole_sweep(experiment, folder, jobs, control),
+        ExperimentKind::Run => single(experiment, folder, control),
+        ExperimentKind::Critical => critical(experiment, folder, control),
+        ExperimentKind::Sweep => whole_sweep(experiment, folder, jobs, control),
     };
     let (exit_code, message, figures) = match made {
         Ok((exit_code, message, figures)) => (exit_code, message, figures),
@@ -133,15 +133,15 @@ fn single(experiment: &Experiment, folder: &Path, control: &Control<'_>) -> Resu
     forget(folder)?;
     let code = finished.exit_code();
     let message = (!exit::is_complete(code)).then(|| {
-        let why = finished.trajectory.message.as_deref();
+        let why = finished.conclusion.message.as_deref();
         why.unwrap_or("the run ended before its horizon").to_owned()
     });
     Ok((code, message, figures))
 }
 
 fn critical(experiment: &Experiment, folder: &Path, control: &Control<'_>) -> Result<Made> {
-    let measured = measure(&experiment.path, &[], false, control)?;
-    Ok((0, None, report::write_critical(&measured, folder)?))
+    let measured = stability::measure(&experiment.path, &[], false, control)?;
+    Ok((0, None, stability::write(&measured, folder)?))
 }
 
 fn whole_sweep(
@@ -154,7 +154,7 @@ fn whole_sweep(
     plan.write()?;
     let outcome = sweep::run(
         &plan,
-        &sweep::RunOptions {
+        &sweep::ShardOptions {
             shard: Shard::ALL,
             jobs,
             signal: control.signal,
@@ -162,7 +162,7 @@ fn whole_sweep(
         },
     )?;
     let merged = sweep::merge(&plan)?.map_err(|missing| Incomplete::Cases(missing.0.len()))?;
-    let figures = report::write_sweep(&merged, folder)?;
+    let figures = sweep::write(&merged, folder)?;
     let failed = outcome.failed.len();
     let message = (failed > 0).then(|| format!("{failed} cases failed; `sweep run` says which"));
     Ok((if failed > 0 { 4 } else { 0 }, message, figures))

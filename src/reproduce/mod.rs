@@ -1,20 +1,22 @@
 //! Everything at once: all scenarios of a folder, run side by side, and one table of what became of the claims.
 //!
 //! ```text
-//! folder of scenarios ─plan→ Experiment… ─run→ Done… (a folder each) ─Table::of→ Table ─report::index→ index.html
+//! folder of scenarios ─plan→ Experiment… ─run→ Done… (a folder each) ─ClaimsTable::of→ ClaimsTable ─html→ index.html
 //! ```
 //!
-//! An experiment's folder holds what the verbs `run`, `compare --critical` and `sweep` leave, and `done.json`: what it was made from, and
-//! checksums of what was made. What is found whole and made from the same is kept, so that a reproduction that was cut goes on where it was.
-//! The table is a function of those folders alone.
+//! An experiment's folder holds what the verbs `run`, `compare --critical` and `sweep` leave, and `done.json`: what it
+//! was made from, and checksums of what was made. What is found whole and made from the same is kept, so that a
+//! reproduction that was cut goes on where it was. The table is a function of those folders alone.
 
 mod done;
+mod page;
 mod plan;
 mod table;
 
-pub use done::{Done, Drawing};
-pub use plan::{Experiment, Kind, Selection, plan};
-pub use table::{Row, Table};
+pub(crate) use done::{Done, Drawing};
+pub(crate) use page::{Page, Section, html};
+pub(crate) use plan::{Experiment, ExperimentKind, Selection, plan};
+pub(crate) use table::ClaimsTable;
 
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -27,39 +29,40 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const CHECKPOINTS: f64 = 5.0;
 
 /// How experiments are run.
-pub struct Options<'a> {
+pub(crate) struct Options<'a> {
     /// Folder that gets one folder per experiment.
     pub out: &'a Path,
     /// Threads.
     pub jobs: usize,
     /// Whether to do again what is done.
     pub fresh: bool,
-    /// Becomes the number of a signal to stop at, after a checkpoint of every run in hand; 0 to go on.
+    /// Becomes the number of a signal to stop at, once every run in progress has written a checkpoint; 0 to go on.
     pub signal: &'a AtomicUsize,
     /// Called when an experiment begins and when it has ended; from any thread.
     pub observer: &'a (dyn Fn(Event) + Sync),
 }
 
 /// What an observer hears.
-pub enum Event<'a> {
+pub(crate) enum Event<'a> {
     Begins(&'a Experiment),
-    Ends(&'a Experiment, &'a Done),
+    Ends(&'a Experiment),
 }
 
 /// Runs what is not done yet; what became of each experiment, in their order.
 ///
-/// Experiments of one thread are run side by side, those with threads of their own (sweeps) one after another behind them. An experiment
-/// that fails is recorded with its reason and keeps no other from running; the next call tries it again.
+/// Experiments of one thread are run side by side, those with threads of their own (sweeps) one after another behind
+/// them. An experiment that fails is recorded with its reason and keeps no other from running; the next call tries it
+/// again.
 ///
 /// # Errors
 /// [`Error::Io`] if a folder cannot be written; [`Error::Interrupted`] if a signal came, with what is done kept.
-pub fn run(experiments: &[Experiment], options: &Options) -> Result<Vec<Done>> {
+pub(crate) fn run(experiments: &[Experiment], options: &Options) -> Result<Vec<Done>> {
     let program = program()?;
     let one = |experiment: &Experiment, jobs: usize| -> Result<Done> {
         let folder = options.folder(experiment);
         let key = experiment.key(program);
         if let (false, Some(done)) = (options.fresh, Done::read(&folder, &key)) {
-            (options.observer)(Event::Ends(experiment, &done));
+            (options.observer)(Event::Ends(experiment));
             return Ok(done);
         }
         (options.observer)(Event::Begins(experiment));
@@ -70,11 +73,11 @@ pub fn run(experiments: &[Experiment], options: &Options) -> Result<Vec<Done>> {
             observer: &(),
         };
         let done = done::make(experiment, jobs, &key, &control)?;
-        (options.observer)(Event::Ends(experiment, &done));
+        (options.observer)(Event::Ends(experiment));
         Ok(done)
     };
     let (mut order, alone): (Vec<usize>, Vec<usize>) =
-        (0..experiments.len()).partition(|i| experiments[*i].kind != Kind::Sweep);
+        (0..experiments.len()).partition(|i| experiments[*i].kind != ExperimentKind::Sweep);
     // the longest first, so that no thread is left with it at the end
     order.sort_by(|a, b| experiments[*b].work.total_cmp(&experiments[*a].work));
     let results: Mutex<Vec<Option<Result<Done>>>> =
@@ -111,7 +114,7 @@ pub fn run(experiments: &[Experiment], options: &Options) -> Result<Vec<Done>> {
 
 impl Options<'_> {
     /// Where an experiment leaves its output.
-    pub fn folder(&self, experiment: &Experiment) -> PathBuf {
+    pub(crate) fn folder(&self, experiment: &Experiment) -> PathBuf {
         self.out.join(experiment.id())
     }
 }

@@ -1,4 +1,4 @@
-//! Which experiments there are, and which of them are asked for.
+//! Which experiments there are, and which of them were selected.
 
 use crate::claims::{self, Outcome};
 use crate::error::{Error, Result, UsageError};
@@ -12,7 +12,7 @@ const CRITICAL: [&str; 1] = ["fc-dfa-steps-too-large"];
 
 /// What is done with a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum ExperimentKind {
     /// As the verb `run`.
     Run,
     /// As `compare --critical`.
@@ -23,19 +23,19 @@ pub enum Kind {
 
 /// A scenario, and what is done with it.
 #[derive(Debug, Clone)]
-pub struct Experiment {
+pub(crate) struct Experiment {
     pub scenario: Scenario,
     pub path: PathBuf,
-    pub kind: Kind,
+    pub kind: ExperimentKind,
     /// Weights times samples: which runs are long.
     pub work: f64,
     /// SHA-256 of the scenario and the numbers it starts from.
     inputs: String,
 }
 
-/// Which experiments are asked for.
+/// Which experiments to do.
 #[derive(Debug, Clone, Default)]
-pub struct Selection {
+pub(crate) struct Selection {
     /// Those that decide this claim, or the scenario of this name.
     pub only: Option<String>,
     /// The cheapest ones that show every outcome of every claim.
@@ -46,20 +46,20 @@ pub struct Selection {
 
 impl Experiment {
     /// Its folder's name, different for every experiment.
-    pub fn id(&self) -> String {
+    pub(crate) fn id(&self) -> String {
         match self.kind {
-            Kind::Run | Kind::Sweep => self.scenario.name.clone(),
-            Kind::Critical => format!("{}-critical", self.scenario.name),
+            ExperimentKind::Run | ExperimentKind::Sweep => self.scenario.name.clone(),
+            ExperimentKind::Critical => format!("{}-critical", self.scenario.name),
         }
     }
 
     /// The command that does it alone.
-    pub fn command(&self) -> String {
+    pub(crate) fn command(&self) -> String {
         let path = self.path.display();
         match self.kind {
-            Kind::Run => format!("marginflow run {path}"),
-            Kind::Critical => format!("marginflow compare {path} --critical"),
-            Kind::Sweep => {
+            ExperimentKind::Run => format!("marginflow run {path}"),
+            ExperimentKind::Critical => format!("marginflow compare {path} --critical"),
+            ExperimentKind::Sweep => {
                 let out = format!("--out out/{}", self.id());
                 format!(
                     "marginflow sweep plan {path} {out} && marginflow sweep run {out} && marginflow sweep merge {out}"
@@ -76,7 +76,7 @@ impl Experiment {
 
     /// Claims it is expected to decide, with the outcome.
     fn decides(&self) -> impl Iterator<Item = (&str, Outcome)> {
-        let runs = self.kind == Kind::Run;
+        let runs = self.kind == ExperimentKind::Run;
         (self.scenario.expect.iter())
             .filter(move |(_, outcome)| runs && **outcome != Outcome::NotApplicable)
             .map(|(id, outcome)| (id.as_str(), *outcome))
@@ -86,8 +86,9 @@ impl Experiment {
 /// The experiments of a folder of scenarios, in the order of names.
 ///
 /// # Errors
-/// [`Error::Usage`] if there are no scenarios, or none that is asked for; as [`scenario::load`] and [`Scenario::build`].
-pub fn plan(folder: &Path, selection: &Selection) -> Result<Vec<Experiment>> {
+/// [`Error::Usage`] if there are no scenarios, or none is selected; as [`scenario::load`] and
+/// [`Scenario::build`].
+pub(crate) fn plan(folder: &Path, selection: &Selection) -> Result<Vec<Experiment>> {
     let mut experiments = Vec::new();
     for path in scenarios(folder)? {
         let scenario = scenario::load(&path, &[])?;
@@ -104,14 +105,18 @@ pub fn plan(folder: &Path, selection: &Selection) -> Result<Vec<Experiment>> {
         }
         let run = Experiment {
             path,
-            kind: if sweep { Kind::Sweep } else { Kind::Run },
+            kind: if sweep {
+                ExperimentKind::Sweep
+            } else {
+                ExperimentKind::Run
+            },
             work: problem.map_or(0.0, |p| (p.theta0().len() * p.dataset().len()) as f64),
             inputs: hexadecimal(&inputs),
             scenario,
         };
         let critical = CRITICAL.contains(&run.scenario.name.as_str());
         let also = critical.then(|| Experiment {
-            kind: Kind::Critical,
+            kind: ExperimentKind::Critical,
             ..run.clone()
         });
         experiments.push(run);

@@ -1,7 +1,7 @@
 //! What became of the claims.
 
 use super::done::Done;
-use super::plan::{Experiment, Kind};
+use super::plan::{Experiment, ExperimentKind};
 use crate::claims::{CLAIMS, Claim, Outcome};
 use crate::error::{Error, Result, exit};
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,7 @@ use std::path::Path;
 
 /// A claim on a scenario.
 #[derive(Debug, Clone, Serialize)]
-pub struct Row {
+pub(crate) struct Row {
     pub id: &'static str,
     /// The statement as the report prints it.
     pub printed: &'static str,
@@ -28,7 +28,7 @@ pub struct Row {
 
 /// All rows, claim by claim in the order of [`CLAIMS`], and what failed.
 #[derive(Debug, Serialize)]
-pub struct Table {
+pub(crate) struct ClaimsTable {
     pub format: &'static str,
     pub version: &'static str,
     pub claims: Vec<Row>,
@@ -40,7 +40,7 @@ pub struct Table {
 
 /// What is read of `report.json`.
 #[derive(Deserialize)]
-struct Report {
+struct ReportedClaims {
     claims: Vec<Judged>,
 }
 
@@ -53,19 +53,21 @@ struct Judged {
     evidence: String,
 }
 
-impl Table {
+impl ClaimsTable {
     /// From the folders of experiments: `done[i]` and `<out>/<id>/report.json` of `experiments[i]`.
     ///
     /// # Errors
     /// [`Error::Io`] if a report cannot be read.
-    pub fn of(experiments: &[Experiment], done: &[Done], out: &Path) -> Result<Self> {
+    pub(crate) fn of(experiments: &[Experiment], done: &[Done], out: &Path) -> Result<Self> {
         let mut reports = Vec::new();
         for (experiment, done) in experiments.iter().zip(done) {
             let path = out.join(experiment.id()).join("report.json");
-            if experiment.kind == Kind::Run && path.exists() && exit::leaves_report(done.exit_code)
+            if experiment.kind == ExperimentKind::Run
+                && path.exists()
+                && exit::leaves_report(done.exit_code)
             {
                 let bytes = fs::read(&path).map_err(|e| Error::io(&path, e))?;
-                let report: Report = serde_json::from_slice(&bytes)
+                let report: ReportedClaims = serde_json::from_slice(&bytes)
                     .map_err(|e| Error::io(&path, std::io::Error::other(e)))?;
                 reports.push((experiment, report));
             }
@@ -91,22 +93,22 @@ impl Table {
     }
 
     /// 0 if every verdict that a scenario expects is the expected one, 1 if not, and if an experiment failed its code.
-    pub fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         self.code
     }
 
     /// Rows of one claim.
-    pub fn rows(&self, id: &str) -> impl Iterator<Item = &Row> {
+    pub(crate) fn rows(&self, id: &str) -> impl Iterator<Item = &Row> {
         self.claims.iter().filter(move |row| row.id == id)
     }
 
     /// As JSON.
-    pub fn json(&self) -> String {
+    pub(crate) fn json(&self) -> String {
         serde_json::to_string_pretty(self).expect("plain data") + "\n"
     }
 
     /// As CSV.
-    pub fn csv(&self) -> String {
+    pub(crate) fn csv(&self) -> String {
         let mut writer = csv::Writer::from_writer(Vec::new());
         let number = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{x:e}"));
         let header = [
@@ -142,7 +144,7 @@ impl Table {
     }
 
     /// For people.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let number = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.2e}"));
         let mut out = format!(
             "  {:<18}{:<14}{:>10}{:>11}  scenario\n",

@@ -5,9 +5,9 @@ use super::numbers::{
 };
 use super::rule::LearningRule;
 use super::source::did_you_mean;
+use super::{Kind, NetworkCase};
 use crate::claims::{self, Outcome};
 use crate::flow::clock;
-use crate::sweep::{Kind, NetworkCase};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -1,16 +1,56 @@
 //! The table `[sweep]`.
 
-use super::Scenario;
 use super::numbers::shown;
 use super::schema::{DatasetSource, Document, Initial};
 use super::source::Source;
+use super::{NetworkCase, Scenario};
 use crate::error::{Error, Result};
 use crate::generalisation::RATIOS;
-use crate::sweep::{Kind, SweepOptions, samples};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use toml::Spanned;
 
 /// Most cases of a sweep.
 const MOST_CASES: usize = 1_000_000;
+
+/// What is measured of a case: the angle to the teacher of …
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// … the certified limit.
+    Limit,
+    /// … the flow at the horizon of the scenario.
+    Flow,
+    /// … finite steps, as many as the scenario says.
+    Steps,
+}
+
+impl Kind {
+    /// The name in scenarios and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Limit => "limit",
+            Self::Flow => "flow",
+            Self::Steps => "steps",
+        }
+    }
+}
+
+/// The table `[sweep]` of a scenario: lists without repetition, none of them empty.
+#[derive(Debug, Clone)]
+pub struct SweepOptions {
+    pub cases: Vec<NetworkCase>,
+    /// n/D
+    pub ratios: Vec<f64>,
+    /// Seeds 0 … seeds − 1 at every ratio.
+    pub seeds: usize,
+    pub kinds: Vec<Kind>,
+}
+
+/// N at `n/D = ratio`: the nearest whole number.
+pub(crate) fn samples(ratio: f64, dimension: usize) -> usize {
+    (ratio * dimension as f64).round() as usize
+}
 
 /// Where the data of a sweep come from.
 #[derive(Debug, Clone, Copy)]
@@ -132,24 +172,24 @@ fn distinct<T>(
 
 impl Scenario {
     /// The table `[sweep]`, and the data it is about.
-    pub fn sweep(&self) -> Option<(&SweepOptions, Teacher)> {
+    pub(crate) fn sweep(&self) -> Option<(&SweepOptions, Teacher)> {
         let (options, teacher) = self.sweep.as_ref()?;
         Some((options, *teacher))
     }
 
     /// Whether the initial weights are drawn.
-    pub fn starts_at_random(&self) -> bool {
+    pub(crate) fn starts_at_random(&self) -> bool {
         matches!(self.document.initial.get_ref(), Initial::Gaussian { .. })
     }
 
     /// Whether it is a sweep that follows flows or makes finite steps, which is long.
-    pub fn sweeps_flows(&self) -> bool {
+    pub(crate) fn sweeps_flows(&self) -> bool {
         self.sweep()
             .is_some_and(|(options, _)| options.kinds.iter().any(|kind| *kind != Kind::Limit))
     }
 
     /// The error of a command that needs `[sweep]`.
-    pub fn without_sweep(&self) -> Error {
+    pub(crate) fn without_sweep(&self) -> Error {
         self.source.error(
             0..0,
             "the scenario has no sweep",

@@ -1,7 +1,7 @@
 //! A case's angles: by the certified limit, the flow and finite steps.
 
 use super::{Case, Kind, Measurement, Plan, Record};
-use crate::accuracy;
+use crate::accuracy::judge;
 use crate::control::Control;
 use crate::dataset::gaussian_teacher_vector;
 use crate::descent::{Lane, State, StepOptions, reduced_stepper, stepper};
@@ -10,20 +10,19 @@ use crate::error::{Error, Result, SolverError};
 use crate::flow::{FlowOptions, SaveAt, integrate_under};
 use crate::limit::angle;
 use crate::problem::Problem;
-use crate::run::{Reference, reference_limit};
-use crate::trajectory::Status;
+use crate::reference::{Reference, reference_limit};
 use nalgebra::DVector;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-/// β, and the duality gap that certifies it; or why there is none.
-type Found = std::result::Result<(DVector<f64>, Option<f64>), String>;
+/// β, and the duality gap that certifies it; or why no β was found.
+type FoundDirection = std::result::Result<(DVector<f64>, Option<f64>), String>;
 
 /// Measures a case.
 ///
 /// # Errors
-/// [`Error::Interrupted`] if a signal came; whatever keeps the case from being built. A limit that cannot be certified, a flow or steps that do
-/// not come to their end are part of the record.
+/// [`Error::Interrupted`] if a signal came; whatever keeps the case from being built. A limit that cannot be certified,
+/// a flow or steps that do not come to their end are part of the record.
 pub(super) fn evaluate(plan: &Plan, case: &Case, signal: &AtomicUsize) -> Result<Record> {
     let scenario = plan.scenario_of(case)?;
     let problem = scenario.build()?;
@@ -43,7 +42,7 @@ pub(super) fn evaluate(plan: &Plan, case: &Case, signal: &AtomicUsize) -> Result
     Ok(Record::new(plan, case, results))
 }
 
-fn measurement(kind: Kind, found: Found, teacher: &DVector<f64>) -> Measurement {
+fn measurement(kind: Kind, found: FoundDirection, teacher: &DVector<f64>) -> Measurement {
     let found = found.and_then(|(beta, gap)| {
         let degrees = angle(beta.as_slice(), teacher.as_slice()).to_degrees();
         if degrees.is_finite() && beta.norm() > 0.0 {
@@ -64,14 +63,14 @@ fn measurement(kind: Kind, found: Found, teacher: &DVector<f64>) -> Measurement 
     }
 }
 
-fn limit(problem: &Problem) -> Found {
+fn limit(problem: &Problem) -> FoundDirection {
     match reference_limit(problem, false).map_err(|e| e.to_string())? {
         Reference::Global(limit) => Ok((limit.beta, limit.duality_gap)),
         _ => Err("this network has no one limit".into()),
     }
 }
 
-fn flow(problem: &Problem, options: &FlowOptions, signal: &AtomicUsize) -> Result<Found> {
+fn flow(problem: &Problem, options: &FlowOptions, signal: &AtomicUsize) -> Result<FoundDirection> {
     let options = FlowOptions {
         saves: SaveAt::Uniform(2),
         ..options.clone()
@@ -80,15 +79,15 @@ fn flow(problem: &Problem, options: &FlowOptions, signal: &AtomicUsize) -> Resul
         signal,
         ..Control::none()
     };
-    let mut trajectory = match integrate_under(problem, &options, "flow", &control) {
+    let trajectory = match integrate_under(problem, &options, "flow", &control) {
         Ok(trajectory) => trajectory,
         Err(Error::Interrupted { signal, .. }) => return Err(interrupted(signal)),
         Err(e) => return Ok(Err(e.to_string())),
     };
     let measured = diagnose(problem, &trajectory, None);
-    accuracy::judge(problem, &options, &mut trajectory, &measured);
-    if trajectory.status != Status::Completed {
-        let why = trajectory.message.as_deref().unwrap_or_default();
+    let conclusion = judge(problem, &options, &trajectory, &measured);
+    if !conclusion.completed() {
+        let why = conclusion.message.as_deref().unwrap_or_default();
         return Ok(Err(format!("the flow ended early: {why}")));
     }
     let last = trajectory.theta.column(trajectory.theta.ncols() - 1);
@@ -107,7 +106,11 @@ fn interrupted(signal: usize) -> Error {
 /// Time between looks at the signal.
 const CHUNK: Duration = Duration::from_millis(100);
 
-fn steps_taken(problem: &Problem, options: &StepOptions, signal: &AtomicUsize) -> Result<Found> {
+fn steps_taken(
+    problem: &Problem,
+    options: &StepOptions,
+    signal: &AtomicUsize,
+) -> Result<FoundDirection> {
     let lanes = [Lane {
         size: options.sizes[0],
         theta: problem.theta0().clone(),

@@ -16,12 +16,12 @@ pub struct Merged<'a> {
     /// One per case.
     records: Vec<(Case, Record)>,
     /// Per network and ratio, in the order of the plan; no entry where theory has none.
-    pub theory: Vec<Point>,
+    pub theory: Vec<PredictedAngle>,
 }
 
 /// A predicted angle.
 #[derive(Debug, Clone)]
-pub struct Point {
+pub struct PredictedAngle {
     pub network: NetworkCase,
     pub ratio: f64,
     pub angle_degrees: f64,
@@ -115,14 +115,14 @@ pub fn merge(plan: &Plan) -> Result<std::result::Result<Merged<'_>, Missing>> {
 }
 
 /// Predictions for every network of a plan.
-fn theory(plan: &Plan, ratios: &[f64]) -> Vec<Point> {
+fn theory(plan: &Plan, ratios: &[f64]) -> Vec<PredictedAngle> {
     let pairs: Vec<(&NetworkCase, f64)> = (plan.options.cases.iter())
         .flat_map(|network| ratios.iter().map(move |ratio| (network, *ratio)))
         .collect();
     (pairs.into_par_iter())
         .map(|(network, ratio)| {
             let prediction = network.prediction(ratio).ok()?;
-            Some(Point {
+            Some(PredictedAngle {
                 network: network.clone(),
                 ratio,
                 angle_degrees: prediction.angle.to_degrees(),
@@ -139,7 +139,7 @@ const CURVE: usize = 33;
 
 impl Merged<'_> {
     /// Theory curves between the smallest and the largest ratio.
-    pub fn curves(&self) -> Vec<Point> {
+    pub(crate) fn curves(&self) -> Vec<PredictedAngle> {
         let ratios = &self.plan.options.ratios;
         let low = ratios.iter().copied().fold(f64::INFINITY, f64::min);
         let high = ratios.iter().copied().fold(0.0, f64::max);
@@ -164,7 +164,7 @@ impl Merged<'_> {
     }
 
     /// What could not be measured: case, kind, reason.
-    pub fn failures(&self) -> Vec<String> {
+    pub(crate) fn failures(&self) -> Vec<String> {
         self.measurements()
             .filter_map(|(case, kind, m)| {
                 let why = m.failure.as_ref()?;
@@ -253,7 +253,7 @@ impl Merged<'_> {
         let mut text = String::from("case,ratio,seed,kind,angle_degrees\n");
         for (case, kind, measurement) in self.measurements() {
             if let Some(angle) = measurement.angle_degrees {
-                let (name, kind) = (case.network.name(), kind.name());
+                let (name, kind) = (case.network.key(), kind.name());
                 let _ = writeln!(text, "{name},{},{},{kind},{angle}", case.ratio, case.seed);
             }
         }
@@ -261,17 +261,17 @@ impl Merged<'_> {
     }
 
     /// `theory.csv`: predicted angles of limits.
-    pub fn theory_csv(&self) -> String {
+    pub(crate) fn theory_csv(&self) -> String {
         let mut text = String::from("case,ratio,angle_degrees\n");
         for point in &self.theory {
-            let name = point.network.name();
+            let name = point.network.key();
             let _ = writeln!(text, "{name},{},{}", point.ratio, point.angle_degrees);
         }
         text
     }
 
     /// `summary.csv`: means over seeds beside theory.
-    pub fn summary_csv(&self) -> String {
+    pub(crate) fn summary_csv(&self) -> String {
         let summaries = self.summaries();
         means_csv(
             "case,ratio,kind,seeds,mean_degrees,standard_error,theory_degrees,deviation_in_standard_errors",
@@ -288,7 +288,7 @@ impl Merged<'_> {
     }
 
     /// `differences.csv`: paired differences to the fully connected network.
-    pub fn differences_csv(&self) -> String {
+    pub(crate) fn differences_csv(&self) -> String {
         let differences = self.differences();
         means_csv(
             "case,ratio,kind,pairs,fc_minus_case_degrees,standard_error,in_standard_errors,theory_degrees",
@@ -315,7 +315,7 @@ fn means_csv<'a>(
         let _ = writeln!(
             text,
             "{},{ratio},{},{},{},{},{},{}",
-            network.name(),
+            network.key(),
             kind.name(),
             mean.count,
             mean.mean,

@@ -2,7 +2,7 @@
 
 use super::{NetworkCase, SweepOptions};
 use crate::error::{Error, Result, UsageError};
-use crate::scenario::{self, Scenario};
+use crate::scenario::{self, Scenario, samples};
 use crate::storage::{Folder, create_folder, hexadecimal, write_file};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -23,7 +23,7 @@ pub struct Case {
 impl Case {
     /// The name all its random numbers follow from.
     pub fn name(&self) -> String {
-        format!("{}/{}/{}", self.network.name(), self.ratio, self.seed)
+        format!("{}/{}/{}", self.network.key(), self.ratio, self.seed)
     }
 
     /// The name that those of its data follow from: the same for all networks.
@@ -45,7 +45,7 @@ pub struct Plan {
 
 /// `plan.json`
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Header {
+struct PlanHeader {
     format: String,
     version: String,
     scenario: String,
@@ -122,7 +122,7 @@ impl Plan {
     /// Reads the plan in a folder.
     ///
     /// # Errors
-    /// [`Error::Usage`] if there is none, or one of another version; [`Error::Data`] if it is damaged.
+    /// [`Error::Usage`] if there is no plan, or one of another version; [`Error::Data`] if it is damaged.
     pub fn open(folder: &Path) -> Result<Self> {
         let header = read_header(folder)?.ok_or_else(|| UsageError::NoSweep(folder.to_owned()))?;
         let path = folder.join("scenario.toml");
@@ -146,8 +146,8 @@ impl Plan {
         Self::new(scenario, folder)
     }
 
-    fn header(&self) -> Header {
-        Header {
+    fn header(&self) -> PlanHeader {
+        PlanHeader {
             format: FORMAT.into(),
             version: env!("CARGO_PKG_VERSION").into(),
             scenario: self.scenario.name.clone(),
@@ -162,7 +162,7 @@ impl Plan {
         self.options.cases.len() * self.options.ratios.len() * self.options.seeds
     }
 
-    /// Never: no list of `[sweep]` is empty.
+    /// Always false, since no list of `[sweep]` is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -224,7 +224,7 @@ impl Plan {
     }
 
     /// Where the cases are.
-    pub fn cases_folder(&self) -> PathBuf {
+    pub(crate) fn cases_folder(&self) -> PathBuf {
         self.folder.join("cases")
     }
 
@@ -234,11 +234,6 @@ impl Plan {
     }
 }
 
-/// N at `n/D = ratio`: the nearest whole number.
-pub(crate) fn samples(ratio: f64, dimension: usize) -> usize {
-    (ratio * dimension as f64).round() as usize
-}
-
 /// 63 bits of SHA-256(master seed, name): a seed as TOML holds them.
 fn derived_seed(master: u64, name: &str) -> u64 {
     let digest = Sha256::digest(format!("{FORMAT} {master} {name}"));
@@ -246,7 +241,7 @@ fn derived_seed(master: u64, name: &str) -> u64 {
     u64::from_le_bytes(*word) >> 1
 }
 
-fn read_header(folder: &Path) -> Result<Option<Header>> {
+fn read_header(folder: &Path) -> Result<Option<PlanHeader>> {
     let path = folder.join(PLAN);
     let text = match fs::read(&path) {
         Ok(text) => text,
@@ -255,10 +250,11 @@ fn read_header(folder: &Path) -> Result<Option<Header>> {
     };
     serde_json::from_slice(&text)
         .ok()
-        .filter(|header: &Header| header.format == FORMAT)
+        .filter(|header: &PlanHeader| header.format == FORMAT)
         .map(Some)
         .ok_or_else(|| {
-            let advice = format!("is no plan of a sweep ({FORMAT}) or is damaged; remove it and plan again: cases that are done stay");
+            let advice = format!("is no plan of a sweep ({FORMAT}) or is damaged; remove it and plan again: cases that \
+                                  are done stay");
             Error::data(path, advice)
         })
 }

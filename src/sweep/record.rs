@@ -8,7 +8,7 @@ use std::fs;
 
 /// One angle of a case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Measurement {
+pub(crate) struct Measurement {
     /// [`Kind::name`]
     pub kind: String,
     /// Angle between β and the teacher; `None` if it could not be had.
@@ -21,9 +21,9 @@ pub struct Measurement {
     pub failure: Option<String>,
 }
 
-/// What a case has come to.
+/// The results of a case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Record {
+pub(crate) struct Record {
     format: String,
     scenario_sha256: String,
     pub id: usize,
@@ -43,7 +43,7 @@ impl Record {
             format: FORMAT.into(),
             scenario_sha256: plan.scenario.sha256.clone(),
             id: case.id,
-            case: case.network.name().into(),
+            case: case.network.key().into(),
             ratio: case.ratio,
             seed: case.seed,
             results,
@@ -51,12 +51,12 @@ impl Record {
     }
 
     /// Whether some angle could not be had.
-    pub fn failed(&self) -> bool {
+    pub(crate) fn failed(&self) -> bool {
         self.results.iter().any(|m| m.angle_degrees.is_none())
     }
 
     /// The measurement of a kind.
-    pub fn of(&self, kind: Kind) -> Option<&Measurement> {
+    pub(crate) fn of(&self, kind: Kind) -> Option<&Measurement> {
         self.results.iter().find(|m| m.kind == kind.name())
     }
 
@@ -78,7 +78,7 @@ impl Record {
     ///
     /// # Errors
     /// [`Error::Io`] if there is a file that cannot be read.
-    pub fn read(plan: &Plan, case: &Case) -> Result<Option<Self>> {
+    pub(crate) fn read(plan: &Plan, case: &Case) -> Result<Option<Self>> {
         let path = plan.path(case);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,

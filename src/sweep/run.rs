@@ -18,7 +18,7 @@ pub struct Shard {
 impl Shard {
     pub const ALL: Self = Self { index: 0, count: 1 };
 
-    pub fn holds(self, id: usize) -> bool {
+    pub(crate) fn holds(self, id: usize) -> bool {
         id % self.count == self.index
     }
 }
@@ -42,19 +42,19 @@ impl FromStr for Shard {
 }
 
 /// How a shard is run.
-pub struct RunOptions<'a> {
+pub struct ShardOptions<'a> {
     pub shard: Shard,
     /// Threads, at least one.
     pub jobs: usize,
-    /// Becomes the number of a signal to stop at: limits in hand are finished, flows and steps given up; 0 to go on.
+    /// Becomes the number of a signal to stop at: limits being computed are finished, flows and steps are abandoned; 0 to go on.
     pub signal: &'a AtomicUsize,
     /// Called after every case with the number done and to be done; from any thread.
     pub observer: &'a (dyn Fn(usize, usize) + Sync),
 }
 
-/// What a shard has come to.
+/// What became of a shard.
 #[derive(Debug, Default)]
-pub struct Outcome {
+pub struct ShardOutcome {
     /// Cases that had been done before.
     pub kept: usize,
     /// Cases done now.
@@ -66,8 +66,9 @@ pub struct Outcome {
 /// Does what is missing, damaged or has failed among the cases of a shard.
 ///
 /// # Errors
-/// [`Error::Interrupted`] if a signal came, after the limits in hand; [`Error::Io`]; whatever keeps a case from being built.
-pub fn run(plan: &Plan, options: &RunOptions<'_>) -> Result<Outcome> {
+/// [`Error::Interrupted`] if a signal came, once the limits being computed are finished; [`Error::Io`]; whatever keeps a case from being
+/// built.
+pub fn run(plan: &Plan, options: &ShardOptions<'_>) -> Result<ShardOutcome> {
     let _here = Folder::together(&plan.folder)?;
     create_folder(&plan.cases_folder())?;
     let (mut todo, mut kept): (Vec<Case>, usize) = (Vec::new(), 0);
@@ -127,7 +128,7 @@ pub fn run(plan: &Plan, options: &RunOptions<'_>) -> Result<Outcome> {
     }
     let mut failed = failed.into_inner().expect("no thread panics");
     failed.sort();
-    Ok(Outcome {
+    Ok(ShardOutcome {
         kept,
         done: done.into_inner(),
         failed,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// What the array looks like.
 #[derive(Debug, Clone, Copy)]
-pub struct SlurmOptions {
+pub(crate) struct SlurmOptions {
     /// Tasks of the array, one shard each.
     pub tasks: usize,
     /// Threads per task.
@@ -18,7 +18,7 @@ pub struct SlurmOptions {
 ///
 /// # Errors
 /// [`Error::Io`]; [`Error::Usage`] if a path cannot be put into a script.
-pub fn write_slurm(plan: &Plan, program: &Path, options: SlurmOptions) -> Result<PathBuf> {
+pub(crate) fn write_slurm(plan: &Plan, program: &Path, options: SlurmOptions) -> Result<PathBuf> {
     let folder = std::path::absolute(&plan.folder).map_err(|e| Error::io(&plan.folder, e))?;
     let scripts = folder.join("slurm");
     let _here = Folder::together(&folder)?;
@@ -55,6 +55,10 @@ fn array(paths: &Paths, options: SlurmOptions) -> String {
         log,
         ..
     } = paths;
+    let some_only = concat!(
+        r#"[ "${SLURM_ARRAY_TASK_MIN:-0}" -ne 0 ] || "#,
+        r#"[ "${SLURM_ARRAY_TASK_MAX:-$((shards - 1))}" -ne $((shards - 1)) ]"#
+    );
     format!(
         r#"#!/bin/sh
 #SBATCH --job-name=marginflow-sweep
@@ -68,7 +72,7 @@ fn array(paths: &Paths, options: SlurmOptions) -> String {
 shard=$SLURM_ARRAY_TASK_ID
 shards=$SLURM_ARRAY_TASK_COUNT
 # Some tasks of an array only: they keep the shards they had in the whole of it.
-if [ "${{SLURM_ARRAY_TASK_MIN:-0}}" -ne 0 ] || [ "${{SLURM_ARRAY_TASK_MAX:-$((shards - 1))}}" -ne $((shards - 1)) ]; then
+if {some_only}; then
     shards={tasks}
 fi
 exec {program} sweep run --out {folder} --shard "$shard/$shards" --jobs "${{SLURM_CPUS_PER_TASK:-{jobs}}}" --quiet
@@ -92,7 +96,8 @@ fn submission(paths: &Paths) -> String {
     let Paths { array, merge, .. } = paths;
     format!(
         r#"#!/bin/sh
-# The array, and a job that merges once all its tasks have ended, however they ended. Options are handed on to sbatch for both.
+# The array, and a job that merges once all its tasks have ended, however they ended.
+# Options are handed on to sbatch for both.
 set -eu
 array=$(sbatch --parsable "$@" {array})
 merge=$(sbatch --parsable --dependency="afterany:${{array%%;*}}" "$@" {merge})

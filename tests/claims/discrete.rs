@@ -62,6 +62,7 @@ impl Steps {
             problem: &self.problem,
             options: &FlowOptions::to(FLOW),
             trajectory: &self.trajectory,
+            status: self.trajectory.status,
             diagnostics: &diagnostics,
             limit,
             steps: Some(&comparison),

@@ -152,6 +152,7 @@ impl Case {
             problem: &self.problem,
             options: &self.options,
             trajectory: &self.trajectory,
+            status: self.trajectory.status,
             diagnostics: &diagnostics,
             limit: self.limit.as_ref(),
             steps: None,

@@ -22,8 +22,8 @@ fn judged(
     assert_eq!(t.status, Status::Completed);
     spoil(&mut t);
     let d = diagnose(problem, &t, None);
-    accuracy::judge(problem, options, &mut t, &d);
-    (t.status, t.message.unwrap_or_default())
+    let conclusion = accuracy::judge(problem, options, &t, &d);
+    (conclusion.status, conclusion.message.unwrap_or_default())
 }
 
 /// Changes a trajectory.
@@ -43,9 +43,9 @@ fn every_law_is_an_alarm() {
     let descent = bp(gaussian_teacher(6, 5, 1), 2);
     let options = FlowOptions::to(20.0);
     for problem in [&fully_connected, &random, &spectral, &descent] {
-        let (mut t, d) = run(problem, &options);
-        accuracy::judge(problem, &options, &mut t, &d);
-        assert_eq!(t.status, Status::Completed, "{:?}", t.message);
+        let (t, d) = run(problem, &options);
+        let conclusion = accuracy::judge(problem, &options, &t, &d);
+        assert!(conclusion.completed(), "{:?}", conclusion.message);
         // judged by more than conserved quantities
         assert!(accuracy::drifts(problem, &options, &t, &d).len() > d.invariants.len());
     }
@@ -143,11 +143,10 @@ fn what_is_not_flagged_is_right() {
                 max_steps: 20_000,
                 ..FlowOptions::to(*until)
             };
-            let mut t = integrate(problem, &options, &mut |_| {}).unwrap();
+            let t = integrate(problem, &options, &mut |_| {}).unwrap();
             let d = diagnose(problem, &t, Some(&limit));
-            accuracy::judge(problem, &options, &mut t, &d);
             (
-                t.status,
+                accuracy::judge(problem, &options, &t, &d).status,
                 d.final_angle().unwrap(),
                 d.min_margin[d.min_margin.len() - 1],
             )

@@ -74,10 +74,10 @@ fn complaints(path: &Path) -> Vec<String> {
             wrong.push(what);
         }
     };
-    let (t, d) = (&finished.trajectory, &finished.diagnostics);
+    let (ended, d) = (&finished.conclusion, &finished.diagnostics);
     check(
-        t.status == Status::Completed,
-        format!("{:?}: {:?}", t.status, t.message),
+        ended.status == Status::Completed,
+        format!("{:?}: {:?}", ended.status, ended.message),
     );
     check(
         d.log_log_time.last() == Some(&horizon),

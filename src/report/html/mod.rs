@@ -1,26 +1,24 @@
 //! Pages that hold all they show: style, script and drawings are in the file, nothing is fetched.
 //!
-//! [`html`] is the page of one run, [`index`] that of many. Figures are the SVG of [`crate::figures::svg`]; its
-//! metadata lets the script read values off the curves under the pointer.
+//! [`html`](run::html) is the page of one run; its parts serve other pages too. Figures are the SVG of
+//! [`crate::figures::svg`]; its metadata lets the script read values off the curves under the pointer.
 
-mod index;
 mod run;
 
-pub use index::{Index, Section, index};
-pub use run::html;
+pub(crate) use run::html;
 
 use crate::claims::Outcome;
 use crate::figures::Figure;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// A figure and its SVG.
-pub struct Drawn<'a> {
+pub(crate) struct Picture<'a> {
     pub figure: &'a Figure,
     pub svg: String,
 }
 
 /// A whole page.
-fn page(title: &str, body: &Markup) -> String {
+pub(crate) fn page(title: &str, body: &Markup) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -42,7 +40,7 @@ fn page(title: &str, body: &Markup) -> String {
 }
 
 /// A drawing with its caption.
-fn figure(id: &str, svg: &str, caption: &Markup) -> Markup {
+pub(crate) fn figure(id: &str, svg: &str, caption: &Markup) -> Markup {
     // XML's declaration has no place in HTML
     let from = svg.find("<svg").unwrap_or(0);
     html! {
@@ -53,12 +51,12 @@ fn figure(id: &str, svg: &str, caption: &Markup) -> Markup {
     }
 }
 
-fn verdict(outcome: Outcome) -> Markup {
+pub(crate) fn verdict(outcome: Outcome) -> Markup {
     html! { span class=(format!("verdict {}", outcome.name())) { (outcome.name()) } }
 }
 
 /// A command with a button that copies it.
-fn command(id: &str, text: &str) -> Markup {
+pub(crate) fn command(id: &str, text: &str) -> Markup {
     html! {
         div.command {
             pre { code id=(id) { (text) } }
@@ -68,7 +66,7 @@ fn command(id: &str, text: &str) -> Markup {
 }
 
 /// What the numbers were computed with.
-fn environment() -> Vec<(String, String)> {
+pub(crate) fn environment() -> Vec<(String, String)> {
     let mut rows = vec![
         (
             "marginflow".to_owned(),
@@ -102,7 +100,7 @@ fn locked_version(name: &str) -> Option<&'static str> {
     Some(entry.split_once('"')?.0)
 }
 
-fn definitions(rows: &[(String, String)]) -> Markup {
+pub(crate) fn definitions(rows: &[(String, String)]) -> Markup {
     html! {
         div.scroll {
             table {

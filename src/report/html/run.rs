@@ -1,13 +1,13 @@
 //! `report.html`.
 
 use super::super::text::{facts, note, number, shown_and_folded, subtitle, table_of_steps};
-use super::{Drawn, command, definitions, environment, figure, page, verdict};
+use super::{Picture, command, definitions, environment, figure, page, verdict};
 use crate::claims::{self, Verdict};
 use crate::run::Run;
 use maud::{Markup, html};
 
 /// The page of a run, with its figures.
-pub fn html(run: &Run, figures: &[Drawn]) -> String {
+pub(crate) fn html(run: &Run, figures: &[Picture]) -> String {
     let (shown, folded) = shown_and_folded(run);
     let facts: Vec<(String, String)> = (facts(run).into_iter())
         .map(|(name, value)| (name.to_owned(), value))

@@ -1,18 +1,20 @@
 //! What `sweep merge` leaves behind, and the tables it prints.
 
-use super::write::write_figures;
+use super::figures::figures;
+use super::{Kind, Mean, Merged};
 use crate::error::Result;
-use crate::figures::{self, Figure};
+use crate::figures::Figure;
+use crate::report::write_figures;
 use crate::storage::write_file;
-use crate::sweep::{Kind, Mean, Merged};
 use std::fmt::Write;
 use std::path::Path;
 
-/// Writes `sweep.csv`, `theory.csv`, `summary.csv`, `differences.csv` and `figures/*` into the folder of the sweep; returns the figures.
+/// Writes `sweep.csv`, `theory.csv`, `summary.csv`, `differences.csv` and `figures/*` into the folder of the sweep;
+/// returns the figures.
 ///
 /// # Errors
 /// [`Error::Io`](crate::error::Error::Io) with the path that could not be written.
-pub fn write_sweep(merged: &Merged, folder: &Path) -> Result<Vec<Figure>> {
+pub(crate) fn write(merged: &Merged, folder: &Path) -> Result<Vec<Figure>> {
     for (name, text) in [
         ("sweep.csv", merged.sweep_csv()),
         ("theory.csv", merged.theory_csv()),
@@ -21,16 +23,17 @@ pub fn write_sweep(merged: &Merged, folder: &Path) -> Result<Vec<Figure>> {
     ] {
         write_file(&folder.join(name), text.as_bytes())?;
     }
-    let figures = figures::generalisation(merged, &merged.curves());
+    let figures = figures(merged, &merged.curves());
     write_figures(&figures, folder)?;
     Ok(figures)
 }
 
 /// Means over seeds beside theory, and paired differences, for people.
-pub fn sweep_text(merged: &Merged) -> String {
+pub(crate) fn text(merged: &Merged) -> String {
     let plan = merged.plan;
     let mut text = format!(
-        "{}\n  {} cases: angle to the teacher in degrees, D = {}, {} seeds; mean ± standard error\n\n  {:<20} {:<6} {:>7} {:>16} {:>9} {:>9} {:>18} {:>9}\n",
+        "{}\n  {} cases: angle to the teacher in degrees, D = {}, {} seeds; mean ± standard error\n\n  {:<20} {:<6} \
+         {:>7} {:>16} {:>9} {:>9} {:>18} {:>9}\n",
         plan.scenario.title,
         plan.len(),
         plan.dimension,
@@ -52,7 +55,7 @@ pub fn sweep_text(merged: &Merged) -> String {
         let _ = writeln!(
             text,
             "  {:<20} {:<6} {:>7} {:>16} {:>9} {:>9} {:>18} {:>9}",
-            s.network.name(),
+            s.network.key(),
             s.kind.name(),
             s.ratio,
             mean(&s.angle),

@@ -1,44 +1,45 @@
 //! `index.html`: the claims, and all figures of many experiments.
 
-use super::super::text::number;
-use super::{command, definitions, environment, figure, page, verdict};
+use super::{ClaimsTable, Done, Drawing, ExperimentKind};
 use crate::claims::CLAIMS;
 use crate::error::exit;
-use crate::reproduce::{Done, Drawing, Kind, Table};
+use crate::report::html::{command, definitions, environment, figure, page, verdict};
+use crate::report::text::number;
 use maud::{Markup, html};
 
-/// What an index shows.
-pub struct Index<'a> {
-    pub table: &'a Table,
+/// What the page shows.
+pub(crate) struct Page<'a> {
+    pub table: &'a ClaimsTable,
     pub sections: Vec<Section<'a>>,
     /// The command that makes it.
     pub command: String,
 }
 
 /// One experiment.
-pub struct Section<'a> {
+pub(crate) struct Section<'a> {
     /// Its folder, beside the index.
     pub id: String,
     pub title: &'a str,
     /// What its scenario says of itself.
     pub about: String,
-    pub kind: Kind,
+    pub kind: ExperimentKind,
     pub command: String,
     pub done: &'a Done,
     /// Its figures with their SVG, the most telling one first.
     pub drawings: Vec<(&'a Drawing, String)>,
 }
 
-/// The page over all experiments, whole in itself. Runs have pages of their own too, `<id>/report.html`.
-pub fn index(of: &Index) -> String {
+/// The page about all experiments, in a single file. Every run also has a page of its own, `<id>/report.html`.
+pub(crate) fn html(of: &Page) -> String {
     let unexpected = (of.table.claims.iter())
         .filter(|row| row.expected.is_some_and(|e| e != row.verdict))
         .count();
     let body = html! {
         h1 { "The implicit bias of learning rules, checked" }
         p.muted {
-            "Flows of gradient descent and of direct feedback alignment far out in time, and what theory says about "
-            "them: " (of.table.claims.len()) " verdicts from " (of.sections.len()) " experiments. "
+            "Flows of gradient descent and of direct feedback alignment far out in time, and what theory says about \
+             them: "
+            (of.table.claims.len()) " verdicts from " (of.sections.len()) " experiments. "
             @if unexpected == 0 && of.table.failures.is_empty() { "All are as expected." }
         }
         @if unexpected > 0 { p.alarm { (unexpected) " verdicts are not as expected." } }
@@ -57,7 +58,7 @@ pub fn index(of: &Index) -> String {
     page("marginflow: the claims, checked", &body)
 }
 
-fn claims(table: &Table) -> Markup {
+fn claims(table: &ClaimsTable) -> Markup {
     html! {
         div.scroll {
             table.claims {
@@ -111,7 +112,7 @@ fn section(s: &Section) -> Markup {
                     }
                 }
             }
-            @if s.kind == Kind::Run && exit::leaves_report(s.done.exit_code) {
+            @if s.kind == ExperimentKind::Run && exit::leaves_report(s.done.exit_code) {
                 p {
                     a href=(format!("{}/report.html", s.id)) { "Report of this run" }
                     "; "

@@ -1,9 +1,12 @@
-//! The networks and rules a sweep sets beside each other, by name.
+//! The networks and rules that a sweep compares, by name.
 
-use crate::generalisation::{Block, Blocks, Feedback, Law, Prediction, euclidean, separable};
+use crate::generalisation::{
+    BlockSize, Blocks, Feedback, Law, NoPrediction, Prediction, euclidean, separable,
+};
 use serde::Deserialize;
 
-/// Depths with a theory curve; deeper potentials hardly differ from `p = 1`, and their layers hardly learn at reachable times.
+/// Depths with a theory curve; deeper potentials hardly differ from `p = 1`, and their layers hardly learn at reachable
+/// times.
 const DEPTHS: std::ops::RangeInclusive<u32> = 1..=6;
 
 /// Depth of the case `fc`; its limit is the same at any depth and under every rule.
@@ -17,7 +20,8 @@ enum Layers {
     Diagonal,
 }
 
-/// A network with its rule: `fc`, `conv-dfa-L`, `conv-dfa-L-unit`, `conv-bp-L`, and the same with `diagonal` in place of `conv`.
+/// A network with its rule: `fc`, `conv-dfa-L`, `conv-dfa-L-unit`, `conv-bp-L`, and the same with `diagonal` in place
+/// of `conv`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct NetworkCase {
@@ -35,8 +39,8 @@ impl TryFrom<String> for NetworkCase {
     fn try_from(name: String) -> Result<Self, String> {
         let unknown = || {
             format!(
-                "unknown case `{name}`; cases are fc, conv-dfa-L, conv-dfa-L-unit, conv-bp-2, diagonal-dfa-L, diagonal-dfa-L-unit and \
-                 diagonal-bp-2, with L the depth"
+                "unknown case `{name}`; cases are fc, conv-dfa-L, conv-dfa-L-unit, conv-bp-2, diagonal-dfa-L, \
+                 diagonal-dfa-L-unit and diagonal-bp-2, with L the depth"
             )
         };
         if name == "fc" {
@@ -73,8 +77,8 @@ impl TryFrom<String> for NetworkCase {
         }
         if feedback.is_none() && depth > 2 {
             return Err(format!(
-                "the case `{name}` has no one limit: at depth {depth} gradient descent tends to one of many stationary points of a \
-                 potential that is not convex; depths 1 and 2 can be swept"
+                "the case `{name}` has no one limit: at depth {depth} gradient descent tends to one of many stationary \
+                 points of a potential that is not convex; depths 1 and 2 can be swept"
             ));
         }
         Ok(Self {
@@ -97,7 +101,7 @@ impl NetworkCase {
     }
 
     /// What it is, for legends.
-    pub fn label(&self) -> String {
+    pub(crate) fn label(&self) -> String {
         let layers = match self.layers {
             Layers::FullyConnected => return "fully connected (BP = DFA)".into(),
             Layers::Convolutional => "conv",
@@ -115,7 +119,7 @@ impl NetworkCase {
     }
 
     /// Assignments (as of `--set`) that make a scenario this network and rule, with feedback of this seed.
-    pub(super) fn assignments(&self, feedback_seed: u64) -> Vec<String> {
+    pub(crate) fn assignments(&self, feedback_seed: u64) -> Vec<String> {
         let network = match self.layers {
             Layers::FullyConnected => "fully-connected-linear",
             Layers::Convolutional => "convolutional-linear",
@@ -139,7 +143,7 @@ impl NetworkCase {
     }
 
     /// The same for `[steps]`, where there are any.
-    pub(super) fn step_assignments(&self) -> Vec<String> {
+    pub(crate) fn step_assignments(&self) -> Vec<String> {
         vec![format!("steps.state={}", self.state())]
     }
 
@@ -156,11 +160,11 @@ impl NetworkCase {
     ///
     /// # Errors
     /// As [`separable`].
-    pub fn prediction(&self, ratio: f64) -> Result<Prediction, String> {
+    pub(crate) fn prediction(&self, ratio: f64) -> Result<Prediction, NoPrediction> {
         let block = match self.layers {
             Layers::FullyConnected => return euclidean(ratio),
-            Layers::Convolutional => Block::Pair,
-            Layers::Diagonal => Block::Single,
+            Layers::Convolutional => BlockSize::Pair,
+            Layers::Diagonal => BlockSize::Single,
         };
         let (exponent, law) = match self.feedback {
             None => (2.0 / f64::from(self.depth), Law::constant()),

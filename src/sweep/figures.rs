@@ -1,14 +1,15 @@
-//! What limits are worth: angles to the teacher against n/D, beside theory; differences to the fully connected network; limit, flow and
-//! steps together.
+//! What limits are worth: angles to the teacher against n/D, beside theory; differences to the fully connected network;
+//! limit, flow and steps together.
 
-use super::{Axis, Figure, Panel, Scale, Series, Style, build};
-use crate::sweep::{Difference, Kind, Mean, Merged, NetworkCase, Point, Summary};
+use super::{Difference, Kind, Mean, Merged, NetworkCase, PredictedAngle, Summary};
+use crate::figures::{Axis, Figure, Panel, Scale, Series, Style, build};
+use crate::flow::clock;
 
 /// Half width of a 95 % confidence interval, in standard errors.
 const CONFIDENCE: f64 = 1.96;
 
 /// The figures of a merged sweep, with the `curves` of its theory.
-pub fn generalisation(merged: &Merged, curves: &[Point]) -> Vec<Figure> {
+pub(super) fn figures(merged: &Merged, curves: &[PredictedAngle]) -> Vec<Figure> {
     let (summaries, differences) = (merged.summaries(), merged.differences());
     [
         angles(merged, &summaries, curves),
@@ -63,7 +64,7 @@ fn bars(colour: usize, label: Option<String>, means: &[(f64, Mean)]) -> Vec<Seri
 }
 
 /// The curve of a network, if theory has one.
-fn curve(network: &NetworkCase, curves: &[Point]) -> Vec<(f64, f64)> {
+fn curve(network: &NetworkCase, curves: &[PredictedAngle]) -> Vec<(f64, f64)> {
     let of = curves.iter().filter(|p| p.network == *network);
     of.map(|p| (p.ratio, p.angle_degrees)).collect()
 }
@@ -77,7 +78,7 @@ fn means(summaries: &[Summary], network: &NetworkCase, kind: Kind) -> Vec<(f64, 
 const ANGLE: &str = "angle to the teacher (degrees)";
 
 /// Angles of the limits.
-fn angles(merged: &Merged, summaries: &[Summary], curves: &[Point]) -> Option<Figure> {
+fn angles(merged: &Merged, summaries: &[Summary], curves: &[PredictedAngle]) -> Option<Figure> {
     let mut series = Vec::new();
     for (colour, network) in merged.plan.options.cases.iter().enumerate() {
         let means = means(summaries, network, Kind::Limit);
@@ -103,15 +104,16 @@ fn angles(merged: &Merged, summaries: &[Summary], curves: &[Point]) -> Option<Fi
         id: "generalisation".into(),
         title: "Angle of the limits to the teacher".into(),
         subtitle: subtitle(merged),
-        caption: "Rings: means over seeds of the angle between the certified limit and the teacher; bars: one standard error. Lines: theory in \
-                  high dimension, without a fitted number. A new sample is misclassified with probability angle/180."
+        caption: "Rings: means over seeds of the angle between the certified limit and the teacher; bars: one standard \
+                  error. Lines: theory in high dimension, without a fitted number. A new sample is misclassified with \
+                  probability angle/180."
             .into(),
         panels: vec![panel("", ANGLE, series)],
     })
 }
 
 /// Paired differences to the fully connected network.
-fn gaps(merged: &Merged, differences: &[Difference], curves: &[Point]) -> Option<Figure> {
+fn gaps(merged: &Merged, differences: &[Difference], curves: &[PredictedAngle]) -> Option<Figure> {
     let mut series = Vec::new();
     let first = (merged.plan.options.cases.iter()).find(|n| n.is_fully_connected())?;
     let base = curve(first, curves);
@@ -159,8 +161,9 @@ fn gaps(merged: &Merged, differences: &[Difference], curves: &[Point]) -> Option
         id: "generalisation-difference".into(),
         title: "Fully connected against other networks, on the same data".into(),
         subtitle: subtitle(merged),
-        caption: "Angle of the fully connected limit less that of another network on the same data, limits only; below zero the fully connected \
-                  network is better. Rings: means over seeds; bands: 95 % confidence of the paired mean; lines: theory."
+        caption: "Angle of the fully connected limit less that of another network on the same data, limits only; below \
+                  zero the fully connected network is better. Rings: means over seeds; bands: 95 % confidence of the \
+                  paired mean; lines: theory."
             .into(),
         panels: vec![panel("", "difference of angles, FC − other (degrees)", series)],
     })
@@ -172,7 +175,7 @@ fn sorted(mut points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
 }
 
 /// Limit, flow and steps of each network; only where more than one kind has been measured.
-fn kinds(merged: &Merged, summaries: &[Summary], curves: &[Point]) -> Option<Figure> {
+fn kinds(merged: &Merged, summaries: &[Summary], curves: &[PredictedAngle]) -> Option<Figure> {
     let options = &merged.plan.options;
     if options.kinds.len() < 2 {
         return None;
@@ -207,16 +210,17 @@ fn kinds(merged: &Merged, summaries: &[Summary], curves: &[Point]) -> Option<Fig
         id: "generalisation-times".into(),
         title: "Limits, and what is reached on the way to them".into(),
         subtitle: subtitle(merged),
-        caption: "Mean angle to the teacher (bars: one standard error) of the limit, of the flow at a time that training can reach, and of finite \
-                  steps, on the same data. Depth slows direct feedback alignment: a deep network is read far from its limit."
+        caption: "Mean angle to the teacher (bars: one standard error) of the limit, of the flow at a time that \
+                  training can reach, and of finite steps, on the same data. Depth slows direct feedback alignment: a \
+                  deep network is read far from its limit."
             .into(),
         panels,
     })
 }
 
 fn flow_label(merged: &Merged) -> String {
-    let tau = crate::flow::clock::log_time(merged.plan.scenario.flow.until);
-    format!("flow, ln(1+t) = {}", super::ticks::plain(tau, 1))
+    let tau = clock::log_time(merged.plan.scenario.flow.until);
+    format!("flow, ln(1+t) = {}", build::number(tau, 1))
 }
 
 fn steps_label(merged: &Merged) -> String {

@@ -1,17 +1,18 @@
 //! What `compare --critical` leaves behind: `critical.json`, a table, figures.
 
-use super::write::write_figures;
+use super::Stability;
+use super::figures::figures;
 use crate::descent::{Demand, DiscreteAlignment, Ending, Schedule, Trial};
 use crate::error::Result;
-use crate::figures::{self, Figure};
-use crate::stability::Stability;
+use crate::figures::Figure;
+use crate::report::write_figures;
 use crate::storage::{create_folder, write_file};
 use serde::Serialize;
 use std::fmt::Write;
 use std::path::Path;
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct CriticalReport<'a> {
     format: &'static str,
     version: &'static str,
     scenario: &'a str,
@@ -101,10 +102,10 @@ fn failure(measured: &Stability) -> Option<String> {
 }
 
 /// `critical.json`.
-pub fn critical_json(measured: &Stability) -> String {
+pub(crate) fn json(measured: &Stability) -> String {
     let critical = &measured.critical;
     let scenario = &measured.scenario;
-    let report = Report {
+    let report = CriticalReport {
         format: "marginflow-critical/1",
         version: env!("CARGO_PKG_VERSION"),
         scenario: &scenario.name,
@@ -153,7 +154,7 @@ pub fn critical_json(measured: &Stability) -> String {
 }
 
 /// The table a person reads.
-pub fn critical_text(measured: &Stability) -> String {
+pub(crate) fn text(measured: &Stability) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = table(measured, &mut out);
@@ -189,8 +190,8 @@ fn table(measured: &Stability, out: &mut String) -> std::fmt::Result {
     if frozen > 0 {
         writeln!(
             out,
-            "  among those that work     {frozen} end where steps no longer move anything in double precision: the first ones threw all margins far \
-             up, perhaps far from the limit"
+            "  among those that work     {frozen} end where steps no longer move anything in double precision: the \
+             first ones threw all margins far up, perhaps far from the limit"
         )?;
     }
     if let Some(failure) = failure(measured) {
@@ -236,7 +237,8 @@ fn alignment(a: &DiscreteAlignment) -> String {
         "summed by parts"
     };
     format!(
-        "at that size φ_{} is smallest at step {}: {:.6e}; {summed} = {:.6e} (they differ by {:.1e}, relatively, at most)",
+        "at that size φ_{} is smallest at step {}: {:.6e}; {summed} = {:.6e} (they differ by {:.1e}, relatively, at \
+         most)",
         a.layer, a.step, a.measured, a.summed, a.disagreement
     )
 }
@@ -245,13 +247,10 @@ fn alignment(a: &DiscreteAlignment) -> String {
 ///
 /// # Errors
 /// [`Error::Io`](crate::error::Error::Io) with the path that could not be written.
-pub fn write_critical(measured: &Stability, folder: &Path) -> Result<Vec<Figure>> {
+pub(crate) fn write(measured: &Stability, folder: &Path) -> Result<Vec<Figure>> {
     create_folder(folder)?;
-    let figures = figures::critical(measured);
+    let figures = figures(measured);
     write_figures(&figures, folder)?;
-    write_file(
-        &folder.join("critical.json"),
-        critical_json(measured).as_bytes(),
-    )?;
+    write_file(&folder.join("critical.json"), json(measured).as_bytes())?;
     Ok(figures)
 }

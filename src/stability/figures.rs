@@ -1,11 +1,11 @@
 //! The critical step size: what larger and larger steps lead to, and how it depends on depth and rule.
 
-use super::{Axis, Figure, Scale, Series, Style, build};
+use super::Stability;
 use crate::descent::{Demand, Trial};
-use crate::stability::Stability;
+use crate::figures::{Axis, Figure, Scale, Series, Style, build};
 
 /// The figures of a critical step size.
-pub fn critical(measured: &Stability) -> Vec<Figure> {
+pub(super) fn figures(measured: &Stability) -> Vec<Figure> {
     [trials(measured), depths(measured)]
         .into_iter()
         .flatten()
@@ -66,8 +66,8 @@ fn trials(measured: &Stability) -> Option<Figure> {
         Demand::LossAndAlignment => ", or at which an alignment has been negative",
     };
     let caption = format!(
-        "Every size tried: how far the loss has fallen at the end. Sizes do not work at which it does not tend to zero{demand}; those at which it has \
-         grown or the weights have overflowed are not shown. {star}"
+        "Every size tried: how far the loss has fallen at the end. Sizes do not work at which it does not tend to \
+         zero{demand}; those at which it has grown or the weights have overflowed are not shown. {star}"
     );
     Some(Figure {
         id: "critical-step".into(),
@@ -118,8 +118,8 @@ fn depths(measured: &Stability) -> Option<Figure> {
         .map(|(rule, initial)| format!("{} from {initial}", build::words(rule)))
         .collect();
     let caption = format!(
-        "Below a line, steps of constant size drive the loss to zero within {} steps (and keep the alignments of fully connected layers positive); \
-         above, they do not. The same data at every depth: {}.",
+        "Below a line, steps of constant size drive the loss to zero within {} steps (and keep the alignments of fully \
+         connected layers positive); above, they do not. The same data at every depth: {}.",
         measured.options.count,
         starts.join("; ")
     );

@@ -1,12 +1,17 @@
 //! How large steps may be: the critical step size of a scenario, and how it depends on depth and rule.
 
+mod figures;
+mod report;
+
+pub(crate) use report::{json, text, write};
+
 use crate::control::Control;
 use crate::descent::{
     Critical, CriticalOptions, DiscreteAlignment, critical_step, discrete_alignment,
 };
 use crate::error::Result;
 use crate::problem::Problem;
-use crate::run::reference_limit;
+use crate::reference::reference_limit;
 use crate::scenario::{self, Scenario};
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -20,11 +25,11 @@ pub struct Stability {
     pub problem: Problem,
     pub options: CriticalOptions,
     pub critical: Critical,
-    /// The alignments at the smallest bad size, where they have a discrete form: from zero weights on fully connected linear networks
-    /// under fixed feedback.
+    /// The alignments at the smallest bad size, where they have a discrete form: from zero weights on fully connected
+    /// linear networks under fixed feedback.
     pub above: Option<Vec<DiscreteAlignment>>,
-    /// The same data at other depths, by fixed feedback and by gradient descent. Empty where depth alone does not describe the
-    /// network (widths given, ReLU), and where weights or feedback come from files.
+    /// The same data at other depths, by fixed feedback and by gradient descent. Empty where depth alone does not
+    /// describe the network (widths given, ReLU), and where weights or feedback come from files.
     pub depths: Vec<DepthPoint>,
 }
 
