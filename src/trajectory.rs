@@ -1,7 +1,7 @@
 //! What a run leaves behind: times, states, solver statistics, and how it ended.
 
 use nalgebra::DMatrix;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How a run ended. Only `Completed` reached its horizon with all that must hold on the way holding to the tolerance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -26,7 +26,7 @@ impl Status {
 }
 
 /// Work done by the integrator.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct SolverStatistics {
     pub method: String,
     /// Tolerances of the run, see [`FlowOptions`](crate::flow::FlowOptions).
@@ -44,7 +44,7 @@ pub struct SolverStatistics {
 }
 
 /// Where a preactivation stays on its kink: `w_{l,j}·h_{l−1,n} = 0` while the field pushes back from both sides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlidingPair {
     /// l, from 1.
     pub layer: usize,
@@ -55,7 +55,7 @@ pub struct SlidingPair {
 }
 
 /// What happened at the kinks of a network with exact ReLUs, counted over (unit, sample) pairs.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Kinks {
     /// Pairs that crossed their kink.
     pub crossings: usize,

@@ -46,17 +46,21 @@ pub fn beyond_separability(
     theta: &[f64],
     velocity: &[f64],
 ) -> Option<Beyond> {
-    let strongest = s + strongest;
     let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
-    if strongest <= STRONG {
+    if s + strongest <= STRONG {
         None
     } else if norm(velocity) <= 1e-8 * norm(theta) {
         Some(Beyond::Rest)
-    } else if strongest > 2.0 * s + 36.0 + at_start.max(0.0) {
+    } else if overflows(s, strongest, at_start) {
         Some(Beyond::Overflow)
     } else {
         None
     }
+}
+
+/// Whether the largest `p_n` lets `E_n` amplify rounding beyond use; at s = 0 it was `at_start`.
+pub fn overflows(s: f64, strongest: f64, at_start: f64) -> bool {
+    s + strongest > 2.0 * s + 36.0 + at_start.max(0.0)
 }
 
 /// Where and how a run ended.

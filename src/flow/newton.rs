@@ -67,23 +67,23 @@ impl NewtonStep {
         let kernel = system.kernel();
         let parameters = kernel.parameters();
         let theta = &y[..parameters];
-        let point = system.point(y, t);
-        let samples = point.cosh.len();
+        let factors = system.factors(y, t);
+        let samples = factors.cosh.len();
         let mut velocity = vec![0.0; parameters];
         let mut p_dot = vec![0.0; samples];
-        kernel.velocity(theta, &point.multipliers, &mut velocity, &mut p_dot);
-        point.margin_to_multiplier_rates(&mut p_dot);
+        kernel.velocity(theta, &factors.multipliers, &mut velocity, &mut p_dot);
+        factors.margin_to_multiplier_rates(&mut p_dot);
 
-        let weight: Vec<f64> = point
+        let weight: Vec<f64> = factors
             .multipliers
             .iter()
-            .zip(&point.cosh)
+            .zip(&factors.cosh)
             .map(|(e, c)| e * c)
             .collect();
         let scale: Vec<f64> = (0..samples)
             .map(|n| {
-                let v_dot = point.settled(p_dot[n]) / point.cosh[n];
-                1.0 + c * v_dot * point.tanh[n] / COMPRESSION
+                let v_dot = factors.settled(p_dot[n]) / factors.cosh[n];
+                1.0 + c * v_dot * factors.tanh[n] / COMPRESSION
             })
             .collect();
         // A column matters against its own diagonal C/c when its weight, relative to the largest, exceeds about
@@ -92,10 +92,10 @@ impl NewtonStep {
         let mut is_active: Vec<bool> = (0..samples)
             .map(|n| {
                 weight[n] > 0.0
-                    && weight[n] * point.growth * c.abs() >= 1e-17 * point.cosh[n] * largest
+                    && weight[n] * factors.growth * c.abs() >= 1e-17 * factors.cosh[n] * largest
             })
             .collect();
-        for d in point.dependents.iter() {
+        for d in factors.dependents.iter() {
             is_active[d.sample] = true;
             for (k, _) in &d.on {
                 is_active[*k] = true;
@@ -103,15 +103,17 @@ impl NewtonStep {
         }
         let active: Vec<usize> = (0..samples).filter(|&n| is_active[n]).collect();
 
-        let step = kernel.linearise(theta, &point.multipliers, c);
-        let diagonal: Vec<f64> = (0..samples).map(|n| scale[n] * point.cosh[n] / c).collect();
+        let step = kernel.linearise(theta, &factors.multipliers, c);
+        let diagonal: Vec<f64> = (0..samples)
+            .map(|n| scale[n] * factors.cosh[n] / c)
+            .collect();
         let coupling: Vec<f64> = (0..samples)
-            .map(|n| scale[n] * point.slope[n] / c)
+            .map(|n| scale[n] * factors.slope[n] / c)
             .collect();
         let beyond_input = kernel
             .signed_samples()
             .is_some_and(|g| active.len() > g.ncols());
-        let through_input = if beyond_input && point.growth < FOLLOW_GROWTH {
+        let through_input = if beyond_input && factors.growth < FOLLOW_GROWTH {
             step.input_response()
         } else {
             None
@@ -124,20 +126,20 @@ impl NewtonStep {
                 &diagonal,
                 &coupling,
                 &weight,
-                &point.dependents,
+                &factors.dependents,
             ),
         };
-        let margin_shift = point
+        let margin_shift = factors
             .slope
             .iter()
-            .zip(&point.cosh)
+            .zip(&factors.cosh)
             .map(|(l, c)| l / c)
             .collect();
         Self {
             parameters,
             c,
             step,
-            cosh: point.cosh,
+            cosh: factors.cosh,
             diagonal,
             coupling,
             margin_shift,

@@ -1,6 +1,9 @@
 //! Choice of order.
 
+use serde::{Deserialize, Serialize};
+
 /// The order of one of the two formulas.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Order {
     pub now: usize,
     /// Steps since it changed.
