@@ -1,13 +1,13 @@
 //! Checkpoints: everything a killed run needs to end as if it had not been.
 //!
 //! A file holds a line of text, the content as serde writes it in postcard's format (numbers bit by bit, NaN payloads
-//! included), and the SHA-256 of all before it. The line names the format, the kind of run, the version of this program,
-//! and the *fingerprint*: a hash of all that the numbers depend on, this very build and the vector instructions of the
-//! machine included (others round differently). A file that is damaged, of another version, or of another run is never
-//! used. Files are written whole or not at all ([`write_file`](crate::report::write_file)).
+//! included), and the SHA-256 of all before it. The line names the format, the kind of run, the version of this
+//! program, and the *fingerprint*: a hash of all that the numbers depend on, this very build and the vector
+//! instructions of the machine included (others round differently). A file that is damaged, of another version, or of
+//! another run is never used. Files are written whole or not at all ([`write_file`](crate::report::write_file)).
 //!
-//! What is restored goes on bit for bit: finite steps and `adams-bdf` from any step, the other methods from fixed points
-//! at which the uninterrupted run begins anew as well (see `flow::checkpoint`).
+//! What is restored goes on bit for bit: finite steps and `adams-bdf` from any step, the other methods from fixed
+//! points at which the uninterrupted run begins anew as well (see `flow::checkpoint`).
 
 use crate::digest::{hexadecimal, program};
 use crate::error::{Error, Result};

@@ -13,8 +13,8 @@ pub enum Status {
     StepTooSmall,
     NonlinearFailure,
     NonFinite,
-    /// It reached its horizon, but a conserved quantity or a closed form drifted beyond the tolerance, or the same run at a hundredth of the
-    /// tolerance ended elsewhere: see [`accuracy`](crate::accuracy).
+    /// It reached its horizon, but a conserved quantity or a closed form drifted beyond the tolerance, or the same run
+    /// at a hundredth of the tolerance ended elsewhere: see [`accuracy`](crate::accuracy).
     Inaccurate,
 }
 
@@ -91,7 +91,8 @@ pub struct Trajectory {
     pub theta: DMatrix<f64>,
     /// Log-multipliers `p_n = τ − m_n` as integrated, N × T (τ = e^s − 1 = ln(1+t)).
     pub log_multipliers: DMatrix<f64>,
-    /// Accumulated multipliers `A_n = ∫_0^t α_n`, N × T (of a flow that came to rest, up to then); `None` for finite steps.
+    /// Accumulated multipliers `A_n = ∫_0^t α_n`, N × T (of a flow that came to rest, up to then); `None` for finite
+    /// steps.
     pub accumulated: Option<DMatrix<f64>>,
     /// What happened at the kinks; `None` for networks that have none.
     pub kinks: Option<Kinks>,
@@ -113,7 +114,8 @@ impl Trajectory {
         self.message = Some(why);
     }
 
-    /// A run that completed is no better than one it stands on: takes over how the other ended, if that did not complete.
+    /// A run that completed is no better than one it stands on: takes over how the other ended, if that did not
+    /// complete.
     pub fn stands_on(&mut self, name: &str, other: &Self) {
         if self.status == Status::Completed && other.status != Status::Completed {
             let why = other.message.as_deref().unwrap_or_default();

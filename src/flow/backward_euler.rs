@@ -1,5 +1,5 @@
-//! The smallest integrator that can be written: backward Euler with steps of one size. It shows that a method is nothing but
-//! its steps: saves, budgets, kinks, fixed points and checkpoints come from the driver.
+//! The smallest integrator that can be written: backward Euler with steps of one size. It shows that a method is
+//! nothing but its steps: saves, budgets, kinks, fixed points and checkpoints come from the driver.
 
 use super::drive::{LegEnd, all_finite};
 use super::error::Cause;

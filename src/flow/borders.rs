@@ -1,8 +1,8 @@
 //! Borders between the pieces of a field that is smooth in pieces: where a step crosses one, and what lies beyond.
 //!
-//! Within a segment the solver integrates the smooth continuation of one piece. After every step the clearance of the
-//! piece is looked at along the solver's own interpolant; where it turns negative, the step ends there, and a new segment
-//! begins in the next piece with a local clock, so that no step ever spans a kink.
+//! Within a leg the integrator follows the smooth continuation of one piece. After every step the clearance of the
+//! piece is looked at along the integrator's own interpolant; where it turns negative, the step ends there, and a new
+//! leg begins in the next piece with a local clock, so that no step ever spans a kink.
 
 use super::error::PieceError;
 use super::system::System;

@@ -1,11 +1,11 @@
 //! Marks of a flow, and the checkpoints they are written to.
 //!
-//! What comes after a [`Mark`] depends on nothing but what it holds, so a run that is restored from one goes on bit for
-//! bit as the run that was never interrupted. An integrator that has a [`mark`](super::integrator::Integrator::mark)
-//! (`adams-bdf`) can be marked after any step: its past is part of the run's. Diffsol's methods keep theirs to themselves;
-//! with them a run begins its integrator anew every so many steps ([`spacing`]), as it does at a kink or when its clock is
-//! shifted, and these *fixed points* are where it is marked. How often marks are written to disk is a matter of
-//! wall-clock time, and changes no bit either.
+//! What comes after a [`Mark`] depends on nothing but what it holds, so a run that is restored from one goes on bit
+//! for bit as the run that was never interrupted. An integrator that has a
+//! [`mark`](super::integrator::Integrator::mark) (`adams-bdf`) can be marked after any step: its past is part of the
+//! run's. Diffsol's methods keep theirs to themselves; with them a run begins its integrator anew every so many steps
+//! ([`spacing`]), as it does at a kink or when its clock is shifted, and these *fixed points* are where it is marked.
+//! How often marks are written to disk is a matter of wall-clock time, and changes no bit either.
 
 use super::past::Past;
 use super::saves::Saves;
@@ -119,8 +119,8 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// What an earlier run has left, if it can be used. Budgets are no part of what a run depends on: one that ran out of
-    /// its budget goes on under a larger one.
+    /// What an earlier run has left, if it can be used. Budgets are no part of what a run depends on: one that ran out
+    /// of its budget goes on under a larger one.
     ///
     /// # Errors
     /// [`Error::Io`](crate::error::Error::Io) if there is a file that cannot be read.
@@ -213,8 +213,8 @@ impl<'a> Keeper<'a> {
         go_on
     }
 
-    /// A flow has ended. One that took long, or ran out of its budget, keeps its last mark until results are on disk, or for
-    /// a larger budget.
+    /// A flow has ended. One that took long, or ran out of its budget, keeps its last mark until results are on disk,
+    /// or for a larger budget.
     ///
     /// # Errors
     /// [`Error::Io`](crate::error::Error::Io) if it cannot be written.

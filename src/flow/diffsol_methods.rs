@@ -12,9 +12,10 @@ use diffsol::{
 };
 use std::sync::Arc;
 
-/// The error allowed to one step, as a share of the run's tolerance: errors of the order of a thousand steps add up, and
-/// a margin is a product of L layers. Measured (docs/design.md): with it the drift of every conserved quantity stays
-/// below rtol; ten times shorter steps than rtol alone would give need fewer Newton iterations each, and cost the same.
+/// The error allowed to one step, as a share of the run's tolerance: errors of the order of a thousand steps add up,
+/// and a margin is a product of L layers. Measured (docs/design.md): with it the drift of every conserved quantity
+/// stays below rtol; ten times shorter steps than rtol alone would give need fewer Newton iterations each, and cost
+/// the same.
 const LOCAL_SHARE: f64 = 0.001;
 
 /// [`Method::Bdf`](super::Method::Bdf).
@@ -117,9 +118,9 @@ impl<'a, S> Diffsol<'a, S> {
 }
 
 impl<'s, S: OdeSolverMethod<'s, Equations>> Diffsol<'_, S> {
-    /// Tells the solver where to stop, but not before the step that passes that place: told earlier, diffsol shortens the
-    /// *next* step as soon as one is done, and rescales what that one is interpolated from by as much, which loses every
-    /// digit if little is left.
+    /// Tells the solver where to stop, but not before the step that passes that place: told earlier, diffsol shortens
+    /// the *next* step as soon as one is done, and rescales what that one is interpolated from by as much, which loses
+    /// every digit if little is left.
     fn approach(&mut self, end: f64) -> std::result::Result<(), DiffsolError> {
         let state = self.solver.state();
         if !self.approaching && state.t + state.h > end {

@@ -2,8 +2,8 @@
 //!
 //! A *leg* lasts until the integrator is begun anew or replaced, at a border between pieces of the field, at a fixed
 //! point, where the clock is shifted, at a hand-over, or until the run ends. After every step, in this order: saves,
-//! progress, guards ([`guards`](super::guards)), clock, checkpoint, signal, budget. The checkpoint comes after all that a step
-//! changes, so that a run taken up from it goes on with the next step.
+//! progress, guards ([`guards`](super::guards)), clock, checkpoint, signal, budget. The checkpoint comes after all
+//! that a step changes, so that a run taken up from it goes on with the next step.
 
 use super::accumulated::Accumulated;
 use super::borders;
@@ -55,8 +55,12 @@ impl FlowRun<'_> {
     /// Integrates one leg from the state `y` at the base of `system`'s clock.
     ///
     /// # Errors
-    /// [`Error::Interrupted`](crate::error::Error::Interrupted) once a signal has come, [`Error::Io`](crate::error::Error::Io)
-    /// if a checkpoint cannot be written, [`Error::Solver`](crate::error::Error::Solver) if the integrator cannot start.
+    /// [`Error::Interrupted`] once a signal has come, [`Error::Io`] if a checkpoint cannot be written, [`Error::Solver`] if
+    /// the integrator cannot start.
+    ///
+    /// [`Error::Interrupted`]: crate::error::Error::Interrupted
+    /// [`Error::Io`]: crate::error::Error::Io
+    /// [`Error::Solver`]: crate::error::Error::Solver
     pub fn leg(
         &mut self,
         system: &Arc<System>,
@@ -238,8 +242,8 @@ impl Drive<'_, '_> {
         })
     }
 
-    /// Saves what is due up to the local time t at the end of the step (log-log-time s), and accumulates multipliers up to
-    /// there. With `cut`, t lies within the step, and `self.y` is the state there afterwards.
+    /// Saves what is due up to the local time t at the end of the step (log-log-time s), and accumulates multipliers
+    /// up to there. With `cut`, t lies within the step, and `self.y` is the state there afterwards.
     fn save(&mut self, from: f64, t: f64, s: f64, cut: bool) -> Result<()> {
         while let Some(due) = self.run.saves.due().filter(|due| *due < s) {
             let t = (due - self.base).clamp(from, t);

@@ -17,7 +17,8 @@ impl Drive<'_, '_> {
         }
     }
 
-    /// A partitioned method leaves weights that have become stiff to the fully implicit one, whose guards are the others.
+    /// A partitioned method leaves weights that have become stiff to the fully implicit one, whose guards are the
+    /// others.
     fn leaves_to_others(&mut self, s: f64) -> Option<Why> {
         if self.integrator.hands_over(s, self.run.strongest_at_start) {
             return Some(Why::HandOver);

@@ -10,7 +10,7 @@ use super::run::FlowRun;
 use super::system::{NewtonSolver, System};
 use super::{FlowOptions, State};
 use crate::control::Control;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::loss::Loss;
 use crate::network::Kernel;
 use crate::problem::Problem;
@@ -24,7 +24,7 @@ use std::sync::Arc;
 /// up to, and at, its last good state, with a status and a message that say why.
 ///
 /// # Errors
-/// [`Error::Solver`](crate::error::Error::Solver) if the integrator cannot start (weights or data whose flow is not finite at s = 0), or if the problem
+/// [`Error::Solver`] if the integrator cannot start (weights or data whose flow is not finite at s = 0), or if the problem
 /// has no reduced state and it was asked for.
 pub fn integrate(
     problem: &Problem,
@@ -35,13 +35,13 @@ pub fn integrate(
     integrate_kept(problem, options, Keeper::none(&control), observer)
 }
 
-/// [`integrate`] under a control: watched, stopped by its signal, and kept in the checkpoint `name` of its folder, from
-/// which it goes on if there is one. However often it is interrupted, the trajectory is the same to the bit (but for the
-/// seconds it took).
+/// [`integrate`] under a control: watched, stopped by its signal, and kept in the checkpoint `name` of its folder,
+/// from which it goes on if there is one. However often it is interrupted, the trajectory is the same to the bit (but
+/// for the seconds it took).
 ///
 /// # Errors
-/// As [`integrate`]; [`Error::Interrupted`](crate::error::Error::Interrupted) once the signal has come, after a checkpoint;
-/// [`Error::Io`](crate::error::Error::Io) if a checkpoint cannot be read or written.
+/// As [`integrate`]; [`Error::Interrupted`] once the signal has come, after a checkpoint;
+/// [`Error::Io`] if a checkpoint cannot be read or written.
 pub fn integrate_under(
     problem: &Problem,
     options: &FlowOptions,
@@ -58,7 +58,8 @@ fn integrate_kept(
     keeper: Keeper<'_>,
     observer: &mut dyn FnMut(Progress),
 ) -> Result<Trajectory> {
-    // Equal samples have equal margins at all times; as separate states their difference would drown in rounding far out.
+    // Equal samples have equal margins at all times; as separate states their difference would drown in rounding far
+    // out.
     let (dataset, stands_for) = match problem.network.relu() {
         None => problem.dataset.distinct(),
         Some(_) => problem.dataset.distinct_pairs(),
@@ -219,7 +220,7 @@ impl Field<'_> {
         let mut derivative = vec![0.0; y.len()];
         self.system(&kernel, 0.0).rhs(&y, 0.0, &mut derivative);
         if !all_finite(&y) || !all_finite(&derivative) {
-            return Err(FlowError::NotFiniteAtStart.into());
+            return Err(Error::from(FlowError::NotFiniteAtStart));
         }
         let (theta, v) = y.split_at(run.parameters);
         run.strongest_at_start = strongest(v, kernel.idle());

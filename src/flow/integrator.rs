@@ -1,9 +1,9 @@
 //! What an integrator is: the trait that the driver ([`drive`](super::drive)) steps through a run.
 //!
 //! A new method is one file with an `impl Integrator` and a [`Constructor`], and one line in the registry
-//! ([`method`](super::method)). Everything around the steps is the driver's: budgets, saves, borders between pieces of a
-//! field, the guards against rest, overflow and stalling, rounding floors, fixed points, checkpoints, signals and progress.
-//! The smallest example is `backward_euler` in the tests.
+//! ([`method`](super::method)). Everything around the steps is the driver's: budgets, saves, borders between pieces of
+//! a field, the guards against rest, overflow and stalling, rounding floors, fixed points, checkpoints, signals and
+//! progress. The smallest example is `backward_euler` in the tests.
 
 use super::drive::LegEnd;
 use super::error::Cause;
@@ -13,22 +13,23 @@ use crate::error::Result;
 
 /// Steps one run from a state (θ, v) onward.
 ///
-/// Time is local: t = 0 at the start, and `s = base + t` with the base of the system's clock. The state has P weights θ and
-/// N compressed log-multipliers v; vectors `y` of length P + N hold θ first. The field is
-/// [`System::rhs`](super::System::rhs), the linearised implicit step [`System::linearise`](super::System::linearise), both in local time.
+/// Time is local: t = 0 at the start, and `s = base + t` with the base of the system's clock. The state has P weights
+/// θ and N compressed log-multipliers v; vectors `y` of length P + N hold θ first. The field is
+/// [`System::rhs`](super::System::rhs), the linearised implicit step [`System::linearise`](super::System::linearise),
+/// both in local time.
 ///
-/// A method needs `kind`, `time`, `step`, `weights`, `log_multipliers`, `interpolate` and `statistics`; all others are offers
-/// with a default that is always right. Given the same [`Start`], or the same mark, an integrator takes the same
-/// steps to the last bit: that is what a resumed run stands on.
+/// A method needs `kind`, `time`, `step`, `weights`, `log_multipliers`, `interpolate` and `statistics`; all others are
+/// offers with a default that is always right. Given the same [`Start`], or the same mark, an integrator takes the
+/// same steps to the last bit: that is what a resumed run stands on.
 pub trait Integrator {
     /// What slow progress of this method means.
     fn kind(&self) -> Kind;
 
-    /// Local time at the end of the last step; 0 before the first.
+    /// Local time at the end of the last step; 0 before the first, that of the mark after [`Self::restore`].
     fn time(&self) -> f64;
 
-    /// One accepted step, of a length of the integrator's choice but not beyond the local time `end` (of which it is told
-    /// the same in every call until [`Self::rebase`]). Rejected attempts are its own business.
+    /// One accepted step, of a length of the integrator's choice but not beyond the local time `end` (of which it is
+    /// told the same in every call until [`Self::rebase`]). Rejected attempts are its own business.
     ///
     /// # Errors
     /// Why there is no step. The state is then still that before it.
@@ -50,8 +51,9 @@ pub trait Integrator {
     /// What was done since the start, or since [`Self::restore`].
     fn statistics(&self) -> Effort;
 
-    /// Writes the accumulated multipliers `∫ E ds` (length N) up to a local time within the last step, if the method has
-    /// formulas of its own for them. Otherwise false, and the driver takes Simpson's rule on [`Self::interpolate`].
+    /// Writes the accumulated multipliers `∫ E ds` (length N) up to a local time within the last step, if the method
+    /// has formulas of its own for them. Otherwise false, and the driver takes Simpson's rule on
+    /// [`Self::interpolate`].
     fn accumulated(&self, _t: f64, _totals: &mut [f64]) -> bool {
         false
     }
@@ -61,8 +63,8 @@ pub trait Integrator {
         None
     }
 
-    /// Whether the state, at the log-log-time s, is one that a [`Kind::Partitioned`] method leaves to the fully implicit one.
-    /// `strongest_at_start` is the largest `p_n` at s = 0.
+    /// Whether the state, at the log-log-time s, is one that a [`Kind::Partitioned`] method leaves to the fully
+    /// implicit one. `strongest_at_start` is the largest `p_n` at s = 0.
     fn hands_over(&mut self, _s: f64, _strongest_at_start: f64) -> bool {
         false
     }
@@ -73,15 +75,15 @@ pub trait Integrator {
         false
     }
 
-    /// Counts local time from the end of the last step on, where steps have come near the spacing of doubles. False if it
-    /// cannot: it is then begun anew there.
+    /// Counts local time from the end of the last step on, where steps have come near the spacing of doubles. False if
+    /// it cannot: it is then begun anew there.
     fn rebase(&mut self) -> bool {
         false
     }
 
-    /// Everything the next step depends on besides the clock's base, θ, v and the accumulated multipliers, so that a run can
-    /// be taken up after any step. `None` if the method keeps that to itself: the driver then begins it anew every so many steps,
-    /// and marks the run there. Either always or never `None`.
+    /// Everything the next step depends on besides the clock's base, θ, v and the accumulated multipliers, so that a
+    /// run can be taken up after any step. `None` if the method keeps that to itself: the driver then begins it anew
+    /// every so many steps, and marks the run there. Either always or never `None`.
     fn mark(&self) -> Option<Past> {
         None
     }
@@ -157,12 +159,13 @@ pub struct Start<'a> {
     pub rtol: f64,
     /// Its absolute accuracy, as asked for.
     pub atol: f64,
-    /// Absolute tolerances of the weights for one step, one per layer: a share of `atol`, or the rounding of the layer's velocity.
+    /// Absolute tolerances of the weights for one step, one per layer: a share of `atol`, or the rounding of the
+    /// layer's velocity.
     pub weights: &'a [f64],
 }
 
-/// Makes an integrator, and passes it to the driver, which returns once the leg is over. (Not returned itself, so that it
-/// may borrow from what lives on the constructor's stack.)
+/// Makes an integrator, and passes it to the driver, which returns once the leg is over. (Not returned itself, so that
+/// it may borrow from what lives on the constructor's stack.)
 pub type Constructor = fn(&Start<'_>, &mut Driver<'_>) -> Result<LegEnd>;
 
 /// Drives an integrator through one leg.

@@ -65,8 +65,8 @@ pub struct FlowOptions {
     pub state: State,
     /// When states are saved.
     pub saves: SaveAt,
-    /// Accepted steps between fixed points, where methods other than [`Method::AdamsBdf`] begin anew and a checkpoint may
-    /// be taken; `None`: by the size of the problem, 200 to 10,000.
+    /// Accepted steps between fixed points, where methods other than [`Method::AdamsBdf`] begin anew and a checkpoint
+    /// may be taken; `None`: by the size of the problem, 200 to 10,000.
     pub checkpoint_steps: Option<usize>,
     /// Budget of accepted steps.
     pub max_steps: usize,

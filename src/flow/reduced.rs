@@ -23,7 +23,8 @@ impl Reduced {
         let (network, feedback) = problem.rank_one().map_err(Error::Solver)?;
         let theta0 = problem.theta0.as_slice();
         let mut options = options.clone();
-        // Margins have degree L in the weights, but 2ᴸ − 1 in these unknowns, and amplify their relative errors by as much.
+        // Margins have degree L in the weights, but 2ᴸ − 1 in these unknowns, and amplify their relative errors by as
+        // much.
         let depth = problem.network.depth() as i32;
         options.rtol *= f64::from(depth) / (2f64.powi(depth) - 1.0);
         // They become states of all weights in the end.

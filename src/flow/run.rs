@@ -47,13 +47,14 @@ pub(super) struct FlowRun<'a> {
     pub layers: Vec<usize>,
 }
 
-/// Rounding of a layer's velocity over a unit of s, relative to its largest weight. A velocity is a sum of terms of that size;
-/// where they cancel, a weight stays bounded while the layer grows, and steps held to its own size would chase the
-/// rounding of the sum.
+/// Rounding of a layer's velocity over a unit of s, relative to its largest weight. A velocity is a sum of terms of
+/// that size; where they cancel, a weight stays bounded while the layer grows, and steps held to its own size would
+/// chase the rounding of the sum.
 const ROUNDING: f64 = 64.0 * f64::EPSILON;
 
-/// The error allowed to one step, as a share of the run's absolute tolerance of weights. From zero they start as powers of time (layer l like `t^{2^{l−1}}`), and
-/// conserved quantities compare powers of them: early on they must be known to digits of their own.
+/// The error allowed to one step, as a share of the run's absolute tolerance of weights. From zero they start as
+/// powers of time (layer l like `t^{2^{l−1}}`), and conserved quantities compare powers of them: early on they must be
+/// known to digits of their own.
 const LOCAL_SHARE_OF_WEIGHTS: f64 = 1e-5;
 
 impl<'a> FlowRun<'a> {
@@ -218,7 +219,8 @@ impl<'a> FlowRun<'a> {
         Ok(())
     }
 
-    /// Measures the rounding of every layer of the weights that `y` begins with; true if some layer's has at least doubled, and exceeds its tolerance.
+    /// Measures the rounding of every layer of the weights that `y` begins with; true if some layer's has at least
+    /// doubled, and exceeds its tolerance.
     pub fn rounding_has_grown(&mut self, y: &[f64]) -> bool {
         let mut grown = false;
         let mut rest = y;

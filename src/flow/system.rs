@@ -1,12 +1,13 @@
 //! The vector field of (θ, v) in the clock s, its exact derivative, and the linearised implicit step.
 //!
 //! With `E_n = exp(s + p_n + κ(m_n))` the multiplier in the clock s (`κ` = 0 for the exponential loss, `−ln(1+e^{−m})`
-//! for the logistic one), `p_n = P sinh(v_n/P)` and `C_n = cosh(v_n/P)`:
-//! `θ' = Σ E_n y_n 𝒢_n(θ)`, `v_n' = (e^s − m_n')/C_n`, where `m_n'` is the margin rate that θ' causes.
-//! The exponent `s + p_n` is formed before exponentiating, so nothing overflows on the slow manifold, where `s + p_n` grows at most like s.
+//! for the logistic one), `p_n = P sinh(v_n/P)` and `C_n = cosh(v_n/P)`: `θ' = Σ E_n y_n 𝒢_n(θ)`,
+//! `v_n' = (e^s − m_n')/C_n`, where `m_n'` is the margin rate that θ' causes. The exponent `s + p_n` is formed before
+//! exponentiating, so nothing overflows on the slow manifold, where `s + p_n` grows at most like s.
 //!
-//! Idle samples (ReLU networks: seen by no unit of the first layer) keep margins of zero, so that their `p_n` grows like τ; they
-//! move nothing, and what they hold on kinks they hold as well with any large multiplier, so their p counts as 12 at most.
+//! Idle samples (ReLU networks: seen by no unit of the first layer) keep margins of zero, so that their `p_n` grows
+//! like τ; they move nothing, and what they hold on kinks they hold as well with any large multiplier, so their p
+//! counts as 12 at most.
 //!
 //! The clock may be local, `s = base + t`: late changes of the support are narrower than the spacing of doubles near s,
 //! and a run resolves them with the solver's own time t counted from `base`.
@@ -220,8 +221,9 @@ impl System {
         self.factors(y, t).multipliers
     }
 
-    /// Whether the updates of the samples cancel in every weight, `|Σ_n E_n y_n 𝒢_n| ≤ 1e-8 Σ_n |E_n y_n 𝒢_n|`, entry by entry: what tells
-    /// weights that rest, and samples that contradict each other, from updates that are small because the data are.
+    /// Whether the updates of the samples cancel in every weight, `|Σ_n E_n y_n 𝒢_n| ≤ 1e-8 Σ_n |E_n y_n 𝒢_n|`, entry
+    /// by entry: what tells weights that rest, and samples that contradict each other, from updates that are small
+    /// because the data are.
     pub(super) fn updates_cancel(&self, y: &[f64], t: f64) -> bool {
         let theta = &y[..self.kernel.parameters()];
         let multipliers = self.multipliers(y, t);

@@ -62,9 +62,9 @@ impl Milestones {
 }
 
 impl Watch {
-    /// Whether an implicit method, which takes tens of steps per unit of s and some thousand at an event, has ceased to
-    /// advance. To be asked after every step that ends inside its piece; steps up to a border do not count, there may be
-    /// thousands.
+    /// Whether an implicit method, which takes tens of steps per unit of s and some thousand at an event, has ceased
+    /// to advance. To be asked after every step that ends inside its piece; steps up to a border do not count, there
+    /// may be thousands.
     pub fn crawls(&mut self, s: f64) -> bool {
         self.crawl
             .tick(s, CRAWL_STEPS)

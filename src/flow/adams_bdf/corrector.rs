@@ -1,14 +1,14 @@
 //! Newton's method in the multipliers, with the weights held.
 //!
 //! Linearised in v at fixed θ the step equation `α_0 v_n + … = v_n'`, times `C_n`, reads
-//! `C_n (α_0 + v_n' tanh(v_n/P)/P) dv_n + Σ_k K_nk (∂E_k/∂v_k) dv_k = −C_n R_n` with the tangent kernel K (`m' = K E`). In the
-//! unknowns `y_k = dE_k` the matrix is `K + diag(C_n (α_0 + …)/(∂E_n/∂v_n))`: K changes only as fast as the weights do, so it is
-//! kept from step to step, and the diagonal, which spans e^s, is written anew. Samples whose own response `K_nn E_n` is small against α_0 are not stiff: they
-//! are iterated by themselves.
+//! `C_n (α_0 + v_n' tanh(v_n/P)/P) dv_n + Σ_k K_nk (∂E_k/∂v_k) dv_k = −C_n R_n` with the tangent kernel K
+//! (`m' = K E`). In the unknowns `y_k = dE_k` the matrix is `K + diag(C_n (α_0 + …)/(∂E_n/∂v_n))`: K changes only as
+//! fast as the weights do, so it is kept from step to step, and the diagonal, which spans e^s, is written anew.
+//! Samples whose own response `K_nn E_n` is small against α_0 are not stiff: they are iterated by themselves.
 //!
-//! Beyond what K says margins also answer through the weights that a change of the multipliers moves within the step, mostly
-//! all alike (weights and K grow as a whole): η times as much again. Two such numbers are learned from the iterates, one for
-//! what all multipliers have in common and one for their proportions (see [`Corrector::correct`]).
+//! Beyond what K says margins also answer through the weights that a change of the multipliers moves within the step,
+//! mostly all alike (weights and K grow as a whole): η times as much again. Two such numbers are learned from the
+//! iterates, one for what all multipliers have in common and one for their proportions (see [`Corrector::correct`]).
 
 use super::elimination::Elimination;
 use super::multipliers::Multipliers;
@@ -133,7 +133,8 @@ impl Corrector {
         self.active.binary_search_by(position).is_ok()
     }
 
-    /// The matrix of one step, factorised. `diagonal`: `α_0 + v_n' tanh(v_n/P)/P`; `rates`: `K E` at the present weights.
+    /// The matrix of one step, factorised. `diagonal`: `α_0 + v_n' tanh(v_n/P)/P`; `rates`: `K E` at the present
+    /// weights.
     pub fn prepare(
         &mut self,
         path: &mut dyn WeightPath,
@@ -194,10 +195,10 @@ impl Corrector {
 
     /// From `raw`, the change of E that K alone asks for, to the change to make (in place).
     ///
-    /// Raw changes answer to errors e of E as `raw_i = −(e_i + η e_{i−1})`, since the weights in use are those of the last round's
-    /// velocities, and `e_{i+1} = e_i + step_i`: so the step `(raw_i − η step_{i−1})/(1 + η)` ends the iteration if η is right, and
-    /// `raw_i − raw_{i+1} = step_i + η step_{i−1}` tells η. What all multipliers have in common is not a round late
-    /// (velocities have been scaled): there `raw_i − raw_{i+1} = (1 + η) step_i`.
+    /// Raw changes answer to errors e of E as `raw_i = −(e_i + η e_{i−1})`, since the weights in use are those of the
+    /// last round's velocities, and `e_{i+1} = e_i + step_i`: so the step `(raw_i − η step_{i−1})/(1 + η)` ends the
+    /// iteration if η is right, and `raw_i − raw_{i+1} = step_i + η step_{i−1}` tells η. What all multipliers have in
+    /// common is not a round late (velocities have been scaled): there `raw_i − raw_{i+1} = (1 + η) step_i`.
     fn correct(&mut self, raw: &mut [f64], values: &[f64]) {
         let largest = values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
         let pairs = || values.iter().map(|e| e / largest);
@@ -248,8 +249,8 @@ impl Corrector {
         &self.learned
     }
 
-    /// Takes over what another corrector has [`learned`](Self::learned); evaluations are counted from there. `None` if it
-    /// cannot be.
+    /// Takes over what another corrector has [`learned`](Self::learned); evaluations are counted from there. `None` if
+    /// it cannot be.
     pub fn recall(&mut self, learned: Learned) -> Option<()> {
         if learned.known.len() != learned.kernel.nrows() {
             return None;

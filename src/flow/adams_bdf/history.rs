@@ -5,8 +5,8 @@ use super::order::Order;
 use super::{HISTORY, MOST_ADAMS, MOST_BACKWARD, Stepper};
 use serde::{Deserialize, Serialize};
 
-/// Everything the next step depends on besides the clock's base, the state (θ, v) and the accumulated multipliers. Fields are those of
-/// [`Stepper`].
+/// Everything the next step depends on besides the clock's base, the state (θ, v) and the accumulated multipliers.
+/// Fields are those of [`Stepper`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct History {
     times: Vec<f64>,
@@ -39,8 +39,8 @@ impl History {
         }
     }
 
-    /// Gives it to a stepper of the same problem with the same base, state (θ, v) and accumulated multipliers, which goes on
-    /// bit for bit as that one. `None`, and a stepper that cannot be used, if it is none of this problem's.
+    /// Gives it to a stepper of the same problem with the same base, state (θ, v) and accumulated multipliers, which
+    /// goes on bit for bit as that one. `None`, and a stepper that cannot be used, if it is none of this problem's.
     pub fn restore(self, stepper: &mut Stepper<'_>) -> Option<()> {
         let samples = stepper.v[0].len();
         if !self.is_whole(samples) {

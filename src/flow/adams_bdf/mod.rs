@@ -1,24 +1,26 @@
 //! Adams formulas for the weights, backward differences for the log-multipliers.
 //!
-//! Only the N log-multipliers are stiff: at fixed weights `v_n' = (e^s − (K E)_n)/C_n` relaxes at rates `K_nn E_n ~ e^s` to where all
-//! margins being learned grow alike, and the weights follow at rates of order one in the clock s. So each part gets the formula
-//! that suits it, on the same nodes `t_{n+1} > t_n > …` at whatever distances:
+//! Only the N log-multipliers are stiff: at fixed weights `v_n' = (e^s − (K E)_n)/C_n` relaxes at rates
+//! `K_nn E_n ~ e^s` to where all margins being learned grow alike, and the weights follow at rates of order one in the
+//! clock s. So each part gets the formula that suits it, on the same nodes `t_{n+1} > t_n > …` at whatever distances:
 //!
-//! - v: backward differences of order q ≤ 5, `Σ_j α_j v_{n+1−j} = v'_{n+1}`, solved by Newton's method in N unknowns (see
-//!   [`corrector`]) with the tangent kernel of an earlier step;
-//! - θ: `θ_{n+1} = θ_n + Σ_j β_j f_{n+1−j}`, the integral of the polynomial through the velocities f at the nodes (Adams–Moulton),
-//!   with `f_{n+1}` taken from the same iteration.
+//! - v: backward differences of order q ≤ 5, `Σ_j α_j v_{n+1−j} = v'_{n+1}`, solved by Newton's method in N unknowns
+//!   (see [`corrector`]) with the tangent kernel of an earlier step;
+//! - θ: `θ_{n+1} = θ_n + Σ_j β_j f_{n+1−j}`, the integral of the polynomial through the velocities f at the nodes
+//!   (Adams–Moulton), with `f_{n+1}` taken from the same iteration.
 //!
-//! What it buys: no matrix that knows of P, and no copy of θ. Past states do not enter, only past velocities, which a network
-//! may keep in factored form ([`WeightPath`]). The question whether an explicit method would be cheaper at early times, when nothing is
-//! stiff, does not arise: then no sample takes part in the linear system, and what remains *is* an Adams predictor–corrector.
+//! What it buys: no matrix that knows of P, and no copy of θ. Past states do not enter, only past velocities, which a
+//! network may keep in factored form ([`WeightPath`]). The question whether an explicit method would be cheaper at
+//! early times, when nothing is stiff, does not arise: then no sample takes part in the linear system, and what
+//! remains *is* an Adams predictor–corrector.
 //!
-//! Orders of the two parts are chosen independently, the step is the smaller of what both can take. Errors are estimated from
-//! the divided difference that the next higher order would use; weights advance with that order (local extrapolation).
+//! Orders of the two parts are chosen independently, the step is the smaller of what both can take. Errors are
+//! estimated from the divided difference that the next higher order would use; weights advance with that order (local
+//! extrapolation).
 //!
-//! θ must not be stiff by itself. It is where the flow comes to rest at a finite minimum (data that cannot be separated) or starts from
-//! enormous margins; and samples that are affine combinations of others need the care of `super::dependence`. There the
-//! run is handed to the fully implicit method.
+//! θ must not be stiff by itself. It is where the flow comes to rest at a finite minimum (data that cannot be
+//! separated) or starts from enormous margins; and samples that are affine combinations of others need the care of
+//! `super::dependence`. There the run is handed to the fully implicit method.
 
 mod attempt;
 mod corrector;

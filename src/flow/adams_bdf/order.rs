@@ -11,7 +11,8 @@ pub struct Order {
 }
 
 impl Order {
-    /// Takes the order that allows the longest step, and says how many times longer; `most(order)`: at most so many times.
+    /// Takes the order that allows the longest step, and says how many times longer; `most(order)`: at most so many
+    /// times.
     pub fn choose(
         &mut self,
         lower: Option<f64>,
