@@ -135,9 +135,9 @@ impl NewtonStep {
     }
 }
 
-/// The samples whose columns matter against their own diagonal C/c: when their weight, relative to the largest, exceeds
-/// about (C/c) e^{−s} (the response to the largest weights is of size e^s); 1e-17 below that it is lost in rounding. And
-/// all that dependent samples are made of.
+/// The samples whose columns matter against their own diagonal C/c: when their weight, relative to the largest,
+/// exceeds about (C/c) e^{−s} (the response to the largest weights is of size e^s); 1e-17 below that it is lost in
+/// rounding. And all that dependent samples are made of.
 fn active_samples(factors: &Factors, weight: &[f64], c: f64) -> Vec<usize> {
     let largest = weight.iter().copied().fold(0.0, f64::max);
     let mut is_active: Vec<bool> = (0..weight.len())
