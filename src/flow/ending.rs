@@ -14,11 +14,13 @@ pub enum Beyond {
 
 /// What a run on data without a separator says when it cannot go on.
 pub const NO_SEPARATOR: &str = "margins have stopped growing with log t while the weights still \
-     move: no hyperplane that the network can learn separates all of the data, or fixed feedback drives the loss up, and double precision cannot follow further";
+     move: no hyperplane that the network can learn separates all of the data, or fixed \
+     feedback drives the loss up, and double precision cannot follow further";
 
 /// The same for networks that are not linear in their input.
 pub const NOT_FITTED: &str = "margins have stopped growing with log t while the weights still \
-     move: from these weights the network does not fit all of the data (samples pull against each other), and double precision cannot follow further";
+     move: from these weights the network does not fit all of the data (samples pull \
+     against each other), and double precision cannot follow further";
 
 /// Log-multipliers p beyond this do not occur on separable data, where they end negative.
 pub const STRONG: f64 = 12.0;

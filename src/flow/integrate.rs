@@ -24,8 +24,8 @@ use std::sync::Arc;
 /// up to, and at, its last good state, with a status and a message that say why.
 ///
 /// # Errors
-/// [`Error::Solver`] if the integrator cannot start (weights or data whose flow is not finite at s = 0), or if the problem
-/// has no reduced state and it was asked for.
+/// [`Error::Solver`] if the integrator cannot start (weights or data whose flow is not finite at s = 0), or if the
+/// problem has no reduced state and it was asked for.
 pub fn integrate(
     problem: &Problem,
     options: &FlowOptions,
