@@ -55,8 +55,8 @@ impl FlowRun<'_> {
     /// Integrates one leg from the state `y` at the base of `system`'s clock.
     ///
     /// # Errors
-    /// [`Error::Interrupted`] once a signal has come, [`Error::Io`] if a checkpoint cannot be written, [`Error::Solver`]
-    /// if the integrator cannot start.
+    /// [`Error::Interrupted`] once a signal has come, [`Error::Io`] if a checkpoint cannot be written,
+    /// [`Error::Solver`] if the integrator cannot start.
     ///
     /// [`Error::Interrupted`]: crate::error::Error::Interrupted
     /// [`Error::Io`]: crate::error::Error::Io
