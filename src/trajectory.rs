@@ -1,7 +1,7 @@
 //! What a run leaves behind: times, states, solver statistics, and how it ended.
 
 use nalgebra::DMatrix;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// How a run ended. Only `Completed` reached its horizon with all that must hold on the way holding to the tolerance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -13,8 +13,8 @@ pub enum Status {
     StepTooSmall,
     NonlinearFailure,
     NonFinite,
-    /// It reached its horizon, but a conserved quantity or a closed form drifted beyond the tolerance, or the same run at a hundredth of the
-    /// tolerance ended elsewhere: see [`accuracy`](crate::accuracy).
+    /// It reached its horizon, but a conserved quantity or a closed form drifted beyond the tolerance, or the same run
+    /// at a hundredth of the tolerance ended elsewhere: see [`accuracy`](crate::accuracy).
     Inaccurate,
 }
 
@@ -26,7 +26,7 @@ impl Status {
 }
 
 /// Work done by the integrator.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct SolverStatistics {
     pub method: String,
     /// Tolerances of the run, see [`FlowOptions`](crate::flow::FlowOptions).
@@ -44,7 +44,7 @@ pub struct SolverStatistics {
 }
 
 /// Where a preactivation stays on its kink: `w_{l,j}·h_{l−1,n} = 0` while the field pushes back from both sides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlidingPair {
     /// l, from 1.
     pub layer: usize,
@@ -55,7 +55,7 @@ pub struct SlidingPair {
 }
 
 /// What happened at the kinks of a network with exact ReLUs, counted over (unit, sample) pairs.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Kinks {
     /// Pairs that crossed their kink.
     pub crossings: usize,
@@ -91,7 +91,8 @@ pub struct Trajectory {
     pub theta: DMatrix<f64>,
     /// Log-multipliers `p_n = τ − m_n` as integrated, N × T (τ = e^s − 1 = ln(1+t)).
     pub log_multipliers: DMatrix<f64>,
-    /// Accumulated multipliers `A_n = ∫_0^t α_n`, N × T (of a flow that came to rest, up to then); `None` for finite steps.
+    /// Accumulated multipliers `A_n = ∫_0^t α_n`, N × T (of a flow that came to rest, up to then); `None` for finite
+    /// steps.
     pub accumulated: Option<DMatrix<f64>>,
     /// What happened at the kinks; `None` for networks that have none.
     pub kinks: Option<Kinks>,

@@ -3,12 +3,13 @@
 use super::StepOptions;
 use super::records::Records;
 use crate::problem::Problem;
-use crate::storage::checkpoint::{File, Words, Writer};
+use crate::storage::checkpoint::File;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// Where one group of lanes stands.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Checkpoint {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct LanesMark {
     /// Steps taken.
     pub taken: u64,
     /// Steps recorded so far, including step 0.
@@ -43,20 +44,7 @@ pub(super) fn file<'a>(
     )
 }
 
-impl Checkpoint {
-    pub fn write(&self, file: &mut Writer) {
-        file.word(self.taken);
-        file.word(self.recorded as u64);
-        file.number(self.wall_seconds);
-        file.numbers(&self.state);
-        file.word(self.records.len() as u64);
-        for records in &self.records {
-            file.word(u64::from(records.overflown));
-            file.numbers(&records.log_time);
-            file.numbers(&records.theta);
-        }
-    }
-
+impl LanesMark {
     /// Whether a run with a state like `state`, so many lanes and weights, and `count` steps can go on from here.
     pub fn fits(&self, state: &[f64], lanes: usize, weights: usize, count: u64) -> bool {
         let whole = |r: &Records| {
@@ -69,29 +57,5 @@ impl Checkpoint {
             && self.state.len() == state.len()
             && self.records.len() == lanes
             && self.records.iter().all(whole)
-    }
-
-    /// Reads what [`Self::write`] wrote.
-    pub fn read(words: &mut Words<'_>) -> Option<Self> {
-        let taken = words.word()?;
-        let recorded = words.count()?;
-        let wall_seconds = words.number()?;
-        let state = words.numbers()?;
-        let records = (0..words.length()?)
-            .map(|_| {
-                Some(Records {
-                    overflown: words.word()? != 0,
-                    log_time: words.numbers()?,
-                    theta: words.numbers()?,
-                })
-            })
-            .collect::<Option<_>>()?;
-        Some(Self {
-            taken,
-            recorded,
-            wall_seconds,
-            state,
-            records,
-        })
     }
 }

@@ -3,6 +3,7 @@
 use super::{Schedule, StepOptions, Stepper};
 use crate::problem::Problem;
 use nalgebra::{DMatrix, DVector};
+use serde::{Deserialize, Serialize};
 
 /// Most numbers one run keeps: 20 MiB of weights, as a flow does.
 const KEPT: usize = (20 << 20) / 8;
@@ -35,7 +36,7 @@ pub(super) fn recorded_steps(count: u64, parameters: usize, also: &[u64]) -> Vec
 }
 
 /// States of one run at the steps recorded so far.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Records {
     /// `τ_k = ln(1 + t_k)`.
     pub log_time: Vec<f64>,

@@ -3,7 +3,7 @@
 //! How runs are grouped depends on their number alone, and groups do not touch each other: results are the same for any
 //! number of threads, and for any number of interruptions.
 
-use super::checkpoint::{self, Checkpoint};
+use super::checkpoint::{self, LanesMark};
 use super::records::{Records, recorded_steps};
 use super::{Lane, Schedule, State, StepOptions, Stepper, reduced_stepper, stepper};
 use crate::control::Control;
@@ -114,14 +114,14 @@ impl Work<'_> {
         self.report_progress(run.taken * sizes.len() as u64);
         let save = |run: &Group<'_>| match &file {
             Some(file) => {
-                let checkpoint = Checkpoint {
+                let mark = LanesMark {
                     taken: run.taken,
                     recorded: run.recorded,
                     wall_seconds: run.wall_seconds(),
                     state: run.stepper.state(),
                     records: run.records.clone(),
                 };
-                file.write(|content| checkpoint.write(content))
+                file.write(&mark)
             }
             None => Ok(()),
         };
@@ -188,7 +188,7 @@ impl Work<'_> {
     }
 
     fn resume(&self, run: &mut Group<'_>, file: &File<'_>) -> Result<()> {
-        match file.find(Checkpoint::read)? {
+        match file.find::<LanesMark>()? {
             Found::None => {}
             Found::Unusable(why) => self.control.observer.note(format!(
                 "the checkpoint {} is not used: {why}; the run starts again",

@@ -34,7 +34,8 @@ impl Accumulated {
         &self.totals
     }
 
-    /// Other totals, of a method that keeps its own account. The rates stay behind: [`Self::continued`] takes them anew.
+    /// Other totals, of a method that keeps its own account. The rates stay behind: [`Self::continued`] takes them
+    /// anew.
     pub fn set(&mut self, totals: &[f64]) {
         self.totals.copy_from_slice(totals);
     }

@@ -1,9 +1,10 @@
 //! Borders between the pieces of a field that is smooth in pieces: where a step crosses one, and what lies beyond.
 //!
-//! Within a segment the solver integrates the smooth continuation of one piece. After every step the clearance of the
-//! piece is looked at along the solver's own interpolant; where it turns negative, the step ends there, and a new segment
-//! begins in the next piece with a local clock, so that no step ever spans a kink.
+//! Within a leg the integrator follows the smooth continuation of one piece. After every step the clearance of the
+//! piece is looked at along the integrator's own interpolant; where it turns negative, the step ends there, and a new
+//! leg begins in the next piece with a local clock, so that no step ever spans a kink.
 
+use super::error::PieceError;
 use super::system::System;
 use crate::network::Kernel;
 use crate::trajectory::Kinks;
@@ -70,18 +71,20 @@ fn bisect(
 /// Puts `kernel` into the piece entered at the state `y`; what happened there, `None` for smooth fields.
 ///
 /// # Errors
-/// As [`Pieces::enter`](crate::network::Pieces::enter).
+/// [`PieceError::NoneEntered`] with what [`Pieces::enter`](crate::network::Pieces::enter) says.
 pub fn enter(
     kernel: &mut Arc<dyn Kernel>,
     system: &System,
     y: &mut [f64],
     t: f64,
-) -> Result<Option<Kinks>, String> {
+) -> Result<Option<Kinks>, PieceError> {
     let Some(pieces) = kernel.pieces() else {
         return Ok(None);
     };
     let multipliers = system.multipliers(y, t);
-    let entered = pieces.enter(&mut y[..system.parameters()], &multipliers)?;
+    let entered = pieces
+        .enter(&mut y[..system.parameters()], &multipliers)
+        .map_err(PieceError::NoneEntered)?;
     *kernel = entered.kernel;
     Ok(Some(entered.kinks))
 }

@@ -1,11 +1,13 @@
-//! Fixed points of a flow, and checkpoints taken there.
+//! Marks of a flow, and the checkpoints they are written to.
 //!
-//! What comes after a [`Mark`] depends on nothing but what it holds, so a run that is restored from one goes on bit for bit as the run that was
-//! never interrupted. Our own stepper ([`adams_bdf`](super::adams_bdf)) can be marked after any step: its past is part of the mark. Diffsol's methods keep
-//! theirs to themselves; with them a run begins its integrator anew every so many steps ([`spacing`]), as it does at a kink or when
-//! its clock is shifted, and these *fixed points* are where it is marked. How often marks are written to disk is a matter of wall-clock time, and
-//! changes no bit either.
+//! What comes after a [`Mark`] depends on nothing but what it holds, so a run that is restored from one goes on bit
+//! for bit as the run that was never interrupted. An integrator that has a
+//! [`mark`](super::integrator::Integrator::mark) (`adams-bdf`) can be marked after any step: its past is part of the
+//! run's. Diffsol's methods keep theirs to themselves; with them a run begins its integrator anew every so many steps
+//! ([`spacing`]), as it does at a kink or when its clock is shifted, and these *fixed points* are where it is marked.
+//! How often marks are written to disk is a matter of wall-clock time, and changes no bit either.
 
+use super::past::Past;
 use super::saves::Saves;
 use super::watch::Watch;
 use super::{FlowOptions, Method, SaveAt};
@@ -13,16 +15,17 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::network::Kernel;
 use crate::problem::Problem;
-use crate::storage::checkpoint::{File, Found, Words, Writer};
-use crate::trajectory::{Kinks, SlidingPair, SolverStatistics};
+use crate::storage::checkpoint::{File, Found};
+use crate::trajectory::{Kinks, SolverStatistics};
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::Instant;
 
 /// Numbers touched between fixed points, about.
 const WORK: f64 = 4e9;
 
-/// Fewest and most steps between fixed points. Beginning anew costs some forty steps; with more than ten thousand a run would lose
-/// minutes.
+/// Fewest and most steps between fixed points. Beginning anew costs some forty steps; with more than ten thousand a run
+/// would lose minutes.
 const FEWEST: f64 = 200.0;
 
 /// See [`FEWEST`].
@@ -33,8 +36,8 @@ pub fn spacing(parameters: usize, samples: usize) -> usize {
     (WORK / (parameters.max(1) as f64 * samples.max(1) as f64)).clamp(FEWEST, MOST) as usize
 }
 
-/// All that a run depends on at a fixed point, beside what it has saved.
-#[derive(Debug, Clone)]
+/// All that a run depends on after a step, besides what it has saved.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Mark {
     /// Base of the clock.
     pub s: f64,
@@ -45,8 +48,8 @@ pub(super) struct Mark {
     /// `∫ E ds`
     pub accumulated: Vec<f64>,
     pub method: Method,
-    /// Our own stepper's past; nothing at fixed points.
-    pub past: Vec<u64>,
+    /// The integrator's; `None` at fixed points, where it begins anew.
+    pub past: Option<Past>,
     /// Of the kernel's piece, [`Pieces::state`](crate::network::Pieces::state); nothing for smooth fields.
     pub piece: Vec<u64>,
     pub kinks: Option<Kinks>,
@@ -116,8 +119,8 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// What an earlier run has left, if it can be used. Budgets are no part of what a run depends on: one that ran out of its budget
-    /// goes on under a larger one.
+    /// What an earlier run has left, if it can be used. Budgets are no part of what a run depends on: one that ran out
+    /// of its budget goes on under a larger one.
     ///
     /// # Errors
     /// [`Error::Io`](crate::error::Error::Io) if there is a file that cannot be read.
@@ -127,10 +130,6 @@ impl<'a> Keeper<'a> {
         kernel: &dyn Kernel,
         saves: &mut Saves,
     ) -> Result<Option<Mark>> {
-        let kernel_holds = |mark: &Mark| match kernel.pieces() {
-            None => mark.piece.is_empty() && mark.kinks.is_none(),
-            Some(pieces) => mark.kinks.is_some() && pieces.restored(&mark.piece).is_some(),
-        } && mark.rounding.len() == kernel.layers().len();
         let Some(file) = &self.file else {
             return Ok(None);
         };
@@ -142,13 +141,16 @@ impl<'a> Keeper<'a> {
             ));
             Ok(None)
         };
-        match file.find(|words| Mark::read(words, saves))? {
+        match file.find::<(Mark, States)>()? {
             Found::None => Ok(None),
             Found::Unusable(why) => refused(why),
+            Found::Checkpoint((mark, states)) if !mark.fits(saves, &states) => {
+                refused("it does not fit")
+            }
             Found::Checkpoint((mark, _)) if mark.solver.steps > options.max_steps => {
                 refused("it is beyond flow.max-steps")
             }
-            Found::Checkpoint((mark, _)) if !kernel_holds(&mark) => {
+            Found::Checkpoint((mark, _)) if !mark.names_a_piece_of(kernel) => {
                 refused("it names no piece of this field")
             }
             Found::Checkpoint((mark, states)) => {
@@ -191,7 +193,7 @@ impl<'a> Keeper<'a> {
     /// [`Error::Io`](crate::error::Error::Io) if it cannot be written.
     pub fn write(&mut self, saves: &Saves) -> Result<()> {
         if let (Some(file), Some(mark), true) = (&self.file, &self.mark, self.fresh) {
-            file.write(|content| mark.write(content, saves))?;
+            file.write(&(mark, saves.up_to(mark.saved)))?;
         }
         self.fresh = false;
         self.written = Instant::now();
@@ -211,8 +213,8 @@ impl<'a> Keeper<'a> {
         go_on
     }
 
-    /// A flow has ended. One that took long, or ran out of its budget, keeps its last mark until results are on disk, or for a larger
-    /// budget.
+    /// A flow has ended. One that took long, or ran out of its budget, keeps its last mark until results are on disk,
+    /// or for a larger budget.
     ///
     /// # Errors
     /// [`Error::Io`](crate::error::Error::Io) if it cannot be written.
@@ -228,126 +230,70 @@ impl<'a> Keeper<'a> {
 pub(super) type States = [Vec<f64>; 4];
 
 impl Mark {
-    fn write(&self, file: &mut Writer, saves: &Saves) {
-        file.number(self.s);
-        file.number(self.reached);
-        file.numbers(&self.y);
-        file.numbers(&self.accumulated);
-        file.text(self.method.name());
-        file.words(&self.past);
-        file.words(&self.piece);
-        file.number(self.strongest_at_start);
-        file.numbers(&self.rounding);
-        self.watch.write(file);
-        match &self.kinks {
-            None => file.words(&[]),
-            Some(kinks) => {
-                let counts = [
-                    kinks.crossings,
-                    kinks.slides,
-                    kinks.releases,
-                    kinks.departures,
-                ];
-                let pairs = (kinks.sliding.iter()).flat_map(|p| [p.layer, p.unit, p.sample]);
-                let words = counts.into_iter().chain(pairs).map(|n| n as u64);
-                file.words(&words.collect::<Vec<_>>());
-            }
-        }
-        let solver = &self.solver;
-        file.text(&solver.method);
-        let counts = [
-            solver.steps,
-            solver.rejected_steps,
-            solver.newton_failures,
-            solver.rhs_evaluations,
-            solver.jacobian_evaluations,
-            solver.restarts,
-        ];
-        file.words(&counts.map(|n| n as u64));
-        file.number(solver.wall_seconds);
-        for states in saves.up_to(self.saved) {
-            file.numbers(states);
+    /// Whether a run that saves as `saves` does can go on from here, with `states` saved so far.
+    fn fits(&self, saves: &Saves, states: &States) -> bool {
+        saves.fits(states)
+            && self.saved == states[0].len()
+            && self.y.len() == saves.unknowns()
+            && self.accumulated.len() == saves.samples()
+            && (self.y.iter().chain([&self.s, &self.reached])).all(|x| x.is_finite())
+    }
+
+    fn names_a_piece_of(&self, kernel: &dyn Kernel) -> bool {
+        let named = match kernel.pieces() {
+            None => self.piece.is_empty() && self.kinks.is_none(),
+            Some(pieces) => self.kinks.is_some() && pieces.restored(&self.piece).is_some(),
+        };
+        named && self.rounding.len() == kernel.layers().len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trajectory::SlidingPair;
+
+    fn mark() -> Mark {
+        Mark {
+            s: 3.5,
+            reached: 3.75,
+            y: vec![0.25, -0.0, f64::MIN_POSITIVE],
+            accumulated: vec![f64::MAX],
+            method: Method::AdamsBdf,
+            past: Past::of(&(vec![f64::INFINITY], 3_usize, true)),
+            piece: vec![u64::MAX, 0],
+            kinks: Some(Kinks {
+                crossings: 300,
+                sliding: vec![SlidingPair {
+                    layer: 1,
+                    unit: 2,
+                    sample: 3,
+                }],
+                ..Default::default()
+            }),
+            strongest_at_start: -1e300,
+            rounding: vec![0.0, 1e-12],
+            watch: Watch::default(),
+            solver: SolverStatistics {
+                method: "adams-bdf".into(),
+                steps: 12,
+                ..Default::default()
+            },
+            saved: 1,
         }
     }
 
-    /// Reads what [`Self::write`] wrote for a run with the shapes of `saves`.
-    fn read(words: &mut Words<'_>, saves: &Saves) -> Option<(Self, States)> {
-        let s = words.number()?;
-        let reached = words.number()?;
-        let y = words.numbers()?;
-        let accumulated = words.numbers()?;
-        let method = Method::of_name(&words.text()?)?;
-        let past = words.words()?;
-        let piece = words.words()?;
-        let strongest_at_start = words.number()?;
-        let rounding = words.numbers()?;
-        let watch = Watch::read(words)?;
-        let kinks = match words.words()?[..] {
-            [] => None,
-            [crossings, slides, releases, departures, ref pairs @ ..] => Some(Kinks {
-                crossings: crossings as usize,
-                slides: slides as usize,
-                releases: releases as usize,
-                departures: departures as usize,
-                sliding: (pairs.chunks_exact(3))
-                    .map(|p| SlidingPair {
-                        layer: p[0] as usize,
-                        unit: p[1] as usize,
-                        sample: p[2] as usize,
-                    })
-                    .collect(),
-            }),
-            _ => return None,
-        };
-        let method_used = words.text()?;
-        let [
-            steps,
-            rejected_steps,
-            newton_failures,
-            rhs_evaluations,
-            jacobian_evaluations,
-            restarts,
-        ] = words.words()?[..]
-        else {
-            return None;
-        };
-        let solver = SolverStatistics {
-            method: method_used,
-            steps: steps as usize,
-            rejected_steps: rejected_steps as usize,
-            newton_failures: newton_failures as usize,
-            rhs_evaluations: rhs_evaluations as usize,
-            jacobian_evaluations: jacobian_evaluations as usize,
-            restarts: restarts as usize,
-            wall_seconds: words.number()?,
-            ..Default::default()
-        };
-        let states = [
-            words.numbers()?,
-            words.numbers()?,
-            words.numbers()?,
-            words.numbers()?,
-        ];
-        let saved = states[0].len();
-        let fits = saves.fits(&states)
-            && y.len() == saves.unknowns()
-            && accumulated.len() == saves.samples()
-            && y.iter().chain([&s, &reached]).all(|x| x.is_finite());
-        let mark = Self {
-            s,
-            reached,
-            y,
-            accumulated,
-            method,
-            past,
-            piece,
-            kinks,
-            strongest_at_start,
-            rounding,
-            watch,
-            solver,
-            saved,
-        };
-        fits.then_some((mark, states))
+    #[test]
+    fn marks_are_read_as_they_were_written() {
+        let bytes = postcard::to_allocvec(&mark()).unwrap();
+        let read: Mark = postcard::from_bytes(&bytes).unwrap();
+        let debug = |mark: &Mark| format!("{mark:?}");
+        assert_eq!(debug(&read), debug(&mark()));
+        assert_eq!(read.y[1].to_bits(), (-0.0_f64).to_bits());
+        let past = read.past.unwrap();
+        let (numbers, count, flag): (Vec<f64>, usize, bool) = past.read().unwrap();
+        assert_eq!((numbers[0], count, flag), (f64::INFINITY, 3, true));
+        assert!(past.read::<(Vec<f64>, usize)>().is_none(), "bytes are left");
+        assert!(past.read::<(Vec<f64>, usize, bool, u64)>().is_none());
     }
 }

@@ -1,10 +1,10 @@
 //! Affine dependence among samples that are still being learned.
 //!
-//! In a network linear in its input, `p_n = τ − g_n·β`. If `g_j = Σ_k T_jk g_k` with `Σ_k T_jk = 1` (duplicates, points of
-//! the support on a line, a square …), then `p_j = Σ_k T_jk p_k` up to a constant, at all times. The flow cannot see the
-//! difference: the rates `p_n' = e^s − m_n'` carry rounding errors of size ε e^s, which stiffness damps in every combination
-//! of samples but these. Far out they would drown p_j, so there the rate of a dependent sample is taken from the samples it
-//! depends on, which is exact.
+//! In a network linear in its input, `p_n = τ − g_n·β`. If `g_j = Σ_k T_jk g_k` with `Σ_k T_jk = 1` (duplicates,
+//! points of the support on a line, a square …), then `p_j = Σ_k T_jk p_k` up to a constant, at all times. The flow
+//! cannot see the difference: the rates `p_n' = e^s − m_n'` carry rounding errors of size ε e^s, which stiffness damps
+//! in every combination of samples but these. Far out they would drown p_j, so there the rate of a dependent sample is
+//! taken from the samples it depends on, which is exact.
 
 use nalgebra::{DMatrix, DVector};
 
@@ -22,7 +22,8 @@ pub const FOLLOW_GROWTH: f64 = 2e4;
 /// Pivots below this fraction of the largest mean dependence.
 const DEPENDENT: f64 = 1e-11;
 
-/// Samples whose log-multiplier is above `−(3s + 100)`: those being learned, with room to spare (all others run off like −e^s).
+/// Samples whose log-multiplier is above `−(3s + 100)`: those being learned, with room to spare (all others run off
+/// like −e^s).
 pub fn near(log_multipliers: impl Iterator<Item = f64>, s: f64) -> Vec<usize> {
     log_multipliers
         .enumerate()

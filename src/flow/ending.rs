@@ -13,14 +13,14 @@ pub enum Beyond {
 }
 
 /// What a run on data without a separator says when it cannot go on.
-pub const NO_SEPARATOR: &str = "margins have stopped growing with log t while the weights still move: no hyperplane that \
-                                the network can learn separates all of the data, or fixed feedback drives the loss up, and \
-                                double precision cannot follow further";
+pub const NO_SEPARATOR: &str = "margins have stopped growing with log t while the weights still \
+     move: no hyperplane that the network can learn separates all of the data, or fixed \
+     feedback drives the loss up, and double precision cannot follow further";
 
 /// The same for networks that are not linear in their input.
-pub const NOT_FITTED: &str = "margins have stopped growing with log t while the weights still move: from these weights the \
-                              network does not fit all of the data (samples pull against each other), and double \
-                              precision cannot follow further";
+pub const NOT_FITTED: &str = "margins have stopped growing with log t while the weights still \
+     move: from these weights the network does not fit all of the data (samples pull \
+     against each other), and double precision cannot follow further";
 
 /// Log-multipliers p beyond this do not occur on separable data, where they end negative.
 pub const STRONG: f64 = 12.0;
@@ -37,8 +37,9 @@ pub fn strongest(v: &[f64], idle: &[usize]) -> f64 {
 /// On separable data margins grow with log t and `p_n = τ − m_n` stays small. Where it does not, the flow comes to
 /// rest at a minimum of the loss (weights that move by less than 1e-8 of themselves per unit of s although multipliers
 /// per unit of s exceed e^12: stationary to rounding), or some samples contradict each other while others are still
-/// being learned (either only if their updates cancel, see `System::updates_cancel`: on tiny data multipliers grow because nothing has
-/// moved yet). Then, beyond the multipliers of the start, `E_n` amplifies the rounding of `p_n` until the implicit equations have no solution in doubles.
+/// being learned (either only if their updates cancel, see `System::updates_cancel`: on tiny data multipliers grow
+/// because nothing has moved yet). Then, beyond the multipliers of the start, `E_n` amplifies the rounding of `p_n`
+/// until the implicit equations have no solution in doubles.
 pub fn beyond_separability(
     s: f64,
     strongest: f64,
@@ -46,17 +47,21 @@ pub fn beyond_separability(
     theta: &[f64],
     velocity: &[f64],
 ) -> Option<Beyond> {
-    let strongest = s + strongest;
     let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
-    if strongest <= STRONG {
+    if s + strongest <= STRONG {
         None
     } else if norm(velocity) <= 1e-8 * norm(theta) {
         Some(Beyond::Rest)
-    } else if strongest > 2.0 * s + 36.0 + at_start.max(0.0) {
+    } else if overflows(s, strongest, at_start) {
         Some(Beyond::Overflow)
     } else {
         None
     }
+}
+
+/// Whether the largest `p_n` lets `E_n` amplify rounding beyond use; at s = 0 it was `at_start`.
+pub fn overflows(s: f64, strongest: f64, at_start: f64) -> bool {
+    s + strongest > 2.0 * s + 36.0 + at_start.max(0.0)
 }
 
 /// Where and how a run ended.

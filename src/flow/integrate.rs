@@ -1,13 +1,14 @@
-//! The flow of a problem from its start to its horizon: segments between restarts and borders, one after the other.
+//! The flow of a problem from its start to its horizon, leg after leg.
 
 use super::accumulated::Accumulated;
-use super::checkpoint::Keeper;
+use super::checkpoint::{Keeper, Mark};
+use super::drive::{LegEnd, Progress, Why, all_finite};
 use super::ending::strongest;
+use super::error::{FlowError, PieceError};
 use super::reduced::Reduced;
-use super::run::Run;
-use super::segment::{Good, Outcome, Progress, all_finite};
+use super::run::FlowRun;
 use super::system::{NewtonSolver, System};
-use super::{FlowOptions, Method, State};
+use super::{FlowOptions, State};
 use crate::control::Control;
 #[cfg(doc)]
 use crate::error::Error;
@@ -25,8 +26,8 @@ use std::sync::Arc;
 /// up to, and at, its last good state, with a status and a message that say why.
 ///
 /// # Errors
-/// [`Error::Solver`] if the integrator cannot start (weights or data whose flow is not finite at s = 0), or if the problem
-/// has no reduced state and it was asked for.
+/// [`Error::Solver`] if the integrator cannot start (weights or data whose flow is not finite at s = 0), or if the
+/// problem has no reduced state and it was asked for.
 pub fn integrate(
     problem: &Problem,
     options: &FlowOptions,
@@ -36,12 +37,13 @@ pub fn integrate(
     integrate_kept(problem, options, Keeper::none(&control), observer)
 }
 
-/// [`integrate`] under a control: watched, stopped by its signal, and kept in the checkpoint `name` of its folder, from which it goes on
-/// if there is one. However often it is interrupted, the trajectory is the same to the bit (but for the seconds it took).
+/// [`integrate`] under a control: watched, stopped by its signal, and kept in the checkpoint `name` of its folder,
+/// from which it goes on if there is one. However often it is interrupted, the trajectory is the same to the bit (but
+/// for the seconds it took).
 ///
 /// # Errors
-/// As [`integrate`]; [`Error::Interrupted`] once the signal has come, after a checkpoint; [`Error::Io`] if a checkpoint cannot be read
-/// or written.
+/// As [`integrate`]; [`Error::Interrupted`] once the signal has come, after a checkpoint;
+/// [`Error::Io`] if a checkpoint cannot be read or written.
 pub fn integrate_under(
     problem: &Problem,
     options: &FlowOptions,
@@ -76,16 +78,14 @@ fn integrate_kept(
         None => (problem.kernel_on(&dataset), problem.state0()),
         Some(reduced) => reduced.start(),
     };
-    let mut trajectory = integrate_counted(
-        &kernel,
-        &counts,
-        problem.loss(),
-        &start,
-        reduced.as_ref().map_or(options, |r| &r.options),
-        NewtonSolver::Structured,
-        keeper,
-        observer,
-    )?;
+    let field = Field {
+        kernel: &kernel,
+        counts: &counts,
+        loss: problem.loss(),
+        newton: NewtonSolver::Structured,
+    };
+    let options_here = reduced.as_ref().map_or(options, |r| &r.options);
+    let mut trajectory = field.integrate(&start, options_here, keeper, observer)?;
     if let Some(reduced) = &reduced {
         reduced.expand(&mut trajectory, options);
     }
@@ -119,140 +119,149 @@ pub fn integrate_kernel(
     observer: &mut dyn FnMut(Progress),
 ) -> Result<Trajectory> {
     let control = Control::none();
-    let keeper = Keeper::none(&control);
-    integrate_counted(kernel, &[], loss, theta0, options, newton, keeper, observer)
+    let field = Field {
+        kernel,
+        counts: &[],
+        loss,
+        newton,
+    };
+    field.integrate(theta0, options, Keeper::none(&control), observer)
 }
 
-/// [`integrate_kernel`] with sample n standing for `counts[n]` equal ones (empty: one each).
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the one place where all of it meets"
-)]
-fn integrate_counted(
-    kernel: &Arc<dyn Kernel>,
-    counts: &[usize],
+/// What is integrated.
+struct Field<'a> {
+    kernel: &'a Arc<dyn Kernel>,
+    /// How many equal samples each one stands for; empty: one each.
+    counts: &'a [usize],
     loss: Loss,
-    theta0: &DVector<f64>,
-    options: &FlowOptions,
     newton: NewtonSolver,
-    keeper: Keeper<'_>,
-    observer: &mut dyn FnMut(Progress),
-) -> Result<Trajectory> {
-    let mut run = Run::new(&**kernel, options, newton, keeper);
-    let system = |kernel: &Arc<dyn Kernel>, base| {
-        Arc::new(System::new(Arc::clone(kernel), loss, newton, base).with_counts(counts))
-    };
-    let Position {
-        mut kernel,
-        mut base,
-        mut y,
-        mut accumulated,
-    } = match run.keeper.find(options, &**kernel, &mut run.saves)? {
-        None => start(&mut run, Arc::clone(kernel), theta0, &system)?,
-        Some(mark) => {
-            run.restore(&mark);
-            if let Some(status) = run.out_of_budget() {
-                return run.end(status, mark.reached, &mark.y, &mark.accumulated);
-            }
-            let kernel = match kernel.pieces() {
-                None => Arc::clone(kernel),
-                Some(pieces) => pieces
-                    .restored(&mark.piece)
-                    .expect("marks whose piece does not exist are refused"),
-            };
-            let at = system(&kernel, mark.s);
-            Position {
-                accumulated: Accumulated::continued(mark.accumulated, &at, &mark.y, 0.0),
-                kernel,
-                base: mark.s,
-                y: mark.y,
-            }
-        }
-    };
-    loop {
-        let system_here = system(&kernel, base);
-        let outcome = match run.method {
-            Method::AdamsBdf => run.leg(&system_here, &y, &mut accumulated, observer)?,
-            _ => run.segment(&system_here, y, &mut accumulated, observer)?,
-        };
-        let (rhs, jacobians) = system_here.evaluations();
-        run.solver.rhs_evaluations += rhs;
-        run.solver.jacobian_evaluations += jacobians;
-        let mut fixed_point = false;
-        match outcome {
-            Outcome::Restart(good) => {
-                run.solver.restarts += 1;
-                Good { s: base, y } = good;
-            }
-            Outcome::FixedPoint(good) => {
-                fixed_point = true;
-                Good { s: base, y } = good;
-            }
-            Outcome::HandOver(good) => {
-                run.hand_over(good.s);
-                fixed_point = true;
-                Good { s: base, y } = good;
-            }
-            Outcome::Border(good) => {
-                let from = base;
-                Good { s: base, y } = good;
-                let crossed = run.cross(&mut kernel, &system_here, &mut y, base - from);
-                run.release(&y, system_here.kernel().idle(), kernel.idle());
-                if let Err(why) = crossed.and_then(|()| run.watch.border(base)) {
-                    run.failure = Some(why);
-                    return run.end(Status::StepTooSmall, base, &y, accumulated.totals());
-                }
-                fixed_point = run.fixed_point_due();
-            }
-            Outcome::Ended(status, Good { s, y }) => {
-                return run.end(status, s, &y, accumulated.totals());
-            }
-        }
-        if fixed_point {
-            // what a restored run begins with
-            let totals = accumulated.totals().to_vec();
-            run.fix(base, &y, &*kernel, &totals)?;
-            accumulated = Accumulated::continued(totals, &system(&kernel, base), &y, 0.0);
-        }
-    }
 }
 
-/// Where the next segment begins: the state `y` at log-log-time `base`, in the piece of `kernel`.
-struct Position {
+/// Where a leg begins: the state `y` at log-log-time `base`, in the piece of `kernel`.
+struct LegStart {
     kernel: Arc<dyn Kernel>,
     base: f64,
     y: Vec<f64>,
     accumulated: Accumulated,
 }
 
-/// The start of a flow; the first fixed point.
-fn start(
-    run: &mut Run<'_>,
-    mut kernel: Arc<dyn Kernel>,
-    theta0: &DVector<f64>,
-    system: &impl Fn(&Arc<dyn Kernel>, f64) -> Arc<System>,
-) -> Result<Position> {
-    let at_zero = system(&kernel, 0.0);
-    let mut y = at_zero.initial_state(theta0);
-    if all_finite(&y) {
-        run.cross(&mut kernel, &at_zero, &mut y, 0.0)
-            .map_err(SolverError::NoPiece)?;
-        y = at_zero.initial_state(&DVector::from_column_slice(&y[..run.parameters]));
+impl Field<'_> {
+    /// The flow from `theta0` at s = 0, or from the keeper's checkpoint, to the horizon.
+    fn integrate(
+        &self,
+        theta0: &DVector<f64>,
+        options: &FlowOptions,
+        keeper: Keeper<'_>,
+        observer: &mut dyn FnMut(Progress),
+    ) -> Result<Trajectory> {
+        let mut run = FlowRun::new(&**self.kernel, options, self.newton, keeper);
+        let mut at = match run.keeper.find(options, &**self.kernel, &mut run.saves)? {
+            None => self.start(&mut run, theta0)?,
+            Some(mark) => {
+                run.restore(&mark);
+                if let Some(status) = run.out_of_budget() {
+                    return run.end(status, mark.reached, &mark.y, &mark.accumulated);
+                }
+                self.resume(mark)?
+            }
+        };
+        loop {
+            let system = self.system(&at.kernel, at.base);
+            let end = run.leg(&system, &at.y, &mut at.accumulated, observer)?;
+            let LegEnd { why, s, y } = end;
+            if let Why::Ended(status) = why {
+                return run.end(status, s, &y, at.accumulated.totals());
+            }
+            let t = s - at.base;
+            (at.base, at.y) = (s, y);
+            match why {
+                Why::Restart => run.solver.restarts += 1,
+                Why::HandOver => run.hand_over(s),
+                Why::Border => {
+                    if let Err(why) = cross(&mut run, &mut at, &system, t) {
+                        run.failure = Some(why.to_string());
+                        return run.end(Status::StepTooSmall, s, &at.y, at.accumulated.totals());
+                    }
+                }
+                Why::FixedPoint | Why::Ended(_) => {}
+            }
+            let fixed_point = match why {
+                Why::FixedPoint | Why::HandOver => true,
+                Why::Border => run.fixed_point_due(),
+                Why::Restart | Why::Ended(_) => false,
+            };
+            if fixed_point {
+                // what a restored run begins with
+                let totals = at.accumulated.totals().to_vec();
+                run.fix(at.base, &at.y, &*at.kernel, &totals)?;
+                let system = self.system(&at.kernel, at.base);
+                at.accumulated = Accumulated::continued(totals, &system, &at.y, 0.0);
+            }
+        }
     }
-    let mut derivative = vec![0.0; y.len()];
-    system(&kernel, 0.0).rhs(&y, 0.0, &mut derivative);
-    if !all_finite(&y) || !all_finite(&derivative) {
-        return Err(SolverError::FlowOverflows.into());
+
+    /// The field with its clock counted from `base`, in the piece of `kernel`.
+    fn system(&self, kernel: &Arc<dyn Kernel>, base: f64) -> Arc<System> {
+        let system = System::new(Arc::clone(kernel), self.loss, self.newton, base);
+        Arc::new(system.with_counts(self.counts))
     }
-    run.strongest_at_start = strongest(&y[run.parameters..], kernel.idle());
-    let accumulated = Accumulated::new(&at_zero, &y, 0.0);
-    run.saves
-        .push(0.0, &y, run.parameters, accumulated.totals());
-    run.fix(0.0, &y, &*kernel, accumulated.totals())?;
-    Ok(Position {
-        kernel,
-        base: 0.0,
-        y,
-        accumulated,
-    })
+
+    /// The start of a flow; the first fixed point.
+    fn start(&self, run: &mut FlowRun<'_>, theta0: &DVector<f64>) -> Result<LegStart> {
+        let mut kernel = Arc::clone(self.kernel);
+        let at_zero = self.system(&kernel, 0.0);
+        let mut y = at_zero.initial_state(theta0);
+        if all_finite(&y) {
+            run.cross(&mut kernel, &at_zero, &mut y, 0.0)
+                .map_err(FlowError::from)?;
+            y = at_zero.initial_state(&DVector::from_column_slice(&y[..run.parameters]));
+        }
+        let mut derivative = vec![0.0; y.len()];
+        self.system(&kernel, 0.0).rhs(&y, 0.0, &mut derivative);
+        if !all_finite(&y) || !all_finite(&derivative) {
+            return Err(Error::from(FlowError::NotFiniteAtStart));
+        }
+        let (theta, v) = y.split_at(run.parameters);
+        run.strongest_at_start = strongest(v, kernel.idle());
+        let accumulated = Accumulated::new(&at_zero, &y, 0.0);
+        run.saves.push(0.0, theta, v, accumulated.totals());
+        run.fix(0.0, &y, &*kernel, accumulated.totals())?;
+        Ok(LegStart {
+            kernel,
+            base: 0.0,
+            y,
+            accumulated,
+        })
+    }
+
+    /// Where a mark was taken.
+    ///
+    /// # Errors
+    /// [`FlowError::ForeignPast`] if it names no piece of this field.
+    fn resume(&self, mark: Mark) -> Result<LegStart> {
+        let kernel = match self.kernel.pieces() {
+            None => Arc::clone(self.kernel),
+            Some(pieces) => pieces.restored(&mark.piece).ok_or(FlowError::ForeignPast)?,
+        };
+        let system = self.system(&kernel, mark.s);
+        Ok(LegStart {
+            accumulated: Accumulated::continued(mark.accumulated, &system, &mark.y, 0.0),
+            kernel,
+            base: mark.s,
+            y: mark.y,
+        })
+    }
+}
+
+/// Over the border on which the leg of `system` has ended, at its local time t.
+fn cross(
+    run: &mut FlowRun<'_>,
+    at: &mut LegStart,
+    system: &System,
+    t: f64,
+) -> std::result::Result<(), PieceError> {
+    let crossed = run.cross(&mut at.kernel, system, &mut at.y, t);
+    run.release(&at.y, system.kernel().idle(), at.kernel.idle());
+    crossed?;
+    run.watch.border(at.base)
 }

@@ -1,75 +1,43 @@
 //! The flow in log-log-time: what to integrate, how, and [`integrate`].
 //!
 //! States are the flattened weights θ and compressed log-multipliers v, in the clock `s = ln(1+ln(1+t))` from s = 0
-//! (see [`clock`]); the vector field and its exact Newton systems are in `system` and `newton`; diffsol does the
-//! stepping. Nothing outside this module names diffsol.
+//! (see [`clock`]). The vector field and its exact Newton systems are in `system` and `newton`. Time is stepped by an
+//! `Integrator` (`adams_bdf`, our own; `diffsol_methods`), and one driver, `drive`, does all that surrounds the steps.
+//! Nothing outside this module names diffsol.
 
 mod accumulated;
 mod adams_bdf;
+#[cfg(test)]
+mod backward_euler;
 mod borders;
 mod checkpoint;
 pub mod clock;
 mod dependence;
+mod diffsol_methods;
+mod drive;
 mod ending;
+mod error;
+mod guards;
 mod integrate;
+mod integrator;
+mod method;
 mod newton;
 mod operator;
+mod past;
 mod reduced;
 mod run;
 mod saves;
-mod segment;
 mod system;
 #[cfg(test)]
 mod tests;
 mod watch;
 
 pub use crate::problem::State;
+pub use drive::Progress;
 pub use integrate::{integrate, integrate_kernel, integrate_under};
+pub use method::Method;
 pub(crate) use saves::affordable;
-pub use segment::Progress;
 pub use system::{FactorisedStep, NewtonSolver, System};
-
-/// Time-stepping method.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// Adams formulas for the weights, backward differences for the log-multipliers (the default for linear networks; every
-    /// horizon). ReLU networks, and the rest of a run that meets what this method leaves to others, take [`Self::Bdf`].
-    AdamsBdf,
-    /// Backward differences of variable order for all unknowns together (every horizon).
-    Bdf,
-    /// Implicit Runge–Kutta of order 3(4), about 1.4 times the steps.
-    Esdirk34,
-    /// Implicit Runge–Kutta of order 2(3), about 3 times the steps.
-    TrBdf2,
-    /// Explicit Runge–Kutta of order 4(5): O(e^s) steps, for short horizons.
-    Tsit45,
-}
-
-impl Method {
-    /// The method's name in a scenario.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::AdamsBdf => "adams-bdf",
-            Self::Bdf => "bdf",
-            Self::Esdirk34 => "esdirk34",
-            Self::TrBdf2 => "tr-bdf2",
-            Self::Tsit45 => "tsit45",
-        }
-    }
-
-    const ALL: [Self; 5] = [
-        Self::AdamsBdf,
-        Self::Bdf,
-        Self::Esdirk34,
-        Self::TrBdf2,
-        Self::Tsit45,
-    ];
-
-    /// The method of a name.
-    pub fn of_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|method| method.name() == name)
-    }
-}
 
 /// When the states of a run are saved.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,8 +65,8 @@ pub struct FlowOptions {
     pub state: State,
     /// When states are saved.
     pub saves: SaveAt,
-    /// Accepted steps between fixed points, where methods other than [`Method::AdamsBdf`] begin anew and a checkpoint may be taken; `None`: by
-    /// the size of the problem, 200 to 10,000.
+    /// Accepted steps between fixed points, where methods other than [`Method::AdamsBdf`] begin anew and a checkpoint
+    /// may be taken; `None`: by the size of the problem, 200 to 10,000.
     pub checkpoint_steps: Option<usize>,
     /// Budget of accepted steps.
     pub max_steps: usize,

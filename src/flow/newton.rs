@@ -3,22 +3,23 @@
 //! Only the N multiplier directions are stiff. With θ eliminated exactly by the network's
 //! [`LinearisedStep`](crate::network::LinearisedStep), in terms of `x_n` defined by `dE_n = E_n C_n x_n`
 //! (`x_n = dv_n + λ_n dm_n/C_n`, λ = ∂κ/∂m; x = dv for the exponential loss), the rows of v read
-//! `(D_n C_n/c) x_n + Σ_k (M'_nk − (D_n λ_n/c) M_nk) E_k C_k x_k = C_n r_n/c − m'_r,n + (D_n λ_n/c) m_r,n`,
-//! with `D_n = 1 + c v_n' tanh(v_n/P)/P`, M and M' the responses of margins and rates to the multipliers, and m_r, m'_r
-//! what the residual of θ alone causes. Columns of samples whose multipliers are too small to matter are diagonal, so a
-//! dense system remains in the *active* samples only; it is equilibrated before factorising, since its entries span e^s.
+//! `(D_n C_n/c) x_n + Σ_k (M'_nk − (D_n λ_n/c) M_nk) E_k C_k x_k = C_n r_n/c − m'_r,n + (D_n λ_n/c) m_r,n`, with
+//! `D_n = 1 + c v_n' tanh(v_n/P)/P`, M and M' the responses of margins and rates to the multipliers, and m_r, m'_r
+//! what the residual of θ alone causes. Columns of samples whose multipliers are too small to matter are diagonal, so
+//! a dense system remains in the *active* samples only; it is equilibrated before factorising, since its entries span
+//! e^s.
 //!
-//! Where more samples are active than the input has dimensions (early times with N > D, or data that are not separable),
-//! that system is nearly singular: a diagonal plus a matrix of rank D. For a network linear in its input it is then solved
-//! in the input space instead, `(1 + R Δ⁻¹ L) y = R Δ⁻¹ b`, `x = Δ⁻¹(b − L y)` with `Δ = diag(DC/c)`,
-//! `L = G Q' − diag(Dλ/c) G Q`, `R = Gᵀ diag(EC)`. The difference `b − L y` loses a factor e^s of accuracy, so late times
-//! keep the first form, where the rows of samples that are affine combinations of others (see `dependence`) are replaced by
-//! what remains of them after subtracting that combination: `Δ_j x_j − Σ_k T_jk Δ_k x_k = C_j r_j/c − Σ_k T_jk C_k r_k/c`
-//! (λ is zero to rounding by then).
+//! Where more samples are active than the input has dimensions (early times with N > D, or data that are not
+//! separable), that system is nearly singular: a diagonal plus a matrix of rank D. For a network linear in its input
+//! it is then solved in the input space instead, `(1 + R Δ⁻¹ L) y = R Δ⁻¹ b`, `x = Δ⁻¹(b − L y)` with
+//! `Δ = diag(DC/c)`, `L = G Q' − diag(Dλ/c) G Q`, `R = Gᵀ diag(EC)`. The difference `b − L y` loses a factor e^s of
+//! accuracy, so late times keep the first form, where the rows of samples that are affine combinations of others (see
+//! `dependence`) are replaced by what remains of them after subtracting that combination:
+//! `Δ_j x_j − Σ_k T_jk Δ_k x_k = C_j r_j/c − Σ_k T_jk C_k r_k/c` (λ is zero to rounding by then).
 
 use super::clock::COMPRESSION;
 use super::dependence::{Dependent, FOLLOW_GROWTH};
-use super::system::{FactorisedStep, System};
+use super::system::{FactorisedStep, Factors, System};
 use crate::network::{InputResponse, LinearisedStep, linearised};
 use nalgebra::{DMatrix, DVector, Dyn, LU, SVD};
 
@@ -67,51 +68,38 @@ impl NewtonStep {
         let kernel = system.kernel();
         let parameters = kernel.parameters();
         let theta = &y[..parameters];
-        let point = system.point(y, t);
-        let samples = point.cosh.len();
+        let factors = system.factors(y, t);
+        let samples = factors.cosh.len();
         let mut velocity = vec![0.0; parameters];
         let mut p_dot = vec![0.0; samples];
-        kernel.velocity(theta, &point.multipliers, &mut velocity, &mut p_dot);
-        point.margin_to_multiplier_rates(&mut p_dot);
+        kernel.velocity(theta, &factors.multipliers, &mut velocity, &mut p_dot);
+        factors.margin_to_multiplier_rates(&mut p_dot);
 
-        let weight: Vec<f64> = point
+        let weight: Vec<f64> = factors
             .multipliers
             .iter()
-            .zip(&point.cosh)
+            .zip(&factors.cosh)
             .map(|(e, c)| e * c)
             .collect();
         let scale: Vec<f64> = (0..samples)
             .map(|n| {
-                let v_dot = point.settled(p_dot[n]) / point.cosh[n];
-                1.0 + c * v_dot * point.tanh[n] / COMPRESSION
+                let v_dot = factors.settled(p_dot[n]) / factors.cosh[n];
+                1.0 + c * v_dot * factors.tanh[n] / COMPRESSION
             })
             .collect();
-        // A column matters against its own diagonal C/c when its weight, relative to the largest, exceeds about
-        // (C/c) e^{−s} (the response to the largest weights is of size e^s); 1e-17 below that it is lost in rounding.
-        let largest = weight.iter().copied().fold(0.0, f64::max);
-        let mut is_active: Vec<bool> = (0..samples)
-            .map(|n| {
-                weight[n] > 0.0
-                    && weight[n] * point.growth * c.abs() >= 1e-17 * point.cosh[n] * largest
-            })
-            .collect();
-        for d in point.dependents.iter() {
-            is_active[d.sample] = true;
-            for (k, _) in &d.on {
-                is_active[*k] = true;
-            }
-        }
-        let active: Vec<usize> = (0..samples).filter(|&n| is_active[n]).collect();
+        let active = active_samples(&factors, &weight, c);
 
-        let step = linearised(system.shared_kernel(), theta, &point.multipliers, c);
-        let diagonal: Vec<f64> = (0..samples).map(|n| scale[n] * point.cosh[n] / c).collect();
+        let step = linearised(system.shared_kernel(), theta, &factors.multipliers, c);
+        let diagonal: Vec<f64> = (0..samples)
+            .map(|n| scale[n] * factors.cosh[n] / c)
+            .collect();
         let coupling: Vec<f64> = (0..samples)
-            .map(|n| scale[n] * point.slope[n] / c)
+            .map(|n| scale[n] * factors.slope[n] / c)
             .collect();
         let beyond_input = kernel
             .signed_samples()
             .is_some_and(|g| active.len() > g.ncols());
-        let through_input = if beyond_input && point.growth < FOLLOW_GROWTH {
+        let through_input = if beyond_input && factors.growth < FOLLOW_GROWTH {
             step.input_response()
         } else {
             None
@@ -124,20 +112,20 @@ impl NewtonStep {
                 &diagonal,
                 &coupling,
                 &weight,
-                &point.dependents,
+                &factors.dependents,
             ),
         };
-        let margin_shift = point
+        let margin_shift = factors
             .slope
             .iter()
-            .zip(&point.cosh)
+            .zip(&factors.cosh)
             .map(|(l, c)| l / c)
             .collect();
         Self {
             parameters,
             c,
             step,
-            cosh: point.cosh,
+            cosh: factors.cosh,
             diagonal,
             coupling,
             margin_shift,
@@ -145,6 +133,26 @@ impl NewtonStep {
             stiff,
         }
     }
+}
+
+/// The samples whose columns matter against their own diagonal C/c: when their weight, relative to the largest,
+/// exceeds about (C/c) e^{−s} (the response to the largest weights is of size e^s); 1e-17 below that it is lost in
+/// rounding. And all that dependent samples are made of.
+fn active_samples(factors: &Factors, weight: &[f64], c: f64) -> Vec<usize> {
+    let largest = weight.iter().copied().fold(0.0, f64::max);
+    let mut is_active: Vec<bool> = (0..weight.len())
+        .map(|n| {
+            let response = weight[n] * factors.growth * c.abs();
+            weight[n] > 0.0 && response >= 1e-17 * factors.cosh[n] * largest
+        })
+        .collect();
+    for d in factors.dependents.iter() {
+        is_active[d.sample] = true;
+        for (k, _) in &d.on {
+            is_active[*k] = true;
+        }
+    }
+    (0..weight.len()).filter(|&n| is_active[n]).collect()
 }
 
 impl Stiff {

@@ -1,9 +1,9 @@
 //! The bridge to diffsol: the flow as its equations, with a Newton matrix that is never formed.
 //!
-//! diffsol assembles `1·a + b·J` through a matrix type of the caller's. [`NewtonMatrix`] remembers a, b and the point of
-//! linearisation; [`NewtonLinearSolver`] turns it into a [`FactorisedStep`]. Operations on single entries have no
-//! meaning for such an operator; diffsol asks for them only for mass matrices, sensitivities and adjoints, which a flow
-//! does not have.
+//! diffsol assembles `1·a + b·J` through a matrix type of the caller's. [`NewtonMatrix`] remembers a, b and the point
+//! of linearisation; [`NewtonLinearSolver`] turns it into a [`FactorisedStep`]. Operations on single entries have no
+//! meaning for such an operator; diffsol asks for them only for mass matrices, sensitivities and adjoints, which a
+//! flow does not have.
 
 use super::system::{FactorisedStep, System};
 use diffsol::matrix::sparsity::{Dense, DenseRef};

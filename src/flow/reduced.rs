@@ -27,9 +27,10 @@ impl Reduced {
             .map_err(|why| SolverError::NoReducedState(why.to_string()))?;
         let theta0 = problem.theta0().as_slice();
         let mut options = options.clone();
-        // Margins have degree L in the weights, but 2ᴸ − 1 in these unknowns, and amplify their relative errors by as much.
-        let depth = problem.network().depth() as i32;
-        options.rtol *= f64::from(depth) / (2f64.powi(depth) - 1.0);
+        // Margins have degree L in the weights, but 2ᴸ − 1 in these unknowns, and amplify their relative errors by as
+        // much.
+        let depth = problem.network().depth();
+        options.rtol *= depth as f64 / (2f64.powi(depth as i32) - 1.0);
         // They become states of all weights in the end.
         if options.saves == SaveAt::Default {
             options.saves = SaveAt::Uniform(affordable(theta0.len() + data.len()));

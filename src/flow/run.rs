@@ -1,9 +1,11 @@
-//! What a run carries from segment to segment: budgets, saves, statistics, fixed points.
+//! What a run carries from leg to leg: budgets, saves, statistics, fixed points.
 
 use super::borders;
 use super::checkpoint::{Keeper, Mark, spacing};
 use super::clock::{compress, expand, log_time};
 use super::ending::{Ending, message};
+use super::error::PieceError;
+use super::past::Past;
 use super::saves::Saves;
 use super::system::{NewtonSolver, System};
 use super::watch::Watch;
@@ -15,7 +17,8 @@ use nalgebra::DMatrix;
 use std::sync::Arc;
 use std::time::Instant;
 
-pub(super) struct Run<'a> {
+/// The flow of one problem on its way.
+pub(super) struct FlowRun<'a> {
     pub options: &'a FlowOptions,
     pub keeper: Keeper<'a>,
     /// The method in use.
@@ -29,8 +32,8 @@ pub(super) struct Run<'a> {
     before: f64,
     /// Steps at which the next fixed point is due.
     next_fixed_point: usize,
-    /// What our own stepper goes on from.
-    pub past: Option<Vec<u64>>,
+    /// What the next integrator goes on from, if it begins at a mark.
+    pub past: Option<Past>,
     pub failure: Option<String>,
     /// s at which the weights came to rest.
     rest: Option<f64>,
@@ -44,16 +47,17 @@ pub(super) struct Run<'a> {
     pub layers: Vec<usize>,
 }
 
-/// Rounding of a layer's velocity over a unit of s, relative to its largest weight. A velocity is a sum of terms of that size;
-/// where they cancel, a weight stays bounded while the layer grows, and steps held to its own size would chase the
-/// rounding of the sum.
+/// Rounding of a layer's velocity over a unit of s, relative to its largest weight. A velocity is a sum of terms of
+/// that size; where they cancel, a weight stays bounded while the layer grows, and steps held to its own size would
+/// chase the rounding of the sum.
 const ROUNDING: f64 = 64.0 * f64::EPSILON;
 
-/// The error allowed to one step, as a share of the run's absolute tolerance of weights. From zero they start as powers of time (layer l like `t^{2^{l−1}}`), and
-/// conserved quantities compare powers of them: early on they must be known to digits of their own.
+/// The error allowed to one step, as a share of the run's absolute tolerance of weights. From zero they start as
+/// powers of time (layer l like `t^{2^{l−1}}`), and conserved quantities compare powers of them: early on they must be
+/// known to digits of their own.
 const LOCAL_SHARE_OF_WEIGHTS: f64 = 1e-5;
 
-impl<'a> Run<'a> {
+impl<'a> FlowRun<'a> {
     pub fn new(
         kernel: &dyn Kernel,
         options: &'a FlowOptions,
@@ -63,12 +67,7 @@ impl<'a> Run<'a> {
         let (parameters, samples) = (kernel.parameters(), kernel.samples());
         let layers = kernel.layers();
         let unknowns = parameters + samples;
-        let linear = kernel.signed_samples().is_some();
-        let method = match (options.method, newton) {
-            (Method::AdamsBdf, _) if !linear => Method::Bdf,
-            (Method::AdamsBdf, NewtonSolver::Dense) => Method::Bdf,
-            (method, _) => method,
-        };
+        let method = options.method.for_field(kernel, newton);
         let suffix = match newton {
             NewtonSolver::Structured => "",
             NewtonSolver::Dense => " (dense Newton)",
@@ -132,7 +131,7 @@ impl<'a> Run<'a> {
             y: y.to_vec(),
             accumulated: totals.to_vec(),
             method: self.method,
-            past: Vec::new(),
+            past: None,
             piece: kernel.pieces().map_or(Vec::new(), |pieces| pieces.state()),
             kinks: self.kinks.clone(),
             strongest_at_start: self.strongest_at_start,
@@ -149,7 +148,7 @@ impl<'a> Run<'a> {
     /// Goes on from a fixed point; its saves have been restored.
     pub fn restore(&mut self, mark: &Mark) {
         self.method = mark.method;
-        self.past = Some(mark.past.clone()).filter(|past| !past.is_empty());
+        self.past.clone_from(&mark.past);
         self.kinks.clone_from(&mark.kinks);
         self.strongest_at_start = mark.strongest_at_start;
         self.rounding.clone_from(&mark.rounding);
@@ -172,8 +171,9 @@ impl<'a> Run<'a> {
 
     /// The fully implicit method goes on from log-log-time s.
     pub fn hand_over(&mut self, s: f64) {
-        self.method = Method::Bdf;
-        self.solver.method = format!("{}, from s = {s:.4} bdf", self.solver.method);
+        self.method = Method::FULLY_IMPLICIT;
+        let (before, now) = (&self.solver.method, self.method.name());
+        self.solver.method = format!("{before}, from s = {s:.4} {now}");
         self.solver.restarts += 1;
     }
 
@@ -201,14 +201,17 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Into the piece that the state `y` at the base of the next segment enters; counts what happened at its kinks.
+    /// Into the piece that the state `y` at the base of the next leg enters; counts what happened at its kinks.
+    ///
+    /// # Errors
+    /// As [`borders::enter`].
     pub fn cross(
         &mut self,
         kernel: &mut Arc<dyn Kernel>,
         system: &System,
         y: &mut [f64],
         t: f64,
-    ) -> std::result::Result<(), String> {
+    ) -> std::result::Result<(), PieceError> {
         if let Some(here) = borders::enter(kernel, system, y, t)? {
             let so_far = self.kinks.take().unwrap_or_default();
             self.kinks = Some(so_far.followed_by(here));
@@ -216,7 +219,8 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Measures the rounding of every layer; true if some layer's has at least doubled, and exceeds its tolerance.
+    /// Measures the rounding of every layer of the weights that `y` begins with; true if some layer's has at least
+    /// doubled, and exceeds its tolerance.
     pub fn rounding_has_grown(&mut self, y: &[f64]) -> bool {
         let mut grown = false;
         let mut rest = y;
@@ -241,7 +245,8 @@ impl<'a> Run<'a> {
             for v in &mut y[self.parameters..] {
                 *v = compress(expand(*v) + elapsed);
             }
-            self.saves.push(due, &y, self.parameters, accumulated);
+            let (theta, v) = y.split_at(self.parameters);
+            self.saves.push(due, theta, v, accumulated);
         }
         self.rest = Some(s);
     }
@@ -252,7 +257,8 @@ impl<'a> Run<'a> {
     /// [`Error::Io`](crate::error::Error::Io) if a checkpoint is to be kept and cannot be written.
     pub fn end(mut self, status: Status, s: f64, y: &[f64], totals: &[f64]) -> Result<Trajectory> {
         if status != Status::Completed && s > self.saves.last() {
-            self.saves.push(s, y, self.parameters, totals);
+            let (theta, v) = y.split_at(self.parameters);
+            self.saves.push(s, theta, v, totals);
         }
         self.keeper.end(status.is_out_of_budget(), &self.saves)?;
         self.solver.wall_seconds = self.wall_seconds();

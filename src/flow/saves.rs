@@ -53,14 +53,8 @@ impl Saves {
         }
     }
 
-    /// Appends a state and the accumulated multipliers there.
-    pub fn push(&mut self, s: f64, y: &[f64], parameters: usize, accumulated: &[f64]) {
-        let (theta, v) = y.split_at(parameters);
-        self.push_parts(s, theta, v, accumulated);
-    }
-
-    /// Appends weights, compressed log-multipliers and accumulated multipliers.
-    pub fn push_parts(&mut self, s: f64, theta: &[f64], v: &[f64], accumulated: &[f64]) {
+    /// Appends weights, compressed log-multipliers and accumulated multipliers at the log-log-time s.
+    pub fn push(&mut self, s: f64, theta: &[f64], v: &[f64], accumulated: &[f64]) {
         self.accumulated.extend_from_slice(accumulated);
         self.times.push(s);
         self.theta.extend_from_slice(theta);

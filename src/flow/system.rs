@@ -1,12 +1,13 @@
 //! The vector field of (θ, v) in the clock s, its exact derivative, and the linearised implicit step.
 //!
 //! With `E_n = exp(s + p_n + κ(m_n))` the multiplier in the clock s (`κ` = 0 for the exponential loss, `−ln(1+e^{−m})`
-//! for the logistic one), `p_n = P sinh(v_n/P)` and `C_n = cosh(v_n/P)`:
-//! `θ' = Σ E_n y_n 𝒢_n(θ)`, `v_n' = (e^s − m_n')/C_n`, where `m_n'` is the margin rate that θ' causes.
-//! The exponent `s + p_n` is formed before exponentiating, so nothing overflows on the slow manifold, where `s + p_n` grows at most like s.
+//! for the logistic one), `p_n = P sinh(v_n/P)` and `C_n = cosh(v_n/P)`: `θ' = Σ E_n y_n 𝒢_n(θ)`,
+//! `v_n' = (e^s − m_n')/C_n`, where `m_n'` is the margin rate that θ' causes. The exponent `s + p_n` is formed before
+//! exponentiating, so nothing overflows on the slow manifold, where `s + p_n` grows at most like s.
 //!
-//! Idle samples (ReLU networks: seen by no unit of the first layer) keep margins of zero, so that their `p_n` grows like τ; they
-//! move nothing, and what they hold on kinks they hold as well with any large multiplier, so their p counts as 12 at most.
+//! Idle samples (ReLU networks: seen by no unit of the first layer) keep margins of zero, so that their `p_n` grows
+//! like τ; they move nothing, and what they hold on kinks they hold as well with any large multiplier, so their p
+//! counts as 12 at most.
 //!
 //! The clock may be local, `s = base + t`: late changes of the support are narrower than the spacing of doubles near s,
 //! and a run resolves them with the solver's own time t counted from `base`.
@@ -48,7 +49,7 @@ pub struct System {
 }
 
 /// The factors all formulas share, at one state.
-pub(super) struct Point {
+pub(super) struct Factors {
     /// `e^s`
     pub growth: f64,
     /// `E_n`
@@ -63,7 +64,7 @@ pub(super) struct Point {
     pub dependents: Arc<Vec<Dependent>>,
 }
 
-impl Point {
+impl Factors {
     /// From `m_n'` to `p_n' = e^s − m_n'`.
     pub fn margin_to_multiplier_rates(&self, rates: &mut [f64]) {
         for rate in rates.iter_mut() {
@@ -160,9 +161,9 @@ impl System {
         &self.log_counts
     }
 
-    /// Whether some samples' rates have to follow others' (see [`dependence`]).
-    pub(super) fn has_dependents(&self, v: &[f64], t: f64) -> bool {
-        !self.dependents(v, self.clock(t)).is_empty()
+    /// Whether some samples' rates have to follow others' (see [`dependence`]) at the log-log-time s.
+    pub(super) fn has_dependents(&self, v: &[f64], s: f64) -> bool {
+        !self.dependents(v, s).is_empty()
     }
 
     fn dependents(&self, v: &[f64], s: f64) -> Arc<Vec<Dependent>> {
@@ -184,7 +185,7 @@ impl System {
         Arc::clone(&known.1)
     }
 
-    pub(super) fn point(&self, y: &[f64], t: f64) -> Point {
+    pub(super) fn factors(&self, y: &[f64], t: f64) -> Factors {
         let (theta, v) = y.split_at(self.kernel.parameters());
         let s = self.clock(t);
         let mut correction = vec![0.0; v.len()];
@@ -198,7 +199,7 @@ impl System {
                 slope[n] = self.loss.log_correction_slope(m);
             }
         }
-        let mut point = Point {
+        let mut factors = Factors {
             growth: s.exp(),
             multipliers: Vec::with_capacity(v.len()),
             cosh: Vec::with_capacity(v.len()),
@@ -211,22 +212,23 @@ impl System {
         }
         for (v, correction) in v.iter().zip(correction) {
             let x = v / COMPRESSION;
-            point
+            factors
                 .multipliers
                 .push((s + COMPRESSION * x.sinh() + correction).exp());
-            point.cosh.push(x.cosh());
-            point.tanh.push(x.tanh());
+            factors.cosh.push(x.cosh());
+            factors.tanh.push(x.tanh());
         }
-        point
+        factors
     }
 
     /// `E_n`
     pub fn multipliers(&self, y: &[f64], t: f64) -> Vec<f64> {
-        self.point(y, t).multipliers
+        self.factors(y, t).multipliers
     }
 
-    /// Whether the updates of the samples cancel in every weight, `|Σ_n E_n y_n 𝒢_n| ≤ 1e-8 Σ_n |E_n y_n 𝒢_n|`, entry by entry: what tells
-    /// weights that rest, and samples that contradict each other, from updates that are small because the data are.
+    /// Whether the updates of the samples cancel in every weight, `|Σ_n E_n y_n 𝒢_n| ≤ 1e-8 Σ_n |E_n y_n 𝒢_n|`, entry
+    /// by entry: what tells weights that rest, and samples that contradict each other, from updates that are small
+    /// because the data are.
     pub(super) fn updates_cancel(&self, y: &[f64], t: f64) -> bool {
         let theta = &y[..self.kernel.parameters()];
         let multipliers = self.multipliers(y, t);
@@ -251,12 +253,12 @@ impl System {
     pub fn rhs(&self, y: &[f64], t: f64, out: &mut [f64]) {
         self.rhs_evaluations.fetch_add(1, Ordering::Relaxed);
         let parameters = self.kernel.parameters();
-        let point = self.point(y, t);
+        let factors = self.factors(y, t);
         let (velocity, rates) = out.split_at_mut(parameters);
         self.kernel
-            .velocity(&y[..parameters], &point.multipliers, velocity, rates);
-        point.margin_to_multiplier_rates(rates);
-        for (rate, cosh) in rates.iter_mut().zip(&point.cosh) {
+            .velocity(&y[..parameters], &factors.multipliers, velocity, rates);
+        factors.margin_to_multiplier_rates(rates);
+        for (rate, cosh) in rates.iter_mut().zip(&factors.cosh) {
             *rate /= cosh;
         }
     }
@@ -264,36 +266,36 @@ impl System {
     /// `out = ∂(dy/ds)/∂y · direction`, exact.
     pub fn jacobian_product(&self, y: &[f64], t: f64, direction: &[f64], out: &mut [f64]) {
         let parameters = self.kernel.parameters();
-        let point = self.point(y, t);
+        let factors = self.factors(y, t);
         let theta = &y[..parameters];
         let (d_theta, d_v) = direction.split_at(parameters);
         // dE_n = E_n (C_n dv_n + λ_n dm_n); dm comes from the tangent with dE = 0.
         let mut d_multipliers: Vec<f64> = (0..d_v.len())
-            .map(|n| point.multipliers[n] * point.cosh[n] * d_v[n])
+            .map(|n| factors.multipliers[n] * factors.cosh[n] * d_v[n])
             .collect();
         if !self.loss.log_correction_is_zero() {
             let along =
                 self.kernel
-                    .tangent(theta, &point.multipliers, d_theta, &vec![0.0; d_v.len()]);
+                    .tangent(theta, &factors.multipliers, d_theta, &vec![0.0; d_v.len()]);
             for (n, d) in d_multipliers.iter_mut().enumerate() {
-                *d += point.multipliers[n] * point.slope[n] * along.margins[n];
+                *d += factors.multipliers[n] * factors.slope[n] * along.margins[n];
             }
         }
         let tangent = self
             .kernel
-            .tangent(theta, &point.multipliers, d_theta, &d_multipliers);
+            .tangent(theta, &factors.multipliers, d_theta, &d_multipliers);
         let mut velocity = vec![0.0; parameters];
         let mut rates = vec![0.0; d_v.len()];
         self.kernel
-            .velocity(theta, &point.multipliers, &mut velocity, &mut rates);
+            .velocity(theta, &factors.multipliers, &mut velocity, &mut rates);
         out[..parameters].copy_from_slice(&tangent.velocity);
-        point.margin_to_multiplier_rates(&mut rates);
+        factors.margin_to_multiplier_rates(&mut rates);
         let mut d_rates: Vec<f64> = tangent.rates.iter().map(|r| -r).collect();
-        point.follow(&mut d_rates);
+        factors.follow(&mut d_rates);
         for n in 0..d_v.len() {
-            let v_dot = point.settled(rates[n]) / point.cosh[n];
+            let v_dot = factors.settled(rates[n]) / factors.cosh[n];
             out[parameters + n] =
-                d_rates[n] / point.cosh[n] - v_dot * point.tanh[n] / COMPRESSION * d_v[n];
+                d_rates[n] / factors.cosh[n] - v_dot * factors.tanh[n] / COMPRESSION * d_v[n];
         }
     }
 

@@ -176,7 +176,8 @@ fn matrix(system: &System, y: &[f64], s: f64, c: f64) -> DMatrix<f64> {
     matrix
 }
 
-/// Largest `|b − Ax|_i / (|A||x| + |b|)_i`: 1e-16 means that x solves a system whose entries differ in their last digit.
+/// Largest `|b − Ax|_i / (|A||x| + |b|)_i`: 1e-16 means that x solves a system whose entries differ in their last
+/// digit.
 fn backward_error(a: &DMatrix<f64>, x: &DVector<f64>, b: &DVector<f64>) -> f64 {
     let residual = (b - a * x).abs();
     let size = a.abs() * x.abs() + b.abs();

@@ -1,6 +1,7 @@
 //! Whether a run still gets anywhere.
 
-use crate::storage::checkpoint::{Words, Writer};
+use super::error::PieceError;
+use serde::{Deserialize, Serialize};
 
 /// Restarts without progress after which a run is given up; an event needs one or two.
 pub const MOST_STALLED_RESTARTS: usize = 50;
@@ -27,7 +28,7 @@ const LINGER: f64 = 0.1;
 const MOST_STALLED_BORDERS: usize = 5_000;
 
 /// What a run remembers of its own progress.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Watch {
     last_restart: f64,
     stalled: usize,
@@ -39,7 +40,7 @@ pub struct Watch {
 }
 
 /// Progress per so many steps without a border.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Milestones {
     /// s at the last milestone.
     last: f64,
@@ -61,9 +62,9 @@ impl Milestones {
 }
 
 impl Watch {
-    /// Whether an implicit method, which takes tens of steps per unit of s and some thousand at an event, has ceased to
-    /// advance. To be asked after every step that ends inside its piece; steps up to a border do not count, there may be
-    /// thousands.
+    /// Whether an implicit method, which takes tens of steps per unit of s and some thousand at an event, has ceased
+    /// to advance. To be asked after every step that ends inside its piece; steps up to a border do not count, there
+    /// may be thousands.
     pub fn crawls(&mut self, s: f64) -> bool {
         self.crawl
             .tick(s, CRAWL_STEPS)
@@ -87,8 +88,8 @@ impl Watch {
     /// Counts borders that follow each other without progress.
     ///
     /// # Errors
-    /// What happened, once there were too many.
-    pub fn border(&mut self, s: f64) -> Result<(), String> {
+    /// [`PieceError::Stalled`], once there were too many.
+    pub fn border(&mut self, s: f64) -> Result<(), PieceError> {
         self.crawl = Milestones { last: s, steps: 0 };
         self.drag = Milestones { last: s, steps: 0 };
         let progress = s - self.last_border;
@@ -101,9 +102,7 @@ impl Watch {
         if self.stalled_borders < MOST_STALLED_BORDERS {
             return Ok(());
         }
-        Err(format!(
-            "{MOST_STALLED_BORDERS} kinks were crossed in a row without progress"
-        ))
+        Err(PieceError::Stalled(MOST_STALLED_BORDERS))
     }
 
     /// Counts restarts that follow each other without progress; true if there were too many.
@@ -116,51 +115,6 @@ impl Watch {
         };
         self.last_restart = s;
         self.stalled >= MOST_STALLED_RESTARTS
-    }
-
-    pub(crate) fn write(&self, file: &mut Writer) {
-        for s in [
-            self.last_restart,
-            self.last_border,
-            self.crawl.last,
-            self.drag.last,
-            self.linger.last,
-        ] {
-            file.number(s);
-        }
-        for count in [
-            self.stalled,
-            self.stalled_borders,
-            self.crawl.steps,
-            self.drag.steps,
-            self.linger.steps,
-        ] {
-            file.word(count as u64);
-        }
-    }
-
-    /// Reads what [`Self::write`] wrote.
-    pub(crate) fn read(words: &mut Words<'_>) -> Option<Self> {
-        let mut last = [0.0; 5];
-        for s in &mut last {
-            *s = words.number()?;
-        }
-        let [last_restart, last_border, crawl, drag, linger] = last;
-        let stalled = words.count()?;
-        let stalled_borders = words.count()?;
-        let mut milestones = |last| {
-            let steps = words.count()?;
-            Some(Milestones { last, steps })
-        };
-        Some(Self {
-            last_restart,
-            stalled,
-            last_border,
-            stalled_borders,
-            crawl: milestones(crawl)?,
-            drag: milestones(drag)?,
-            linger: milestones(linger)?,
-        })
     }
 }
 

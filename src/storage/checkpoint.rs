@@ -1,21 +1,24 @@
 //! Checkpoints: everything a killed run needs to end as if it had not been.
 //!
-//! A file holds a line of text, numbers as little-endian words, and the SHA-256 of all before it. The line names the format, the kind of
-//! run, the version of this program, and the *fingerprint*: a hash of all that the numbers depend on, this very build and the vector
-//! instructions of the machine included (other ones round otherwise). A file that is damaged, of another version, or of another run
-//! is never used. Files are written whole or not at all ([`write_file`](crate::storage::write_file)).
+//! A file holds a line of text, the content as serde writes it in postcard's format (numbers bit by bit, NaN payloads
+//! included), and the SHA-256 of all before it. The line names the format, the kind of run, the version of this
+//! program, and the *fingerprint*: a hash of all that the numbers depend on, this very build and the vector
+//! instructions of the machine included (others round differently). A file that is damaged, of another version, or of
+//! another run is never used. Files are written whole or not at all ([`write_file`](crate::storage::write_file)).
 //!
-//! What is restored goes on bit for bit: finite steps and `adams-bdf` from any step, the other methods from fixed points at which the
-//! uninterrupted run begins anew as well (see `flow::checkpoint`).
+//! What is restored goes on bit for bit: finite steps and `adams-bdf` from any step, the other methods from fixed
+//! points at which the uninterrupted run begins anew as well (see `flow::checkpoint`).
 
 use super::{create_folder, hexadecimal, program, write_file};
 use crate::error::{Error, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use std::cell::OnceCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const FORMAT: &str = "marginflow-checkpoint/2";
+const FORMAT: &str = "marginflow-checkpoint/3";
 
 const EXTENSION: &str = "checkpoint";
 
@@ -163,14 +166,14 @@ impl<'a> File<'a> {
         Ok(self.identity.get_or_init(|| Identity { kind, fingerprint }))
     }
 
-    /// Looks for the file and reads it by `content`, which must use every word.
+    /// Looks for the file and reads its content. A file of another run or version is set aside.
     ///
     /// # Errors
     /// [`Error::Io`] if there is a file that cannot be read.
-    pub fn find<T>(&self, content: impl FnOnce(&mut Words<'_>) -> Option<T>) -> Result<Found<T>> {
+    pub fn find<T: DeserializeOwned>(&self) -> Result<Found<T>> {
         match fs::read(&self.path) {
             Ok(bytes) => {
-                let found = read(&bytes, self.identity()?, content);
+                let found = read(&bytes, self.identity()?);
                 if matches!(found, Found::Unusable(why) if why != DAMAGED) {
                     // hours of somebody's work: kept out of the way of this run's own
                     let kept = self.path.with_extension(KEPT);
@@ -187,134 +190,41 @@ impl<'a> File<'a> {
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn write(&self, content: impl FnOnce(&mut Writer)) -> Result<()> {
+    pub fn write(&self, content: &impl Serialize) -> Result<()> {
         create_folder(self.path.parent().unwrap_or(Path::new(".")))?;
-        let mut writer = Writer::default();
-        content(&mut writer);
-        write_file(&self.path, &writer.finish(self.identity()?))
+        let bytes = bytes(content, self.identity()?)
+            .map_err(|e| Error::io(&self.path, std::io::Error::other(e)))?;
+        write_file(&self.path, &bytes)
     }
 }
 
-fn read<T>(
-    bytes: &[u8],
-    identity: &Identity,
-    content: impl FnOnce(&mut Words<'_>) -> Option<T>,
-) -> Found<T> {
+/// What a file holds.
+fn bytes(content: &impl Serialize, identity: &Identity) -> postcard::Result<Vec<u8>> {
+    let mut bytes = postcard::to_extend(content, identity.header().into_bytes())?;
+    let digest = Sha256::digest(&bytes);
+    bytes.extend(digest);
+    Ok(bytes)
+}
+
+fn read<T: DeserializeOwned>(bytes: &[u8], identity: &Identity) -> Found<T> {
     let Some((checked, digest)) = bytes.split_last_chunk::<DIGEST>() else {
         return Found::Unusable(DAMAGED);
     };
     if Sha256::digest(checked)[..] != digest[..] {
         return Found::Unusable(DAMAGED);
     }
-    let Some(numbers) = checked.strip_prefix(identity.header().as_bytes()) else {
+    let Some(content) = checked.strip_prefix(identity.header().as_bytes()) else {
         let version = checked.starts_with(identity.of_any_run().as_bytes());
         return Found::Unusable(if version {
-            "it belongs to another run (scenario, data, build of marginflow, or processor differ), and is set aside as .checkpoint.other"
+            "it belongs to another run (scenario, data, build of marginflow, or processor differ), and is set aside as \
+             .checkpoint.other"
         } else {
             "another version of marginflow wrote it; it is set aside as .checkpoint.other"
         });
     };
-    let (numbers, []) = numbers.as_chunks::<8>() else {
-        return Found::Unusable(DAMAGED);
-    };
-    let numbers: Vec<u64> = numbers.iter().map(|w| u64::from_le_bytes(*w)).collect();
-    let mut words = Words(&numbers);
-    match content(&mut words) {
-        Some(content) if words.is_empty() => Found::Checkpoint(content),
+    match postcard::take_from_bytes(content) {
+        Ok((content, [])) => Found::Checkpoint(content),
         _ => Found::Unusable(DAMAGED),
-    }
-}
-
-/// Words being put together.
-#[derive(Default)]
-pub(crate) struct Writer(Vec<u64>);
-
-impl Writer {
-    pub fn word(&mut self, word: u64) {
-        self.0.push(word);
-    }
-
-    pub fn number(&mut self, x: f64) {
-        self.word(x.to_bits());
-    }
-
-    /// Their number, and the numbers.
-    pub fn numbers(&mut self, numbers: &[f64]) {
-        self.word(numbers.len() as u64);
-        self.0.extend(numbers.iter().map(|x| x.to_bits()));
-    }
-
-    /// Their number, and the words.
-    pub fn words(&mut self, words: &[u64]) {
-        self.word(words.len() as u64);
-        self.0.extend(words);
-    }
-
-    pub fn text(&mut self, text: &str) {
-        let bytes: Vec<u64> = text.bytes().map(u64::from).collect();
-        self.words(&bytes);
-    }
-
-    pub fn into_words(self) -> Vec<u64> {
-        self.0
-    }
-
-    /// A file's bytes.
-    fn finish(self, identity: &Identity) -> Vec<u8> {
-        let mut bytes = identity.header().into_bytes();
-        bytes.reserve(8 * self.0.len() + DIGEST);
-        bytes.extend(self.0.iter().flat_map(|word| word.to_le_bytes()));
-        let digest = Sha256::digest(&bytes);
-        bytes.extend(digest);
-        bytes
-    }
-}
-
-/// Words still to be read, in the order in which they were written; `None` where there are not as many.
-pub(crate) struct Words<'a>(&'a [u64]);
-
-impl<'a> Words<'a> {
-    pub fn of(words: &'a [u64]) -> Self {
-        Self(words)
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    pub fn word(&mut self) -> Option<u64> {
-        let (word, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(*word)
-    }
-
-    pub fn count(&mut self) -> Option<usize> {
-        usize::try_from(self.word()?).ok()
-    }
-
-    pub fn number(&mut self) -> Option<f64> {
-        self.word().map(f64::from_bits)
-    }
-
-    /// A number of entries that the rest of the file can hold.
-    pub fn length(&mut self) -> Option<usize> {
-        self.count().filter(|length| *length <= self.0.len())
-    }
-
-    pub fn numbers(&mut self) -> Option<Vec<f64>> {
-        Some(self.words()?.into_iter().map(f64::from_bits).collect())
-    }
-
-    pub fn words(&mut self) -> Option<Vec<u64>> {
-        let (words, rest) = self.length().map(|length| self.0.split_at(length))?;
-        self.0 = rest;
-        Some(words.to_vec())
-    }
-
-    pub fn text(&mut self) -> Option<String> {
-        let bytes = self.words()?;
-        let bytes = bytes.into_iter().map(|b| u8::try_from(b).ok());
-        String::from_utf8(bytes.collect::<Option<_>>()?).ok()
     }
 }
 
@@ -329,20 +239,33 @@ mod tests {
         }
     }
 
-    fn content(words: &mut Words<'_>) -> Option<(Vec<f64>, String, u64)> {
-        Some((words.numbers()?, words.text()?, words.word()?))
-    }
+    type Content = (Vec<f64>, String, u64);
+
+    const NUMBERS: [f64; 6] = [
+        1.5,
+        -0.0,
+        f64::MIN_POSITIVE,
+        f64::NEG_INFINITY,
+        f64::from_bits(0x7ff8_0000_dead_beef),
+        f64::from_bits(0xfff0_0000_0000_0001),
+    ];
 
     fn file(identity: &Identity) -> Vec<u8> {
-        let mut writer = Writer::default();
-        writer.numbers(&[1.5, -0.0, f64::MIN_POSITIVE]);
-        writer.text("bdf, from s = 3");
-        writer.word(7);
-        writer.finish(identity)
+        let content: Content = (NUMBERS.to_vec(), "bdf, from s = 3".into(), 7);
+        bytes(&content, identity).unwrap()
+    }
+
+    /// A file of that content, with a checksum that is right.
+    fn signed(content: &[u8], identity: &Identity) -> Vec<u8> {
+        let mut bytes = identity.header().into_bytes();
+        bytes.extend(content);
+        let digest = Sha256::digest(&bytes);
+        bytes.extend(digest);
+        bytes
     }
 
     fn refusal(bytes: &[u8], identity: &Identity) -> &'static str {
-        match read(bytes, identity, content) {
+        match read::<Content>(bytes, identity) {
             Found::Unusable(why) => why,
             found => panic!("{found:?}"),
         }
@@ -352,11 +275,12 @@ mod tests {
     fn what_is_written_is_read_and_any_change_of_a_byte_is_seen() {
         let mine = identity("ab");
         let good = file(&mine);
-        let Found::Checkpoint((numbers, text, word)) = read(&good, &mine, content) else {
+        let Found::Checkpoint((numbers, text, word)) = read::<Content>(&good, &mine) else {
             panic!("a good file");
         };
+        // bit by bit: signs of zero, infinities, payloads of quiet and signalling NaNs
         let bits = numbers.iter().map(|x| x.to_bits());
-        assert!(bits.eq([1.5, -0.0, f64::MIN_POSITIVE].map(f64::to_bits)));
+        assert!(bits.eq(NUMBERS.map(f64::to_bits)));
         assert_eq!((text.as_str(), word), ("bdf, from s = 3", 7));
         for at in 0..good.len() {
             let mut flipped = good.clone();
@@ -371,21 +295,32 @@ mod tests {
     fn files_of_other_runs_and_versions_and_contents_are_refused() {
         let mine = identity("ab");
         assert!(refusal(&file(&identity("cd")), &mine).contains("another run"));
-        let older = Identity {
+        let other = Identity {
             kind: "steps",
             ..mine.clone()
         };
-        assert!(refusal(&file(&older), &mine).contains("another version"));
-        let mut shorter = Writer::default();
-        shorter.numbers(&[1.0]);
-        assert_eq!(refusal(&shorter.finish(&mine), &mine), "it is damaged");
-        let mut longer = Writer::default();
-        longer.numbers(&[]);
-        longer.text("");
-        longer.words(&[7, 0]);
-        assert_eq!(refusal(&longer.finish(&mine), &mine), "it is damaged");
-        let mut boundless = Writer::default();
-        boundless.word(u64::MAX);
-        assert_eq!(refusal(&boundless.finish(&mine), &mine), "it is damaged");
+        assert!(refusal(&file(&other), &mine).contains("another version"));
+        let shorter = bytes(&vec![1.0], &mine).unwrap();
+        assert_eq!(refusal(&shorter, &mine), "it is damaged");
+        let longer = bytes(&(Vec::<f64>::new(), "", 7_u64, 0_u64), &mine).unwrap();
+        assert_eq!(refusal(&longer, &mine), "it is damaged");
+        // more numbers than there is memory for
+        let boundless = signed(
+            &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1],
+            &mine,
+        );
+        assert_eq!(refusal(&boundless, &mine), "it is damaged");
+    }
+
+    /// As marginflow wrote them before: eight bytes a word.
+    #[test]
+    fn files_of_the_format_before_are_of_another_version() {
+        let mine = identity("ab");
+        let older = mine.header().replace("checkpoint/3", "checkpoint/2");
+        let mut bytes = older.into_bytes();
+        bytes.extend([1_u64, 1.5_f64.to_bits(), 7].map(u64::to_le_bytes).concat());
+        let digest = Sha256::digest(&bytes);
+        bytes.extend(digest);
+        assert!(refusal(&bytes, &mine).contains("another version"));
     }
 }

@@ -1,5 +1,5 @@
-//! One step tried: Newton's method on both formulas at once, errors at the orders in use and at their neighbours, and the step taken if
-//! it is good.
+//! One step tried: Newton's method on both formulas at once, errors at the orders in use and at their neighbours, and
+//! the step taken if it is good.
 
 use super::multipliers::Multipliers;
 use super::tolerances::Tolerances;
@@ -16,9 +16,9 @@ const ROUNDING_OF_CHANGES: f64 = 1e-9;
 
 const SAFETY: f64 = 0.9;
 
-/// Share of an Adams formula's interval of stability that is used. Differences between margins keep their size while weights grow
-/// like e^{s/L}, so the direction settles at a rate of at most one in s; a formula at the end of its interval would not let
-/// it, and leave the direction where the tolerance allows it to be.
+/// Share of an Adams formula's interval of stability that is used. Differences between margins keep their size while
+/// weights grow like e^{s/L}, so the direction settles at a rate of at most one in s; a formula at the end of its
+/// interval would not let it, and leave the direction where the tolerance allows it to be.
 const STABLE: f64 = 0.6;
 
 /// A step is at most this many times the last.
@@ -52,8 +52,8 @@ impl Trial {
         }
     }
 
-    /// The change of the multipliers, as far as it is a multiple of them (relative), and the largest of the rest, relative to the
-    /// largest multiplier.
+    /// The change of the multipliers, as far as it is a multiple of them (relative), and the largest of the rest,
+    /// relative to the largest multiplier.
     fn relative_change(&self) -> (f64, f64) {
         let m = &self.multipliers;
         let largest = m.values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
@@ -156,7 +156,8 @@ impl Stepper<'_> {
         Attempt::Diverged
     }
 
-    /// Weights of nodes as coefficients of slots; `first`: 0 if the first is that of the newest node, 1 if of the trial's.
+    /// Weights of nodes as coefficients of slots; `first`: 0 if the first is that of the newest node, 1 if of the
+    /// trial's.
     fn lay_out(&mut self, weights: &[f64], first: usize) {
         self.trial.at.fill(0.0);
         for (j, w) in weights.iter().enumerate() {
@@ -215,8 +216,8 @@ impl Stepper<'_> {
         (squares.sum::<f64>() / x.len() as f64).sqrt()
     }
 
-    /// What the samples that are iterated by themselves have yet to make of a last common change of all multipliers, in units of
-    /// the tolerance: far from active, `p_n' = e^s − m_n'` is a small difference.
+    /// What the samples that are iterated by themselves have yet to make of a last common change of all multipliers,
+    /// in units of the tolerance: far from active, `p_n' = e^s − m_n'` is a small difference.
     fn late_answers(&self, common: f64) -> f64 {
         let trial = &self.trial;
         let answers = (0..trial.v.len()).filter(|n| !self.corrector.takes_part(*n));

@@ -1,20 +1,21 @@
 //! Newton's method in the multipliers, with the weights held.
 //!
 //! Linearised in v at fixed θ the step equation `α_0 v_n + … = v_n'`, times `C_n`, reads
-//! `C_n (α_0 + v_n' tanh(v_n/P)/P) dv_n + Σ_k K_nk (∂E_k/∂v_k) dv_k = −C_n R_n` with the tangent kernel K (`m' = K E`). In the
-//! unknowns `y_k = dE_k` the matrix is `K + diag(C_n (α_0 + …)/(∂E_n/∂v_n))`: K changes only as fast as the weights do, so it is
-//! kept from step to step, and the diagonal, which spans e^s, is written anew. Samples whose own response `K_nn E_n` is small against α_0 are not stiff: they
-//! are iterated by themselves.
+//! `C_n (α_0 + v_n' tanh(v_n/P)/P) dv_n + Σ_k K_nk (∂E_k/∂v_k) dv_k = −C_n R_n` with the tangent kernel K
+//! (`m' = K E`). In the unknowns `y_k = dE_k` the matrix is `K + diag(C_n (α_0 + …)/(∂E_n/∂v_n))`: K changes only as
+//! fast as the weights do, so it is kept from step to step, and the diagonal, which spans e^s, is written anew.
+//! Samples whose own response `K_nn E_n` is small against α_0 are not stiff: they are iterated by themselves.
 //!
-//! Beyond what K says margins also answer through the weights that a change of the multipliers moves within the step, mostly
-//! all alike (weights and K grow as a whole): η times as much again. Two such numbers are learned from the iterates, one for
-//! what all multipliers have in common and one for their proportions (see [`Corrector::correct`]).
+//! Beyond what K says margins also answer through the weights that a change of the multipliers moves within the step,
+//! mostly all alike (weights and K grow as a whole): η times as much again. Two such numbers are learned from the
+//! iterates, one for what all multipliers have in common and one for their proportions (see [`Corrector::correct`]).
 
 use super::elimination::Elimination;
 use super::multipliers::Multipliers;
 use crate::network::WeightPath;
 use crate::storage::checkpoint::{Words, Writer};
 use nalgebra::DMatrix;
+use serde::{Deserialize, Serialize};
 
 /// A sample takes part in the linear system where `E_n K_nn` exceeds this share of α_0.
 const STIFF: f64 = 0.02;
@@ -37,9 +38,24 @@ const HEARD: f64 = 1e-8;
 /// See the module.
 #[derive(Default)]
 pub struct Corrector {
+    learned: Learned,
+    /// Samples of the present step, as positions in `learned.known`.
+    active: Vec<usize>,
+    scale: Vec<f64>,
+    factor: Elimination,
+    /// Those of this step.
+    rounds: Vec<Round>,
+    /// How often K was computed, since this corrector was made.
+    pub evaluations: usize,
+}
+
+/// What outlives a step.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Learned {
     /// Samples of the kernel that is kept.
     known: Vec<usize>,
     /// K among them, at the weights it was last computed.
+    #[serde(with = "square")]
     kernel: DMatrix<f64>,
     /// The largest `K_nn` seen then.
     response: f64,
@@ -51,10 +67,6 @@ pub struct Corrector {
     stale: bool,
     /// Whether what is known of the responses has misled an iteration.
     mistaken: bool,
-    /// Samples of the present step, as positions in `known`.
-    active: Vec<usize>,
-    scale: Vec<f64>,
-    factor: Elimination,
     /// η of what all multipliers have in common.
     excess: f64,
     /// η of their proportions.
@@ -62,12 +74,28 @@ pub struct Corrector {
     /// Steps judged since K was computed, and how fast iterations converged then.
     age: usize,
     fresh_rate: f64,
-    /// Those of this step.
-    rounds: Vec<Round>,
     /// Whether K has ever been computed.
     begun: bool,
-    /// How often, since this corrector was made.
-    pub evaluations: usize,
+}
+
+/// A square matrix, as its entries column by column.
+mod square {
+    use nalgebra::DMatrix;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(matrix: &DMatrix<f64>, to: S) -> Result<S::Ok, S::Error> {
+        matrix.as_slice().serialize(to)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<DMatrix<f64>, D::Error> {
+        let entries = Vec::<f64>::deserialize(from)?;
+        let size = entries.len().isqrt();
+        if size * size != entries.len() {
+            return Err(D::Error::custom("the matrix is not square"));
+        }
+        Ok(DMatrix::from_vec(size, size, entries))
+    }
 }
 
 /// Changes of E in one round of the iteration, `common · E/max E` apart.
@@ -81,32 +109,33 @@ struct Round {
 impl Corrector {
     /// An iteration has diverged: the next step gets a new kernel, whether it looks stiff or not.
     pub fn forget(&mut self) {
-        self.stale = true;
-        self.mistaken = true;
+        self.learned.stale = true;
+        self.learned.mistaken = true;
     }
 
     /// Takes note of how fast an iteration converged: much slower than with a fresh kernel, and the next step gets one.
     pub fn judge(&mut self, rate: f64) {
-        if self.age == 0 {
-            self.fresh_rate = rate;
-        } else if rate > SLOWER * self.fresh_rate + SLOW {
-            self.stale = true;
+        if self.learned.age == 0 {
+            self.learned.fresh_rate = rate;
+        } else if rate > SLOWER * self.learned.fresh_rate + SLOW {
+            self.learned.stale = true;
         }
-        self.age += 1;
+        self.learned.age += 1;
     }
 
     /// Whether the kernel is that of the present weights.
     pub fn is_fresh(&self) -> bool {
-        !self.stale && self.begun
+        !self.learned.stale && self.learned.begun
     }
 
     /// Whether a sample belongs to the linear system of this step.
     pub fn takes_part(&self, sample: usize) -> bool {
-        let position = |a: &usize| self.known[*a].cmp(&sample);
+        let position = |a: &usize| self.learned.known[*a].cmp(&sample);
         self.active.binary_search_by(position).is_ok()
     }
 
-    /// The matrix of one step, factorised. `diagonal`: `α_0 + v_n' tanh(v_n/P)/P`; `rates`: `K E` at the present weights.
+    /// The matrix of one step, factorised. `diagonal`: `α_0 + v_n' tanh(v_n/P)/P`; `rates`: `K E` at the present
+    /// weights.
     pub fn prepare(
         &mut self,
         path: &mut dyn WeightPath,
@@ -125,36 +154,36 @@ impl Corrector {
         let pairs = || multipliers.values.iter().map(|e| e / largest).zip(rates);
         let squares: f64 = pairs().map(|(e, _)| e * e).sum();
         let quotient = pairs().map(|(e, m)| e * m).sum::<f64>() / (squares * largest);
-        self.growth = quotient / self.quotient;
-        if !(1.0 / MOST_CHANGE..MOST_CHANGE).contains(&self.growth) {
-            self.growth = 1.0;
-            self.stale = true;
+        self.learned.growth = quotient / self.learned.quotient;
+        if !(1.0 / MOST_CHANGE..MOST_CHANGE).contains(&self.learned.growth) {
+            self.learned.growth = 1.0;
+            self.learned.stale = true;
         }
-        if self.mistaken {
+        if self.learned.mistaken {
             // `quotient` says little where the answers to single samples cancel in `K E`
             let heard = |n: &usize| multipliers.values[*n] > HEARD * largest;
             self.compute(path, at, (0..samples).filter(heard).collect());
-            self.quotient = quotient;
-            self.growth = 1.0;
+            self.learned.quotient = quotient;
+            self.learned.growth = 1.0;
         }
-        let response = (self.response * self.growth).max(quotient);
+        let response = (self.learned.response * self.learned.growth).max(quotient);
         let stiff =
             |n: usize, share: f64| multipliers.values[n] * response > share * diagonal[n].abs();
         let wanted = (0..samples).filter(|&n| stiff(n, STIFF));
         let missing = wanted
             .clone()
-            .any(|n| self.known.binary_search(&n).is_err());
+            .any(|n| self.learned.known.binary_search(&n).is_err());
         let stiff_samples = wanted.count() > 0;
-        if stiff_samples && (missing || self.stale) {
+        if stiff_samples && (missing || self.learned.stale) {
             // with room for those about to become stiff
             let chosen = (0..samples).filter(|&n| stiff(n, 0.1 * STIFF)).collect();
             self.compute(path, at, chosen);
-            self.quotient = quotient;
-            self.growth = 1.0;
+            self.learned.quotient = quotient;
+            self.learned.growth = 1.0;
         }
         self.active.clear();
         if stiff_samples {
-            let positions = self.known.iter().enumerate();
+            let positions = self.learned.known.iter().enumerate();
             self.active.extend(
                 positions
                     .filter(|(_, n)| stiff(**n, 0.1 * STIFF))
@@ -167,10 +196,10 @@ impl Corrector {
 
     /// From `raw`, the change of E that K alone asks for, to the change to make (in place).
     ///
-    /// Raw changes answer to errors e of E as `raw_i = −(e_i + η e_{i−1})`, since the weights in use are those of the last round's
-    /// velocities, and `e_{i+1} = e_i + step_i`: so the step `(raw_i − η step_{i−1})/(1 + η)` ends the iteration if η is right, and
-    /// `raw_i − raw_{i+1} = step_i + η step_{i−1}` tells η. What all multipliers have in common is not a round late
-    /// (velocities have been scaled): there `raw_i − raw_{i+1} = (1 + η) step_i`.
+    /// Raw changes answer to errors e of E as `raw_i = −(e_i + η e_{i−1})`, since the weights in use are those of the
+    /// last round's velocities, and `e_{i+1} = e_i + step_i`: so the step `(raw_i − η step_{i−1})/(1 + η)` ends the
+    /// iteration if η is right, and `raw_i − raw_{i+1} = step_i + η step_{i−1}` tells η. What all multipliers have in
+    /// common is not a round late (velocities have been scaled): there `raw_i − raw_{i+1} = (1 + η) step_i`.
     fn correct(&mut self, raw: &mut [f64], values: &[f64]) {
         let largest = values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
         let pairs = || values.iter().map(|e| e / largest);
@@ -184,7 +213,7 @@ impl Corrector {
             let noise = (NOISE * largest).powi(2);
             if last.common_step.powi(2) > noise {
                 let response = (last.common_raw - common) / last.common_step;
-                self.excess = (response - 1.0).clamp(-0.3, 0.6);
+                self.learned.excess = (response - 1.0).clamp(-0.3, 0.6);
             }
             let square = size(&before.step);
             if square > noise {
@@ -192,22 +221,22 @@ impl Corrector {
                 let along = answers
                     .zip(&before.step)
                     .map(|(((r, now), s), b)| (r - now - s) * b);
-                self.delayed = (along.sum::<f64>() / square).clamp(-0.3, 1.0);
+                self.learned.delayed = (along.sum::<f64>() / square).clamp(-0.3, 1.0);
             }
         }
         let mut round = Round {
             raw: raw.to_vec(),
             common_raw: common,
-            common_step: common / (1.0 + self.excess),
+            common_step: common / (1.0 + self.learned.excess),
             step: Vec::new(),
         };
         if let Some(last) = self.rounds.last() {
             for (y, s) in raw.iter_mut().zip(&last.step) {
-                *y -= self.delayed * s;
+                *y -= self.learned.delayed * s;
             }
         }
         for y in &mut *raw {
-            *y /= 1.0 + self.delayed;
+            *y /= 1.0 + self.learned.delayed;
         }
         round.step = raw.to_vec();
         for (y, e) in raw.iter_mut().zip(pairs()) {
@@ -217,61 +246,28 @@ impl Corrector {
     }
 
     /// Everything that outlives a step.
-    pub fn write(&self, words: &mut Writer) {
-        let known: Vec<u64> = self.known.iter().map(|n| *n as u64).collect();
-        words.words(&known);
-        words.numbers(self.kernel.as_slice());
-        words.numbers(&[
-            self.response,
-            self.quotient,
-            self.growth,
-            self.excess,
-            self.delayed,
-            self.fresh_rate,
-        ]);
-        words.words(&[
-            u64::from(self.stale),
-            u64::from(self.mistaken),
-            self.age as u64,
-            u64::from(self.begun),
-        ]);
+    pub fn learned(&self) -> &Learned {
+        &self.learned
     }
 
-    /// Takes over what [`Self::write`] wrote; evaluations are counted from zero again.
-    pub fn read(&mut self, words: &mut Words<'_>) -> Option<()> {
-        self.known = (words.words()?.iter())
-            .map(|n| usize::try_from(*n).ok())
-            .collect::<Option<_>>()?;
-        let entries = words.numbers()?;
-        let size = self.known.len();
-        if entries.len() != size * size {
+    /// Takes over what another corrector has [`learned`](Self::learned); evaluations are counted from there. `None` if
+    /// it cannot be.
+    pub fn recall(&mut self, learned: Learned) -> Option<()> {
+        if learned.known.len() != learned.kernel.nrows() {
             return None;
         }
-        self.kernel = DMatrix::from_vec(size, size, entries);
-        [
-            self.response,
-            self.quotient,
-            self.growth,
-            self.excess,
-            self.delayed,
-            self.fresh_rate,
-        ] = words.numbers()?.try_into().ok()?;
-        let [stale, mistaken, age, begun] = words.words()?.try_into().ok()?;
-        self.stale = stale != 0;
-        self.mistaken = mistaken != 0;
-        self.age = usize::try_from(age).ok()?;
-        self.begun = begun != 0;
+        self.learned = learned;
         Some(())
     }
 
     fn compute(&mut self, path: &mut dyn WeightPath, at: &[f64], samples: Vec<usize>) {
-        self.kernel = path.tangent_kernel(at, &samples);
-        self.response = self.kernel.diagonal().amax();
-        self.known = samples;
-        self.stale = false;
-        self.mistaken = false;
-        self.age = 0;
-        self.begun = true;
+        self.learned.kernel = path.tangent_kernel(at, &samples);
+        self.learned.response = self.learned.kernel.diagonal().amax();
+        self.learned.known = samples;
+        self.learned.stale = false;
+        self.learned.mistaken = false;
+        self.learned.age = 0;
+        self.learned.begun = true;
         self.evaluations += 1;
     }
 
@@ -279,14 +275,14 @@ impl Corrector {
         let size = self.active.len();
         let matrix = self.factor.begin(size);
         for (column, &b) in matrix.chunks_exact_mut(size.max(1)).zip(&self.active) {
-            let known = self.kernel.column(b);
+            let known = self.learned.kernel.column(b);
             for (x, &a) in column.iter_mut().zip(&self.active) {
-                *x = self.growth * known[a];
+                *x = self.learned.growth * known[a];
             }
         }
         self.scale.clear();
         for (j, &b) in self.active.iter().enumerate() {
-            let n = self.known[b];
+            let n = self.learned.known[b];
             let entry = &mut matrix[j * size + j];
             *entry += multipliers.cosh[n] * diagonal[n] / multipliers.slopes[n];
             let size = entry.abs();
@@ -312,7 +308,7 @@ impl Corrector {
         for n in 0..dv.len() {
             dv[n] = -residual[n] / diagonal[n];
         }
-        let samples: Vec<usize> = self.active.iter().map(|a| self.known[*a]).collect();
+        let samples: Vec<usize> = self.active.iter().map(|a| self.learned.known[*a]).collect();
         let mut y: Vec<f64> = samples
             .iter()
             .zip(&self.scale)

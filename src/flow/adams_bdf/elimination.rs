@@ -1,8 +1,8 @@
 //! Gaussian elimination with partial pivoting, in vector instructions chosen at run time.
 //!
-//! One small dense system is factorised in every step; a general library's call costs more than the arithmetic at 5 unknowns, and at
-//! 100 the arithmetic is the cost of the step. Columns are eliminated one by one from the right-hand remainder,
-//! each update a multiple of one column added to another.
+//! One small dense system is factorised in every step; a general library's call costs more than the arithmetic at 5
+//! unknowns, and at 100 the arithmetic is the cost of the step. Columns are eliminated one by one from the right-hand
+//! remainder, each update a multiple of one column added to another.
 
 use pulp::{Arch, Simd, WithSimd};
 

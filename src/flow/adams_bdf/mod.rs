@@ -1,41 +1,46 @@
 //! Adams formulas for the weights, backward differences for the log-multipliers.
 //!
-//! Only the N log-multipliers are stiff: at fixed weights `v_n' = (e^s − (K E)_n)/C_n` relaxes at rates `K_nn E_n ~ e^s` to where all
-//! margins being learned grow alike, and the weights follow at rates of order one in the clock s. So each part gets the formula
-//! that suits it, on the same nodes `t_{n+1} > t_n > …` at whatever distances:
+//! Only the N log-multipliers are stiff: at fixed weights `v_n' = (e^s − (K E)_n)/C_n` relaxes at rates
+//! `K_nn E_n ~ e^s` to where all margins being learned grow alike, and the weights follow at rates of order one in the
+//! clock s. So each part gets the formula that suits it, on the same nodes `t_{n+1} > t_n > …` at whatever distances:
 //!
-//! - v: backward differences of order q ≤ 5, `Σ_j α_j v_{n+1−j} = v'_{n+1}`, solved by Newton's method in N unknowns (see
-//!   [`corrector`]) with the tangent kernel of an earlier step;
-//! - θ: `θ_{n+1} = θ_n + Σ_j β_j f_{n+1−j}`, the integral of the polynomial through the velocities f at the nodes (Adams–Moulton),
-//!   with `f_{n+1}` taken from the same iteration.
+//! - v: backward differences of order q ≤ 5, `Σ_j α_j v_{n+1−j} = v'_{n+1}`, solved by Newton's method in N unknowns
+//!   (see [`corrector`]) with the tangent kernel of an earlier step;
+//! - θ: `θ_{n+1} = θ_n + Σ_j β_j f_{n+1−j}`, the integral of the polynomial through the velocities f at the nodes
+//!   (Adams–Moulton), with `f_{n+1}` taken from the same iteration.
 //!
-//! What it buys: no matrix that knows of P, and no copy of θ. Past states do not enter, only past velocities, which a network
-//! may keep in factored form ([`WeightPath`]). The question whether an explicit method would be cheaper at early times, when nothing is
-//! stiff, does not arise: then no sample takes part in the linear system, and what remains *is* an Adams predictor–corrector.
+//! What it buys: no matrix that knows of P, and no copy of θ. Past states do not enter, only past velocities, which a
+//! network may keep in factored form ([`WeightPath`]). The question whether an explicit method would be cheaper at
+//! early times, when nothing is stiff, does not arise: then no sample takes part in the linear system, and what
+//! remains *is* an Adams predictor–corrector.
 //!
-//! Orders of the two parts are chosen independently, the step is the smaller of what both can take. Errors are estimated from
-//! the divided difference that the next higher order would use; weights advance with that order (local extrapolation).
+//! Orders of the two parts are chosen independently, the step is the smaller of what both can take. Errors are
+//! estimated from the divided difference that the next higher order would use; weights advance with that order (local
+//! extrapolation).
 //!
-//! θ must not be stiff by itself. It is where the flow comes to rest at a finite minimum (data that cannot be separated) or starts from
-//! enormous margins; and samples that are affine combinations of others need the care of `super::dependence`. There the
-//! run is handed to the fully implicit method.
+//! θ must not be stiff by itself. It is where the flow comes to rest at a finite minimum (data that cannot be
+//! separated) or starts from enormous margins; and samples that are affine combinations of others need the care of
+//! `super::dependence`. There the run is handed to the fully implicit method.
 
 mod attempt;
 mod corrector;
-mod drive;
 mod elimination;
+mod history;
+mod integrator;
 mod multipliers;
 mod order;
 mod tolerances;
 mod weights;
 
+use super::integrator::Start;
+use super::system::System;
 use crate::loss::Loss;
-use crate::network::{FullPath, Kernel, WeightPath};
-use crate::storage::checkpoint::{Words, Writer};
+use crate::network::{FullPath, WeightPath};
 use attempt::{Attempt, Trial};
 use corrector::Corrector;
+pub use integrator::begin;
 use order::Order;
-pub use tolerances::Tolerances;
+use tolerances::Tolerances;
 
 /// Highest order of the backward differences.
 const MOST_BACKWARD: usize = 5;
@@ -75,38 +80,33 @@ pub struct Stepper<'k> {
     adams: Order,
     corrector: Corrector,
     trial: Trial,
-    pub rejected: usize,
-    pub failures: usize,
-    pub evaluations: usize,
+    rejected: usize,
+    failures: usize,
+    evaluations: usize,
 }
 
 impl<'k> Stepper<'k> {
-    /// At the state (θ, v) of log-log-time `base`.
-    pub fn new(
-        kernel: &'k dyn Kernel,
-        loss: Loss,
-        log_counts: &[f64],
-        base: f64,
-        (theta, v): (&[f64], &[f64]),
-        accumulated: Vec<f64>,
-        tolerances: Tolerances,
-    ) -> Self {
+    /// At the state (θ, v) of the base of a clock.
+    fn new(start: &Start<'k>, tolerances: Tolerances) -> Self {
+        let system: &'k System = start.system;
+        let kernel = system.kernel();
+        let (theta, v) = start.y.split_at(system.parameters());
         let slots = HISTORY + 1;
         let path = kernel
             .path(theta, slots)
             .unwrap_or_else(|| Box::new(FullPath::new(kernel, theta, slots)));
         let mut stepper = Self {
             path,
-            loss,
-            log_counts: log_counts.to_vec(),
-            base,
+            loss: system.loss(),
+            log_counts: system.log_counts().to_vec(),
+            base: system.clock(0.0),
             tolerances,
             times: vec![0.0],
             v: vec![v.to_vec()],
             multipliers: Vec::new(),
             slots: (0..slots).collect(),
             known: 1,
-            accumulated,
+            accumulated: start.accumulated.to_vec(),
             h: 0.0,
             backward: Order { now: 1, age: 0 },
             adams: Order { now: 1, age: 0 },
@@ -138,88 +138,8 @@ impl<'k> Stepper<'k> {
         self.times.push(-self.h);
     }
 
-    /// Everything the next step depends on beside the state (θ, v), as words to be stored; see [`Self::restore`].
-    pub fn state(&self) -> Vec<u64> {
-        let mut words = Writer::default();
-        words.numbers(&self.times);
-        for history in [&self.v, &self.multipliers] {
-            words.word(history.len() as u64);
-            history.iter().for_each(|x| words.numbers(x));
-        }
-        for order in [&self.backward, &self.adams] {
-            words.word(order.now as u64);
-            words.word(order.age as u64);
-        }
-        words.number(self.h);
-        words.word(self.known as u64);
-        let slots: Vec<u64> = self.slots.iter().map(|slot| *slot as u64).collect();
-        words.words(&slots);
-        words.numbers(&self.path.velocities());
-        self.corrector.write(&mut words);
-        words.into_words()
-    }
-
-    /// Takes over a [`state`](Self::state) of a stepper of the same problem with the same base and state (θ, v); it goes on bit for bit as
-    /// that one. `None`, and a stepper that cannot be used, if there is no such state.
-    pub fn restore(&mut self, words: &mut Words<'_>) -> Option<()> {
-        let samples = self.v[0].len();
-        let fits = |x: &Vec<f64>| x.len() == samples;
-        self.times = words.numbers()?;
-        for history in [&mut self.v, &mut self.multipliers] {
-            *history = (0..words.length()?)
-                .map(|_| words.numbers().filter(fits))
-                .collect::<Option<_>>()?;
-        }
-        for order in [&mut self.backward, &mut self.adams] {
-            order.now = words.count()?;
-            order.age = words.count()?;
-        }
-        self.h = words.number()?;
-        self.known = words.count()?;
-        self.slots = (words.words()?.iter())
-            .map(|slot| usize::try_from(*slot).ok())
-            .collect::<Option<_>>()?;
-        self.path.restore(&words.numbers()?)?;
-        self.corrector.read(words)?;
-        // what it took to make the stepper that becomes this one
-        self.evaluations = 0;
-        let mut slots = self.slots.clone();
-        slots.sort_unstable();
-        let nodes = self.times.len();
-        let whole = (2..=HISTORY).contains(&nodes)
-            && self.v.len() == nodes
-            && (1..=HISTORY).contains(&self.known)
-            && self.multipliers.len() >= self.known
-            && (1..=MOST_BACKWARD).contains(&self.backward.now)
-            && (1..=MOST_ADAMS).contains(&self.adams.now)
-            && slots.iter().copied().eq(0..=HISTORY);
-        (whole && words.is_empty()).then_some(())
-    }
-
-    /// s at the local time zero.
-    pub fn base(&self) -> f64 {
-        self.base
-    }
-
-    /// s of the newest node.
-    pub fn clock(&self) -> f64 {
-        self.base + self.times[0]
-    }
-
-    pub fn local_time(&self) -> f64 {
-        self.times[0]
-    }
-
-    pub fn step_size(&self) -> f64 {
-        self.h
-    }
-
-    pub fn jacobian_evaluations(&self) -> usize {
-        self.corrector.evaluations
-    }
-
     /// Counts local time from the newest node.
-    pub fn rebase(&mut self) {
+    fn count_from_here(&mut self) {
         let t = self.times[0];
         self.base += t;
         for node in &mut self.times {
@@ -227,56 +147,50 @@ impl<'k> Stepper<'k> {
         }
     }
 
-    /// v at the newest node.
-    pub fn log_multipliers(&self) -> &[f64] {
-        &self.v[0]
-    }
-
-    pub fn accumulated(&self) -> &[f64] {
-        &self.accumulated
-    }
-
-    pub fn theta(&self) -> &[f64] {
-        self.path.theta()
-    }
-
     /// Size of the velocity in units of `relative` times the weights.
-    pub fn speed(&mut self, relative: f64) -> f64 {
+    fn speed(&mut self, relative: f64) -> f64 {
         self.trial.at.fill(0.0);
         self.trial.at[self.slots[0]] = 1.0;
         let none = vec![0.0; self.tolerances.weights.len()];
         self.path.size(&self.trial.at, relative, &none)
     }
 
-    pub fn tolerances_mut(&mut self) -> &mut Tolerances {
-        &mut self.tolerances
-    }
-
-    /// θ, v and accumulated multipliers at a local time within the last step.
-    pub fn interpolate(&self, t: f64, theta: &mut [f64], v: &mut [f64], accumulated: &mut [f64]) {
+    /// θ and v at a local time within the last step.
+    fn interpolate(&self, t: f64, theta: &mut [f64], v: &mut [f64]) {
         let nodes = &self.times[..=self.backward.now.min(self.times.len() - 1)];
         combine(&weights::value(nodes, t), &self.v, v);
-        let nodes = &self.times[..(self.adams.now + 1).min(self.known)];
-        let back = weights::integral(nodes, self.times[0], t);
         let mut at = vec![0.0; self.slots.len()];
-        for (slot, w) in self.slots.iter().zip(&back) {
+        for (slot, w) in self.slots.iter().zip(&self.back_to(t)) {
             at[*slot] = *w;
         }
         self.path.write(&at, theta);
-        accumulated.copy_from_slice(&self.accumulated);
-        for (w, e) in back.iter().zip(&self.multipliers) {
-            for (a, e) in accumulated.iter_mut().zip(e) {
+    }
+
+    /// `∫ E ds` up to there.
+    fn accumulate(&self, t: f64, totals: &mut [f64]) {
+        totals.copy_from_slice(&self.accumulated);
+        if t == self.times[0] {
+            return;
+        }
+        for (w, e) in self.back_to(t).iter().zip(&self.multipliers) {
+            for (a, e) in totals.iter_mut().zip(e) {
                 *a += w * e;
             }
         }
     }
 
+    /// Weights of velocities and multipliers at the nodes in their integrals from the newest node back to t.
+    fn back_to(&self, t: f64) -> Vec<f64> {
+        let nodes = &self.times[..(self.adams.now + 1).min(self.known)];
+        weights::integral(nodes, self.times[0], t)
+    }
+
     /// One step, not beyond the local time `end`.
-    pub fn step(&mut self, end: f64) -> Result<(), Stalled> {
+    fn take_step(&mut self, end: f64) -> Result<(), Stalled> {
         let mut setbacks = 0;
         loop {
             let t = self.times[0];
-            // the last step is the rest of the way, with no crumb left over
+            // the last step takes all that is left of the way
             let last = t + 1.001 * self.h >= end;
             let next = if last { end } else { t + self.h };
             let h = next - t;

@@ -1,6 +1,9 @@
 //! Choice of order.
 
+use serde::{Deserialize, Serialize};
+
 /// The order of one of the two formulas.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct Order {
     pub now: usize,
     /// Steps since it changed.
@@ -8,7 +11,8 @@ pub struct Order {
 }
 
 impl Order {
-    /// Takes the order that allows the longest step, and says how many times longer; `most(order)`: at most so many times.
+    /// Takes the order that allows the longest step, and says how many times longer; `most(order)`: at most so many
+    /// times.
     pub fn choose(
         &mut self,
         lower: Option<f64>,

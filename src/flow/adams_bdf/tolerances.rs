@@ -15,13 +15,13 @@ pub struct Tolerances {
     pub newton: f64,
 }
 
-/// Relative accuracy of the proportions of the multipliers in late steps, whatever the tolerance: linear formulas keep the direction
-/// of the weights however large their truncation error, Newton's method is what can turn it.
+/// Relative accuracy of the proportions of the multipliers in late steps, whatever the tolerance: linear formulas keep
+/// the direction of the weights however large their truncation error, Newton's method is what can turn it.
 const DIRECTION: f64 = 1e-14;
 
 impl Tolerances {
-    /// Newton's method ends where it changes the proportions of the multipliers by less. A turn of the direction at an early s
-    /// fades like e^{−rs}, r ≤ 1, as the angle to the limit itself does, so it may be as much larger.
+    /// Newton's method ends where it changes the proportions of the multipliers by less. A turn of the direction at an
+    /// early s fades like e^{−rs}, r ≤ 1, as the angle to the limit itself does, so it may be as much larger.
     pub fn direction(&self, s: f64) -> f64 {
         (self.newton * (-s).exp()).max(DIRECTION)
     }

@@ -1,17 +1,18 @@
 //! Linear multistep formulas on nodes at unequal distances, as weights of the values at the nodes.
 //!
 //! All come from the polynomial through values at the nodes `t_0, t_1, …` (newest first): its value (extrapolation,
-//! interpolation), its derivative at `t_0` (backward differences), its integral (Adams formulas), and its leading divided
-//! difference (what the next node would add: the error). Nothing depends on how the steps were chosen before.
-//! Products of many distances leave the range of numbers where steps are tiny (1e-45 from enormous multipliers), so they are
-//! taken in units of the last step.
+//! interpolation), its derivative at `t_0` (backward differences), its integral (Adams formulas), and its leading
+//! divided difference (what the next node would add: the error). Nothing depends on how the steps were chosen before.
+//! Products of many distances leave the range of numbers where steps are tiny (1e-45 from enormous multipliers), so
+//! they are taken in units of the last step.
 
 /// Most nodes of one formula.
 pub const MOST_NODES: usize = 12;
 
 type Weights = Vec<f64>;
 
-/// Abscissae and weights of Gauss–Legendre quadrature on [−1, 1], exact to degree 11: enough for products of eleven factors.
+/// Abscissae and weights of Gauss–Legendre quadrature on [−1, 1], exact to degree 11: enough for products of eleven
+/// factors.
 const GAUSS: [(f64, f64); 6] = [
     (-0.932_469_514_203_152, 0.171_324_492_379_170_36),
     (-0.661_209_386_466_264_5, 0.360_761_573_048_138_6),
@@ -102,8 +103,8 @@ pub fn integral(nodes: &[f64], from: f64, to: f64) -> Weights {
     weights
 }
 
-/// The largest h for which `y' = −y` decays on equidistant nodes under the formula of `order` + 1 of them, the new one included:
-/// `2/|Σ_j (−1)^j β_j|`, where the root −1 appears. Infinite to order one.
+/// The largest h for which `y' = −y` decays on equidistant nodes under the formula of `order` + 1 of them, the new one
+/// included: `2/|Σ_j (−1)^j β_j|`, where the root −1 appears. Infinite to order one.
 pub fn adams_stability(order: usize) -> f64 {
     const INTERVALS: [f64; 8] = [
         f64::INFINITY,

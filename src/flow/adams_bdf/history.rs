@@ -1,0 +1,77 @@
+//! What a mark keeps of the stepper.
+
+use super::corrector::Learned;
+use super::order::Order;
+use super::{HISTORY, MOST_ADAMS, MOST_BACKWARD, Stepper};
+use serde::{Deserialize, Serialize};
+
+/// Everything the next step depends on besides the clock's base, the state (θ, v) and the accumulated multipliers.
+/// Fields are those of [`Stepper`].
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct History {
+    times: Vec<f64>,
+    v: Vec<Vec<f64>>,
+    multipliers: Vec<Vec<f64>>,
+    backward: Order,
+    adams: Order,
+    h: f64,
+    known: usize,
+    slots: Vec<usize>,
+    /// [`WeightPath::velocities`](crate::network::WeightPath::velocities).
+    velocities: Vec<f64>,
+    corrector: Learned,
+}
+
+impl History {
+    /// That of a stepper after its last step.
+    pub fn of(stepper: &Stepper<'_>) -> Self {
+        Self {
+            times: stepper.times.clone(),
+            v: stepper.v.clone(),
+            multipliers: stepper.multipliers.clone(),
+            backward: stepper.backward,
+            adams: stepper.adams,
+            h: stepper.h,
+            known: stepper.known,
+            slots: stepper.slots.clone(),
+            velocities: stepper.path.velocities(),
+            corrector: stepper.corrector.learned().clone(),
+        }
+    }
+
+    /// Gives it to a stepper of the same problem with the same base, state (θ, v) and accumulated multipliers, which
+    /// goes on bit for bit as that one. `None`, and a stepper that cannot be used, if it is none of this problem's.
+    pub fn restore(self, stepper: &mut Stepper<'_>) -> Option<()> {
+        let samples = stepper.v[0].len();
+        if !self.is_whole(samples) {
+            return None;
+        }
+        stepper.path.restore(&self.velocities)?;
+        stepper.corrector.recall(self.corrector)?;
+        stepper.times = self.times;
+        stepper.v = self.v;
+        stepper.multipliers = self.multipliers;
+        stepper.backward = self.backward;
+        stepper.adams = self.adams;
+        stepper.h = self.h;
+        stepper.known = self.known;
+        stepper.slots = self.slots;
+        // what it took to make the stepper that becomes this one
+        stepper.evaluations = 0;
+        Some(())
+    }
+
+    fn is_whole(&self, samples: usize) -> bool {
+        let mut slots = self.slots.clone();
+        slots.sort_unstable();
+        let nodes = self.times.len();
+        (2..=HISTORY).contains(&nodes)
+            && self.v.len() == nodes
+            && (self.v.iter().chain(&self.multipliers)).all(|x| x.len() == samples)
+            && (1..=HISTORY).contains(&self.known)
+            && self.multipliers.len() >= self.known
+            && (1..=MOST_BACKWARD).contains(&self.backward.now)
+            && (1..=MOST_ADAMS).contains(&self.adams.now)
+            && slots.into_iter().eq(0..=HISTORY)
+    }
+}

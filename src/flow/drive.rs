@@ -1,0 +1,365 @@
+//! The driver: steps any [`Integrator`] through one leg of a run.
+//!
+//! A *leg* lasts until the integrator is begun anew or replaced, at a border between pieces of the field, at a fixed
+//! point, where the clock is shifted, at a hand-over, or until the run ends. After every step, in this order: saves,
+//! progress, guards ([`guards`](super::guards)), clock, checkpoint, signal, budget. The checkpoint comes after all
+//! that a step changes, so that a run taken up from it goes on with the next step.
+
+use super::accumulated::Accumulated;
+use super::borders;
+use super::checkpoint::Mark;
+use super::error::FlowError;
+use super::integrator::{Effort, Failure, Integrator, Kind, Start, Step};
+use super::run::FlowRun;
+use super::system::System;
+use super::watch::MOST_STALLED_RESTARTS;
+use crate::error::Result;
+use crate::trajectory::Status;
+use std::sync::Arc;
+
+/// Where a run is, told after every step.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// s reached.
+    pub log_log_time: f64,
+    /// Accepted steps so far.
+    pub steps: usize,
+}
+
+/// Why a leg ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// The clock is counted from here, or tolerances have changed.
+    Restart,
+    /// The integrator begins anew, and the run is marked.
+    FixedPoint,
+    /// The fully implicit method is to go on.
+    HandOver,
+    /// The state stands on a border of its piece.
+    Border,
+    Ended(Status),
+}
+
+/// The end of a leg.
+pub struct LegEnd {
+    pub why: Why,
+    pub s: f64,
+    /// (θ, v)
+    pub y: Vec<f64>,
+}
+
+/// Steps shorter than this share of the local time are near the spacing of doubles.
+const SHORTEST: f64 = 1e-12;
+
+impl FlowRun<'_> {
+    /// Integrates one leg from the state `y` at the base of `system`'s clock.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] once a signal has come, [`Error::Io`] if a checkpoint cannot be written,
+    /// [`Error::Solver`] if the integrator cannot start.
+    ///
+    /// [`Error::Interrupted`]: crate::error::Error::Interrupted
+    /// [`Error::Io`]: crate::error::Error::Io
+    /// [`Error::Solver`]: crate::error::Error::Solver
+    pub fn leg(
+        &mut self,
+        system: &Arc<System>,
+        y: &[f64],
+        accumulated: &mut Accumulated,
+        observer: &mut dyn FnMut(Progress),
+    ) -> Result<LegEnd> {
+        let totals = accumulated.totals().to_vec();
+        let weights = self.absolute_tolerances();
+        let start = Start {
+            system,
+            y,
+            accumulated: &totals,
+            rtol: self.options.rtol,
+            atol: self.options.atol,
+            weights: &weights,
+        };
+        let begin = self.method.constructor();
+        begin(&start, &mut |integrator| {
+            self.restore_past(integrator)?;
+            let mut drive = Drive {
+                base: system.clock(0.0),
+                shift: 0.0,
+                markable: integrator.mark().is_some(),
+                y: y.to_vec(),
+                totals: totals.clone(),
+                run: self,
+                system,
+                integrator,
+                accumulated,
+                observer,
+            };
+            drive.to_the_end()
+        })
+    }
+
+    /// What a marked integrator goes on from, if this leg begins at a mark.
+    fn restore_past(&mut self, integrator: &mut dyn Integrator) -> Result<()> {
+        let Some(past) = self.past.take() else {
+            return Ok(());
+        };
+        integrator.restore(&past).map_err(|_| {
+            self.keeper.discard();
+            FlowError::ForeignPast.into()
+        })
+    }
+
+    /// Adds what an integrator did.
+    fn count(&mut self, effort: Effort) {
+        add(&mut self.solver, effort);
+    }
+}
+
+fn add(solver: &mut crate::trajectory::SolverStatistics, effort: Effort) {
+    solver.rejected_steps += effort.rejected_steps;
+    solver.newton_failures += effort.newton_failures;
+    solver.rhs_evaluations += effort.rhs_evaluations;
+    solver.jacobian_evaluations += effort.jacobian_evaluations;
+}
+
+/// One leg on its way.
+pub struct Drive<'d, 'r> {
+    pub run: &'d mut FlowRun<'r>,
+    pub system: &'d System,
+    pub integrator: &'d mut dyn Integrator,
+    pub accumulated: &'d mut Accumulated,
+    observer: &'d mut dyn FnMut(Progress),
+    /// `s = base + t`
+    base: f64,
+    /// How much later that is than the base of `system`'s clock.
+    shift: f64,
+    /// Whether the run can be marked after any step.
+    markable: bool,
+    /// (θ, v) within a step.
+    y: Vec<f64>,
+    /// `∫ E ds` there.
+    totals: Vec<f64>,
+}
+
+impl Drive<'_, '_> {
+    fn to_the_end(&mut self) -> Result<LegEnd> {
+        let (why, s) = loop {
+            if let Some(end) = self.step()? {
+                break end;
+            }
+        };
+        self.run.count(self.integrator.statistics());
+        let y = match why {
+            Why::Border => self.y.clone(),
+            _ => self.state(),
+        };
+        Ok(LegEnd { why, s, y })
+    }
+
+    /// (θ, v) at the end of the last step.
+    pub fn state(&self) -> Vec<f64> {
+        [self.integrator.weights(), self.integrator.log_multipliers()].concat()
+    }
+
+    /// The end of the last step in the clock of `system`.
+    pub fn time(&self) -> f64 {
+        self.shift + self.integrator.time()
+    }
+
+    /// One step and all that follows it; why and where the leg ends, if it does.
+    fn step(&mut self) -> Result<Option<(Why, f64)>> {
+        let until = self.run.options.until;
+        let from = self.integrator.time();
+        let step = match self.integrator.step(until - self.base) {
+            Ok(step) => step,
+            Err(failure) => return Ok(Some((self.failed(failure), self.base + from))),
+        };
+        self.run.solver.steps += 1;
+        let to = self.integrator.time();
+        // a border at the horizon itself is none
+        let border = self.border(from, to).filter(|b| self.base + b < until);
+        let t = border.unwrap_or(to);
+        let arrived = step.arrived && border.is_none();
+        let s = if arrived { until } else { self.base + t };
+        self.save(from, t, s, border.is_some())?;
+        (self.observer)(Progress {
+            log_log_time: s,
+            steps: self.run.solver.steps,
+        });
+        if arrived {
+            let finite = all_finite(self.integrator.weights());
+            let status = if finite {
+                Status::Completed
+            } else {
+                Status::NonFinite
+            };
+            return Ok(Some((Why::Ended(status), s)));
+        }
+        let why = match border {
+            Some(_) => Some(Why::Border),
+            None => self.judge(&step, s),
+        };
+        if let Some(end @ (Why::Ended(_) | Why::HandOver)) = why {
+            return Ok(Some((end, s)));
+        }
+        let out_of_budget = self.keep(why)?;
+        Ok(out_of_budget.map(Why::Ended).or(why).map(|why| (why, s)))
+    }
+
+    fn failed(&mut self, failure: Failure) -> Why {
+        let why = failure.to_string();
+        let status = match failure {
+            Failure::Stalled if self.integrator.kind() == Kind::Partitioned => {
+                return Why::HandOver;
+            }
+            Failure::NotFinite => {
+                // there was a step, even if it led nowhere
+                self.run.solver.steps += 1;
+                return Why::Ended(Status::NonFinite);
+            }
+            Failure::Stalled | Failure::StepTooSmall(_) => Status::StepTooSmall,
+            Failure::Nonlinear(_) => Status::NonlinearFailure,
+        };
+        self.run.failure = Some(why);
+        Why::Ended(status)
+    }
+
+    /// The local time in the last step at which the state leaves its piece of the field, if it does.
+    fn border(&mut self, from: f64, to: f64) -> Option<f64> {
+        let pieces = self.system.kernel().pieces()?;
+        let Self {
+            integrator,
+            y,
+            system,
+            shift,
+            ..
+        } = self;
+        borders::first_border(from, to, |t| {
+            if integrator.interpolate(t, y).is_err() {
+                return f64::NAN;
+            }
+            let multipliers = system.multipliers(y, *shift + t);
+            pieces.clearance(&y[..system.parameters()], &multipliers)
+        })
+    }
+
+    /// Saves what is due up to the local time t at the end of the step (log-log-time s), and accumulates multipliers
+    /// up to there. With `cut`, t lies within the step, and `self.y` is the state there afterwards.
+    fn save(&mut self, from: f64, t: f64, s: f64, cut: bool) -> Result<()> {
+        while let Some(due) = self.run.saves.due().filter(|due| *due < s) {
+            let t = (due - self.base).clamp(from, t);
+            if self.integrator.accumulated(t, &mut self.totals) {
+                self.interpolate(t)?;
+            } else {
+                let middle = self.multipliers_at(0.5 * (from + t))?;
+                let end = self.multipliers_at(t)?;
+                self.totals = self.accumulated.after(t - from, &middle, &end);
+            }
+            let (theta, v) = self.y.split_at(self.run.parameters);
+            self.run.saves.push(due, theta, v, &self.totals);
+        }
+        if self.integrator.accumulated(t, &mut self.totals) {
+            self.accumulated.set(&self.totals);
+            if cut {
+                self.interpolate(t)?;
+            }
+        } else {
+            let middle = self.multipliers_at(0.5 * (from + t))?;
+            if cut {
+                self.interpolate(t)?;
+            } else {
+                self.copy_state();
+            }
+            let end = self.system.multipliers(&self.y, self.shift + t);
+            self.accumulated.advance(t - from, &middle, end);
+        }
+        if self.run.saves.due() == Some(s) {
+            let (theta, v) = if cut {
+                self.y.split_at(self.run.parameters)
+            } else {
+                (self.integrator.weights(), self.integrator.log_multipliers())
+            };
+            self.run.saves.push(s, theta, v, self.accumulated.totals());
+        }
+        Ok(())
+    }
+
+    fn copy_state(&mut self) {
+        let (theta, v) = self.y.split_at_mut(self.run.parameters);
+        theta.copy_from_slice(self.integrator.weights());
+        v.copy_from_slice(self.integrator.log_multipliers());
+    }
+
+    /// (θ, v) at a local time within the last step, into `self.y`.
+    fn interpolate(&mut self, t: f64) -> std::result::Result<(), FlowError> {
+        let lost = |cause| FlowError::StateLost {
+            s: self.base + t,
+            cause,
+        };
+        self.integrator.interpolate(t, &mut self.y).map_err(lost)
+    }
+
+    /// E there.
+    fn multipliers_at(&mut self, t: f64) -> std::result::Result<Vec<f64>, FlowError> {
+        self.interpolate(t)?;
+        Ok(self.system.multipliers(&self.y, self.shift + t))
+    }
+
+    /// What the state at the end of a step, of log-log-time s, asks for.
+    fn judge(&mut self, step: &Step, s: f64) -> Option<Why> {
+        let why = self.guard(s);
+        if why.is_some() {
+            return why;
+        }
+        if !self.markable && self.run.fixed_point_due() {
+            return Some(Why::FixedPoint);
+        }
+        self.shift_clock(step, s)
+    }
+
+    /// Once steps have fallen to the spacing of the clock, counts it from here.
+    fn shift_clock(&mut self, step: &Step, s: f64) -> Option<Why> {
+        let t = self.integrator.time();
+        if step.next.abs() >= SHORTEST * t {
+            return None;
+        }
+        if self.integrator.rebase() {
+            self.base += t;
+            self.shift += t;
+            return None;
+        }
+        if self.run.watch.restart_stalls(s) {
+            self.run.failure = Some(format!(
+                "{MOST_STALLED_RESTARTS} restarts in a row got nowhere"
+            ));
+            return Some(Why::Ended(Status::StepTooSmall));
+        }
+        Some(Why::Restart)
+    }
+
+    /// Marks the run if it goes on with the next step, and that is due; obeys signals. Says whether a budget is spent.
+    fn keep(&mut self, why: Option<Why>) -> Result<Option<Status>> {
+        let budget = self.run.out_of_budget();
+        let due = budget.is_some() || self.run.keeper.is_due();
+        if self.markable && why.is_none() && due {
+            let mark = self.mark();
+            self.run.keeper.keep(mark, &self.run.saves)?;
+        }
+        self.run.keeper.check(&self.run.saves)?;
+        Ok(budget)
+    }
+
+    /// Where the run is after a step.
+    fn mark(&self) -> Mark {
+        let kernel = self.system.kernel();
+        let totals = self.accumulated.totals();
+        let mut mark = self.run.mark_at(self.base, &self.state(), kernel, totals);
+        add(&mut mark.solver, self.integrator.statistics());
+        mark.reached = self.base + self.integrator.time();
+        mark.past = self.integrator.mark();
+        mark
+    }
+}
+
+pub fn all_finite(x: &[f64]) -> bool {
+    x.iter().all(|x| x.is_finite())
+}

@@ -1,0 +1,119 @@
+//! What a run looks out for after every step: rest, overflow, and that it gets on.
+
+use super::drive::{Drive, Why};
+use super::ending::{Beyond, NO_SEPARATOR, NOT_FITTED, STRONG, beyond_separability, strongest};
+use super::integrator::Kind;
+use super::system::System;
+use super::watch::{CRAWL, CRAWL_STEPS};
+use crate::trajectory::Status;
+
+impl Drive<'_, '_> {
+    /// Whether the state at the end of the last step, of log-log-time s, ends the leg.
+    pub fn guard(&mut self, s: f64) -> Option<Why> {
+        match self.integrator.kind() {
+            Kind::Partitioned => self.leaves_to_others(s),
+            Kind::Explicit => self.rests_or_overflows(s),
+            Kind::Implicit => self.rests_or_overflows(s).or_else(|| self.gets_nowhere(s)),
+        }
+    }
+
+    /// A partitioned method leaves weights that have become stiff to the fully implicit one, whose guards are the
+    /// others.
+    fn leaves_to_others(&mut self, s: f64) -> Option<Why> {
+        if self.integrator.hands_over(s, self.run.strongest_at_start) {
+            return Some(Why::HandOver);
+        }
+        if !self.run.watch.lingers(s) {
+            return None;
+        }
+        if self.run.rounding_has_grown(self.integrator.weights()) {
+            self.with_new_tolerances()
+        } else {
+            Some(Why::HandOver)
+        }
+    }
+
+    fn rests_or_overflows(&mut self, s: f64) -> Option<Why> {
+        let theta = self.integrator.weights();
+        let strongest = self.strongest();
+        let at_start = self.run.strongest_at_start;
+        let beyond = match self.integrator.velocity() {
+            Some(velocity) => beyond_separability(s, strongest, at_start, theta, velocity),
+            // evaluated only where it is looked at
+            None if s + strongest > STRONG => {
+                let velocity = self.velocity();
+                beyond_separability(s, strongest, at_start, theta, &velocity)
+            }
+            None => None,
+        };
+        match beyond.filter(|_| self.system.updates_cancel(&self.state(), self.time()))? {
+            Beyond::Rest => {
+                let y = self.state();
+                let totals = self.accumulated.totals();
+                self.run.repeat_until_the_horizon(s, &y, totals);
+                Some(Why::Ended(Status::Completed))
+            }
+            Beyond::Overflow => {
+                self.run.failure = Some(cannot_follow(self.system).into());
+                Some(Why::Ended(Status::NonlinearFailure))
+            }
+        }
+    }
+
+    fn gets_nowhere(&mut self, s: f64) -> Option<Why> {
+        if self.run.watch.crawls(s) {
+            let theta = self.integrator.weights();
+            let why = if self.strongest() > STRONG {
+                cannot_follow(self.system).into()
+            } else if let Some(obstacle) = self.system.kernel().obstacle(theta) {
+                obstacle
+            } else {
+                "support vectors that are linearly dependent, or nearly equal, do this far out, and so do tolerances \
+                 near rounding"
+                    .into()
+            };
+            self.run.failure = Some(format!(
+                "the last {CRAWL_STEPS} steps advanced log-log-time by less than {CRAWL}; {why}"
+            ));
+            return Some(Why::Ended(Status::StepTooSmall));
+        }
+        if self.run.watch.drags(s) && self.run.rounding_has_grown(self.integrator.weights()) {
+            return self.with_new_tolerances();
+        }
+        None
+    }
+
+    /// Rounding of the weights has grown beyond the tolerances in use.
+    fn with_new_tolerances(&mut self) -> Option<Why> {
+        let weights = self.run.absolute_tolerances();
+        let taken = self.integrator.set_tolerances(&weights);
+        (!taken).then_some(Why::Restart)
+    }
+
+    /// The largest `p_n`.
+    fn strongest(&self) -> f64 {
+        strongest(
+            self.integrator.log_multipliers(),
+            self.system.kernel().idle(),
+        )
+    }
+
+    /// dθ/ds from the field.
+    fn velocity(&self) -> Vec<f64> {
+        let multipliers = self.system.multipliers(&self.state(), self.time());
+        let mut velocity = vec![0.0; self.run.parameters];
+        let mut rates = vec![0.0; multipliers.len()];
+        let theta = self.integrator.weights();
+        let kernel = self.system.kernel();
+        kernel.velocity(theta, &multipliers, &mut velocity, &mut rates);
+        velocity
+    }
+}
+
+/// Why a run whose margins no longer grow cannot go on.
+fn cannot_follow(system: &System) -> &'static str {
+    match system.kernel().signed_samples() {
+        Some(_) => NO_SEPARATOR,
+        None => NOT_FITTED,
+    }
+}

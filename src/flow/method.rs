@@ -1,0 +1,79 @@
+//! The registry of integrators: one line each.
+
+use super::integrator::Constructor;
+use super::system::NewtonSolver;
+use super::{adams_bdf, diffsol_methods};
+use crate::network::Kernel;
+use serde::{Deserialize, Serialize};
+
+/// From a line `/// what it is` `Variant = "name" => constructor;` to everything that has to know of a method.
+macro_rules! methods {
+    ($($(#[$about:meta])* $variant:ident = $name:literal => $constructor:path;)+) => {
+        /// Time-stepping method.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum Method {
+            $($(#[$about])* $variant,)+
+        }
+
+        #[allow(unused_doc_comments, reason = "what a line says of a method is also repeated here")]
+        impl Method {
+            const ALL: &'static [Self] = &[$($(#[$about])* Self::$variant,)+];
+
+            /// The method's name in a scenario.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $($(#[$about])* Self::$variant => $name,)+
+                }
+            }
+
+            /// What makes its integrators.
+            pub(super) fn constructor(self) -> Constructor {
+                match self {
+                    $($(#[$about])* Self::$variant => $constructor,)+
+                }
+            }
+        }
+    };
+}
+
+methods! {
+    /// Adams formulas for the weights, backward differences for the log-multipliers (the default for linear networks;
+    /// every horizon). ReLU networks, and the rest of a run that meets what this method leaves to others, take
+    /// [`Self::Bdf`].
+    AdamsBdf = "adams-bdf" => adams_bdf::begin;
+    /// Backward differences of variable order for all unknowns together (every horizon).
+    Bdf = "bdf" => diffsol_methods::bdf;
+    /// Implicit Runge–Kutta of order 3(4), about 1.4 times the steps.
+    Esdirk34 = "esdirk34" => diffsol_methods::esdirk34;
+    /// Implicit Runge–Kutta of order 2(3), about 3 times the steps.
+    TrBdf2 = "tr-bdf2" => diffsol_methods::tr_bdf2;
+    /// Explicit Runge–Kutta of order 4(5): O(e^s) steps, for short horizons.
+    Tsit45 = "tsit45" => diffsol_methods::tsit45;
+    #[cfg(test)]
+    /// The smallest integrator that can be written, of the tests.
+    BackwardEuler = "backward-euler" => super::backward_euler::begin;
+}
+
+impl Method {
+    /// The method that goes on where a partitioned one hands over.
+    pub(super) const FULLY_IMPLICIT: Self = Self::Bdf;
+
+    /// The method of a name.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|method| method.name() == name)
+    }
+
+    /// The method that is used where this one is asked for: `adams-bdf` knows only networks that are linear in their
+    /// input, and no Newton matrix other than its own.
+    pub(super) fn for_field(self, kernel: &dyn Kernel, newton: NewtonSolver) -> Self {
+        let known = kernel.signed_samples().is_some() && newton == NewtonSolver::Structured;
+        if self == Self::AdamsBdf && !known {
+            Self::FULLY_IMPLICIT
+        } else {
+            self
+        }
+    }
+}
