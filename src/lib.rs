@@ -43,6 +43,7 @@
 //! ```
 
 pub mod accuracy;
+pub mod activation;
 mod checkpoint;
 pub mod claims;
 pub mod cli;

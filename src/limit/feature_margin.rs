@@ -1,8 +1,8 @@
 //! The hard-margin direction of the features of the output layer.
 //!
-//! Any network whose output layer is linear, `f(x) = w_L·φ(x)`, has margins `m_n = w_L·(y_n φ(x_n))`. For features that no
-//! longer turn, `w_L' = Σ_n α_n y_n φ(x_n)` is a linear classifier learning on them, whatever the rule does below, and
-//! tends in direction to their support vector machine (the report's Theorem 3).
+//! Any network whose output layer is linear, `f(x) = w_L·φ(x)`, has margins `m_n = w_L·(y_n φ(x_n))`. For features that
+//! no longer turn, `w_L' = Σ_n α_n y_n φ(x_n)` is a linear classifier learning on them, whatever the rule does below,
+//! and tends in direction to their support vector machine (the report's Theorem 3).
 
 use super::{Limit, LimitKind, Separability, max_margin};
 use crate::network::Relu;
@@ -25,9 +25,9 @@ pub fn signed_features(
     features
 }
 
-/// The certified hard-margin SVM of the signed features of a ReLU network at θ: the limit direction of its output weights,
-/// length units of the last hidden layer. `None` if no output weights separate the features (or this could not be decided), and
-/// for networks that are linear in their input.
+/// The certified hard-margin SVM of the signed features of a ReLU network at θ: the limit direction of its output
+/// weights, length units of the last hidden layer. `None` if no output weights separate the features (or this could not
+/// be decided), and for networks that are linear in their input.
 pub fn feature_max_margin(problem: &Problem, theta: &[f64]) -> Option<Limit> {
     let data = &problem.dataset;
     let network = problem.network.relu()?;
@@ -51,8 +51,8 @@ mod tests {
     use crate::{dataset::Dataset, loss::Loss, network::Network, rule::Rule};
     use nalgebra::{dmatrix, dvector};
 
-    /// Exclusive or: no hyperplane separates it; units along (1,1), (−1,−1), (1,−1), (−1,1) give each sample a feature of
-    /// its own, of sizes 2, 2, 2, 4.
+    /// Exclusive or: no hyperplane separates it; units along (1,1), (−1,−1), (1,−1), (−1,1) give each sample a feature
+    /// of its own, of sizes 2, 2, 2, 4.
     fn exclusive_or(theta0: DVector<f64>) -> Problem {
         Problem {
             dataset: Dataset::new(

@@ -1,6 +1,7 @@
 //! What every kernel must satisfy, whatever the architecture: gradients, tangents and implicit steps against oracles.
 
 use super::*;
+use crate::activation::examples;
 use crate::dataset::standard_normals;
 
 /// A numbered stream of normal draws.
@@ -43,9 +44,9 @@ fn cases() -> Vec<Case> {
         networks.extend([1, 2, 3, 5, 6].map(|d| Network::convolutional(d, depth)));
         networks.push(Network::diagonal(4, depth));
     }
-    for smoothing in [0.0, 0.3] {
+    for activation in examples() {
         let hidden: [&[usize]; 4] = [&[], &[4], &[3, 4], &[4, 2, 3]];
-        networks.extend(hidden.map(|h| Network::Relu(Relu::new(3, h, smoothing))));
+        networks.extend(hidden.map(|h| Network::Relu(Relu::with(3, h, activation))));
     }
     let mut cases = Vec::new();
     for network in networks {

@@ -138,12 +138,12 @@ impl Builder<'_> {
                 Ok(Network::convolutional(dimension, layers(depth)))
             }
             Architecture::Diagonal { depth } => Ok(Network::diagonal(dimension, layers(depth))),
-            Architecture::Relu { hidden, smoothing } => {
-                let widths = self.hidden_widths(hidden)?;
-                Ok(Network::Relu(Relu::new(
+            Architecture::Relu(table) => {
+                let widths = self.hidden_widths(&table.hidden)?;
+                Ok(Network::Relu(Relu::with(
                     dimension,
                     &widths,
-                    smoothing.get(),
+                    table.activation,
                 )))
             }
         }

@@ -2,6 +2,7 @@
 
 use super::build::{Builder, layers};
 use super::numbers::AtLeast;
+use super::relu::ReluTable;
 use super::schema::{Architecture, DatasetSource, FilePath, LearningRule, MethodName};
 use crate::descent::records_at_most;
 use crate::error::Result;
@@ -92,7 +93,7 @@ impl Builder<'_> {
                 hidden: Some(hidden),
                 ..
             }
-            | Architecture::Relu { hidden, .. } => hidden.span(),
+            | Architecture::Relu(ReluTable { hidden, .. }) => hidden.span(),
             Architecture::FullyConnected { depth, .. }
             | Architecture::Convolutional { depth }
             | Architecture::Diagonal { depth } => depth.span(),
@@ -158,7 +159,7 @@ impl Builder<'_> {
             Architecture::Convolutional { depth } | Architecture::Diagonal { depth } => {
                 (Family::Spectral, vec![dimension; layers(depth) - 1])
             }
-            Architecture::Relu { hidden, .. } => (Family::Relu, given(hidden.get_ref())),
+            Architecture::Relu(table) => (Family::Relu, given(table.hidden.get_ref())),
         }
     }
 }

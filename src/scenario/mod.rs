@@ -48,6 +48,7 @@ mod memory;
 mod numbers;
 mod overrides;
 mod paths;
+mod relu;
 mod schema;
 mod source;
 mod sweep;

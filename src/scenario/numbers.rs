@@ -88,30 +88,6 @@ impl TryFrom<f64> for Scale {
     }
 }
 
-/// A smoothing ε, 0 ≤ x ≤ 1e100, zero unless given.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize)]
-#[serde(try_from = "f64")]
-pub(super) struct Smoothing(f64);
-
-impl Smoothing {
-    pub(super) fn get(self) -> f64 {
-        self.0
-    }
-}
-
-impl TryFrom<f64> for Smoothing {
-    type Error = String;
-
-    fn try_from(x: f64) -> Result<Self, String> {
-        if (0.0..=1e100).contains(&x) {
-            // adding zero maps -0.0 to 0.0
-            Ok(Self(x + 0.0))
-        } else {
-            Err(format!("{} is not a smoothing >= 0 and <= 1e100", shown(x)))
-        }
-    }
-}
-
 /// A relative tolerance, 0 < x < 1.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(try_from = "f64")]

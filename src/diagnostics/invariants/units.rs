@@ -6,16 +6,17 @@
 //! out of it), for both halves move like twice `Σ α_n y_n h_{jn} ∂f/∂h_{jn}`. Kinks change neither: there h = 0 and w·x = 0. All
 //! units of a layer together are one vector, whose drift is relative to its terms.
 //!
-//! With smoothing the kink of a unit of layer l + 1 has a width proportional to `‖w‖‖h_l‖`, which is no function of the products
+//! A rounded kink of a unit of layer l + 1 has a width proportional to `‖w‖‖h_l‖`, which is no function of the products
 //! `w_k h_{l,k}`: below the output layer only the sums over the units of a layer, `‖w_l‖_F² − ‖w_{l+1}‖_F²`, are conserved then,
 //! because f is homogeneous of degree one in every layer.
 
 use super::{Invariant, Measure, Measured, subscript};
+use crate::activation::Formula;
 use crate::problem::Problem;
 
 pub fn conserved(problem: &Problem) -> (Vec<Invariant>, Measure) {
     let depth = problem.network.depth();
-    let smooth = problem.network.relu().is_some_and(|n| n.smoothing() > 0.0);
+    let smooth = (problem.network.relu()).is_some_and(|n| n.activation().curved());
     let by_layer = move |l: usize| smooth && l < depth - 1;
     let feedback = problem.network.last_feedback(&problem.rule);
     let invariants = match &feedback {

@@ -1,6 +1,7 @@
 //! Pieces of the exact flow against closed forms, and their derivatives against differences.
 
 use super::*;
+use crate::activation::examples;
 use crate::network::tests::{assert_close, gaussian, random_data, velocity};
 use crate::network::{Network, Pieces};
 use nalgebra::{dmatrix, dvector};
@@ -40,8 +41,8 @@ fn gates_are_one_at_zero_and_the_smoothed_activation_tends_to_the_exact_one() {
         assert!((ratio.add_scalar(-degree)).amax() < 1e-12);
     }
     // w = 0: w' = b Σ α y x, all gates one
-    for smoothing in [0.0, 0.1] {
-        let network = Relu::new(3, &[2], smoothing);
+    for activation in examples() {
+        let network = Relu::with(3, &[2], activation);
         let rule = Rule::DirectFeedbackAlignment(vec![dvector![2.0, -1.0]]);
         let kernel = network.kernel(&rule, &data);
         let (v, _) = velocity(&*kernel, &[0.0; 8], &[1.0; 6]);
@@ -51,8 +52,8 @@ fn gates_are_one_at_zero_and_the_smoothed_activation_tends_to_the_exact_one() {
     }
 }
 
-/// Two samples push a unit of the opposite sign onto their boundaries; where they hold it, its velocity is the projection
-/// of the free one, and the gates are the multipliers of that projection.
+/// Two samples push a unit of the opposite sign onto their boundaries; where they hold it, its velocity is the
+/// projection of the free one, and the gates are the multipliers of that projection.
 #[test]
 fn sliding_is_a_projection_with_gates_between_zero_and_one() {
     // the unit (b = 1) is driven by sample 0 towards samples 1 and 2, which have the other label
@@ -114,8 +115,9 @@ type Case = (Arc<dyn Kernel>, Vec<f64>, Vec<f64>, String);
 /// Pieces with sliding pairs in every layer, entered from weights moved onto kinks.
 fn pieces_with_sliding() -> Vec<Case> {
     let mut found = Vec::new();
-    for hidden in [&[6][..], &[6, 5]] {
-        let network = Relu::new(4, hidden, 0.0);
+    let kinked = examples().into_iter().filter(|g| g.kink().is_some());
+    let networks = kinked.flat_map(|g| [&[6][..], &[6, 5]].map(|h| (h, Relu::with(4, h, g))));
+    for (hidden, network) in networks {
         let shapes = network.shapes().to_vec();
         let parameters: usize = shapes.iter().map(|(r, c)| r * c).sum();
         for seed in 0..12 {
@@ -145,7 +147,11 @@ fn pieces_with_sliding() -> Vec<Case> {
                     start += inputs * units;
                 }
                 let entered = pieces(&kernel).enter(&mut theta, &alpha).unwrap();
-                let name = format!("{hidden:?} {} seed {seed}", rule.name());
+                let name = format!(
+                    "{:?} {hidden:?} {} seed {seed}",
+                    network.activation(),
+                    rule.name()
+                );
                 if !entered.kinks.sliding.is_empty() {
                     found.push((entered.kernel, theta, alpha, name));
                 }
@@ -206,20 +212,15 @@ fn tangents_of_pieces_match_differences() {
 #[test]
 fn tangent_kernels_are_margin_rates_under_single_multipliers() {
     let mut cases = pieces_with_sliding();
-    for smoothing in [0.0, 0.3] {
-        let network = Network::Relu(Relu::new(4, &[5, 3], smoothing));
+    for activation in examples() {
+        let network = Network::Relu(Relu::with(4, &[5, 3], activation));
         for rule in [
             crate::network::tests::random_feedback(&network),
             Rule::GradientDescent,
         ] {
             let kernel = network.kernel(&rule, &random_data(7, 4));
             let theta = gaussian(7, kernel.parameters());
-            cases.push((
-                kernel,
-                theta,
-                vec![1.0; 7],
-                format!("smoothing {smoothing}"),
-            ));
+            cases.push((kernel, theta, vec![1.0; 7], format!("{activation:?}")));
         }
     }
     for (kernel, theta, _, name) in cases {
