@@ -14,6 +14,8 @@ mod rays;
 mod settle;
 mod sizes;
 mod smoothed_step;
+#[cfg(test)]
+mod step_tests;
 mod tangent;
 #[cfg(test)]
 mod tests;

@@ -113,7 +113,7 @@ fn pairs_of_the_same_sign_cross() {
 type Case = (Arc<dyn Kernel>, Vec<f64>, Vec<f64>, String);
 
 /// Pieces with sliding pairs in every layer, entered from weights moved onto kinks.
-fn pieces_with_sliding() -> Vec<Case> {
+pub(super) fn pieces_with_sliding() -> Vec<Case> {
     let mut found = Vec::new();
     let kinked = examples().into_iter().filter(|g| g.kink().is_some());
     let networks = kinked.flat_map(|g| [&[6][..], &[6, 5]].map(|h| (h, Relu::with(4, h, g))));
