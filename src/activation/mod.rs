@@ -14,6 +14,7 @@
 //! brings its key into scenarios.
 
 mod formula;
+mod leaky_relu;
 mod relu;
 mod smoothed_relu;
 #[cfg(test)]
@@ -194,6 +195,7 @@ macro_rules! registry {
 registry! {
     relu::ExactRelu,
     smoothed_relu::SmoothedRelu,
+    leaky_relu::LeakyRelu,
 }
 
 /// Every activation, with a parameter from inside its range.
