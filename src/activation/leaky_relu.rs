@@ -14,7 +14,8 @@ impl LeakyRelu {
     pub(super) const PARAMETER: Option<Parameter> = Some(Parameter {
         key: "negative-slope",
         noun: "a negative slope",
-        documentation: "Slope κ of units for negative preactivations (leaky ReLU); 0 is the ReLU. Not together with smoothing.",
+        documentation: "Slope κ of units for negative preactivations (leaky ReLU); 0 is the ReLU. \
+                        Not together with smoothing.",
         bound: 1.0,
         bound_included: false,
         make: Self::or_exact,

@@ -299,7 +299,8 @@ fn gates_of_leaky_units_slide_between_their_slopes() {
     }
 }
 
-/// A leaky unit at zero weights rests while zero is among its velocities, and leaves along the shortest one when it is not.
+/// A leaky unit at zero weights rests while zero is among its velocities, and leaves along the shortest one when it is
+/// not.
 #[test]
 fn leaky_units_rest_at_zero_only_while_they_can() {
     let x = dmatrix![1.0, 0.0; -1.0, 0.0];
