@@ -46,6 +46,7 @@
 #![cfg_attr(not(feature = "cli"), allow(dead_code))]
 
 pub mod accuracy;
+pub mod activation;
 pub mod claims;
 #[cfg(feature = "cli")]
 pub mod cli;

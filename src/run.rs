@@ -16,7 +16,7 @@ use crate::memory::Work;
 use crate::problem::Problem;
 pub use crate::reference::{Reference, reference_limit};
 use crate::scenario::Scenario;
-use crate::theory::{self, LimitForm, certified_candidates};
+use crate::theory::certified_candidates;
 use crate::trajectory::{Status, Trajectory};
 
 /// How a run is to be made, beyond what its scenario says.

@@ -173,9 +173,12 @@ fn status(folder: &Path, format: Format) -> Result<u8> {
     let mut rows: Vec<CaseProgress> = Vec::new();
     let mut missing: Vec<usize> = Vec::new();
     for case in plan.cases() {
-        if rows.last().is_none_or(|row| row.case != case.network.key()) {
+        if rows
+            .last()
+            .is_none_or(|row| row.case != case.network.name())
+        {
             rows.push(CaseProgress {
-                case: case.network.key().into(),
+                case: case.network.name().into(),
                 done: 0,
                 failed: 0,
                 total: 0,

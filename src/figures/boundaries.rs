@@ -1,23 +1,26 @@
 //! Units of the first hidden layer at the activation boundaries of the samples, `w_j·x_n = 0`: who crosses, who stays.
 //!
-//! Everything is read off the saves: a crossing between two saves is seen if the signs differ, a pair (unit, sample) that
-//! slides if it is on its boundary at several saves in a row.
+//! Everything is read off the saves: a crossing between two saves is seen if the signs differ, a pair (unit, sample)
+//! that slides if it is on its boundary at several saves in a row.
 
 use std::ops::Range;
 
 use nalgebra::{DMatrix, DVector};
 
 use super::Drawn;
+use crate::activation::Formula;
 use crate::limit::angle;
 
-/// Sine of the angle to the boundary below which a pair counts as on it: far above the error of a run, far below what two
-/// saves in a row come near by chance.
+/// Sine of the angle to the boundary below which a pair counts as on it: far above the error of a run, far below what
+/// two saves in a row come near by chance.
 const ON: f64 = 1e-6;
-/// However wide the kinks are, pairs farther than this from a boundary do not count as sliding: ordinary pairs lie there too.
+/// However wide the kinks are, pairs farther than this from a boundary do not count as sliding: ordinary pairs lie
+/// there too.
 const WIDEST: f64 = 0.01;
 
-/// In units of the smoothing ε: where smoothed units that would slide settle, as long as their gates are in [0.01, 0.99].
-const SMOOTHED: f64 = 5.0;
+/// In units of the width ε of a rounded kink: where units that would slide settle, as long as their gates are in [0.01,
+/// 0.99].
+const ROUNDED: f64 = 5.0;
 /// On the boundary at this many saves in a row: sliding.
 const STRETCH: usize = 3;
 
@@ -53,7 +56,7 @@ impl<'a> Boundaries<'a> {
             dimension,
             units,
             samples,
-            near: (SMOOTHED * network.smoothing()).clamp(ON, WIDEST),
+            near: (ROUNDED * network.activation().softness()).clamp(ON, WIDEST),
         })
     }
 

@@ -1,6 +1,7 @@
 //! What the figure builders share: the time axis, curves over it, the line that names the problem.
 
 use super::{Axis, Drawn, Figure, Panel, Scale, Series, Style, ticks::plain};
+use crate::activation::Formula;
 use crate::network::Relu;
 use crate::problem::Problem;
 use crate::theory::Theory;
@@ -165,13 +166,14 @@ pub(crate) fn words(name: &str) -> String {
     }
 }
 
-/// Hidden widths, and the smoothing if there is any.
+/// Hidden widths, and what tells the activation from the plain ReLU, if anything.
 fn units(network: &Relu) -> String {
     let hidden = &network.shapes()[..network.shapes().len() - 1];
     let widths: Vec<String> = hidden.iter().map(|(_, units)| units.to_string()).collect();
-    let smoothing = match network.smoothing() {
-        0.0 => String::new(),
-        smoothing => format!(", ε = {smoothing}"),
-    };
-    format!(", hidden {}{smoothing}", widths.join(" + "))
+    let mut units = format!(", hidden {}", widths.join(" + "));
+    let activation = network.activation().description();
+    if !activation.is_empty() {
+        units = format!("{units}, {activation}");
+    }
+    units
 }

@@ -129,7 +129,7 @@ mod tests {
         };
         Problem::new(
             dataset,
-            network,
+            network.clone(),
             Rule::gradient_descent(),
             Loss::Logistic,
             DVector::from_iterator(network.parameters(), draws.take(network.parameters())),

@@ -17,14 +17,7 @@ use crate::error::Result;
 use crate::trajectory::Status;
 use std::sync::Arc;
 
-/// Where a run is, told after every step.
-#[derive(Debug, Clone, Copy)]
-pub struct Progress {
-    /// s reached.
-    pub log_log_time: f64,
-    /// Accepted steps so far.
-    pub steps: usize,
-}
+pub use crate::control::FlowProgress as Progress;
 
 /// Why a leg ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use super::{FlowOptions, State};
 use crate::control::Control;
 #[cfg(doc)]
 use crate::error::Error;
-use crate::error::{Result, SolverError};
+use crate::error::Result;
 use crate::loss::Loss;
 use crate::network::Kernel;
 use crate::problem::Problem;
@@ -219,7 +219,7 @@ impl Field<'_> {
         let mut derivative = vec![0.0; y.len()];
         self.system(&kernel, 0.0).rhs(&y, 0.0, &mut derivative);
         if !all_finite(&y) || !all_finite(&derivative) {
-            return Err(Error::from(FlowError::NotFiniteAtStart));
+            return Err(FlowError::NotFiniteAtStart.into());
         }
         let (theta, v) = y.split_at(run.parameters);
         run.strongest_at_start = strongest(v, kernel.idle());

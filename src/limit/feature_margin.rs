@@ -1,14 +1,15 @@
 //! The hard-margin direction of the features of the output layer.
 //!
-//! Any network whose output layer is linear, `f(x) = w_L·φ(x)`, has margins `m_n = w_L·(y_n φ(x_n))`. For features that no
-//! longer turn, `w_L' = Σ_n α_n y_n φ(x_n)` is a linear classifier learning on them, whatever the rule does below, and
-//! tends in direction to their support vector machine (the report's Theorem 3).
+//! Any network whose output layer is linear, `f(x) = w_L·φ(x)`, has margins `m_n = w_L·(y_n φ(x_n))`. For features that
+//! no longer turn, `w_L' = Σ_n α_n y_n φ(x_n)` is a linear classifier learning on them, whatever the rule does below,
+//! and tends in direction to their support vector machine (the report's Theorem 3).
 
 use super::{Limit, LimitKind, Separability, max_margin};
 use nalgebra::DMatrix;
 
-/// The certified hard-margin SVM of signed features `y_n φ(x_n)` (N × units): the limit direction of the output weights,
-/// length units of the last hidden layer. `None` if no output weights separate the features, or this could not be decided.
+/// The certified hard-margin SVM of signed features `y_n φ(x_n)` (N × units): the limit direction of the output
+/// weights, length units of the last hidden layer. `None` if no output weights separate the features, or this could
+/// not be decided.
 pub fn feature_max_margin(features: &DMatrix<f64>) -> Option<Limit> {
     match max_margin(features) {
         Separability::Separable(limit) => Some(Limit {

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::flow::FlowOptions;
 use crate::loss::Loss;
 use crate::memory::Work;
-use crate::network::Network;
+use crate::network::{Network, Relu};
 use crate::problem::Problem;
 use crate::rule::{Needs, Rule};
 use nalgebra::DMatrix;
@@ -130,9 +130,9 @@ impl Builder<'_> {
                 Ok(Network::convolutional(dimension, layers(depth)))
             }
             Architecture::Diagonal { depth } => Ok(Network::diagonal(dimension, layers(depth))),
-            Architecture::Relu { hidden, smoothing } => {
-                let widths = self.hidden_widths(hidden)?;
-                Ok(Network::relu(dimension, &widths, smoothing.get()))
+            Architecture::Relu(table) => {
+                let widths = self.hidden_widths(&table.hidden)?;
+                Ok(Relu::with(dimension, &widths, table.activation).into())
             }
         }
     }

@@ -1,8 +1,6 @@
 //! The keys of a scenario for editors (JSON Schema) and for people (the tables of docs/scenarios.md), both from [`super::schema`].
 
-use super::numbers::{
-    AtLeast, Depth, Fraction, Horizon, Positive, Scale, Seed, Smoothing, StepCount,
-};
+use super::numbers::{AtLeast, Depth, Fraction, Horizon, Positive, Scale, Seed, StepCount};
 use super::schema::Document;
 use crate::claims::CLAIMS;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema, schema_for};
@@ -32,7 +30,6 @@ macro_rules! number_schema {
 number_schema!(Positive, { "type": "number", "exclusiveMinimum": 0 });
 number_schema!(Horizon, { "type": "number", "exclusiveMinimum": 0 });
 number_schema!(Scale, { "type": "number", "exclusiveMinimum": 0, "maximum": 1e100 });
-number_schema!(Smoothing, { "type": "number", "minimum": 0, "maximum": 1e100, "default": 0.0 });
 number_schema!(Fraction, { "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1 });
 number_schema!(Depth, { "type": "integer", "minimum": 1, "maximum": 50 });
 number_schema!(StepCount, { "type": "integer", "minimum": 1, "maximum": 1_000_000_000_000_u64 });

@@ -2,6 +2,7 @@
 
 use super::build::Builder;
 use super::schema::{FilePath, Initial};
+use crate::activation::Formula;
 use crate::dataset::{Dataset, standard_normals};
 use crate::error::Result;
 use crate::network::{Architecture, Network, Relu, Signals, View};
@@ -137,12 +138,10 @@ fn zero_layers(network: &Network, theta: &DVector<f64>) -> usize {
     layers.iter().filter(is_zero).count()
 }
 
-/// The first hidden layer (from 1) whose preactivations are all negative. Then its outputs and slopes vanish: it and the
-/// layers below get no signal, those above no input, and the network stays zero for ever.
+/// The first hidden layer (from 1) whose preactivations are all negative. Where kinks close, its outputs and slopes vanish
+/// then: it and the layers below get no signal, those above no input, and the network stays zero for ever.
 fn dead_layer(relu: &Relu, theta: &DVector<f64>, dataset: &Dataset) -> Option<usize> {
-    if relu.smoothing() > 0.0 {
-        return None;
-    }
+    relu.activation().kink().filter(|kink| kink.closes())?;
     relu.preactivations(theta.as_slice(), dataset.samples())
         .iter()
         .position(|a| a.iter().all(|&a| a < 0.0))

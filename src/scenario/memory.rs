@@ -1,6 +1,7 @@
 //! Whether a scenario fits into the machine's memory, asked before anything is drawn or read.
 
 use super::build::Builder;
+use super::relu::ReluTable;
 use super::schema::{Architecture, DatasetSource, FilePath, MethodName};
 use crate::descent::records_at_most;
 use crate::error::Result;
@@ -101,7 +102,7 @@ impl Builder<'_> {
                 hidden: Some(hidden),
                 ..
             }
-            | Architecture::Relu { hidden, .. } => hidden.span(),
+            | Architecture::Relu(ReluTable { hidden, .. }) => hidden.span(),
             Architecture::FullyConnected { depth, .. }
             | Architecture::Convolutional { depth }
             | Architecture::Diagonal { depth } => depth.span(),

@@ -49,6 +49,7 @@ mod network_case;
 mod numbers;
 mod overrides;
 mod paths;
+mod relu;
 mod rule;
 mod schema;
 mod source;

@@ -87,15 +87,6 @@ bounded! {
 }
 
 bounded! {
-    /// A smoothing ε, 0 ≤ x ≤ 1e100, zero unless given.
-    #[derive(Default)]
-    Smoothing(f64) from f64,
-    // adding zero maps -0.0 to 0.0
-    |x| (0.0..=1e100).contains(&x).then_some(x + 0.0),
-    shown(x) => "a smoothing >= 0 and <= 1e100"
-}
-
-bounded! {
     /// A relative tolerance, 0 < x < 1.
     Fraction(f64) from f64,
     |x| (x > 0.0 && x < 1.0).then_some(x),
@@ -167,7 +158,6 @@ mod tests {
             "1e101 is not a scale > 0 and <= 1e100"
         );
         assert!(refusal::<Scale, _>(f64::NAN).is_some() && refusal::<Scale, _>(1e100).is_none());
-        assert_eq!(Smoothing::try_from(-0.0).unwrap().get().to_bits(), 0);
         assert_eq!(
             refusal::<AtLeast<2>, _>(1).unwrap(),
             "1 is not a whole number >= 2"

@@ -1,6 +1,7 @@
 //! ReLU networks in scenarios: shapes, feedback, and initial weights on the conserved level.
 
 use super::*;
+use crate::activation::Formula;
 use crate::dataset::Dataset;
 use crate::network::Signals;
 use crate::network::{Network, Relu};
@@ -32,7 +33,7 @@ fn build(overrides: &[&str]) -> Problem {
 fn widths_smoothing_and_labels_are_those_of_the_keys() {
     let problem = build(&[]);
     assert_eq!(problem.network().shapes(), [(4, 3), (3, 5), (5, 1)]);
-    let smoothing = |p: &Problem| p.network().units().map(|relu| relu.smoothing());
+    let smoothing = |p: &Problem| p.network().units().map(|relu| relu.activation().softness());
     assert_eq!(smoothing(&problem), Some(0.0));
     let smooth = build(&["network.relu.smoothing=1e-2"]);
     assert_eq!(smoothing(&smooth), Some(1e-2));

@@ -1,8 +1,7 @@
 //! The keys of a scenario, as serde reads them: externally tagged enums, unknown keys refused everywhere.
 
-use super::numbers::{
-    AtLeast, Depth, Fraction, Horizon, Positive, Scale, Seed, Smoothing, StepCount,
-};
+use super::numbers::{AtLeast, Depth, Fraction, Horizon, Positive, Scale, Seed, StepCount};
+use super::relu::ReluTable;
 use super::rule::LearningRule;
 use super::source::did_you_mean;
 use super::{Kind, NetworkCase};
@@ -148,14 +147,7 @@ pub(super) enum Architecture {
         depth: Spanned<Depth>,
     },
     /// Fully connected layers with rectified units, without biases.
-    Relu {
-        /// Widths of layers 1 … L−1.
-        #[schemars(with = "Vec<AtLeast<1>>")]
-        hidden: Spanned<Vec<AtLeast<1>>>,
-        /// Half width ε over which kinks are rounded off, in units of preactivations; 0 keeps them exact.
-        #[serde(default)]
-        smoothing: Smoothing,
-    },
+    Relu(ReluTable),
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -55,7 +55,7 @@ pub(crate) fn text(merged: &Merged) -> String {
         let _ = writeln!(
             text,
             "  {:<20} {:<6} {:>7} {:>16} {:>9} {:>9} {:>18} {:>9}",
-            s.network.key(),
+            s.network.name(),
             s.kind.name(),
             s.ratio,
             mean(&s.angle),

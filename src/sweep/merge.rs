@@ -253,7 +253,7 @@ impl Merged<'_> {
         let mut text = String::from("case,ratio,seed,kind,angle_degrees\n");
         for (case, kind, measurement) in self.measurements() {
             if let Some(angle) = measurement.angle_degrees {
-                let (name, kind) = (case.network.key(), kind.name());
+                let (name, kind) = (case.network.name(), kind.name());
                 let _ = writeln!(text, "{name},{},{},{kind},{angle}", case.ratio, case.seed);
             }
         }
@@ -264,7 +264,7 @@ impl Merged<'_> {
     pub(crate) fn theory_csv(&self) -> String {
         let mut text = String::from("case,ratio,angle_degrees\n");
         for point in &self.theory {
-            let name = point.network.key();
+            let name = point.network.name();
             let _ = writeln!(text, "{name},{},{}", point.ratio, point.angle_degrees);
         }
         text
@@ -315,7 +315,7 @@ fn means_csv<'a>(
         let _ = writeln!(
             text,
             "{},{ratio},{},{},{},{},{},{}",
-            network.key(),
+            network.name(),
             kind.name(),
             mean.count,
             mean.mean,

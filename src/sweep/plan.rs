@@ -23,7 +23,7 @@ pub struct Case {
 impl Case {
     /// The name all its random numbers follow from.
     pub fn name(&self) -> String {
-        format!("{}/{}/{}", self.network.key(), self.ratio, self.seed)
+        format!("{}/{}/{}", self.network.name(), self.ratio, self.seed)
     }
 
     /// The name that those of its data follow from: the same for all networks.

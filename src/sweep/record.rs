@@ -43,7 +43,7 @@ impl Record {
             format: FORMAT.into(),
             scenario_sha256: plan.scenario.sha256.clone(),
             id: case.id,
-            case: case.network.key().into(),
+            case: case.network.name().into(),
             ratio: case.ratio,
             seed: case.seed,
             results,

@@ -1,17 +1,18 @@
 //! Gradients of the margins of a ReLU network, one for every choice of the gates at its kinks.
 //!
-//! Forward, `a_l = w_lᵀ h_{l−1}`, `h_l = g(a_l)`; backward, with `d_{L−1} = y_n w_L` and the derivatives of one unit in its
-//! weights and in its inputs,
+//! Forward, `a_l = w_lᵀ h_{l−1}`, `h_l = g(a_l)`; backward, with `d_{L−1} = y_n w_L` and the derivatives of one unit in
+//! its weights and in its inputs,
 //!
 //! ```text
 //! ∂h_{l,j}/∂w_{l,j} = G_j h_{l−1} + κ_j w_{l,j},      ∂h_{l,j}/∂h_{l−1} = G_j w_{l,j} + κ'_j h_{l−1}
 //! ```
 //!
-//! Exact kinks: the gate G is 1 where a > 0, 0 where a < 0, any number in [0, 1] on the kink; κ = κ' = 0. With smoothing ε,
-//! `R = √(a² + ε²‖w‖²‖h‖²)`: `G = ½(1 + a/R)`, `κ = ½ε²‖h‖²/R`, `κ' = ½ε²‖w‖²/R`, and there is no choice.
+//! with the gate G, κ and κ' = μ of the [`activation`](crate::activation). On a kink the gate is any number between
+//! those of the two sides; a curved activation leaves no choice.
 //!
-//! The vectors of all gates in `[0, 1]` contain Clarke's subdifferential of the margin; for two layers they are it.
+//! The vectors of all such gates contain Clarke's subdifferential of the margin; for two layers they are it.
 
+use crate::activation::{Activation, Argument, Formula};
 use crate::dataset::Dataset;
 use crate::network::Relu;
 use nalgebra::{DMatrix, DVector};
@@ -25,13 +26,13 @@ const SWEEPS: usize = 10;
 /// Kinks of one sample in several layers for which all choices are tried.
 const LISTED: usize = 6;
 
-/// A choice of gates at the kinks of one sample, in the order of [`Gradients::kinks`].
+/// A choice of sides at the kinks of one sample, true for active, in the order of [`Gradients::kinks`].
 type Gates = Vec<bool>;
 
 /// A network at one θ on all samples.
 pub struct Gradients<'a> {
     data: &'a Dataset,
-    smoothing: f64,
+    activation: Activation,
     /// `w_1 … w_L`, inputs × units.
     weights: Vec<DMatrix<f64>>,
     /// `a_1 … a_{L−1}`, units × N.
@@ -64,7 +65,7 @@ impl<'a> Gradients<'a> {
             })
             .collect();
         let mut kinks = vec![Vec::new(); data.len()];
-        if network.smoothing() == 0.0 {
+        if network.activation().kink().is_some() {
             for (l, a) in preactivations.iter().enumerate() {
                 let lengths: Vec<f64> = weights[l].column_iter().map(|w| w.norm()).collect();
                 for (n, kinks) in kinks.iter_mut().enumerate() {
@@ -76,7 +77,7 @@ impl<'a> Gradients<'a> {
         }
         Self {
             data,
-            smoothing: network.smoothing(),
+            activation: network.activation(),
             weights,
             preactivations,
             activations,
@@ -106,8 +107,8 @@ impl<'a> Gradients<'a> {
     ///
     /// The product is `y_n` times the derivative of f along the direction, in which each gate is multiplied by a number
     /// that its own layer's gates do not enter: backward sweeps choose layer after layer. Kinks in one layer are done
-    /// after one sweep, exactly. With kinks in several layers the sweeps start from every choice, as long as there are few
-    /// ([`LISTED`]); beyond that the outcome is a choice that no single layer can better.
+    /// after one sweep, exactly. With kinks in several layers the sweeps start from every choice, as long as there are
+    /// few ([`LISTED`]); beyond that the outcome is a choice that no single layer can better.
     pub fn steepest(&self, n: usize, direction: &DVector<f64>) -> Option<DVector<f64>> {
         let kinks = &self.kinks[n];
         let (first, last) = (kinks.first()?, kinks.last()?);
@@ -133,7 +134,7 @@ impl<'a> Gradients<'a> {
                 let kinks = self.kinks[n].iter().zip(&mut gates);
                 for (&(_, j), gate) in kinks.filter(|(kink, _)| kink.0 == l) {
                     *gate = d[j] * moved[l][j] >= 0.0;
-                    slopes.gate[j] = f64::from(*gate);
+                    slopes.gate[j] = self.gate_of(*gate);
                 }
             });
             if gates == before {
@@ -186,8 +187,8 @@ impl<'a> Gradients<'a> {
         gradient
     }
 
-    /// Visits the hidden layers from the last to the first (l − 1) with `d_l = ∂m_n/∂h_l`; the visitor may set gates, which
-    /// the layers below then see.
+    /// Visits the hidden layers from the last to the first (l − 1) with `d_l = ∂m_n/∂h_l`; the visitor may set gates,
+    /// which the layers below then see.
     fn backward(&self, n: usize, visit: &mut dyn FnMut(usize, &DVector<f64>, &mut Slopes)) {
         let mut d = self.weights[self.weights.len() - 1].column(0) * self.data.labels()[n];
         for l in (0..self.preactivations.len()).rev() {
@@ -209,32 +210,37 @@ impl<'a> Gradients<'a> {
     fn set_gates(&self, n: usize, l: usize, gates: &Gates, slopes: &mut Slopes) {
         for (&(layer, j), &gate) in self.kinks[n].iter().zip(gates) {
             if layer == l {
-                slopes.gate[j] = f64::from(gate);
+                slopes.gate[j] = self.gate_of(gate);
             }
         }
     }
 
+    /// The gate on one side of a kink.
+    fn gate_of(&self, active: bool) -> f64 {
+        let kink = self.activation.kink();
+        kink.map_or(1.0, |kink| kink.gate(active))
+    }
+
     fn slopes(&self, l: usize, n: usize) -> Slopes {
-        let units = self.weights[l].ncols();
-        let a = self.preactivations[l].column(n);
-        let mut slopes = Slopes {
-            gate: a.iter().map(|a| f64::from(*a >= 0.0)).collect(),
-            of_weights: vec![0.0; units],
-            of_inputs: vec![0.0; units],
-        };
-        if self.smoothing == 0.0 {
-            return slopes;
+        let g = self.activation;
+        let inputs = self.activations[l].column(n).norm_squared();
+        let arguments: Vec<Argument> = self.weights[l]
+            .column_iter()
+            .zip(self.preactivations[l].column(n).iter())
+            .map(|(w, &preactivation)| {
+                let weights = w.norm_squared();
+                Argument {
+                    preactivation,
+                    root: g.root(preactivation, (weights * inputs).sqrt()),
+                    weights,
+                    inputs,
+                }
+            })
+            .collect();
+        Slopes {
+            gate: arguments.iter().map(|at| g.gate(*at)).collect(),
+            of_weights: arguments.iter().map(|at| g.of_weights(*at)).collect(),
+            of_inputs: arguments.iter().map(|at| g.of_inputs(*at)).collect(),
         }
-        let size = self.smoothing * self.activations[l].column(n).norm();
-        for (j, w) in self.weights[l].column_iter().enumerate() {
-            let width = self.smoothing * w.norm();
-            let root = a[j].hypot(width * size / self.smoothing);
-            if root > 0.0 {
-                slopes.gate[j] = 0.5 * (1.0 + a[j] / root);
-                slopes.of_weights[j] = 0.5 * size * (size / root);
-                slopes.of_inputs[j] = 0.5 * width * (width / root);
-            }
-        }
-        slopes
     }
 }

@@ -1,8 +1,8 @@
 //! Measurements on ReLU networks, which are not linear in their input.
 //!
-//! What the output layer is judged on are the features of the same save (`limit::feature_margin`), not those of the end: the
-//! two angles tend to zero together, and this one needs no run to have ended. `stationarity` has the KKT problems of all
-//! layers, `gradients` the subdifferentials they are stated in.
+//! What the output layer is judged on are the features of the same save (`limit::feature_margin`), not those of the
+//! end: the two angles tend to zero together, and this one needs no run to have ended. `stationarity` has the KKT
+//! problems of all layers, `gradients` the subdifferentials they are stated in.
 
 mod gradients;
 mod stationarity;
@@ -36,15 +36,15 @@ pub struct Homogeneous {
     pub delta: Vec<Option<f64>>,
     /// `min_n m_n / ‖θ‖^L`, 0 at θ = 0.
     pub normalised_margin: Vec<f64>,
-    /// `ℓ⁻¹(𝓛) / ‖θ‖^L` for the loss ℓ of one sample, which for the exponential loss is `ln(1/𝓛) / ‖θ‖^L`; `None` while that is
-    /// not positive. Gradient descent never lowers it (Lyu and Li 2020).
+    /// `ℓ⁻¹(𝓛) / ‖θ‖^L` for the loss ℓ of one sample, which for the exponential loss is `ln(1/𝓛) / ‖θ‖^L`; `None` while
+    /// that is not positive. Gradient descent never lowers it (Lyu and Li 2020).
     pub smoothed_margin: Vec<Option<f64>>,
     /// Output weights `w_L`, units × T.
     pub output_weights: DMatrix<f64>,
     /// Norms `‖w_{L−1,j}‖` of the units of the last hidden layer, units × T.
     pub unit_norms: DMatrix<f64>,
-    /// Sines `a_{jn}/(‖w_j‖‖x_n‖)` of the angles between the units of the first hidden layer and the activation boundaries
-    /// of the samples, (units · N) × T with the units fastest; 0 at zero weights; 0 × T for large networks.
+    /// Sines `a_{jn}/(‖w_j‖‖x_n‖)` of the angles between the units of the first hidden layer and the activation
+    /// boundaries of the samples, (units · N) × T with the units fastest; 0 at zero weights; 0 × T for large networks.
     pub activation_sines: DMatrix<f64>,
     /// Directions `w_j/‖w_j‖` of the first hidden layer, (D · units) × T with the coordinates fastest; empty for large
     /// networks.
@@ -122,7 +122,7 @@ impl<'a> Builder<'a> {
         log_loss: f64,
     ) -> Features {
         let theta = DVector::from_column_slice(theta);
-        let size = theta.norm().powi(self.problem.network().depth() as i32);
+        let size = theta.norm().powi(self.network.degree() as i32);
         let ratio = |margin: f64| if size > 0.0 { margin / size } else { 0.0 };
         let smoothed = self.problem.loss().inverse(log_loss);
         let m = &mut self.measured;

@@ -1,21 +1,21 @@
 //! KKT residuals of ReLU networks: how far θ is from the limit points that theory names.
 //!
-//! Networks without biases are homogeneous of degree L in θ, so directions are judged at `θ̃ = θ/γ^{1/L}`, where the smallest
-//! margin is one. In all of the following `λ ≥ 0` and `h_n ∈ ∂°m_n(θ̃)`, the gates at kinks included
+//! Networks without biases are homogeneous of degree L in θ, so directions are judged at `θ̃ = θ/γ^{1/L}`, where the
+//! smallest margin is one. In all of the following `λ ≥ 0` and `h_n ∈ ∂°m_n(θ̃)`, the gates at kinks included
 //! ([`nearest_in_cone`]).
 //!
 //! # Gradient descent
-//! Limit points are KKT points of `min ½‖θ‖²  s.t.  m_n ≥ 1` (Lyu and Li 2020): `θ̃ = Σ λ_n h_n`, `λ_n = 0` unless `m_n = 1`.
-//! [`gradient_kkt`] is `min_λ ‖θ̃ − Σ λ_n h_n‖/‖θ̃‖` over the active samples, those with margins up to `1 + δ`
-//! ([`KKT_ACTIVE`]).
+//! Limit points are KKT points of `min ½‖θ‖²  s.t.  m_n ≥ 1` (Lyu and Li 2020): `θ̃ = Σ λ_n h_n`, `λ_n = 0` unless
+//! `m_n = 1`. [`gradient_kkt`] is `min_λ ‖θ̃ − Σ λ_n h_n‖/‖θ̃‖` over the active samples, those with margins up to
+//! `1 + δ` ([`KKT_ACTIVE`]).
 //!
 //! # Lyu and Li's (ε, δ)
 //! θ̃ is an (ε, δ)-KKT point if for some λ the gradient of the Lagrangian is no longer than ε and no product
 //! `λ_n (m_n − 1)` larger than δ. [`epsilon_delta`] takes the λ with the smallest
-//! `‖θ̃ − Σ λ_n h_n‖² + (Σ_n λ_n (m_n − 1))²`: one row more in the least-squares problem, in place of a threshold on the
-//! margins, and both ε and δ are below the root of what is minimised. Samples with more than twice the smallest margin are left
-//! out to save time (λ_n = 0 is always allowed). (Lyu and Li's proof takes λ ∝ α, which needs the gates of the flow at each
-//! kink.)
+//! `‖θ̃ − Σ λ_n h_n‖² + (Σ_n λ_n (m_n − 1))²`: one row more in the least-squares problem, in place of a threshold on
+//! the margins, and both ε and δ are below the root of what is minimised. Samples with more than twice the smallest
+//! margin are left out to save time (λ_n = 0 is always allowed). (Lyu and Li's proof takes λ ∝ α, which needs the gates
+//! of the flow at each kink.)
 //!
 //! # Fixed feedback, two layers
 //! On the level set `b_j w_{2,j} = ½‖w_j‖²` the network is a function of the first layer alone,
@@ -26,16 +26,17 @@
 //! Φ = Σ_j ‖w_j‖⁴/(8b_j²),    ∇_{w_j} Φ = ‖w_j‖²/(2b_j²) w_j,    ∇²_{w_j} Φ = ‖w_j‖²/(2b_j²) (1 + 2ŵ_jŵ_jᵀ).
 //! ```
 //!
-//! So the flow `w_j' = b_j Σ α_n y_n d_{jn}` is `∇²Φ w' = Σ α_n y_n ∇F(x_n)`, a mirror flow of the network with potential Φ, and
-//! where it converges in direction its limit is a KKT point of `min Φ  s.t.  y_n F(x_n) ≥ 1`:
+//! So the flow `w_j' = b_j Σ α_n y_n d_{jn}` is `∇²Φ w' = Σ α_n y_n ∇F(x_n)`, a mirror flow of the network with
+//! potential Φ, and where it converges in direction its limit is a KKT point of `min Φ  s.t.  y_n F(x_n) ≥ 1`:
 //!
 //! ```text
-//! ∇Φ = Σ λ_n y_n ∇F(x_n),   or, dividing by ‖w_j‖²/(2b_j²) (1 + 2ŵ_jŵ_jᵀ),   w_j = 3 b_j Σ_n λ_n y_n d_{jn}  wherever w_j ≠ 0.
+//! ∇Φ = Σ λ_n y_n ∇F(x_n),   or, dividing by ‖w_j‖²/(2b_j²) (1 + 2ŵ_jŵ_jᵀ),
+//! w_j = 3 b_j Σ_n λ_n y_n d_{jn}   wherever w_j ≠ 0.
 //! ```
 //!
-//! [`feedback_kkt`] measures the first form, `min_λ ‖∇Φ − Σ λ_n y_n ∇F(x_n)‖/‖∇Φ‖` over the active samples of F. The gradients of F
-//! are those of the network at `(w, w_2(w))` pulled back along `w ↦ (w, w_2(w))`. Output weights off the level set are another
-//! network's: their distance from it, relative to the larger of the two, is added in quadrature.
+//! [`feedback_kkt`] measures the first form, `min_λ ‖∇Φ − Σ λ_n y_n ∇F(x_n)‖/‖∇Φ‖` over the active samples of F. The
+//! gradients of F are those of the network at `(w, w_2(w))` pulled back along `w ↦ (w, w_2(w))`. Output weights off the
+//! level set are another network's: their distance from it, relative to the larger of the two, is added in quadrature.
 
 use super::gradients::Gradients;
 use crate::dataset::Dataset;
@@ -61,7 +62,7 @@ impl<'a> Normalised<'a> {
         if smallest.is_nan() || smallest <= 0.0 {
             return None;
         }
-        let theta = theta / smallest.powf(1.0 / network.shapes().len() as f64);
+        let theta = theta / smallest.powf(1.0 / f64::from(network.degree()));
         if !theta.iter().all(|x| x.is_finite()) {
             return None;
         }
@@ -88,8 +89,8 @@ const LARGEST_EXCESS: f64 = 1.0;
 /// Samples with positive multipliers: where the search begins at the next save.
 pub type Support = Vec<usize>;
 
-/// The point of the cone of `samples` nearest to `target`, where `pull` maps a gradient of θ (of sample n) to the space of
-/// the target and `push` a direction of that space to one of θ.
+/// The point of the cone of `samples` nearest to `target`, where `pull` maps a gradient of θ (of sample n) to the space
+/// of the target and `push` a direction of that space to one of θ.
 fn nearest(
     gradients: &Gradients<'_>,
     samples: &[usize],
@@ -152,8 +153,8 @@ pub fn epsilon_delta(at: &Normalised<'_>, support: &mut Support) -> (f64, f64) {
     (point.residual.rows(0, parameters).norm(), delta)
 }
 
-/// Relative KKT residual of `min Σ_j ‖w_j‖⁴/b_j² s.t. y_n F(x_n) ≥ 1` at the first layer of θ, and in quadrature the relative
-/// distance of the output weights from the level set. `None` unless every margin of F is positive.
+/// Relative KKT residual of `min Σ_j ‖w_j‖⁴/b_j² s.t. y_n F(x_n) ≥ 1` at the first layer of θ, and in quadrature the
+/// relative distance of the output weights from the level set. `None` unless every margin of F is positive.
 ///
 /// Units with `b_j = 0` do not learn; F has none of them.
 pub fn feedback_kkt(
@@ -173,33 +174,7 @@ pub fn feedback_kkt(
     } else {
         0.0
     };
-    let mut theta = DVector::from_column_slice(theta);
-    // units of very different lengths: nothing is lost in scaling to a smallest margin of one before the output is set
-    let scale = theta.rows(0, first).norm();
-    if scale == 0.0 {
-        return None;
-    }
-    theta.rows_mut(0, first).unscale_mut(scale);
-    let level = output_on_level_set(&theta.as_slice()[..first], feedback);
-    theta.rows_mut(first, units).copy_from(&level);
-    let smallest = Gradients::new(network, theta.as_slice(), data)
-        .margins()
-        .min();
-    if smallest.is_nan() || smallest <= 0.0 {
-        return None;
-    }
-    let factor = smallest.powf(-1.0 / 3.0);
-    theta.rows_mut(0, first).scale_mut(factor);
-    theta.rows_mut(first, units).scale_mut(factor * factor);
-    if !theta.iter().all(|x| x.is_finite()) {
-        return None;
-    }
-    let gradients = Gradients::new(network, theta.as_slice(), data);
-    let at = Normalised {
-        margins: gradients.margins(),
-        gradients,
-        theta,
-    };
+    let at = normalised_on_level_set(network, &theta[..first], feedback, data)?;
     let unit = |j: usize| at.theta.rows(j * dimension, dimension);
     let learns = |j: usize| feedback[j] != 0.0;
     let mut target = DVector::zeros(first);
@@ -239,6 +214,44 @@ pub fn feedback_kkt(
         support,
     );
     Some((point.residual.norm() / target.norm()).hypot(off_level))
+}
+
+/// The network of two layers with this first layer and the output weights of the level set, scaled so that its smallest
+/// margin is one. `None` unless every margin is positive and the scaled weights are finite.
+fn normalised_on_level_set<'a>(
+    network: &Relu,
+    first_layer: &[f64],
+    feedback: &DVector<f64>,
+    data: &'a Dataset,
+) -> Option<Normalised<'a>> {
+    let (first, units) = (first_layer.len(), feedback.len());
+    let mut theta = DVector::from_column_slice(first_layer).resize_vertically(first + units, 0.0);
+    // units of very different lengths: nothing is lost in scaling to a smallest margin of one before the output is set
+    let scale = theta.rows(0, first).norm();
+    if scale == 0.0 {
+        return None;
+    }
+    theta.rows_mut(0, first).unscale_mut(scale);
+    let level = output_on_level_set(&theta.as_slice()[..first], feedback);
+    theta.rows_mut(first, units).copy_from(&level);
+    let smallest = Gradients::new(network, theta.as_slice(), data)
+        .margins()
+        .min();
+    if smallest.is_nan() || smallest <= 0.0 {
+        return None;
+    }
+    let factor = smallest.powf(-1.0 / 3.0);
+    theta.rows_mut(0, first).scale_mut(factor);
+    theta.rows_mut(first, units).scale_mut(factor * factor);
+    if !theta.iter().all(|x| x.is_finite()) {
+        return None;
+    }
+    let gradients = Gradients::new(network, theta.as_slice(), data);
+    Some(Normalised {
+        margins: gradients.margins(),
+        gradients,
+        theta,
+    })
 }
 
 /// `w_{2,j} = ‖w_j‖²/(2b_j)`, zero where `b_j = 0`, for units w_j one after the other.

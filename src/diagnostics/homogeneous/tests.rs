@@ -5,6 +5,7 @@ use super::stationarity::{
     Normalised, Support, epsilon_delta, feedback_kkt, gradient_kkt, output_on_level_set,
 };
 use super::*;
+use crate::activation::examples;
 use crate::dataset::Dataset;
 use crate::loss::Loss;
 use crate::network::Network;
@@ -36,8 +37,10 @@ fn gradients_are_those_of_the_margins() {
         DMatrix::from_column_slice(5, 3, wave(15, 4).as_slice()),
         dvector![1.0, -1.0, 1.0, -1.0, 1.0],
     );
-    for (hidden, smoothing) in [(vec![4], 0.0), (vec![4, 3], 0.0), (vec![4, 3, 5], 0.3)] {
-        let relu = Relu::new(3, &hidden, smoothing);
+    let hidden: [&[usize]; 3] = [&[4], &[4, 3], &[4, 3, 5]];
+    let activations = examples().into_iter();
+    for (hidden, activation) in activations.flat_map(|g| hidden.map(|h| (h, g))) {
+        let relu = Relu::with(3, hidden, activation);
         let network = Network::new(relu.clone());
         let theta = wave(network.parameters(), 2);
         let gradients = Gradients::new(&relu, theta.as_slice(), &data);
@@ -56,7 +59,7 @@ fn gradients_are_those_of_the_margins() {
             let error = (gradients.open(n) - &slope).norm();
             assert!(
                 error < 1e-8 * (1.0 + slope.norm()),
-                "{hidden:?} {n} {error:e}"
+                "{activation:?} {hidden:?} {n} {error:e}"
             );
             assert!(gradients.steepest(n, &slope).is_none());
         }
@@ -246,13 +249,13 @@ fn the_residual_is_the_problem_as_stated() {
     assert!(telling >= 4, "{telling}");
 }
 
-/// A unit along (1, 0) between samples (1, 1) and (1, −1), which it fits equally, and on the kink of (0, 1): a unit along (0, 1)
-/// fits that. `w_1 = Σ λ g y w_2 x` needs the kink's gate at zero if λ₁ = λ₂, and a fraction if λ₁ < λ₂.
+/// A unit along (1, 0) between samples (1, 1) and (1, −1), which it fits equally, and on the kink of (0, 1): a unit
+/// along (0, 1) fits that. `w_1 = Σ λ g y w_2 x` needs the kink's gate at zero if λ₁ = λ₂, and a fraction if λ₁ < λ₂.
 #[test]
 fn sliding_pairs_need_fractional_gates() {
-    // Unit 0: w = (1, 0), w_2 = 1. Samples (1, −½) and (0, 1), both positive. The second is on the kink of unit 0 and fitted by
-    // unit 1 along (0, 1) alone, w_2 = 1. Stationarity of unit 0: (1, 0) = λ₀(1, −½) + λ₁ g (0, 1): λ₀ = 1, g = ½ for λ₁ = 1,
-    // which unit 1 asks for: (0, 1) = λ₁ (0, 1) as it does not see the first sample.
+    // Unit 0: w = (1, 0), w_2 = 1. Samples (1, −½) and (0, 1), both positive. The second is on the kink of unit 0 and
+    // fitted by unit 1 along (0, 1) alone, w_2 = 1. Stationarity of unit 0: (1, 0) = λ₀(1, −½) + λ₁ g (0, 1): λ₀ = 1, g
+    // = ½ for λ₁ = 1, which unit 1 asks for: (0, 1) = λ₁ (0, 1) as it does not see the first sample.
     let data = Dataset::new(dmatrix![1.0, -0.5; 0.0, 1.0], dvector![1.0, 1.0]);
     let network = Relu::new(2, &[2], 0.0);
     let at = [1.0, 0.0, 0.0, 1.0, 1.0, 1.0];
@@ -262,7 +265,8 @@ fn sliding_pairs_need_fractional_gates() {
     let blocked = [1.0, 0.0, -0.5, 1.0, 1.0, 1.0];
     let found = gradient_residual(&network, &blocked, &data);
     assert!(found > 0.1, "{found}");
-    // Fixed feedback: w_j = 3 b_j Σ λ y g x with margins ½‖w_j‖²/b_j (w_j·x) = 1 at ‖w_j‖ = 1, b = ½: λ₀ = ⅔, and g λ₁ = ⅓.
+    // Fixed feedback: w_j = 3 b_j Σ λ y g x with margins ½‖w_j‖²/b_j (w_j·x) = 1 at ‖w_j‖ = 1, b = ½: λ₀ = ⅔, and g λ₁
+    // = ⅓.
     let data = Dataset::new(dmatrix![1.0, -0.5; 0.0, 1.0], dvector![1.0, 1.0]);
     let b = dvector![0.5, 0.5];
     assert!(feedback_residual(&network, &at, &b, &data) < 1e-15);
@@ -296,8 +300,8 @@ fn epsilon_and_delta_are_the_ones_of_the_definition() {
     };
     let (epsilon, delta) = pair(&at(1.0), &network, &data);
     assert!(epsilon < 1e-15 && delta < 1e-15);
-    // The second sample has margin c², hence excess e = c² − 1; its part of θ̃, of length cK (K² = 2·2), is λ times a gradient
-    // of length K/… : with g = h/‖h‖ and ‖h‖ = c·1, min over λ of (2c − cλ)² + (λe)².
+    // The second sample has margin c², hence excess e = c² − 1; its part of θ̃, of length cK (K² = 2·2), is λ times a
+    // gradient of length K/… : with g = h/‖h‖ and ‖h‖ = c·1, min over λ of (2c − cλ)² + (λe)².
     let factor: f64 = 1.1;
     let (excess, length) = (factor * factor - 1.0, 2.0 * factor);
     let slope = factor * (0.25 * 2.0 + 2.0 * 0.25f64).sqrt();

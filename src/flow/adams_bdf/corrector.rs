@@ -13,7 +13,6 @@
 use super::elimination::Elimination;
 use super::multipliers::Multipliers;
 use crate::network::WeightPath;
-use crate::storage::checkpoint::{Words, Writer};
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 

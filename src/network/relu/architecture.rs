@@ -39,7 +39,7 @@ impl Architecture for Relu {
         if let Err(misfit) = signals.check(&self.signal_lengths(), &self.shapes()[1..]) {
             panic!("{misfit}");
         }
-        self.field(signals, data)
+        Arc::new(self.relu_kernel(signals, data))
     }
 
     fn footprint(&self) -> Footprint {

@@ -1,10 +1,11 @@
-//! The vector field of a ReLU network, exact on a piece of given pattern or smoothed.
+//! The vector field of a ReLU network: exact on a piece of given pattern, or with a curved activation.
 
 use super::Setting;
 use super::passes::{Forces, Forward};
 use super::pattern::Pattern;
 use super::rays::{Rays, form};
 use super::smoothed_step::SmoothedStep;
+use crate::activation::Formula;
 use crate::network::{Kernel, LinearisedStep, Pieces, Tangent, views};
 use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
@@ -16,7 +17,7 @@ const VANISHING: f64 = 1e-4;
 #[derive(Clone)]
 pub(super) struct ReluKernel {
     pub setting: Arc<Setting>,
-    /// `None`: every pair by its sign, `g'(0) = 1`; always for smoothed kinks.
+    /// `None`: every pair by its sign, `g'(0) = 1`; always for curved activations.
     pub pattern: Option<Arc<Pattern>>,
     /// How often each unit of each layer has left zero.
     pub departures: Vec<Vec<usize>>,
@@ -74,9 +75,10 @@ impl Kernel for ReluKernel {
         rates.copy_from_slice(self.signed(&motion.output_rates).as_slice());
     }
 
-    /// Smoothed units are smooth but where their weights are zero. Under fixed feedback they can arrive there.
+    /// Curved activations are smooth but where the weights of a unit are zero. Under fixed feedback it can arrive
+    /// there.
     fn obstacle(&self, theta: &[f64]) -> Option<String> {
-        if self.setting.smoothing == 0.0 {
+        if !self.setting.activation.curved() {
             return None;
         }
         let layers = views(&self.setting.shapes, theta);
@@ -141,7 +143,7 @@ impl Kernel for ReluKernel {
         multipliers: &[f64],
         step: f64,
     ) -> Option<Box<dyn LinearisedStep>> {
-        (self.setting.smoothing > 0.0).then(|| {
+        self.setting.activation.curved().then(|| {
             Box::new(SmoothedStep::new(self.clone(), theta, multipliers, step))
                 as Box<dyn LinearisedStep>
         })
@@ -152,6 +154,6 @@ impl Kernel for ReluKernel {
     }
 
     fn pieces(&self) -> Option<&dyn Pieces> {
-        (self.setting.smoothing == 0.0).then_some(self)
+        self.setting.activation.kink().map(|_| self as &dyn Pieces)
     }
 }

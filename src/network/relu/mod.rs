@@ -1,16 +1,22 @@
 //! Bias-free ReLU networks: `h_0 = x`, `h_l = g(w_lᵀ h_{l−1})`, `f = w_Lᵀ h_{L−1}`.
 //!
-//! The activation is `g(a) = max(a, 0)`, or a smoothing of it that keeps the network homogeneous of degree one in every
-//! layer: a unit with weights w and inputs h has `g = ½(a + √(a² + ε²‖w‖²‖h‖²))`, `a = w·h`. As ε → 0 it tends to the
-//! ReLU; where w or h vanishes its derivative is taken as one, as the report takes g'(0).
+//! g is an [`Activation`], homogeneous of degree one in the weights and in the inputs of a unit: the ReLU itself, or
+//! one of its relatives. Where the weights or the inputs vanish its derivative is taken as one, as the report takes
+//! g'(0).
 
 mod architecture;
+mod arguments;
+mod departure;
 mod kernel;
 mod passes;
 mod pattern;
 mod pieces;
 mod rays;
+mod settle;
+mod sizes;
 mod smoothed_step;
+#[cfg(test)]
+mod step_tests;
 mod stepper;
 mod tangent;
 #[cfg(test)]
@@ -18,27 +24,35 @@ mod tests;
 
 pub(super) use architecture::KIND;
 
-use super::{Kernel, Layout, View};
+use super::Layout;
+use crate::activation::{Activation, Formula, SmoothedRelu};
 use crate::dataset::Dataset;
+use arguments::Arguments;
 use kernel::ReluKernel;
 use nalgebra::{DMatrix, DVector};
 use pattern::Pattern;
+use std::ops::Range;
 use std::sync::Arc;
 
-/// Shapes of a ReLU network and the smoothing of its kinks; `w_l` is (inputs × units), the last layer has one unit.
+/// Shapes of a ReLU network and its activation; `w_l` is (inputs × units), the last layer has one unit.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Relu {
     layout: Layout,
-    smoothing: f64,
+    activation: Activation,
 }
 
 impl Relu {
     /// A network with input dimension `dimension`, hidden widths `hidden` (depth = `hidden.len() + 1`) and smoothing
     /// ε ≥ 0 (0: exact kinks).
     pub fn new(dimension: usize, hidden: &[usize], smoothing: f64) -> Self {
+        Self::with(dimension, hidden, SmoothedRelu::or_exact(smoothing))
+    }
+
+    /// The same with any activation.
+    pub fn with(dimension: usize, hidden: &[usize], activation: impl Into<Activation>) -> Self {
         Self {
             layout: Layout::chain(dimension, hidden),
-            smoothing,
+            activation: activation.into(),
         }
     }
 
@@ -47,9 +61,17 @@ impl Relu {
         self.layout.shapes()
     }
 
-    /// ε; zero for exact kinks.
-    pub fn smoothing(&self) -> f64 {
-        self.smoothing
+    /// g of the hidden units.
+    pub fn activation(&self) -> Activation {
+        self.activation
+    }
+
+    /// The degree of homogeneity of the outputs in θ: L for activations of degree one. A layer raises the degree d
+    /// below it to p(1 + d), p the degree of the activation, and the output layer adds one.
+    pub fn degree(&self) -> u32 {
+        let p = self.activation.degree();
+        let hidden = self.layout.hidden().len();
+        (0..hidden).fold(0_u32, |d, _| p.saturating_mul(d.saturating_add(1))) + 1
     }
 
     /// Preactivations `a_l = w_lᵀ h_{l−1}` of the hidden layers l = 1 … L−1 on the rows of `samples` (N × D), each
@@ -58,8 +80,8 @@ impl Relu {
         self.forward(theta, samples).0
     }
 
-    /// The inputs `h_0 … h_{L−1}` of every layer on the rows of `samples` (N × D), each units × N; the last are the features
-    /// φ of the output layer.
+    /// The inputs `h_0 … h_{L−1}` of every layer on the rows of `samples` (N × D), each units × N; the last are the
+    /// features φ of the output layer.
     pub fn activations(&self, theta: &[f64], samples: &DMatrix<f64>) -> Vec<DMatrix<f64>> {
         self.forward(theta, samples).1
     }
@@ -82,28 +104,23 @@ impl Relu {
         features
     }
 
-    /// The vector field on `data` where error signals take this way. With exact kinks every (unit, sample) pair follows the
-    /// sign of its preactivation, `g'(0) = 1`; a flow follows the [`Pieces`](super::Pieces) of it.
-    fn field(&self, signals: super::Signals<'_>, data: &Dataset) -> Arc<dyn Kernel> {
+    /// The vector field on `data` where error signals take this way. With exact kinks every (unit, sample) pair follows
+    /// the sign of its preactivation, `g'(0) = 1`; a flow follows the [`Pieces`](super::Pieces) of it.
+    fn relu_kernel(&self, signals: super::Signals<'_>, data: &Dataset) -> ReluKernel {
         let hidden = self.layout.hidden();
-        let signals = match signals {
-            super::Signals::Backward => Signals::Backward,
-            super::Signals::Layerwise(f) => Signals::Layerwise(f.to_vec()),
-            super::Signals::Direct(b) => Signals::Direct(b.to_vec()),
-        };
         let setting = Setting {
             shapes: self.layout.shapes().to_vec(),
-            smoothing: self.smoothing,
-            signals,
+            activation: self.activation,
+            signals: Signals::new(signals),
             inputs: data.samples().transpose(),
             labels: data.labels().clone(),
         };
-        Arc::new(ReluKernel {
+        ReluKernel {
             pattern: None,
             idle: (0..data.len()).filter(|n| setting.is_blank(*n)).collect(),
             setting: Arc::new(setting),
             departures: hidden.iter().map(|s| vec![0; s.1]).collect(),
-        })
+        }
     }
 
     fn forward(
@@ -117,32 +134,18 @@ impl Relu {
         for w_l in &w[..w.len() - 1] {
             let inputs = &h[h.len() - 1];
             let a = w_l.transpose() * inputs;
-            h.push(self.activate(w_l, inputs, &a));
+            let arguments = Arguments::new(self.activation, w_l, inputs, &a);
+            h.push(arguments.map(&a, |at| self.activation.value(at)));
             preactivations.push(a);
         }
         (preactivations, h)
-    }
-
-    /// g of preactivations `a` (units × N) of the layer `w_l` on `inputs`.
-    fn activate(&self, w_l: &View<'_>, inputs: &DMatrix<f64>, a: &DMatrix<f64>) -> DMatrix<f64> {
-        if self.smoothing == 0.0 {
-            return a.map(|a| a.max(0.0));
-        }
-        let widths: Vec<f64> = w_l
-            .column_iter()
-            .map(|w| self.smoothing * w.norm())
-            .collect();
-        let sizes: Vec<f64> = inputs.column_iter().map(|h| h.norm()).collect();
-        DMatrix::from_fn(a.nrows(), a.ncols(), |j, n| {
-            0.5 * (a[(j, n)] + a[(j, n)].hypot(widths[j] * sizes[n]))
-        })
     }
 }
 
 /// What all pieces of a vector field share.
 struct Setting {
     shapes: Vec<(usize, usize)>,
-    smoothing: f64,
+    activation: Activation,
     signals: Signals,
     /// `Xᵀ`, D × N.
     inputs: DMatrix<f64>,
@@ -150,13 +153,20 @@ struct Setting {
 }
 
 impl Setting {
+    /// Where column `unit` of `w_l` is in θ, `layer` = l − 1.
+    fn column(&self, layer: usize, unit: usize) -> Range<usize> {
+        let start: usize = self.shapes[..layer].iter().map(|(r, c)| r * c).sum();
+        let inputs = self.shapes[layer].0;
+        start + unit * inputs..start + (unit + 1) * inputs
+    }
+
     /// Whether x_n = 0.
     fn is_blank(&self, sample: usize) -> bool {
         self.inputs.column(sample).iter().all(|x| *x == 0.0)
     }
 
-    /// Samples whose multipliers move nothing: blank ones, those no unit of the first layer sees, and, where error signals
-    /// come down through the layers, those some layer is dark on (direct feedback still moves the layers below it).
+    /// Samples whose multipliers move nothing: blank ones, those the first layer is dark on, and, where error signals
+    /// come down through the layers, those any layer is dark on (direct feedback still moves the layers below it).
     fn idle(&self, pattern: &Pattern) -> Vec<usize> {
         let layers = match self.signals {
             Signals::Direct(_) => 0..(self.shapes.len() - 1).min(1),
@@ -179,6 +189,14 @@ enum Signals {
 }
 
 impl Signals {
+    fn new(signals: super::Signals<'_>) -> Self {
+        match signals {
+            super::Signals::Backward => Self::Backward,
+            super::Signals::Layerwise(f) => Self::Layerwise(f.to_vec()),
+            super::Signals::Direct(b) => Self::Direct(b.to_vec()),
+        }
+    }
+
     /// `b_j` of a unit of the last hidden layer, where it is fixed and not zero.
     fn last_feedback(&self, unit: usize) -> Option<f64> {
         let b = match self {

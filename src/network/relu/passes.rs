@@ -1,8 +1,8 @@
 //! Forward and backward passes of a ReLU network at one point and its velocity.
 //!
 //! Matrices are units × N, one column per sample; products with transposes are written out, so that they run as blocked
-//! products. With gates `M_l = g'`, the smoothing's `κ_l`, `μ_l` (zero for exact
-//! kinks) and the weighted error signals `s_l` that reach the units, `e_n = α_n y_n`:
+//! products. With gates `M_l`, `κ_l` and `μ_l` of the [`activation`](crate::activation) (κ = μ = 0 unless it is curved)
+//! and the weighted error signals `s_l` that reach the units, `e_n = α_n y_n`:
 //! ```text
 //! a_l = w_lᵀ h_{l−1},            h_l = g(a_l),             f = w_Lᵀ h_{L−1}
 //! δ_l = M_l ∘ s_l,               δ_L = e
@@ -10,13 +10,15 @@
 //! w_l' = h_{l−1} δ_lᵀ + w_l diag((κ_l ∘ s_l) 1)
 //! a_l' = w_l'ᵀ h_{l−1} + w_lᵀ h_{l−1}',    h_l' = M_l ∘ a_l' + κ_l ∘ (w·w') + μ_l ∘ (h·h')
 //! ```
-//! On a sliding pair h = 0 and M = 0, and δ has an entry of its own, the *force* ν, that makes `a' = 0`; the gate is
-//! ν/s. Everything is linear in (e, ν), and so is a': the forces solve a square linear system whose entries are inner
-//! products of gradients (see [`rays`](super::rays)).
+//! On a sliding pair a = h = 0. M is set to zero there, and δ has an entry of its own, the *force* ν, that makes
+//! `a' = 0`; the gate is ν/s. Everything is linear in (e, ν), and so is a': the forces solve a square linear system
+//! whose entries are inner products of gradients (see [`rays`](super::rays)).
 
+use super::arguments::Arguments;
 use super::pattern::Pattern;
 use super::rays::{Rays, form};
 use super::{Setting, Signals};
+use crate::activation::{Activation, Argument, Formula};
 use crate::network::{View, views};
 use nalgebra::{DMatrix, DVector, Dyn, LU};
 
@@ -32,25 +34,17 @@ pub(super) struct Forward<'a> {
     pub a: Vec<DMatrix<f64>>,
     /// `M_1 … M_{L−1}`
     pub gates: Vec<DMatrix<f64>>,
-    /// Of the smoothed activation, per hidden layer; empty for exact kinks.
+    /// Per hidden layer; empty unless the activation is curved.
     pub curves: Vec<Curve>,
 }
 
-/// The smoothed activation `½(a + q)`, `q = √(a² + ε²‖w‖²‖h‖²)`, beyond its gate `½(1 + a/q)`.
+/// What the derivatives of a curved activation have beyond its gates, units × N.
 pub(super) struct Curve {
-    pub q: DMatrix<f64>,
-    /// `∂g/∂w = M h + κ w`, `κ = ½ε²‖h‖²/q`
+    pub arguments: Arguments,
+    /// `∂g/∂w = M h + κ w`
     pub kappa: DMatrix<f64>,
-    /// `∂g/∂h = M w + μ h`, `μ = ½ε²‖w‖²/q`
+    /// `∂g/∂h = M w + μ h`
     pub mu: DMatrix<f64>,
-    /// `‖w_j‖²`
-    pub widths: DVector<f64>,
-    /// `‖h_n‖²`
-    pub sizes: DVector<f64>,
-}
-
-fn squared_columns(m: &DMatrix<f64>) -> DVector<f64> {
-    DVector::from_iterator(m.ncols(), m.column_iter().map(|c| c.norm_squared()))
 }
 
 /// `x_j·y_j` of the columns.
@@ -81,32 +75,12 @@ pub(super) fn over_units(m: &DMatrix<f64>) -> DVector<f64> {
 }
 
 impl Curve {
-    fn new(epsilon: f64, w: &View<'_>, h: &DMatrix<f64>, a: &DMatrix<f64>) -> Self {
-        let widths = DVector::from_iterator(w.ncols(), w.column_iter().map(|w| w.norm_squared()));
-        let sizes = squared_columns(h);
-        let k = epsilon * epsilon;
-        let q = DMatrix::from_fn(a.nrows(), a.ncols(), |j, n| {
-            a[(j, n)].hypot(epsilon * (widths[j] * sizes[n]).sqrt())
-        });
-        let over = |x: f64, q: f64| if q > 0.0 { 0.5 * k * x / q } else { 0.0 };
-        let kappa = DMatrix::from_fn(a.nrows(), a.ncols(), |j, n| over(sizes[n], q[(j, n)]));
-        let mu = DMatrix::from_fn(a.nrows(), a.ncols(), |j, n| over(widths[j], q[(j, n)]));
+    fn new(activation: Activation, arguments: Arguments, a: &DMatrix<f64>) -> Self {
         Self {
-            q,
-            kappa,
-            mu,
-            widths,
-            sizes,
+            kappa: arguments.map(a, |at| activation.of_weights(at)),
+            mu: arguments.map(a, |at| activation.of_inputs(at)),
+            arguments,
         }
-    }
-
-    fn gates(&self, a: &DMatrix<f64>) -> DMatrix<f64> {
-        a.zip_map(
-            &self.q,
-            |a, q| {
-                if q > 0.0 { 0.5 * (1.0 + a / q) } else { 1.0 }
-            },
-        )
     }
 }
 
@@ -125,16 +99,19 @@ impl<'a> Forward<'a> {
         for l in 0..pass.w.len() - 1 {
             let inputs = &pass.h[l];
             let a = pass.w[l].transpose() * inputs;
-            let (h, gates) = if setting.smoothing > 0.0 {
-                let curve = Curve::new(setting.smoothing, &pass.w[l], inputs, &a);
-                let gates = curve.gates(&a);
-                let h = a.zip_map(&curve.q, |a, q| 0.5 * (a + q));
-                pass.curves.push(curve);
+            let g = setting.activation;
+            let (h, gates) = if g.curved() {
+                let arguments = Arguments::new(g, &pass.w[l], inputs, &a);
+                let (h, gates) = (
+                    arguments.map(&a, |at| g.value(at)),
+                    arguments.map(&a, |at| g.gate(at)),
+                );
+                pass.curves.push(Curve::new(g, arguments, &a));
                 (h, gates)
             } else {
                 let gates = match pattern {
                     Some(pattern) => pattern.gates(l),
-                    None => a.map(|a| f64::from(u8::from(a >= 0.0))),
+                    None => a.map(|a| g.gate(Argument::of(a))),
                 };
                 (a.component_mul(&gates), gates)
             };
@@ -268,12 +245,17 @@ impl Forward<'_> {
         }
     }
 
-    fn motion_with(&self, output: DMatrix<f64>, forces: DVector<f64>) -> Motion {
+    /// Error signals s and errors δ of the hidden layers, from the last down to the first and returned in order.
+    fn signals_and_errors(
+        &self,
+        output: &DMatrix<f64>,
+        forces: &DVector<f64>,
+    ) -> (Vec<DMatrix<f64>>, Vec<DMatrix<f64>>) {
         let hidden = self.hidden();
         let mut signals = Vec::with_capacity(hidden);
         let mut errors: Vec<DMatrix<f64>> = Vec::with_capacity(hidden);
         for l in (0..hidden).rev() {
-            let above = errors.last().unwrap_or(&output);
+            let above = errors.last().unwrap_or(output);
             let s = match &self.setting.signals {
                 Signals::Backward => {
                     let mut s = self.w[l + 1] * above;
@@ -284,16 +266,21 @@ impl Forward<'_> {
                     s
                 }
                 Signals::Layerwise(f) => &f[l] * above,
-                Signals::Direct(b) => &b[l] * &output,
+                Signals::Direct(b) => &b[l] * output,
             };
             let mut delta = s.component_mul(&self.gates[l]);
-            self.add_forces(l, &forces, &mut delta);
+            self.add_forces(l, forces, &mut delta);
             signals.push(s);
             errors.push(delta);
         }
         signals.reverse();
         errors.reverse();
+        (signals, errors)
+    }
 
+    fn motion_with(&self, output: DMatrix<f64>, forces: DVector<f64>) -> Motion {
+        let hidden = self.hidden();
+        let (signals, errors) = self.signals_and_errors(&output, &forces);
         let mut velocity = Vec::with_capacity(hidden + 1);
         let mut a_dot = Vec::with_capacity(hidden);
         let mut h_dot = vec![DMatrix::zeros(self.h[0].nrows(), self.h[0].ncols())];

@@ -1,23 +1,26 @@
 //! Which side of its kink every preactivation is on.
 
+use crate::activation::Kink;
 use crate::trajectory::SlidingPair;
 use nalgebra::DMatrix;
 
 /// State of one (unit, sample) pair of a hidden layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// `h = a`, `g' = 1`.
+    /// a ≥ 0, the gate of that side.
     Active,
-    /// `h = 0`, `g' = 0`.
+    /// a ≤ 0, the gate of that side.
     Inactive,
-    /// `a = h = 0` along the flow, with the `g' ∈ [0, 1]` that keeps it so.
+    /// `a = h = 0` along the flow, with the gate between the two that keeps it so.
     Sliding,
+    /// All pairs of a unit whose weights are zero and stay so, where kinks do not close; h = 0.
+    Resting,
 }
 
 impl Mode {
     /// The mode that is `word` as a number.
     fn of_word(word: u64) -> Option<Self> {
-        [Self::Active, Self::Inactive, Self::Sliding]
+        [Self::Active, Self::Inactive, Self::Sliding, Self::Resting]
             .into_iter()
             .find(|mode| *mode as u64 == word)
     }
@@ -34,6 +37,7 @@ pub(super) struct Pair {
 /// The modes of all hidden layers, each units × N.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Pattern {
+    kink: Kink,
     modes: Vec<DMatrix<Mode>>,
     sliding: Vec<Pair>,
 }
@@ -44,14 +48,17 @@ impl Pattern {
         self.pairs().map(|p| self.get(p) as u64)
     }
 
-    /// Takes the [`words`](Self::words) of a pattern in layers of these widths; `None` if there are not as many, or others.
+    /// Takes the [`words`](Self::words) of a pattern in layers of these widths; `None` if there are too few, or words
+    /// that are no mode.
     pub fn of_words<'a>(
+        kink: Kink,
         widths: &[usize],
         samples: usize,
         words: &mut impl Iterator<Item = &'a u64>,
     ) -> Option<Self> {
         let layer = |units: &usize| DMatrix::from_element(*units, samples, Mode::Inactive);
         let mut pattern = Self {
+            kink,
             modes: widths.iter().map(layer).collect(),
             sliding: Vec::new(),
         };
@@ -62,8 +69,8 @@ impl Pattern {
         Some(pattern)
     }
 
-    /// By the signs of preactivations; `g'(0) = 1`.
-    pub fn of_signs(preactivations: &[DMatrix<f64>]) -> Self {
+    /// By the signs of preactivations; active at zero.
+    pub fn of_signs(kink: Kink, preactivations: &[DMatrix<f64>]) -> Self {
         let mode = |a: f64| {
             if a >= 0.0 {
                 Mode::Active
@@ -72,6 +79,7 @@ impl Pattern {
             }
         };
         Self {
+            kink,
             modes: preactivations.iter().map(|a| a.map(mode)).collect(),
             sliding: Vec::new(),
         }
@@ -95,9 +103,22 @@ impl Pattern {
         *slot = mode;
     }
 
-    /// Gates g' of one layer, sliding ones zero: what they add is a force of its own.
+    /// Gates of one layer, sliding ones zero: what they add is a force of its own.
     pub fn gates(&self, layer: usize) -> DMatrix<f64> {
-        self.modes[layer].map(|mode| f64::from(u8::from(mode == Mode::Active)))
+        self.modes[layer].map(|mode| self.gate(mode))
+    }
+
+    fn gate(&self, mode: Mode) -> f64 {
+        match mode {
+            Mode::Active => self.kink.active,
+            Mode::Inactive => self.kink.inactive,
+            Mode::Sliding | Mode::Resting => 0.0,
+        }
+    }
+
+    /// The kink the modes are sides of.
+    pub fn kink(&self) -> Kink {
+        self.kink
     }
 
     /// Pairs in the mode sliding, in order.
@@ -105,10 +126,20 @@ impl Pattern {
         &self.sliding
     }
 
-    /// Whether no unit of a layer is active on sample n.
+    /// Units that rest, by layer and unit.
+    pub fn resting(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        self.modes.iter().enumerate().flat_map(|(layer, modes)| {
+            let rests = |unit: &usize| modes.row(*unit).iter().any(|m| *m == Mode::Resting);
+            (0..modes.nrows())
+                .filter(rests)
+                .map(move |unit| (layer, unit))
+        })
+    }
+
+    /// Whether no unit of a layer passes anything on of sample n.
     pub fn is_dark(&self, layer: usize, sample: usize) -> bool {
         let modes = self.modes[layer].column(sample);
-        !modes.iter().any(|mode| *mode == Mode::Active)
+        modes.iter().all(|mode| self.gate(*mode) == 0.0)
     }
 
     /// The same for reports.

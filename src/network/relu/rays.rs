@@ -1,7 +1,7 @@
 //! Gradients of single preactivations and outputs, and what single multipliers and forces do to the weights.
 //!
 //! A *ray* follows one sample n through the network: per layer l and unit j a coefficient `x_lj` such that the layer's
-//! gradient (or update) is `h_{l−1,n} x_lᵀ`; for the smoothed activation also `y_lj` with `w_lj y_lj`. The inner product of
+//! gradient (or update) is `h_{l−1,n} x_lᵀ`; for curved activations also `y_lj` with `w_lj y_lj`. The inner product of
 //! two of them needs Gram matrices of inputs only,
 //! `Σ_l [(h_n·h_m)(x_l·x̄_l) + Σ_j a_jn x_j ȳ_j + Σ_j a_jm y_j x̄_j + Σ_j ‖w_j‖² y_j ȳ_j]`,
 //! so that all N² entries of the tangent kernel `∂m_n/∂θ · 𝒢_m` cost a few products of matrices.
@@ -17,12 +17,13 @@ pub(super) struct Rays {
     samples: Vec<usize>,
     /// Per layer l = 1 … L: units × rays.
     layers: Vec<DMatrix<f64>>,
-    /// The same of the `w` part, per hidden layer; empty for exact kinks.
+    /// The same of the `w` part, per hidden layer; empty unless the activation is curved.
     curved: Vec<DMatrix<f64>>,
 }
 
 impl Rays {
-    /// From the outputs of `samples`, with factors y: gradients of margins (`gradient`), or updates per unit multiplier.
+    /// From the outputs of `samples`, with factors y: gradients of margins (`gradient`), or updates per unit
+    /// multiplier.
     pub fn of_outputs(pass: &Forward<'_>, samples: &[usize], gradient: bool) -> Self {
         let y = &pass.setting.labels;
         let top = DMatrix::from_fn(1, samples.len(), |_, i| y[samples[i]]);
@@ -44,8 +45,8 @@ impl Rays {
         })
     }
 
-    /// `source(l)` enters layer l (from 0); everything is passed down, by the weights for gradients and as the rule says for
-    /// updates.
+    /// `source(l)` enters layer l (from 0); everything is passed down, by the weights for gradients and as the rule
+    /// says for updates.
     fn downwards(
         pass: &Forward<'_>,
         samples: Vec<usize>,
@@ -134,7 +135,7 @@ pub(super) fn form(pass: &Forward<'_>, rows: &Rays, columns: &Rays) -> DMatrix<f
             form += y.transpose() * a_bar.component_mul(x_bar);
             let mut scaled = y.clone();
             for mut column in scaled.column_iter_mut() {
-                column.component_mul_assign(&curve.widths);
+                column.component_mul_assign(&curve.arguments.weights);
             }
             form += scaled.transpose() * y_bar;
         }

@@ -1,15 +1,15 @@
-//! The linearised implicit step of a smoothed network.
+//! The linearised implicit step of a network with a curved activation.
 //!
-//! Where a unit would slide on an exact kink, its smoothed activation holds it by its curvature, at a rate like 1/ε: that
-//! part of ∂θ'/∂θ is as stiff as the multipliers. It is block diagonal: with the error signals s,
-//! `B_lj = Σ_n s_ljn ∇²_w g(w_lj, h_{l−1,n})`, `∇²_w g = ½(h hᵀ + ε²‖h‖² 1 − ∇q ∇qᵀ)/q`,
-//! `∇q = (a h + ε²‖h‖² w)/q`. So the step is the one of [`quasi_newton`](crate::network::quasi_newton) with
-//! `P = (1 − cB)⁻¹` in front of every velocity: `dθ = P (r + c Σ_n 𝒢_n dE_n)`, and the tangent kernel is `A P 𝒢`. Units
-//! whose curvature is far below 1/c keep P = 1.
+//! Where a unit would slide on an exact kink, a rounded one holds it by its curvature, at a rate like 1/ε: that part of
+//! ∂θ'/∂θ is as stiff as the multipliers. It is block diagonal: with the error signals s,
+//! `B_lj = Σ_n s_ljn ∇²_w g(w_lj, h_{l−1,n})`. So the step is the one of [`quasi_newton`](crate::network::quasi_newton)
+//! with `P = (1 − cB)⁻¹` in front of every velocity: `dθ = P (r + c Σ_n 𝒢_n dE_n)`, and the tangent kernel is `A P 𝒢`.
+//! Units whose curvature is far below 1/c keep P = 1.
 
 use super::kernel::ReluKernel;
 use super::passes::{Forward, Motion};
 use super::rays::Rays;
+use crate::activation::{Argument, Formula};
 use crate::network::{Closure, Kernel, LinearisedStep};
 use nalgebra::{DMatrix, DVector, Dyn, LU};
 
@@ -46,7 +46,7 @@ impl SmoothedStep {
                 if step * bounds.iter().sum::<f64>() > WEAK {
                     let negligible = NEGLIGIBLE / (step * bounds.len() as f64);
                     let counted = (0..bounds.len()).filter(|n| bounds[*n] > negligible);
-                    let matrix = implicit(&pass, &motion, layer, unit, step, counted);
+                    let matrix = implicit(&pass, &motion, (layer, unit), step, counted);
                     held.push(Held {
                         layer,
                         unit,
@@ -80,19 +80,17 @@ impl SmoothedStep {
     }
 }
 
-/// Upper bounds of the terms of ‖B‖ of one unit, one per sample: `∇²_w g` is at most `½(1 + ε²)‖h‖²/q`, and falls like
-/// `(ε‖w‖‖h‖/q)²` away from the kink.
+fn argument(pass: &Forward<'_>, layer: usize, unit: usize, sample: usize) -> Argument {
+    let a = pass.a[layer][(unit, sample)];
+    pass.curves[layer].arguments.at((unit, sample), a)
+}
+
+/// Upper bounds of the terms of ‖B‖ of one unit, one per sample.
 fn curvature_bounds(pass: &Forward<'_>, motion: &Motion, layer: usize, unit: usize) -> Vec<f64> {
-    let curve = &pass.curves[layer];
-    let squared = pass.setting.smoothing * pass.setting.smoothing;
+    let activation = pass.setting.activation;
     let bound = |n: usize| {
-        let (s, q) = (motion.signals[layer][(unit, n)], curve.q[(unit, n)]);
-        if q > 0.0 {
-            let flat = squared * curve.widths[unit] * curve.sizes[n] / (q * q);
-            (1.0 + squared) * s.abs() * curve.sizes[n] / q * flat.min(1.0)
-        } else {
-            0.0
-        }
+        let curvature = activation.curvature_bound(argument(pass, layer, unit, n));
+        motion.signals[layer][(unit, n)].abs() * curvature
     };
     (0..pass.setting.labels.len()).map(bound).collect()
 }
@@ -101,23 +99,18 @@ fn curvature_bounds(pass: &Forward<'_>, motion: &Motion, layer: usize, unit: usi
 fn implicit(
     pass: &Forward<'_>,
     motion: &Motion,
-    layer: usize,
-    unit: usize,
+    (layer, unit): (usize, usize),
     step: f64,
     samples: impl Iterator<Item = usize>,
 ) -> DMatrix<f64> {
-    let curve = &pass.curves[layer];
     let (h, w) = (&pass.h[layer], pass.w[layer].column(unit));
-    let squared = pass.setting.smoothing * pass.setting.smoothing;
     let mut matrix = DMatrix::identity(w.len(), w.len());
     let mut isotropic = 0.0;
     for n in samples {
-        let (q, s) = (curve.q[(unit, n)], motion.signals[layer][(unit, n)]);
-        let k = -0.5 * step * s / q;
-        let slope = (h.column(n) * pass.a[layer][(unit, n)] + w * (squared * curve.sizes[n])) / q;
-        matrix.ger(k, &h.column(n), &h.column(n), 1.0);
-        matrix.ger(-k, &slope, &slope, 1.0);
-        isotropic += k * squared * curve.sizes[n];
+        let factor = -step * motion.signals[layer][(unit, n)];
+        let at = argument(pass, layer, unit, n);
+        let activation = pass.setting.activation;
+        isotropic += activation.add_curvature(at, factor, (&h.column(n), &w), &mut matrix);
     }
     for i in 0..w.len() {
         matrix[(i, i)] += isotropic;

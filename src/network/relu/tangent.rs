@@ -6,6 +6,7 @@ use super::Signals;
 use super::passes::{
     Curve, Forces, Forward, Motion, column_products, over_units, scale_columns, scale_rows,
 };
+use crate::activation::{Activation, Direction, Formula, Turn};
 use crate::network::{View, views};
 use nalgebra::{DMatrix, DVector};
 
@@ -30,14 +31,17 @@ impl Forward<'_> {
         let y = &self.setting.labels;
         let dw = views(&self.setting.shapes, d_theta);
         let d_output = DMatrix::from_fn(1, y.len(), |_, n| y[n] * d_multipliers[n]);
-        let turned = self.turned(&dw);
-        let Some(forces) = forces else {
-            return self.change_with(motion, &dw, &turned, &d_output, &DVector::zeros(0));
+        let along = Displacement {
+            turned: self.turned(&dw),
+            w: dw,
+            output: d_output,
         };
-        let none = DVector::zeros(forces.count);
-        let free = self.change_with(motion, &dw, &turned, &d_output, &none);
+        let Some(forces) = forces else {
+            return self.change_with(motion, &along, &DVector::zeros(0));
+        };
+        let free = self.change_with(motion, &along, &DVector::zeros(forces.count));
         let nu = forces.matrix.solve(&self.on_sliding(&free.a_dot)) * -1.0;
-        self.change_with(motion, &dw, &turned, &d_output, &nu.column(0).into_owned())
+        self.change_with(motion, &along, &nu.column(0).into_owned())
     }
 
     /// Derivative of the forward pass along dθ.
@@ -58,12 +62,14 @@ impl Forward<'_> {
                 h += scale_rows(curve.kappa.clone(), &widths);
                 h += scale_columns(curve.mu.clone(), &sizes);
                 turned.curves.push(TurnedCurve::new(
-                    self.setting.smoothing,
+                    self.setting.activation,
                     curve,
                     &self.a[l],
-                    &a,
-                    widths,
-                    sizes,
+                    |j, n| Direction {
+                        preactivation: a[(j, n)],
+                        weights: widths[j],
+                        inputs: sizes[n],
+                    },
                 ));
             }
             turned.h.push(h);
@@ -71,42 +77,32 @@ impl Forward<'_> {
         turned
     }
 
-    fn change_with(
+    /// Derivatives of the error signals and errors of the hidden layers.
+    fn turned_signals_and_errors(
         &self,
         motion: &Motion,
-        dw: &[View<'_>],
-        turned: &Turned,
-        d_output: &DMatrix<f64>,
+        along: &Displacement<'_>,
         d_forces: &DVector<f64>,
-    ) -> Change {
+    ) -> (Vec<DMatrix<f64>>, Vec<DMatrix<f64>>) {
         let hidden = self.hidden();
         let mut d_signals: Vec<DMatrix<f64>> = Vec::with_capacity(hidden);
         let mut d_errors: Vec<DMatrix<f64>> = Vec::with_capacity(hidden);
         for l in (0..hidden).rev() {
-            let d_above = d_errors.last().unwrap_or(d_output);
-            let above = motion.errors.get(l + 1).unwrap_or(&motion.output);
+            let d_above = d_errors.last().unwrap_or(&along.output);
             let ds = match &self.setting.signals {
                 Signals::Backward => {
-                    let mut ds = self.w[l + 1] * d_above + dw[l + 1] * above;
-                    if let (Some(curve), Some(d_curve), Some(ds_above)) = (
-                        self.curves.get(l + 1),
-                        turned.curves.get(l + 1),
-                        d_signals.last(),
-                    ) {
-                        let s_above = &motion.signals[l + 1];
-                        let through = over_units(&curve.mu.component_mul(s_above));
-                        let d_through = over_units(&curve.mu.component_mul(ds_above))
-                            + over_units(&d_curve.mu.component_mul(s_above));
-                        ds += scale_columns(turned.h[l + 1].clone(), &through);
-                        ds += scale_columns(self.h[l + 1].clone(), &d_through);
+                    let above = motion.errors.get(l + 1).unwrap_or(&motion.output);
+                    let mut ds = self.w[l + 1] * d_above + along.w[l + 1] * above;
+                    if let Some(ds_above) = d_signals.last() {
+                        self.add_turned_inward(l + 1, motion, &along.turned, ds_above, &mut ds);
                     }
                     ds
                 }
                 Signals::Layerwise(f) => &f[l] * d_above,
-                Signals::Direct(b) => &b[l] * d_output,
+                Signals::Direct(b) => &b[l] * &along.output,
             };
             let mut d_delta = ds.component_mul(&self.gates[l]);
-            if let Some(d_curve) = turned.curves.get(l) {
+            if let Some(d_curve) = along.turned.curves.get(l) {
                 d_delta += d_curve.gates.component_mul(&motion.signals[l]);
             }
             self.add_forces(l, d_forces, &mut d_delta);
@@ -115,7 +111,40 @@ impl Forward<'_> {
         }
         d_signals.reverse();
         d_errors.reverse();
+        (d_signals, d_errors)
+    }
 
+    /// What a curved layer (index `layer`) adds to the derivatives of the signals below it, through the lengths of its
+    /// inputs: of `h_l ∘ (1 1ᵀ(μ_{l+1} ∘ s_{l+1}))`.
+    fn add_turned_inward(
+        &self,
+        layer: usize,
+        motion: &Motion,
+        turned: &Turned,
+        d_signals: &DMatrix<f64>,
+        below: &mut DMatrix<f64>,
+    ) {
+        let (Some(curve), Some(d_curve)) = (self.curves.get(layer), turned.curves.get(layer))
+        else {
+            return;
+        };
+        let signals = &motion.signals[layer];
+        let through = over_units(&curve.mu.component_mul(signals));
+        let d_through = over_units(&curve.mu.component_mul(d_signals))
+            + over_units(&d_curve.mu.component_mul(signals));
+        *below += scale_columns(turned.h[layer].clone(), &through);
+        *below += scale_columns(self.h[layer].clone(), &d_through);
+    }
+
+    fn change_with(
+        &self,
+        motion: &Motion,
+        along: &Displacement<'_>,
+        d_forces: &DVector<f64>,
+    ) -> Change {
+        let hidden = self.hidden();
+        let (dw, turned, d_output) = (&along.w, &along.turned, &along.output);
+        let (d_signals, d_errors) = self.turned_signals_and_errors(motion, along, d_forces);
         let mut velocity = Vec::with_capacity(hidden + 1);
         let mut a_dot = Vec::with_capacity(hidden);
         let mut dh_dot = DMatrix::zeros(self.h[0].nrows(), self.h[0].ncols());
@@ -168,6 +197,13 @@ impl Forward<'_> {
     }
 }
 
+/// A direction of (θ, α): `dw_1 … dw_L`, what it does to the forward pass, and to `e_n`.
+struct Displacement<'a> {
+    w: Vec<View<'a>>,
+    turned: Turned,
+    output: DMatrix<f64>,
+}
+
 /// Derivative of the forward pass.
 struct Turned {
     h: Vec<DMatrix<f64>>,
@@ -181,32 +217,21 @@ struct TurnedCurve {
 }
 
 impl TurnedCurve {
-    /// From da, `w·dw` and `h·dh`: `q dq = a da + ε²(‖h‖² w·dw + ‖w‖² h·dh)`.
+    /// Of a layer with preactivations `a`, every unit and sample moving as `along` says.
     fn new(
-        epsilon: f64,
+        activation: Activation,
         curve: &Curve,
         a: &DMatrix<f64>,
-        da: &DMatrix<f64>,
-        widths: DVector<f64>,
-        sizes: DVector<f64>,
+        along: impl Fn(usize, usize) -> Direction,
     ) -> Self {
-        let k = epsilon * epsilon;
-        let shape = a.shape();
-        let per_q = |value: &dyn Fn(usize, usize, f64, f64) -> f64| {
-            DMatrix::from_fn(shape.0, shape.1, |j, n| {
-                let q = curve.q[(j, n)];
-                if q == 0.0 {
-                    return 0.0;
-                }
-                let turn = curve.sizes[n] * widths[j] + curve.widths[j] * sizes[n];
-                let dq = (a[(j, n)] * da[(j, n)] + k * turn) / q;
-                value(j, n, q, dq / q)
-            })
-        };
+        let turns = DMatrix::from_fn(a.nrows(), a.ncols(), |j, n| {
+            activation.turn(curve.arguments.at((j, n), a[(j, n)]), along(j, n))
+        });
+        let part = |of: fn(&Turn) -> f64| turns.map(|turn| of(&turn));
         Self {
-            gates: per_q(&|j, n, q, grows| 0.5 * (da[(j, n)] - a[(j, n)] * grows) / q),
-            kappa: per_q(&|j, n, q, grows| k * sizes[n] / q - curve.kappa[(j, n)] * grows),
-            mu: per_q(&|j, n, q, grows| k * widths[j] / q - curve.mu[(j, n)] * grows),
+            gates: part(|turn| turn.gate),
+            kappa: part(|turn| turn.of_weights),
+            mu: part(|turn| turn.of_inputs),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Pieces of the exact flow against closed forms, and their derivatives against differences.
 
 use super::*;
+use crate::activation::{examples, parameters};
 use crate::network::tests::{assert_close, gaussian, random_data, velocity};
-use crate::network::{Architecture, Network, Pieces};
+use crate::network::{Architecture, Kernel, Network, Pieces};
 use crate::rule::Rule;
 use nalgebra::{dmatrix, dvector};
 
@@ -41,8 +42,8 @@ fn gates_are_one_at_zero_and_the_smoothed_activation_tends_to_the_exact_one() {
         assert!((ratio.add_scalar(-degree)).amax() < 1e-12);
     }
     // w = 0: w' = b Σ α y x, all gates one
-    for smoothing in [0.0, 0.1] {
-        let network = Relu::new(3, &[2], smoothing);
+    for activation in examples() {
+        let network = Relu::with(3, &[2], activation);
         let rule = Rule::direct_feedback_alignment(vec![dvector![2.0, -1.0]]);
         let kernel = network.kernel(rule.signals(), &data);
         let (v, _) = velocity(&*kernel, &[0.0; 8], &[1.0; 6]);
@@ -52,8 +53,8 @@ fn gates_are_one_at_zero_and_the_smoothed_activation_tends_to_the_exact_one() {
     }
 }
 
-/// Two samples push a unit of the opposite sign onto their boundaries; where they hold it, its velocity is the projection
-/// of the free one, and the gates are the multipliers of that projection.
+/// Two samples push a unit of the opposite sign onto their boundaries; where they hold it, its velocity is the
+/// projection of the free one, and the gates are the multipliers of that projection.
 #[test]
 fn sliding_is_a_projection_with_gates_between_zero_and_one() {
     // the unit (b = 1) is driven by sample 0 towards samples 1 and 2, which have the other label
@@ -113,10 +114,11 @@ fn pairs_of_the_same_sign_cross() {
 type Case = (Arc<dyn Kernel>, Vec<f64>, Vec<f64>, String);
 
 /// Pieces with sliding pairs in every layer, entered from weights moved onto kinks.
-fn pieces_with_sliding() -> Vec<Case> {
+pub(super) fn pieces_with_sliding() -> Vec<Case> {
     let mut found = Vec::new();
-    for hidden in [&[6][..], &[6, 5]] {
-        let network = Relu::new(4, hidden, 0.0);
+    let kinked = examples().into_iter().filter(|g| g.kink().is_some());
+    let networks = kinked.flat_map(|g| [&[6][..], &[6, 5]].map(|h| (h, Relu::with(4, h, g))));
+    for (hidden, network) in networks {
         let shapes = network.shapes().to_vec();
         let parameters: usize = shapes.iter().map(|(r, c)| r * c).sum();
         for seed in 0..12 {
@@ -146,7 +148,11 @@ fn pieces_with_sliding() -> Vec<Case> {
                     start += inputs * units;
                 }
                 let entered = pieces(&kernel).enter(&mut theta, &alpha).unwrap();
-                let name = format!("{hidden:?} {} seed {seed}", rule.key());
+                let name = format!(
+                    "{:?} {hidden:?} {} seed {seed}",
+                    network.activation(),
+                    rule.key()
+                );
                 if !entered.kinks.sliding.is_empty() {
                     found.push((entered.kernel, theta, alpha, name));
                 }
@@ -207,20 +213,15 @@ fn tangents_of_pieces_match_differences() {
 #[test]
 fn tangent_kernels_are_margin_rates_under_single_multipliers() {
     let mut cases = pieces_with_sliding();
-    for smoothing in [0.0, 0.3] {
-        let network = Network::new(Relu::new(4, &[5, 3], smoothing));
+    for activation in examples() {
+        let network = Network::new(Relu::with(4, &[5, 3], activation));
         for rule in [
             crate::network::tests::random_feedback(&network),
             Rule::gradient_descent(),
         ] {
             let kernel = network.kernel(rule.signals(), &random_data(7, 4));
             let theta = gaussian(7, kernel.parameters());
-            cases.push((
-                kernel,
-                theta,
-                vec![1.0; 7],
-                format!("smoothing {smoothing}"),
-            ));
+            cases.push((kernel, theta, vec![1.0; 7], format!("{activation:?}")));
         }
     }
     for (kernel, theta, _, name) in cases {
@@ -260,4 +261,73 @@ fn units_leave_zero_and_come_to_rest() {
     let (v, _) = velocity(&*rests.kernel, &theta, &alpha);
     assert_eq!(v, [0.0; 3]);
     assert_eq!(rests.kernel.idle(), [0, 1]);
+}
+
+/// One unit with feedback and output weight one, κ its slope where it is inactive.
+fn leaky(x: DMatrix<f64>, y: DVector<f64>, slope: f64) -> Arc<dyn Kernel> {
+    let mut found = parameters().filter(|parameter| parameter.key == "negative-slope");
+    let activation = found.next().unwrap().activation(slope).unwrap();
+    let network = Relu::with(x.ncols(), &[1], activation);
+    let rule = Rule::direct_feedback_alignment(vec![dvector![1.0]]);
+    network.kernel(rule.signals(), &Dataset::new(x, y))
+}
+
+/// Where inactive units have a slope κ, two samples that would hold a unit of the ReLU let it go unless the gates that
+/// this takes are at least κ.
+#[test]
+fn gates_of_leaky_units_slide_between_their_slopes() {
+    let x = dmatrix![1.0, 1.0, 1.0; 0.0, 1.0, 0.2; 0.0, 0.3, 1.0];
+    let y = dvector![1.0, -1.0, -1.0];
+    let plane = dmatrix![1.0, 0.2; 0.3, 1.0].transpose();
+    let forces = plane.lu().solve(&dvector![1.0, 1.0]).unwrap();
+    for (slope, slides) in [(0.2, 2), (0.5, 0)] {
+        let kernel = leaky(x.clone(), y.clone(), slope);
+        let alpha = [1.0, 3.0, 2.5];
+        // gates of 0.25 and 0.3 or so: inside [0.2, 1], outside [0.5, 1]
+        let gates = [forces[0] / 3.0, forces[1] / 2.5];
+        assert!(gates.iter().all(|g| (0.2..0.5).contains(g)), "{gates:?}");
+        let mut theta = vec![1.0, 0.0, 0.0, 0.5];
+        let entered = pieces(&kernel).enter(&mut theta, &alpha).unwrap();
+        assert_eq!(entered.kinks.sliding.len(), slides);
+        let (v, _) = velocity(&*entered.kernel, &theta, &alpha);
+        let expected = match slides {
+            2 => [1.0, 0.0, 0.0],
+            // both samples are behind the unit now
+            _ => [1.0, 1.0 - 0.5 * (3.0 + 0.75), 1.0 - 0.5 * (0.6 + 2.5)],
+        };
+        assert_close(&v[..3], &expected, 1e-14, "velocity");
+        assert!(pieces(&entered.kernel).clearance(&theta, &alpha) > 0.0);
+    }
+}
+
+/// A leaky unit at zero weights rests while zero is among its velocities, and leaves along the shortest one when it is
+/// not.
+#[test]
+fn leaky_units_rest_at_zero_only_while_they_can() {
+    let x = dmatrix![1.0, 0.0; -1.0, 0.0];
+    let kernel = leaky(x, dvector![-1.0, -1.0], 0.1);
+    let mut theta = vec![0.0, 0.0, 0.0];
+    let entered = pieces(&kernel).enter(&mut theta, &[2.0, 1.0]).unwrap();
+    assert_eq!(entered.kinks.departures, 1);
+    // back again: -2 g_1 + g_2 = 0 with gates in [0.1, 1]
+    theta[..2].fill(0.0);
+    let rests = pieces(&entered.kernel)
+        .enter(&mut theta, &[2.0, 1.0])
+        .unwrap();
+    assert_eq!((rests.kinks.departures, &theta[..2]), (0, &[0.0, 0.0][..]));
+    let (v, _) = velocity(&*rests.kernel, &theta, &[2.0, 1.0]);
+    assert_eq!(&v[..2], [0.0, 0.0]);
+    let pieces_at_rest = pieces(&rests.kernel);
+    assert!(pieces_at_rest.clearance(&theta, &[2.0, 1.0]) > 0.0);
+    // and not so once the second sample has less than a tenth of the weight of the first
+    let weak = [2.0, 0.15];
+    assert!(pieces_at_rest.clearance(&theta, &weak) < 0.0);
+    let state = pieces_at_rest.state();
+    let restored = pieces_at_rest.restored(&state).expect("a state of its own");
+    let leaves = pieces(&restored).enter(&mut theta, &weak).unwrap();
+    assert_eq!(leaves.kinks.departures, 1);
+    assert!(theta[0] < 0.0, "{theta:?}");
+    // at the speed of the shortest velocity, -2 · 0.1 + 0.15
+    let (v, _) = velocity(&*leaves.kernel, &theta, &weak);
+    assert!((v[0] + 0.05).abs() < 1e-12, "{v:?}");
 }

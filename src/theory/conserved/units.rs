@@ -6,11 +6,12 @@
 //! out of it), for both halves move like twice `Σ α_n y_n h_{jn} ∂f/∂h_{jn}`. Kinks change neither: there h = 0 and w·x = 0. All
 //! units of a layer together are one vector, whose drift is relative to its terms.
 //!
-//! With smoothing the kink of a unit of layer l + 1 has a width proportional to `‖w‖‖h_l‖`, which is no function of the products
+//! A rounded kink of a unit of layer l + 1 has a width proportional to `‖w‖‖h_l‖`, which is no function of the products
 //! `w_k h_{l,k}`: below the output layer only the sums over the units of a layer, `‖w_l‖_F² − ‖w_{l+1}‖_F²`, are conserved then,
 //! because f is homogeneous of degree one in every layer.
 
 use super::{Conserved, Measured, subscript};
+use crate::activation::Formula;
 use crate::network::{Architecture, Layout, Relu};
 use crate::theory::Errors;
 
@@ -22,7 +23,7 @@ pub(super) fn conserved(network: &Relu, errors: &Errors) -> Vec<Conserved> {
     }
     match errors {
         Errors::Backward => {
-            let by_layer = |l: usize| network.smoothing() > 0.0 && l < depth - 1;
+            let by_layer = |l: usize| network.activation().curved() && l < depth - 1;
             (1..depth)
                 .map(|l| balance(layout, l, by_layer(l)))
                 .collect()

@@ -99,7 +99,7 @@ fn each_case_is_a_scenario() {
         let teacher = gaussian_teacher_vector(12, plan.data_seed(case));
         let expected = angle(&beta, teacher.as_slice()).to_degrees();
         let key = (
-            case.network.key().to_owned(),
+            case.network.name().to_owned(),
             case.ratio.to_string(),
             case.seed,
             "limit".to_owned(),
@@ -183,7 +183,7 @@ fn means_are_near_theory_and_differences_are_significant() {
         assert!(
             deviation.abs() < 4.0,
             "{}: {deviation} standard errors",
-            s.network.key()
+            s.network.name()
         );
         assert!(s.angle.standard_error.unwrap() < 1.0);
     }
@@ -191,7 +191,7 @@ fn means_are_near_theory_and_differences_are_significant() {
     assert_eq!(differences.len(), 4);
     for d in differences {
         let significance = d.significance().unwrap();
-        assert!(significance < -4.0, "{}: {significance}", d.network.key());
+        assert!(significance < -4.0, "{}: {significance}", d.network.name());
         assert!(
             (d.difference.mean - d.theory.unwrap()).abs()
                 < 4.0 * d.difference.standard_error.unwrap()

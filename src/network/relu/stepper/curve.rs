@@ -1,12 +1,13 @@
-//! Smoothed kinks: activations, gates, and what else of their derivatives a step needs.
+//! Curved activations in steps: what else of their derivatives a step needs beside gates.
 
+use crate::activation::{Activation, Formula, Row};
 use crate::network::stepping::columns::{Columns, dot};
 use pulp::Simd;
 
-/// The smoothed activation `½(a + q)` of a hidden layer, `q = √(a² + ε²‖w‖²‖h‖²)`, beyond its gates `½(1 + a/q)`.
+/// Of a hidden layer: roots q of its units on all samples, and the sums over κ and μ (see
+/// [`activation`](crate::activation)).
 pub(super) struct Curve {
-    /// ε²
-    squared_smoothing: f64,
+    activation: Activation,
     /// 1/q, zero where q is; N × units
     inverse: Columns,
     /// `‖w_j‖²`, units × 1
@@ -21,9 +22,9 @@ pub(super) struct Curve {
 
 impl Curve {
     /// Of a layer of `units` on N samples.
-    pub fn new(smoothing: f64, samples: usize, units: usize) -> Self {
+    pub fn new(activation: Activation, samples: usize, units: usize) -> Self {
         Self {
-            squared_smoothing: smoothing * smoothing,
+            activation,
             inverse: Columns::zeros(samples, units),
             widths: Columns::zeros(units, 1),
             sizes: Columns::zeros(samples, 1),
@@ -52,26 +53,24 @@ impl Curve {
         let widths = self.widths.entries_mut().iter_mut();
         let columns = h.columns_mut().zip(gates.columns_mut());
         let inverses = self.inverse.columns_mut();
-        for (((w, width), (h, gates)), inverses) in
+        for (((w, width), (outputs, gates)), inverse_roots) in
             w.columns().zip(widths).zip(columns).zip(inverses)
         {
             *width = dot(simd, w, w);
-            let blur = self.squared_smoothing * *width;
-            let pairs = h.iter_mut().zip(gates).zip(inverses).zip(&*sizes);
-            for (((h, gate), inverse), size) in pairs {
-                let a = *h;
-                let q = (a * a + blur * size).sqrt();
-                *inverse = if q > 0.0 { 1.0 / q } else { 0.0 };
-                *gate = if q > 0.0 { 0.5 * (1.0 + a / q) } else { 1.0 };
-                *h = 0.5 * (a + q);
-            }
+            self.activation.bend(Row {
+                outputs,
+                gates,
+                inverse_roots,
+                weights: *width,
+                inputs: sizes,
+            });
         }
     }
 
     /// Both sums over the signals s of the layer: `Σ_n κ_n s_n` and `Σ_j μ_j s_j`.
     #[inline(always)]
     pub fn stretch<S: Simd>(&mut self, simd: S, signals: &Columns) {
-        let half = 0.5 * self.squared_smoothing;
+        let stretch = self.activation.stretch();
         let inward = self.inward.entries_mut();
         inward.fill(0.0);
         let inverses = self.inverse.columns_mut();
@@ -83,9 +82,9 @@ impl Curve {
             // s/q, for both sums; 1/q is not needed again
             for ((inverse, s), inward) in inverses.iter_mut().zip(s).zip(&mut *inward) {
                 *inverse *= s;
-                *inward += half * width * *inverse;
+                *inward += stretch * width * *inverse;
             }
-            *along = half * dot(simd, self.sizes.entries(), inverses);
+            *along = stretch * dot(simd, self.sizes.entries(), inverses);
         }
     }
 

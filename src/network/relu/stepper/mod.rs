@@ -1,20 +1,21 @@
 //! Finite steps of ReLU networks under backpropagation, feedback alignment and direct feedback alignment.
 //!
-//! Samples run down the columns: activations are N × units, one column per unit, so that what is done to every sample alike
-//! runs in vectors. With `e_n = η_k α_n y_n`, the gates `M = g'(a)` (exact kinks: `g'(0) = 1`) and, for smoothed kinks
-//! `g = ½(a + q)`, `q = √(a² + ε²‖w‖²‖h‖²)`, the derivatives `κ = ½ε²‖h‖²/q` along w and `μ = ½ε²‖w‖²/q` along h, one step is
+//! Samples run down the columns: activations are N × units, one column per unit, so that what is done to every sample
+//! alike runs in vectors. With `e_n = η_k α_n y_n` and the gates M, and κ and μ of curved ones, of the
+//! [`activation`](crate::activation), one step is
 //! ```text
 //! a_l = w_lᵀ h_{l−1},            h_l = g(a_l),             f = w_Lᵀ h_{L−1}
 //! s_l = w_{l+1} δ_{l+1} + h_l ∘ (1 1ᵀ(μ_{l+1} ∘ s_{l+1}))  (BP),   F_l δ_{l+1}  (FA),   b_l e  (DFA)
 //! δ_l = M_l ∘ s_l,               δ_L = e
 //! w_l ← w_l + h_{l−1} δ_lᵀ + w_l diag((κ_l ∘ s_l) 1)
 //! ```
-//! as [`Relu::kernel`] has it, whose velocity is the slow twin. Where q = 0, M = 1 and κ = μ = 0.
+//! as [`Relu::kernel`] has it, whose velocity is the slow twin.
 
 mod curve;
 #[cfg(test)]
 mod tests;
 
+use crate::activation::{Activation, Formula};
 use crate::network::stepping::columns::{Coefficients, Columns, column, combine, dot};
 use crate::network::stepping::vector::width;
 use crate::network::stepping::weights::Weights;
@@ -48,6 +49,7 @@ enum Signals {
 
 /// What a step is computed with; nothing of it is left for the next step.
 struct Passes {
+    activation: Activation,
     signals: Signals,
     /// y, N × 1
     labels: Columns,
@@ -74,7 +76,7 @@ struct Layer {
     gates: Columns,
     /// δ, N × units
     errors: Columns,
-    /// Of smoothed kinks.
+    /// Of curved activations.
     curve: Option<Curve>,
 }
 
@@ -84,15 +86,18 @@ impl ReluStepper {
         let n = training.data.len();
         let shapes = network.shapes();
         let hidden = &shapes[..shapes.len() - 1];
-        let smooth = network.smoothing() > 0.0;
+        let activation = network.activation();
         let layer = |(l, &(_, units)): (usize, &(usize, usize))| Layer {
             h: Columns::zeros(n, units),
             transposed: (l + 1 < hidden.len()).then(|| Columns::zeros(units, n)),
             gates: Columns::zeros(n, units),
             errors: Columns::zeros(n, units),
-            curve: smooth.then(|| Curve::new(network.smoothing(), n, units)),
+            curve: activation
+                .curved()
+                .then(|| Curve::new(activation, n, units)),
         };
         let passes = Passes {
+            activation,
             signals: match training.signals {
                 crate::network::Signals::Backward => Signals::Backward,
                 crate::network::Signals::Layerwise(f) => {
@@ -225,7 +230,10 @@ impl Passes {
             let layer = &mut rest[0];
             combine(simd, &mut layer.h, inputs, w.right(), false);
             match &mut layer.curve {
-                None => cut(layer.h.entries_mut(), layer.gates.entries_mut()),
+                None => {
+                    let (h, gates) = (layer.h.entries_mut(), layer.gates.entries_mut());
+                    self.activation.cut(h, gates);
+                }
                 Some(curve) => curve.bend(simd, w, inputs, &mut layer.h, &mut layer.gates),
             }
             if let Some(transposed) = &mut layer.transposed {
@@ -312,14 +320,5 @@ impl Passes {
             }
             None => combine(simd, output, &self.samples, self.errors.right(), true),
         }
-    }
-}
-
-/// Exact kinks: preactivations become activations, beside their gates.
-#[inline(always)]
-fn cut(h: &mut [f64], gates: &mut [f64]) {
-    for (h, gate) in h.iter_mut().zip(gates) {
-        *gate = if *h >= 0.0 { 1.0 } else { 0.0 };
-        *h *= *gate;
     }
 }

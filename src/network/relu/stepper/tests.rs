@@ -1,6 +1,7 @@
 //! Steps of ReLU networks against the vector field they follow.
 
 use super::*;
+use crate::activation::examples;
 use crate::dataset::{Dataset, gaussian_teacher, standard_normals};
 use crate::loss::Loss;
 use crate::network::Network;
@@ -66,8 +67,8 @@ fn theta(stepper: &dyn Stepper, lane: usize, parameters: usize) -> DVector<f64> 
 fn a_thousand_steps_are_those_of_the_vector_field() {
     let hidden: [&[usize]; 5] = [&[], &[9], &[8], &[5, 6], &[4, 3, 5]];
     for (hidden, samples) in hidden.into_iter().zip([7, 8, 5, 17, 9]) {
-        for smoothing in [0.0, 0.1] {
-            let network = Network::new(Relu::new(4, hidden, smoothing));
+        for activation in examples() {
+            let network = Network::new(Relu::with(4, hidden, activation));
             for rule in rules(&network) {
                 for loss in [Loss::Exponential, Loss::Logistic] {
                     let dataset = gaussian_teacher(4, samples, 3);
@@ -83,7 +84,7 @@ fn a_thousand_steps_are_those_of_the_vector_field() {
                             let [fast, slow] =
                                 [0, 1].map(|i| theta(&*steppers[i], lane, network.parameters()));
                             let error = (&fast - &slow).norm() / slow.norm();
-                            let case = (hidden, smoothing, rule.key(), loss, schedule, lane);
+                            let case = (hidden, activation, rule.key(), loss, schedule, lane);
                             assert!(error < 1e-12, "{case:?}: {error:e}");
                             assert!((slow - problem.theta0()).norm() > 0.01, "{case:?} moves");
                             if schedule == Schedule::LossNormalised {
@@ -101,8 +102,8 @@ fn a_thousand_steps_are_those_of_the_vector_field() {
 /// From zero weights every preactivation is on its kink, where exact and smoothed gates are one.
 #[test]
 fn gates_are_one_at_zero() {
-    for smoothing in [0.0, 0.1] {
-        let network = Network::new(Relu::new(4, &[5, 3], smoothing));
+    for activation in examples() {
+        let network = Network::new(Relu::with(4, &[5, 3], activation));
         let [_, layerwise, direct] = rules(&network);
         for rule in [layerwise, direct] {
             let dataset = gaussian_teacher(4, 6, 3);
@@ -120,7 +121,7 @@ fn gates_are_one_at_zero() {
                 let error = (&fast - &slow).norm() / slow.norm();
                 assert!(
                     error < 1e-12,
-                    "{smoothing} {}: {error:e}",
+                    "{activation:?} {}: {error:e}",
                     problem.rule().key()
                 );
             }
@@ -155,8 +156,8 @@ fn a_restored_stepper_goes_on_bit_for_bit() {
 /// A run that overflows goes on with weights that show it.
 #[test]
 fn overflow_stays_visible() {
-    for smoothing in [0.0, 0.1] {
-        let network = Network::new(Relu::new(4, &[5], smoothing));
+    for activation in examples() {
+        let network = Network::new(Relu::with(4, &[5], activation));
         let [rule, ..] = rules(&network);
         let problem = problem(network, rule, Loss::Exponential, gaussian_teacher(4, 6, 3));
         let lanes = [1e300, 0.01].map(|size| Lane {

@@ -1,0 +1,209 @@
+//! Activations of units: value, slopes, curvature, kinks and degree, one file per activation.
+//!
+//! A unit with weights w and inputs h has the preactivation `a = w·h` and the output `g`. Networks without biases are
+//! homogeneous only if g is homogeneous in w and in h, so an activation is either a function of a alone with its only
+//! kink at zero, or it is rounded off there over a width that grows with the lengths of w and h, through the root
+//! `q = √(a² + ε²‖w‖²‖h‖²)`. In both cases
+//! ```text
+//! ∂g/∂w = M h + κ w,    κ = c‖h‖²/q          (c = 0 for functions of a alone)
+//! ∂g/∂h = M w + μ h,    μ = c‖w‖²/q
+//! ```
+//! with the *gate* `M = ∂g/∂a`. Where q = 0, the gate is one and κ = μ = 0: the report takes g'(0) = 1.
+//!
+//! To add an activation: a file with a type that implements [`Formula`], and its line in the registry below. The line
+//! brings its key into scenarios.
+
+mod formula;
+mod leaky_relu;
+mod relu;
+mod smoothed_relu;
+#[cfg(test)]
+mod tests;
+
+pub use formula::{Argument, Direction, Formula, Kink, Row, Turn};
+
+use nalgebra::{DMatrix, DVectorView};
+use thiserror::Error;
+
+/// The number that chooses an activation in a scenario: a key of its network's table. Zero, or no such key, means the
+/// ReLU.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameter {
+    pub key: &'static str,
+    /// What the number is, with its article.
+    pub noun: &'static str,
+    pub documentation: &'static str,
+    /// Admissible from zero up to here.
+    pub bound: f64,
+    /// Whether the bound itself is admissible.
+    pub bound_included: bool,
+    make: fn(f64) -> Activation,
+}
+
+impl Parameter {
+    /// The activation with this value of the parameter.
+    ///
+    /// # Errors
+    /// If the value is outside of its range.
+    pub fn activation(&self, value: f64) -> Result<Activation, OutOfRange> {
+        let below = value < self.bound || self.bound_included && value == self.bound;
+        if value >= 0.0 && below {
+            // adding zero maps -0.0 to 0.0
+            return Ok((self.make)(value + 0.0));
+        }
+        let relation = if self.bound_included { "<=" } else { "<" };
+        let bound = if self.bound < 1e6 {
+            self.bound.to_string()
+        } else {
+            format!("{:e}", self.bound)
+        };
+        let expected = format!("{} >= 0 and {relation} {bound}", self.noun);
+        Err(OutOfRange { value, expected })
+    }
+}
+
+/// A parameter outside of its range.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[error("{value} is not {expected}")]
+pub struct OutOfRange {
+    pub value: f64,
+    /// What it should be, in words.
+    pub expected: String,
+}
+
+/// One activation of the registry.
+#[derive(Debug, Clone, Copy)]
+pub struct Registered {
+    pub name: &'static str,
+    /// `None` for the ReLU itself.
+    pub parameter: Option<Parameter>,
+}
+
+/// The parameters of all activations, in order.
+pub fn parameters() -> impl Iterator<Item = &'static Parameter> {
+    ACTIVATIONS.iter().filter_map(|a| a.parameter.as_ref())
+}
+
+/// An enum of all formulas that is one itself, so that no call goes through a table at run time: steps need loops that
+/// are compiled for their activation, and everything else gains by it.
+macro_rules! registry {
+    ($($module:ident::$formula:ident),+ $(,)?) => {
+        $(pub use $module::$formula;)+
+
+        /// One of the activations.
+        #[derive(Debug, Clone, Copy, PartialEq)]
+        pub enum Activation {
+            $(#[doc = concat!("See [`", stringify!($formula), "`].")] $formula($formula)),+
+        }
+
+        /// All activations, the plain ReLU first.
+        pub const ACTIVATIONS: &[Registered] = &[
+            $(Registered { name: $formula::NAME, parameter: $formula::PARAMETER }),+
+        ];
+
+        $(impl From<$formula> for Activation {
+            fn from(formula: $formula) -> Self {
+                Self::$formula(formula)
+            }
+        })+
+
+        impl Activation {
+            /// Its name in the registry.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$formula(_) => $formula::NAME),+ }
+            }
+        }
+
+        impl Formula for Activation {
+            fn value(self, at: Argument) -> f64 {
+                match self { $(Self::$formula(f) => f.value(at)),+ }
+            }
+
+            fn gate(self, at: Argument) -> f64 {
+                match self { $(Self::$formula(f) => f.gate(at)),+ }
+            }
+
+            fn kink(self) -> Option<Kink> {
+                match self { $(Self::$formula(f) => f.kink()),+ }
+            }
+
+            fn degree(self) -> u32 {
+                match self { $(Self::$formula(f) => f.degree()),+ }
+            }
+
+            fn description(self) -> String {
+                match self { $(Self::$formula(f) => f.description()),+ }
+            }
+
+            fn softness(self) -> f64 {
+                match self { $(Self::$formula(f) => f.softness()),+ }
+            }
+
+            fn root(self, preactivation: f64, lengths: f64) -> f64 {
+                match self { $(Self::$formula(f) => f.root(preactivation, lengths)),+ }
+            }
+
+            #[inline(always)]
+            fn root_of_squares(self, preactivation: f64, weights: f64, inputs: f64) -> f64 {
+                match self { $(Self::$formula(f) => f.root_of_squares(preactivation, weights, inputs)),+ }
+            }
+
+            #[inline(always)]
+            fn stretch(self) -> f64 {
+                match self { $(Self::$formula(f) => f.stretch()),+ }
+            }
+
+            fn of_weights(self, at: Argument) -> f64 {
+                match self { $(Self::$formula(f) => f.of_weights(at)),+ }
+            }
+
+            fn of_inputs(self, at: Argument) -> f64 {
+                match self { $(Self::$formula(f) => f.of_inputs(at)),+ }
+            }
+
+            fn turn(self, at: Argument, along: Direction) -> Turn {
+                match self { $(Self::$formula(f) => f.turn(at, along)),+ }
+            }
+
+            fn curvature_bound(self, at: Argument) -> f64 {
+                match self { $(Self::$formula(f) => f.curvature_bound(at)),+ }
+            }
+
+            fn add_curvature(
+                self,
+                at: Argument,
+                factor: f64,
+                vectors: (&DVectorView<'_, f64>, &DVectorView<'_, f64>),
+                matrix: &mut DMatrix<f64>,
+            ) -> f64 {
+                match self { $(Self::$formula(f) => f.add_curvature(at, factor, vectors, matrix)),+ }
+            }
+
+            #[inline(always)]
+            fn cut(self, outputs: &mut [f64], gates: &mut [f64]) {
+                match self { $(Self::$formula(f) => f.cut(outputs, gates)),+ }
+            }
+
+            #[inline(always)]
+            fn bend(self, row: Row<'_>) {
+                match self { $(Self::$formula(f) => f.bend(row)),+ }
+            }
+        }
+    };
+}
+
+registry! {
+    relu::ExactRelu,
+    smoothed_relu::SmoothedRelu,
+    leaky_relu::LeakyRelu,
+}
+
+/// Every activation, with a parameter from inside its range.
+#[cfg(test)]
+pub(crate) fn examples() -> Vec<Activation> {
+    let with = |a: &Registered| match &a.parameter {
+        None => ExactRelu.into(),
+        Some(parameter) => parameter.activation(0.3).expect("inside its range"),
+    };
+    ACTIVATIONS.iter().map(with).collect()
+}

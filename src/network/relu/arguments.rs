@@ -1,0 +1,56 @@
+//! What the activations of a layer are functions of.
+
+use crate::activation::{Activation, Argument, Formula};
+use crate::network::View;
+use nalgebra::{DMatrix, DVector};
+
+/// What the activations of one layer depend on beside the preactivations, per unit and per sample.
+pub(super) struct Arguments {
+    /// q, units × N; empty for activations of the preactivation alone.
+    pub roots: DMatrix<f64>,
+    /// `‖w_j‖²`
+    pub weights: DVector<f64>,
+    /// `‖h_n‖²`
+    pub inputs: DVector<f64>,
+}
+
+impl Arguments {
+    /// Of the layer `w` with preactivations `a` (units × N) on inputs `h`.
+    pub fn new(activation: Activation, w: &View<'_>, h: &DMatrix<f64>, a: &DMatrix<f64>) -> Self {
+        if !activation.curved() {
+            return Self {
+                roots: DMatrix::zeros(0, 0),
+                weights: DVector::zeros(0),
+                inputs: DVector::zeros(0),
+            };
+        }
+        let weights = DVector::from_iterator(w.ncols(), w.column_iter().map(|w| w.norm_squared()));
+        let inputs = DVector::from_iterator(h.ncols(), h.column_iter().map(|h| h.norm_squared()));
+        let roots = DMatrix::from_fn(a.nrows(), a.ncols(), |j, n| {
+            activation.root(a[(j, n)], (weights[j] * inputs[n]).sqrt())
+        });
+        Self {
+            roots,
+            weights,
+            inputs,
+        }
+    }
+
+    /// Of unit j on sample n, with its preactivation.
+    pub fn at(&self, (j, n): (usize, usize), preactivation: f64) -> Argument {
+        if self.roots.is_empty() {
+            return Argument::of(preactivation);
+        }
+        Argument {
+            preactivation,
+            root: self.roots[(j, n)],
+            weights: self.weights[j],
+            inputs: self.inputs[n],
+        }
+    }
+
+    /// A function of every argument, units × N.
+    pub fn map(&self, a: &DMatrix<f64>, f: impl Fn(Argument) -> f64) -> DMatrix<f64> {
+        DMatrix::from_fn(a.nrows(), a.ncols(), |j, n| f(self.at((j, n), a[(j, n)])))
+    }
+}

@@ -1,0 +1,171 @@
+//! Modes for pairs on their kinks that are consistent with the velocity they lead to.
+
+use super::Setting;
+use super::passes::{Forward, Motion};
+use super::pattern::{Mode, Pair, Pattern};
+use super::rays::{Rays, form};
+use super::sizes::{all_sizes, gates, significant_norms};
+use crate::activation::{Argument, Formula};
+use nalgebra::DMatrix;
+
+/// Velocities and gates are zero, or at an end of their interval, to this relative accuracy.
+const SETTLED: f64 = 1e-12;
+
+/// Inputs and velocities below this share of the largest are rounding.
+const ROUNDING: f64 = 1e-13;
+
+/// Gives the pairs of `border` modes that are consistent with the velocity they lead to.
+pub(super) fn settle(
+    setting: &Setting,
+    pattern: &mut Pattern,
+    border: &[Pair],
+    theta: &[f64],
+    multipliers: &[f64],
+) -> Result<(), String> {
+    let patient = 2 * border.len() + 4;
+    let mut dice: u64 = 1;
+    for round in 0..100 * (border.len() + 4) {
+        let pass = Forward::new(setting, Some(pattern), theta);
+        let motion = pass.motion(multipliers, pass.forces().as_ref());
+        let mut offences = offences(&pass, &motion, pattern, border);
+        let chosen = if round < patient {
+            // the worst first, lower layers first: what happens there moves the preactivations above
+            let lowest = offences.iter().map(|o| o.pair.layer).min();
+            offences.retain(|o| Some(o.pair.layer) == lowest);
+            offences.iter().max_by(|x, y| x.size.total_cmp(&y.size))
+        } else if round < 3 * patient {
+            // if that goes round in circles, the first, which cannot for a positive definite matrix (Murty's rule)
+            offences.first()
+        } else {
+            // under feedback alignment the matrix is not symmetric: any, by a fixed sequence
+            dice = dice
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            offences.get((dice >> 33) as usize % offences.len().max(1))
+        };
+        let Some(offence) = chosen else {
+            return Ok(());
+        };
+        let next = match (pattern.get(offence.pair), offence.upwards) {
+            (Mode::Sliding, true) => Mode::Active,
+            (Mode::Sliding, false) => Mode::Inactive,
+            (mode, upwards) => {
+                if !offence.unseen && pushes_back(&pass, &motion, offence.pair) {
+                    Mode::Sliding
+                } else if upwards && mode == Mode::Inactive {
+                    Mode::Active
+                } else {
+                    Mode::Inactive
+                }
+            }
+        };
+        pattern.set(offence.pair, next);
+    }
+    Err(format!(
+        "no gates were found for the {} (unit, sample) pairs on their kinks that are consistent with the velocity they \
+         lead to; network.relu.smoothing may help",
+        border.len()
+    ))
+}
+
+/// How preactivations would move, up to a positive factor, if all sliding units opened (layer by layer, units × N).
+fn openings(pass: &Forward<'_>, pattern: &Pattern) -> Vec<DMatrix<f64>> {
+    let mut openings: Vec<DMatrix<f64>> = Vec::with_capacity(pass.hidden());
+    for l in 0..pass.hidden() {
+        let opening = match openings.last() {
+            None => DMatrix::zeros(pass.a[l].nrows(), pass.a[l].ncols()),
+            Some(below) => {
+                let mut opened = below.map(|a| pass.setting.activation.value(Argument::of(a)));
+                for p in pattern.sliding().iter().filter(|p| p.layer + 1 == l) {
+                    opened[(p.unit, p.sample)] = 1.0;
+                }
+                pass.w[l].tr_mul(&opened)
+            }
+        };
+        openings.push(opening);
+    }
+    openings
+}
+
+/// A pair whose mode contradicts its velocity.
+struct Offence {
+    pair: Pair,
+    /// No unit below sees the sample: the pair has no push of its own.
+    unseen: bool,
+    /// Towards a > 0.
+    upwards: bool,
+    size: f64,
+}
+
+fn offences(
+    pass: &Forward<'_>,
+    motion: &Motion,
+    pattern: &Pattern,
+    border: &[Pair],
+) -> Vec<Offence> {
+    let openings = openings(pass, pattern);
+    let sizes = all_sizes(pass);
+    let norms = |columns: &[DMatrix<f64>]| -> Vec<Vec<f64>> {
+        columns
+            .iter()
+            .map(|c| significant_norms(c, ROUNDING))
+            .collect()
+    };
+    let (remains, inflows) = (norms(&pass.h), norms(&motion.h_dot));
+    let mut found: Vec<Offence> = border
+        .iter()
+        .filter_map(|&pair| {
+            let (layer, at) = (pair.layer, (pair.unit, pair.sample));
+            let width = sizes[layer].widths[pair.unit];
+            let (inputs, inflow) = (
+                sizes[layer].inputs[pair.sample],
+                inflows[layer][pair.sample],
+            );
+            let unseen = inputs == 0.0;
+            let speed = motion.velocity[layer].column(pair.unit).norm();
+            let (rate, size) = if unseen && remains[layer][pair.sample] > 0.0 {
+                // the last unit that sees the sample is about to go, or the first has just come: the side it is on
+                (pass.a[layer][at], width * remains[layer][pair.sample])
+            } else if unseen && inflow == 0.0 {
+                // no unit below moves yet: the side it would go to if those that slide opened
+                (openings[layer][at], 1.0)
+            } else {
+                (motion.a_dot[layer][at], speed * inputs + width * inflow)
+            };
+            let relative = if size > 0.0 { rate / size } else { 0.0 };
+            let offends = match pattern.get(pair) {
+                Mode::Active => relative < -SETTLED,
+                Mode::Inactive => relative > SETTLED,
+                // nothing to hold on to
+                Mode::Sliding => unseen,
+                Mode::Resting => false,
+            };
+            offends.then_some(Offence {
+                pair,
+                unseen,
+                upwards: relative > 0.0,
+                size: relative.abs(),
+            })
+        })
+        .collect();
+    let held = gates(motion, pattern).filter(|(p, _)| sizes[p.layer].inputs[p.sample] > 0.0);
+    found.extend(held.filter_map(|(pair, gate)| {
+        let outside = -pattern.kink().inside(gate);
+        // not a number where the signal has vanished: such a pair is let go
+        (outside.is_nan() || outside > SETTLED).then_some(Offence {
+            pair,
+            unseen: false,
+            upwards: gate > pattern.kink().active,
+            size: outside,
+        })
+    }));
+    found.sort_by_key(|o| o.pair);
+    found
+}
+
+/// Whether opening the pair's own gate lowers its preactivation.
+fn pushes_back(pass: &Forward<'_>, motion: &Motion, p: Pair) -> bool {
+    let signal = motion.signals[p.layer][(p.unit, p.sample)];
+    let [gradient, update] = [true, false].map(|g| Rays::of_pairs(pass, &[p], g));
+    signal * form(pass, &gradient, &update)[(0, 0)] < 0.0
+}
