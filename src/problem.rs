@@ -189,6 +189,11 @@ impl Problem {
         self.state_of(&self.theta0)
     }
 
+    /// Numbers in a run's state: P, and what the rule moves beside the weights.
+    pub fn unknowns(&self) -> usize {
+        self.theta0.len() + self.rule.state(&self.network).len()
+    }
+
     /// The state of weights θ at the start of a run.
     pub fn state_of(&self, theta: &DVector<f64>) -> DVector<f64> {
         let own = self.rule.state(&self.network);

@@ -60,7 +60,7 @@ impl Records {
         if self.overflown {
             return;
         }
-        let mut theta = DVector::zeros(problem.network().parameters());
+        let mut theta = DVector::zeros(problem.unknowns());
         stepper.theta(lane, theta.as_mut_slice());
         let log_time = match schedule {
             Schedule::Constant => (size * k as f64).ln_1p(),

@@ -198,7 +198,7 @@ impl Work<'_> {
                 if !found.fits(
                     &run.stepper.state(),
                     run.sizes.len(),
-                    self.problem.network().parameters(),
+                    self.problem.unknowns(),
                     self.options.count,
                 ) =>
             {
@@ -229,7 +229,7 @@ impl Work<'_> {
         let common: Vec<u64> = (sizes.iter())
             .map(|&size| self.options.common_step(size))
             .collect();
-        let parameters = self.problem.network().parameters();
+        let parameters = self.problem.unknowns();
         recorded_steps(self.options.count, parameters, &common)
     }
 
@@ -307,7 +307,7 @@ impl Work<'_> {
                         solver: SolverStatistics {
                             method: format!("finite-steps ({})", self.options.schedule.name()),
                             steps: usize::try_from(run.taken).unwrap_or(usize::MAX),
-                            unknowns: network.parameters(),
+                            unknowns: self.problem.unknowns(),
                             wall_seconds,
                             ..Default::default()
                         },

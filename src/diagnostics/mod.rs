@@ -137,8 +137,10 @@ impl<'a> Saves<'a> {
     fn record(&mut self, k: usize, d: &mut Diagnostics) {
         let state = self.trajectory.theta.column(k);
         let (state, network) = (state.as_slice(), self.problem.network());
-        let weights = network.weights(state);
-        let margins = network.margins(state, self.problem.dataset());
+        // a rule may move more than the weights, which come first
+        let theta = &state[..network.parameters()];
+        let weights = network.weights(theta);
+        let margins = network.margins(theta, self.problem.dataset());
         let tau = d.log_time[k];
         for (l, w) in weights.iter().enumerate() {
             d.layer_norms[(l, k)] = w.norm();
@@ -151,9 +153,9 @@ impl<'a> Saves<'a> {
             .map(|(p, m)| (p - (tau - m)).abs() / (1.0 + tau).max(m.abs()));
         d.multiplier_drift.push(drifts.fold(0.0, worse));
         d.margins.set_column(k, &margins);
-        self.record_predictor(k, state, d);
+        self.record_predictor(k, theta, d);
         if let Some(h) = &mut self.homogeneous {
-            let features = h.record(k, state, d.min_margin[k], d.log_loss[k]);
+            let features = h.record(k, theta, d.min_margin[k], d.log_loss[k]);
             d.duality_gap[k] = features.gap;
             if let Some(angles) = &mut d.angle_to_limit {
                 angles[k] = features.angle.unwrap_or(FRAC_PI_2);
@@ -163,14 +165,14 @@ impl<'a> Saves<'a> {
             a.record(k, &weights);
         }
         if let Some(p) = &mut self.phases {
-            p.record(k, state);
+            p.record(k, theta);
         }
         self.invariants.record(state);
     }
 
     /// What a predictor β proves by itself.
-    fn record_predictor(&mut self, k: usize, state: &[f64], d: &mut Diagnostics) {
-        let Some(beta) = self.problem.network().predictor(state) else {
+    fn record_predictor(&mut self, k: usize, theta: &[f64], d: &mut Diagnostics) {
+        let Some(beta) = self.problem.network().predictor(theta) else {
             return;
         };
         if let (Some(angles), Some(limit)) = (&mut d.angle_to_limit, self.limit) {

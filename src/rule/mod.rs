@@ -78,8 +78,8 @@ pub trait LearningRule: Debug + Send + Sync + 'static {
     }
 
     /// Offer: what the rule itself conserves on a network, beside what the network conserves under its signals.
-    fn conserved(&self, _network: &Network) -> Option<Conserved> {
-        None
+    fn conserved(&self, _network: &Network) -> Vec<Conserved> {
+        Vec::new()
     }
 }
 

@@ -127,7 +127,7 @@ pub fn of(problem: &Problem) -> Theory {
     let errors = errors(problem);
     let alignment = alignment::of(problem);
     let mut conserved = conserved::of_network(problem);
-    conserved.extend(rule.conserved(network).map(Conserved::of_rule));
+    conserved.extend(rule.conserved(network).into_iter().map(Conserved::of_rule));
     Theory {
         limit: limit::of(problem),
         rate: rate::of(problem),

@@ -63,7 +63,8 @@ impl Stepper for GenericStepper {
     }
 
     fn theta(&self, lane: usize, theta: &mut [f64]) {
-        theta.copy_from_slice(&self.runs[lane].theta);
+        // a rule may move more than the weights, which come first
+        theta.copy_from_slice(&self.runs[lane].theta[..theta.len()]);
     }
 
     fn log_time(&self, lane: usize) -> f64 {
