@@ -6,6 +6,7 @@
 mod direct_feedback_alignment;
 mod feedback_alignment;
 mod gradient_descent;
+mod kolen_pollack;
 
 use crate::dataset::Dataset;
 use crate::network::stepping::{GenericStepper, Lane, Stepper, Training};
@@ -19,6 +20,7 @@ pub const RULES: &[Entry] = &[
     gradient_descent::ENTRY,
     feedback_alignment::ENTRY,
     direct_feedback_alignment::ENTRY,
+    kolen_pollack::ENTRY,
 ];
 
 /// What a scenario's reader needs to know of a rule.
