@@ -1,12 +1,12 @@
 //! Steps per second of the finite-step runs on one core, beside what the machine could do at best.
 //!
-//! Two works, as in docs/performance.md: W4-fc (fully connected, D = 20, L = 3, N = 30) and W4-conv (convolutional, D = 64,
-//! L = 3, N = 40), both under direct feedback alignment from zero weights; a single run and eight at once. With
+//! Two works, as in docs/performance.md: W4-fc (fully connected, D = 20, L = 3, N = 30) and W4-conv (convolutional, D =
+//! 64, L = 3, N = 40), both under direct feedback alignment from zero weights; a single run and eight at once. With
 //! MARGINFLOW_PEERS set to a folder that holds `instances/<work>/{X,y,b_1,b_2}.csv`, the works are these; else
 //! random ones of the same sizes. `benches/peers.py` runs this beside other programs.
 //!
-//! Steps are the median over repeats, per second of processor time where Linux tells it; what the machine does is the best of
-//! many short repeats, which no other program interrupts.
+//! Steps are the median over repeats, per second of processor time where Linux tells it; what the machine does is the
+//! best of many short repeats, which no other program interrupts.
 
 use marginflow::dataset::{Dataset, gaussian_teacher, read_files, read_matrix, standard_normals};
 use marginflow::descent::{Lane, Schedule, exponentials, stepper};

@@ -4,8 +4,9 @@
 //! cargo run --release --example custom_claim
 //! ```
 //!
-//! The conjecture: with exponential loss the smallest margin grows like the logarithm of time, `min_n m_n / ln(1+t) → 1`, under any rule.
-//! To have a claim in every report instead, put it into a file in `src/claims/` and its line into `CLAIMS`.
+//! The conjecture: with exponential loss the smallest margin grows like the logarithm of time, `min_n m_n / ln(1+t) →
+//! 1`, under any rule. To have a claim in every report instead, put it into a file in `src/claims/` and its line into
+//! `CLAIMS`.
 
 use marginflow::claims::{Claim, Evidence, Outcome, Subject, Verdict};
 use marginflow::control::Control;

@@ -4,8 +4,9 @@
 //! cargo run --release --example custom_potential
 //! ```
 //!
-//! A convolutional network of depth 2 under direct feedback alignment tends to the minimiser of `(Σ_d c_d |β̂_d|^p)^{1/p}` with p = 4/3 and
-//! weights c from the feedback. Here p is varied at the same weights, and the weights are left out at the same p.
+//! A convolutional network of depth 2 under direct feedback alignment tends to the minimiser of `(Σ_d c_d
+//! |β̂_d|^p)^{1/p}` with p = 4/3 and weights c from the feedback. Here p is varied at the same weights, and the weights
+//! are left out at the same p.
 
 use marginflow::control::Control;
 use marginflow::limit::{Block, Potential, Separability, angle, minimise};

@@ -4,8 +4,9 @@
 //! cargo run --release --example own_data
 //! ```
 //!
-//! Six points of the plane, with a constant feature so that the separating line need not pass through the origin; a fully connected linear
-//! network of depth 2, by direct feedback alignment from zero weights. Prints how the line turns, from t = 1 to t = exp(10¹³).
+//! Six points of the plane, with a constant feature so that the separating line need not pass through the origin; a
+//! fully connected linear network of depth 2, by direct feedback alignment from zero weights. Prints how the line
+//! turns, from t = 1 to t = exp(10¹³).
 
 use marginflow::dataset::Dataset;
 use marginflow::diagnostics::diagnose;

@@ -6,9 +6,10 @@
 //!
 //! # The model in a page
 //! Data `x_n` with labels `y_n = ±1`, signed samples `g_n = y_n x_n`; a network with predictor β and margins
-//! `m_n = g_n·β`; multipliers `α_n = −∂𝓛/∂m_n`. A rule moves the weights, `θ' = Σ_n α_n y_n 𝒢_n(θ)`. Directions converge
-//! like powers of `τ = ln(1+t)`, so the flow is integrated in the clock `s = ln(1+τ)`, with the log-multipliers
-//! `p_n = τ − m_n` carried as states of their own: nothing cancels, however far the run goes ([`flow`]).
+//! `m_n = g_n·β`; multipliers `α_n = −∂𝓛/∂m_n`. A rule moves the weights, `θ' = Σ_n α_n y_n 𝒢_n(θ)`. Directions
+//! converge like powers of `τ = ln(1+t)`, so the flow is integrated in the clock `s = ln(1+τ)`, with the
+//! log-multipliers `p_n = τ − m_n` carried as states of their own: nothing cancels, however far the run goes
+//! ([`flow`]).
 //!
 //! # One way for data to flow
 //! ```text

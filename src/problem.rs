@@ -1,4 +1,5 @@
-//! A learning problem: data, network, rule, loss and initial weights. Everything downstream reads it, nothing changes it.
+//! A learning problem: data, network, rule, loss and initial weights. Everything downstream reads it, nothing changes
+//! it.
 
 use crate::network::stepping::{Lane, Schedule, Stepper, Training};
 use crate::network::{FullyConnectedLinear, Kernel, MisfitSignals, Network};
@@ -44,8 +45,8 @@ pub enum NoReducedState {
 }
 
 impl Problem {
-    /// A problem of these parts, with initial weights `theta0` as [`Architecture::theta`](crate::network::Architecture::theta)
-    /// flattens them.
+    /// A problem of these parts, with initial weights `theta0` as
+    /// [`Architecture::theta`](crate::network::Architecture::theta) flattens them.
     ///
     /// # Errors
     /// [`ProblemError`] if they do not fit together.
@@ -220,8 +221,8 @@ impl Problem {
             .steps(&self.network, &self.training(schedule), lanes)
     }
 
-    /// The network and the fixed error signals `b_1 … b_{L−1}` of a problem with a reduced state: `w_l = w_l(0) + u_l b_lᵀ`
-    /// for all times.
+    /// The network and the fixed error signals `b_1 … b_{L−1}` of a problem with a reduced state: `w_l = w_l(0) + u_l
+    /// b_lᵀ` for all times.
     ///
     /// # Errors
     /// [`NoReducedState`], if the layers of this problem do not move by rank one.
@@ -243,8 +244,9 @@ pub enum State {
     #[default]
     Full,
     /// Far fewer numbers that determine them, for fully connected linear networks under fixed feedback, where
-    /// `w_l = w_l(0) + u_l b_lᵀ`: the same run, exact but for rounding. Finite steps move the vectors u_l (L·D numbers), flows
-    /// the coordinates of the accumulated column `u_1 = Z` (min(N, D) numbers, see [`Reduction`](crate::network::Reduction)).
+    /// `w_l = w_l(0) + u_l b_lᵀ`: the same run, exact but for rounding. Finite steps move the vectors u_l (L·D
+    /// numbers), flows the coordinates of the accumulated column `u_1 = Z` (min(N, D) numbers, see
+    /// [`Reduction`](crate::network::Reduction)).
     Reduced,
 }
 

@@ -1,11 +1,12 @@
 //! SHA-256 of the numbers scenarios draw: data, feedback, initial weights.
 //!
-//! **A change here changes every published figure.** The draws are part of what a scenario means. Should a test of this file fail
-//! after an update of a dependency (`rand_pcg`, `rand_distr`, `nalgebra`, `rustfft`) or a change of ours, then the same scenario
-//! no longer computes what it did: keep the old draws, or say in the changelog that all results are new.
+//! **A change here changes every published figure.** The draws are part of what a scenario means. Should a test of this
+//! file fail after an update of a dependency (`rand_pcg`, `rand_distr`, `nalgebra`, `rustfft`) or a change of ours,
+//! then the same scenario no longer computes what it did: keep the old draws, or say in the changelog that all results
+//! are new.
 //!
-//! Hashed are the little-endian bytes of the numbers, matrices column by column. Numbers that go through a Fourier transform
-//! depend in their last digits on the instructions of the processor, and are hashed in units of 2^−32.
+//! Hashed are the little-endian bytes of the numbers, matrices column by column. Numbers that go through a Fourier
+//! transform depend in their last digits on the instructions of the processor, and are hashed in units of 2^−32.
 
 use marginflow::dataset::{Dataset, gaussian_random_labels, gaussian_teacher};
 use marginflow::dataset::{gaussian_teacher_vector, standard_normals};

@@ -1,10 +1,10 @@
 //! What warns of a wrong angle: W2 over a ladder of tolerances, from uselessly loose to tight.
 //!
-//! A run that ends as `completed` may still have gone wrong. Each row is one setting, made as `marginflow run --verify` makes
-//! it, with the error of its final angle and what the user is told:
+//! A run that ends as `completed` may still have gone wrong. Each row is one setting, made as `marginflow run --verify`
+//! makes it, with the error of its final angle and what the user is told:
 //!
-//! - the difference of `--verify` (the same run at a hundredth of the tolerances), and the accuracy it is held against, both
-//!   over the angle to the limit;
+//! - the difference of `--verify` (the same run at a hundredth of the tolerances), and the accuracy it is held against,
+//!   both over the angle to the limit;
 //! - the drift of the log-multipliers and of the conserved quantities over the whole run, over rtol;
 //! - the final duality gap, over that of the tightest run (a run alone does not know that one).
 

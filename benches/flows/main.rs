@@ -8,12 +8,12 @@
 //! cargo bench --bench flows -- alarms          # which alarms fire over a ladder of tolerances
 //! ```
 //!
-//! With `--json` a part prints its records, one JSON object per line, in place of its table. With MARGINFLOW_PEERS set to the
-//! folder of the peers (its README describes `instances/`), the works are those; else random ones of the same sizes.
-//! `benches/peers.py` runs this beside other programs.
+//! With `--json` a part prints its records, one JSON object per line, in place of its table. With MARGINFLOW_PEERS set
+//! to the folder of the peers (its README describes `instances/`), the works are those; else random ones of the same
+//! sizes. `benches/peers.py` runs this beside other programs.
 //!
-//! Every flow is measured in a process of its own, after a warm-up, as the median of several repeats in seconds of processor
-//! time; its memory is the largest resident set of that process after the warm-up.
+//! Every flow is measured in a process of its own, after a warm-up, as the median of several repeats in seconds of
+//! processor time; its memory is the largest resident set of that process after the warm-up.
 
 mod alarms;
 mod limits;

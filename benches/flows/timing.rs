@@ -15,8 +15,8 @@ pub struct Timing {
     pub repeats: usize,
 }
 
-/// Calls once to warm up, and then in `repeats` groups. A warm-up that took [`ENOUGH_SECONDS`] counts as the only repeat: no
-/// start of a program matters beside it. `warm` is called after the warm-up.
+/// Calls once to warm up, and then in `repeats` groups. A warm-up that took [`ENOUGH_SECONDS`] counts as the only
+/// repeat: no start of a program matters beside it. `warm` is called after the warm-up.
 pub fn timed(repeats: usize, mut call: impl FnMut(), warm: impl FnOnce()) -> Timing {
     let warm_up = processor_seconds(&mut call);
     warm();

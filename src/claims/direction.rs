@@ -20,11 +20,11 @@ const SLOW: f64 = -0.1;
 /// Saves a slope needs.
 const FEWEST: usize = 8;
 
-/// Judges a measure of distance along the run (an angle in radians, a residual; its name and unit) that is claimed to tend to
-/// zero.
+/// Judges a measure of distance along the run (an angle in radians, a residual; its name and unit) that is claimed to
+/// tend to zero.
 ///
-/// *Holds* at or below [`TOLERANCE`] if it still falls, at a quarter of the `expected` slope in ln ln t or faster over the last
-/// third or the last two thirds of the run (at some depths distances swing on their way down), or has arrived;
+/// *Holds* at or below [`TOLERANCE`] if it still falls, at a quarter of the `expected` slope in ln ln t or faster over
+/// the last third or the last two thirds of the run (at some depths distances swing on their way down), or has arrived;
 /// *inconclusive* while it falls, or while the run is too short to tell; *violated* once it has stalled.
 pub fn judge(
     e: &Evidence<'_>,

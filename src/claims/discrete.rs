@@ -1,9 +1,10 @@
 //! Theorems 1, 2 and 3 for finite steps: the same limits, and a step size that must not be too large.
 //!
-//! Every size of `[steps]` is judged by itself, then all together: one size that fails is a violation, and the evidence says
-//! which sizes hold and which fail. At times finite steps reach, directions are still far from their limits (the angle
-//! falls like a small power of ln t); a run that has not arrived is held to what the theorem says of it there: the loss
-//! tends to zero, the alignments are positive, the angle to the limit falls, and the run follows the flow, which has that limit.
+//! Every size of `[steps]` is judged by itself, then all together: one size that fails is a violation, and the evidence
+//! says which sizes hold and which fail. At times finite steps reach, directions are still far from their limits (the
+//! angle falls like a small power of ln t); a run that has not arrived is held to what the theorem says of it there:
+//! the loss tends to zero, the alignments are positive, the angle to the limit falls, and the run follows the flow,
+//! which has that limit.
 
 use super::{
     Claim, Evidence, Outcome, Subject, Verdict, direction, directional_limit, not_applicable, relu,
@@ -70,8 +71,8 @@ pub const THM_3: Claim = Claim {
 #[derive(Clone, Copy)]
 struct Theorem {
     of_the_flow: fn(&Evidence<'_>) -> Verdict,
-    /// Whether the hypotheses on the problem hold, where there are others, on the end of the run: those are moot if the loss does
-    /// not tend to zero.
+    /// Whether the hypotheses on the problem hold, where there are others, on the end of the run: those are moot if the
+    /// loss does not tend to zero.
     is_about: Option<fn(&Evidence<'_>) -> bool>,
 }
 
@@ -267,8 +268,8 @@ fn not_to_zero(e: &Evidence<'_>, d: &Diagnostics) -> Option<String> {
     })
 }
 
-/// The alignment that is negative, if one is: at the end, or for fully connected layers from zero weights at any record, or for
-/// convolutional and diagonal ones throughout the last third of the run.
+/// The alignment that is negative, if one is: at the end, or for fully connected layers from zero weights at any
+/// record, or for convolutional and diagonal ones throughout the last third of the run.
 fn negative_alignment(e: &Evidence<'_>, d: &Diagnostics) -> Option<String> {
     let last = d.log_log_time.len() - 1;
     let from_zero = e.problem.theta0().amax() == 0.0;

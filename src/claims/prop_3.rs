@@ -1,8 +1,8 @@
 //! Proposition 3: under fixed feedback the output weights of a two-layer ReLU network take the signs of the feedback.
 //!
-//! `c_j = b_j w_{2,j} − ½‖w_j‖²` does not change (`diagnostics::invariants`), so `b_j w_{2,j} = c_j + ½‖w_j‖² ≥ 0` for all times
-//! wherever `c_j ≥ 0`. With `S_j = Σ α_n y_n d_{jn}` (d: derivative of a unit's output in its weights, `w_j·d_{jn} = h_{jn}`) the
-//! flow is `w_j' = b_j S_j`, `w_{2,j}' = w_j·S_j`, and
+//! `c_j = b_j w_{2,j} − ½‖w_j‖²` does not change (`diagnostics::invariants`), so `b_j w_{2,j} = c_j + ½‖w_j‖² ≥ 0` for
+//! all times wherever `c_j ≥ 0`. With `S_j = Σ α_n y_n d_{jn}` (d: derivative of a unit's output in its weights,
+//! `w_j·d_{jn} = h_{jn}`) the flow is `w_j' = b_j S_j`, `w_{2,j}' = w_j·S_j`, and
 //!
 //! ```text
 //! 𝓛' = −Σ_j ((w_j·S_j)² + b_j w_{2,j} ‖S_j‖²) ≤ 0

@@ -131,8 +131,8 @@ fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
     Verdict::new(outcome, residual, TOLERANCE, evidence)
 }
 
-/// Where layers act entry by entry several modes decay side by side, and the slowest need not be the largest yet: why a slope
-/// other than the predicted one says nothing, if so.
+/// Where layers act entry by entry several modes decay side by side, and the slowest need not be the largest yet: why a
+/// slope other than the predicted one says nothing, if so.
 fn several_modes(e: &Evidence<'_>, law: &RateLaw, rate: &Rate, predicted: f64) -> Option<String> {
     let modes = law.modes?;
     if (rate.observed - predicted).abs() <= TOLERANCE {

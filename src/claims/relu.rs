@@ -41,11 +41,12 @@ pub fn two_layers_with_feedback<'a>(
     }
 }
 
-/// Whether the loss tends to zero, as far as the run shows: every margin is positive at the end and has grown over its last third.
+/// Whether the loss tends to zero, as far as the run shows: every margin is positive at the end and has grown over its
+/// last third.
 ///
 /// # Errors
-/// *not applicable* if it does not, with the number of directions among the units of the first layer (units from zero weights
-/// share two); *inconclusive* for a run that ended early in any other way.
+/// *not applicable* if it does not, with the number of directions among the units of the first layer (units from zero
+/// weights share two); *inconclusive* for a run that ended early in any other way.
 pub fn fits(e: &Evidence<'_>) -> Result<(), Verdict> {
     let d = e.diagnostics;
     let last = d.min_margin.len() - 1;
@@ -122,10 +123,12 @@ fn distinct_directions(columns: &DMatrix<f64>) -> usize {
     found.len()
 }
 
-/// A measure that no rate is predicted for and that is smaller at the end than at two thirds of the run by this share has not stalled.
+/// A measure that no rate is predicted for and that is smaller at the end than at two thirds of the run by this share
+/// has not stalled.
 const STILL_FALLING: f64 = 0.99;
 
-/// [`direction::judge`] where nothing excludes modes that decay like any small power of log t: what still falls has not stalled.
+/// [`direction::judge`] where nothing excludes modes that decay like any small power of log t: what still falls has not
+/// stalled.
 pub fn judge_without_rate(
     e: &Evidence<'_>,
     named: (&str, &str),
@@ -149,8 +152,9 @@ pub fn judge_without_rate(
     }
 }
 
-/// A verdict of *violated* only where the output weights are further from the machine of their features than the features have turned over the
-/// last third of the run: an output layer that follows features on the move has not stalled.
+/// A verdict of *violated* only where the output weights are further from the machine of their features than the
+/// features have turned over the last third of the run: an output layer that follows features on the move has not
+/// stalled.
 pub fn unless_features_lead(e: &Evidence<'_>, turning: Turning, verdict: Verdict) -> Verdict {
     match verdict.residual {
         Some(distance) if verdict.outcome == Outcome::Violated && turning.last > distance => {
@@ -179,8 +183,8 @@ pub fn since(d: &Diagnostics, share: f64) -> usize {
 pub struct Turning {
     pub middle: f64,
     pub last: f64,
-    /// Whether they turn by more than the tolerance in each quarter of the last half, no less in its second half than in its first: a
-    /// motion that goes on, and not one late change of place.
+    /// Whether they turn by more than the tolerance in each quarter of the last half, no less in its second half than
+    /// in its first: a motion that goes on, and not one late change of place.
     pub steady: bool,
 }
 

@@ -6,8 +6,8 @@ use signal_hook::flag;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
-/// A signal ends a command after a checkpoint, or once the cases it is working on are done; a second one ends it at once,
-/// with the same exit code.
+/// A signal ends a command after a checkpoint, or once the cases it is working on are done; a second one ends it at
+/// once, with the same exit code.
 pub(super) struct Signals {
     /// Number of the signal that came, or 0.
     pub came: Arc<AtomicUsize>,

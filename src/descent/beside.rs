@@ -1,8 +1,8 @@
 //! Finite steps beside the flow: the run of step size η at step k against the flow at the same time t_k.
 //!
-//! The distance is of first order in η. It is measured at every record, in all weights and in the direction learned; the *observed order*
-//! is the slope of `ln ‖θ_k − θ(t_k)‖` against ln η between the two smallest step sizes, at the same ηk: the end of the shortest run.
-//! Larger sizes need not have reached the regime where the order shows.
+//! The distance is of first order in η. It is measured at every record, in all weights and in the direction learned;
+//! the *observed order* is the slope of `ln ‖θ_k − θ(t_k)‖` against ln η between the two smallest step sizes, at the
+//! same ηk: the end of the shortest run. Larger sizes need not have reached the regime where the order shows.
 
 use super::{Descent, StepOptions};
 use crate::control::Control;
@@ -20,8 +20,8 @@ pub struct Beside {
     pub diagnostics: Diagnostics,
     /// `‖θ_k − θ(t_k)‖/‖θ(t_k)‖`; `None` where the flow did not get.
     pub relative_distance: Vec<Option<f64>>,
-    /// Angle between β_k and β(t_k), radians (for ReLU networks: between the outputs on the N samples); `None` where one of the two is zero,
-    /// or the flow did not get.
+    /// Angle between β_k and β(t_k), radians (for ReLU networks: between the outputs on the N samples); `None` where
+    /// one of the two is zero, or the flow did not get.
     pub angle_to_flow: Vec<Option<f64>>,
 }
 

@@ -1,8 +1,8 @@
 //! Runs of finite steps of a learning rule: `θ_{k+1} = θ_k + η_k Σ_n α_n y_n 𝒢_n(θ_k)`, at time `t_k = Σ_{j<k} η_j`.
 //!
 //! [`descend`] makes the runs a scenario asks for with the [`Stepper`]s of its network, keeps log-spaced records and
-//! checkpoints, and leaves a [`Descent`] per step size, with a [`Trajectory`](crate::trajectory::Trajectory) like that of a
-//! flow.
+//! checkpoints, and leaves a [`Descent`] per step size, with a [`Trajectory`](crate::trajectory::Trajectory) like that
+//! of a flow.
 
 mod beside;
 mod checkpoint;

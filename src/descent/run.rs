@@ -30,8 +30,8 @@ pub struct Descent {
     pub count: u64,
     /// k of each record; fewer than asked for if the run overflowed.
     pub steps: Vec<u64>,
-    /// States at these steps, at `s = ln(1 + ln(1 + t_k))`. Completed, or non-finite if the run overflowed. The log-multipliers are
-    /// those of the margins; multipliers are not accumulated.
+    /// States at these steps, at `s = ln(1 + ln(1 + t_k))`. Completed, or non-finite if the run overflowed. The
+    /// log-multipliers are those of the margins; multipliers are not accumulated.
     pub trajectory: Trajectory,
     /// Seconds this run took, interruptions left out; an equal share of them where several runs were made together.
     pub wall_seconds: f64,
@@ -151,7 +151,8 @@ impl Work<'_> {
             self.record(&mut run);
         }
         self.report_progress((self.options.count - run.taken) * sizes.len() as u64);
-        // A run that ended keeps its last checkpoint until the results are written: other groups may still be under way.
+        // A run that ended keeps its last checkpoint until the results are written: other groups may still be under
+        // way.
         if run.before > 0.0 || saved.elapsed().as_secs_f64() > self.control.interval {
             save(&run)?;
         }
@@ -223,8 +224,8 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// The steps that the runs of these sizes record. Besides log-spaced ones, those at the end of the shortest run, in ηk:
-    /// there all runs can be compared.
+    /// The steps that the runs of these sizes record. Besides log-spaced ones, those at the end of the shortest run, in
+    /// ηk: there all runs can be compared.
     fn recorded_steps(&self, sizes: &[f64]) -> Vec<u64> {
         let common: Vec<u64> = (sizes.iter())
             .map(|&size| self.options.common_step(size))

@@ -82,7 +82,8 @@ impl Builder {
         }
     }
 
-    /// `None` where the scalars, which grow like the 2^L-th power of Z and fall like the feedback's, leave the range of f64.
+    /// `None` where the scalars, which grow like the 2^L-th power of Z and fall like the feedback's, leave the range of
+    /// f64.
     pub fn finish(self) -> Option<Alignment> {
         let a = self.alignment;
         let mut all = a

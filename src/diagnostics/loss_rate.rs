@@ -15,14 +15,16 @@ const ROUNDED: f64 = 12.0;
 
 /// `(d𝓛/dτ)/Σ_n α_n` at every save, length T: `d ln 𝓛/dτ` for the exponential loss, and of the sign of 𝓛' for either.
 ///
-/// Zero in a fixed point, and once a run without a separator amplifies rounding, −1 on the way a loss falls like 1/t, positive where it rises.
+/// Zero in a fixed point, and once a run without a separator amplifies rounding, −1 on the way a loss falls like 1/t,
+/// positive where it rises.
 pub fn loss_rate(problem: &Problem, trajectory: &Trajectory) -> Vec<f64> {
     let kernel = problem.kernel();
     let samples = kernel.samples();
     let mut margins = vec![0.0; samples];
     let mut velocity = vec![0.0; kernel.parameters()];
     let mut rates = vec![0.0; samples];
-    // On data without a separator multipliers grow like t: what they multiply sinks into rounding, and so does the rate.
+    // On data without a separator multipliers grow like t: what they multiply sinks into rounding, and so does the
+    // rate.
     let strongest = |k: usize| trajectory.log_multipliers.column(k).max();
     let meaningless = ROUNDED + strongest(0).max(0.0);
     (0..trajectory.len())

@@ -42,20 +42,20 @@ pub struct Diagnostics {
     pub layer_norms: DMatrix<f64>,
     /// The predictor, D × T (0 × T for networks that are not linear in their input).
     pub beta: DMatrix<f64>,
-    /// Angle between β and the limit, radians; `None` without a limit. π/2 while β = 0. For ReLU networks: between the output
-    /// weights and the hard-margin SVM of the features of the same save, π/2 while there is none.
+    /// Angle between β and the limit, radians; `None` without a limit. π/2 while β = 0. For ReLU networks: between the
+    /// output weights and the hard-margin SVM of the features of the same save, π/2 while there is none.
     pub angle_to_limit: Option<Vec<f64>>,
     /// Angles to the other limits that have been claimed, see [`Candidate`](crate::theory::CandidatePotential).
     pub candidates: Vec<CandidateAngles>,
-    /// Relative distance of the gradient of the predicted potential from the cone of the active samples; `None` while γ ≤ 0.
-    /// For ReLU networks [`Homogeneous::feedback_kkt`] or [`Homogeneous::gradient_kkt`], by the rule; `None` where no such
-    /// problem is known (fixed feedback, more than two layers).
+    /// Relative distance of the gradient of the predicted potential from the cone of the active samples; `None` while γ
+    /// ≤ 0. For ReLU networks [`Homogeneous::feedback_kkt`] or [`Homogeneous::gradient_kkt`], by the rule; `None` where
+    /// no such problem is known (fixed feedback, more than two layers).
     pub kkt_residual: Vec<Option<f64>>,
     /// The duality gap the run certifies by itself, with the best multipliers for its β; `None` while γ ≤ 0. For ReLU
     /// networks that of the output weights on the features of the save.
     pub duality_gap: Vec<Option<f64>>,
-    /// The same with the multipliers accumulated along the run, `A(t) = ∫_0^t α`, in their place: what the path itself proves. `None` for ReLU
-    /// networks, whose features turned on the way.
+    /// The same with the multipliers accumulated along the run, `A(t) = ∫_0^t α`, in their place: what the path itself
+    /// proves. `None` for ReLU networks, whose features turned on the way.
     pub accumulated_gap: Vec<Option<f64>>,
     /// What is measured on ReLU networks.
     pub homogeneous: Option<Homogeneous>,

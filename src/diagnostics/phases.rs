@@ -2,8 +2,8 @@
 //!
 //! From zero weights `ŵ_1 = b̂_1^* Ẑ` and `ŵ_l = φ_l b̂_{l−1} b̂_l^*` (l = 2..L, `b̂_L = 1`) with complex φ_l:
 //! `φ_2' = Ẑ^* Ẑ'` and `φ_{l+1}' = |b̂_{l−1}|² φ_l^* φ_l'`. Real parts integrate, `Re φ_2 = ½|Ẑ|²`,
-//! `Re φ_{l+1} = ½|b̂_{l−1}|² |φ_l|²`; imaginary parts are (twice) areas swept, `Im φ_2` by Ẑ in the complex plane, and not
-//! zero. The report's Proposition 2 has φ_l positive; what is true is `Re φ_l > 0`, so `arg φ_l ∈ (−π/2, π/2)`.
+//! `Re φ_{l+1} = ½|b̂_{l−1}|² |φ_l|²`; imaginary parts are (twice) areas swept, `Im φ_2` by Ẑ in the complex plane, and
+//! not zero. The report's Proposition 2 has φ_l positive; what is true is `Re φ_l > 0`, so `arg φ_l ∈ (−π/2, π/2)`.
 //!
 //! Ẑ is read off the first layer and φ_l off the others; the recursion is measured, not used.
 
@@ -26,8 +26,8 @@ pub struct Phases {
     /// Distance of Re φ_l from its recursion, all frequencies together and relative to the layer,
     /// `‖b̂_{l−1} b̂_l (Re φ_l − …)‖/‖ŵ_l‖`; rows l = 2..L, (L−1) × T; exact from zero weights.
     pub recursion: DMatrix<f64>,
-    /// Largest over frequencies of |arg φ_l|, rows l = 2..L, (L−1) × T, radians. Entries of ŵ_l below the run's absolute
-    /// tolerance have no phase to speak of and do not count.
+    /// Largest over frequencies of |arg φ_l|, rows l = 2..L, (L−1) × T, radians. Entries of ŵ_l below the run's
+    /// absolute tolerance have no phase to speak of and do not count.
     pub argument: DMatrix<f64>,
 }
 

@@ -13,8 +13,8 @@ pub struct Signs {
     pub symbol: &'static str,
 }
 
-/// The sign of the units' feedback, or, under gradient descent on two layers, of the weights they end with in the output.
-/// `None` where no such sign exists.
+/// The sign of the units' feedback, or, under gradient descent on two layers, of the weights they end with in the
+/// output. `None` where no such sign exists.
 pub fn signs(run: &Drawn) -> Option<Signs> {
     let (values, symbol) = match &run.theory().errors {
         Errors::Fixed { first, .. } => (first.clone()?, "bⱼ"),

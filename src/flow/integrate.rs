@@ -60,7 +60,8 @@ fn integrate_kept(
     keeper: Keeper<'_>,
     observer: &mut dyn FnMut(Progress),
 ) -> Result<Trajectory> {
-    // Equal samples have equal margins at all times; as separate states their difference would drown in rounding far out.
+    // Equal samples have equal margins at all times; as separate states their difference would drown in rounding far
+    // out.
     let (dataset, stands_for) = if problem.network().is_linear() {
         problem.dataset().distinct()
     } else {

@@ -1,9 +1,9 @@
 //! QR factors of a changing set of samples.
 //!
-//! `G_Sᵀ = Q R` (D × k, columns `g_n`, n ∈ S), kept up to date while samples enter and leave. Everything is solved with Q
-//! and R, never with the Gram matrix `G_S G_Sᵀ`, whose condition number is the square. Columns are treated alike whatever
-//! their length: Gram–Schmidt with reorthogonalisation is column-wise backward stable, so samples of very different norms
-//! do no harm.
+//! `G_Sᵀ = Q R` (D × k, columns `g_n`, n ∈ S), kept up to date while samples enter and leave. Everything is solved with
+//! Q and R, never with the Gram matrix `G_S G_Sᵀ`, whose condition number is the square. Columns are treated alike
+//! whatever their length: Gram–Schmidt with reorthogonalisation is column-wise backward stable, so samples of very
+//! different norms do no harm.
 
 use nalgebra::{DMatrix, DVector};
 
@@ -134,7 +134,8 @@ impl ActiveSet {
             .expect("members are independent")
     }
 
-    /// Solves `β − G_Sᵀλ = anchor`, `G_S β = levels`: the point of the plane nearest to the anchor, and its multipliers.
+    /// Solves `β − G_Sᵀλ = anchor`, `G_S β = levels`: the point of the plane nearest to the anchor, and its
+    /// multipliers.
     pub fn solve(
         &self,
         anchor: &DVector<f64>,

@@ -1,8 +1,8 @@
 //! Coordinates in which a potential has unit weights, and what is computed in them.
 //!
-//! With `x_b = κ_b^{1/p} β_b` on the usable blocks, `ψ(β) = (Σ_b ‖x_b‖^p)^{1/p}`, samples become `κ_b^{−1/p} g_{n,b}`, and
-//! products are kept: `Gβ` and `β·Gᵀa` are the same in both. The dual norm is `(Σ_b ‖z_b‖^q)^{1/q}`. The weights of the
-//! flows' potentials span many decades, but these scales do not: with `κ_d = W_d^{−1/(2^L−1)}` and
+//! With `x_b = κ_b^{1/p} β_b` on the usable blocks, `ψ(β) = (Σ_b ‖x_b‖^p)^{1/p}`, samples become `κ_b^{−1/p} g_{n,b}`,
+//! and products are kept: `Gβ` and `β·Gᵀa` are the same in both. The dual norm is `(Σ_b ‖z_b‖^q)^{1/q}`. The weights of
+//! the flows' potentials span many decades, but these scales do not: with `κ_d = W_d^{−1/(2^L−1)}` and
 //! `W_d = ∏_k |b̂_k|^{2^{L−k}}` they are `κ^{−1/p} = ∏_k |b̂_k|^{2^{−k}}`.
 
 use super::potential::Potential;
@@ -91,8 +91,8 @@ impl UnitBlocks {
             && self.spans.iter().all(|span| span.scale == 1.0)
     }
 
-    /// x for β in original coordinates (whose part in unusable blocks is left out). Fourier coefficients at the rounding
-    /// of β itself are taken for zero: a large weight would make them count.
+    /// x for β in original coordinates (whose part in unusable blocks is left out). Fourier coefficients at the
+    /// rounding of β itself are taken for zero: a large weight would make them count.
     pub fn point(&self, beta: &DVector<f64>) -> DVector<f64> {
         if self.is_identity() {
             return beta.clone();

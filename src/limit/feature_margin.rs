@@ -27,8 +27,8 @@ mod tests {
     use crate::network::Relu;
     use nalgebra::{dmatrix, dvector};
 
-    /// Exclusive or: no hyperplane separates it; units along (1,1), (−1,−1), (1,−1), (−1,1) give each sample a feature of
-    /// its own, of sizes 2, 2, 2, 4.
+    /// Exclusive or: no hyperplane separates it; units along (1,1), (−1,−1), (1,−1), (−1,1) give each sample a feature
+    /// of its own, of sizes 2, 2, 2, 4.
     fn features(units: &[f64]) -> DMatrix<f64> {
         let data = Dataset::new(
             dmatrix![1.0, 1.0; -1.0, -1.0; 1.0, -1.0; -1.0, 1.0],

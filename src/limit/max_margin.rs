@@ -1,14 +1,14 @@
 //! The hard-margin direction: coordinate ascent for a first support, active set for the digits.
 //!
 //! Coordinate ascent on the dual `max 1ᵀa − ½‖Gᵀa‖², a ≥ 0` (Hildreth 1957) costs 2ND multiplications a sweep and soon
-//! tells most of the support; only the order of its multipliers is used. They give the active-set method of `projection`
-//! its first set, which then finds the exact one and solves on it with doubled residuals. If that ends without a
-//! certificate, a better first set is asked of an interior-point method, at ten to twenty times the cost of all the rest;
-//! last comes the empty set. The outcome is accepted on the certificate alone.
+//! tells most of the support; only the order of its multipliers is used. They give the active-set method of
+//! `projection` its first set, which then finds the exact one and solves on it with doubled residuals. If that ends
+//! without a certificate, a better first set is asked of an interior-point method, at ten to twenty times the cost of
+//! all the rest; last comes the empty set. The outcome is accepted on the certificate alone.
 //!
-//! As interior-point method, Clarabel solves the nearest-point form `min ½‖z‖² s.t. z = Gᵀa, 1ᵀa = 1, a ≥ 0` (the point of the convex hull of the
-//! samples nearest to the origin), which is feasible and bounded whether or not the data are separable. Its β is good to
-//! 1e-5 … 1e-8 only, so again nothing but the order of its multipliers is used.
+//! As interior-point method, Clarabel solves the nearest-point form `min ½‖z‖² s.t. z = Gᵀa, 1ᵀa = 1, a ≥ 0` (the point
+//! of the convex hull of the samples nearest to the origin), which is feasible and bounded whether or not the data are
+//! separable. Its β is good to 1e-5 … 1e-8 only, so again nothing but the order of its multipliers is used.
 
 use super::doubled::DoubledVector;
 use super::gap::gap;
@@ -30,13 +30,15 @@ const MARGIN_ROUNDING: f64 = 1e-14;
 /// Multipliers below this fraction of the largest are taken for zero.
 const SUPPORT_ROUNDING: f64 = 64.0 * f64::EPSILON;
 
-/// Solves `min ‖β‖₂ s.t. Gβ ≥ 1` for signed samples `G` (N × D, rows `y_n x_n`), or proves that the data are not separable.
+/// Solves `min ‖β‖₂ s.t. Gβ ≥ 1` for signed samples `G` (N × D, rows `y_n x_n`), or proves that the data are not
+/// separable.
 ///
 /// A returned limit has `duality_gap ≤` [`GAP_TOLERANCE`]; a returned certificate has
 /// `residual ≤` [`FARKAS_TOLERANCE`](super::FARKAS_TOLERANCE).
-/// Data whose margin is below 1e-14 of their size, feature by feature, count as not separable (the certificate's residual shows it).
-/// [`Separability::Undecided`] for no samples, margins that small of which only features much smaller than others tell, entries that are not finite, data too badly
-/// conditioned for either proof, and data whose solution does not survive rounding to f64.
+/// Data whose margin is below 1e-14 of their size, feature by feature, count as not separable (the certificate's
+/// residual shows it). [`Separability::Undecided`] for no samples, margins that small of which only features much
+/// smaller than others tell, entries that are not finite, data too badly conditioned for either proof, and data whose
+/// solution does not survive rounding to f64.
 ///
 /// ```
 /// use marginflow::limit::{Separability, max_margin};
@@ -49,8 +51,8 @@ pub fn max_margin(signed_samples: &DMatrix<f64>) -> Separability {
     max_margin_from(signed_samples, &[])
 }
 
-/// [`max_margin`] with a guess of the support: along a run the limit of one save starts the search for the next, and the
-/// interior point is asked only if the guess leads nowhere. The outcome rests on the same certificates.
+/// [`max_margin`] with a guess of the support: along a run the limit of one save starts the search for the next, and
+/// the interior point is asked only if the guess leads nowhere. The outcome rests on the same certificates.
 ///
 /// # Panics
 /// If an index of the guess is not that of a sample.
@@ -123,8 +125,8 @@ fn decide(samples: &ScaledSamples, guess: &[usize]) -> Result<Separability, Unce
     }
 }
 
-/// The solution in the data's own units, with smallest margin one. `Err` if it over- or underflows, or if β rounded to f64
-/// has a margin so small that plain arithmetic cannot tell its sign.
+/// The solution in the data's own units, with smallest margin one. `Err` if it over- or underflows, or if β rounded to
+/// f64 has a margin so small that plain arithmetic cannot tell its sign.
 fn rounded(
     samples: &ScaledSamples,
     point: &DoubledVector,
@@ -185,8 +187,8 @@ const SWEEPS: usize = 100;
 
 /// Samples in the order of their `a_n‖g_n‖`, largest first, after coordinate ascent on `max 1ᵀa − ½‖Gᵀa‖², a ≥ 0`.
 ///
-/// Each step makes one margin of `z = Gᵀa` exact: `a_n ← max(0, a_n + (1 − g_n·z)/‖g_n‖²)`. Stops early where no step of
-/// a sweep moves z by 1e-3 of its length; on data that are not separable it need not settle at all.
+/// Each step makes one margin of `z = Gᵀa` exact: `a_n ← max(0, a_n + (1 − g_n·z)/‖g_n‖²)`. Stops early where no step
+/// of a sweep moves z by 1e-3 of its length; on data that are not separable it need not settle at all.
 fn ascended_support(columns: &DMatrix<f64>) -> Vec<usize> {
     let (dimension, count) = columns.shape();
     let squares: Vec<f64> = columns.column_iter().map(|g| g.norm_squared()).collect();

@@ -15,14 +15,14 @@
 //! ```
 //!
 //! and in the coordinates `H^{1/2} x` it is a projection (`projection`): active sets, degenerate samples and digits are
-//! dealt with there. The smooth side leads: for p < 2 the dual (q > 2, Φ* twice differentiable), a line search moving λ;
-//! for p > 2 the primal, a line search moving x. λ stays non-negative and x feasible by themselves. The merits
+//! dealt with there. The smooth side leads: for p < 2 the dual (q > 2, Φ* twice differentiable), a line search moving
+//! λ; for p > 2 the primal, a line search moving x. λ stays non-negative and x feasible by themselves. The merits
 //! `ln(ψ*(Gᵀλ)/1ᵀλ)` and `ln(ψ(x)/γ)` do not depend on scale; before every step the iterate is scaled to a norm near
-//! one and the level e to what is best for that scale, so nothing overflows. `(x⁺, λ⁺)` is feasible on both sides whatever the
-//! iterate is, so every step measures its own gap, second order in the distance to the optimum.
+//! one and the level e to what is best for that scale, so nothing overflows. `(x⁺, λ⁺)` is feasible on both sides
+//! whatever the iterate is, so every step measures its own gap, second order in the distance to the optimum.
 //!
-//! Where `‖v_b‖ → 0` on the leading side its Hessian vanishes; it is computed with `‖v_b‖` no smaller than a floor, which
-//! only shortens the steps of blocks whose share in the norm is below rounding.
+//! Where `‖v_b‖ → 0` on the leading side its Hessian vanishes; it is computed with `‖v_b‖` no smaller than a floor,
+//! which only shortens the steps of blocks whose share in the norm is below rounding.
 //!
 //! For p ≤ 1, on the blocks of a support, the primal leads with its own gradient and the radial curvature `p − 1 ≤ 0`
 //! replaced by a small positive one: every step minimises an upper bound of Φ to second order, so ψ still falls.
@@ -108,10 +108,10 @@ impl Metric {
 }
 
 impl Program<'_> {
-    /// The minimiser for p > 1, from x with positive margins. The smooth side needs a start of the right sizes: from the
-    /// hard-margin solution blocks may have to change by many orders, which it does by a factor a step, while the other
-    /// side, where it is safe, gets there at once. So the other side takes a few steps first; and more whenever the
-    /// smooth side ends early.
+    /// The minimiser for p > 1, from x with positive margins. The smooth side needs a start of the right sizes: from
+    /// the hard-margin solution blocks may have to change by many orders, which it does by a factor a step, while the
+    /// other side, where it is safe, gets there at once. So the other side takes a few steps first; and more whenever
+    /// the smooth side ends early.
     pub fn minimise(&self, start: &DVector<f64>) -> Option<Pair> {
         let smooth_is_dual = self.blocks.exponent < 2.0;
         let mut best: Option<Pair> = None;
@@ -262,8 +262,8 @@ impl Program<'_> {
     }
 
     /// x⁺ and λ⁺ from the projection, refined: the active margins equal the level in doubled arithmetic, and near the
-    /// optimum `Gᵀλ = ∇Φ(x)` to rounding in every block. The projection itself solves for samples rounded by the metric,
-    /// which large multipliers that cancel would show.
+    /// optimum `Gᵀλ = ∇Φ(x)` to rounding in every block. The projection itself solves for samples rounded by the
+    /// metric, which large multipliers that cancel would show.
     fn refined(
         &self,
         metric: &Metric,
@@ -396,8 +396,8 @@ impl Program<'_> {
         })
     }
 
-    /// The vector whose norm counts and what divides it, the smallest entry of the second. Both may be what large numbers
-    /// leave when they cancel, hence the doubled arithmetic.
+    /// The vector whose norm counts and what divides it, the smallest entry of the second. Both may be what large
+    /// numbers leave when they cancel, hence the doubled arithmetic.
     fn images(&self, side: Side, v: &DoubledVector) -> (DVector<f64>, DVector<f64>) {
         match side {
             Side::Dual => (self.combination(v).hi, DVector::from_element(1, v.hi.sum())),

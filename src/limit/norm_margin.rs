@@ -19,8 +19,8 @@ use nalgebra::{DMatrix, DVector};
 /// A block in which no sample has more than this part of its norm holds rounding of the transform only.
 const ABSENT: f64 = 8.0 * f64::EPSILON;
 
-/// Solves `min ψ(β) s.t. Gβ ≥ 1` for signed samples `G` (N × D, rows `y_n x_n`, original coordinates) and p ≥ 1, or proves
-/// that the data cannot be separated through the usable blocks.
+/// Solves `min ψ(β) s.t. Gβ ≥ 1` for signed samples `G` (N × D, rows `y_n x_n`, original coordinates) and p ≥ 1, or
+/// proves that the data cannot be separated through the usable blocks.
 ///
 /// A returned limit has `duality_gap ≤` [`GAP_TOLERANCE`]. [`Separability::Unreachable`] if the data are separable, but
 /// only with blocks of infinite weight. [`Separability::Undecided`] as for [`max_margin()`], for p < 1 (see
@@ -167,8 +167,8 @@ fn vanishes(certificate: &FarkasCertificate, signed_samples: &DMatrix<f64>) -> b
     certificate.vanishes_in_every_feature(&(signed_samples.transpose() / unit))
 }
 
-/// The pair in original coordinates and the data's own units, with smallest margin one. `Err` if it over- or underflows, or
-/// if β rounded to f64 has a margin that plain arithmetic cannot tell from zero.
+/// The pair in original coordinates and the data's own units, with smallest margin one. `Err` if it over- or
+/// underflows, or if β rounded to f64 has a margin that plain arithmetic cannot tell from zero.
 pub(super) fn in_data_units(
     program: &Program<'_>,
     signed_samples: &DMatrix<f64>,

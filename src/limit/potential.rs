@@ -50,8 +50,8 @@ impl Potential {
         }
     }
 
-    /// `ψ(β) = (Σ_d c_d |β̂_d|^p)^{1/p}` over the full spectrum of `basis`, with `weights[d] = c_d` given on the half spectrum
-    /// (length of `basis.frequencies(dimension)`).
+    /// `ψ(β) = (Σ_d c_d |β̂_d|^p)^{1/p}` over the full spectrum of `basis`, with `weights[d] = c_d` given on the half
+    /// spectrum (length of `basis.frequencies(dimension)`).
     ///
     /// A pair of conjugate entries is one block: `2c |β̂|^p = 2^{1−p/2} c ‖β_b‖^p`.
     ///
@@ -95,8 +95,8 @@ impl Potential {
                 .all(|block| block.weight == self.blocks[0].weight && block.weight.is_finite())
     }
 
-    /// `ψ(β)` of a vector in original coordinates (length D). Infinite if β has more than 1e-10 of its length in blocks of
-    /// infinite weight; less counts as rounding.
+    /// `ψ(β)` of a vector in original coordinates (length D). Infinite if β has more than 1e-10 of its length in blocks
+    /// of infinite weight; less counts as rounding.
     pub fn value(&self, beta: &DVector<f64>) -> f64 {
         let size = power_of_two(largest(beta));
         let blocks = UnitBlocks::new(self);
@@ -115,8 +115,9 @@ impl Potential {
         size * length(&norms, blocks.conjugate())
     }
 
-    /// `∇(½ψ²)(β) = ψ^{2−p} κ_b ‖β_b‖^{p−2} β_b`, in original coordinates (length D); zero in blocks where `β_b = 0` and in
-    /// unusable ones. It is homogeneous of degree one, whatever p is, and for p > 1 inverted by [`Self::inverse_gradient`].
+    /// `∇(½ψ²)(β) = ψ^{2−p} κ_b ‖β_b‖^{p−2} β_b`, in original coordinates (length D); zero in blocks where `β_b = 0`
+    /// and in unusable ones. It is homogeneous of degree one, whatever p is, and for p > 1 inverted by
+    /// [`Self::inverse_gradient`].
     pub fn gradient(&self, beta: &DVector<f64>) -> DVector<f64> {
         let size = power_of_two(largest(beta));
         let blocks = UnitBlocks::new(self);

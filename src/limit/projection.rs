@@ -10,12 +10,13 @@
 //! * `b = −f, e = 0`: then `β = Gᵀλ − f`, and λ solves the non-negative least-squares problem `min_{λ≥0} ‖Gᵀλ − f‖`.
 //! * both non-zero: a Newton step for any other potential, in the metric of its Hessian (`newton`).
 //!
-//! The method keeps a linearly independent set S with `λ_S ≥ 0`, `g_n·β = e` on S (so β is optimal for the constraints in
-//! S alone) and lets violated samples in one by one. When sample p enters, `g_p = Σ_S c_n g_n + z`, `z ⟂ span S`, and the
-//! step moves `β += t z`, `λ_S −= t c`, `λ_p += t`. A full step `t = (e − g_p·β)/‖z‖²` makes p tight; a multiplier that
-//! would turn negative earlier leaves S first. If neither happens (`z = 0`, `c ≤ 0`), then `g_p − Σ c_n g_n = 0` is a
-//! non-negative combination with `Σ` of coefficients positive: Farkas' certificate that no β is feasible. The objective
-//! rises with every full step, so the method is finite, and degenerate or repeated samples never enter S together.
+//! The method keeps a linearly independent set S with `λ_S ≥ 0`, `g_n·β = e` on S (so β is optimal for the constraints
+//! in S alone) and lets violated samples in one by one. When sample p enters, `g_p = Σ_S c_n g_n + z`, `z ⟂ span S`,
+//! and the step moves `β += t z`, `λ_S −= t c`, `λ_p += t`. A full step `t = (e − g_p·β)/‖z‖²` makes p tight; a
+//! multiplier that would turn negative earlier leaves S first. If neither happens (`z = 0`, `c ≤ 0`), then `g_p − Σ c_n
+//! g_n = 0` is a non-negative combination with `Σ` of coefficients positive: Farkas' certificate that no β is feasible.
+//! The objective rises with every full step, so the method is finite, and degenerate or repeated samples never enter S
+//! together.
 
 use super::active_set::ActiveSet;
 use super::doubled::{Doubled, DoubledVector};
@@ -198,8 +199,8 @@ impl Projection {
             .map(|(m, &n)| m * self.norms[n])
     }
 
-    /// A number that rises with every full step: ‖β − b‖², and −‖β‖² when e = 0 (there ‖β − b‖² = ‖b‖² − ‖β‖², which would
-    /// hide late progress).
+    /// A number that rises with every full step: ‖β − b‖², and −‖β‖² when e = 0 (there ‖β − b‖² = ‖b‖² − ‖β‖², which
+    /// would hide late progress).
     fn progress(&self) -> f64 {
         if self.level == 0.0 {
             -self.point.hi.norm_squared()

@@ -6,7 +6,8 @@ use super::projection::{Precision, Projection};
 use super::undecided::Undecided;
 use nalgebra::{DMatrix, DVector};
 
-/// Largest residual `‖Gᵀa‖ / Σ a_n‖g_n‖` of an accepted certificate, and largest `|Σ a_n g_nd| / Σ a_n|g_nd|` of any feature d.
+/// Largest residual `‖Gᵀa‖ / Σ a_n‖g_n‖` of an accepted certificate, and largest `|Σ a_n g_nd| / Σ a_n|g_nd|` of any
+/// feature d.
 pub const FARKAS_TOLERANCE: f64 = 1e-12;
 
 /// Whether some β has `g_n·β > 0` for every n, with the proof.
@@ -65,9 +66,9 @@ impl FarkasCertificate {
         }
     }
 
-    /// Whether the combination vanishes in every feature by itself, `|Σ a_n g_nd| ≤ 1e-12 Σ a_n|g_nd|`: where features differ in
-    /// scale, [`residual`](Self::residual) is blind to the small ones, and one of them may separate the data. `columns` is D × N, in any unit
-    /// in which sums do not overflow.
+    /// Whether the combination vanishes in every feature by itself, `|Σ a_n g_nd| ≤ 1e-12 Σ a_n|g_nd|`: where features
+    /// differ in scale, [`residual`](Self::residual) is blind to the small ones, and one of them may separate the data.
+    /// `columns` is D × N, in any unit in which sums do not overflow.
     pub(super) fn vanishes_in_every_feature(&self, columns: &DMatrix<f64>) -> bool {
         columns.row_iter().all(|feature| {
             let (mut sum, mut size) = (0.0, 0.0);

@@ -2,8 +2,8 @@
 //!
 //! Clarabel solves the second-order cone program to about 1e-8, which tells the blocks of the minimiser from the others
 //! but not its digits. On a guessed support the potential is differentiable, and the steps of `newton` end at the
-//! stationary point there; λ then also decides about the other blocks, because the gap counts every `‖z_b‖`. The supports
-//! tried are those of a ladder of thresholds, and the best gap wins.
+//! stationary point there; λ then also decides about the other blocks, because the gap counts every `‖z_b‖`. The
+//! supports tried are those of a ladder of thresholds, and the best gap wins.
 
 use super::blocks::UnitBlocks;
 use super::doubled::DoubledVector;
@@ -64,8 +64,8 @@ pub(super) fn solve(program: &Program<'_>, start: &DVector<f64>) -> Option<Spars
     })
 }
 
-/// Solves on a support, and changes it until it stays: blocks that shrink to nothing leave, blocks with `‖z_b‖ > 1` enter
-/// along `z_b`.
+/// Solves on a support, and changes it until it stays: blocks that shrink to nothing leave, blocks with `‖z_b‖ > 1`
+/// enter along `z_b`.
 fn exchange(
     program: &Program<'_>,
     mut keep: Vec<bool>,
@@ -122,8 +122,9 @@ fn on_support(program: &Program<'_>, keep: &[bool], guess: &DVector<f64>) -> Opt
     Some(Pair { x, measure, ..pair })
 }
 
-/// A minimiser is unique if no combination of the directions of the dually tight blocks leaves every margin with a positive
-/// multiplier unchanged: any other minimiser has the same dual solutions, hence its blocks along the same directions.
+/// A minimiser is unique if no combination of the directions of the dually tight blocks leaves every margin with a
+/// positive multiplier unchanged: any other minimiser has the same dual solutions, hence its blocks along the same
+/// directions.
 fn is_unique(program: &Program<'_>, pair: &Pair) -> bool {
     let z = program.columns * &pair.multipliers.hi;
     let norms = program.blocks.norms(&z);
@@ -151,8 +152,8 @@ fn is_unique(program: &Program<'_>, pair: &Pair) -> bool {
     values.min() > RANK_ROUNDING * values.max()
 }
 
-/// Clarabel's x for `min Σ t_b s.t. ‖x_b‖ ≤ t_b, Gx ≥ level`, the level being that of `start` at unit size; `None` if its
-/// margins are not all positive.
+/// Clarabel's x for `min Σ t_b s.t. ‖x_b‖ ≤ t_b, Gx ≥ level`, the level being that of `start` at unit size; `None` if
+/// its margins are not all positive.
 fn cone_solution(program: &Program<'_>, start: &DVector<f64>) -> Option<DVector<f64>> {
     let UnitBlocks { spans, .. } = program.blocks;
     let (dimension, count) = program.columns.shape();

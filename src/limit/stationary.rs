@@ -1,13 +1,13 @@
 //! p < 1: stationary points instead of minima.
 //!
-//! `Σ_b κ_b ‖β_b‖^p` is not convex, so there is no dual and no certificate of a global minimum. What the theory promises
-//! of the direction of a run (gradient descent on convolutional or diagonal networks of depth L > 2, p = 2/L) is
-//! first-order stationarity: on the blocks of the support, where the potential is smooth, its gradient lies in the cone of
-//! the active samples; on the others its slope is infinite and asks for nothing.
+//! `Σ_b κ_b ‖β_b‖^p` is not convex, so there is no dual and no certificate of a global minimum. What the theory
+//! promises of the direction of a run (gradient descent on convolutional or diagonal networks of depth L > 2, p = 2/L)
+//! is first-order stationarity: on the blocks of the support, where the potential is smooth, its gradient lies in the
+//! cone of the active samples; on the others its slope is infinite and asks for nothing.
 //!
 //! [`stationary_residual()`] measures that for any β, [`refine()`] moves a run's β to the stationary point next to it,
-//! unless it is there already: the steps of `newton` on the blocks of the support, with all samples as constraints, so margins and signs of the
-//! multipliers are right by construction.
+//! unless it is there already: the steps of `newton` on the blocks of the support, with all samples as constraints, so
+//! margins and signs of the multipliers are right by construction.
 
 use super::angle::angle;
 use super::blocks::UnitBlocks;
@@ -31,19 +31,19 @@ const CLEARLY_PRESENT: f64 = 0.1;
 /// Blocks below this fraction of the largest are rounding of zero.
 const ROUNDING: f64 = 1e-13;
 
-/// The smallest ratio of consecutive norms that separates the support from the rest. Small blocks of a support are rarely this
-/// much smaller than the others, and what is left behind is so from log t of this size on.
+/// The smallest ratio of consecutive norms that separates the support from the rest. Small blocks of a support are
+/// rarely this much smaller than the others, and what is left behind is so from log t of this size on.
 const SEPARATION: f64 = 1000.0;
 
 /// The relative distance of `∇Φ`, `Φ = Σ_b κ_b ‖β_b‖^p/p`, from the cone of the active samples (those within
-/// [`KKT_ACTIVE`](super::KKT_ACTIVE) of the smallest margin), in the norm of [`certificate`](super::certificate). For p < 1
-/// on the support blocks only; `None` where [`Certifier::kkt_residual`] is.
+/// [`KKT_ACTIVE`](super::KKT_ACTIVE) of the smallest margin), in the norm of [`certificate`](super::certificate). For p
+/// < 1 on the support blocks only; `None` where [`Certifier::kkt_residual`] is.
 ///
-/// **Support.** Sort the norms `κ_b^{1/p}‖β_b‖` above rounding; among the places where they fall below a tenth of the largest, the
-/// support ends at the largest ratio of neighbours, provided it is at least a thousand; otherwise every block above
-/// rounding belongs to it. Along a run the support grows like log t against bounded others, so the ratio of those two groups
-/// ends up the largest one; once the others have sunk into rounding, small blocks of the support are not mistaken for
-/// them.
+/// **Support.** Sort the norms `κ_b^{1/p}‖β_b‖` above rounding; among the places where they fall below a tenth of the
+/// largest, the support ends at the largest ratio of neighbours, provided it is at least a thousand; otherwise every
+/// block above rounding belongs to it. Along a run the support grows like log t against bounded others, so the ratio of
+/// those two groups ends up the largest one; once the others have sunk into rounding, small blocks of the support are
+/// not mistaken for them.
 ///
 /// # Panics
 /// As [`Certifier::new`].
@@ -102,8 +102,8 @@ pub fn refine(
     })
 }
 
-/// The start itself, without what is off its support, where that is stationary already: far out a run is, to rounding, also
-/// at points that are no local minima, which descent would leave.
+/// The start itself, without what is off its support, where that is stationary already: far out a run is, to rounding,
+/// also at points that are no local minima, which descent would leave.
 fn as_it_stands(
     signed_samples: &DMatrix<f64>,
     potential: &Potential,

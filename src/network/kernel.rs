@@ -5,12 +5,12 @@ use crate::trajectory::Kinks;
 use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
 
-/// A vector field on θ that is linear in the multipliers of N samples, `θ' = Σ_n α_n y_n 𝒢_n(θ)`, and knows neither loss
-/// nor clock.
+/// A vector field on θ that is linear in the multipliers of N samples, `θ' = Σ_n α_n y_n 𝒢_n(θ)`, and knows neither
+/// loss nor clock.
 ///
-/// What a kernel must have are its sizes and three functions: [`margins`](Self::margins), [`velocity`](Self::velocity) and
-/// [`tangent`](Self::tangent). Everything else is an *offer*: it has a default that is right for every kernel, and a
-/// kernel overrides it where it knows something cheaper or something more.
+/// What a kernel must have are its sizes and three functions: [`margins`](Self::margins), [`velocity`](Self::velocity)
+/// and [`tangent`](Self::tangent). Everything else is an *offer*: it has a default that is right for every kernel, and
+/// a kernel overrides it where it knows something cheaper or something more.
 ///
 /// Slices: `theta`, `velocity` have length P; `multipliers`, `margins`, `rates` length N.
 pub trait Kernel: Send + Sync {
@@ -35,19 +35,20 @@ pub trait Kernel: Send + Sync {
         d_multipliers: &[f64],
     ) -> Tangent;
 
-    /// Offer: parts of θ whose entries grow together (the layers), one after the other, by length. By default all of θ is one.
+    /// Offer: parts of θ whose entries grow together (the layers), one after the other, by length. By default all of θ
+    /// is one.
     fn layers(&self) -> Vec<usize> {
         vec![self.parameters()]
     }
 
-    /// Offer: G (N × D), where margins are linear in the input, `m_n = g_n·β`, in any orthonormal coordinates. Integrators then
-    /// step the weights explicitly, and eliminate through the input space where D < N.
+    /// Offer: G (N × D), where margins are linear in the input, `m_n = g_n·β`, in any orthonormal coordinates.
+    /// Integrators then step the weights explicitly, and eliminate through the input space where D < N.
     fn signed_samples(&self) -> Option<&DMatrix<f64>> {
         None
     }
 
-    /// Offer: the tangent kernel `K_nm = ∂m_n/∂θ · y_m 𝒢_m(θ)` for all n and the samples m in `active`, N × `active.len()`. By default one
-    /// [`velocity`](Self::velocity) per active sample.
+    /// Offer: the tangent kernel `K_nm = ∂m_n/∂θ · y_m 𝒢_m(θ)` for all n and the samples m in `active`, N ×
+    /// `active.len()`. By default one [`velocity`](Self::velocity) per active sample.
     fn tangent_kernel(&self, theta: &[f64], active: &[usize]) -> DMatrix<f64> {
         let mut columns = DMatrix::zeros(self.samples(), active.len());
         let mut velocity = vec![0.0; self.parameters()];
@@ -61,7 +62,8 @@ pub trait Kernel: Send + Sync {
         columns
     }
 
-    /// Offer: samples whose multipliers move nothing, however large they are: at most they hold preactivations on their kinks.
+    /// Offer: samples whose multipliers move nothing, however large they are: at most they hold preactivations on their
+    /// kinks.
     fn idle(&self) -> &[usize] {
         &[]
     }
@@ -76,14 +78,14 @@ pub trait Kernel: Send + Sync {
         None
     }
 
-    /// Offer: the weights along an integration, from `theta`, with room for `slots` velocities, in a form that is cheaper
-    /// than [`FullPath`](super::FullPath), the default.
+    /// Offer: the weights along an integration, from `theta`, with room for `slots` velocities, in a form that is
+    /// cheaper than [`FullPath`](super::FullPath), the default.
     fn path(&self, _theta: &[f64], _slots: usize) -> Option<Box<dyn WeightPath + '_>> {
         None
     }
 
-    /// Offer: the equations of one implicit step, `dθ = r + c · d(velocity)`, linearised at `(θ, α)` and solved exactly. By
-    /// default the step is a [`QuasiNewtonStep`]; ask [`linearised`] for either.
+    /// Offer: the equations of one implicit step, `dθ = r + c · d(velocity)`, linearised at `(θ, α)` and solved
+    /// exactly. By default the step is a [`QuasiNewtonStep`]; ask [`linearised`] for either.
     fn linearise(
         &self,
         _theta: &[f64],
@@ -106,16 +108,16 @@ pub fn linearised(
         .unwrap_or_else(|| Box::new(QuasiNewtonStep::new(kernel, theta, multipliers, step)))
 }
 
-/// A vector field that is smooth in pieces (exact kinks). A kernel that has been handed out by [`Pieces::enter`] is the smooth
-/// continuation of one piece beyond its borders, and knows when a state has left it.
+/// A vector field that is smooth in pieces (exact kinks). A kernel that has been handed out by [`Pieces::enter`] is the
+/// smooth continuation of one piece beyond its borders, and knows when a state has left it.
 ///
 /// `theta` has length P, `multipliers` (in any scale, the same for all samples) length N.
 pub trait Pieces {
     /// Positive inside the piece, negative once some border has been passed.
     fn clearance(&self, theta: &[f64], multipliers: &[f64]) -> f64;
 
-    /// The piece that the flow enters at a state: inside the present one, or on its border, where `theta` is set onto the
-    /// border exactly.
+    /// The piece that the flow enters at a state: inside the present one, or on its border, where `theta` is set onto
+    /// the border exactly.
     ///
     /// # Errors
     /// A sentence, if no piece is consistent with its own velocity.

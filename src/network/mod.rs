@@ -1,9 +1,9 @@
 //! Network architectures: shapes, and the vector fields flows and steps are built from.
 //!
 //! A network under a rule is a vector field on the flattened weights θ, linear in the multipliers `α_n`:
-//! `θ' = Σ_n α_n y_n 𝒢_n(θ)`. [`Architecture`] is what a network must tell of itself, [`Kernel`] is all that integrators know
-//! of its field. Every network is one folder here and one line in [`NETWORKS`]; what theory predicts for it stands in
-//! [`theory`](crate::theory).
+//! `θ' = Σ_n α_n y_n 𝒢_n(θ)`. [`Architecture`] is what a network must tell of itself, [`Kernel`] is all that
+//! integrators know of its field. Every network is one folder here and one line in [`NETWORKS`]; what theory predicts
+//! for it stands in [`theory`](crate::theory).
 
 mod fully_connected;
 mod kernel;
@@ -85,17 +85,20 @@ pub trait Architecture: Debug + Send + Sync + 'static {
         Known::Nothing
     }
 
-    /// Offer: θ of the weights `w_1 … w_L`, each column by column, in the original space. By default the weights themselves.
+    /// Offer: θ of the weights `w_1 … w_L`, each column by column, in the original space. By default the weights
+    /// themselves.
     fn theta(&self, weights: DVector<f64>) -> DVector<f64> {
         weights
     }
 
-    /// The weights inside θ, in the original space: the inverse of [`theta`](Self::theta). What θ holds beyond P is left out.
+    /// The weights inside θ, in the original space: the inverse of [`theta`](Self::theta). What θ holds beyond P is
+    /// left out.
     fn weights(&self, theta: &[f64]) -> Vec<DMatrix<f64>> {
         self.layout().matrices(theta)
     }
 
-    /// Offer: the linear predictor β with `f = β·x`, original space, length D. Networks that are not linear in x have none.
+    /// Offer: the linear predictor β with `f = β·x`, original space, length D. Networks that are not linear in x have
+    /// none.
     fn predictor(&self, _theta: &[f64]) -> Option<DVector<f64>> {
         None
     }
@@ -110,8 +113,8 @@ pub trait Architecture: Debug + Send + Sync + 'static {
         Basis::Standard
     }
 
-    /// Offer: the fixed error signals `b_1 … b_{L−1}` (original space) that signals amount to, where the gates of the hidden
-    /// layers do not stand between them. Direct ones are their own.
+    /// Offer: the fixed error signals `b_1 … b_{L−1}` (original space) that signals amount to, where the gates of the
+    /// hidden layers do not stand between them. Direct ones are their own.
     fn fixed_signals(&self, signals: Signals<'_>) -> Option<Vec<DVector<f64>>> {
         match signals {
             Signals::Direct(b) => Some(b.to_vec()),

@@ -1,8 +1,8 @@
 //! Weights along an integration by linear multistep formulas.
 //!
-//! Between two steps θ is fixed; every weight the integrator asks about is `θ + Σ_j c_j f_j`, with velocities `f_j` it has asked for
-//! before, kept in numbered slots. A network may keep them, and answer, in whatever form is cheap for it: a fully connected
-//! one keeps factors of rank one and never writes such a sum down ([`Kernel::path`]).
+//! Between two steps θ is fixed; every weight the integrator asks about is `θ + Σ_j c_j f_j`, with velocities `f_j` it
+//! has asked for before, kept in numbered slots. A network may keep them, and answer, in whatever form is cheap for it:
+//! a fully connected one keeps factors of rank one and never writes such a sum down ([`Kernel::path`]).
 
 use super::Kernel;
 use nalgebra::DMatrix;
@@ -22,8 +22,8 @@ pub trait WeightPath {
     /// The tangent kernel `K_nm = ∂m_n/∂θ · y_m 𝒢_m(θ)` at `θ + Σ c_j f_j` among the samples `active`.
     fn tangent_kernel(&mut self, at: &[f64], active: &[usize]) -> DMatrix<f64>;
 
-    /// Size of `Σ c_j f_j` against the tolerances: the largest, over the layers, root mean square of its entries in units of
-    /// `absolute_l + relative·|w|`, with the weights themselves or, where no weight has digits of its own, the
+    /// Size of `Σ c_j f_j` against the tolerances: the largest, over the layers, root mean square of its entries in
+    /// units of `absolute_l + relative·|w|`, with the weights themselves or, where no weight has digits of its own, the
     /// root mean square of the layer's.
     fn size(&mut self, combination: &[f64], relative: f64, absolute: &[f64]) -> f64;
 
@@ -36,7 +36,8 @@ pub trait WeightPath {
     /// All velocities, slot after slot or in whatever form they are kept, as numbers to be stored.
     fn velocities(&self) -> Vec<f64>;
 
-    /// Takes over the [`velocities`](Self::velocities) of a path of the same network and slots; `None` if they cannot be.
+    /// Takes over the [`velocities`](Self::velocities) of a path of the same network and slots; `None` if they cannot
+    /// be.
     fn restore(&mut self, velocities: &[f64]) -> Option<()>;
 }
 

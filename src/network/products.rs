@@ -1,5 +1,5 @@
-//! Products of a matrix (column after column) with vectors, in vector instructions chosen at run time, reading every entry
-//! once.
+//! Products of a matrix (column after column) with vectors, in vector instructions chosen at run time, reading every
+//! entry once.
 
 use pulp::{Arch, Simd, WithSimd};
 

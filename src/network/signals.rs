@@ -2,8 +2,8 @@
 
 use nalgebra::{DMatrix, DVector};
 
-/// How error signals reach the hidden layers: the `δ_l` (before the gates) that layer l's update `h_{l−1} δ_lᵀ` is built from.
-/// The output layer always gets its true gradient, `δ_L = 1`.
+/// How error signals reach the hidden layers: the `δ_l` (before the gates) that layer l's update `h_{l−1} δ_lᵀ` is
+/// built from. The output layer always gets its true gradient, `δ_L = 1`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Signals<'a> {
     /// `δ_l = w_{l+1} δ_{l+1}`: back through the weights.
@@ -67,7 +67,8 @@ impl<'a> Signals<'a> {
         Ok(())
     }
 
-    /// The fixed error signal `b_{L−1}` of the last hidden layer; none back through the weights, or without hidden layers.
+    /// The fixed error signal `b_{L−1}` of the last hidden layer; none back through the weights, or without hidden
+    /// layers.
     pub fn last(self) -> Option<DVector<f64>> {
         match self {
             Self::Backward => None,

@@ -302,9 +302,10 @@ fn sizes_along_paths_of_rank_one_are_those_of_all_weights() {
     }
 }
 
-/// Sizes against absolute tolerances. Sums of rank-one matrices whose rows point in one direction (a single velocity, or
-/// fixed error signals) have the size of the full vectors. What points across the newest velocity v is estimated by random
-/// signs x: with `M⊥ = M(1 − vvᵀ)` the mean of `‖M⊥ x‖²` is `‖M⊥‖²`, and it is at most as many times that as M has columns.
+/// Sizes against absolute tolerances. Sums of rank-one matrices whose rows point in one direction (a single velocity,
+/// or fixed error signals) have the size of the full vectors. What points across the newest velocity v is estimated by
+/// random signs x: with `M⊥ = M(1 − vvᵀ)` the mean of `‖M⊥ x‖²` is `‖M⊥‖²`, and it is at most as many times that as M
+/// has columns.
 fn check_sizes(
     own: &mut dyn WeightPath,
     full: &mut FullPath<'_>,

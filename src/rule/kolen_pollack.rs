@@ -1,9 +1,9 @@
 //! Kolen–Pollack learning: error signals come back through matrices that learn along with the weights they stand for.
 //!
-//! `δ_l = F_l δ_{l+1}` as in feedback alignment, but every change of `w_{l+1}` is made to `F_l` too (which is kept in the
-//! shape of `w_{l+1}`): `F_l' = w_{l+1}'`. So `F_l − w_{l+1}` never changes, and as weights that separate the data grow
-//! without bound, the feedback aligns with them: the limit is that of gradient descent. From `F_l(0) = w_{l+1}(0)` the
-//! rule *is* gradient descent. (Kolen and Pollack, ICNN 1994; Akrout et al., NeurIPS 2019.)
+//! `δ_l = F_l δ_{l+1}` as in feedback alignment, but every change of `w_{l+1}` is made to `F_l` too (which is kept in
+//! the shape of `w_{l+1}`): `F_l' = w_{l+1}'`. So `F_l − w_{l+1}` never changes, and as weights that separate the data
+//! grow without bound, the feedback aligns with them: the limit is that of gradient descent. From `F_l(0) = w_{l+1}(0)`
+//! the rule *is* gradient descent. (Kolen and Pollack, ICNN 1994; Akrout et al., NeurIPS 2019.)
 //!
 //! A run's state is `(θ, F_1 … F_{L−1})`, both in the network's coordinates. The field needs nothing of the network but
 //! its field under [`Signals::Layerwise`], which is made anew for the F of every state.

@@ -1,7 +1,7 @@
 //! Learning rules: how the output signal becomes one error signal per layer.
 //!
-//! A rule is one file here and one line in [`RULES`]. It hands a network its [`Signals`]; a rule whose signals change along the
-//! flow has a state of its own and a vector field around the network's.
+//! A rule is one file here and one line in [`RULES`]. It hands a network its [`Signals`]; a rule whose signals change
+//! along the flow has a state of its own and a vector field around the network's.
 
 mod direct_feedback_alignment;
 mod feedback_alignment;

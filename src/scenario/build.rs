@@ -202,8 +202,8 @@ impl Builder<'_> {
         })
     }
 
-    /// One fixed matrix per hidden layer, named `name_l`. Gaussian draws fill them in order, column by column; of unit modulus are
-    /// the same draws, each entry divided by its modulus, in the coordinates in which the layers act.
+    /// One fixed matrix per hidden layer, named `name_l`. Gaussian draws fill them in order, column by column; of unit
+    /// modulus are the same draws, each entry divided by its modulus, in the coordinates in which the layers act.
     fn feedback(
         &self,
         network: &Network,

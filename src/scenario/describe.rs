@@ -1,4 +1,5 @@
-//! The keys of a scenario for editors (JSON Schema) and for people (the tables of docs/scenarios.md), both from [`super::schema`].
+//! The keys of a scenario for editors (JSON Schema) and for people (the tables of docs/scenarios.md), both from
+//! [`super::schema`].
 
 use super::numbers::{AtLeast, Depth, Fraction, Horizon, Positive, Scale, Seed, StepCount};
 use super::schema::Document;

@@ -49,8 +49,8 @@ impl Builder<'_> {
         Ok(network.theta(DVector::from_vec(weights)))
     }
 
-    /// Replaces the output weights by those on the conserved level, `b_j w_{L,j} = ½‖w_{L−1,j}‖²` with b the feedback of
-    /// the last hidden layer.
+    /// Replaces the output weights by those on the conserved level, `b_j w_{L,j} = ½‖w_{L−1,j}‖²` with b the feedback
+    /// of the last hidden layer.
     fn on_level_set(
         &self,
         weights: DVector<f64>,
@@ -138,8 +138,8 @@ fn zero_layers(network: &Network, theta: &DVector<f64>) -> usize {
     layers.iter().filter(is_zero).count()
 }
 
-/// The first hidden layer (from 1) whose preactivations are all negative. Where kinks close, its outputs and slopes vanish
-/// then: it and the layers below get no signal, those above no input, and the network stays zero for ever.
+/// The first hidden layer (from 1) whose preactivations are all negative. Where kinks close, its outputs and slopes
+/// vanish then: it and the layers below get no signal, those above no input, and the network stays zero for ever.
 fn dead_layer(relu: &Relu, theta: &DVector<f64>, dataset: &Dataset) -> Option<usize> {
     relu.activation().kink().filter(|kink| kink.closes())?;
     relu.preactivations(theta.as_slice(), dataset.samples())

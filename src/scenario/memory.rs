@@ -13,8 +13,8 @@ use crate::rule::Needs;
 use std::ops::Range;
 use std::path::Path;
 
-/// Bytes that reading takes per byte of a file: numbers of two characters, `1,`, are the worst case, eight bytes each, and are
-/// copied twice on the way into a data set.
+/// Bytes that reading takes per byte of a file: numbers of two characters, `1,`, are the worst case, eight bytes each,
+/// and are copied twice on the way into a data set.
 const PER_BYTE_READ: f64 = 12.0;
 
 /// Of no network at all.

@@ -33,13 +33,13 @@
 //! thm-1 = "holds"
 //! ```
 //!
-//! A file passes three stages. [`load`] reads it; [`parse`] applies `--set` assignments to the text and reads the result, so
-//! that every error points into text the user can see, and numbers become types that cannot hold a wrong value;
-//! [`Scenario::build`] reads the files named, draws what is random, and checks that the shapes fit. Random draws: feedback
-//! `b_1, b_2, …`, entry by entry, from the stream `feedback`; weights `w_1, w_2, …`, each column by column, from the stream
-//! `initial` (see [`crate::dataset::standard_normals`]). With `level-set = true` the output weights drawn give way to
-//! `w_{L,j} = ‖w_{L−1,j}‖²/(2b_j)`, b the feedback of the last hidden layer: the level of the conserved quantity
-//! `b_j w_{L,j} − ½‖w_{L−1,j}‖²` on which zero weights lie too, and on which Theorem 4 is stated.
+//! A file passes three stages. [`load`] reads it; [`parse`] applies `--set` assignments to the text and reads the
+//! result, so that every error points into text the user can see, and numbers become types that cannot hold a wrong
+//! value; [`Scenario::build`] reads the files named, draws what is random, and checks that the shapes fit. Random
+//! draws: feedback `b_1, b_2, …`, entry by entry, from the stream `feedback`; weights `w_1, w_2, …`, each column by
+//! column, from the stream `initial` (see [`crate::dataset::standard_normals`]). With `level-set = true` the output
+//! weights drawn give way to `w_{L,j} = ‖w_{L−1,j}‖²/(2b_j)`, b the feedback of the last hidden layer: the level of the
+//! conserved quantity `b_j w_{L,j} − ½‖w_{L−1,j}‖²` on which zero weights lie too, and on which Theorem 4 is stated.
 
 mod build;
 mod describe;
@@ -113,8 +113,8 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<Scenario> {
     parse(path, &text, overrides)
 }
 
-/// The scenario that `text` is as the file `path`, with `overrides` applied. Opens no file: of the file system it only asks
-/// what the paths it names are in full.
+/// The scenario that `text` is as the file `path`, with `overrides` applied. Opens no file: of the file system it only
+/// asks what the paths it names are in full.
 ///
 /// # Errors
 /// As [`load`], but for a file that cannot be read.
@@ -250,8 +250,8 @@ fn step_options(document: &Document, source: &Source) -> Result<Option<StepOptio
     }))
 }
 
-/// What a run moves, from the key `state` of a table. Reduced states exist where the weights are `w_l(0) + u_l b_lᵀ` for all
-/// times.
+/// What a run moves, from the key `state` of a table. Reduced states exist where the weights are `w_l(0) + u_l b_lᵀ`
+/// for all times.
 fn state(key: Option<&Spanned<StateName>>, document: &Document, source: &Source) -> Result<State> {
     let Some(key) = key else {
         return Ok(State::Full);
@@ -291,7 +291,8 @@ impl Scenario {
     ///
     /// # Errors
     /// [`Error::Data`] with row and column for a file with wrong contents; [`Error::Scenario`] for a missing file,
-    /// shapes that do not fit, gradient descent started where it cannot move, or a problem too large for the machine's memory.
+    /// shapes that do not fit, gradient descent started where it cannot move, or a problem too large for the machine's
+    /// memory.
     pub fn build(&self) -> Result<Problem> {
         self.build_for(Work::Limit)
     }

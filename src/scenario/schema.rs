@@ -109,7 +109,8 @@ pub(super) enum DatasetSource {
         /// Whether features are shifted and scaled to mean 0 and standard deviation 1.
         #[serde(default)]
         standardise: bool,
-        /// Whether a feature that is 1 for every sample is added, so that separating planes need not pass through the origin.
+        /// Whether a feature that is 1 for every sample is added, so that separating planes need not pass through the
+        /// origin.
         #[serde(default)]
         constant_feature: bool,
     },
@@ -169,7 +170,8 @@ pub(super) enum Feedback {
         /// Which draw.
         seed: Seed,
     },
-    /// One file per hidden layer, CSV or npy: b_l as a single column for direct feedback alignment, F_l for feedback alignment.
+    /// One file per hidden layer, CSV or npy: b_l as a single column for direct feedback alignment, F_l for feedback
+    /// alignment.
     Files(#[schemars(with = "Vec<PathBuf>")] Spanned<Vec<FilePath>>),
 }
 
@@ -193,8 +195,8 @@ pub(super) enum Initial {
         #[schemars(with = "Option<bool>")]
         level_set: Option<Spanned<bool>>,
     },
-    /// One file per layer, CSV or npy: inputs as rows, units as columns; the last layer, and every convolutional or diagonal one, a single
-    /// column.
+    /// One file per layer, CSV or npy: inputs as rows, units as columns; the last layer, and every convolutional or
+    /// diagonal one, a single column.
     Files(#[schemars(with = "Vec<PathBuf>")] Vec<FilePath>),
 }
 
@@ -216,8 +218,8 @@ pub(super) struct Flow {
     pub state: Option<Spanned<StateName>>,
     /// Number of saved states, equally spaced in log-log-time; 201 if absent, fewer of large networks.
     pub saves: Option<AtLeast<2>>,
-    /// Steps between the fixed points at which methods other than `adams-bdf` begin anew, so that a run that was killed can go on from
-    /// there bit for bit; 200 to 10000 if absent, fewer for large problems.
+    /// Steps between the fixed points at which methods other than `adams-bdf` begin anew, so that a run that was killed
+    /// can go on from there bit for bit; 200 to 10000 if absent, fewer for large problems.
     pub checkpoint_steps: Option<AtLeast<200>>,
     /// Budget of steps; a run that needs more ends with exit code 5. 1000000 if absent.
     pub max_steps: Option<AtLeast<1>>,
@@ -246,8 +248,8 @@ pub(super) struct Steps {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Sweep {
-    /// Networks and rules: `fc`, `conv-dfa-L`, `conv-dfa-L-unit`, `conv-bp-2`, `diagonal-dfa-L`, `diagonal-dfa-L-unit`, `diagonal-bp-2`,
-    /// with L the depth.
+    /// Networks and rules: `fc`, `conv-dfa-L`, `conv-dfa-L-unit`, `conv-bp-2`, `diagonal-dfa-L`, `diagonal-dfa-L-unit`,
+    /// `diagonal-bp-2`, with L the depth.
     #[schemars(with = "Vec<String>")]
     pub cases: Spanned<Vec<NetworkCase>>,
     /// Samples per dimension, n/D.

@@ -23,9 +23,10 @@ impl Variant {
 }
 
 impl Scenario {
-    /// The scenario under fixed feedback (its own, or that of seed 1), and under gradient descent. Weights start as in the scenario, but
-    /// under gradient descent, which cannot leave zero, from Gaussian ones that keep the size of a signal: of variance 1/D in fully
-    /// connected layers on `dimension` inputs, of variance 1 in those that act entry by entry.
+    /// The scenario under fixed feedback (its own, or that of seed 1), and under gradient descent. Weights start as in
+    /// the scenario, but under gradient descent, which cannot leave zero, from Gaussian ones that keep the size of a
+    /// signal: of variance 1/D in fully connected layers on `dimension` inputs, of variance 1 in those that act entry
+    /// by entry.
     ///
     /// Empty where the depth cannot be changed alone: hidden widths are given, or weights or feedback come from files.
     pub fn variants_by_depth(&self, dimension: usize) -> Vec<Variant> {

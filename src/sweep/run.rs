@@ -46,7 +46,8 @@ pub struct ShardOptions<'a> {
     pub shard: Shard,
     /// Threads, at least one.
     pub jobs: usize,
-    /// Becomes the number of a signal to stop at: limits being computed are finished, flows and steps are abandoned; 0 to go on.
+    /// Becomes the number of a signal to stop at: limits being computed are finished, flows and steps are abandoned; 0
+    /// to go on.
     pub signal: &'a AtomicUsize,
     /// Called after every case with the number done and to be done; from any thread.
     pub observer: &'a (dyn Fn(usize, usize) + Sync),
@@ -66,8 +67,8 @@ pub struct ShardOutcome {
 /// Does what is missing, damaged or has failed among the cases of a shard.
 ///
 /// # Errors
-/// [`Error::Interrupted`] if a signal came, once the limits being computed are finished; [`Error::Io`]; whatever keeps a case from being
-/// built.
+/// [`Error::Interrupted`] if a signal came, once the limits being computed are finished; [`Error::Io`]; whatever keeps
+/// a case from being built.
 pub fn run(plan: &Plan, options: &ShardOptions<'_>) -> Result<ShardOutcome> {
     let _here = Folder::together(&plan.folder)?;
     create_folder(&plan.cases_folder())?;

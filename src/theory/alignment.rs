@@ -1,7 +1,7 @@
 //! How the layers of linear networks align with fixed feedback.
 //!
-//! From zero weights every layer is tied to its feedback for all times, `w_l = φ_l b_{l−1} b_lᵀ` (`ŵ_l = φ_l b̂_{l−1} b̂_l^*`
-//! where layers act entry by entry), `b_L = 1`; from other weights it tends to be. The first layer has learned
+//! From zero weights every layer is tied to its feedback for all times, `w_l = φ_l b_{l−1} b_lᵀ` (`ŵ_l = φ_l b̂_{l−1}
+//! b̂_l^*` where layers act entry by entry), `b_L = 1`; from other weights it tends to be. The first layer has learned
 //! `w_1 − w_1(0) = Z b_1ᵀ` (`b̂_1^* ⊙ Ẑ`) from any weights, with `Z = Gᵀ∫α dt`.
 
 use crate::network::{Known, SpectralLinear};

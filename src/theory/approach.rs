@@ -1,29 +1,31 @@
 //! How directions approach their limit where layers act entry by entry.
 //!
 //! # Fixed feedback, complex entries
-//! Near the limit write `Ẑ = r(ẑ* + ε r^{−a})`, r growing like `(log t)^{1/(2^L−1)}`. A relative change x + iy of `Ẑ_d` changes
-//! the modulus of `β̂_d` by `(2^L − 1)x`, exactly as for real entries. Its phase is another matter: `Re φ_{l+1} ∝ |φ_l|²` and
-//! `Im φ_{l+1} ∝ Im ∫ φ_l^* dφ_l` (see `phases`) give, with `|φ_l| ∝ r^{2^{l−1}}` and Ẑ in the place of φ_1,
+//! Near the limit write `Ẑ = r(ẑ* + ε r^{−a})`, r growing like `(log t)^{1/(2^L−1)}`. A relative change x + iy of `Ẑ_d`
+//! changes the modulus of `β̂_d` by `(2^L − 1)x`, exactly as for real entries. Its phase is another matter: `Re φ_{l+1}
+//! ∝ |φ_l|²` and `Im φ_{l+1} ∝ Im ∫ φ_l^* dφ_l` (see `phases`) give, with `|φ_l| ∝ r^{2^{l−1}}` and Ẑ in the place of
+//! φ_1,
 //!
 //! ```text
 //! arg φ_{l+1} = −2a/(2^l − a) · arg φ_l,      arg β̂ = T_L(a) y,      T_L(a) = 1 + Σ_{l=2}^{L} ∏_{j=2}^{l} (−2a/(2^{j−1} − a))
 //! ```
 //!
 //! The margins of the support must not feel the change: `G_S M_a ε = 0`, where `M_a` multiplies the radial part of
-//! each entry by `(2^L − 1)|β̂*/ẑ*|` and the tangential part by `T_L(a)|β̂*/ẑ*|`. What was learned off the span of the support
-//! forces ε with a = 1, the law `(log t)^{−1/(2^L−1)}`. But ε in the span, `ε = G_Sᵀ c`, goes free where
-//! `K(a) = G_S M_a G_Sᵀ` is singular. K(0) is positive definite; the first a > 0 at which K is not is the slowest mode. (A mode
-//! that is tangential in every entry has `T_L(a) = 0` there and does not show in β.) For real entries there is none. `T_2 = (2 − 3a)/(2 − a)` turns negative at a = 2/3, so at L = 2 the slope may be anything from
-//! −1/3 to −2/9; `T_3 > 0` on [0, 1], so at L = 3 the law holds; `T_4` is negative from a = 0.96.
+//! each entry by `(2^L − 1)|β̂*/ẑ*|` and the tangential part by `T_L(a)|β̂*/ẑ*|`. What was learned off the span of the
+//! support forces ε with a = 1, the law `(log t)^{−1/(2^L−1)}`. But ε in the span, `ε = G_Sᵀ c`, goes free where
+//! `K(a) = G_S M_a G_Sᵀ` is singular. K(0) is positive definite; the first a > 0 at which K is not is the slowest mode.
+//! (A mode that is tangential in every entry has `T_L(a) = 0` there and does not show in β.) For real entries there is
+//! none. `T_2 = (2 − 3a)/(2 − a)` turns negative at a = 2/3, so at L = 2 the slope may be anything from −1/3 to −2/9;
+//! `T_3 > 0` on [0, 1], so at L = 3 the law holds; `T_4` is negative from a = 0.96.
 //!
 //! # Gradient descent, L = 2
-//! With balanced layers `d ln|β̂_d|/ds = 2τ|ẑ_d| cos Δ_d`, `(arg β̂_d)' = 2τ|ẑ_d| sin Δ_d`, `Δ_d = arg ẑ_d − arg β̂_d`. On the
-//! support of the ℓ1 limit `2τ|ẑ_d| → 1`; off it `2τ|ẑ_d| → κ_d < 1`, the dual's entry relative to the largest, so those entries
-//! fall behind like `(log t)^{κ_d − 1}`. On it, small changes (χ + iϑ, relative) obey `χ' = ξ`, `ϑ' = η − ϑ` with
-//! `ξ = Rᵀc, η = Tᵀc` from the multipliers (R, T: radial and tangential parts of `Ĝ_S`), and margins fix c:
+//! With balanced layers `d ln|β̂_d|/ds = 2τ|ẑ_d| cos Δ_d`, `(arg β̂_d)' = 2τ|ẑ_d| sin Δ_d`, `Δ_d = arg ẑ_d − arg β̂_d`.
+//! On the support of the ℓ1 limit `2τ|ẑ_d| → 1`; off it `2τ|ẑ_d| → κ_d < 1`, the dual's entry relative to the largest,
+//! so those entries fall behind like `(log t)^{κ_d − 1}`. On it, small changes (χ + iϑ, relative) obey `χ' = ξ`, `ϑ' =
+//! η − ϑ` with `ξ = Rᵀc, η = Tᵀc` from the multipliers (R, T: radial and tangential parts of `Ĝ_S`), and margins fix c:
 //! `K c = Tρϑ`, `K = RρRᵀ + TρTᵀ` (ρ = |β̂*|). So ϑ decays at rates `1 − μ`, μ an eigenvalue of `K^{−1}TρTᵀ`: the
-//! eigenvalues of the pencil `(RρRᵀ, K)`, of which zeros do not count (there the margins fix ϑ = 0). The slowest of all these
-//! leads.
+//! eigenvalues of the pencil `(RρRᵀ, K)`, of which zeros do not count (there the margins fix ϑ = 0). The slowest of all
+//! these leads.
 
 use super::growth::predictor_degree;
 use crate::limit::Limit;
@@ -96,10 +98,11 @@ impl Forms {
     }
 }
 
-/// The smallest a in (0, `up_to`] of a mode that β can see; `None` if there is none. `up_to` must be below 2, the first pole of T.
+/// The smallest a in (0, `up_to`] of a mode that β can see; `None` if there is none. `up_to` must be below 2, the first
+/// pole of T.
 ///
-/// `K(a) c = 0` where `T_L(a) = −k` for an eigenvalue k ≥ 0 of the pencil of the two forms. Modes with k = 0 are tangential in every
-/// entry, and T = 0 keeps them out of β.
+/// `K(a) c = 0` where `T_L(a) = −k` for an eigenvalue k ≥ 0 of the pencil of the two forms. Modes with k = 0 are
+/// tangential in every entry, and T = 0 keeps them out of β.
 pub fn slowest_mode(
     network: &SpectralLinear,
     signed_samples: &DMatrix<f64>,
@@ -139,8 +142,8 @@ fn pencil(a: &DMatrix<f64>, b: &DMatrix<f64>) -> Option<DVector<f64>> {
     Some(whole.symmetric_eigenvalues())
 }
 
-/// The rate at which the direction approaches the ℓ1 limit under gradient descent with L = 2: angle ∝ `(log t)^{−rate}`.
-/// `None` if the multipliers do not determine it.
+/// The rate at which the direction approaches the ℓ1 limit under gradient descent with L = 2: angle ∝ `(log
+/// t)^{−rate}`. `None` if the multipliers do not determine it.
 pub fn sparse_rate(
     network: &SpectralLinear,
     signed_samples: &DMatrix<f64>,

@@ -1,7 +1,8 @@
 //! How fast layers grow, and the exponents that everything else is made of.
 //!
-//! Under fixed feedback layer l grows like `‖Z‖^{2^{l−1}}` (`φ_{l+1} ∝ φ_l²`), and β, of degree `2^L − 1` in Z, like log t:
-//! `‖w_l‖ ∝ (log t)^{2^{l−1}/(2^L−1)}`. Under gradient descent layers stay balanced and share log t: `(log t)^{1/L}`.
+//! Under fixed feedback layer l grows like `‖Z‖^{2^{l−1}}` (`φ_{l+1} ∝ φ_l²`), and β, of degree `2^L − 1` in Z, like
+//! log t: `‖w_l‖ ∝ (log t)^{2^{l−1}/(2^L−1)}`. Under gradient descent layers stay balanced and share log t: `(log
+//! t)^{1/L}`.
 
 use super::{Errors, errors};
 use crate::network::Known;

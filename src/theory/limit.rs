@@ -7,9 +7,10 @@
 //! | convolutional, diagonal; BP, L = 2 | min `Σ_d |β̂_d|` |
 //! | convolutional, diagonal; BP, L > 2 | a first-order stationary point of `Σ_d |β̂_d|^{2/L}` |
 //!
-//! all subject to `Gβ ≥ 1`. The second row is where the report's Theorem 2 is misprinted. Its main text has the exponent
-//! `2^{L−1} + 1` and weights `1/∏_l |b̂_l|^{2^l}`; its appendix the exponent `1 + 1/2^{L−1}`, which is the right one,
-//! `1 + 1/(2^L − 1)`, read wrongly, and is taken here with the weights read likewise, `1/∏_l |b̂_l|^{2^{L−l}/2^{L−1}}`.
+//! all subject to `Gβ ≥ 1`. The second row is where the report's Theorem 2 is misprinted. Its main text has the
+//! exponent `2^{L−1} + 1` and weights `1/∏_l |b̂_l|^{2^l}`; its appendix the exponent `1 + 1/2^{L−1}`, which is the
+//! right one, `1 + 1/(2^L − 1)`, read wrongly, and is taken here with the weights read likewise, `1/∏_l
+//! |b̂_l|^{2^{L−l}/2^{L−1}}`.
 
 use super::growth::{potential_degree, predictor_degree};
 use super::{Errors, errors};
@@ -212,7 +213,8 @@ fn quasi_norm(network: &SpectralLinear, exponent: f64) -> Potential {
     Potential::spectral(network.basis(), network.dimension(), exponent, &ones)
 }
 
-/// `Σ_d |β̂_d|^p / ∏_l |b̂_l[d]|^{power(l)}` with l = 1 … L−1. Where some feedback vanishes to rounding, β̂_d must vanish.
+/// `Σ_d |β̂_d|^p / ∏_l |b̂_l[d]|^{power(l)}` with l = 1 … L−1. Where some feedback vanishes to rounding, β̂_d must
+/// vanish.
 fn weighted(
     network: &SpectralLinear,
     exponent: f64,

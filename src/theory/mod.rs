@@ -1,8 +1,8 @@
 //! What is known of a problem before it is run: the one place that says what theory predicts.
 //!
-//! [`of`] goes from network, rule, loss and start to a [`Theory`], a plain value. Limits, diagnostics, alarms, claims and
-//! figures read that value and ask no network or rule what it is. `None` and empty lists mean *not applicable*: of a network
-//! or a rule that theory does not know, nothing is predicted, and nothing else fails.
+//! [`of`] goes from network, rule, loss and start to a [`Theory`], a plain value. Limits, diagnostics, alarms, claims
+//! and figures read that value and ask no network or rule what it is. `None` and empty lists mean *not applicable*: of
+//! a network or a rule that theory does not know, nothing is predicted, and nothing else fails.
 //!
 //! | statement | where |
 //! |---|---|

@@ -1,17 +1,18 @@
 //! How fast the direction approaches its limit: `angle ∝ (log t)^{−r}`, a slope −r of ln(angle) against s.
 //!
-//! r = 1/(2^L − 1) under fixed feedback, 1/L under BP, when something that is not in the span of the support vectors was
-//! learned (or initialised) on the way. Otherwise the multipliers of the support vectors settle to constant ratios, their
-//! margins differ by constants, and the angle falls like `1/log t`: r = 1. Where layers act entry by entry, the slope depends
-//! on the limit (module `approach`): `−a/(2^L − 1)` with a ≤ 1 under fixed feedback, and a number of its own under BP with
-//! L = 2; under BP with L > 2 none is known.
+//! r = 1/(2^L − 1) under fixed feedback, 1/L under BP, when something that is not in the span of the support vectors
+//! was learned (or initialised) on the way. Otherwise the multipliers of the support vectors settle to constant ratios,
+//! their margins differ by constants, and the angle falls like `1/log t`: r = 1. Where layers act entry by entry, the
+//! slope depends on the limit (module `approach`): `−a/(2^L − 1)` with a ≤ 1 under fixed feedback, and a number of its
+//! own under BP with L = 2; under BP with L > 2 none is known.
 //!
-//! ReLU networks are measured on the angle between `w_L` and the SVM of the features of the same save. Two layers, fixed
-//! feedback: `w_j = w_j(0) + b_j Σ_n y_n ∫ α_n g' x_n`, so the first layer is `r w̄_j + e_j` with constant e_j (what it started
-//! with, and what samples off the support left) and r growing like `(log t)^{1/3}`: the law of motion is a mirror flow, whose
-//! positive definite `∂m/∂A` fixes everything else. `w_{2,j} = ‖w_j‖²/(2b_j)` then is off its direction by `w̄_j·e_j/r`
-//! relatively, twice as much as the SVM of features that are off by `e_j·x/r`: r = 1/3. Under BP `w_{2,j} = ±‖w_j‖` moves with
-//! the features to this order, and slower modes are not excluded; no number is given there, nor for more layers.
+//! ReLU networks are measured on the angle between `w_L` and the SVM of the features of the same save. Two layers,
+//! fixed feedback: `w_j = w_j(0) + b_j Σ_n y_n ∫ α_n g' x_n`, so the first layer is `r w̄_j + e_j` with constant e_j
+//! (what it started with, and what samples off the support left) and r growing like `(log t)^{1/3}`: the law of motion
+//! is a mirror flow, whose positive definite `∂m/∂A` fixes everything else. `w_{2,j} = ‖w_j‖²/(2b_j)` then is off its
+//! direction by `w̄_j·e_j/r` relatively, twice as much as the SVM of features that are off by `e_j·x/r`: r = 1/3. Under
+//! BP `w_{2,j} = ±‖w_j‖` moves with the features to this order, and slower modes are not excluded; no number is given
+//! there, nor for more layers.
 
 use super::growth::predictor_degree;
 use super::{Errors, approach, errors};
@@ -175,8 +176,8 @@ impl RateLaw {
         }
     }
 
-    /// Whether everything learned or initialised lies in the span of the support vectors, so that the law has nothing to act
-    /// on.
+    /// Whether everything learned or initialised lies in the span of the support vectors, so that the law has nothing
+    /// to act on.
     pub fn has_nothing_to_act_on(&self, limit: &Limit) -> bool {
         self.learned
             .as_ref()
@@ -208,15 +209,16 @@ impl Learned {
         }
     }
 
-    /// The first layer reaches the span of the samples, and keeps what it starts with: all of `w_1(0)` under BP, `w_1(0) b_1`
-    /// under DFA (β sees the first layer through the feedback once it has grown; where that vanishes, the rest of `w_1(0)`
-    /// still fades, at twice the rate of the law).
+    /// The first layer reaches the span of the samples, and keeps what it starts with: all of `w_1(0)` under BP,
+    /// `w_1(0) b_1` under DFA (β sees the first layer through the feedback once it has grown; where that vanishes, the
+    /// rest of `w_1(0)` still fades, at twice the rate of the law).
     fn is_in_the_span_of(&self, support: &[usize]) -> bool {
         let (g, kept) = (&self.reached, &self.kept);
         let mut reached = DMatrix::zeros(g.nrows() + kept.ncols(), g.ncols());
         reached.rows_mut(0, g.nrows()).copy_from(g);
         for (j, column) in kept.column_iter().enumerate() {
-            // directions count, not sizes: small initial weights are kept all the same, but the rounding of w_1(0) b_1 = 0 is not
+            // directions count, not sizes: small initial weights are kept all the same, but the rounding of w_1(0) b_1
+            // = 0 is not
             let size = column.norm();
             if size > 1e-9 * self.scale {
                 reached
@@ -228,9 +230,9 @@ impl Learned {
     }
 }
 
-/// What the first layer starts with and keeps, as columns of the input space, and the size that rounding is relative to:
-/// `w_1(0)` under BP; `w_1(0) b_1` under fixed feedback, or the coordinates of `ŵ_1(0)/b̂_1^*` where layers act entry by
-/// entry (the value of Ẑ at the start).
+/// What the first layer starts with and keeps, as columns of the input space, and the size that rounding is relative
+/// to: `w_1(0)` under BP; `w_1(0) b_1` under fixed feedback, or the coordinates of `ŵ_1(0)/b̂_1^*` where layers act
+/// entry by entry (the value of Ẑ at the start).
 fn kept_from_the_start(
     problem: &Problem,
     network: Option<&SpectralLinear>,

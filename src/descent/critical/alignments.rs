@@ -1,4 +1,5 @@
-//! Alignments of the layers with fixed feedback at one state, as [`diagnostics`](crate::diagnostics) has them along a run.
+//! Alignments of the layers with fixed feedback at one state, as [`diagnostics`](crate::diagnostics) has them along a
+//! run.
 
 use crate::problem::Problem;
 use crate::theory::{self, Alignment};

@@ -1,11 +1,13 @@
 //! The alignments of fully connected layers after finite steps from zero weights.
 //!
-//! With `Δz = ηz` and `Z = ΣΔz`, DFA keeps `w_1 = Z b_1ᵀ` and `w_l = φ_l b_{l−1} b_lᵀ` exactly, as the flow does, but what the flow
-//! integrates the steps sum at the left end: `Δφ_2 = Z·Δz`, `Δφ_{l+1} = ‖b_{l−1}‖² φ_l Δφ_l`. Summed by parts,
+//! With `Δz = ηz` and `Z = ΣΔz`, DFA keeps `w_1 = Z b_1ᵀ` and `w_l = φ_l b_{l−1} b_lᵀ` exactly, as the flow does, but
+//! what the flow integrates the steps sum at the left end: `Δφ_2 = Z·Δz`, `Δφ_{l+1} = ‖b_{l−1}‖² φ_l Δφ_l`. Summed by
+//! parts,
 //! ```text
 //! φ_2 = ½(‖Z‖² − Σ‖Δz‖²),        φ_{l+1} = ½‖b_{l−1}‖² (φ_l² − Σ(Δφ_l)²):
 //! ```
-//! the flow's alignment less half the squares of all steps. It is negative once steps have been large and Z has come back.
+//! the flow's alignment less half the squares of all steps. It is negative once steps have been large and Z has come
+//! back.
 
 use super::alignments::Alignments;
 use crate::descent::{Lane, Schedule, stepper};
@@ -27,9 +29,9 @@ pub struct DiscreteAlignment {
     pub disagreement: f64,
 }
 
-/// φ_2 … φ_L at their smallest over `count` steps of size `size` from zero weights, measured and summed; fewer steps if the run
-/// overflows. `None` unless the network is fully connected, linear and of two layers at least, its feedback fixed, and its
-/// weights zero.
+/// φ_2 … φ_L at their smallest over `count` steps of size `size` from zero weights, measured and summed; fewer steps if
+/// the run overflows. `None` unless the network is fully connected, linear and of two layers at least, its feedback
+/// fixed, and its weights zero.
 pub fn discrete_alignment(
     problem: &Problem,
     size: f64,

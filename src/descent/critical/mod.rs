@@ -1,12 +1,13 @@
 //! The critical step size: the largest η up to which steps of constant size drive the loss to zero.
 //!
-//! A flow does so whatever its clock; steps need not. Too large a step throws margins of samples that the others outweigh far
-//! below zero, their multipliers answer exponentially, and the run overflows. Under fixed feedback the same happens to the
-//! alignment of the layers, whose discrete form may be negative ([`discrete_alignment`]).
+//! A flow does so whatever its clock; steps need not. Too large a step throws margins of samples that the others
+//! outweigh far below zero, their multipliers answer exponentially, and the run overflows. Under fixed feedback the
+//! same happens to the alignment of the layers, whose discrete form may be negative ([`discrete_alignment`]).
 //!
-//! Sizes are tried eight at a time, as lanes of one [`Stepper`](super::Stepper): first on a geometric grid, which shows whether good and
-//! bad sizes alternate, then between the smallest bad size and the largest good one below it, which narrows the bracket ninefold a
-//! pass. What lies above the first bad size is reported, not searched: a theorem about small steps ends there.
+//! Sizes are tried eight at a time, as lanes of one [`Stepper`](super::Stepper): first on a geometric grid, which shows
+//! whether good and bad sizes alternate, then between the smallest bad size and the largest good one below it, which
+//! narrows the bracket ninefold a pass. What lies above the first bad size is reported, not searched: a theorem about
+//! small steps ends there.
 
 mod alignments;
 mod identity;
@@ -32,10 +33,11 @@ const LANES: usize = 8;
 pub enum Demand {
     /// The loss tends to zero.
     Loss,
-    /// The loss tends to zero and, on linear networks under fixed feedback from zero weights, no alignment is seen negative.
+    /// The loss tends to zero and, on linear networks under fixed feedback from zero weights, no alignment is seen
+    /// negative.
     ///
-    /// On convolutional and diagonal networks this asks for too much: where Ẑ is real it may change its sign, and however small
-    /// η is, `Re φ_2 = ½(Ẑ² − Σ(ηẑ)²)` is negative while it does.
+    /// On convolutional and diagonal networks this asks for too much: where Ẑ is real it may change its sign, and
+    /// however small η is, `Re φ_2 = ½(Ẑ² − Σ(ηẑ)²)` is negative while it does.
     LossAndAlignment,
 }
 
@@ -102,8 +104,8 @@ impl CriticalOptions {
 #[derive(Debug, Clone)]
 pub struct Critical {
     pub demand: Demand,
-    /// The largest good size below the smallest bad one; the largest of all, if none is bad. None if sizes below are bad already or
-    /// need more steps.
+    /// The largest good size below the smallest bad one; the largest of all, if none is bad. None if sizes below are
+    /// bad already or need more steps.
     pub good: Option<f64>,
     /// The smallest bad size.
     pub bad: Option<f64>,

@@ -42,7 +42,8 @@ fn critical(problem: &Problem, options: &CriticalOptions) -> Critical {
     critical_step(problem, options, &Control::none()).expect("nobody interrupts")
 }
 
-/// Depth 2 from zero weights in the two unknowns (Z, φ), β = φ‖b‖²Z: whether the weights stay finite, and φ not negative.
+/// Depth 2 from zero weights in the two unknowns (Z, φ), β = φ‖b‖²Z: whether the weights stay finite, and φ not
+/// negative.
 fn plain_loop(problem: &Problem, size: f64, count: u64) -> (bool, bool) {
     let g = problem.dataset().signed_samples();
     let b = problem.feedback().expect("feedback")[0].norm_squared();
@@ -192,8 +193,8 @@ fn too_few_steps_are_no_verdict() {
     assert!(critical.trials.iter().all(|t| t.least.is_empty()));
 }
 
-/// On the entries of diagonal layers where Z changes its sign, φ_2 = ½(Z² − Σ(ηz)²) is negative while it does, for every η:
-/// the smaller, the less.
+/// On the entries of diagonal layers where Z changes its sign, φ_2 = ½(Z² − Σ(ηz)²) is negative while it does, for
+/// every η: the smaller, the less.
 #[test]
 fn alignment_of_diagonal_layers_is_lost_at_a_change_of_sign_however_small_the_step() {
     let network = Network::diagonal(2, 2);

@@ -7,8 +7,8 @@ use crate::error::Result;
 use crate::problem::Problem;
 use nalgebra::DVector;
 
-/// What became of the loss. It *settles* if it never rises after the first quarter of the steps, or if its highest values fall from
-/// quarter to quarter: it may oscillate meanwhile.
+/// What became of the loss. It *settles* if it never rises after the first quarter of the steps, or if its highest
+/// values fall from quarter to quarter: it may oscillate meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Ending {
     /// All margins are positive, the loss is below its start and settles.
@@ -17,8 +17,8 @@ pub enum Ending {
     Stands,
     /// The loss settles, but margins are not all positive or it is not below its start yet: more steps would tell.
     NotYet,
-    /// Some margin is not positive and nothing moves it any more: it is exactly zero (no unit sees the sample), or the loss stands
-    /// still, away from its start.
+    /// Some margin is not positive and nothing moves it any more: it is exactly zero (no unit sees the sample), or the
+    /// loss stands still, away from its start.
     Stuck,
     /// The loss does not settle.
     Unsettled,

@@ -2,8 +2,8 @@
 //!
 //! Every layer's velocity is `h_{l−1} δ_lᵀ`, so a slot holds L pairs of vectors, and a product with the weights
 //! `w_l = W_l + Σ_j c_j h^j_{l−1} δ^j_lᵀ` costs one with the matrix `W_l` and a few inner products:
-//! `w_lᵀ x = W_lᵀ x + Σ_j c_j (h^j·x) δ^j` and `w_l x = W_l x + Σ_j c_j (δ^j·x) h^j`. One evaluation reads every weight twice; none
-//! is written before a step has been accepted.
+//! `w_lᵀ x = W_lᵀ x + Σ_j c_j (h^j·x) δ^j` and `w_l x = W_l x + Σ_j c_j (δ^j·x) h^j`. One evaluation reads every weight
+//! twice; none is written before a step has been accepted.
 
 use super::FullyConnectedKernel;
 use crate::network::WeightPath;
@@ -170,9 +170,9 @@ impl Factors {
         }
     }
 
-    /// `‖Σ_j c_j h^j δ^jᵀ‖` (Frobenius): exact for signals along one direction, whose image is taken as it is, and estimated in
-    /// the directions across it by random signs x, since `E‖Mx‖² = ‖M‖²`. (From the inner products of the factors it would
-    /// follow exactly, but a small difference of large terms would have half its digits.)
+    /// `‖Σ_j c_j h^j δ^jᵀ‖` (Frobenius): exact for signals along one direction, whose image is taken as it is, and
+    /// estimated in the directions across it by random signs x, since `E‖Mx‖² = ‖M‖²`. (From the inner products of the
+    /// factors it would follow exactly, but a small difference of large terms would have half its digits.)
     fn size(&self, combination: &[f64], probes: &DMatrix<f64>, scratch: &mut Scratch) -> f64 {
         let newest = combination
             .iter()

@@ -1,7 +1,8 @@
 //! Finite steps of fully connected linear networks under fixed feedback, L·D unknowns instead of L·D².
 //!
-//! Error signals `b_l` that never change leave every hidden layer with one column of freedom: `w_l = w_l(0) + u_l b_lᵀ`, for
-//! finite steps as for the flow, whatever the initial weights. With `z = Σ_n η_k α_n g_n`, `h_0 = z` and `s_{L−1} = w_L`,
+//! Error signals `b_l` that never change leave every hidden layer with one column of freedom: `w_l = w_l(0) + u_l
+//! b_lᵀ`, for finite steps as for the flow, whatever the initial weights. With `z = Σ_n η_k α_n g_n`, `h_0 = z` and
+//! `s_{L−1} = w_L`,
 //! ```text
 //! s_{l−1} = w_l s_l        = w_l(0) s_l + u_l (b_l·s_l),                β = s_0
 //! h_l     = w_lᵀ h_{l−1}   = w_l(0)ᵀ h_{l−1} + b_l (u_l·h_{l−1})
@@ -283,8 +284,8 @@ mod tests {
         .unwrap()
     }
 
-    /// From random weights and from zero. Loss-normalised steps of one size lose their stability as the weights grow, and with
-    /// it the agreement of any two computations: they are smaller.
+    /// From random weights and from zero. Loss-normalised steps of one size lose their stability as the weights grow,
+    /// and with it the agreement of any two computations: they are smaller.
     fn lanes(problem: &Problem, schedule: Schedule) -> Vec<Lane> {
         let size = match schedule {
             Schedule::Constant => 4e-3,

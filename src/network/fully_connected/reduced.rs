@@ -19,12 +19,12 @@
 //!
 //! # Coordinates
 //! z and Z stay in the span of the samples. With fewer samples than inputs the unknowns are the coordinates c of
-//! `Z = Q c` in an orthonormal basis of that span (Q is D × N), otherwise `Z = c`: min(N, D) unknowns. Everything of the samples
-//! that matters is `S = G Q`. (The accumulated multipliers A, `Z = GᵀA`, would do as well, but they grow without bound
-//! where samples contradict each other and Z rests.)
+//! `Z = Q c` in an orthonormal basis of that span (Q is D × N), otherwise `Z = c`: min(N, D) unknowns. Everything of
+//! the samples that matters is `S = G Q`. (The accumulated multipliers A, `Z = GᵀA`, would do as well, but they grow
+//! without bound where samples contradict each other and Z rests.)
 //!
-//! The velocity of c does not depend on c, only on the multipliers: implicit steps need the response of the margins, from
-//! [`Potential`], and nothing else.
+//! The velocity of c does not depend on c, only on the multipliers: implicit steps need the response of the margins,
+//! from [`Potential`], and nothing else.
 
 mod potential;
 mod step;
@@ -36,7 +36,8 @@ use nalgebra::{DMatrix, DVector};
 use potential::Potential;
 use step::ReducedStep;
 
-/// The reduced flow of one network from given initial weights: a [`Kernel`] in min(N, D) unknowns c, which start at zero.
+/// The reduced flow of one network from given initial weights: a [`Kernel`] in min(N, D) unknowns c, which start at
+/// zero.
 pub struct Reduction {
     /// `w_1(0) … w_L(0)`
     initial: Vec<DMatrix<f64>>,

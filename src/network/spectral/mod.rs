@@ -2,20 +2,21 @@
 //!
 //! # The network
 //! `β̂ = ŵ_1 ⊙ ŵ_2 ⊙ ⋯ ⊙ ŵ_L`, `f = ⟨β̂, x̂⟩`. In Fourier's basis this is the net of circular layers
-//! `h_l(j) = D^{−1/2} Σ_k w_l(k) h_{l−1}(j + k mod D)` with a fully connected output layer `f = w_L·h_{L−1}`, for the unitary
-//! transform multiplies, `ĥ_l = ŵ_l^* ⊙ ĥ_{l−1}`. In the standard basis it is the diagonal net `β = w_1 ⊙ ⋯ ⊙ w_L`.
+//! `h_l(j) = D^{−1/2} Σ_k w_l(k) h_{l−1}(j + k mod D)` with a fully connected output layer `f = w_L·h_{L−1}`, for the
+//! unitary transform multiplies, `ĥ_l = ŵ_l^* ⊙ ĥ_{l−1}`. In the standard basis it is the diagonal net `β = w_1 ⊙ ⋯ ⊙
+//! w_L`.
 //!
-//! θ holds every `w_l` in the orthonormal coordinates of [`spectrum`](crate::spectrum): the flow then is one small system
-//! per frequency, coupled through the multipliers alone, and a frequency that is learned slowly keeps all its digits
-//! beside those that grow.
+//! θ holds every `w_l` in the orthonormal coordinates of [`spectrum`](crate::spectrum): the flow then is one small
+//! system per frequency, coupled through the multipliers alone, and a frequency that is learned slowly keeps all its
+//! digits beside those that grow.
 //!
 //! # The vector field, per frequency
 //! `ŵ_l' = F_l = P_l ε_l ẑ` with `P_l = ŵ_1^*⋯ŵ_{l−1}^*`, ẑ the transform of `z = Σ_n α_n g_n`, and
 //! `ε_l = ŵ_{l+1}^*⋯ŵ_L^*` (BP) or `b̂_l^*` (fixed feedback; `ε_L = 1` always). The predictor moves with
 //! `β̂' = Σ_l C_l F_l`, `C_l = ∏_{j≠l} ŵ_j`.
 //!
-//! F depends on the conjugates of the weights only, `dF_l = Σ_k M_lk dŵ_k^* + P_l ε_l dẑ`, where `M_lk = ẑ C_lk^*` under BP
-//! (`C_lk = ∏_{j≠l,k} ŵ_j`), and `M_lk = ẑ ε_l ∏_{j<l, j≠k} ŵ_j^*` for k < l, else 0, under feedback.
+//! F depends on the conjugates of the weights only, `dF_l = Σ_k M_lk dŵ_k^* + P_l ε_l dẑ`, where `M_lk = ẑ C_lk^*`
+//! under BP (`C_lk = ∏_{j≠l,k} ŵ_j`), and `M_lk = ẑ ε_l ∏_{j<l, j≠k} ŵ_j^*` for k < l, else 0, under feedback.
 
 mod step;
 mod stepper;
@@ -223,8 +224,8 @@ impl SpectralLinear {
         DVector::from_vec(entries)
     }
 
-    /// Which frequencies every one of the `feedback` vectors reaches (length F): elsewhere some transform vanishes, to rounding
-    /// of its largest entry, and nothing is learned there from zero weights.
+    /// Which frequencies every one of the `feedback` vectors reaches (length F): elsewhere some transform vanishes, to
+    /// rounding of its largest entry, and nothing is learned there from zero weights.
     pub fn reached(&self, feedback: &[DVector<f64>]) -> Vec<bool> {
         let mut reached = vec![true; self.frequencies().len()];
         for b in feedback {
@@ -338,7 +339,8 @@ impl Point {
     }
 }
 
-/// Products along the layers at one frequency: what the vector field needs, without the second derivatives of a [`Point`].
+/// Products along the layers at one frequency: what the vector field needs, without the second derivatives of a
+/// [`Point`].
 #[derive(Default)]
 struct Chain {
     /// `ŵ_1 ⋯ ŵ_{l−1}`, l = 1 … L + 1.

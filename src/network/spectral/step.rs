@@ -1,9 +1,9 @@
 //! The implicit step of a network that acts entry by entry: one small real system per frequency.
 //!
 //! `dŵ = r + c(M dŵ^* + P ε dẑ)` is real-linear in the real and imaginary parts, so a frequency with a complex entry
-//! is a system in 2L unknowns (layer by layer: real part, imaginary part), one with a real entry a system in L. Its inverse
-//! K is kept: `x = K(r + c P ε dẑ)`. From x follow `dβ̂ = Σ_k C_k dŵ_k` and
-//! `dβ̂' = Σ_l C_l dF_l + Σ_k (Σ_{l≠k} F_l C_lk) dŵ_k`, with dF written out (not as `(x − r)/c`, which cancels).
+//! is a system in 2L unknowns (layer by layer: real part, imaginary part), one with a real entry a system in L. Its
+//! inverse K is kept: `x = K(r + c P ε dẑ)`. From x follow `dβ̂ = Σ_k C_k dŵ_k` and `dβ̂' = Σ_l C_l dF_l + Σ_k (Σ_{l≠k}
+//! F_l C_lk) dŵ_k`, with dF written out (not as `(x − r)/c`, which cancels).
 
 use super::{Point, SpectralKernel};
 use crate::network::{Closure, InputResponse, LinearisedStep};

@@ -46,8 +46,8 @@ fn forward_pass_is_the_product_of_circular_matrices() {
     }
 }
 
-/// The update of a circular layer written out in the original space, `w_l'(k) = D^{−1/2} Σ_j δ_l(j) h_{l−1}(j + k)` summed
-/// over samples, with the signals of each rule propagated by circular matrices.
+/// The update of a circular layer written out in the original space, `w_l'(k) = D^{−1/2} Σ_j δ_l(j) h_{l−1}(j + k)`
+/// summed over samples, with the signals of each rule propagated by circular matrices.
 #[test]
 fn velocity_is_the_rule_in_the_original_space() {
     for d in [1, 2, 5, 8] {

@@ -1,7 +1,7 @@
 //! Matrices whose columns are padded to whole vectors, and their products in vector instructions.
 //!
-//! Columns are as long as a multiple of eight, the longest vector of doubles any machine has, and padded with zeros. A product
-//! is a [`combine`]: columns of one matrix added up with coefficients from another, eight vectors of sums in
+//! Columns are as long as a multiple of eight, the longest vector of doubles any machine has, and padded with zeros. A
+//! product is a [`combine`]: columns of one matrix added up with coefficients from another, eight vectors of sums in
 //! registers. It never sums along a column, so that nothing is left to be added up across a vector.
 
 use super::vector::Aligned;

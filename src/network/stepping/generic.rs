@@ -1,4 +1,5 @@
-//! Finite steps of any [`Kernel`], one lane after the other: what every network has, and the slow twin of every fast stepper.
+//! Finite steps of any [`Kernel`], one lane after the other: what every network has, and the slow twin of every fast
+//! stepper.
 
 use super::pace::Pace;
 use super::{Lane, Stepper, Training};

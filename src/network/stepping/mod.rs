@@ -1,9 +1,9 @@
 //! Finite steps of a network: `θ_{k+1} = θ_k + η_k Σ_n α_n y_n 𝒢_n(θ_k)`.
 //!
-//! A [`Stepper`] advances one or several runs (*lanes*: the same problem with other step sizes or initial weights) and knows
-//! nothing of records, files or wall clocks. Every network has one by its vector field, [`GenericStepper`]; most offer a
-//! faster one, on `vector` arithmetic (instructions chosen at run time), padded `columns`, and step `weights` `η_k α_n` of
-//! several runs at once.
+//! A [`Stepper`] advances one or several runs (*lanes*: the same problem with other step sizes or initial weights) and
+//! knows nothing of records, files or wall clocks. Every network has one by its vector field, [`GenericStepper`]; most
+//! offer a faster one, on `vector` arithmetic (instructions chosen at run time), padded `columns`, and step `weights`
+//! `η_k α_n` of several runs at once.
 
 pub(crate) mod columns;
 mod generic;
@@ -44,8 +44,8 @@ pub trait Stepper: Send {
     /// Number of runs.
     fn lanes(&self) -> usize;
 
-    /// Takes `steps` steps in every lane. A run that overflows goes on with non-finite weights. How a number of steps is
-    /// divided among calls does not change a bit of the result.
+    /// Takes `steps` steps in every lane. A run that overflows goes on with non-finite weights. How a number of steps
+    /// is divided among calls does not change a bit of the result.
     fn advance(&mut self, steps: u64);
 
     /// Writes θ_k of one lane, length P.
@@ -54,8 +54,8 @@ pub trait Stepper: Send {
     /// ln t_k of one lane, `t_k = Σ_{j<k} η_j`; −∞ before the first step. Only asked of schedules whose steps vary.
     fn log_time(&self, lane: usize) -> f64;
 
-    /// Everything the next step depends on, as numbers to be stored; a stepper of the same problem that restores them goes
-    /// on bit for bit as this one.
+    /// Everything the next step depends on, as numbers to be stored; a stepper of the same problem that restores them
+    /// goes on bit for bit as this one.
     fn state(&self) -> Vec<f64>;
 
     /// Takes over a [`state`](Self::state) of a stepper of the same problem and lanes.

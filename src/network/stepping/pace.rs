@@ -7,8 +7,8 @@ use crate::loss::Loss;
 pub enum Schedule {
     /// `η_k = η`.
     Constant,
-    /// `η_k = η/𝓛(θ_k)` (Lyu and Li 2020): time runs like 1/𝓛, and losses far below the smallest double are reached, since
-    /// only differences of margins and ln 𝓛 enter.
+    /// `η_k = η/𝓛(θ_k)` (Lyu and Li 2020): time runs like 1/𝓛, and losses far below the smallest double are reached,
+    /// since only differences of margins and ln 𝓛 enter.
     LossNormalised,
 }
 

@@ -4,8 +4,8 @@ use super::vector::Vectors;
 use super::{Lane, Stepper};
 use pulp::Arch;
 
-/// Runs in parts, each with a stepper of its own. Which those are depends on the number of runs and on the machine's vectors
-/// only.
+/// Runs in parts, each with a stepper of its own. Which those are depends on the number of runs and on the machine's
+/// vectors only.
 pub(crate) struct Parts {
     parts: Vec<Box<dyn Stepper>>,
 }
@@ -14,9 +14,9 @@ impl Parts {
     /// Takes runs together, `batch(vectors, runs)`, while they fill more than two thirds of a vector (the widest there
     /// is, or one of four doubles), and the rest one by one.
     ///
-    /// A run alone spreads its own numbers over the lanes of a vector, which is as fast for large problems; a vector of runs
-    /// wastes no lane on small ones, and does not wait for sums over lanes. Measured, a batch of eight takes the time of
-    /// 1.5 (D = 8, N = 5) to 6.9 (D = 64, N = 40) runs alone.
+    /// A run alone spreads its own numbers over the lanes of a vector, which is as fast for large problems; a vector of
+    /// runs wastes no lane on small ones, and does not wait for sums over lanes. Measured, a batch of eight takes the
+    /// time of 1.5 (D = 8, N = 5) to 6.9 (D = 64, N = 40) runs alone.
     pub(crate) fn of(
         lanes: &[Lane],
         mut batch: impl FnMut(Vectors, &[Lane]) -> Box<dyn Stepper>,

@@ -2,12 +2,12 @@
 //!
 //! # The exponential
 //! `e^x = 2^k e^r` with `k = ⌊x log_2 e + ½⌋` and `r = x − k ln 2`, so `|r| ≤ ½ ln 2`; with a fused multiply-add the
-//! subtraction is exact up to the rounding of ln 2 itself, whose tail is taken off next. `e^r = 1 + (r + r² q(r))`, where q
-//! is the polynomial of degree 9 with the least relative error of e^r (4e-18), its even and odd parts summed side by side.
-//! The only rounding that matters is the last one, so the result is within one unit in the last place.
+//! subtraction is exact up to the rounding of ln 2 itself, whose tail is taken off next. `e^r = 1 + (r + r² q(r))`,
+//! where q is the polynomial of degree 9 with the least relative error of e^r (4e-18), its even and odd parts summed
+//! side by side. The only rounding that matters is the last one, so the result is within one unit in the last place.
 //!
-//! Adding `1.5·2^20 + ½` to `x log_2 e` leaves ⌊·⌋ in the lower half of the double's upper word: cutting off the lower word
-//! gives k as a float, and shifting the upper one left by 20 puts k where it adds to the exponent of e^r.
+//! Adding `1.5·2^20 + ½` to `x log_2 e` leaves ⌊·⌋ in the lower half of the double's upper word: cutting off the lower
+//! word gives k as a float, and shifting the upper one left by 20 puts k where it adds to the exponent of e^r.
 
 use pulp::{Arch, Simd, WithSimd, bytemuck};
 use std::ops::{Deref, DerefMut};
@@ -78,7 +78,8 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f64s) -> S::f64s {
     )
 }
 
-/// Turns every x into e^x as the steppers do it: within one unit in the last place, and 0 below the smallest normal double.
+/// Turns every x into e^x as the steppers do it: within one unit in the last place, and 0 below the smallest normal
+/// double.
 pub fn exponentials(x: &mut [f64]) {
     struct Exponentials<'a>(&'a mut [f64]);
 

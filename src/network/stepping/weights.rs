@@ -1,10 +1,10 @@
-//! Step weights `η_k α_n` and clocks of several runs at once, by vector arithmetic; [`Pace`](super::pace::Pace) is the slow
-//! twin.
+//! Step weights `η_k α_n` and clocks of several runs at once, by vector arithmetic; [`Pace`](super::pace::Pace) is the
+//! slow twin.
 //!
-//! Under loss-normalised steps the loss is kept as `𝓛 = e^{−m_min} Σ_n e^{m_min − m_n}`, by its smallest margin `m_min` and the
-//! sum, which lies between 1 and N: neither underflows, and no step takes a logarithm. The exponential loss needs N
-//! exponentials and one for the clock `r ← r·𝓛_k/𝓛_{k−1} + η`; other losses, whose terms are logarithms themselves, are
-//! left to scalar arithmetic, with `ln 𝓛 = −m_min` and a sum of 1.
+//! Under loss-normalised steps the loss is kept as `𝓛 = e^{−m_min} Σ_n e^{m_min − m_n}`, by its smallest margin `m_min`
+//! and the sum, which lies between 1 and N: neither underflows, and no step takes a logarithm. The exponential loss
+//! needs N exponentials and one for the clock `r ← r·𝓛_k/𝓛_{k−1} + η`; other losses, whose terms are logarithms
+//! themselves, are left to scalar arithmetic, with `ln 𝓛 = −m_min` and a sum of 1.
 
 use super::pace::Schedule;
 use super::vector::{Aligned, exp};
@@ -14,7 +14,8 @@ use pulp::{Simd, bytemuck};
 /// What the lanes of a vector of margins are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lanes {
-    /// Samples of one run, one vector of samples after the other; lanes without a sample have margin ∞, hence no weight.
+    /// Samples of one run, one vector of samples after the other; lanes without a sample have margin ∞, hence no
+    /// weight.
     Samples,
     /// Runs; one vector per sample.
     Runs,

@@ -1,10 +1,11 @@
 //! Conserved per frequency where layers act entry by entry.
 //!
 //! Fixed feedback: `½|ŵ_l|² − Re(ŵ_{l+1} b̂_l^*/b̂_{l+1}^*)` (`b̂_L = 1`), for
-//! `(½|ŵ_l|²)' = Re(ŵ_1^*⋯ŵ_l^* b̂_l^* ẑ)` and `ŵ_{l+1}' = ŵ_1^*⋯ŵ_l^* b̂_{l+1}^* ẑ`. Frequencies the feedback `b̂_{l+1}` does
-//! not reach have no such quantity. BP: `|ŵ_l|² − |ŵ_{l+1}|²`. All frequencies together are one vector, whose drift is
-//! relative to its terms, as for the matrices of fully connected networks: early in a run frequencies that the data or the
-//! feedback hardly reach are as small as the absolute tolerance, and a drift of their own would say nothing.
+//! `(½|ŵ_l|²)' = Re(ŵ_1^*⋯ŵ_l^* b̂_l^* ẑ)` and `ŵ_{l+1}' = ŵ_1^*⋯ŵ_l^* b̂_{l+1}^* ẑ`. Frequencies the feedback
+//! `b̂_{l+1}` does not reach have no such quantity. BP: `|ŵ_l|² − |ŵ_{l+1}|²`. All frequencies together are one vector,
+//! whose drift is relative to its terms, as for the matrices of fully connected networks: early in a run frequencies
+//! that the data or the feedback hardly reach are as small as the absolute tolerance, and a drift of their own would
+//! say nothing.
 
 use super::{Conserved, Measured, subscript};
 use crate::network::{Architecture, SpectralLinear};

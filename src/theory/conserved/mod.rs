@@ -1,7 +1,7 @@
 //! Conserved quantities, as the integrator's own error bar.
 //!
-//! Each kind of network has its own (`matrices`: fully connected; `frequencies`: convolutional and diagonal; `units`: gated
-//! networks), and a rule may add to them.
+//! Each kind of network has its own (`matrices`: fully connected; `frequencies`: convolutional and diagonal; `units`:
+//! gated networks), and a rule may add to them.
 
 mod frequencies;
 mod matrices;

@@ -1,5 +1,5 @@
-//! The implicit step of the reduced flow. The velocity `Sᵀα` does not depend on the unknowns, so `dc = r + c Sᵀdα` needs no
-//! elimination, and margins and rates respond through H = ∇²F and Ḣ, its derivative along the velocity:
+//! The implicit step of the reduced flow. The velocity `Sᵀα` does not depend on the unknowns, so `dc = r + c Sᵀdα`
+//! needs no elimination, and margins and rates respond through H = ∇²F and Ḣ, its derivative along the velocity:
 //! `dm = S H dc`, `dm' = S (H Sᵀdα + Ḣ dc)`.
 
 use crate::network::{Closure, InputResponse, LinearisedStep};

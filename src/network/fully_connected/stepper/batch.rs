@@ -1,7 +1,7 @@
 //! As many runs of a fully connected linear network as a vector has lanes, every number a vector of runs.
 //!
-//! The passes of a step are those of a [`single`](super::single) run, without padding and without sums across lanes; the
-//! data and fixed feedback are shared. A run that overflows stays in its lane.
+//! The passes of a step are those of a [`single`](super::single) run, without padding and without sums across lanes;
+//! the data and fixed feedback are shared. A run that overflows stays in its lane.
 
 use super::Setup;
 use super::products::add;

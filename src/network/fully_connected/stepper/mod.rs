@@ -1,11 +1,11 @@
-//! Finite steps of fully connected linear networks with their full weights: runs one by one, or as many at once as a vector
-//! has lanes.
+//! Finite steps of fully connected linear networks with their full weights: runs one by one, or as many at once as a
+//! vector has lanes.
 //!
 //! Only the column `z = Gᵀ(ηα)` goes through the layers, as in the flow ([`crate::network`] has the equations):
-//! `h_0 = z`, `h_l = w_lᵀ h_{l−1}` and `w_l ← w_l + h_{l−1} δ_lᵀ`, with `δ_l = s_l` under BP and `b_l` where feedback is
-//! fixed. Every weight is read twice and written once; between the last two layers once is enough: column by column of
-//! `w_{L−1}`, `h_{L−1}` completes the new `w_L = s_{L−1}`, and the new column then adds to `s_{L−2} = w_{L−1} s_{L−1}`, with
-//! which the next step begins.
+//! `h_0 = z`, `h_l = w_lᵀ h_{l−1}` and `w_l ← w_l + h_{l−1} δ_lᵀ`, with `δ_l = s_l` under BP and `b_l` where feedback
+//! is fixed. Every weight is read twice and written once; between the last two layers once is enough: column by column
+//! of `w_{L−1}`, `h_{L−1}` completes the new `w_L = s_{L−1}`, and the new column then adds to `s_{L−2} = w_{L−1}
+//! s_{L−1}`, with which the next step begins.
 
 mod batch;
 mod products;

@@ -1,7 +1,7 @@
 //! One run of a fully connected linear network, with columns of weights in vectors.
 //!
-//! G is kept in both orders, so that both of its products add up columns. All columns are padded to whole vectors: padded
-//! weights stay zero, padded samples have margin ∞, hence weight 0.
+//! G is kept in both orders, so that both of its products add up columns. All columns are padded to whole vectors:
+//! padded weights stay zero, padded samples have margin ∞, hence weight 0.
 
 use super::Setup;
 use super::products::{add, combine, combine_in_order, project_and_add, turn};

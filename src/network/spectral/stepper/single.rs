@@ -298,8 +298,8 @@ fn column<S: Simd>(simd: S, samples: &[[S::f64s; BLOCK]], weights: &[f64], z: &m
     }
 }
 
-/// The sum over the lanes of each of eight vectors. Every step adds the lanes of two vectors in neighbouring groups and leaves
-/// one vector, so that eight sums take as many additions as one by one would take two.
+/// The sum over the lanes of each of eight vectors. Every step adds the lanes of two vectors in neighbouring groups and
+/// leaves one vector, so that eight sums take as many additions as one by one would take two.
 #[inline(always)]
 fn totals<S: Simd>(simd: S, rows: [S::f64s; BLOCK]) -> [f64; BLOCK] {
     if S::F64_LANES != BLOCK {
