@@ -287,6 +287,7 @@ fn main() {
     }
     println!(
         "\nrises: runs whose largest rate d ln L/d ln(1+t) exceeds {CERTAIN:e}; rate: the largest, of \
-         any run;\ncosine: the least between beta' and z, and its seed; rise: the largest increase of ln L, and its seed"
+         any run;\ncosine: the least between beta' and z, and its seed; rise: the largest increase of ln L, and its \
+         seed"
     );
 }

@@ -247,7 +247,8 @@ fn the_toolchain_stated_is_the_one_needed() {
         .collect();
     none(
         &complaints,
-        "this crate states an older one: raise rust-version in Cargo.toml and the README, or lock an earlier release with \
+        "this crate states an older one: raise rust-version in Cargo.toml and the README, or lock an earlier release \
+         with \
          cargo update --precise",
     );
 }

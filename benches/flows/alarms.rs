@@ -92,7 +92,8 @@ fn scenario(recipe: &Recipe, method: Option<&str>) -> Result<String, Box<dyn Err
             };
             writeln!(
                 text,
-                "dataset.files = {{ samples = {:?}, labels = {:?} }}\nrule.direct-feedback-alignment.feedback.files = [{:?}]",
+                "dataset.files = {{ samples = {:?}, labels = {:?} }}\nrule.direct-feedback-alignment.feedback.files = \
+                 [{:?}]",
                 file("X.csv")?,
                 file("y.csv")?,
                 file("b_1.csv")?,
@@ -100,7 +101,8 @@ fn scenario(recipe: &Recipe, method: Option<&str>) -> Result<String, Box<dyn Err
         }
         Recipe::Random(_) => writeln!(
             text,
-            "dataset.gaussian-teacher = {{ dimension = {}, samples = {}, seed = 1 }}\nrule.direct-feedback-alignment.feedback.gaussian.seed = 1",
+            "dataset.gaussian-teacher = {{ dimension = {}, samples = {}, seed = 1 \
+             }}\nrule.direct-feedback-alignment.feedback.gaussian.seed = 1",
             sizes.dimension, sizes.samples,
         )?,
     }
@@ -157,7 +159,8 @@ fn print(rows: &[Row], tightest_gap: f64, json: bool) -> Result<(), Box<dyn Erro
         return Ok(());
     }
     println!(
-        "| rtol | atol | status | angle error | difference of verify | held against | drift / rtol | invariants / rtol | gap / tightest | KKT | wrong angle | alarm of verify |"
+        "| rtol | atol | status | angle error | difference of verify | held against | drift / rtol | invariants / rtol \
+         | gap / tightest | KKT | wrong angle | alarm of verify |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|---|");
     for r in rows {
@@ -180,7 +183,8 @@ fn print(rows: &[Row], tightest_gap: f64, json: bool) -> Result<(), Box<dyn Erro
     let wrong = rows.iter().filter(|r| r.wrong());
     let silent = wrong.clone().filter(|r| r.verify_agrees).count();
     println!(
-        "\n{} settings completed with an angle off by more than {:.0} %, {silent} of them without an alarm of --verify.",
+        "\n{} settings completed with an angle off by more than {:.0} %, {silent} of them without an alarm of \
+         --verify.",
         wrong.count(),
         100.0 * WRONG,
     );

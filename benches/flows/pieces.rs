@@ -56,7 +56,8 @@ struct Row {
 pub fn run(json: bool) -> Result<(), Box<dyn Error>> {
     if !json {
         println!(
-            "| network | D | L | N | weights | vector field µs | Jacobian product µs | Newton set-up µs | Newton solve µs |"
+            "| network | D | L | N | weights | vector field µs | Jacobian product µs | Newton set-up µs | Newton solve \
+             µs |"
         );
         println!("|---|---|---|---|---|---|---|---|---|");
     }
@@ -85,7 +86,8 @@ pub fn run(json: bool) -> Result<(), Box<dyn Error>> {
             ]
             .map(|t| 1e6 * t);
             println!(
-                "| {network} | {dimension} | {depth} | {samples} | {} | {vector_field:.1} | {product:.1} | {set_up:.1} | {solve:.1} |",
+                "| {network} | {dimension} | {depth} | {samples} | {} | {vector_field:.1} | {product:.1} | {set_up:.1} \
+                 | {solve:.1} |",
                 row.parameters,
             );
         }

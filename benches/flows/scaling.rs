@@ -80,7 +80,8 @@ pub fn run(names: &[String], method: Option<&str>, json: bool) -> Result<(), Box
     }
     if !json {
         println!(
-            "Fully connected, full state, D = {DIMENSION}, L = {DEPTH}, N = {SAMPLES}, s = {UNTIL} but for what is varied; default tolerances.\n"
+            "Fully connected, full state, D = {DIMENSION}, L = {DEPTH}, N = {SAMPLES}, s = {UNTIL} but for what is \
+             varied; default tolerances.\n"
         );
         println!("| rule | varied | weights | steps | µs per step | CPU s per run | peak MB |");
         println!("|---|---|---|---|---|---|---|");

@@ -6,7 +6,8 @@ pub const THM_1: Claim = Claim {
     id: "thm-1",
     printed: "Under direct feedback alignment flow a fully connected linear network converges in direction to the \
               hard-margin SVM, the same limit as under gradient descent.",
-    corrected: "True, from any initial weights, and for feedback alignment, which on linear networks is direct feedback \
+    corrected: "True, from any initial weights, and for feedback alignment, which on linear networks is direct \
+                feedback \
                 alignment with b_l = F_l⋯F_{L−1}; the angle falls like (log t)^{−1/(2^L−1)}, exponentially slower in \
                 depth than under gradient descent.",
     check: CHECK,
@@ -25,10 +26,13 @@ pub const GD_FC: Claim = Claim {
     judge: |e| judge(e, "gd-fc", false),
 };
 
-const CHECK: &str = "Residual: the final angle between the predictor and the SVM direction. Tolerance: 0.01 rad, and the \
+const CHECK: &str = "Residual: the final angle between the predictor and the SVM direction. Tolerance: 0.01 rad, and \
+                     the \
                      angle must still fall (at a quarter of the predicted rate or faster) unless it is below 1e-6 rad. \
-                     Above the tolerance: inconclusive while it falls, violated once it has stalled (in a run long enough for the \
-                     predicted fall over its last third to be twofold). Hypotheses: fully connected linear, separable data.";
+                     Above the tolerance: inconclusive while it falls, violated once it has stalled (in a run long \
+                     enough for the \
+                     predicted fall over its last third to be twofold). Hypotheses: fully connected linear, separable \
+                     data.";
 
 fn judge(e: &Evidence<'_>, id: &str, feedback: bool) -> Verdict {
     if let Some(verdict) = super::other_rule(e, feedback) {

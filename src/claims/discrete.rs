@@ -15,23 +15,32 @@ use crate::diagnostics::Diagnostics;
 use crate::trajectory::Status;
 use std::f64::consts::FRAC_PI_2;
 
-const CHECK: &str = "Every size of [steps] is judged. Residual: of the size that decides, the final angle to the limit or, if smaller and \
-                     the angle to the limit has not stalled, to the flow at the same time (tolerance 0.01 rad), or what the slope of the angle to the limit lacks of the predicted one, as a share (tolerance \
-                     0.5). A size fails if the weights overflow (of loss-normalised steps that is inconclusive), if the loss is at \
+const CHECK: &str = "Every size of [steps] is judged. Residual: of the size that decides, the final angle to the limit \
+                     or, if smaller and \
+                     the angle to the limit has not stalled, to the flow at the same time (tolerance 0.01 rad), or \
+                     what the slope of the angle to the limit lacks of the predicted one, as a share (tolerance \
+                     0.5). A size fails if the weights overflow (of loss-normalised steps that is inconclusive), if \
+                     the loss is at \
                      the end larger than at the start or rises over the last third of the run (in log-log-time), if an \
-                     alignment is negative at the end, once the loss is below that of a single sample of margin zero (fully connected from zero weights: at any record; convolutional and diagonal: in its \
+                     alignment is negative at the end, once the loss is below that of a single sample of margin zero \
+                     (fully connected from zero weights: at any record; convolutional and diagonal: in its \
                      real part, at every record of the last third), or if the angle to the limit has \
                      stalled. It holds if none of this is so and the \
-                     angle has arrived as the claim on the flow asks, or, once the loss is below that of a single sample of margin zero, falls over the last \
-                     third of the run while the run follows the flow to 0.01 rad, or falls there at half the predicted rate or faster. Violated if \
-                     a size fails; inconclusive if none fails and one is undecided. Hypotheses: [steps] in the scenario, and those of the claim on \
+                     angle has arrived as the claim on the flow asks, or, once the loss is below that of a single \
+                     sample of margin zero, falls over the last \
+                     third of the run while the run follows the flow to 0.01 rad, or falls there at half the predicted \
+                     rate or faster. Violated if \
+                     a size fails; inconclusive if none fails and one is undecided. Hypotheses: [steps] in the \
+                     scenario, and those of the claim on \
                      the flow.";
 
 pub const THM_1: Claim = Claim {
     id: "thm-1-discrete",
     printed: "Theorem 1 holds for direct feedback alignment with small finite steps.",
-    corrected: "True below a critical step size η*: after finite steps the alignments are φ_2 = ½(‖Σηz‖² − Σ‖ηz‖²) and, layer by layer, less than the \
-                flow's by half the squares of the steps. Just below η* the last one turns negative, above it the weights overflow. (From zero weights there is no \
+    corrected: "True below a critical step size η*: after finite steps the alignments are φ_2 = ½(‖Σηz‖² − Σ‖ηz‖²) \
+                and, layer by layer, less than the \
+                flow's by half the squares of the steps. Just below η* the last one turns negative, above it the \
+                weights overflow. (From zero weights there is no \
                 such size where Σ g_n itself separates the data.) `compare --critical` measures η*.",
     check: CHECK,
     subject: Subject::Steps,
@@ -171,7 +180,8 @@ fn one_size(e: &Evidence<'_>, run: &Beside, theorem: Theorem) -> Finding {
     if let (Some(why), Schedule::LossNormalised, true) = (&overflow, run.descent.schedule, applies)
     {
         let why = format!(
-            "{why}: steps divided by the loss are stable only while η times the tangent kernel stays below about 2, take fewer or smaller ones"
+            "{why}: steps divided by the loss are stable only while η times the tangent kernel stays below about 2, \
+             take fewer or smaller ones"
         );
         return finding(Outcome::Inconclusive, None, why);
     }
@@ -201,16 +211,35 @@ fn one_size(e: &Evidence<'_>, run: &Beside, theorem: Theorem) -> Finding {
         return finding(Outcome::Violated, residual, why);
     }
     match verdict.outcome {
-        Outcome::Holds => return finding(Outcome::Holds, residual, verdict.evidence),
-        Outcome::Violated => return finding(Outcome::Violated, verdict.residual, verdict.evidence),
-        Outcome::Inconclusive | Outcome::NotApplicable => {}
+        Outcome::Holds => finding(Outcome::Holds, residual, verdict.evidence),
+        Outcome::Violated => finding(Outcome::Violated, verdict.residual, verdict.evidence),
+        Outcome::Inconclusive | Outcome::NotApplicable => on_its_way(run, late, verdict.evidence),
     }
+}
+
+/// A run that the claim on the flow cannot decide: it holds where the direction follows the flow, or the predicted
+/// slope.
+fn on_its_way(run: &Beside, late: bool, undecided: String) -> Finding {
+    let d = &run.diagnostics;
+    let (to_flow, to_limit) = (run.final_angle_to_flow(), d.final_angle());
+    let finding = |outcome, residual, why| Finding {
+        size: run.descent.size,
+        outcome,
+        residual,
+        tolerance: direction::TOLERANCE,
+        why,
+    };
+    let residual = match (to_flow, to_limit) {
+        (Some(x), Some(y)) => Some(x.min(y)),
+        (x, y) => x.or(y),
+    };
+    let last = d.log_log_time.len() - 1;
     let third = relu::since(d, 2.0 / 3.0);
     let angles = d.angle_to_limit.as_deref().unwrap_or_default();
     let falls = angles.len() > last && angles[last] < angles[third];
     // Once the loss is below that of one sample of margin zero every margin is positive.
     let (Some(to_limit), true, true) = (to_limit, falls, late) else {
-        return finding(Outcome::Inconclusive, residual, verdict.evidence);
+        return finding(Outcome::Inconclusive, residual, undecided);
     };
     let where_it_is = format!(
         "{to_limit:.3} rad from the limit and falling, ln loss {:.2}",
@@ -235,7 +264,7 @@ fn one_size(e: &Evidence<'_>, run: &Beside, theorem: Theorem) -> Finding {
                 format!("{where_it_is}, slope {slope:+.3} where {predicted:+.3} is predicted"),
             )
         },
-        _ => finding(Outcome::Inconclusive, residual, verdict.evidence),
+        _ => finding(Outcome::Inconclusive, residual, undecided),
     }
 }
 

@@ -10,14 +10,20 @@ pub const CLAIM: Claim = Claim {
     id: "gd-conv",
     printed: "Under gradient descent flow a convolutional linear network converges in direction to a minimiser of \
               ‖β̂‖_{2/L} subject to Gβ ≥ 1.",
-    corrected: "True for L ≤ 2, where the problem is convex (L = 2: ℓ1 of the Fourier coefficients); for L > 2 the limit is a \
+    corrected: "True for L ≤ 2, where the problem is convex (L = 2: ℓ1 of the Fourier coefficients); for L > 2 the \
+                limit is a \
                 first-order stationary point, which one depends on the path. Diagonal networks: the same without the \
-                transform. The rate depends on the data: coefficients off the support fall behind like powers of log t.",
-    check: "L ≤ 2: the final angle between the predictor and the certified minimiser. L > 2: the final relative distance of \
-            the gradient of Σ|β̂_d|^{2/L}, on the support of the limit, from the cone of the active samples. Tolerance: 0.01, \
-            still falling (like (log t)^{−1/40} or faster) or below 1e-6. Above: inconclusive while it falls, violated once \
+                transform. The rate depends on the data: coefficients off the support fall behind like powers of log \
+                t.",
+    check: "L ≤ 2: the final angle between the predictor and the certified minimiser. L > 2: the final relative \
+            distance of \
+            the gradient of Σ|β̂_d|^{2/L}, on the support of the limit, from the cone of the active samples. \
+            Tolerance: 0.01, \
+            still falling (like (log t)^{−1/40} or faster) or below 1e-6. Above: inconclusive while it falls, violated \
+            once \
             it has stalled (in a run long enough to tell, and with no \
-            entry on the support of the limit still gaining on the others). Hypotheses: convolutional or diagonal linear, gradient descent, \
+            entry on the support of the limit still gaining on the others). Hypotheses: convolutional or diagonal \
+            linear, gradient descent, \
             separable data; at L = 2 no entry that starts at zero in both layers, and no real one at equal moduli.",
     subject: Subject::Flow,
     judge,
@@ -33,7 +39,8 @@ fn judge(e: &Evidence<'_>) -> Verdict {
     }
     if let Some(d) = imprisoned_entry(e) {
         return not_applicable(format!(
-            "entry {d} of the spectrum cannot take every value from these initial weights: both layers start it at zero, or a \
+            "entry {d} of the spectrum cannot take every value from these initial weights: both layers start it at \
+             zero, or a \
              real one at equal moduli, which stay equal"
         ));
     }

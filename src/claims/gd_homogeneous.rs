@@ -6,15 +6,21 @@ use crate::theory::Monotone;
 
 pub const CLAIM: Claim = Claim {
     id: "gd-homogeneous",
-    printed: "Under gradient descent flow every limit direction of a homogeneous network is that of a KKT point of min ½‖θ‖² subject to \
+    printed: "Under gradient descent flow every limit direction of a homogeneous network is that of a KKT point of min \
+              ½‖θ‖² subject to \
               y_n f(x_n) ≥ 1.",
-    corrected: "True once the loss is below that of one sample with margin zero (Lyu and Li 2020): from then on the smoothed margin \
-                ℓ⁻¹(𝓛)/‖θ‖^L never falls, and θ/γ^{1/L} is an (ε, δ)-KKT point with ε, δ → 0. (The normalised margin γ/‖θ‖^L is \
+    corrected: "True once the loss is below that of one sample with margin zero (Lyu and Li 2020): from then on the \
+                smoothed margin \
+                ℓ⁻¹(𝓛)/‖θ‖^L never falls, and θ/γ^{1/L} is an (ε, δ)-KKT point with ε, δ → 0. (The normalised margin \
+                γ/‖θ‖^L is \
                 within ln N/‖θ‖^L of it, but may fall at times.) No rate is predicted: norms shift between units like \
                 small powers of log t.",
-    check: "Residual: the larger of ε/‖θ̃‖ and δ/‖θ̃‖² at the end (θ̃ = θ/γ^{1/L}; so scaled, the scale of the data does not matter), for the multipliers with the smallest ε² + (Σ λ_n (m_n − 1))². Tolerance: 0.01, still \
-            falling (by a hundredth over the last third of the run) or below 1e-6. Above: inconclusive while it falls, violated once it has stalled. \
-            Violated as well if the smoothed margin falls between saves by more than 100 times the larger of rtol and atol (at most \
+    check: "Residual: the larger of ε/‖θ̃‖ and δ/‖θ̃‖² at the end (θ̃ = θ/γ^{1/L}; so scaled, the scale of the data \
+            does not matter), for the multipliers with the smallest ε² + (Σ λ_n (m_n − 1))². Tolerance: 0.01, still \
+            falling (by a hundredth over the last third of the run) or below 1e-6. Above: inconclusive while it falls, \
+            violated once it has stalled. \
+            Violated as well if the smoothed margin falls between saves by more than 100 times the larger of rtol and \
+            atol (at most \
             0.01), relatively. Hypotheses: ReLU network, gradient descent, a loss that gets below that of \
             one sample with margin zero and tends to zero.",
     subject: Subject::Flow,
@@ -68,7 +74,8 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
         format!("; ε/‖θ̃‖ = {epsilon:.3e}, δ/‖θ̃‖² = {delta:.3e}")
     });
     let more = format!(
-        "{pair}; the smoothed margin falls between saves by {fall:.1e} of itself at most, the normalised margin is {:.3e} at \
+        "{pair}; the smoothed margin falls between saves by {fall:.1e} of itself at most, the normalised margin is \
+         {:.3e} at \
          the end",
         h.normalised_margin[last]
     );

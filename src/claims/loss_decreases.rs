@@ -4,11 +4,14 @@ use super::{Claim, Evidence, Outcome, Subject, Verdict, unfinished};
 
 pub const CLAIM: Claim = Claim {
     id: "loss-decreases",
-    printed: "(Ours; the report has it for fully connected networks from zero weights.) The loss never rises along the flow.",
+    printed: "(Ours; the report has it for fully connected networks from zero weights.) The loss never rises along the \
+         flow.",
     corrected: "True under gradient descent; under fixed feedback from zero weights for fully connected and diagonal \
-                networks of any depth, for convolutional ones of depth 2 at most, and for ReLU networks of two layers, also from all \
+                networks of any depth, for convolutional ones of depth 2 at most, and for ReLU networks of two layers, \
+                also from all \
                 weights with b_j w_{2,j} ≥ ½‖w_{1,j}‖² (prop-3). False for convolutional networks of \
-                depth 3 and more (rare: docs/loss-monotonicity.md has the smallest example), and from other weights for \
+                depth 3 and more (rare: docs/loss-monotonicity.md has the smallest example), and from other weights \
+                for \
                 any network with a hidden layer. Open for deeper ReLU networks.",
     check: "Residual: the largest rise (d𝓛/dτ)/Σα over the saves, from the vector field itself, 0 if there is none. \
             Tolerance: rtol, at most 0.01. Between saves nothing is seen (flow.saves). A run that ended early can only \

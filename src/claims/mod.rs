@@ -196,10 +196,12 @@ fn limit_of_completed_run<'a>(e: &Evidence<'a>) -> Result<&'a Limit, Verdict> {
     let limit = e.limit.ok_or_else(|| {
         not_applicable(
             if e.diagnostics.theory.limit.as_ref().is_some_and(LimitLaw::is_about_features) {
-                "there is no certified limit: no output weights separate the features at the end of the run, or neither could be \
+                "there is no certified limit: no output weights separate the features at the end of the run, or \
+                 neither could be \
                  decided"
             } else {
-            "there is no certified limit: the data are not separable by a hyperplane through the origin, or not through the \
+            "there is no certified limit: the data are not separable by a hyperplane through the origin, or not \
+             through the \
              frequencies the feedback reaches, or neither could be decided"
             },
         )

@@ -6,12 +6,16 @@ use std::f64::consts::FRAC_PI_2;
 
 pub const PRINTED: Claim = Claim {
     id: "prop-2",
-    printed: "Under direct feedback alignment from zero weights, the Fourier coefficients of every layer of a convolutional \
-              linear network stay positively proportional to those of the feedback: ŵ_l = φ_l b̂_{l−1} b̂_l^* with φ_l > 0.",
-    corrected: "False at finite time: φ_l is complex, its imaginary part an area swept (see prop-2-corrected). The proof \
+    printed: "Under direct feedback alignment from zero weights, the Fourier coefficients of every layer of a \
+              convolutional \
+              linear network stay positively proportional to those of the feedback: ŵ_l = φ_l b̂_{l−1} b̂_l^* with φ_l \
+              > 0.",
+    corrected: "False at finite time: φ_l is complex, its imaginary part an area swept (see prop-2-corrected). The \
+                proof \
                 rests on a lemma that the real part of the DFT matrix is invertible; its rank is ⌊D/2⌋ + 1. Exact for \
                 diagonal networks, for even data and for D ≤ 2.",
-    check: "Residual: the largest |arg φ_l| over layers, frequencies and saves (entries of ŵ_l above atol). Tolerance: 100 \
+    check: "Residual: the largest |arg φ_l| over layers, frequencies and saves (entries of ŵ_l above atol). Tolerance: \
+            100 \
             times the larger of rtol and atol, at most 0.01 rad. Hypotheses: convolutional or diagonal linear, fixed \
             feedback, depth ≥ 2, zero initial weights.",
     subject: Subject::Flow,
@@ -20,10 +24,12 @@ pub const PRINTED: Claim = Claim {
 
 pub const CORRECTED: Claim = Claim {
     id: "prop-2-corrected",
-    printed: "(Not in the report; its Proposition 2 corrected.) Re φ_2 = ½|Ẑ|² and Re φ_{l+1} = ½|b̂_{l−1}|²|φ_l|² exactly, so \
+    printed: "(Not in the report; its Proposition 2 corrected.) Re φ_2 = ½|Ẑ|² and Re φ_{l+1} = ½|b̂_{l−1}|²|φ_l|² \
+              exactly, so \
               arg φ_l ∈ (−π/2, π/2); and arg φ_l → 0.",
     corrected: "True; the phases fall like the angle to the limit (rate-dfa) where Ẑ converges in direction.",
-    check: "Residual: the largest distance of Re φ_l from the recursion over saves, relative to the layer. Tolerance: 100 \
+    check: "Residual: the largest distance of Re φ_l from the recursion over saves, relative to the layer. Tolerance: \
+            100 \
             times the larger of rtol and atol, at most 0.01. Every |arg φ_l| must be below π/2 and, at the end, below \
             0.01 rad (else inconclusive while it falls, violated once it has stalled). Hypotheses as for prop-2, \
             and separable data.",

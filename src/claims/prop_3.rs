@@ -13,13 +13,18 @@ use nalgebra::DVector;
 
 pub const CLAIM: Claim = Claim {
     id: "prop-3",
-    printed: "Under direct feedback alignment from zero weights, the output weights of a two-layer ReLU network take the signs of the \
+    printed: "Under direct feedback alignment from zero weights, the output weights of a two-layer ReLU network take \
+              the signs of the \
               feedback, and the loss decreases.",
-    corrected: "True and exact, by the conservation of c_j = b_j w_{2,j} − ½‖w_{1,j}‖², not only from zero weights but wherever \
-                no c_j is negative: then b_j w_{2,j} = c_j + ½‖w_{1,j}‖² ≥ 0, and 𝓛' = −Σ_j ((w_{1,j}·S_j)² + b_j w_{2,j}‖S_j‖²) ≤ 0 \
+    corrected: "True and exact, by the conservation of c_j = b_j w_{2,j} − ½‖w_{1,j}‖², not only from zero weights but \
+                wherever \
+                no c_j is negative: then b_j w_{2,j} = c_j + ½‖w_{1,j}‖² ≥ 0, and 𝓛' = −Σ_j ((w_{1,j}·S_j)² + b_j \
+                w_{2,j}‖S_j‖²) ≤ 0 \
                 with S_j the update of unit j before the feedback.",
-    check: "Residual: the largest of the drift of the conserved quantity, of −b_j w_{2,j}/(|b_j|‖w_2‖) over units and saves, and \
-            of (d𝓛/dτ)/Σα over saves. Tolerance: 100 times the larger of rtol and atol, at most 0.01. Hypotheses: two-layer \
+    check: "Residual: the largest of the drift of the conserved quantity, of −b_j w_{2,j}/(|b_j|‖w_2‖) over units and \
+            saves, and \
+            of (d𝓛/dτ)/Σα over saves. Tolerance: 100 times the larger of rtol and atol, at most 0.01. Hypotheses: \
+            two-layer \
             ReLU, fixed feedback without zeros, b_j w_{2,j}(0) ≥ ½‖w_{1,j}(0)‖² (to rounding).",
     subject: Subject::Flow,
     judge,
@@ -44,7 +49,8 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
     }
     if let Some((j, c)) = below_the_level(e, &b) {
         return Err(not_applicable(format!(
-            "unit {j} (from 0) starts with b_j w_2j − ½‖w_1j‖² = {c:.3e} < 0, off the level set on the side where its output \
+            "unit {j} (from 0) starts with b_j w_2j − ½‖w_1j‖² = {c:.3e} < 0, off the level set on the side where its \
+             output \
              weight has the other sign while it is short"
         )));
     }
@@ -66,7 +72,8 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
     let tolerance = (100.0 * e.options.rtol.max(e.options.atol)).min(LARGEST_TOLERANCE);
     let saves = h.output_weights.ncols();
     let evidence = format!(
-        "over {saves} saves: drift of b_j w_2j − ½‖w_1j‖² {drift:.1e}, largest output weight of the wrong sign {wrong_sign:.1e} of \
+        "over {saves} saves: drift of b_j w_2j − ½‖w_1j‖² {drift:.1e}, largest output weight of the wrong sign \
+         {wrong_sign:.1e} of \
          their norm, fastest rise of the loss {rise:.1e}"
     );
     if residual > tolerance {

@@ -10,10 +10,12 @@ use crate::theory::RateLaw;
 pub const RATE_DFA: Claim = Claim {
     id: "rate-dfa",
     printed: "(Not in the report.) Under DFA the angle to the limit falls like (log t)^{−1/(2^L−1)}.",
-    corrected: "Derived and measured here: what was learned outside the span of the support vectors stays in Z while ‖Z‖ \
+    corrected: "Derived and measured here: what was learned outside the span of the support vectors stays in Z while \
+                ‖Z‖ \
                 grows like (log t)^{1/(2^L−1)}. Convolutional networks can be slower, (log t)^{−a/(2^L−1)} with a ≤ 1 \
                 from the limit itself (docs/theory.md): the phases of the layers lag. At L = 2, 2/3 < a ≤ 1; at \
-                L = 3, a = 1, with modes beside it that swing. Two-layer ReLU networks: the angle between w_2 and the SVM of the \
+                L = 3, a = 1, with modes beside it that swing. Two-layer ReLU networks: the angle between w_2 and the \
+                SVM of the \
                 features falls like (log t)^{−1/3}; beyond that no prediction.",
     check: CHECK,
     subject: Subject::Flow,
@@ -23,7 +25,8 @@ pub const RATE_DFA: Claim = Claim {
 pub const RATE_BP: Claim = Claim {
     id: "rate-bp",
     printed: "(Not in the report.) Under gradient descent the angle to the limit falls like (log t)^{−1/L}.",
-    corrected: "Measured here for fully connected networks: all layers grow like (log t)^{1/L}, and what was learned or \
+    corrected: "Measured here for fully connected networks: all layers grow like (log t)^{1/L}, and what was learned \
+                or \
                 initialised outside the span of the support vectors does not. Derived and measured here for \
                 convolutional and diagonal networks of depth 2: (log t)^{−r} with r from the limit itself, the smaller \
                 of 1 − κ for the largest dual entry κ off its support and of the rates at which phases on it relax \
@@ -35,13 +38,18 @@ pub const RATE_BP: Claim = Claim {
 
 const CHECK: &str = "Residual: |fitted − predicted slope| of ln angle against s = ln(1 + ln(1+t)), over the last third \
                      of the run (angles above 1e-10 rad). Tolerance: 0.005. Inconclusive while the slopes of the two \
-                     halves of the window differ by more than that, while they still approach the prediction, or before s = 8 (15 on ReLU networks); \
-                     and on convolutional and diagonal networks, where several modes decay side by side, while the slope \
-                     is steeper than predicted and no steeper than the fastest of them (or, at depth 3 and more, the window shorter than a swing). On ReLU networks inconclusive while the slope is steeper than \
-                     predicted. Hypotheses: linear network, separable data (or two-layer ReLU, fixed feedback, data that are \
+                     halves of the window differ by more than that, while they still approach the prediction, or \
+                     before s = 8 (15 on ReLU networks); \
+                     and on convolutional and diagonal networks, where several modes decay side by side, while the \
+                     slope \
+                     is steeper than predicted and no steeper than the fastest of them (or, at depth 3 and more, the \
+                     window shorter than a swing). On ReLU networks inconclusive while the slope is steeper than \
+                     predicted. Hypotheses: linear network, separable data (or two-layer ReLU, fixed feedback, data \
+                     that are \
                      fitted), and (but for \
                      gradient descent on convolutional or diagonal networks) something outside the span of the \
-                     support vectors was learned (some sample is not in that span) or initialised (w_1(0) under gradient \
+                     support vectors was learned (some sample is not in that span) or initialised (w_1(0) under \
+                     gradient \
                      descent, w_1(0) b_1 or ŵ_1(0)/b̂_1^* under fixed feedback).";
 
 const TOLERANCE: f64 = 0.005;
@@ -98,7 +106,8 @@ fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
         return Verdict::without_measurement(
             Outcome::NotApplicable,
             format!(
-                "the angle falls like 1/log t (measured slope {:+.4}): nothing off the span of the support's features was \
+                "the angle falls like 1/log t (measured slope {:+.4}): nothing off the span of the support's features \
+                 was \
                  kept, so the law has nothing to act on",
                 rate.observed
             ),
@@ -156,7 +165,8 @@ fn several_modes(e: &Evidence<'_>, law: &RateLaw, rate: &Rate, predicted: f64) -
     }
     (modes.swing && rate.window[1] - rate.window[0] < LONGEST_SWING).then(|| {
         format!(
-            "modes of complex exponents swing with periods up to about {LONGEST_SWING} in log-log-time, extend flow.until"
+            "modes of complex exponents swing with periods up to about {LONGEST_SWING} in log-log-time, extend \
+             flow.until"
         )
     })
 }

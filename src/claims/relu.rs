@@ -81,7 +81,8 @@ pub fn fits(e: &Evidence<'_>) -> Result<(), Verdict> {
     if stuck.is_empty() || !(completed || d.log_time[last] >= LATE) {
         return Err(unfinished(e).unwrap_or_else(|| {
             not_applicable(format!(
-                "the loss does not tend to zero: the smallest margin is {:.3e} at the end, {:.3e} at two thirds of the run",
+                "the loss does not tend to zero: the smallest margin is {:.3e} at the end, {:.3e} at two thirds of the \
+                 run",
                 d.min_margin[last], d.min_margin[earlier]
             ))
         }));
@@ -94,7 +95,8 @@ pub fn fits(e: &Evidence<'_>) -> Result<(), Verdict> {
         ", where it ended early"
     };
     Err(not_applicable(format!(
-        "the loss does not tend to zero: {} of {} samples have no positive margin at the end of the run (log-log-time {:.2}{early}); the \
+        "the loss does not tend to zero: {} of {} samples have no positive margin at the end of the run (log-log-time \
+         {:.2}{early}); the \
          {} units of the first layer have {} distinct directions",
         stuck.len(),
         d.margins.nrows(),

@@ -8,7 +8,8 @@ use super::{Claim, Evidence, Outcome, Subject, Verdict, direction, limit_of_comp
 
 pub const MAIN_TEXT: Claim = Claim {
     id: "thm-2-main-text",
-    printed: "Under direct feedback alignment flow a convolutional linear network converges in direction to the minimiser \
+    printed: "Under direct feedback alignment flow a convolutional linear network converges in direction to the \
+              minimiser \
               of Σ_d |β̂_d|^p / ∏_l |b̂_l[d]|^{2^l} subject to Gβ ≥ 1, with p = 2^{L−1} + 1.",
     corrected: "False: the exponent is misprinted (see thm-2-corrected).",
     check: CHECK,
@@ -28,22 +29,30 @@ pub const APPENDIX: Claim = Claim {
 
 pub const CORRECTED: Claim = Claim {
     id: "thm-2-corrected",
-    printed: "(Not in the report; its Theorem 2 corrected.) Under direct feedback alignment flow a convolutional linear \
+    printed: "(Not in the report; its Theorem 2 corrected.) Under direct feedback alignment flow a convolutional \
+              linear \
               network converges in direction to the minimiser of Σ_d W_d^{−1/(2^L−1)} |β̂_d|^p subject to Gβ ≥ 1, with \
               p = 2^L/(2^L−1) and W_d = ∏_{l<L} |b̂_l[d]|^{2^{L−l}}.",
-    corrected: "True if β converges in direction, and for diagonal networks (without the transform) and feedback alignment; the \
+    corrected: "True if β converges in direction, and for diagonal networks (without the transform) and feedback \
+                alignment; the \
                 angle falls like (log t)^{−1/(2^L−1)}.",
-    check: "Residual: the final angle between the predictor and the minimiser. Tolerance: 0.01 rad, and the angle must still \
+    check: "Residual: the final angle between the predictor and the minimiser. Tolerance: 0.01 rad, and the angle must \
+            still \
             fall (at a quarter of the predicted rate or faster) unless it is below 1e-6 rad. Above the tolerance: \
-            inconclusive while it falls, violated once it has stalled (in a run long enough to tell). Hypotheses: convolutional \
+            inconclusive while it falls, violated once it has stalled (in a run long enough to tell). Hypotheses: \
+            convolutional \
             or diagonal linear, fixed feedback, data separable through the frequencies the feedback reaches.",
     subject: Subject::Flow,
     judge: corrected,
 };
 
-const CHECK: &str = "Residual: the final angle between the predictor and the printed norm's minimiser. Tolerance: 0.01 rad, \
-                     falling or below 1e-6 rad. Above: inconclusive while it falls, violated once it has stalled (in a run long enough to tell). Inconclusive where the printed and the corrected minimiser are less than \
-                     0.05 rad apart, so that no run could tell them apart. Hypotheses: convolutional or diagonal linear, \
+const CHECK: &str = "Residual: the final angle between the predictor and the printed norm's minimiser. Tolerance: 0.01 \
+                     rad, \
+                     falling or below 1e-6 rad. Above: inconclusive while it falls, violated once it has stalled (in a \
+                     run long enough to tell). Inconclusive where the printed and the corrected minimiser are less \
+                     than \
+                     0.05 rad apart, so that no run could tell them apart. Hypotheses: convolutional or diagonal \
+                     linear, \
                      fixed feedback, separable data.";
 
 /// Minimisers nearer than this are not told apart (radians).
@@ -77,7 +86,8 @@ fn printed(e: &Evidence<'_>, id: &str) -> Verdict {
         return Verdict::without_measurement(
             Outcome::Inconclusive,
             format!(
-                "on these data the printed minimiser is only {apart:.1e} rad from the corrected one; no run can tell them \
+                "on these data the printed minimiser is only {apart:.1e} rad from the corrected one; no run can tell \
+                 them \
                  apart (another data set or feedback seed does)"
             ),
         );

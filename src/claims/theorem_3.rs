@@ -6,16 +6,24 @@ use nalgebra::DVector;
 
 pub const CLAIM: Claim = Claim {
     id: "thm-3",
-    printed: "Under any learning rule that gives the output layer its gradient, if the loss tends to zero and the other layers converge in \
-              direction, the output weights converge in direction to the hard-margin SVM of the features of the last hidden layer.",
-    corrected: "True if besides the features have a positive margin in the limit and the output weights diverge; all four are \
+    printed: "Under any learning rule that gives the output layer its gradient, if the loss tends to zero and the \
+              other layers converge in \
+              direction, the output weights converge in direction to the hard-margin SVM of the features of the last \
+              hidden layer.",
+    corrected: "True if besides the features have a positive margin in the limit and the output weights diverge; all \
+                four are \
                 checked on the run, and named where they fail.",
-    check: "Residual: the final angle between w_L and the SVM of the features of the same save. Tolerance: 0.01 rad, and it must still \
-            fall (at a quarter of the predicted rate; by a hundredth over the last third of the run where there is none) or be below 1e-6 rad. Above: \
-            inconclusive while it falls, or while the features turn by more than it over the last third of the run, violated once it has stalled. \
+    check: "Residual: the final angle between w_L and the SVM of the features of the same save. Tolerance: 0.01 rad, \
+            and it must still \
+            fall (at a quarter of the predicted rate; by a hundredth over the last third of the run where there is \
+            none) or be below 1e-6 rad. Above: \
+            inconclusive while it falls, or while the features turn by more than it over the last third of the run, \
+            violated once it has stalled. \
             Hypotheses: ReLU \
-            network with a hidden layer; all margins positive and the smallest still growing over the last third of the run; ‖w_L‖ growing by a hundredth or more over it; \
-            features turning less over the last third than over the middle one, or by at most 0.01 rad; a feature SVM at \
+            network with a hidden layer; all margins positive and the smallest still growing over the last third of \
+            the run; ‖w_L‖ growing by a hundredth or more over it; \
+            features turning less over the last third than over the middle one, or by at most 0.01 rad; a feature SVM \
+            at \
             the end, whose margin has not halved over the last third.",
     subject: Subject::Flow,
     judge,
@@ -59,7 +67,8 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
     let turning = Turning::of(e, |k| features(e, k));
     if !turning.settles() {
         return Err(not_applicable(format!(
-            "the features do not converge in direction: they turn by {:.3e} rad over the last third of the run, after {:.3e} rad over \
+            "the features do not converge in direction: they turn by {:.3e} rad over the last third of the run, after \
+             {:.3e} rad over \
              the middle one",
             turning.last, turning.middle
         )));

@@ -282,7 +282,8 @@ impl Work<'_> {
                             match self.options.schedule {
                                 Schedule::Constant => "take a smaller size",
                                 Schedule::LossNormalised =>
-                                    "take a smaller size or fewer steps: they are stable only while η times the tangent kernel stays below about 2, \
+                                    "take a smaller size or fewer steps: they are stable only while η times the \
+                                     tangent kernel stays below about 2, \
                                      and it grows with the weights",
                             }
                         )),

@@ -45,7 +45,8 @@ pub fn build(run: &Drawn) -> Option<Figure> {
     let caption = format!(
         "{what} A curve through a boundary is a crossing. A curve that runs along one (black) slides: the flow pushes \
          back from both sides, and the unit moves on inside the boundary until it is released. Crossings and sliding \
-         are counted at the saves, sliding from three saves in a row on.{more} At most {MOST} curves of one kind are drawn."
+         are counted at the saves, sliding from three saves in a row on.{more} At most {MOST} curves of one kind are \
+         drawn."
     );
     let title = if sliding.is_empty() {
         "Units travel and cross activation boundaries"

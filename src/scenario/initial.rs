@@ -103,7 +103,8 @@ impl Builder<'_> {
         let span = self.document.initial.span();
         // Every gradient is a product of all layers but one (where a ReLU unit has zero weights its slope is one).
         if rule.signals() == Signals::Backward && zero_layers(network, theta0) >= 2 {
-            let problem = "gradient descent never leaves this initialisation: with two or more zero layers every gradient is zero";
+            let problem = "gradient descent never leaves this initialisation: with two or more zero layers every \
+                 gradient is zero";
             let advice = "use initial.gaussian or non-zero weight files, or the rule direct-feedback-alignment";
             return Err(self.source.error(span, problem, advice));
         }
@@ -112,7 +113,8 @@ impl Builder<'_> {
             .and_then(|units| dead_layer(units, theta0, dataset));
         if let Some(layer) = dead {
             let problem = format!(
-                "no weight ever moves from this initialisation: all units of hidden layer {layer} are inactive on all samples"
+                "no weight ever moves from this initialisation: all units of hidden layer {layer} are inactive on all \
+                 samples"
             );
             let advice = "use other initial weights, another seed, or wider layers";
             return Err(self.source.error(span, &problem, advice));

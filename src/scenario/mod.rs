@@ -345,7 +345,8 @@ impl Scenario {
         self.source.error(
             0..0,
             "the scenario has no finite steps to compare the flow with",
-            "add a table [steps] with sizes = [1e-2, 1e-3] and count = 100000 (or --set steps.sizes=[1e-2] --set steps.count=100000)",
+            "add a table [steps] with sizes = [1e-2, 1e-3] and count = 100000 (or --set steps.sizes=[1e-2] --set \
+             steps.count=100000)",
         )
     }
 }

@@ -109,8 +109,10 @@ mod tests {
 
     #[test]
     fn alternatives_replace_each_other() {
-        let headed = "title = 'x'\n[rule.direct-feedback-alignment]\nfeedback.gaussian.seed = 7\n[flow]\nuntil.log-log-time = 40.0 # far\n";
-        let inline = "title = 'x'\nrule = { direct-feedback-alignment = { feedback = { gaussian = { seed = 7 } } } }\nflow = { until = { log-log-time = 40.0 } }\n";
+        let headed = "title = 'x'\n[rule.direct-feedback-alignment]\nfeedback.gaussian.seed = \
+             7\n[flow]\nuntil.log-log-time = 40.0 # far\n";
+        let inline = "title = 'x'\nrule = { direct-feedback-alignment = { feedback = { gaussian = { seed = 7 } } } \
+             }\nflow = { until = { log-log-time = 40.0 } }\n";
         let cases = [
             (
                 "rule=gradient-descent",
@@ -130,7 +132,8 @@ mod tests {
             ),
             (
                 "rule.direct-feedback-alignment.feedback.gaussian.scale = 2.5",
-                "rule.direct-feedback-alignment.feedback.gaussian = { seed = 7, scale = 2.5 }\nflow.until.log-log-time = 40.0",
+                "rule.direct-feedback-alignment.feedback.gaussian = { seed = 7, scale = 2.5 }\nflow.until.log-log-time \
+                 = 40.0",
             ),
         ];
         for text in [headed, inline] {

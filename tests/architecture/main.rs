@@ -10,26 +10,25 @@ use std::sync::LazyLock;
 
 /// Top-level modules from bottom to top. A module uses those of its own layer and of the layers below, and no two
 /// modules use each other, directly or through others.
-const LAYERS: [&[&str]; 15] = [
+const LAYERS: [&[&str]; 14] = [
     &["error", "storage"],
-    &["loss", "activation", "spectrum"],
+    &["loss", "activation", "spectrum", "trajectory", "control"],
     &["dataset"],
-    &["rule", "network"],
-    &["problem", "control", "trajectory"],
-    &["limit"],
-    &["theory"],
-    &["flow", "descent"],
-    &["diagnostics"],
-    &["accuracy", "claims", "figures"],
+    &["network"],
+    &["rule", "memory"],
+    &["problem"],
+    &["limit", "theory"],
+    &["flow", "diagnostics"],
+    &["descent", "accuracy"],
+    &["claims", "figures", "reference"],
     &["generalisation", "scenario"],
-    &["memory"],
     &["run", "report"],
     &["study", "sweep", "stability", "reproduce"],
     &["cli"],
 ];
 
 /// Where it may be asked which network or rule there is.
-const KNOW_KINDS: [&str; 4] = ["network", "rule", "theory", "scenario"];
+const KNOW_KINDS: [&str; 5] = ["network", "rule", "theory", "scenario", "problem"];
 
 const MOST_LINES: usize = 80;
 const MOST_PARAMETERS: usize = 6;
@@ -143,7 +142,6 @@ fn the_ground_depends_on_nothing_above_it() {
 }
 
 #[test]
-#[ignore = "holds once all parts of the restructuring are together"]
 fn no_module_depends_on_itself() {
     let cycles = in_cycles();
     println!("{}\n\nin cycles: {}", picture(), cycles.join(" "));
@@ -156,13 +154,11 @@ fn no_module_depends_on_itself() {
 }
 
 #[test]
-#[ignore = "holds once all parts of the restructuring are together"]
 fn every_module_uses_only_its_layer_and_those_below() {
     none("uses of layers above", &upwards());
 }
 
 #[test]
-#[ignore = "holds once all parts of the restructuring are together"]
 fn functions_are_short_and_take_few_parameters() {
     let (mut long, mut many) = (Vec::new(), Vec::new());
     for source in SOURCES.iter() {
@@ -192,7 +188,6 @@ fn functions_are_short_and_take_few_parameters() {
 }
 
 #[test]
-#[ignore = "holds once all parts of the restructuring are together"]
 fn lines_are_no_wider_than_a_screen() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut wide = Vec::new();
@@ -204,9 +199,14 @@ fn lines_are_no_wider_than_a_screen() {
                 .expect("below the root")
                 .display()
                 .to_string();
+            let mut fenced = false;
             for (at, line) in text.lines().enumerate() {
+                let comment = line.trim_start().trim_start_matches(['/', '!']).trim();
+                fenced ^= comment.starts_with("```");
+                // a table or a display in a comment cannot be broken
+                let display = fenced || comment.starts_with('|');
                 let width = line.chars().count();
-                if width > WIDEST {
+                if width > WIDEST && !display {
                     wide.push(format!("{file}:{}: {width}", at + 1));
                 }
             }
@@ -216,9 +216,9 @@ fn lines_are_no_wider_than_a_screen() {
 }
 
 /// Whoever asks which network or rule there is knows what theory says of it, and has to be found again for the next
-/// one.
+/// one. (What a network *offers*, its units or its spectrum, may be asked for by whoever needs it: a network without is
+/// answered for by `None`.)
 #[test]
-#[ignore = "holds once all parts of the restructuring are together"]
 fn nobody_else_asks_which_network_or_rule_there_is() {
     let mut asked = Vec::new();
     for source in SOURCES.iter() {
@@ -236,7 +236,7 @@ fn nobody_else_asks_which_network_or_rule_there_is() {
             // functions of the type are in lower case, variants are not
             let variants =
                 variants.filter(|rest| rest.starts_with(|c: char| c.is_uppercase() || c == '{'));
-            let questions = [".units()", ".spectrum()", "has_feedback"].iter();
+            let questions = ["Known::", ".known()", ".rule().signals()", ".evolves()"].iter();
             let questions = questions.map(|question| line.matches(question).count());
             for _ in 0..variants.count() + questions.sum::<usize>() {
                 asked.push(format!(

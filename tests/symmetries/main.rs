@@ -391,7 +391,9 @@ proptest! {
                             sum / (d as f64).sqrt()
                         })
                     }
-                    Basis::Standard if problem.network().key() == "diagonal-linear" => f.column(0).component_mul(&signal),
+                    Basis::Standard if problem.network().key() == "diagonal-linear" => {
+                        f.column(0).component_mul(&signal)
+                    }
                     _ => f * signal,
                 };
                 signals.push(signal.clone());

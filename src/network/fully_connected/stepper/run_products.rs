@@ -201,8 +201,8 @@ pub(super) fn turn<S: Simd>(
     let mut first = 0;
     while first < last.len() {
         first += match last.len() - first {
-            1..4 => turn_columns::<S, 1>(simd, w, h, delta, last, s, first),
-            _ => turn_columns::<S, 4>(simd, w, h, delta, last, s, first),
+            1..4 => turn_columns::<S, 1>(simd, w, h, delta, (last, s), first),
+            _ => turn_columns::<S, 4>(simd, w, h, delta, (last, s), first),
         };
     }
 }
@@ -214,8 +214,7 @@ fn turn_columns<S: Simd, const B: usize>(
     w: &mut [S::f64s],
     h: &[S::f64s],
     delta: Signal<'_>,
-    last: &mut [S::f64s],
-    s: &mut [S::f64s],
+    (last, s): (&mut [S::f64s], &mut [S::f64s]),
     first: usize,
 ) -> usize {
     let delta = delta.entries::<S, B>(simd, first, last);
