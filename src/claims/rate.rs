@@ -5,7 +5,7 @@ use super::{
     relu,
 };
 use crate::diagnostics::Rate;
-use crate::theory::RateLaw;
+use crate::theory::{LimitForm, RateLaw};
 
 pub const RATE_DFA: Claim = Claim {
     id: "rate-dfa",
@@ -62,7 +62,7 @@ fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
         return verdict;
     }
     let Some(law) = &e.diagnostics.theory.rate else {
-        return not_applicable("theory predicts no rate for this network under this rule");
+        return not_applicable(no_law(e));
     };
     if law.of_features
         && let Err(verdict) = relu::fits(e)
@@ -138,6 +138,21 @@ fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
         (Outcome::Violated, measured)
     };
     Verdict::new(outcome, residual, TOLERANCE, evidence)
+}
+
+/// Why theory has no law of the rate.
+fn no_law(e: &Evidence<'_>) -> &'static str {
+    match e.diagnostics.theory.limit.as_ref().map(|law| &law.form) {
+        Some(LimitForm::FeatureMachine) => {
+            "on ReLU networks a rate is predicted for two layers with fixed feedback only"
+        }
+        Some(LimitForm::Stationary(_)) => {
+            "no rate is predicted for gradient descent on such networks beyond depth 2"
+        }
+        Some(LimitForm::Minimiser(_)) | None => {
+            "theory predicts no rate for this network under this rule"
+        }
+    }
 }
 
 /// Where layers act entry by entry several modes decay side by side, and the slowest need not be the largest yet: why a

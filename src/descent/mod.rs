@@ -20,6 +20,7 @@ pub use critical::{
     Critical, CriticalOptions, Demand, DiscreteAlignment, Ending, Least, Trial, critical_step,
     discrete_alignment,
 };
+#[cfg(feature = "scenarios")]
 pub(crate) use records::records_at_most;
 pub use run::{Descent, Progress, descend};
 

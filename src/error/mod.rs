@@ -4,11 +4,13 @@
 //! what to do. [`exit`] is the table of exit codes.
 
 pub mod exit;
+#[cfg(feature = "scenarios")]
 mod scenario;
 mod separability;
 mod solver;
 mod usage;
 
+#[cfg(feature = "scenarios")]
 pub use scenario::{Mistake, ScenarioError};
 pub use separability::NotSeparable;
 pub use solver::SolverError;
@@ -24,6 +26,7 @@ pub enum Error {
     #[error(transparent)]
     Usage(#[from] UsageError),
     /// A scenario that cannot be used.
+    #[cfg(feature = "scenarios")]
     #[error(transparent)]
     Scenario(#[from] ScenarioError),
     /// A data or weight file that cannot be used. `row` and `column` count from 1.
@@ -139,7 +142,9 @@ impl Error {
             Self::Usage(_) => exit::USAGE,
             Self::Incomplete(_) => exit::INCOMPLETE,
             Self::Solver(_) => exit::SOLVER,
-            Self::Scenario(_) | Self::Data { .. } | Self::NotSeparable(_) => exit::DATA,
+            #[cfg(feature = "scenarios")]
+            Self::Scenario(_) => exit::DATA,
+            Self::Data { .. } | Self::NotSeparable(_) => exit::DATA,
             Self::Io { .. } => exit::IO,
             Self::Interrupted { signal, .. } => exit::of_signal(*signal),
         }

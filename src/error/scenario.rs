@@ -1,5 +1,6 @@
 //! What is wrong with a scenario, shown in its text.
 
+use super::usage::printable;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use std::fmt;
 use std::ops::Range;
@@ -84,18 +85,6 @@ impl fmt::Display for Mistake {
 }
 
 impl std::error::Error for Mistake {}
-
-/// A message with marks for control characters: what is quoted in it must not command a terminal.
-pub(crate) fn printable(message: &str) -> String {
-    let mark = |c: char| {
-        if c.is_control() && c != '\n' {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            c
-        }
-    };
-    message.chars().map(mark).collect()
-}
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,5 @@
 //! What is wrong with a command line.
 
-use super::scenario::printable;
 use std::path::PathBuf;
 
 /// A command line that asks for what there is not, or says what is not understood.
@@ -81,4 +80,16 @@ pub enum AssignmentError {
     /// A plain value where the key needs a table.
     #[error("`{0}` is not a table")]
     NotATable(String),
+}
+
+/// A message with marks for control characters: what is quoted in it must not command a terminal.
+pub(crate) fn printable(message: &str) -> String {
+    let mark = |c: char| {
+        if c.is_control() && c != '\n' {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
+    message.chars().map(mark).collect()
 }

@@ -86,7 +86,7 @@ impl FlowRun<'_> {
                 accumulated,
                 observer,
             };
-            drive.to_the_end()
+            drive.until_it_ends()
         })
     }
 
@@ -134,7 +134,7 @@ pub struct Drive<'d, 'r> {
 }
 
 impl Drive<'_, '_> {
-    fn to_the_end(&mut self) -> Result<LegEnd> {
+    fn until_it_ends(&mut self) -> Result<LegEnd> {
         let (why, s) = loop {
             if let Some(end) = self.step()? {
                 break end;

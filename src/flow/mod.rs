@@ -36,6 +36,7 @@ pub use crate::problem::State;
 pub use drive::Progress;
 pub use integrate::{integrate, integrate_kernel, integrate_under};
 pub use method::Method;
+#[cfg(feature = "scenarios")]
 pub(crate) use saves::affordable;
 pub use system::{FactorisedStep, NewtonSolver, System};
 

@@ -236,8 +236,9 @@ fn cross_entropy_of_two_classes_is_logistic() {
             ]
         });
         for (found, expected) in found.into_iter().zip(expected) {
+            // they are added to exponents of order one: what is below their rounding says nothing
             assert!(
-                (found - expected).abs() <= 1e-13 * expected.abs().max(1e-13),
+                (found - expected).abs() <= 1e-13 * expected.abs().max(1e-3),
                 "{m}: {found} {expected}"
             );
         }

@@ -236,7 +236,7 @@ mod tests {
             active: 1.0,
         };
         let (mut at_zero, mut away) = (0, 0);
-        for seed in 0..40 {
+        for seed in 0..80 {
             let samples = 3 + (seed as usize) % 6;
             let inputs = DMatrix::from_vec(2, samples, gaussian(seed, 2 * samples));
             let signals = DVector::from_vec(gaussian(100 + seed, samples));

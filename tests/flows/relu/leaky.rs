@@ -12,7 +12,7 @@ use marginflow::problem::Problem;
 use marginflow::rule::Rule;
 use marginflow::run::compare;
 use marginflow::scenario;
-use nalgebra::{DMatrix, DVector, dmatrix, dvector};
+use nalgebra::{DVector, dmatrix, dvector};
 use std::path::Path;
 
 fn leaky(slope: f64) -> Activation {
@@ -30,22 +30,17 @@ fn with(problem: &Problem, activation: Activation) -> Problem {
         .unwrap()
 }
 
-/// Depth three, random weights, every rule.
-fn deep(seed: u64) -> [Problem; 3] {
+/// Depth three, random weights. Not under feedback alignment: through more than two layers with exact kinks it can meet
+/// borders without consistent gates, as for the ReLU.
+fn deep(seed: u64) -> [Problem; 2] {
     let relu = Relu::with(4, &[6, 5], leaky(0.1));
-    let shapes = relu.shapes().to_vec();
     let mut draws = standard_normals("leaky", seed);
     let mut normals = |n: usize| DVector::from_iterator(n, draws.by_ref().take(n));
     let network = Network::new(relu);
     let theta0 = normals(network.parameters()) * 0.4;
-    let through = shapes[1..]
-        .iter()
-        .map(|&(r, c)| DMatrix::from_column_slice(r, c, normals(r * c).as_slice()))
-        .collect();
     let direct = vec![normals(6), normals(5)];
     [
         Rule::gradient_descent(),
-        Rule::feedback_alignment(through),
         Rule::direct_feedback_alignment(direct),
     ]
     .map(|rule| {
@@ -142,6 +137,11 @@ fn the_distance_of_steps_to_the_flow_is_of_first_order() {
         let scenario = scenario::load(&path, &overrides.collect::<Vec<_>>()).unwrap();
         let run = compare(scenario, false, &Control::none()).unwrap();
         let order = run.steps.as_ref().unwrap().order.as_ref().expect(name);
-        assert!((order.observed - 1.0).abs() < 0.2, "{name}: {order:?}");
+        // from the smallest size to the largest: kinks within one step scatter the ratios of neighbours
+        let [first, .., last] = &order.distances[..] else {
+            panic!("{name}: {order:?}");
+        };
+        let observed = (last.1 / first.1).ln() / (last.0 / first.0).ln();
+        assert!((observed - 1.0).abs() < 0.2, "{name}: {order:?}");
     }
 }
