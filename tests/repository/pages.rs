@@ -13,6 +13,7 @@ fn pages() -> Vec<PathBuf> {
     let mut pages = vec![
         root().join("README.md"),
         root().join("CHANGELOG.md"),
+        root().join("CONTRIBUTING.md"),
         root().join("plots/README.md"),
     ];
     let docs = fs::read_dir(root().join("docs")).unwrap();
