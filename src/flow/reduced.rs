@@ -8,6 +8,7 @@ use crate::error::Error;
 use crate::error::{Result, SolverError};
 use crate::network::{Kernel, Reduction};
 use crate::problem::Problem;
+use crate::theory;
 use crate::trajectory::Trajectory;
 use nalgebra::DVector;
 use std::sync::Arc;
@@ -30,7 +31,7 @@ impl Reduced {
         // Margins have degree L in the weights, but 2ᴸ − 1 in these unknowns, and amplify their relative errors by as
         // much.
         let depth = problem.network().depth();
-        options.rtol *= depth as f64 / (2f64.powi(depth as i32) - 1.0);
+        options.rtol *= depth as f64 / theory::predictor_degree(depth);
         // They become states of all weights in the end.
         if options.saves == SaveAt::Default {
             options.saves = SaveAt::Uniform(affordable(theta0.len() + data.len()));

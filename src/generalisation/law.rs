@@ -8,6 +8,7 @@
 //! 1e-12.
 
 use super::potential::BlockSize;
+use crate::theory::predictor_degree;
 
 /// How feedback entries are distributed, up to scale (which does not matter).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +56,7 @@ impl Law {
             }
             sum = next;
         }
-        let power = -1.0 / (2f64.powi(depth as i32) - 1.0);
+        let power = -1.0 / predictor_degree(depth as usize);
         let points = sum.iter().enumerate().filter(|(_, p)| **p > 1e-17);
         Self(
             points

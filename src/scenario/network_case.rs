@@ -3,6 +3,7 @@
 use crate::generalisation::{
     BlockSize, Blocks, Feedback, Law, NoPrediction, Prediction, euclidean, separable,
 };
+use crate::theory::predictor_degree;
 use serde::Deserialize;
 
 /// Depths with a theory curve; deeper potentials hardly differ from `p = 1`, and their layers hardly learn at reachable
@@ -169,7 +170,7 @@ impl NetworkCase {
         let (exponent, law) = match self.feedback {
             None => (2.0 / f64::from(self.depth), Law::constant()),
             Some(feedback) => (
-                1.0 + 1.0 / (2f64.powi(self.depth as i32) - 1.0),
+                1.0 + 1.0 / predictor_degree(self.depth as usize),
                 Law::of_feedback(feedback, block, self.depth),
             ),
         };
