@@ -105,6 +105,18 @@ struct Finding {
     why: String,
 }
 
+impl Finding {
+    fn of(run: &Beside, outcome: Outcome, residual: Option<f64>, why: String) -> Self {
+        Self {
+            size: run.descent.size,
+            outcome,
+            residual,
+            tolerance: direction::TOLERANCE,
+            why,
+        }
+    }
+}
+
 /// A slope that is less than this share short of the predicted one is the predicted one on its way.
 const SHORTFALL: f64 = 0.5;
 
@@ -151,13 +163,7 @@ fn judge(e: &Evidence<'_>, theorem: Theorem) -> Verdict {
 
 fn one_size(e: &Evidence<'_>, run: &Beside, theorem: Theorem) -> Finding {
     let d = &run.diagnostics;
-    let finding = |outcome, residual, why| Finding {
-        size: run.descent.size,
-        outcome,
-        residual,
-        tolerance: direction::TOLERANCE,
-        why,
-    };
+    let finding = |outcome, residual, why| Finding::of(run, outcome, residual, why);
     let trajectory = &run.descent.trajectory;
     let as_a_flow = Evidence {
         trajectory,
@@ -170,12 +176,7 @@ fn one_size(e: &Evidence<'_>, run: &Beside, theorem: Theorem) -> Finding {
     };
     let verdict = (theorem.of_the_flow)(&as_a_flow);
     let applies = verdict.outcome != Outcome::NotApplicable;
-    let to_flow = run.final_angle_to_flow();
-    let to_limit = d.final_angle();
-    let residual = match (to_flow, to_limit) {
-        (Some(x), Some(y)) => Some(x.min(y)),
-        (x, y) => x.or(y),
-    };
+    let residual = nearest(run);
     let overflow = overflow(run);
     if let (Some(why), Schedule::LossNormalised, true) = (&overflow, run.descent.schedule, applies)
     {
@@ -222,17 +223,8 @@ fn one_size(e: &Evidence<'_>, run: &Beside, theorem: Theorem) -> Finding {
 fn on_its_way(run: &Beside, late: bool, undecided: String) -> Finding {
     let d = &run.diagnostics;
     let (to_flow, to_limit) = (run.final_angle_to_flow(), d.final_angle());
-    let finding = |outcome, residual, why| Finding {
-        size: run.descent.size,
-        outcome,
-        residual,
-        tolerance: direction::TOLERANCE,
-        why,
-    };
-    let residual = match (to_flow, to_limit) {
-        (Some(x), Some(y)) => Some(x.min(y)),
-        (x, y) => x.or(y),
-    };
+    let finding = |outcome, residual, why| Finding::of(run, outcome, residual, why);
+    let residual = nearest(run);
     let last = d.log_log_time.len() - 1;
     let third = relu::since(d, 2.0 / 3.0);
     let angles = d.angle_to_limit.as_deref().unwrap_or_default();
@@ -265,6 +257,14 @@ fn on_its_way(run: &Beside, late: bool, undecided: String) -> Finding {
             )
         },
         _ => finding(Outcome::Inconclusive, residual, undecided),
+    }
+}
+
+/// The final angle to the flow or to the limit, whichever is smaller.
+fn nearest(run: &Beside) -> Option<f64> {
+    match (run.final_angle_to_flow(), run.diagnostics.final_angle()) {
+        (Some(x), Some(y)) => Some(x.min(y)),
+        (x, y) => x.or(y),
     }
 }
 

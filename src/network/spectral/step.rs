@@ -5,7 +5,7 @@
 //! inverse K is kept: `x = K(r + c P ε dẑ)`. From x follow `dβ̂ = Σ_k C_k dŵ_k` and `dβ̂' = Σ_l C_l dF_l + Σ_k (Σ_{l≠k}
 //! F_l C_lk) dŵ_k`, with dF written out (not as `(x − r)/c`, which cancels).
 
-use super::{Point, SpectralKernel};
+use super::kernel::{Point, SpectralKernel};
 use crate::network::{Closure, InputResponse, LinearisedStep};
 use crate::spectrum::Frequency;
 use nalgebra::{DMatrix, DVector};

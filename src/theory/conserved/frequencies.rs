@@ -7,7 +7,7 @@
 //! that the data or the feedback hardly reach are as small as the absolute tolerance, and a drift of their own would
 //! say nothing.
 
-use super::{Conserved, Measured, subscript};
+use super::{Conserved, differences, subscript};
 use crate::network::{Architecture, SpectralLinear};
 use crate::problem::Problem;
 use crate::theory::Errors;
@@ -78,16 +78,4 @@ fn layers(
             .collect();
         Box::new(entries.into_iter())
     }
-}
-
-fn differences(pairs: impl Iterator<Item = (f64, f64)>) -> Measured {
-    let mut measured = Measured {
-        value: Vec::new(),
-        size: 0.0,
-    };
-    for (a, b) in pairs {
-        measured.value.push(a - b);
-        measured.size = measured.size.hypot(a + b.abs());
-    }
-    measured
 }

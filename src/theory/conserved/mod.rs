@@ -71,6 +71,19 @@ impl Conserved {
     }
 }
 
+/// `a − b` of every pair, whose terms have size `|a| + |b|`.
+fn differences(pairs: impl Iterator<Item = (f64, f64)>) -> Measured {
+    let mut measured = Measured {
+        value: Vec::new(),
+        size: 0.0,
+    };
+    for (a, b) in pairs {
+        measured.value.push(a - b);
+        measured.size = measured.size.hypot(a.abs() + b.abs());
+    }
+    measured
+}
+
 /// `‖now − start‖ / (size now + size at the start)`.
 pub fn drift(start: &Measured, now: &Measured) -> f64 {
     let change = start

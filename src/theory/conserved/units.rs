@@ -11,7 +11,7 @@
 //! `w_k h_{l,k}`: below the output layer only the sums over the units of a layer, `‖w_l‖_F² − ‖w_{l+1}‖_F²`, are
 //! conserved then, because f is homogeneous of degree one in every layer.
 
-use super::{Conserved, Measured, subscript};
+use super::{Conserved, differences, subscript};
 use crate::activation::Formula;
 use crate::network::{Architecture, Layout, Relu};
 use crate::theory::Errors;
@@ -64,18 +64,6 @@ fn balance(layout: &Layout, l: usize, together: bool) -> Conserved {
         let units = this.column_iter().zip(next.row_iter());
         differences(units.map(|(w_j, out)| (w_j.norm_squared(), out.norm_squared())))
     })
-}
-
-fn differences(pairs: impl Iterator<Item = (f64, f64)>) -> Measured {
-    let mut measured = Measured {
-        value: Vec::new(),
-        size: 0.0,
-    };
-    for (a, b) in pairs {
-        measured.value.push(a - b);
-        measured.size = measured.size.hypot(a.abs() + b.abs());
-    }
-    measured
 }
 
 #[cfg(test)]

@@ -1,0 +1,266 @@
+//! The vector field of [`SpectralLinear`](super::SpectralLinear), its slopes and its tangent kernel, one frequency at a
+//! time.
+
+use super::predictor;
+use super::step::SpectralStep;
+use crate::network::products::{product, transposed_product};
+use crate::network::{Kernel, LinearisedStep, Tangent};
+use crate::spectrum::Frequency;
+use nalgebra::{DMatrix, DVector};
+use num_complex::Complex64;
+
+pub(super) struct SpectralKernel {
+    pub(super) frequencies: Vec<Frequency>,
+    pub(super) dimension: usize,
+    pub(super) depth: usize,
+    /// `b̂_1^* … b̂_{L−1}^*` where the feedback is fixed, none under BP.
+    pub(super) feedback: Option<Vec<DVector<Complex64>>>,
+    /// G in coordinates, N × D.
+    pub(super) signed_samples: DMatrix<f64>,
+    pub(super) idle: Vec<usize>,
+}
+
+/// One frequency at one point `(θ, α)`.
+pub(super) struct Point {
+    w: Vec<Complex64>,
+    pub(super) z: Complex64,
+    /// `P_l ε_l`
+    pub(super) gain: Vec<Complex64>,
+    /// `C_lk`, L × L, row by row; the diagonal holds `C_l`.
+    cofactor: Vec<Complex64>,
+}
+
+impl Point {
+    pub(super) fn depth(&self) -> usize {
+        self.w.len()
+    }
+
+    /// `F_l`
+    fn velocity(&self, l: usize) -> Complex64 {
+        self.gain[l] * self.z
+    }
+
+    /// `C_l`
+    pub(super) fn cofactor(&self, l: usize) -> Complex64 {
+        self.cofactor[l * self.depth() + l]
+    }
+
+    /// `∂β̂'/∂ŵ_k` at fixed F: `Σ_{l≠k} F_l C_lk`.
+    pub(super) fn rate_slope(&self, k: usize) -> Complex64 {
+        (0..self.depth())
+            .filter(|l| *l != k)
+            .map(|l| self.velocity(l) * self.cofactor[l * self.depth() + k])
+            .sum()
+    }
+}
+
+/// Products along the layers at one frequency: what the vector field needs, without the second derivatives of a
+/// [`Point`].
+#[derive(Default)]
+struct Chain {
+    /// `ŵ_1 ⋯ ŵ_{l−1}`, l = 1 … L + 1.
+    before: Vec<Complex64>,
+    /// `ŵ_{l+1} ⋯ ŵ_L`, l = 1 … L.
+    after: Vec<Complex64>,
+}
+
+impl Chain {
+    fn set(&mut self, kernel: &SpectralKernel, index: usize, theta: &[f64]) {
+        let f = kernel.frequencies[index];
+        let w = |l: usize| f.entry(&theta[l * kernel.dimension..]);
+        self.before.clear();
+        self.before.push(Complex64::ONE);
+        for l in 0..kernel.depth {
+            self.before.push(self.before[l] * w(l));
+        }
+        self.after.clear();
+        self.after.resize(kernel.depth, Complex64::ONE);
+        for l in (1..kernel.depth).rev() {
+            self.after[l - 1] = self.after[l] * w(l);
+        }
+    }
+
+    /// `C_l`
+    fn cofactor(&self, l: usize) -> Complex64 {
+        self.before[l] * self.after[l]
+    }
+
+    /// `P_l ε_l`
+    fn gain(&self, kernel: &SpectralKernel, index: usize, l: usize) -> Complex64 {
+        match &kernel.feedback {
+            Some(b) if l < b.len() => self.before[l].conj() * b[l][index],
+            Some(_) => self.before[l].conj(),
+            None => self.cofactor(l).conj(),
+        }
+    }
+}
+
+impl SpectralKernel {
+    /// The coordinates of z.
+    pub(super) fn column(&self, multipliers: &[f64]) -> DVector<f64> {
+        self.signed_samples
+            .tr_mul(&DVector::from_column_slice(multipliers))
+    }
+
+    /// The `index`-th frequency.
+    pub(super) fn point(&self, index: usize, theta: &[f64], z: &DVector<f64>) -> Point {
+        let f = self.frequencies[index];
+        let w: Vec<Complex64> = (0..self.depth)
+            .map(|l| f.entry(&theta[l * self.dimension..]))
+            .collect();
+        let product = |omit: [usize; 2]| -> Complex64 {
+            (0..self.depth)
+                .filter(|j| !omit.contains(j))
+                .map(|j| w[j])
+                .product()
+        };
+        let mut cofactor = Vec::with_capacity(self.depth * self.depth);
+        for l in 0..self.depth {
+            cofactor.extend((0..self.depth).map(|k| product([l, k])));
+        }
+        let mut gain = Vec::with_capacity(self.depth);
+        let mut before = Complex64::ONE;
+        for (l, w_l) in w.iter().enumerate() {
+            gain.push(match &self.feedback {
+                Some(b) if l + 1 < self.depth => before * b[l][index],
+                Some(_) => before,
+                None => cofactor[l * self.depth + l].conj(),
+            });
+            before *= w_l.conj();
+        }
+        Point {
+            z: f.entry(z.as_slice()),
+            w,
+            gain,
+            cofactor,
+        }
+    }
+
+    /// `M_lk`
+    pub(super) fn slope(&self, index: usize, point: &Point, l: usize, k: usize) -> Complex64 {
+        match &self.feedback {
+            None if k != l => point.z * point.cofactor[l * self.depth + k].conj(),
+            Some(b) if k < l => {
+                let others: Complex64 = (0..l).filter(|j| *j != k).map(|j| point.w[j]).product();
+                let signal = b.get(l).map_or(Complex64::ONE, |b| b[index]);
+                point.z * signal * others.conj()
+            }
+            _ => Complex64::ZERO,
+        }
+    }
+}
+
+impl Kernel for SpectralKernel {
+    fn parameters(&self) -> usize {
+        self.depth * self.dimension
+    }
+
+    fn samples(&self) -> usize {
+        self.signed_samples.nrows()
+    }
+
+    fn layers(&self) -> Vec<usize> {
+        vec![self.dimension; self.depth]
+    }
+
+    fn idle(&self) -> &[usize] {
+        &self.idle
+    }
+
+    fn signed_samples(&self) -> Option<&DMatrix<f64>> {
+        Some(&self.signed_samples)
+    }
+
+    fn margins(&self, theta: &[f64], margins: &mut [f64]) {
+        let beta = predictor(&self.frequencies, self.dimension, self.depth, theta);
+        margins.copy_from_slice((&self.signed_samples * beta).as_slice());
+    }
+
+    fn velocity(
+        &self,
+        theta: &[f64],
+        multipliers: &[f64],
+        velocities: &mut [f64],
+        rates: &mut [f64],
+    ) {
+        let mut z = vec![0.0; self.dimension];
+        transposed_product(self.signed_samples.as_slice(), multipliers, &mut z);
+        let mut beta_dot = vec![0.0; self.dimension];
+        let mut chain = Chain::default();
+        for (index, f) in self.frequencies.iter().enumerate() {
+            let z = f.entry(&z);
+            chain.set(self, index, theta);
+            let mut rate = Complex64::ZERO;
+            for l in 0..self.depth {
+                let velocity = chain.gain(self, index, l) * z;
+                f.set(&mut velocities[l * self.dimension..], velocity);
+                rate += chain.cofactor(l) * velocity;
+            }
+            f.set(&mut beta_dot, rate);
+        }
+        product(self.signed_samples.as_slice(), &beta_dot, rates);
+    }
+
+    /// `K = G Q Gᵀ`, where Q multiplies every frequency by `Σ_l C_l P_l ε_l`.
+    fn tangent_kernel(&self, theta: &[f64], active: &[usize]) -> DMatrix<f64> {
+        let mut moved = self.signed_samples.select_rows(active).transpose();
+        let mut chain = Chain::default();
+        for (index, f) in self.frequencies.iter().enumerate() {
+            chain.set(self, index, theta);
+            let response: Complex64 = (0..self.depth)
+                .map(|l| chain.cofactor(l) * chain.gain(self, index, l))
+                .sum();
+            for column in moved.as_mut_slice().chunks_exact_mut(self.dimension) {
+                let z = f.entry(column);
+                f.set(column, response * z);
+            }
+        }
+        &self.signed_samples * moved
+    }
+
+    fn tangent(
+        &self,
+        theta: &[f64],
+        multipliers: &[f64],
+        d_theta: &[f64],
+        d_multipliers: &[f64],
+    ) -> Tangent {
+        let (z, dz) = (self.column(multipliers), self.column(d_multipliers));
+        let mut velocity = vec![0.0; theta.len()];
+        let mut d_beta = DVector::zeros(self.dimension);
+        let mut d_beta_dot = DVector::zeros(self.dimension);
+        for (index, f) in self.frequencies.iter().enumerate() {
+            let point = self.point(index, theta, &z);
+            let dz = f.entry(dz.as_slice());
+            let dw: Vec<Complex64> = (0..self.depth)
+                .map(|l| f.entry(&d_theta[l * self.dimension..]))
+                .collect();
+            let (mut moved, mut turned) = (Complex64::ZERO, Complex64::ZERO);
+            for l in 0..self.depth {
+                let pull: Complex64 = (0..self.depth)
+                    .map(|k| self.slope(index, &point, l, k) * dw[k].conj())
+                    .sum();
+                let d_velocity = pull + point.gain[l] * dz;
+                f.set(&mut velocity[l * self.dimension..], d_velocity);
+                moved += point.cofactor(l) * dw[l];
+                turned += point.cofactor(l) * d_velocity + point.rate_slope(l) * dw[l];
+            }
+            f.set(d_beta.as_mut_slice(), moved);
+            f.set(d_beta_dot.as_mut_slice(), turned);
+        }
+        Tangent {
+            velocity,
+            margins: &self.signed_samples * d_beta,
+            rates: &self.signed_samples * d_beta_dot,
+        }
+    }
+
+    fn linearise(
+        &self,
+        theta: &[f64],
+        multipliers: &[f64],
+        step: f64,
+    ) -> Option<Box<dyn LinearisedStep>> {
+        Some(Box::new(SpectralStep::new(self, theta, multipliers, step)))
+    }
+}
