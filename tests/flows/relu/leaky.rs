@@ -30,8 +30,8 @@ fn with(problem: &Problem, activation: Activation) -> Problem {
         .unwrap()
 }
 
-/// Whatever the gates do on the way, what is conserved stays to the accuracy of the integrator. (Two layers: through more,
-/// flows with exact kinks may end at borders they cross again and again, with the ReLU and with leaky units.)
+/// Whatever the gates do on the way, what is conserved stays to the accuracy of the integrator. (Two layers: through
+/// more, flows with exact kinks may end at borders they cross again and again, with the ReLU and with leaky units.)
 #[test]
 fn invariants_hold_through_crossings_and_slides() {
     let (mut crossings, mut slides) = (0, 0);
