@@ -113,9 +113,6 @@
 //! # Ok::<(), marginflow::error::Error>(())
 //! ```
 
-// The program calls everything; parts of the library have no other caller.
-#![cfg_attr(not(feature = "cli"), allow(dead_code))]
-
 pub mod accuracy;
 pub mod activation;
 pub mod claims;
@@ -138,9 +135,9 @@ pub mod memory;
 pub mod network;
 pub mod problem;
 pub mod reference;
-#[cfg(all(feature = "figures", feature = "scenarios"))]
+#[cfg(feature = "scenarios")]
 pub mod report;
-#[cfg(all(feature = "figures", feature = "scenarios"))]
+#[cfg(feature = "cli")]
 mod reproduce;
 pub mod rule;
 #[cfg(feature = "scenarios")]
@@ -148,10 +145,10 @@ pub mod run;
 #[cfg(feature = "scenarios")]
 pub mod scenario;
 pub mod spectrum;
-#[cfg(all(feature = "figures", feature = "scenarios"))]
+#[cfg(feature = "scenarios")]
 pub mod stability;
 pub mod storage;
-#[cfg(all(feature = "figures", feature = "scenarios"))]
+#[cfg(feature = "scenarios")]
 pub mod sweep;
 pub mod theory;
 pub mod trajectory;

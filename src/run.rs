@@ -193,11 +193,6 @@ impl Run {
         }
     }
 
-    /// How the run at a hundredth of the tolerances ended, if there was one.
-    pub(crate) fn verified(&self) -> Option<Status> {
-        self.verification.as_ref().map(|v| v.status)
-    }
-
     /// Verdicts that differ from the scenario's `[expect]`: (id, expected, found).
     pub fn surprises(&self) -> Vec<(&str, Outcome, Outcome)> {
         self.verdicts

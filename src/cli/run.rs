@@ -65,7 +65,10 @@ pub(super) fn finish(finished: &Run, folder: &Path, output: &Output) -> Result<u
     };
     report::write_all(finished, &figures, folder)?;
     // a run out of its budget goes on under a larger one
-    let ended = [Some(finished.conclusion.status), finished.verified()];
+    let ended = [
+        Some(finished.conclusion.status),
+        finished.verification.as_ref().map(|v| v.status),
+    ];
     if !ended
         .iter()
         .flatten()

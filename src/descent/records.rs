@@ -1,6 +1,6 @@
 //! Which steps of a run are kept, and what is kept of them.
 
-use super::{Schedule, StepOptions, Stepper};
+use super::{Schedule, Stepper};
 use crate::problem::Problem;
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,8 @@ fn spaced_records(parameters: usize) -> usize {
 }
 
 /// A bound on the records of one run.
-pub fn records_at_most(options: &StepOptions, parameters: usize) -> u64 {
+#[cfg(feature = "scenarios")]
+pub fn records_at_most(options: &super::StepOptions, parameters: usize) -> u64 {
     let others = 2 + options.sizes.len() as u64;
     (spaced_records(parameters) as u64 + others).min(options.count.saturating_add(1))
 }

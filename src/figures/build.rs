@@ -1,6 +1,7 @@
 //! What the figure builders share: the time axis, curves over it, the line that names the problem.
 
-use super::{Axis, Drawn, Figure, Panel, Scale, Series, Style, ticks::plain};
+pub(crate) use super::ticks::plain;
+use super::{Axis, Drawn, Figure, Panel, Scale, Series, Style};
 use crate::activation::Formula;
 use crate::network::Relu;
 use crate::problem::Problem;
@@ -75,11 +76,6 @@ pub(crate) fn settled_range(series: &[Series]) -> Option<(f64, f64)> {
 /// `value`, but never below [`FLOOR`], so that exact zeros stay visible on a logarithmic axis.
 pub(crate) fn floored(value: f64) -> f64 {
     value.max(FLOOR)
-}
-
-/// A number with at most `digits` digits behind the point and a true minus sign.
-pub(crate) fn number(value: f64, digits: usize) -> String {
-    plain(value, digits)
 }
 
 /// A slope with three digits and a true minus sign.

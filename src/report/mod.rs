@@ -7,13 +7,18 @@
 //! - [`npz`]: `trajectory.npz`, for `numpy.load`;
 //! - `write_all`: writes a run into its folder.
 
+#[cfg(feature = "cli")]
 pub(crate) mod html;
 mod json;
 mod npz;
+#[cfg(feature = "cli")]
 pub(crate) mod text;
+#[cfg(feature = "cli")]
 mod write;
 
 pub use json::json;
 pub use npz::npz;
+#[cfg(feature = "cli")]
 pub(crate) use text::text;
+#[cfg(feature = "cli")]
 pub(crate) use write::{write_all, write_figures};

@@ -2,7 +2,7 @@
 
 use crate::claims::{self, Outcome};
 use crate::error::{Error, Result, UsageError};
-use crate::scenario::{self, Scenario};
+use crate::scenario::{self, Kind, Scenario};
 use crate::storage::hexadecimal;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -126,11 +126,17 @@ pub(crate) fn plan(folder: &Path, selection: &Selection) -> Result<Vec<Experimen
         (Some(only), _) => named(experiments, only)?,
         (None, true) => cheapest(experiments),
         (None, false) => {
-            experiments.retain(|e| selection.all || !e.scenario.sweeps_flows());
+            experiments.retain(|e| selection.all || !sweeps_flows(&e.scenario));
             experiments
         }
     };
     Ok(chosen)
+}
+
+/// Whether it is a sweep that follows flows or makes finite steps, which is long.
+fn sweeps_flows(scenario: &Scenario) -> bool {
+    (scenario.sweep())
+        .is_some_and(|(options, _)| options.kinds.iter().any(|kind| *kind != Kind::Limit))
 }
 
 fn scenarios(folder: &Path) -> Result<Vec<PathBuf>> {

@@ -70,7 +70,6 @@ use schema::{Architecture, Document, MethodName, ScheduleName, StateName};
 use source::Source;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-#[cfg(feature = "figures")]
 pub(crate) use sweep::samples;
 pub use sweep::{Kind, SweepOptions, Teacher};
 use toml::Spanned;

@@ -102,6 +102,7 @@ impl NetworkCase {
     }
 
     /// What it is, for legends.
+    #[cfg(feature = "cli")]
     pub(crate) fn label(&self) -> String {
         let layers = match self.layers {
             Layers::FullyConnected => return "fully connected (BP = DFA)".into(),

@@ -182,12 +182,6 @@ impl Scenario {
         matches!(self.document.initial.get_ref(), Initial::Gaussian { .. })
     }
 
-    /// Whether it is a sweep that follows flows or makes finite steps, which is long.
-    pub(crate) fn sweeps_flows(&self) -> bool {
-        self.sweep()
-            .is_some_and(|(options, _)| options.kinds.iter().any(|kind| *kind != Kind::Limit))
-    }
-
     /// The error of a command that needs `[sweep]`.
     pub(crate) fn without_sweep(&self) -> Error {
         self.source.error(

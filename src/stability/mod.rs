@@ -1,8 +1,11 @@
 //! How large steps may be: the critical step size of a scenario, and how it depends on depth and rule.
 
+#[cfg(feature = "cli")]
 mod figures;
+#[cfg(feature = "cli")]
 mod report;
 
+#[cfg(feature = "cli")]
 pub(crate) use report::{json, text, write};
 
 use crate::control::Control;

@@ -11,6 +11,6 @@ mod write;
 pub use checkpoint::forget;
 pub(crate) use digest::{hexadecimal, program};
 pub use folder::Folder;
-#[cfg(all(feature = "figures", feature = "scenarios"))]
+#[cfg(feature = "cli")]
 pub(crate) use write::{cannot_write, write_whole};
 pub use write::{create_folder, write_file};

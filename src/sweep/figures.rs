@@ -220,7 +220,7 @@ fn kinds(merged: &Merged, summaries: &[Summary], curves: &[PredictedAngle]) -> O
 
 fn flow_label(merged: &Merged) -> String {
     let tau = clock::log_time(merged.plan.scenario.flow.until);
-    format!("flow, ln(1+t) = {}", build::number(tau, 1))
+    format!("flow, ln(1+t) = {}", build::plain(tau, 1))
 }
 
 fn steps_label(merged: &Merged) -> String {

@@ -115,7 +115,7 @@ pub fn merge(plan: &Plan) -> Result<std::result::Result<Merged<'_>, Missing>> {
 }
 
 /// Predictions for every network of a plan.
-fn theory(plan: &Plan, ratios: &[f64]) -> Vec<PredictedAngle> {
+pub(super) fn theory(plan: &Plan, ratios: &[f64]) -> Vec<PredictedAngle> {
     let pairs: Vec<(&NetworkCase, f64)> = (plan.options.cases.iter())
         .flat_map(|network| ratios.iter().map(move |ratio| (network, *ratio)))
         .collect();
@@ -134,48 +134,18 @@ fn theory(plan: &Plan, ratios: &[f64]) -> Vec<PredictedAngle> {
         .collect()
 }
 
-/// Points of a drawn theory curve between its ends.
-const CURVE: usize = 33;
-
 impl Merged<'_> {
-    /// Theory curves between the smallest and the largest ratio.
-    pub(crate) fn curves(&self) -> Vec<PredictedAngle> {
-        let ratios = &self.plan.options.ratios;
-        let low = ratios.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = ratios.iter().copied().fold(0.0, f64::max);
-        let count = if low < high { CURVE } else { 1 };
-        let grid: Vec<f64> = (0..count)
-            .map(|i| low * (high / low).powf(i as f64 / (count.max(2) - 1) as f64))
-            .collect();
-        theory(self.plan, &grid)
-    }
-
     fn predicted(&self, network: &NetworkCase, ratio: f64) -> Option<f64> {
         let point = (self.theory.iter()).find(|p| p.network == *network && p.ratio == ratio)?;
         Some(point.angle_degrees)
     }
 
     /// All measurements, in the order of ids and, in a case, of kinds.
-    fn measurements(&self) -> impl Iterator<Item = (&Case, Kind, &Measurement)> {
+    pub(super) fn measurements(&self) -> impl Iterator<Item = (&Case, Kind, &Measurement)> {
         self.records.iter().flat_map(|(case, record)| {
             (self.plan.options.kinds.iter())
                 .filter_map(move |kind| Some((case, *kind, record.of(*kind)?)))
         })
-    }
-
-    /// What could not be measured: case, kind, reason.
-    pub(crate) fn failures(&self) -> Vec<String> {
-        self.measurements()
-            .filter_map(|(case, kind, m)| {
-                let why = m.failure.as_ref()?;
-                Some(format!(
-                    "case {} {} ({}): {why}",
-                    case.id,
-                    case.name(),
-                    kind.name()
-                ))
-            })
-            .collect()
     }
 
     /// The largest duality gap among the limits.
@@ -259,77 +229,6 @@ impl Merged<'_> {
         }
         text
     }
-
-    /// `theory.csv`: predicted angles of limits.
-    pub(crate) fn theory_csv(&self) -> String {
-        let mut text = String::from("case,ratio,angle_degrees\n");
-        for point in &self.theory {
-            let name = point.network.name();
-            let _ = writeln!(text, "{name},{},{}", point.ratio, point.angle_degrees);
-        }
-        text
-    }
-
-    /// `summary.csv`: means over seeds beside theory.
-    pub(crate) fn summary_csv(&self) -> String {
-        let summaries = self.summaries();
-        means_csv(
-            "case,ratio,kind,seeds,mean_degrees,standard_error,theory_degrees,deviation_in_standard_errors",
-            (summaries.iter()).map(|s| {
-                (
-                    &s.network,
-                    s.ratio,
-                    s.kind,
-                    s.angle,
-                    [s.theory, s.deviation()],
-                )
-            }),
-        )
-    }
-
-    /// `differences.csv`: paired differences to the fully connected network.
-    pub(crate) fn differences_csv(&self) -> String {
-        let differences = self.differences();
-        means_csv(
-            "case,ratio,kind,pairs,fc_minus_case_degrees,standard_error,in_standard_errors,theory_degrees",
-            (differences.iter()).map(|d| {
-                (
-                    &d.network,
-                    d.ratio,
-                    d.kind,
-                    d.difference,
-                    [d.significance(), d.theory],
-                )
-            }),
-        )
-    }
-}
-
-/// One row per mean, with what it is the mean of before it and what it is compared with behind.
-fn means_csv<'a>(
-    header: &str,
-    rows: impl Iterator<Item = (&'a NetworkCase, f64, Kind, Mean, [Option<f64>; 2])>,
-) -> String {
-    let mut text = format!("{header}\n");
-    for (network, ratio, kind, mean, [first, second]) in rows {
-        let _ = writeln!(
-            text,
-            "{},{ratio},{},{},{},{},{},{}",
-            network.name(),
-            kind.name(),
-            mean.count,
-            mean.mean,
-            entry(mean.standard_error),
-            entry(first),
-            entry(second),
-        );
-    }
-    text
-}
-
-/// A number that may be missing.
-fn entry(value: Option<f64>) -> String {
-    value.map_or_else(String::new, |x| x.to_string())
 }
 
 #[cfg(test)]

@@ -15,18 +15,23 @@
 //! failed is done by the next `run`. Merging is a pure function of all case files, in the order of their ids.
 
 mod evaluate;
+#[cfg(feature = "cli")]
 mod export;
+#[cfg(feature = "cli")]
 mod figures;
 mod merge;
 mod plan;
 mod record;
 mod run;
+#[cfg(feature = "cli")]
 mod slurm;
 
 pub use crate::scenario::{Kind, NetworkCase, SweepOptions};
+#[cfg(feature = "cli")]
 pub(crate) use export::{text, write};
 pub use merge::{Difference, Mean, Merged, Missing, PredictedAngle, Summary, merge};
 pub use plan::{Case, Plan};
 pub(crate) use record::{Measurement, Record};
 pub use run::{Shard, ShardOptions, ShardOutcome, run};
+#[cfg(feature = "cli")]
 pub(crate) use slurm::{SlurmOptions, write_slurm};
