@@ -39,7 +39,7 @@ impl<'a> Tracker<'a> {
     pub fn record(&mut self, state: &[f64]) {
         let now: Vec<Measured> = self.conserved.iter().map(|c| c.measure(state)).collect();
         if self.start.is_empty() {
-            self.start = self.conserved.iter().map(|c| c.measure(state)).collect();
+            self.start.clone_from(&now);
         }
         for ((drifts, start), now) in self.drifts.iter_mut().zip(&self.start).zip(&now) {
             drifts.push(drift(start, now));

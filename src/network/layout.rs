@@ -102,11 +102,6 @@ impl Layout {
     }
 }
 
-/// The weights inside θ without copying.
-pub(crate) fn views<'a>(shapes: &[(usize, usize)], theta: &'a [f64]) -> Vec<View<'a>> {
-    Layout::new(shapes.to_vec()).views(theta)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

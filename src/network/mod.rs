@@ -30,7 +30,7 @@ pub use relu::Relu;
 pub use signals::{MisfitSignals, Signals};
 pub use spectral::SpectralLinear;
 
-pub(crate) use layout::{View, views};
+pub(crate) use layout::View;
 
 use crate::dataset::Dataset;
 use crate::spectrum::Basis;
@@ -262,6 +262,18 @@ impl Network {
             let kernel = self.kernel(training.signals, training.data);
             Box::new(GenericStepper::new(kernel, training, lanes))
         })
+    }
+}
+
+/// For networks whose `kernel` is given data and signals.
+///
+/// # Panics
+/// If these do not have the network's shapes.
+fn expect_fit(network: &impl Architecture, signals: Signals<'_>, data: &Dataset) {
+    let shapes = network.layout().shapes();
+    assert_eq!(data.dimension(), shapes[0].0, "input dimension");
+    if let Err(misfit) = signals.check(&network.signal_lengths(), &shapes[1..]) {
+        panic!("{misfit}");
     }
 }
 

@@ -14,6 +14,13 @@ pub enum Signals<'a> {
     Direct(&'a [DVector<f64>]),
 }
 
+/// [`Signals`] that a kernel or a stepper keeps, with matrices M and vectors V.
+pub(super) enum Held<M, V> {
+    Backward,
+    Layerwise(Vec<M>),
+    Direct(Vec<V>),
+}
+
 /// Signals that do not have a network's shapes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MisfitSignals {
@@ -74,6 +81,42 @@ impl<'a> Signals<'a> {
             Self::Backward => None,
             Self::Layerwise(f) => f.last().map(|f| f.column(0).into_owned()),
             Self::Direct(b) => b.last().cloned(),
+        }
+    }
+
+    /// The vectors `b_l` these come to where layers act linearly and errors never meet a gate: `b_{L−1} = F_{L−1}` and
+    /// `b_l = F_l b_{l+1}`, by the network's own `product` of a matrix, or filter, and a vector. None back through the
+    /// weights.
+    pub(super) fn composed(
+        self,
+        product: impl Fn(&DMatrix<f64>, &DVector<f64>) -> DVector<f64>,
+    ) -> Option<Vec<DVector<f64>>> {
+        let matrices = match self {
+            Self::Backward => return None,
+            Self::Direct(b) => return Some(b.to_vec()),
+            Self::Layerwise(matrices) => matrices,
+        };
+        let mut signals: Vec<DVector<f64>> = Vec::with_capacity(matrices.len());
+        for f_l in matrices.iter().rev() {
+            signals.push(match signals.last() {
+                None => f_l.column(0).into_owned(),
+                Some(above) => product(f_l, above),
+            });
+        }
+        signals.reverse();
+        Some(signals)
+    }
+
+    /// The same, with matrices and vectors in a form of one's own.
+    pub(super) fn held<M, V>(
+        self,
+        matrix: impl Fn(&DMatrix<f64>) -> M,
+        vector: impl Fn(&DVector<f64>) -> V,
+    ) -> Held<M, V> {
+        match self {
+            Self::Backward => Held::Backward,
+            Self::Layerwise(f) => Held::Layerwise(f.iter().map(matrix).collect()),
+            Self::Direct(b) => Held::Direct(b.iter().map(vector).collect()),
         }
     }
 

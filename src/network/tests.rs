@@ -296,7 +296,7 @@ fn sizes_along_paths_of_rank_one_are_those_of_all_weights() {
                 own.velocity(&at, &multipliers, slot, &mut rates);
                 full.velocity(&at, &multipliers, slot, &mut rates);
                 at[slot] = 0.02 * ((slot + 1) as f64).cos();
-                check_sizes(&mut *own, &mut full, network.shapes(), &at, &name);
+                check_sizes(&mut *own, &mut full, network.layout(), &at, &name);
             }
         }
     }
@@ -309,11 +309,11 @@ fn sizes_along_paths_of_rank_one_are_those_of_all_weights() {
 fn check_sizes(
     own: &mut dyn WeightPath,
     full: &mut FullPath<'_>,
-    shapes: &[(usize, usize)],
+    layout: &Layout,
     at: &[f64],
     name: &str,
 ) {
-    let absolute: Vec<f64> = (0..shapes.len()).map(|l| 1e-3 * (l + 1) as f64).collect();
+    let absolute: Vec<f64> = (0..layout.depth()).map(|l| 1e-3 * (l + 1) as f64).collect();
     let mut single = vec![0.0; at.len()];
     for (slot, c) in at.iter().enumerate() {
         single[slot] = *c;
@@ -327,9 +327,9 @@ fn check_sizes(
     let parameters = velocities.len() / at.len();
     let newest = (0..at.len()).max_by(|i, j| at[*i].abs().total_cmp(&at[*j].abs()));
     let newest = newest.expect("slots");
-    let layers = |slot: usize| views(shapes, &velocities[slot * parameters..][..parameters]);
+    let layers = |slot: usize| layout.views(&velocities[slot * parameters..][..parameters]);
     let (mut least, mut most, mut exact): (f64, f64, f64) = (0.0, 0.0, 0.0);
-    for (l, &(inputs, units)) in shapes.iter().enumerate() {
+    for (l, &(inputs, units)) in layout.shapes().iter().enumerate() {
         let mut sum = DMatrix::zeros(inputs, units);
         for (slot, c) in at.iter().enumerate() {
             sum += layers(slot)[l] * *c;

@@ -8,7 +8,7 @@
 //! A run's state is `(θ, F_1 … F_{L−1})`, both in the network's coordinates. The field needs nothing of the network but
 //! its field under [`Signals::Layerwise`], which is made anew for the F of every state.
 
-use super::{Conserved, Entry, LearningRule, Needs, Rule};
+use super::{Conserved, Entry, LearningRule, Measured, Needs, Rule};
 use crate::dataset::Dataset;
 use crate::network::{Entered, Kernel, Network, Pieces, Signals, Tangent};
 use nalgebra::{DMatrix, DVector};
@@ -72,16 +72,15 @@ impl LearningRule for KolenPollack {
             .map(|l| {
                 let w = layout.range(l);
                 let f = w.start + parameters - first..w.end + parameters - first;
-                Conserved {
-                    name: format!("feedback-difference-{l}"),
-                    formula: format!("F{l} − w{}", l + 1),
-                    measure: Box::new(move |state| {
-                        let (f, w) = (&state[f.clone()], &state[w.clone()]);
-                        let value = f.iter().zip(w).map(|(f, w)| f - w).collect();
-                        let norm = |x: &[f64]| x.iter().fold(0.0, |n: f64, x| n.hypot(*x));
-                        (value, norm(f) + norm(w))
-                    }),
-                }
+                let formula = format!("F{l} − w{}", l + 1);
+                Conserved::new("feedback-difference", l, formula, move |state| {
+                    let (f, w) = (&state[f.clone()], &state[w.clone()]);
+                    let norm = |x: &[f64]| x.iter().fold(0.0, |n: f64, x| n.hypot(*x));
+                    Measured {
+                        value: f.iter().zip(w).map(|(f, w)| f - w).collect(),
+                        size: norm(f) + norm(w),
+                    }
+                })
             })
             .collect()
     }

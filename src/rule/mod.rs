@@ -3,10 +3,13 @@
 //! A rule is one file here and one line in [`RULES`]. It hands a network its [`Signals`]; a rule whose signals change
 //! along the flow has a state of its own and a vector field around the network's.
 
+mod conserved;
 mod direct_feedback_alignment;
 mod feedback_alignment;
 mod gradient_descent;
 mod kolen_pollack;
+
+pub use conserved::{Conserved, Measured};
 
 use crate::dataset::Dataset;
 use crate::network::stepping::{GenericStepper, Lane, Stepper, Training};
@@ -84,16 +87,6 @@ pub trait LearningRule: Debug + Send + Sync + 'static {
         Vec::new()
     }
 }
-
-/// A conserved quantity of a rule: a name for reports, a formula, and `(value, size of its terms)` at (θ, state).
-pub struct Conserved {
-    pub name: String,
-    pub formula: String,
-    pub measure: Box<Measure>,
-}
-
-/// Measures a conserved quantity at (θ, state).
-pub type Measure = dyn Fn(&[f64]) -> (Vec<f64>, f64) + Send + Sync;
 
 /// A learning rule: a handle, cheap to clone.
 #[derive(Debug, Clone)]

@@ -22,8 +22,9 @@ mod growth;
 mod limit;
 mod rate;
 
+pub use crate::rule::{Conserved, Measured};
 pub use alignment::{Alignment, FrequencyAlignment, OuterProducts};
-pub use conserved::{Conserved, Measured, drift};
+pub use conserved::drift;
 pub use growth::{Growth, predictor_degree};
 pub use limit::{Candidate, CandidatePotential, LimitForm, LimitLaw, certified_candidates};
 pub use rate::{Modes, RateLaw};
@@ -127,7 +128,7 @@ pub fn of(problem: &Problem) -> Theory {
     let errors = errors(problem);
     let alignment = alignment::of(problem);
     let mut conserved = conserved::of_network(problem);
-    conserved.extend(rule.conserved(network).into_iter().map(Conserved::of_rule));
+    conserved.extend(rule.conserved(network));
     Theory {
         limit: limit::of(problem),
         rate: rate::of(problem),

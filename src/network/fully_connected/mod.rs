@@ -18,7 +18,7 @@ pub use reduced::Reduction;
 use super::stepping::{Lane, Stepper, Training};
 use super::{
     Architecture, Footprint, Kernel, Kind, Known, Layout, LinearisedStep, Network, Signals,
-    Tangent, View, WeightPath, blank,
+    Tangent, View, WeightPath, blank, expect_fit,
 };
 use crate::dataset::Dataset;
 use nalgebra::{DMatrix, DVector};
@@ -52,19 +52,6 @@ impl FullyConnectedLinear {
             layout: Layout::chain(dimension, hidden),
         }
     }
-
-    /// `b_l = F_l F_{l+1} ⋯ F_{L−1}`: from `δ_L = 1`, `δ_l = F_l δ_{l+1}` is `b_l` for all times.
-    fn products(matrices: &[DMatrix<f64>]) -> Vec<DVector<f64>> {
-        let mut signals: Vec<DVector<f64>> = Vec::with_capacity(matrices.len());
-        for f_l in matrices.iter().rev() {
-            signals.push(match signals.last() {
-                None => f_l.column(0).into_owned(),
-                Some(above) => f_l * above,
-            });
-        }
-        signals.reverse();
-        signals
-    }
 }
 
 impl Architecture for FullyConnectedLinear {
@@ -86,7 +73,7 @@ impl Architecture for FullyConnectedLinear {
     }
 
     fn kernel(&self, signals: Signals<'_>, data: &Dataset) -> Arc<dyn Kernel> {
-        self.check(signals, data);
+        expect_fit(self, signals, data);
         Arc::new(FullyConnectedKernel {
             layout: self.layout.clone(),
             feedback: self.fixed_signals(signals),
@@ -107,12 +94,9 @@ impl Architecture for FullyConnectedLinear {
         Known::FullyConnected(self)
     }
 
+    /// `b_l = F_l F_{l+1} ⋯ F_{L−1}`: from `δ_L = 1`, `δ_l = F_l δ_{l+1}` is `b_l` for all times.
     fn fixed_signals(&self, signals: Signals<'_>) -> Option<Vec<DVector<f64>>> {
-        match signals {
-            Signals::Backward => None,
-            Signals::Direct(b) => Some(b.to_vec()),
-            Signals::Layerwise(f) => Some(Self::products(f)),
-        }
+        signals.composed(|f_l, above| f_l * above)
     }
 
     fn stepper(&self, training: &Training<'_>, lanes: &[Lane]) -> Option<Box<dyn Stepper>> {
@@ -125,21 +109,6 @@ impl Architecture for FullyConnectedLinear {
 
     fn reducible(&self) -> Option<&FullyConnectedLinear> {
         Some(self)
-    }
-}
-
-impl FullyConnectedLinear {
-    /// Panics if the data or the signals do not have the network's shapes.
-    fn check(&self, signals: Signals<'_>, data: &Dataset) {
-        assert_eq!(
-            data.dimension(),
-            self.layout.shapes()[0].0,
-            "input dimension"
-        );
-        let shapes = &self.layout.shapes()[1..];
-        if let Err(misfit) = signals.check(&self.signal_lengths(), shapes) {
-            panic!("{misfit}");
-        }
     }
 }
 

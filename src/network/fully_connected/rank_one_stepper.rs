@@ -11,8 +11,8 @@
 //! An initial layer of zeros costs nothing.
 
 use crate::network::stepping::columns::{Columns, column, combine, dot};
+use crate::network::stepping::run::{self, Run};
 use crate::network::stepping::vector::width;
-use crate::network::stepping::weights::Weights;
 use crate::network::stepping::{Lane, Stepper, Training};
 use crate::network::{Architecture, FullyConnectedLinear};
 use nalgebra::DMatrix;
@@ -23,15 +23,15 @@ pub(crate) struct RankOneStepper {
     arch: Arch,
     parameters: usize,
     passes: Passes,
-    runs: Vec<Run>,
+    runs: Vec<Started>,
 }
 
-struct Run {
-    pace: Weights,
+/// A run and the weights it started from.
+struct Started {
     /// `w_1(0) … w_{L−1}(0)`, none where it is zero.
     initial: Vec<Option<Initial>>,
-    /// `u_1 … u_{L−1}, w_L`, each one column.
-    u: Vec<Columns>,
+    /// Moves `u_1 … u_{L−1}, w_L`, each one column.
+    run: Run,
 }
 
 /// An initial layer, for products from both sides.
@@ -78,10 +78,9 @@ impl RankOneStepper {
                     transposed: Columns::new(&w.transpose()),
                 })
             };
-            Run {
-                pace: Weights::of_samples(training.loss, training.schedule, lane.size, width(arch)),
+            Started {
                 initial: w.iter().map(initial).collect(),
-                u,
+                run: Run::new(training, lane, width(arch), u),
             }
         };
         let g = training.data.signed_samples();
@@ -107,10 +106,10 @@ impl Stepper for RankOneStepper {
     }
 
     fn advance(&mut self, steps: u64) {
-        for run in &mut self.runs {
+        for started in &mut self.runs {
             self.arch.dispatch(Advance {
                 passes: &mut self.passes,
-                run,
+                started,
                 steps,
             });
         }
@@ -118,7 +117,8 @@ impl Stepper for RankOneStepper {
 
     fn theta(&self, lane: usize, theta: &mut [f64]) {
         assert_eq!(theta.len(), self.parameters, "length of theta");
-        let Run { initial, u, .. } = &self.runs[lane];
+        let Started { initial, run } = &self.runs[lane];
+        let u = &run.moved;
         let mut rest = theta;
         for ((initial, u), b) in initial.iter().zip(u).zip(&self.passes.feedback) {
             let (layer, tail) = rest.split_at_mut(u.rows() * b.rows());
@@ -137,40 +137,22 @@ impl Stepper for RankOneStepper {
     }
 
     fn log_time(&self, lane: usize) -> f64 {
-        self.runs[lane].pace.log_time(0)
+        self.runs[lane].run.pace.log_time(0)
     }
 
     fn state(&self) -> Vec<f64> {
-        let mut state = Vec::new();
-        for run in &self.runs {
-            state.extend(run.pace.state(0));
-            for u in &run.u {
-                state.extend(&u.entries()[..u.rows()]);
-            }
-        }
-        state
+        run::state(self.runs.iter().map(|started| &started.run))
     }
 
     fn restore(&mut self, state: &[f64]) {
-        let unknowns = self.passes.h.iter().map(Columns::rows).sum::<usize>();
-        let length = Weights::STATE + unknowns;
-        assert_eq!(state.len(), length * self.runs.len(), "length of the state");
-        for (run, state) in self.runs.iter_mut().zip(state.chunks_exact(length)) {
-            let (pace, mut rest) = state.split_at(Weights::STATE);
-            run.pace.restore(0, pace);
-            for u in &mut run.u {
-                let (head, tail) = rest.split_at(u.rows());
-                u.read(head);
-                rest = tail;
-            }
-        }
+        run::restore(self.runs.iter_mut().map(|started| &mut started.run), state);
     }
 }
 
 /// Steps of one run.
 struct Advance<'a> {
     passes: &'a mut Passes,
-    run: &'a mut Run,
+    started: &'a mut Started,
     steps: u64,
 }
 
@@ -181,11 +163,11 @@ impl WithSimd for Advance<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let samples = self.passes.weights.rows();
         for _ in 0..self.steps {
-            self.passes.margins(simd, self.run);
+            self.passes.margins(simd, self.started);
             let weights = self.passes.weights.entries_mut();
             weights[samples..].fill(f64::INFINITY);
-            self.run.pace.weigh(simd, weights);
-            self.passes.update(simd, self.run);
+            self.started.run.pace.weigh(simd, weights);
+            self.passes.update(simd, self.started);
         }
     }
 }
@@ -193,17 +175,18 @@ impl WithSimd for Advance<'_> {
 impl Passes {
     /// From the last layer down to β, and the margins.
     #[inline(always)]
-    fn margins<S: Simd>(&mut self, simd: S, run: &Run) {
-        let last = &run.u[run.u.len() - 1];
+    fn margins<S: Simd>(&mut self, simd: S, started: &Started) {
+        let u = &started.run.moved;
+        let last = &u[u.len() - 1];
         for l in (0..self.s.len()).rev() {
             let (s, above) = self.s.split_at_mut(l + 1);
             let (s, above) = (&mut s[l], above.first().unwrap_or(last));
             let c = dot(simd, self.feedback[l].entries(), above.entries());
-            if let Some(initial) = &run.initial[l] {
+            if let Some(initial) = &started.initial[l] {
                 combine(simd, s, &initial.w, above.right(), false);
-                add_multiple(simd, s, c, &run.u[l]);
+                add_multiple(simd, s, c, &u[l]);
             } else {
-                set_multiple(simd, s, c, &run.u[l]);
+                set_multiple(simd, s, c, &u[l]);
             }
         }
         let beta = self.s.first().unwrap_or(last).right();
@@ -212,15 +195,15 @@ impl Passes {
 
     /// From z up through the layers, each moved on the way.
     #[inline(always)]
-    fn update<S: Simd>(&mut self, simd: S, run: &mut Run) {
+    fn update<S: Simd>(&mut self, simd: S, started: &mut Started) {
         let weights = self.weights.right();
         combine(simd, &mut self.h[0], &self.transposed, weights, false);
-        for (l, u) in run.u.iter_mut().enumerate() {
+        for (l, u) in started.run.moved.iter_mut().enumerate() {
             let (below, above) = self.h.split_at_mut(l + 1);
             let h = &below[l];
             if let Some(above) = above.first_mut() {
                 let c = dot(simd, u.entries(), h.entries());
-                if let Some(initial) = &run.initial[l] {
+                if let Some(initial) = &started.initial[l] {
                     combine(simd, above, &initial.transposed, h.right(), false);
                     add_multiple(simd, above, c, &self.feedback[l]);
                 } else {

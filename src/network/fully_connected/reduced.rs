@@ -31,7 +31,7 @@ mod step;
 
 use super::FullyConnectedLinear;
 use crate::dataset::Dataset;
-use crate::network::{Kernel, LinearisedStep, Signals, Tangent};
+use crate::network::{Kernel, LinearisedStep, Signals, Tangent, expect_fit};
 use nalgebra::{DMatrix, DVector};
 use potential::Potential;
 use step::ReducedStep;
@@ -61,7 +61,7 @@ impl Reduction {
         theta0: &[f64],
         data: &Dataset,
     ) -> Self {
-        network.check(Signals::Direct(feedback), data);
+        expect_fit(network, Signals::Direct(feedback), data);
         let g = data.signed_samples();
         let initial = network.layout.matrices(theta0);
         let mut feedback = feedback.to_vec();

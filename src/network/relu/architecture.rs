@@ -4,8 +4,10 @@ use super::Relu;
 use super::stepper::ReluStepper;
 use crate::dataset::Dataset;
 use crate::network::stepping::{Lane, Stepper, Training};
-use crate::network::{Architecture, Footprint, Kernel, Kind, Known, Layout, Network, Signals};
-use nalgebra::{DMatrix, DVector};
+use crate::network::{
+    Architecture, Footprint, Kernel, Kind, Known, Layout, Network, Signals, expect_fit,
+};
+use nalgebra::DVector;
 use std::sync::Arc;
 
 pub(in crate::network) const KIND: Kind = Kind {
@@ -35,10 +37,7 @@ impl Architecture for Relu {
     }
 
     fn kernel(&self, signals: Signals<'_>, data: &Dataset) -> Arc<dyn Kernel> {
-        assert_eq!(data.dimension(), self.shapes()[0].0, "input dimension");
-        if let Err(misfit) = signals.check(&self.signal_lengths(), &self.shapes()[1..]) {
-            panic!("{misfit}");
-        }
+        expect_fit(self, signals, data);
         Arc::new(self.relu_kernel(signals, data))
     }
 
@@ -56,12 +55,8 @@ impl Architecture for Relu {
     /// Between one hidden layer and the output no gates stand.
     fn fixed_signals(&self, signals: Signals<'_>) -> Option<Vec<DVector<f64>>> {
         match signals {
-            Signals::Direct(b) => Some(b.to_vec()),
-            Signals::Layerwise(f) if f.len() < 2 => {
-                let column = |f: &DMatrix<f64>| f.column(0).into_owned();
-                Some(f.iter().map(column).collect())
-            }
-            Signals::Backward | Signals::Layerwise(_) => None,
+            Signals::Layerwise(f) if f.len() > 1 => None,
+            signals => signals.composed(|f_l, above| f_l * above),
         }
     }
 

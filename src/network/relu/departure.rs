@@ -12,10 +12,10 @@
 //! inputs stay what they are.
 
 use super::Setting;
-use super::Signals;
 use super::passes::Forward;
 use super::pattern::{Mode, Pair, Pattern};
 use crate::activation::Kink;
+use crate::network::signals::Held;
 use nalgebra::{DMatrix, DVector};
 
 /// Size a unit leaves zero with, relative to its layer; in a layer of zeros, the time it has moved.
@@ -88,8 +88,8 @@ impl Zero<'_> {
                 Mode::Inactive
             }
         });
-        if layer + 2 == self.setting.shapes.len()
-            && let Some(b) = self.setting.signals.last_feedback(unit)
+        if layer + 1 == self.setting.layout.hidden().len()
+            && let Some(b) = self.setting.last_feedback(unit)
         {
             // on the conserved level: b_j w_Lj − ½‖w_j‖² stays as it was
             let gained = 0.5 * (w.norm_squared() - width * width) / b;
@@ -113,7 +113,7 @@ impl Zero<'_> {
         if closes {
             return Ok(Mode::Inactive);
         }
-        if self.layer > 0 && matches!(self.setting.signals, Signals::Layerwise(_)) {
+        if self.layer > 0 && matches!(self.setting.signals, Held::Layerwise(_)) {
             return Err(format!(
                 "unit {} of layer {} has come to rest at zero weights, where the error signals that feedback alignment \
                  sends through it are not determined",

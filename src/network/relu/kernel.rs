@@ -6,7 +6,7 @@ use super::pattern::Pattern;
 use super::rays::{Rays, form};
 use super::smoothed_step::SmoothedStep;
 use crate::activation::Formula;
-use crate::network::{Kernel, LinearisedStep, Pieces, Tangent, views};
+use crate::network::{Kernel, LinearisedStep, Pieces, Tangent};
 use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
 
@@ -46,7 +46,7 @@ fn flatten(layers: &[DMatrix<f64>], out: &mut [f64]) {
 
 impl Kernel for ReluKernel {
     fn parameters(&self) -> usize {
-        self.setting.shapes.iter().map(|(r, c)| r * c).sum()
+        self.setting.layout.parameters()
     }
 
     fn samples(&self) -> usize {
@@ -54,7 +54,7 @@ impl Kernel for ReluKernel {
     }
 
     fn layers(&self) -> Vec<usize> {
-        self.setting.shapes.iter().map(|(r, c)| r * c).collect()
+        self.setting.layout.lengths()
     }
 
     fn margins(&self, theta: &[f64], margins: &mut [f64]) {
@@ -81,7 +81,7 @@ impl Kernel for ReluKernel {
         if !self.setting.activation.curved() {
             return None;
         }
-        let layers = views(&self.setting.shapes, theta);
+        let layers = self.setting.layout.views(theta);
         let hidden = &layers[..layers.len() - 1];
         hidden.iter().enumerate().find_map(|(l, w)| {
             let sizes: Vec<f64> = w.column_iter().map(|w| w.norm()).collect();

@@ -24,7 +24,8 @@ mod tests;
 
 pub(super) use architecture::KIND;
 
-use super::Layout;
+use super::signals::Held;
+use super::{Layout, Signals};
 use crate::activation::{Activation, Formula, SmoothedRelu};
 use crate::dataset::Dataset;
 use arguments::Arguments;
@@ -106,12 +107,12 @@ impl Relu {
 
     /// The vector field on `data` where error signals take this way. With exact kinks every (unit, sample) pair follows
     /// the sign of its preactivation, `g'(0) = 1`; a flow follows the [`Pieces`](super::Pieces) of it.
-    fn relu_kernel(&self, signals: super::Signals<'_>, data: &Dataset) -> ReluKernel {
+    fn relu_kernel(&self, signals: Signals<'_>, data: &Dataset) -> ReluKernel {
         let hidden = self.layout.hidden();
         let setting = Setting {
-            shapes: self.layout.shapes().to_vec(),
+            layout: self.layout.clone(),
             activation: self.activation,
-            signals: Signals::new(signals),
+            signals: signals.held(DMatrix::clone, DVector::clone),
             inputs: data.samples().transpose(),
             labels: data.labels().clone(),
         };
@@ -144,9 +145,9 @@ impl Relu {
 
 /// What all pieces of a vector field share.
 struct Setting {
-    shapes: Vec<(usize, usize)>,
+    layout: Layout,
     activation: Activation,
-    signals: Signals,
+    signals: Held<DMatrix<f64>, DVector<f64>>,
     /// `Xᵀ`, D × N.
     inputs: DMatrix<f64>,
     labels: DVector<f64>,
@@ -155,8 +156,8 @@ struct Setting {
 impl Setting {
     /// Where column `unit` of `w_l` is in θ, `layer` = l − 1.
     fn column(&self, layer: usize, unit: usize) -> Range<usize> {
-        let start: usize = self.shapes[..layer].iter().map(|(r, c)| r * c).sum();
-        let inputs = self.shapes[layer].0;
+        let start = self.layout.range(layer).start;
+        let inputs = self.layout.shapes()[layer].0;
         start + unit * inputs..start + (unit + 1) * inputs
     }
 
@@ -169,40 +170,20 @@ impl Setting {
     /// come down through the layers, those any layer is dark on (direct feedback still moves the layers below it).
     fn idle(&self, pattern: &Pattern) -> Vec<usize> {
         let layers = match self.signals {
-            Signals::Direct(_) => 0..(self.shapes.len() - 1).min(1),
-            Signals::Backward | Signals::Layerwise(_) => 0..self.shapes.len() - 1,
+            Held::Direct(_) => 0..self.layout.hidden().len().min(1),
+            Held::Backward | Held::Layerwise(_) => 0..self.layout.hidden().len(),
         };
         let idle =
             |n: &usize| self.is_blank(*n) || layers.clone().any(|layer| pattern.is_dark(layer, *n));
         (0..self.labels.len()).filter(idle).collect()
     }
-}
-
-/// How error signals reach the hidden layers.
-enum Signals {
-    /// `s_l = w_{l+1} δ_{l+1}`: gradient descent.
-    Backward,
-    /// `s_l = F_l δ_{l+1}`: feedback alignment.
-    Layerwise(Vec<DMatrix<f64>>),
-    /// `s_l = b_l δ_L`: direct feedback alignment.
-    Direct(Vec<DVector<f64>>),
-}
-
-impl Signals {
-    fn new(signals: super::Signals<'_>) -> Self {
-        match signals {
-            super::Signals::Backward => Self::Backward,
-            super::Signals::Layerwise(f) => Self::Layerwise(f.to_vec()),
-            super::Signals::Direct(b) => Self::Direct(b.to_vec()),
-        }
-    }
 
     /// `b_j` of a unit of the last hidden layer, where it is fixed and not zero.
     fn last_feedback(&self, unit: usize) -> Option<f64> {
-        let b = match self {
-            Self::Backward => None,
-            Self::Layerwise(f) => f.last().map(|f| f[(unit, 0)]),
-            Self::Direct(b) => b.last().map(|b| b[unit]),
+        let b = match &self.signals {
+            Held::Backward => None,
+            Held::Layerwise(f) => f.last().map(|f| f[(unit, 0)]),
+            Held::Direct(b) => b.last().map(|b| b[unit]),
         };
         b.filter(|b| *b != 0.0)
     }

@@ -14,12 +14,13 @@
 //! `a' = 0`; the gate is ν/s. Everything is linear in (e, ν), and so is a': the forces solve a square linear system
 //! whose entries are inner products of gradients (see [`rays`](super::rays)).
 
+use super::Setting;
 use super::arguments::Arguments;
 use super::pattern::Pattern;
 use super::rays::{Rays, form};
-use super::{Setting, Signals};
 use crate::activation::{Activation, Argument, Formula};
-use crate::network::{View, views};
+use crate::network::View;
+use crate::network::signals::Held;
 use nalgebra::{DMatrix, DVector, Dyn, LU};
 
 /// Forward pass at θ with everything the other passes need of the activation.
@@ -86,7 +87,7 @@ impl Curve {
 
 impl<'a> Forward<'a> {
     pub fn new(setting: &'a Setting, pattern: Option<&'a Pattern>, theta: &'a [f64]) -> Self {
-        let w = views(&setting.shapes, theta);
+        let w = setting.layout.views(theta);
         let mut pass = Self {
             setting,
             pattern,
@@ -257,7 +258,7 @@ impl Forward<'_> {
         for l in (0..hidden).rev() {
             let above = errors.last().unwrap_or(output);
             let s = match &self.setting.signals {
-                Signals::Backward => {
+                Held::Backward => {
                     let mut s = self.w[l + 1] * above;
                     if let (Some(curve), Some(s_above)) = (self.curves.get(l + 1), signals.last()) {
                         let through_size = over_units(&curve.mu.component_mul(s_above));
@@ -265,8 +266,8 @@ impl Forward<'_> {
                     }
                     s
                 }
-                Signals::Layerwise(f) => &f[l] * above,
-                Signals::Direct(b) => &b[l] * output,
+                Held::Layerwise(f) => &f[l] * above,
+                Held::Direct(b) => &b[l] * output,
             };
             let mut delta = s.component_mul(&self.gates[l]);
             self.add_forces(l, forces, &mut delta);

@@ -19,7 +19,7 @@ use super::pattern::{Mode, Pair, Pattern};
 use super::settle::settle;
 use super::sizes::{Sizes, all_sizes, gates, sine};
 use crate::activation::Formula;
-use crate::network::{Entered, Kernel, Pieces, views};
+use crate::network::{Entered, Kernel, Pieces};
 use crate::trajectory::Kinks;
 use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
@@ -161,7 +161,7 @@ impl ReluKernel {
     ) -> Result<usize, String> {
         let mut leave = 0;
         for (layer, counts) in departures.iter_mut().enumerate() {
-            let widths: Vec<f64> = views(&self.setting.shapes, theta)[layer]
+            let widths: Vec<f64> = self.setting.layout.views(theta)[layer]
                 .column_iter()
                 .map(|w| w.norm())
                 .collect();
@@ -206,7 +206,7 @@ fn set_onto_kinks(
     border: &[Pair],
     theta: &mut [f64],
 ) -> Result<(), String> {
-    for layer in 0..setting.shapes.len() - 1 {
+    for layer in 0..setting.layout.hidden().len() {
         let pass = Forward::new(setting, Some(pattern), theta);
         let sizes = Sizes::new(&pass, layer);
         let of_layer = border.iter().filter(|p| p.layer == layer);

@@ -6,9 +6,9 @@
 //! `Σ_l [(h_n·h_m)(x_l·x̄_l) + Σ_j a_jn x_j ȳ_j + Σ_j a_jm y_j x̄_j + Σ_j ‖w_j‖² y_j ȳ_j]`,
 //! so that all N² entries of the tangent kernel `∂m_n/∂θ · 𝒢_m` cost a few products of matrices.
 
-use super::Signals;
 use super::passes::Forward;
 use super::pattern::Pair;
+use crate::network::signals::Held;
 use nalgebra::DMatrix;
 
 /// Rays of several samples.
@@ -63,7 +63,7 @@ impl Rays {
         for l in (0..hidden).rev() {
             let above = &layers[layers.len() - 1];
             let signal = match (&pass.setting.signals, gradient) {
-                (Signals::Backward, _) | (_, true) => {
+                (Held::Backward, _) | (_, true) => {
                     let mut s = pass.w[l + 1] * above;
                     if let (Some(curve), Some(arrived)) = (pass.curves.get(l + 1), &arrived) {
                         let mu = curve.mu.select_columns(&samples);
@@ -76,8 +76,8 @@ impl Rays {
                     }
                     s
                 }
-                (Signals::Layerwise(f), false) => &f[l] * above,
-                (Signals::Direct(b), false) => &b[l] * &outputs,
+                (Held::Layerwise(f), false) => &f[l] * above,
+                (Held::Direct(b), false) => &b[l] * &outputs,
             };
             let mut x = signal.component_mul(&pass.gates[l].select_columns(&samples));
             if let Some(curve) = pass.curves.get(l) {

@@ -66,11 +66,8 @@ impl SmoothedStep {
 
     /// `P x` in place, x as θ.
     fn hold(&self, x: &mut [f64]) {
-        let shapes = &self.kernel.setting.shapes;
         for held in &self.held {
-            let start: usize = shapes[..held.layer].iter().map(|(r, c)| r * c).sum();
-            let inputs = shapes[held.layer].0;
-            let own = &mut x[start + held.unit * inputs..][..inputs];
+            let own = &mut x[self.kernel.setting.column(held.layer, held.unit)];
             let mut w = DVector::from_column_slice(own);
             if !held.factor.solve_mut(&mut w) {
                 w.fill(f64::NAN);

@@ -142,14 +142,14 @@ fn smoothed_steps_invert_the_blocks_of_single_units() {
         let dense = Dense::new(&kernel, &theta, &multipliers);
         let mut blocks = DMatrix::identity(theta.len(), theta.len());
         let setting = Arc::clone(&kernel.setting);
-        let direct = matches!(setting.signals, Signals::Direct(_));
-        let layers = setting.shapes.len() - 1;
+        let direct = matches!(setting.signals, Held::Direct(_));
+        let layers = setting.layout.hidden().len();
         if layers > 1 && !direct {
             // signals of lower layers depend on the weights below what they pass through
             continue;
         }
         for layer in 0..layers {
-            for unit in 0..setting.shapes[layer].1 {
+            for unit in 0..setting.layout.shapes()[layer].1 {
                 let own = setting.column(layer, unit);
                 let (start, size) = (own.start, own.len());
                 let block = dense.velocity.view((start, start), (size, size)) * c;

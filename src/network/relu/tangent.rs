@@ -2,12 +2,12 @@
 //!
 //! Sliding sets stay where they are: the derivative of the forces is what keeps `a' = 0` on them.
 
-use super::Signals;
 use super::passes::{
     Curve, Forces, Forward, Motion, column_products, over_units, scale_columns, scale_rows,
 };
 use crate::activation::{Activation, Direction, Formula, Turn};
-use crate::network::{View, views};
+use crate::network::View;
+use crate::network::signals::Held;
 use nalgebra::{DMatrix, DVector};
 
 /// Directional derivative of a [`Motion`].
@@ -29,7 +29,7 @@ impl Forward<'_> {
         d_multipliers: &[f64],
     ) -> Change {
         let y = &self.setting.labels;
-        let dw = views(&self.setting.shapes, d_theta);
+        let dw = self.setting.layout.views(d_theta);
         let d_output = DMatrix::from_fn(1, y.len(), |_, n| y[n] * d_multipliers[n]);
         let along = Displacement {
             turned: self.turned(&dw),
@@ -90,7 +90,7 @@ impl Forward<'_> {
         for l in (0..hidden).rev() {
             let d_above = d_errors.last().unwrap_or(&along.output);
             let ds = match &self.setting.signals {
-                Signals::Backward => {
+                Held::Backward => {
                     let above = motion.errors.get(l + 1).unwrap_or(&motion.output);
                     let mut ds = self.w[l + 1] * d_above + along.w[l + 1] * above;
                     if let Some(ds_above) = d_signals.last() {
@@ -98,8 +98,8 @@ impl Forward<'_> {
                     }
                     ds
                 }
-                Signals::Layerwise(f) => &f[l] * d_above,
-                Signals::Direct(b) => &b[l] * &along.output,
+                Held::Layerwise(f) => &f[l] * d_above,
+                Held::Direct(b) => &b[l] * &along.output,
             };
             let mut d_delta = ds.component_mul(&self.gates[l]);
             if let Some(d_curve) = along.turned.curves.get(l) {

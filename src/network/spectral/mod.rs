@@ -23,7 +23,9 @@ mod step;
 mod stepper;
 
 use super::stepping::{Lane, Stepper, Training};
-use super::{Architecture, Footprint, Kernel, Kind, Known, Layout, Network, Signals, blank};
+use super::{
+    Architecture, Footprint, Kernel, Kind, Known, Layout, Network, Signals, blank, expect_fit,
+};
 use crate::dataset::Dataset;
 use crate::spectrum::{Basis, Frequency};
 use kernel::SpectralKernel;
@@ -90,11 +92,7 @@ impl Architecture for SpectralLinear {
     }
 
     fn kernel(&self, signals: Signals<'_>, data: &Dataset) -> Arc<dyn Kernel> {
-        assert_eq!(data.dimension(), self.dimension(), "input dimension");
-        let shapes = &self.layout.shapes()[1..];
-        if let Err(misfit) = signals.check(&self.signal_lengths(), shapes) {
-            panic!("{misfit}");
-        }
+        expect_fit(self, signals, data);
         let conjugates = |b_l: &DVector<f64>| self.transform(b_l).map(|b| b.conj());
         Arc::new(SpectralKernel {
             frequencies: self.frequencies(),
@@ -131,21 +129,7 @@ impl Architecture for SpectralLinear {
 
     /// Transforms of a chain of filters multiply: `b̂_l = f̂_l ⊙ ⋯ ⊙ f̂_{L−1}`.
     fn fixed_signals(&self, signals: Signals<'_>) -> Option<Vec<DVector<f64>>> {
-        let filters = match signals {
-            Signals::Backward => return None,
-            Signals::Direct(b) => return Some(b.to_vec()),
-            Signals::Layerwise(filters) => filters,
-        };
-        let mut signals: Vec<DVector<f64>> = Vec::with_capacity(filters.len());
-        for filter in filters.iter().rev() {
-            let filter = filter.column(0).into_owned();
-            signals.push(match signals.last() {
-                None => filter,
-                Some(above) => self.compose(&filter, above),
-            });
-        }
-        signals.reverse();
-        Some(signals)
+        signals.composed(|filter, above| self.compose(&filter.column(0).into_owned(), above))
     }
 
     fn stepper(&self, training: &Training<'_>, lanes: &[Lane]) -> Option<Box<dyn Stepper>> {

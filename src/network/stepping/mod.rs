@@ -9,6 +9,7 @@ pub(crate) mod columns;
 mod generic;
 pub(crate) mod pace;
 pub(crate) mod parts;
+pub(crate) mod run;
 pub(crate) mod vector;
 pub(crate) mod weights;
 

@@ -10,66 +10,7 @@ mod units;
 use super::errors;
 use crate::network::Known;
 use crate::problem::Problem;
-use crate::rule;
-use std::fmt;
-use std::sync::Arc;
-
-/// A conserved quantity.
-#[derive(Clone)]
-pub struct Conserved {
-    /// Key in reports, with the layer l: `feedback-matrix-l`, `feedback-scalar-l`, `feedback-direction-l`,
-    /// `feedback-unit-l`, `balance-l`.
-    pub name: String,
-    /// The quantity as a formula, for legends.
-    pub formula: String,
-    measure: Arc<Measure>,
-}
-
-type Measure = dyn Fn(&[f64]) -> Measured + Send + Sync;
-
-/// A quantity at one time, and the size of the terms it is a difference of.
-pub struct Measured {
-    pub value: Vec<f64>,
-    pub size: f64,
-}
-
-impl fmt::Debug for Conserved {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.name, self.formula)
-    }
-}
-
-impl Conserved {
-    fn new(
-        name: &str,
-        layer: usize,
-        formula: String,
-        measure: impl Fn(&[f64]) -> Measured + Send + Sync + 'static,
-    ) -> Self {
-        Self {
-            name: format!("{name}-{layer}"),
-            formula,
-            measure: Arc::new(measure),
-        }
-    }
-
-    pub(super) fn of_rule(found: rule::Conserved) -> Self {
-        let measure = found.measure;
-        Self {
-            name: found.name,
-            formula: found.formula,
-            measure: Arc::new(move |state| {
-                let (value, size) = measure(state);
-                Measured { value, size }
-            }),
-        }
-    }
-
-    /// Its value at a state (θ, and what the rule moves beside it).
-    pub fn measure(&self, state: &[f64]) -> Measured {
-        (self.measure)(state)
-    }
-}
+use crate::rule::{Conserved, Measured};
 
 /// `a − b` of every pair, whose terms have size `|a| + |b|`.
 fn differences(pairs: impl Iterator<Item = (f64, f64)>) -> Measured {

@@ -16,7 +16,9 @@ mod curve;
 mod tests;
 
 use crate::activation::{Activation, Formula};
+use crate::network::signals::Held;
 use crate::network::stepping::columns::{Coefficients, Columns, column, combine, dot};
+use crate::network::stepping::run::{self, Run};
 use crate::network::stepping::vector::width;
 use crate::network::stepping::weights::Weights;
 use crate::network::stepping::{Lane, Stepper, Training};
@@ -28,29 +30,14 @@ use pulp::{Arch, Simd, WithSimd};
 pub(super) struct ReluStepper {
     arch: Arch,
     passes: Passes,
+    /// Each moves `w_1 … w_L`.
     runs: Vec<Run>,
-}
-
-struct Run {
-    pace: Weights,
-    /// `w_1 … w_L`
-    w: Vec<Columns>,
-}
-
-/// How error signals reach the hidden layers, and what they come through.
-enum Signals {
-    /// Through `w_{l+1}`.
-    Backward,
-    /// Through `F_l`.
-    Layerwise(Vec<Columns>),
-    /// By `b_l` from the output.
-    Direct(Vec<Vec<f64>>),
 }
 
 /// What a step is computed with; nothing of it is left for the next step.
 struct Passes {
     activation: Activation,
-    signals: Signals,
+    signals: Held<Columns, Vec<f64>>,
     /// y, N × 1
     labels: Columns,
     /// `Xᵀ`, D × N; its columns are added to the first layer.
@@ -98,15 +85,7 @@ impl ReluStepper {
         };
         let passes = Passes {
             activation,
-            signals: match training.signals {
-                crate::network::Signals::Backward => Signals::Backward,
-                crate::network::Signals::Layerwise(f) => {
-                    Signals::Layerwise(f.iter().map(Columns::new).collect())
-                }
-                crate::network::Signals::Direct(b) => {
-                    Signals::Direct(b.iter().map(|b| b.as_slice().to_vec()).collect())
-                }
-            },
+            signals: (training.signals).held(Columns::new, |b| b.as_slice().to_vec()),
             labels: column(training.data.labels()),
             samples: Columns::new(&training.data.samples().transpose()),
             inputs: Columns::new(training.data.samples()),
@@ -115,13 +94,10 @@ impl ReluStepper {
             errors: Columns::zeros(n, 1),
             weights: Columns::zeros(n, 1),
         };
-        let run = |lane: &Lane| Run {
-            pace: Weights::of_samples(training.loss, training.schedule, lane.size, width(arch)),
-            w: network
-                .weights(lane.theta.as_slice())
-                .iter()
-                .map(Columns::new)
-                .collect(),
+        let run = |lane: &Lane| {
+            let w = network.weights(lane.theta.as_slice());
+            let w = w.iter().map(Columns::new).collect();
+            Run::new(training, lane, width(arch), w)
         };
         Self {
             arch,
@@ -147,12 +123,7 @@ impl Stepper for ReluStepper {
     }
 
     fn theta(&self, lane: usize, theta: &mut [f64]) {
-        let mut rest = theta;
-        for w in &self.runs[lane].w {
-            let (layer, tail) = rest.split_at_mut(w.rows() * w.count());
-            w.write(layer);
-            rest = tail;
-        }
+        self.runs[lane].write(theta);
     }
 
     fn log_time(&self, lane: usize) -> f64 {
@@ -160,37 +131,11 @@ impl Stepper for ReluStepper {
     }
 
     fn state(&self) -> Vec<f64> {
-        let mut state = Vec::new();
-        for run in &self.runs {
-            state.extend(run.pace.state(0));
-            for w in &run.w {
-                let start = state.len();
-                state.resize(start + w.rows() * w.count(), 0.0);
-                w.write(&mut state[start..]);
-            }
-        }
-        state
+        run::state(&self.runs)
     }
 
     fn restore(&mut self, state: &[f64]) {
-        let weights = |w: &[Columns]| w.iter().map(|w| w.rows() * w.count()).sum::<usize>();
-        let length: usize = self
-            .runs
-            .iter()
-            .map(|r| Weights::STATE + weights(&r.w))
-            .sum();
-        assert_eq!(state.len(), length, "length of the state");
-        let mut rest = state;
-        for run in &mut self.runs {
-            let (pace, mut tail) = rest.split_at(Weights::STATE);
-            run.pace.restore(0, pace);
-            for w in &mut run.w {
-                let (layer, after) = tail.split_at(w.rows() * w.count());
-                w.read(layer);
-                tail = after;
-            }
-            rest = tail;
-        }
+        run::restore(&mut self.runs, state);
     }
 }
 
@@ -208,7 +153,7 @@ impl WithSimd for Advance<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self {
             passes,
-            run: Run { pace, w },
+            run: Run { pace, moved: w },
             steps,
         } = self;
         for _ in 0..steps {
@@ -271,17 +216,17 @@ impl Passes {
             let errors = above.first().map_or(&self.errors, |above| &above.errors);
             let signals = &mut layer.errors;
             match &self.signals {
-                Signals::Backward => {
+                Held::Backward => {
                     let through = w[l + 1].right_transposed();
                     combine(simd, signals, errors, through, false);
                     if let Some(curve) = above.first().and_then(|above| above.curve.as_ref()) {
                         curve.pull(signals, &layer.h);
                     }
                 }
-                Signals::Layerwise(f) => {
+                Held::Layerwise(f) => {
                     combine(simd, signals, errors, f[l].right_transposed(), false);
                 }
-                Signals::Direct(b) => {
+                Held::Direct(b) => {
                     let outer = Coefficients {
                         entries: &b[l],
                         term: 0,
