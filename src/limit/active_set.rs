@@ -134,6 +134,19 @@ impl ActiveSet {
             .expect("members are independent")
     }
 
+    /// `‖diag(norms) R⁻¹‖`: the Frobenius norm of the inverse of the members over their lengths.
+    pub fn inverse_norm(&self, norms: &DVector<f64>) -> f64 {
+        let k = self.members.len();
+        let mut inverse = DMatrix::identity(k, k);
+        if !(self.r.view((0, 0), (k, k))).solve_upper_triangular_mut(&mut inverse) {
+            return f64::INFINITY;
+        }
+        for (mut row, &n) in inverse.row_iter_mut().zip(&self.members) {
+            row *= norms[n];
+        }
+        inverse.norm()
+    }
+
     /// Solves `β − G_Sᵀλ = anchor`, `G_S β = levels`: the point of the plane nearest to the anchor, and its
     /// multipliers.
     pub fn solve(

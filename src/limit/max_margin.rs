@@ -4,17 +4,22 @@
 //! tells most of the support; only the order of its multipliers is used. They give the active-set method of
 //! `projection` its first set, which then finds the exact one and solves on it with doubled residuals. If that ends
 //! without a certificate, a better first set is asked of an interior-point method, at ten to twenty times the cost of
-//! all the rest; last comes the empty set. The outcome is accepted on the certificate alone.
+//! all the rest; then comes the empty set. The outcome is accepted on the certificate alone.
+//!
+//! A separator proves itself by its margins. That there is none must be proved exactly: a margin of 1e-15 of the data's
+//! size is a combination that vanishes to rounding. Where floating arithmetic proves neither, the method goes on in
+//! integers (`exact`), within a budget.
 //!
 //! As interior-point method, Clarabel solves the nearest-point form `min ½‖z‖² s.t. z = Gᵀa, 1ᵀa = 1, a ≥ 0` (the point
 //! of the convex hull of the samples nearest to the origin), which is feasible and bounded whether or not the data are
 //! separable. Its β is good to 1e-5 … 1e-8 only, so again nothing but the order of its multipliers is used.
 
 use super::doubled::DoubledVector;
+use super::exact::{self, Decision};
 use super::gap::gap;
 use super::projection::{Outcome, Precision, Projection};
-use super::scaling::{ScaledSamples, largest};
-use super::separability::{FarkasCertificate, Separability};
+use super::scaling::{ScaledSamples, largest, longest};
+use super::separability::{FarkasCertificate, Proof, Separability};
 use super::undecided::{Uncertified, Undecided, Unrepresentable};
 use super::{Limit, LimitKind, Potential, UnitBlocks};
 use clarabel::algebra::CscMatrix;
@@ -30,15 +35,21 @@ const MARGIN_ROUNDING: f64 = 1e-14;
 /// Multipliers below this fraction of the largest are taken for zero.
 const SUPPORT_ROUNDING: f64 = 64.0 * f64::EPSILON;
 
-/// Solves `min ‖β‖₂ s.t. Gβ ≥ 1` for signed samples `G` (N × D, rows `y_n x_n`), or proves that the data are not
-/// separable.
+/// What exact arithmetic may cost where its answer is what was asked for, in products of 64-bit words: about a second.
+const WORK: u64 = 500_000_000;
+
+/// The same along a run, for every save.
+const WORK_OF_A_SAVE: u64 = 5_000_000;
+
+/// Solves `min ‖β‖₂ s.t. Gβ ≥ 1` for signed samples `G` (N × D, rows `y_n x_n`), or proves that the data, as they are
+/// stored, are not separable.
 ///
-/// A returned limit has `duality_gap ≤` [`GAP_TOLERANCE`]; a returned certificate has
-/// `residual ≤` [`FARKAS_TOLERANCE`](super::FARKAS_TOLERANCE).
-/// Data whose margin is below 1e-14 of their size, feature by feature, count as not separable (the certificate's
-/// residual shows it). [`Separability::Undecided`] for no samples, margins that small of which only features much
-/// smaller than others tell, entries that are not finite, data too badly conditioned for either proof, and data whose
-/// solution does not survive rounding to f64.
+/// A returned limit has `duality_gap ≤` [`GAP_TOLERANCE`]; a returned certificate is the rounding of one that vanishes
+/// exactly, with `residual ≤` [`FARKAS_TOLERANCE`](super::FARKAS_TOLERANCE). (Above some twenty features in f64, where
+/// samples are dependent in ways that floating arithmetic cannot prove, it vanishes to 1e-26 instead.)
+/// [`Separability::Undecided`] for no samples, entries that are not finite, data too badly conditioned for either proof
+/// within the budget of exact arithmetic, and data whose solution does not survive rounding to f64: there the sentence
+/// says that a separator exists.
 ///
 /// ```
 /// use marginflow::limit::{Separability, max_margin};
@@ -48,15 +59,25 @@ const SUPPORT_ROUNDING: f64 = 64.0 * f64::EPSILON;
 /// assert!((limit.beta[0] - 1.0).abs() < 1e-15 && limit.beta[1].abs() < 1e-15);
 /// ```
 pub fn max_margin(signed_samples: &DMatrix<f64>) -> Separability {
-    max_margin_from(signed_samples, &[])
+    hard_margin(signed_samples, &[], Proof::Exact(WORK))
 }
 
 /// [`max_margin`] with a guess of the support: along a run the limit of one save starts the search for the next, and
-/// the interior point is asked only if the guess leads nowhere. The outcome rests on the same certificates.
+/// the interior point is asked only if the guess leads nowhere. The outcome rests on the same certificates; less is
+/// spent on exact ones.
 ///
 /// # Panics
 /// If an index of the guess is not that of a sample.
 pub fn max_margin_from(signed_samples: &DMatrix<f64>, guess: &[usize]) -> Separability {
+    hard_margin(signed_samples, guess, Proof::Exact(WORK_OF_A_SAVE))
+}
+
+/// [`max_margin_from`], with the proof that is asked for.
+pub(super) fn hard_margin(
+    signed_samples: &DMatrix<f64>,
+    guess: &[usize],
+    proof: Proof,
+) -> Separability {
     if signed_samples.is_empty() {
         return Separability::Undecided(Undecided::NoSamples);
     }
@@ -64,7 +85,7 @@ pub fn max_margin_from(signed_samples: &DMatrix<f64>, guess: &[usize]) -> Separa
         return Separability::Undecided(Undecided::NotFinite);
     };
     if !guess.is_empty()
-        && let Ok(decision) = decide(&samples, guess)
+        && let Ok(decision) = decide(&samples, guess, proof)
     {
         return decision;
     }
@@ -75,17 +96,31 @@ pub fn max_margin_from(signed_samples: &DMatrix<f64>, guess: &[usize]) -> Separa
         ("empty start", |_| Vec::new()),
     ];
     let mut reasons = Vec::new();
+    let mut members = Vec::new();
     for (start, guess) in starts {
-        match decide(&samples, &guess(&samples.columns)) {
+        match decide(&samples, &guess(&samples.columns), proof) {
             Ok(decision) => return decision,
-            Err(reason) => reasons.push((start, reason)),
+            Err(attempt) => {
+                reasons.push((start, attempt.reason));
+                members = attempt.members;
+            }
         }
     }
-    Separability::Undecided(Undecided::NoCertificate(reasons))
+    match proof {
+        Proof::Exact(work) => decided_exactly(&samples, &members, work),
+        Proof::ToRounding => None,
+    }
+    .unwrap_or(Separability::Undecided(Undecided::NoCertificate(reasons)))
+}
+
+/// A start that led to no certificate, and the active set it ended with.
+struct Attempt {
+    reason: Uncertified,
+    members: Vec<usize>,
 }
 
 /// Runs the active-set method from `guess`; `Err` tells why the outcome has no certificate.
-fn decide(samples: &ScaledSamples, guess: &[usize]) -> Result<Separability, Uncertified> {
+fn decide(samples: &ScaledSamples, guess: &[usize], proof: Proof) -> Result<Separability, Attempt> {
     let columns = &samples.columns;
     let mut projection = Projection::new(columns.clone(), DVector::zeros(columns.nrows()), 1.0);
     projection.start_from(guess);
@@ -97,29 +132,65 @@ fn decide(samples: &ScaledSamples, guess: &[usize]) -> Result<Separability, Unce
         outcome = projection.run(Precision::Doubled);
     }
     if let Outcome::Infeasible(combination) = outcome {
-        return FarkasCertificate::refined(columns, &combination)
+        return FarkasCertificate::refined(columns, &combination, proof)
             .map(Separability::NotSeparable)
-            .ok_or(Uncertified::Combination);
+            .ok_or_else(|| Attempt {
+                reason: Uncertified::Combination,
+                members: projection.members().to_vec(),
+            });
     }
+    let members = projection.members().to_vec();
     projection.prune(SUPPORT_ROUNDING, Precision::Doubled);
+    let failed = |reason| Attempt { reason, members };
     let multipliers = projection.multipliers();
     let farkas = FarkasCertificate::measured(columns, &multipliers.hi);
-    if farkas.residual <= MARGIN_ROUNDING {
+    let thin = farkas.residual <= MARGIN_ROUNDING;
+    if thin && proof == Proof::ToRounding {
         return if farkas.vanishes_in_every_feature(columns) {
             Ok(Separability::NotSeparable(farkas))
         } else {
-            Err(Uncertified::SmallFeature)
+            Err(failed(Uncertified::SmallFeature))
         };
     }
-    let blocks = UnitBlocks::new(&Potential::euclidean(columns.nrows()));
-    let gap = gap(&blocks, columns, projection.point(), &multipliers);
-    match gap {
-        Some(gap) if gap <= GAP_TOLERANCE => {
-            let limit = rounded(samples, projection.point(), &multipliers, gap)?;
-            Ok(Separability::Separable(limit))
+    match certified(samples, projection.point(), &multipliers) {
+        Ok(limit) => Ok(Separability::Separable(limit)),
+        Err(_) if thin => Err(failed(Uncertified::Rounding(farkas.residual))),
+        Err(reason) => Err(failed(reason)),
+    }
+}
+
+/// What exact arithmetic says, starting from the active set that floating arithmetic ended with; `None` beyond its
+/// budget, and if the solution is lost to rounding where it should not be.
+fn decided_exactly(samples: &ScaledSamples, start: &[usize], work: u64) -> Option<Separability> {
+    match exact::decide(&samples.columns, start, work)? {
+        Decision::NotSeparable(weights) => {
+            let certificate = FarkasCertificate::measured(&samples.columns, &weights);
+            Some(Separability::NotSeparable(certificate))
         }
-        _ => Err(Uncertified::Gap {
-            margin: farkas.residual,
+        Decision::Separable { point, multipliers } => {
+            match certified(samples, &point, &multipliers) {
+                Ok(limit) => Some(Separability::Separable(limit)),
+                Err(Uncertified::Unrepresentable(reason)) => {
+                    Some(Separability::Undecided(reason.into()))
+                }
+                Err(_) => None,
+            }
+        }
+    }
+}
+
+/// The solution, if its duality gap is small and it survives rounding.
+fn certified(
+    samples: &ScaledSamples,
+    point: &DoubledVector,
+    multipliers: &DoubledVector,
+) -> Result<Limit, Uncertified> {
+    let columns = &samples.columns;
+    let blocks = UnitBlocks::new(&Potential::euclidean(columns.nrows()));
+    match gap(&blocks, columns, point, multipliers) {
+        Some(gap) if gap <= GAP_TOLERANCE => Ok(rounded(samples, point, multipliers, gap)?),
+        gap => Err(Uncertified::Gap {
+            margin: FarkasCertificate::measured(columns, &multipliers.hi).residual,
             gap,
         }),
     }
@@ -147,7 +218,11 @@ fn rounded(
         exact.dot(g.as_slice()).value() > rounding
     });
     if !survives {
-        return Err(Unrepresentable::Margins);
+        let relative = smallest / (point.hi.norm() * longest(columns));
+        return Err(Unrepresentable::Margins {
+            relative,
+            margin: Some(smallest / point.hi.norm() * samples.unit),
+        });
     }
     let multipliers = &multipliers.hi / smallest;
     let beta = beta / samples.unit;
@@ -290,9 +365,10 @@ mod tests {
         let ascended = ascended_support(&samples.columns);
         let everything: Vec<usize> = (0..80).collect();
         let solutions = [ascended, interior, Vec::new(), everything].map(|guess| {
-            match decide(&samples, &guess) {
+            match decide(&samples, &guess, Proof::ToRounding) {
                 Ok(Separability::Separable(limit)) => limit,
-                other => panic!("{other:?}"),
+                Ok(other) => panic!("{other:?}"),
+                Err(attempt) => panic!("{}", attempt.reason),
             }
         });
         for limit in &solutions[1..] {
@@ -325,7 +401,7 @@ mod tests {
     #[test]
     fn both_starts_hold_the_support() {
         let samples = samples(80, 15);
-        let Ok(Separability::Separable(limit)) = decide(&samples, &[]) else {
+        let Ok(Separability::Separable(limit)) = decide(&samples, &[], Proof::ToRounding) else {
             panic!("separable by construction")
         };
         for (guess, more) in [

@@ -50,8 +50,12 @@ mod blocks;
 pub mod certificate;
 pub mod cone;
 mod doubled;
+mod exact;
+mod face;
 mod feature_margin;
 mod gap;
+#[cfg(test)]
+mod integer_tests;
 pub mod max_margin;
 mod newton;
 #[cfg(test)]
@@ -63,6 +67,7 @@ pub mod potential;
 pub mod projection;
 mod scaling;
 pub mod separability;
+mod simplex;
 mod sparse;
 pub mod stationary;
 #[cfg(test)]

@@ -383,7 +383,8 @@ impl Program<'_> {
         }
         loop {
             let half = at(0.5 * t);
-            if half >= value - 1e-12 {
+            // Not a number ends it too.
+            if half.is_nan() || half >= value - 1e-12 {
                 break;
             }
             t *= 0.5;

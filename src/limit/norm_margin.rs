@@ -7,13 +7,14 @@
 
 use super::blocks::UnitBlocks;
 use super::doubled::DoubledVector;
-use super::max_margin::{GAP_TOLERANCE, max_margin};
+use super::max_margin::{GAP_TOLERANCE, hard_margin, max_margin};
 use super::newton::{Pair, Program};
 use super::potential::Potential;
-use super::scaling::{largest, power_of_two};
-use super::separability::{FarkasCertificate, Separability};
+use super::scaling::{largest, longest, power_of_two};
+use super::separability::{Proof, Separability};
 use super::undecided::{Undecided, Unrepresentable};
 use super::{Limit, LimitKind, sparse};
+use crate::spectrum::Basis;
 use nalgebra::{DMatrix, DVector};
 
 /// A block in which no sample has more than this part of its norm holds rounding of the transform only.
@@ -55,7 +56,8 @@ pub fn minimise(signed_samples: &DMatrix<f64>, potential: &Potential) -> Separab
     let Some((blocks, columns)) = reduced(&(signed_samples / unit), potential) else {
         return unreachable(signed_samples, potential, None);
     };
-    let start = match max_margin(&columns.transpose()) {
+    // Unit coordinates carry the rounding of transform and weights.
+    let start = match hard_margin(&columns.transpose(), &[], Proof::ToRounding) {
         Separability::Separable(limit) => limit,
         other => return unreachable(signed_samples, potential, Some(other)),
     };
@@ -129,42 +131,42 @@ pub(super) fn reduced(
     (size > 0.0 && size.is_finite()).then(|| (blocks, columns / power_of_two(size)))
 }
 
-/// Tells data that cannot be separated at all from data that the usable blocks alone cannot separate.
+/// What is true of data that could not be separated in unit coordinates, which carry rounding: the samples themselves
+/// decide.
 fn unreachable(
     signed_samples: &DMatrix<f64>,
     potential: &Potential,
-    through_usable: Option<Separability>,
+    in_unit_coordinates: Option<Separability>,
 ) -> Separability {
-    let unusable: Vec<usize> = (0..potential.blocks.len())
-        .filter(|&b| potential.blocks[b].weight.is_infinite())
-        .collect();
-    if unusable.is_empty() {
-        return match through_usable {
-            None => max_margin(signed_samples),
-            Some(Separability::NotSeparable(c)) if !vanishes(&c, signed_samples) => {
-                Separability::Undecided(Undecided::SmallFeature)
-            }
-            Some(decision) => decision,
-        };
-    }
-    let certificate = match through_usable {
-        Some(Separability::NotSeparable(certificate)) => Some(certificate),
-        Some(other) => return other,
-        None => None,
-    };
     match max_margin(signed_samples) {
-        Separability::Separable(_) => Separability::Unreachable {
-            certificate,
+        Separability::Separable(_) => {}
+        other => return other,
+    }
+    let (usable, unusable): (Vec<usize>, Vec<usize>) =
+        (0..potential.blocks.len()).partition(|&b| potential.blocks[b].weight.is_finite());
+    let through_usable = if potential.basis == Basis::Standard && !unusable.is_empty() {
+        let coordinates = (usable.iter().map(|&b| potential.blocks[b]))
+            .flat_map(|block| block.start..block.start + block.len);
+        let coordinates: Vec<usize> = coordinates.collect();
+        let part = signed_samples.select_columns(&coordinates);
+        in_unit_coordinates.map(|_| max_margin(&part))
+    } else {
+        in_unit_coordinates
+    };
+    match through_usable {
+        Some(Separability::NotSeparable(certificate)) if !unusable.is_empty() => {
+            Separability::Unreachable {
+                certificate: Some(certificate),
+                unusable,
+            }
+        }
+        None if !unusable.is_empty() => Separability::Unreachable {
+            certificate: None,
             unusable,
         },
-        other => other,
+        Some(Separability::Undecided(why)) => Separability::Undecided(why),
+        _ => Separability::Undecided(Undecided::SmallFeature),
     }
-}
-
-/// Whether a certificate found in unit coordinates, which mix the features, holds in every feature.
-fn vanishes(certificate: &FarkasCertificate, signed_samples: &DMatrix<f64>) -> bool {
-    let unit = power_of_two(largest(signed_samples.iter()));
-    certificate.vanishes_in_every_feature(&(signed_samples.transpose() / unit))
 }
 
 /// The pair in original coordinates and the data's own units, with smallest margin one. `Err` if it over- or
@@ -186,7 +188,13 @@ pub(super) fn in_data_units(
         let margin = exact.dot(g.as_slice()).value();
         // The usual size of the rounding of this margin in plain arithmetic (its bound grows with D).
         if margin <= 2.0 * f64::EPSILON * g.norm() * length {
-            return Err(Unrepresentable::Margins);
+            let in_units = (program.columns.column_iter())
+                .map(|g| pair.x.dot(g.as_slice()).value())
+                .fold(f64::INFINITY, f64::min);
+            return Err(Unrepresentable::Margins {
+                relative: in_units / (pair.x.hi.norm() * longest(program.columns)),
+                margin: None,
+            });
         }
         smallest = smallest.min(margin);
     }

@@ -124,6 +124,11 @@ impl Projection {
         self.active.solve(residual, shortfall)
     }
 
+    /// Frobenius norm of the inverse of the members, each divided by its length, on their span.
+    pub fn inverse_norm(&self) -> f64 {
+        self.active.inverse_norm(&self.norms)
+    }
+
     /// λ of the last solve, length N.
     pub fn multipliers(&self) -> DoubledVector {
         let mut all = DoubledVector::zeros(self.samples.ncols());

@@ -21,6 +21,11 @@ pub(super) fn largest<'a>(entries: impl IntoIterator<Item = &'a f64>) -> f64 {
     })
 }
 
+/// Length of the longest column.
+pub(super) fn longest(columns: &DMatrix<f64>) -> f64 {
+    columns.column_iter().map(|g| g.norm()).fold(0.0, f64::max)
+}
+
 /// Signed samples as columns (D × N), divided by `unit`, a power of two (so no digit changes).
 #[derive(Debug, Clone)]
 pub(super) struct ScaledSamples {

@@ -2,6 +2,7 @@
 
 use super::Limit;
 use super::doubled::DoubledVector;
+use super::exact;
 use super::projection::{Precision, Projection};
 use super::undecided::Undecided;
 use nalgebra::{DMatrix, DVector};
@@ -27,6 +28,15 @@ pub enum Separability {
     },
     /// Neither could be proved in f64: what was measured and what to try.
     Undecided(Undecided),
+}
+
+/// When data count as not separable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Proof {
+    /// A non-negative combination vanishes to the rounding of the samples: for samples that carry rounding themselves.
+    ToRounding,
+    /// It vanishes exactly; what that proof may cost.
+    Exact(u64),
 }
 
 /// `a ≥ 0`, `1ᵀa = 1`, `Gᵀa = 0`: then `Σ a_n g_n·β = 0` for every β, so not every margin can be positive.
@@ -81,10 +91,15 @@ impl FarkasCertificate {
     }
 
     /// Refines a vanishing combination found by the active-set method: with the entering sample p at weight one, the
-    /// others solve `min_{λ≥0} ‖g_p + Σ λ_n g_n‖` in doubled arithmetic; members at rounding level leave.
-    pub(super) fn refined(columns: &DMatrix<f64>, combination: &[(usize, f64)]) -> Option<Self> {
-        let (entering, others) = combination.split_first()?;
-        let anchor = columns.column(entering.0).into_owned();
+    /// others solve `min_{λ≥0} ‖g_p + Σ λ_n g_n‖` in doubled arithmetic; members at rounding level leave. `None` if it
+    /// then vanishes only to rounding, and more was asked for.
+    pub(super) fn refined(
+        columns: &DMatrix<f64>,
+        combination: &[(usize, f64)],
+        proof: Proof,
+    ) -> Option<Self> {
+        let (&(entering, _), others) = combination.split_first()?;
+        let anchor = columns.column(entering).into_owned();
         let mut projection = Projection::new(columns.clone(), anchor, 0.0);
         let carriers: Vec<usize> = others
             .iter()
@@ -93,18 +108,53 @@ impl FarkasCertificate {
             .collect();
         projection.start_from(&carriers);
         projection.settle(Precision::Doubled);
-        let full = Self::with_entering(columns, projection.multipliers(), entering.0);
+        let full = projection.clone();
         projection.prune(64.0 * f64::EPSILON, Precision::Doubled);
-        let pruned = Self::with_entering(columns, projection.multipliers(), entering.0);
-        [pruned, full].into_iter().find(|certificate| {
-            certificate.residual <= FARKAS_TOLERANCE
+        [projection, full].into_iter().find_map(|projection| {
+            let mut multipliers = projection.multipliers().hi;
+            multipliers[entering] = 1.0;
+            let certificate = Self::measured(columns, &multipliers);
+            let accepted = certificate.residual <= FARKAS_TOLERANCE
                 && certificate.vanishes_in_every_feature(columns)
+                && match proof {
+                    Proof::ToRounding => true,
+                    Proof::Exact(work) => is_exact(columns, entering, &projection, work),
+                };
+            accepted.then_some(certificate)
         })
     }
+}
 
-    fn with_entering(columns: &DMatrix<f64>, others: DoubledVector, entering: usize) -> Self {
-        let mut multipliers = others.hi;
-        multipliers[entering] = 1.0;
-        Self::measured(columns, &multipliers)
+/// Largest `‖Gᵀa‖ / Σ a_n‖g_n‖` in doubled arithmetic of what counts as exactly zero where exact arithmetic would cost
+/// too much.
+const VANISHED: f64 = 1e-26;
+
+/// Whether `g_p + Σ λ_n g_n = 0` has an exact solution with λ > 0 near that of the projection.
+///
+/// Where the members span the whole space there is exactly one solution, and it is as far from λ as the residual times
+/// the inverse of the members says. Otherwise the solution exists only if the samples are exactly dependent, which
+/// takes exact arithmetic to prove.
+fn is_exact(columns: &DMatrix<f64>, p: usize, projection: &Projection, work: u64) -> bool {
+    let members = projection.members();
+    let multipliers = projection.multipliers();
+    let mut rest = DoubledVector::from(columns.column(p).into_owned());
+    let mut size = columns.column(p).norm();
+    let mut least = f64::INFINITY;
+    for &n in members {
+        let g = columns.column(n);
+        rest.add_scaled(multipliers.get(n), g.as_slice());
+        let share = multipliers.hi[n] * g.norm();
+        size += share;
+        least = least.min(share);
     }
+    let rest = rest.hi.norm();
+    let features = columns.row_iter().filter(|row| row.amax() > 0.0).count();
+    if members.len() == features {
+        let inverse = projection.inverse_norm();
+        let reliable = inverse * f64::EPSILON * (features * features) as f64 <= 1e-2;
+        if reliable && 4.0 * inverse * (rest + 1e-30 * size) < least {
+            return true;
+        }
+    }
+    exact::vanishes(columns, p, members, work).unwrap_or(rest <= VANISHED * size)
 }

@@ -1,21 +1,31 @@
 //! p = 1: `min Σ_b ‖x_b‖ s.t. Gx ≥ 1`.
 //!
-//! Clarabel solves the second-order cone program to about 1e-8, which tells the blocks of the minimiser from the others
-//! but not its digits. On a guessed support the potential is differentiable, and the steps of `newton` end at the
-//! stationary point there; λ then also decides about the other blocks, because the gap counts every `‖z_b‖`. The
-//! supports tried are those of a ladder of thresholds, and the best gap wins.
+//! Where every block has one coordinate this is a linear program (`simplex`). Otherwise Clarabel solves the second-order
+//! cone program to about 1e-8, which tells the blocks of the minimiser from the others but not its digits. On a guessed
+//! support the potential is differentiable, and the steps of `newton` end at the stationary point there; λ then also
+//! decides about the other blocks, because the gap counts every `‖z_b‖`. The supports tried are those of a ladder of
+//! thresholds, and the best gap wins. Where more samples are active than the support determines multipliers, none of
+//! them need do: then both are completed at once, from the middle of their faces (`face`).
 
 use super::blocks::UnitBlocks;
 use super::doubled::DoubledVector;
+use super::face::{self, Central};
 use super::gap::gap;
-use super::max_margin::interior_point_settings;
+use super::max_margin::{GAP_TOLERANCE, interior_point_settings};
 use super::newton::{Pair, Program, STEPS, Side};
+use super::simplex;
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSolver, IPSolver, SupportedConeT};
 use nalgebra::{DMatrix, DVector};
 
-/// Blocks whose dual norm is within this of the largest may carry a second minimiser.
-const DUALLY_TIGHT: f64 = 1e-7;
+/// Blocks whose dual norm is within the first of the largest may carry a second minimiser; samples whose multiplier is
+/// below the second of the largest may be without.
+type Rounding = (f64, f64);
+const OF_A_VERTEX: Rounding = (1e-7, 1e-10);
+const OF_AN_INTERIOR_POINT: Rounding = (1e-5, 1e-5);
+
+/// A gap that shows an interior-point method has come to its end.
+const CENTRED: f64 = 1e-7;
 
 /// Singular values below this fraction of the largest count as zero.
 const RANK_ROUNDING: f64 = 1e-10;
@@ -40,28 +50,52 @@ pub(super) struct SparseSolution {
 
 /// The best pair found; `start` has positive margins, and is used where Clarabel's solution has none.
 pub(super) fn solve(program: &Program<'_>, start: &DVector<f64>) -> Option<SparseSolution> {
-    let mut best: Option<Pair> = None;
-    for guess in [cone_solution(program, start), Some(start.clone())] {
-        let Some(guess) = guess else { continue };
-        let norms = program.blocks.norms(&guess);
+    let is_linear = program.blocks.spans.iter().all(|span| span.len == 1);
+    let mut best = if is_linear { simplex::solve(program) } else { None };
+    let within = |best: &Option<Pair>, gap| best.as_ref().is_some_and(|best| best.measure <= gap);
+    let mut central = None;
+    if !within(&best, GOOD) {
+        central = cone_solution(program, start);
+        on_ladders(program, [central.as_ref().map(|c| &c.x), Some(start)], &mut best);
+    }
+    if !within(&best, GAP_TOLERANCE)
+        && let Some(pair) = central.as_ref().and_then(|c| face::complete(program, c))
+        && best.as_ref().is_none_or(|best| pair.measure < best.measure)
+    {
+        best = Some(pair);
+    }
+    let pair = best?;
+    let unique = is_unique(program, &pair.multipliers.hi, OF_A_VERTEX) || {
+        // Other multipliers may exclude what these do not, those in the middle of their face most of all.
+        let central = central.or_else(|| cone_solution(program, start));
+        central.is_some_and(|c| {
+            let (x, a) = (c.x.into(), c.multipliers.clone().into());
+            gap(program.blocks, program.columns, &x, &a).is_some_and(|gap| gap <= CENTRED)
+                && is_unique(program, &c.multipliers, OF_AN_INTERIOR_POINT)
+        })
+    };
+    Some(SparseSolution { pair, unique })
+}
+
+/// Tries the supports of the blocks of each guess above a ladder of thresholds.
+fn on_ladders(
+    program: &Program<'_>,
+    guesses: [Option<&DVector<f64>>; 2],
+    best: &mut Option<Pair>,
+) {
+    for guess in guesses.into_iter().flatten() {
+        let norms = program.blocks.norms(guess);
         let largest = norms.iter().copied().fold(0.0, f64::max);
         let mut tried: Vec<Vec<bool>> = Vec::new();
         for exponent in [5, 6, 4, 7, 3, 8, 2, 10, 12] {
             let threshold = largest * 10f64.powi(-exponent);
             let keep: Vec<bool> = norms.iter().map(|&norm| norm > threshold).collect();
-            exchange(program, keep, &guess, &mut tried, &mut best);
+            exchange(program, keep, guess, &mut tried, best);
             if best.as_ref().is_some_and(|best| best.measure <= GOOD) {
-                break;
+                return;
             }
         }
-        if best.as_ref().is_some_and(|best| best.measure <= GOOD) {
-            break;
-        }
     }
-    best.map(|pair| SparseSolution {
-        unique: is_unique(program, &pair),
-        pair,
-    })
 }
 
 /// Solves on a support, and changes it until it stays: blocks that shrink to nothing leave, blocks with `‖z_b‖ > 1`
@@ -125,18 +159,14 @@ fn on_support(program: &Program<'_>, keep: &[bool], guess: &DVector<f64>) -> Opt
 /// A minimiser is unique if no combination of the directions of the dually tight blocks leaves every margin with a
 /// positive multiplier unchanged: any other minimiser has the same dual solutions, hence its blocks along the same
 /// directions.
-fn is_unique(program: &Program<'_>, pair: &Pair) -> bool {
-    let z = program.columns * &pair.multipliers.hi;
-    let norms = program.blocks.norms(&z);
-    let largest = norms.iter().copied().fold(0.0, f64::max);
-    let directions = program.blocks.directions(&z);
-    let most = pair.multipliers.hi.max();
-    let used: Vec<usize> = (0..program.columns.ncols())
-        .filter(|&n| pair.multipliers.hi[n] > RANK_ROUNDING * most)
-        .collect();
-    let tight: Vec<usize> = (0..norms.len())
-        .filter(|&b| norms[b] >= (1.0 - DUALLY_TIGHT) * largest)
-        .collect();
+fn is_unique(
+    program: &Program<'_>,
+    multipliers: &DVector<f64>,
+    (near, least): Rounding,
+) -> bool {
+    let directions = program.blocks.directions(&(program.columns * multipliers));
+    let tight = face::tight(program, multipliers, near);
+    let used = face::used(multipliers, least);
     if tight.len() > used.len() {
         return false;
     }
@@ -152,9 +182,9 @@ fn is_unique(program: &Program<'_>, pair: &Pair) -> bool {
     values.min() > RANK_ROUNDING * values.max()
 }
 
-/// Clarabel's x for `min Σ t_b s.t. ‖x_b‖ ≤ t_b, Gx ≥ level`, the level being that of `start` at unit size; `None` if
+/// Clarabel's x and a for `min Σ t_b s.t. ‖x_b‖ ≤ t_b, Gx ≥ level`, the level being that of `start` at unit size; `None` if
 /// its margins are not all positive.
-fn cone_solution(program: &Program<'_>, start: &DVector<f64>) -> Option<DVector<f64>> {
+fn cone_solution(program: &Program<'_>, start: &DVector<f64>) -> Option<Central> {
     let UnitBlocks { spans, .. } = program.blocks;
     let (dimension, count) = program.columns.shape();
     let level = program.columns.tr_mul(start).min() / start.norm();
@@ -203,5 +233,9 @@ fn cone_solution(program: &Program<'_>, start: &DVector<f64>) -> Option<DVector<
     solver.solve();
     let x = DVector::from_column_slice(&solver.solution.x[..dimension]);
     let separates = x.iter().all(|x| x.is_finite()) && program.columns.tr_mul(&x).min() > 0.0;
-    separates.then_some(x)
+    let multipliers = solver.solution.z[..count].iter().map(|a| a.max(0.0));
+    separates.then(|| Central {
+        multipliers: DVector::from_iterator(count, multipliers),
+        x,
+    })
 }

@@ -59,18 +59,23 @@ pub enum Uncertified {
     /// The margin relative to the data's size, and the duality gap, if margins are positive.
     #[error("margin {margin:.1e} of the data's size, duality gap {}", measured(*gap))]
     Gap { margin: f64, gap: Option<f64> },
+    #[error("margin {0:.1e} of the data's size, which is rounding")]
+    Rounding(f64),
     #[error(transparent)]
     Unrepresentable(#[from] Unrepresentable),
 }
 
 /// Why a solution cannot be written down in the data's own units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum Unrepresentable {
+    /// The largest margin at unit norm, relative to the longest sample, and for the Euclidean norm in the data's units.
     #[error(
-        "a separator exists, but some margins are below the rounding of their own products, because the lengths of the \
-         samples differ too much"
+        "a separator exists{}, but its margin is only {relative:.1e} of the longest sample: some margins are below the \
+         rounding of their own products, because the lengths of the samples differ too much or the margin is too thin \
+         for f64",
+        at_unit_norm(*margin)
     )]
-    Margins,
+    Margins { relative: f64, margin: Option<f64> },
     #[error("the solution leaves the range of f64, because the samples are too small or too large")]
     Range,
 }
@@ -85,5 +90,11 @@ fn listed(reasons: &[(&'static str, Uncertified)]) -> String {
 fn measured(gap: Option<f64>) -> String {
     gap.map_or("none (no positive margin)".into(), |gap| {
         format!("{gap:.1e}")
+    })
+}
+
+fn at_unit_norm(margin: Option<f64>) -> String {
+    margin.map_or(String::new(), |margin| {
+        format!(" (margin {margin:.6e} at unit norm)")
     })
 }
