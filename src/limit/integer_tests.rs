@@ -228,12 +228,6 @@ fn assert_potentials(seeds: std::ops::Range<u64>) {
 }
 
 #[test]
-fn every_potential_on_integers() {
-    assert_potentials(0..1_000);
-}
-
-#[test]
-#[ignore = "the same ten times over, in minutes"]
 fn every_potential_on_ten_thousand() {
     assert_potentials(0..10_000);
 }
@@ -272,13 +266,14 @@ fn feedback_limits_are_proved_in_rational_arithmetic() {
     assert!(proved > 400, "{proved}");
 }
 
-/// Large integers whose last sample is all but opposite to a combination of the others.
+/// Large integers whose last sample is all but opposite to a combination of the others, in which some have no part: it
+/// is for the last digit to say whether a non-negative combination vanishes.
 fn thin(seed: u64, size: i64, dimension: usize) -> DMatrix<f64> {
     let mut rng = Pcg64::seed_from_u64(seed);
     let mut rows: Vec<Vec<i64>> = (0..dimension)
         .map(|_| (0..dimension).map(|_| rng.random_range(-size..size)).collect())
         .collect();
-    let weights: Vec<i64> = (0..dimension).map(|_| rng.random_range(1..8)).collect();
+    let weights: Vec<i64> = (0..dimension).map(|_| rng.random_range(0..3)).collect();
     let last = (0..dimension).map(|d| {
         let sum: i64 = rows.iter().zip(&weights).map(|(row, w)| w * row[d]).sum();
         rng.random_range(-1..2) - sum
