@@ -283,12 +283,42 @@ fn thin(seed: u64, size: i64, dimension: usize) -> DMatrix<f64> {
     DMatrix::from_fn(dimension + 1, dimension, |n, d| rows[n][d] as f64)
 }
 
+/// (x, y) with `c x + d y = 1`; `None` unless c and d are coprime.
+fn bezout(c: i64, d: i64) -> Option<(i64, i64)> {
+    if d == 0 {
+        return (c == 1).then_some((1, 0));
+    }
+    let (x, y) = bezout(d, c % d)?;
+    Some((y, x - c / d * y))
+}
+
+/// Three samples in the plane: (c, d), coprime and of a size, one all but opposite to it, and one across. Areas decide:
+/// `(c, d) × opposite` is −1, 0 or 1, so a margin is of the order of size⁻² relative to the samples.
+fn thinner(seed: u64, size: i64) -> DMatrix<f64> {
+    let mut rng = Pcg64::seed_from_u64(seed);
+    let (c, d, u, v) = loop {
+        let (c, d) = (rng.random_range(size / 2..size), rng.random_range(size / 2..size));
+        if let Some((x, y)) = bezout(c, d) {
+            // The area of (c, d) and (−y, x) is one.
+            break (c, d, -y, x);
+        }
+    };
+    let area = rng.random_range(-1..2);
+    let across = if rng.random_range(0..2) == 0 { (-d, c) } else { (d, -c) };
+    let rows = [(c, d), (area * u - c, area * v - d), across];
+    DMatrix::from_fn(3, 2, |n, i| if i == 0 { rows[n].0 as f64 } else { rows[n].1 as f64 })
+}
+
 #[test]
 fn thin_margins_of_exact_integers() {
     let (mut yes, mut no, mut told) = (0, 0, 0);
-    for seed in 0..600 {
+    for seed in 0..1_200 {
         let size = 10i64.pow(2 + (seed % 11) as u32);
-        let g = thin(seed, size, 2 + seed as usize % 4);
+        let g = if seed % 2 == 0 {
+            thin(seed, size, 2 + seed as usize % 4)
+        } else {
+            thinner(seed, size)
+        };
         let separable = l1_optimum(&g).is_some();
         match max_margin(&g) {
             Separability::Separable(limit) => {
@@ -310,7 +340,47 @@ fn thin_margins_of_exact_integers() {
         }
     }
     println!("{yes} separable, {no} not, {told} with margins below rounding");
-    assert!(yes > 100 && no > 100 && told > 50);
+    assert!(yes > 300 && no > 300 && told > 50);
+}
+
+/// Tables of a size people have, of small integers: one-hot, counts, signs, with equal features and equal samples.
+#[test]
+fn larger_tables_of_integers_are_certified() {
+    let mut rng = Pcg64::seed_from_u64(5);
+    for case in 0..24 {
+        let (n, d) = [(30, 20), (20, 60), (60, 30), (120, 40)][case % 4];
+        let kind = case / 4;
+        let mut x = DMatrix::from_fn(n, d, |_, _| {
+            f64::from(match kind % 3 {
+                0 => 2 * rng.random_range(0..2) - 1,
+                1 => rng.random_range(0..4),
+                _ => i32::from(rng.random_range(0..4) == 0),
+            })
+        });
+        if kind >= 3 {
+            for j in 0..d / 4 {
+                let copy = x.column(j).into_owned();
+                x.set_column(d - 1 - j, &copy);
+            }
+        }
+        // A teacher of integers, whose zero margins its first feature decides.
+        let teacher = DMatrix::from_fn(d, 1, |_, _| f64::from(rng.random_range(-2..3)));
+        x.column_mut(0).fill(1.0);
+        for mut row in x.row_iter_mut() {
+            let sign = ((&row * &teacher)[0] + 0.5).signum();
+            row *= sign;
+        }
+        for basis in [Basis::Standard, Basis::Fourier] {
+            for exponent in [1.0, 4.0 / 3.0, 2.0] {
+                match minimise(&x, &potential(basis, d, exponent)) {
+                    Separability::Separable(limit) => {
+                        assert!(limit.duality_gap.unwrap() <= GAP_TOLERANCE);
+                    }
+                    other => panic!("{case}, {n}×{d}, {basis:?}, p = {exponent}: {other:?}"),
+                }
+            }
+        }
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod contract;
 mod determinism;
+mod limits;
 #[path = "../support/program.rs"]
 mod program;
 mod refusals;
