@@ -90,10 +90,17 @@ impl Integers {
     /// `None` if already writing the samples down takes too much.
     fn new(columns: &DMatrix<f64>, work: u64) -> Option<Self> {
         let parts: Vec<(BigInt, i32)> = columns.iter().map(|&x| dyadic(x)).collect();
-        let exponents = parts.iter().filter(|(m, _)| !m.is_zero()).map(|part| part.1);
+        let exponents = parts
+            .iter()
+            .filter(|(m, _)| !m.is_zero())
+            .map(|part| part.1);
         let exponent = exponents.min().unwrap_or(0);
         let scaled = |(mantissa, e): &(BigInt, i32)| {
-            if mantissa.is_zero() { BigInt::zero() } else { mantissa << (e - exponent) }
+            if mantissa.is_zero() {
+                BigInt::zero()
+            } else {
+                mantissa << (e - exponent)
+            }
         };
         let work = work.checked_sub(columns.len() as u64)?;
         Some(Self {
@@ -148,7 +155,9 @@ impl Integers {
         let mut worst: Option<(usize, BigInt)> = None;
         for n in 0..self.samples.len() {
             let violation = &solution.denominator - self.dot(n, &point)?;
-            let least = worst.as_ref().map_or(BigInt::zero(), |worst| worst.1.clone());
+            let least = worst
+                .as_ref()
+                .map_or(BigInt::zero(), |worst| worst.1.clone());
             if violation > least && !members.contains(&n) {
                 worst = Some((n, violation));
             }
@@ -164,7 +173,8 @@ impl Integers {
         p: usize,
         mut violation: BigRational,
     ) -> Result<Option<DVector<f64>>, Stop> {
-        let over = |m: &BigInt, denominator: &BigInt| BigRational::new(m.clone(), denominator.clone());
+        let over =
+            |m: &BigInt, denominator: &BigInt| BigRational::new(m.clone(), denominator.clone());
         let mut multipliers: Vec<BigRational> = (solution.multipliers.iter())
             .map(|m| over(m, &solution.denominator))
             .collect();
@@ -304,7 +314,11 @@ impl Integers {
         let dimension = self.samples[0].len();
         let mut point = DoubledVector::zeros(dimension);
         for d in 0..dimension {
-            let sum = members.iter().zip(exact).map(|(&n, m)| m * &self.samples[n][d]).sum();
+            let sum = members
+                .iter()
+                .zip(exact)
+                .map(|(&n, m)| m * &self.samples[n][d])
+                .sum();
             point.set(d, doubled(sum, denominator, -self.exponent));
         }
         Decision::Separable { point, multipliers }
@@ -314,7 +328,11 @@ impl Integers {
 /// x as an odd integer (or zero) times a power of two.
 fn dyadic(x: f64) -> (BigInt, i32) {
     let (mantissa, exponent, sign) = FloatCore::integer_decode(x);
-    let zeros = if mantissa == 0 { 0 } else { mantissa.trailing_zeros() };
+    let zeros = if mantissa == 0 {
+        0
+    } else {
+        mantissa.trailing_zeros()
+    };
     let odd = BigInt::from(mantissa >> zeros) * sign;
     (odd, i32::from(exponent) + zeros as i32)
 }

@@ -150,13 +150,20 @@ fn linearised(
     rest.rows_mut(0, count).fill(1.0);
     for (j, &b) in tight.iter().enumerate() {
         let span = program.blocks.spans[b];
-        let (g, z) = (columns.rows(span.start, span.len), z.rows(span.start, span.len));
+        let (g, z) = (
+            columns.rows(span.start, span.len),
+            z.rows(span.start, span.len),
+        );
         let along = g.tr_mul(&z);
         let curvature = g.tr_mul(&g) * radii[j];
         let mut block = jacobian.view_mut((0, 0), (count, count));
         block += curvature;
-        jacobian.view_mut((0, count + j), (count, 1)).copy_from(&along);
-        jacobian.view_mut((count + j, 0), (1, count)).copy_from(&along.transpose());
+        jacobian
+            .view_mut((0, count + j), (count, 1))
+            .copy_from(&along);
+        jacobian
+            .view_mut((count + j, 0), (1, count))
+            .copy_from(&along.transpose());
         rest.rows_mut(0, count).axpy(-radii[j], &along, 1.0);
         rest[count + j] = 0.5 - 0.5 * z.norm_squared();
     }

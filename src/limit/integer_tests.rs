@@ -192,9 +192,13 @@ fn assert_linear_programs(seeds: std::ops::Range<u64>) {
         if let (Some(optimum), Separability::Separable(limit)) = (&optimum, &decision) {
             let exact = optimum.to_f64().expect("finite");
             let found: f64 = limit.beta.iter().map(|b| b.abs()).sum();
-            assert!((found / exact - 1.0).abs() < 1e-14, "{seed}: {found} {exact}");
-            if limit.unique && seed % 25 == 0 {
-                assert!(is_unique_l1(&g, &limit.beta, optimum, 1e-5), "{seed}");
+            assert!(
+                (found / exact - 1.0).abs() < 1e-14,
+                "{seed}: {found} {exact}"
+            );
+            if seed % 10 == 0 {
+                let unique = is_unique_l1(&g, &limit.beta, optimum, 1e-5);
+                assert_eq!(limit.unique, unique, "{seed}");
             }
         }
         euclidean.add(seed, optimum.is_some(), &max_margin(&g));
@@ -221,7 +225,11 @@ fn assert_potentials(seeds: std::ops::Range<u64>) {
         for seed in seeds.clone() {
             let g = problem(seed);
             let separable = l1_optimum(&g).is_some();
-            count.add(seed, separable, &minimise(&g, &potential(basis, g.ncols(), exponent)));
+            count.add(
+                seed,
+                separable,
+                &minimise(&g, &potential(basis, g.ncols(), exponent)),
+            );
         }
         count.assert_no_exception(&format!("{basis:?}, p = {exponent:.3}"));
     }
@@ -237,7 +245,12 @@ fn every_potential_on_ten_thousand() {
 fn exact_gap(g: &DMatrix<f64>, multipliers: &DVector<f64>) -> Option<f64> {
     let rows = exact_rows(g);
     let a: Vec<BigRational> = multipliers.iter().map(|&a| rational(a)).collect();
-    let combination = |d: usize| rows.iter().zip(&a).map(|(g, a)| &g[d] * a).sum::<BigRational>();
+    let combination = |d: usize| {
+        rows.iter()
+            .zip(&a)
+            .map(|(g, a)| &g[d] * a)
+            .sum::<BigRational>()
+    };
     let z: Vec<BigRational> = (0..g.ncols()).map(combination).collect();
     let beta: Vec<BigRational> = z.iter().map(|z| z * z * z).collect();
     let dot = |u: &[BigRational], v: &[BigRational]| -> BigRational {
@@ -271,7 +284,11 @@ fn feedback_limits_are_proved_in_rational_arithmetic() {
 fn thin(seed: u64, size: i64, dimension: usize) -> DMatrix<f64> {
     let mut rng = Pcg64::seed_from_u64(seed);
     let mut rows: Vec<Vec<i64>> = (0..dimension)
-        .map(|_| (0..dimension).map(|_| rng.random_range(-size..size)).collect())
+        .map(|_| {
+            (0..dimension)
+                .map(|_| rng.random_range(-size..size))
+                .collect()
+        })
         .collect();
     let weights: Vec<i64> = (0..dimension).map(|_| rng.random_range(0..3)).collect();
     let last = (0..dimension).map(|d| {
@@ -297,16 +314,29 @@ fn bezout(c: i64, d: i64) -> Option<(i64, i64)> {
 fn thinner(seed: u64, size: i64) -> DMatrix<f64> {
     let mut rng = Pcg64::seed_from_u64(seed);
     let (c, d, u, v) = loop {
-        let (c, d) = (rng.random_range(size / 2..size), rng.random_range(size / 2..size));
+        let (c, d) = (
+            rng.random_range(size / 2..size),
+            rng.random_range(size / 2..size),
+        );
         if let Some((x, y)) = bezout(c, d) {
             // The area of (c, d) and (−y, x) is one.
             break (c, d, -y, x);
         }
     };
     let area = rng.random_range(-1..2);
-    let across = if rng.random_range(0..2) == 0 { (-d, c) } else { (d, -c) };
+    let across = if rng.random_range(0..2) == 0 {
+        (-d, c)
+    } else {
+        (d, -c)
+    };
     let rows = [(c, d), (area * u - c, area * v - d), across];
-    DMatrix::from_fn(3, 2, |n, i| if i == 0 { rows[n].0 as f64 } else { rows[n].1 as f64 })
+    DMatrix::from_fn(3, 2, |n, i| {
+        if i == 0 {
+            rows[n].0 as f64
+        } else {
+            rows[n].1 as f64
+        }
+    })
 }
 
 #[test]
@@ -322,7 +352,10 @@ fn thin_margins_of_exact_integers() {
         let separable = l1_optimum(&g).is_some();
         match max_margin(&g) {
             Separability::Separable(limit) => {
-                assert!(separable && limit.duality_gap.unwrap() <= GAP_TOLERANCE, "{seed}");
+                assert!(
+                    separable && limit.duality_gap.unwrap() <= GAP_TOLERANCE,
+                    "{seed}"
+                );
                 yes += 1;
             }
             Separability::NotSeparable(certificate) => {
@@ -337,6 +370,22 @@ fn thin_margins_of_exact_integers() {
                 told += 1;
             }
             other => panic!("{seed}: {other:?}"),
+        }
+        // In other coordinates and norms more of them are lost to rounding, but none is called what it is not.
+        for (basis, exponent) in [
+            (Basis::Standard, 1.0),
+            (Basis::Fourier, 1.0),
+            (Basis::Fourier, 4.0 / 3.0),
+        ] {
+            match minimise(&g, &potential(basis, g.ncols(), exponent)) {
+                Separability::Separable(_) => {
+                    assert!(separable, "{seed}: {basis:?}, p = {exponent}")
+                }
+                Separability::NotSeparable(_) => {
+                    assert!(!separable, "{seed}: {basis:?}, p = {exponent}")
+                }
+                _ => {}
+            }
         }
     }
     println!("{yes} separable, {no} not, {told} with margins below rounding");
@@ -389,8 +438,14 @@ fn the_oracle_knows_closed_forms() {
         l1_optimum(&DMatrix::from_row_slice(rows, columns, entries))
     };
     let half = BigRational::new(BigInt::one(), BigInt::from(2));
-    assert_eq!(of(2, 5, &[0.0, 0.0, 1.0, 3.0, 2.0, 3.0, 0.0, 0.0, 1.0, 2.0]), Some(half));
-    assert_eq!(of(1, 2, &[1.0, -4.0]), Some(BigRational::new(BigInt::one(), BigInt::from(4))));
+    assert_eq!(
+        of(2, 5, &[0.0, 0.0, 1.0, 3.0, 2.0, 3.0, 0.0, 0.0, 1.0, 2.0]),
+        Some(half)
+    );
+    assert_eq!(
+        of(1, 2, &[1.0, -4.0]),
+        Some(BigRational::new(BigInt::one(), BigInt::from(4)))
+    );
     assert_eq!(of(2, 1, &[1.0, -4.0]), None);
     assert_eq!(of(1, 1, &[0.0]), None);
 }

@@ -49,7 +49,7 @@ const WORK_OF_A_SAVE: u64 = 5_000_000;
 /// samples are dependent in ways that floating arithmetic cannot prove, it vanishes to 1e-26 instead.)
 /// [`Separability::Undecided`] for no samples, entries that are not finite, data too badly conditioned for either proof
 /// within the budget of exact arithmetic, and data whose solution does not survive rounding to f64: there the sentence
-/// says that a separator exists.
+/// says that they have a separator.
 ///
 /// ```
 /// use marginflow::limit::{Separability, max_margin};

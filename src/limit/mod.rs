@@ -34,15 +34,16 @@
 //! which limits what a gap says to about `ε max‖g_n‖‖β‖/γ`.
 //!
 //! **Separability.** By Gordan's theorem either `Gβ > 0` has a solution, or some `a ≥ 0, a ≠ 0` has `Gᵀa = 0`;
-//! [`max_margin()`] returns whichever of the two it can prove, or says that it can prove neither. A potential with
-//! infinite weights asks the same question of the usable blocks alone.
+//! [`max_margin()`] returns whichever of the two it can prove of the data as they are stored, or says that it can prove
+//! neither. A potential with infinite weights asks the same question of the usable blocks alone.
 //!
-//! Layout: [`mod@max_margin`] solves the Euclidean case (interior point, then active set); [`norm_margin`] the others
-//! (Newton steps of `newton`, each a projection in the metric of the Hessian; `sparse` finds the support for p = 1) in
-//! the unit coordinates of `blocks`; [`stationary`] is what is left for p < 1. [`separability`] holds the decision and
-//! Farkas' certificate, [`certificate`] gaps, multipliers and KKT residuals, [`cone`] distances from the cones that
-//! subdifferentials generate, `feature_margin` the SVM of a network's features, [`mod@angle`] the angle. The active-set
-//! method (`projection`, on the QR factors of `active_set` and the arithmetic of `doubled`) serves them all.
+//! Layout: [`mod@max_margin`] solves the Euclidean case (interior point, then active set, then integers, `exact`);
+//! [`norm_margin`] the others (Newton steps of `newton`, each a projection in the metric of the Hessian; for p = 1
+//! `sparse` with `simplex` and `face`) in the unit coordinates of `blocks`; [`stationary`] is what is left for p < 1.
+//! [`separability`] holds the decision and Farkas' certificate, [`certificate`] gaps, multipliers and KKT residuals,
+//! [`cone`] distances from the cones that subdifferentials generate, `feature_margin` the SVM of a network's features,
+//! [`mod@angle`] the angle. The active-set method (`projection`, on the QR factors of `active_set` and the arithmetic
+//! of `doubled`) serves them all.
 
 mod active_set;
 pub mod angle;
@@ -150,8 +151,10 @@ pub struct Limit {
     pub stationarity: Option<f64>,
     /// Indices n with a_n > 0, increasing, from 0.
     pub support: Vec<usize>,
-    /// Whether no other minimiser exists: always for p > 1; for p = 1 where the multipliers exclude one; never for p <
-    /// 1, where other stationary points are usual.
+    /// Whether no other minimiser exists: always for p > 1; for p = 1 where multipliers exclude one, as they do on all
+    /// but ties; never for p < 1, where other stationary points are usual. Where it is false, an angle to `beta` says
+    /// nothing about a run; the gap of the run's β with these `multipliers` does
+    /// ([`Certifier::duality_gap`]): how far its ψ at margin one is above the minimum, relatively.
     pub unique: bool,
 }
 

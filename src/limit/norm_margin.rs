@@ -165,7 +165,7 @@ fn unreachable(
             unusable,
         },
         Some(Separability::Undecided(why)) => Separability::Undecided(why),
-        _ => Separability::Undecided(Undecided::SmallFeature),
+        _ => Separability::Undecided(Undecided::UnitCoordinates),
     }
 }
 

@@ -144,7 +144,7 @@ impl Projection {
         let count = self.samples.ncols();
         let mut attempts = vec![0u8; count];
         let mut best = self.progress();
-        for _ in 0..100 * (count + self.samples.nrows()) {
+        for _ in 0..10 * (count + self.samples.nrows()) + 100 {
             let Some((entering, violation, worth_trying)) =
                 self.most_violated(precision, &attempts)
             else {

@@ -165,7 +165,11 @@ impl Dictionary {
             let Some(step) = self.step(column, direction, by_index) else {
                 return false;
             };
-            if step.length > DEGENERATE { standing = 0 } else { standing += 1 }
+            if step.length > DEGENERATE {
+                standing = 0
+            } else {
+                standing += 1
+            }
             self.shift(column, direction * step.length);
             self.pivots += 1;
             if let Some(row) = step.row {
@@ -217,7 +221,9 @@ impl Dictionary {
             let length = length.max(0.0);
             let better = match &best {
                 None => true,
-                Some(other) if (length - other.length).abs() <= DEGENERATE * (1e-3 + other.length) => {
+                Some(other)
+                    if (length - other.length).abs() <= DEGENERATE * (1e-3 + other.length) =>
+                {
                     // Ties: the largest pivot, for the sake of rounding; the smallest index where there may be cycles.
                     other.row.is_some_and(|other| {
                         if by_index {

@@ -51,12 +51,20 @@ pub(super) struct SparseSolution {
 /// The best pair found; `start` has positive margins, and is used where Clarabel's solution has none.
 pub(super) fn solve(program: &Program<'_>, start: &DVector<f64>) -> Option<SparseSolution> {
     let is_linear = program.blocks.spans.iter().all(|span| span.len == 1);
-    let mut best = if is_linear { simplex::solve(program) } else { None };
+    let mut best = if is_linear {
+        simplex::solve(program)
+    } else {
+        None
+    };
     let within = |best: &Option<Pair>, gap| best.as_ref().is_some_and(|best| best.measure <= gap);
     let mut central = None;
     if !within(&best, GOOD) {
         central = cone_solution(program, start);
-        on_ladders(program, [central.as_ref().map(|c| &c.x), Some(start)], &mut best);
+        on_ladders(
+            program,
+            [central.as_ref().map(|c| &c.x), Some(start)],
+            &mut best,
+        );
     }
     if !within(&best, GAP_TOLERANCE)
         && let Some(pair) = central.as_ref().and_then(|c| face::complete(program, c))
@@ -78,11 +86,7 @@ pub(super) fn solve(program: &Program<'_>, start: &DVector<f64>) -> Option<Spars
 }
 
 /// Tries the supports of the blocks of each guess above a ladder of thresholds.
-fn on_ladders(
-    program: &Program<'_>,
-    guesses: [Option<&DVector<f64>>; 2],
-    best: &mut Option<Pair>,
-) {
+fn on_ladders(program: &Program<'_>, guesses: [Option<&DVector<f64>>; 2], best: &mut Option<Pair>) {
     for guess in guesses.into_iter().flatten() {
         let norms = program.blocks.norms(guess);
         let largest = norms.iter().copied().fold(0.0, f64::max);
@@ -159,11 +163,7 @@ fn on_support(program: &Program<'_>, keep: &[bool], guess: &DVector<f64>) -> Opt
 /// A minimiser is unique if no combination of the directions of the dually tight blocks leaves every margin with a
 /// positive multiplier unchanged: any other minimiser has the same dual solutions, hence its blocks along the same
 /// directions.
-fn is_unique(
-    program: &Program<'_>,
-    multipliers: &DVector<f64>,
-    (near, least): Rounding,
-) -> bool {
+fn is_unique(program: &Program<'_>, multipliers: &DVector<f64>, (near, least): Rounding) -> bool {
     let directions = program.blocks.directions(&(program.columns * multipliers));
     let tight = face::tight(program, multipliers, near);
     let used = face::used(multipliers, least);

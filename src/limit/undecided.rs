@@ -26,9 +26,12 @@ pub enum Undecided {
         FARKAS_TOLERANCE
     )]
     NoCertificate(Vec<(&'static str, Uncertified)>),
-    /// As [`Uncertified::SmallFeature`], in the coordinates of a potential.
-    #[error("{}; standardise the data", Uncertified::SmallFeature)]
-    SmallFeature,
+    /// The samples are separable, but not when written in the coordinates of a potential, which takes rounding.
+    #[error(
+        "the data are separable, but in the coordinates of the potential their margin is lost in rounding; standardise \
+         the data"
+    )]
+    UnitCoordinates,
     #[error("the data are separable, but no direction with positive margins was reached")]
     NoPositiveMargins,
     /// A minimiser that is not as good as it should be.
@@ -70,9 +73,10 @@ pub enum Uncertified {
 pub enum Unrepresentable {
     /// The largest margin at unit norm, relative to the longest sample, and for the Euclidean norm in the data's units.
     #[error(
-        "a separator exists{}, but its margin is only {relative:.1e} of the longest sample: some margins are below the \
-         rounding of their own products, because the lengths of the samples differ too much or the margin is too thin \
-         for f64",
+        "the data as they are stored have a separator{}, but its margin is only {relative:.1e} of the longest sample: \
+         some margins are below the rounding of their own products, because the lengths of the samples differ too much \
+         or the margin is too thin for f64 (and where entries were rounded when they were stored, the data as they were \
+         meant may have none)",
         at_unit_norm(*margin)
     )]
     Margins { relative: f64, margin: Option<f64> },

@@ -24,23 +24,40 @@ fn shop(samples: &str, labels: &str, network: &str, rule: &str) -> Workshop {
 /// solutions.
 #[test]
 fn more_active_samples_than_coefficients() {
-    let shop = shop("0,0,1,3,2\n3,0,0,1,2\n", "1\n1\n", "diagonal-linear", GRADIENT_DESCENT);
+    let shop = shop(
+        "0,0,1,3,2\n3,0,0,1,2\n",
+        "1\n1\n",
+        "diagonal-linear",
+        GRADIENT_DESCENT,
+    );
     let limit = json(&shop.ends(0, "limit limit.toml --format json").stdout);
     assert_eq!(limit["kind"], "fourier-l1");
     let beta = numbers(&limit["beta"]);
-    assert!((beta.iter().map(|b| b.abs()).sum::<f64>() - 0.5).abs() < 1e-15, "{beta:?}");
+    assert!(
+        (beta.iter().map(|b| b.abs()).sum::<f64>() - 0.5).abs() < 1e-15,
+        "{beta:?}"
+    );
     assert!(limit["duality_gap"].as_f64().unwrap() <= 1e-12);
     assert_eq!(limit["unique"], true);
     assert!((beta[4] - 0.5).abs() < 1e-15);
     let run = shop.ends(0, "run limit.toml --no-figures --out o");
-    assert!(text(&run.stdout).contains("gd-conv"), "{}", text(&run.stdout));
+    assert!(
+        text(&run.stdout).contains("gd-conv"),
+        "{}",
+        text(&run.stdout)
+    );
 }
 
 /// Two pairs of equal features: how each pair shares its weight is not for the potential to say.
 #[test]
 fn a_limit_that_is_not_unique_says_so() {
     let samples = "1,0,1,0\n1,0,1,0\n0,1,0,1\n0,1,0,1\n";
-    let shop = shop(samples, "1\n1\n-1\n-1\n", "diagonal-linear", GRADIENT_DESCENT);
+    let shop = shop(
+        samples,
+        "1\n1\n-1\n-1\n",
+        "diagonal-linear",
+        GRADIENT_DESCENT,
+    );
     let limit = json(&shop.ends(0, "limit limit.toml --format json").stdout);
     assert_eq!(limit["unique"], false);
     let beta = numbers(&limit["beta"]);
@@ -59,11 +76,16 @@ fn a_margin_below_rounding_is_not_called_none() {
         -722113573603,201889592089,85318503340,787327370169,954202119768\n\
         -145745395562,-242361809261,-989716762023,893075095528,-989087585620\n\
         -7997164005970,896106458045,-2050027086420,-2788423343695,4402231955289\n";
-    let shop = shop(samples, "-1\n-1\n-1\n-1\n-1\n1\n", "fully-connected-linear", FEEDBACK);
+    let shop = shop(
+        samples,
+        "-1\n-1\n-1\n-1\n-1\n1\n",
+        "fully-connected-linear",
+        FEEDBACK,
+    );
     for verb in ["limit", "run"] {
         let output = shop.ends(65, &format!("{verb} limit.toml"));
         let message = text(&output.stderr);
-        for fragment in ["a separator exists (margin 2.5", "e-4 at unit norm)"] {
+        for fragment in ["have a separator (margin 2.5", "e-4 at unit norm)"] {
             assert!(message.contains(fragment), "{message}");
         }
         assert!(!message.contains("not separable"), "{message}");
@@ -74,5 +96,9 @@ fn a_margin_below_rounding_is_not_called_none() {
     let samples = format!("{samples}{opposite}");
     let shop = self::shop(&samples, labels, "fully-connected-linear", FEEDBACK);
     let message = shop.ends(65, "limit limit.toml").stderr;
-    assert!(text(&message).contains("not separable"), "{}", text(&message));
+    assert!(
+        text(&message).contains("not separable"),
+        "{}",
+        text(&message)
+    );
 }
