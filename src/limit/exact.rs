@@ -224,7 +224,7 @@ impl Integers {
         })
     }
 
-    /// Solves `G_S G_Sᵀ x = right`. Leading minors of a Gram matrix are positive as long as its vectors are independent.
+    /// Solves `G_S G_Sᵀ x = right`. Leading minors of a Gram matrix are positive while its vectors are independent.
     fn solve(&mut self, members: &[usize], right: Vec<BigInt>) -> Result<Solution, Stop> {
         let k = members.len();
         let mut rows = Vec::with_capacity(k);

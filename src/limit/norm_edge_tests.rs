@@ -126,6 +126,32 @@ fn margins_of_very_different_size() {
     }
 }
 
+/// Linear programs whose vertices are told apart by less than the rounding of a dictionary.
+#[test]
+fn thin_margins_of_a_linear_program() {
+    let mut rng = Pcg64::seed_from_u64(29);
+    let (n, d) = (60, 24);
+    let w = gaussian(d, 1, &mut rng).normalize();
+    let across = DMatrix::identity(d, d) - &w * w.transpose();
+    for exponent in [-3, -6, -9] {
+        let m = 10f64.powi(exponent);
+        let g = gaussian(n, d, &mut rng) * &across + DMatrix::from_fn(n, d, |_, i| m * w[i]);
+        let limit = minimiser(
+            &g,
+            &Potential::spectral(Basis::Standard, d, 1.0, &vec![1.0; d]),
+        );
+        assert!(
+            limit.duality_gap.unwrap() < 1e-14,
+            "{m:e}: {}",
+            limit.proof()
+        );
+        assert!(
+            angle(limit.beta.as_slice(), w.as_slice()) < 100.0 * m,
+            "{m:e}"
+        );
+    }
+}
+
 #[test]
 fn a_face_of_minimisers_is_told() {
     // p = 1, one sample (1, 1): every point of the segment between (1, 0) and (0, 1) is a minimiser.

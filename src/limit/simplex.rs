@@ -18,18 +18,27 @@
 //! G_SK x_K = 1,       G_SKᵀ a_S = sign z_K
 //! ```
 //!
-//! which is solved afresh at the end and refined with doubled residuals. The outcome is accepted on its duality gap.
+//! which is solved afresh at the end and refined with doubled residuals. Where the dictionary had lost too many digits
+//! to see that this vertex is not optimal yet (thin margins), what the refined solution says takes the place of its own
+//! values, and single pivots follow, a bound that is exceeded first. The outcome is accepted on its duality gap.
 
-use super::blocks::UnitBlocks;
 use super::doubled::{Doubled, DoubledVector};
 use super::gap::gap;
 use super::newton::{Pair, Program};
 use super::scaling::power_of_two;
 use nalgebra::{DMatrix, DVector};
 
-/// How far a margin or a sign may be off before a variable enters, at first: relative to the terms it is made of. Each
-/// further round starts from a fresh dictionary and asks for less.
-const ENTERING: [f64; 4] = [1e-10, 1e-12, 1e-14, 1e-15];
+/// How far a margin or a sign may be off before a variable enters: relative to the terms it is made of, which is what
+/// the dictionary can tell, and to one, which is what the refined solution can.
+const ENTERING: (f64, f64) = (1e-10, 1e-10);
+const ENTERING_REFINED: (f64, f64) = (0.0, 1e-15);
+
+/// How far a bound may be exceeded, relatively.
+const EXCEEDED: f64 = 1e-15;
+
+/// Pivots with the refined solution at most, and after how many the dictionary is computed afresh.
+const REFINED: usize = 200;
+const FRESH: usize = 20;
 
 /// Rates of change below this fraction of the largest are rounding of zero.
 const PIVOT: f64 = 1e-10;
@@ -42,23 +51,45 @@ const GOOD: f64 = 1e-20;
 
 /// The best vertex found; `None` if there is none with positive margins. All blocks must have one coordinate.
 pub(super) fn solve(program: &Program<'_>) -> Option<Pair> {
-    let mut dictionary = Dictionary::new(program.columns);
+    let columns = program.columns;
+    let mut dictionary = Dictionary::new(columns);
+    dictionary.run();
     let mut best: Option<Pair> = None;
-    for (round, tolerance) in ENTERING.into_iter().enumerate() {
-        if round > 0 {
-            dictionary.refresh(program.columns);
-        }
-        let ended = dictionary.run(tolerance);
-        if let Some(pair) = dictionary.vertex(program.blocks, program.columns)
-            && best.as_ref().is_none_or(|best| pair.measure < best.measure)
+    for pivot in 0..REFINED {
+        let Some((x, multipliers)) = dictionary.vertex(columns) else {
+            break;
+        };
+        if let Some(measure) = gap(program.blocks, columns, &x, &non_negative(&multipliers))
+            && best.as_ref().is_none_or(|best| measure < best.measure)
         {
-            best = Some(pair);
+            best = Some(Pair {
+                x: x.clone(),
+                multipliers: non_negative(&multipliers),
+                measure,
+                steps: dictionary.pivots,
+            });
         }
-        if !ended || best.as_ref().is_some_and(|best| best.measure <= GOOD) {
+        if best.as_ref().is_some_and(|best| best.measure <= GOOD) {
+            break;
+        }
+        if pivot % FRESH == 0 {
+            dictionary.refresh(columns);
+        }
+        dictionary.correct(columns, &x, &multipliers);
+        if !dictionary.improve(pivot > REFINED / 2) {
             break;
         }
     }
     best
+}
+
+/// Without the entries that are below zero.
+fn non_negative(multipliers: &DoubledVector) -> DoubledVector {
+    let mut kept = DoubledVector::zeros(multipliers.hi.len());
+    for n in (0..multipliers.hi.len()).filter(|&n| multipliers.hi[n] > 0.0) {
+        kept.set(n, multipliers.get(n));
+    }
+    kept
 }
 
 /// `basic = values + T · (change of the others)`, in scaled variables: every row and column of G divided by a power of
@@ -130,19 +161,18 @@ impl Dictionary {
         self.pivots = pivots;
         let mut leaving = at_bound.clone();
         while !leaving.is_empty() {
-            let candidates = leaving.iter().flat_map(|&d| {
-                let row = self.basic.iter().position(|&v| v == d);
-                entering.iter().map(move |&a| (row, a))
-            });
-            let best = candidates
-                .filter_map(|(row, a)| Some((row?, self.resting.iter().position(|&v| v == a)?)))
-                .max_by(|&a, &b| self.rates[a].abs().total_cmp(&self.rates[b].abs()));
-            let Some((row, column)) = best.filter(|&at| self.rates[at] != 0.0) else {
+            let rows = (0..self.basic.len()).filter(|&i| leaving.contains(&self.basic[i]));
+            let columns = (0..self.resting.len()).filter(|&j| entering.contains(&self.resting[j]));
+            let (rows, columns): (Vec<usize>, Vec<usize>) = (rows.collect(), columns.collect());
+            let Some((row, column)) = (rows.iter())
+                .flat_map(|&i| columns.iter().map(move |&j| (i, j)))
+                .max_by(|&a, &b| self.rates[a].abs().total_cmp(&self.rates[b].abs()))
+                .filter(|&at| self.rates[at] != 0.0)
+            else {
                 break;
             };
-            let (d, a) = (self.basic[row], self.resting[column]);
-            leaving.retain(|&v| v != d);
-            entering.retain(|&v| v != a);
+            leaving.retain(|&v| v != self.basic[row]);
+            entering.retain(|&v| v != self.resting[column]);
             self.pivot(row, column);
         }
         for (&d, sign) in at_bound.iter().zip(signs) {
@@ -152,37 +182,122 @@ impl Dictionary {
         }
     }
 
-    /// Pivots until the vertex is optimal to a tolerance; `false` if the number of pivots allowed is used up, or the
-    /// objective has no bound.
-    fn run(&mut self, tolerance: f64) -> bool {
-        let limit = self.pivots + 50 * (self.basic.len() + self.resting.len()) + 100;
+    /// Pivots until the vertex is optimal as far as the dictionary can tell, the pivots allowed are used up, or the
+    /// objective turns out to have no bound.
+    fn run(&mut self) {
         let mut standing = 0;
-        while self.pivots < limit {
+        for _ in 0..50 * (self.basic.len() + self.resting.len()) + 100 {
             let by_index = standing > 20;
-            let Some((column, direction)) = self.entering(tolerance, by_index) else {
-                return true;
+            let Some((column, direction)) = self.entering(ENTERING, by_index) else {
+                return;
             };
-            let Some(step) = self.step(column, direction, by_index) else {
-                return false;
+            let Some(length) = self.advance(column, direction, by_index) else {
+                return;
             };
-            if step.length > DEGENERATE {
-                standing = 0
+            if length > DEGENERATE {
+                standing = 0;
             } else {
-                standing += 1
-            }
-            self.shift(column, direction * step.length);
-            self.pivots += 1;
-            if let Some(row) = step.row {
-                let leaving = self.basic[row];
-                self.values[leaving] = self.nearest_bound(leaving);
-                self.pivot(row, column);
+                standing += 1;
             }
         }
-        false
+    }
+
+    /// Moves a resting variable until another is at a bound, which then rests; how far, `None` if nothing ends it.
+    fn advance(&mut self, column: usize, direction: f64, by_index: bool) -> Option<f64> {
+        let step = self.step(column, direction, by_index)?;
+        self.shift(column, direction * step.length);
+        if let Some(row) = step.row {
+            let leaving = self.basic[row];
+            self.values[leaving] = self.nearest_bound(leaving);
+            self.pivot(row, column);
+        }
+        self.pivots += 1;
+        Some(step.length)
+    }
+
+    /// Takes values and slopes from a refined solution of this vertex.
+    fn correct(&mut self, columns: &DMatrix<f64>, x: &DoubledVector, multipliers: &DoubledVector) {
+        let dimension = self.bounds.len();
+        let one = Doubled::new(1.0, 0.0);
+        for (slope, &v) in self.slopes.iter_mut().zip(&self.resting) {
+            *slope = if v < dimension {
+                x.get(v).value() / self.bounds[v]
+            } else {
+                let n = v - dimension;
+                self.costs[n] * one.minus(x.dot(columns.column(n).as_slice()))
+            };
+        }
+        let mut z = DoubledVector::zeros(dimension);
+        for n in (0..columns.ncols()).filter(|&n| multipliers.hi[n] != 0.0) {
+            z.add_scaled(multipliers.get(n), columns.column(n).as_slice());
+        }
+        for &v in &self.basic {
+            self.values[v] = if v < dimension {
+                z.get(v).value() * self.bounds[v]
+            } else {
+                multipliers.hi[v - dimension] / self.costs[v - dimension]
+            };
+        }
+    }
+
+    /// One pivot towards the optimum from a vertex with refined values; `false` if none is called for.
+    fn improve(&mut self, by_index: bool) -> bool {
+        if let Some((row, bound)) = self.exceeded() {
+            return self.restore(row, bound);
+        }
+        let entering = self.entering(ENTERING_REFINED, by_index);
+        entering
+            .is_some_and(|(column, direction)| self.advance(column, direction, by_index).is_some())
+    }
+
+    /// The basic variable that exceeds a bound the most, by its row, and that bound.
+    fn exceeded(&self) -> Option<(usize, f64)> {
+        let dimension = self.bounds.len();
+        let multipliers = self.basic.iter().filter(|&&v| v >= dimension);
+        let largest = multipliers.map(|&v| self.values[v]).fold(0.0, f64::max);
+        let excess = |(row, &v): (usize, &usize)| {
+            let value = self.values[v];
+            let (bound, excess) = if v < dimension {
+                (self.nearest_bound(v), value.abs() / self.bounds[v] - 1.0)
+            } else {
+                (0.0, -value / largest)
+            };
+            (excess > EXCEEDED).then_some((row, bound, excess))
+        };
+        let rows = self.basic.iter().enumerate().filter_map(excess);
+        rows.max_by(|a, b| a.2.total_cmp(&b.2))
+            .map(|(row, bound, _)| (row, bound))
+    }
+
+    /// Lets the variable of a row rest at a bound that it exceeds, in exchange for the resting one whose slope forbids
+    /// it least; `false` if none can move it that way.
+    fn restore(&mut self, row: usize, bound: f64) -> bool {
+        let leaving = self.basic[row];
+        let change = bound - self.values[leaving];
+        let least = PIVOT * self.rates.row(row).amax();
+        let candidates = (0..self.resting.len()).filter_map(|j| {
+            let rate = self.rates[(row, j)];
+            let v = self.resting[j];
+            let direction = if v < self.bounds.len() {
+                -self.values[v].signum()
+            } else {
+                1.0
+            };
+            let helps = rate.abs() > least && rate * direction * change > 0.0;
+            helps.then(|| (j, (self.slopes[j] / rate).abs()))
+        });
+        let Some((column, _)) = candidates.min_by(|a, b| a.1.total_cmp(&b.1)) else {
+            return false;
+        };
+        self.shift(column, change / self.rates[(row, column)]);
+        self.values[leaving] = bound;
+        self.pivot(row, column);
+        self.pivots += 1;
+        true
     }
 
     /// The resting variable with the steepest gain, or the first with any, and the direction in which it gains.
-    fn entering(&self, tolerance: f64, by_index: bool) -> Option<(usize, f64)> {
+    fn entering(&self, (relative, absolute): (f64, f64), by_index: bool) -> Option<(usize, f64)> {
         let dimension = self.bounds.len();
         let largest = (self.resting.iter().zip(&self.slopes))
             .filter(|(v, _)| **v < dimension)
@@ -190,13 +305,17 @@ impl Dictionary {
             .fold(0.0, f64::max);
         let gains = |j: usize| {
             let v = self.resting[j];
-            let (direction, scale) = if v < dimension {
-                (-self.values[v].signum(), largest)
+            let (direction, rounding) = if v < dimension {
+                (
+                    -self.values[v].signum(),
+                    relative.max(f64::EPSILON) * largest,
+                )
             } else {
-                (1.0, largest + self.costs[v - dimension])
+                let cost = self.costs[v - dimension];
+                (1.0, relative * largest + absolute * cost)
             };
             let gain = direction * self.slopes[j];
-            (gain > tolerance * scale).then_some((j, direction, gain))
+            (gain > rounding).then_some((j, direction, gain))
         };
         let candidates = (0..self.resting.len()).filter_map(gains);
         let chosen = if by_index {
@@ -288,8 +407,8 @@ impl Dictionary {
         std::mem::swap(&mut self.basic[row], &mut self.resting[column]);
     }
 
-    /// x and a of this vertex, refined, with their gap in the whole space.
-    fn vertex(&self, blocks: &UnitBlocks, columns: &DMatrix<f64>) -> Option<Pair> {
+    /// x and a of this vertex, refined.
+    fn vertex(&self, columns: &DMatrix<f64>) -> Option<(DoubledVector, DoubledVector)> {
         let dimension = self.bounds.len();
         let features: Vec<usize> = (self.resting.iter().copied())
             .filter(|&v| v < dimension)
@@ -315,16 +434,9 @@ impl Dictionary {
         }
         let mut multipliers = DoubledVector::zeros(columns.ncols());
         for (i, &n) in samples.iter().enumerate() {
-            if on_samples.hi[i] > 0.0 {
-                multipliers.set(n, on_samples.get(i));
-            }
+            multipliers.set(n, on_samples.get(i));
         }
-        Some(Pair {
-            measure: gap(blocks, columns, &x, &multipliers)?,
-            x,
-            multipliers,
-            steps: self.pivots,
-        })
+        Some((x, multipliers))
     }
 }
 

@@ -75,8 +75,8 @@ pub enum Unrepresentable {
     #[error(
         "the data as they are stored have a separator{}, but its margin is only {relative:.1e} of the longest sample: \
          some margins are below the rounding of their own products, because the lengths of the samples differ too much \
-         or the margin is too thin for f64 (and where entries were rounded when they were stored, the data as they were \
-         meant may have none)",
+         or the margin is too thin for f64 (where entries were rounded when they were stored, the data that were meant \
+         may have none)",
         at_unit_norm(*margin)
     )]
     Margins { relative: f64, margin: Option<f64> },
