@@ -120,7 +120,7 @@ fn problem(seed: u64) -> DMatrix<f64> {
     // Labels of a teacher for two thirds, which are separable unless a sample has margin zero.
     let teacher = gaussian(d, 1, &mut rng);
     for mut row in x.row_iter_mut() {
-        let sign = if seed % 3 == 0 {
+        let sign = if seed.is_multiple_of(3) {
             f64::from(2 * rng.random_range(0..2) - 1)
         } else {
             (&row * &teacher)[0].signum()
@@ -196,7 +196,7 @@ fn assert_linear_programs(seeds: std::ops::Range<u64>) {
                 (found / exact - 1.0).abs() < 1e-14,
                 "{seed}: {found} {exact}"
             );
-            if seed % 10 == 0 {
+            if seed.is_multiple_of(10) {
                 let unique = is_unique_l1(&g, &limit.beta, optimum, 1e-5);
                 assert_eq!(limit.unique, unique, "{seed}");
             }
@@ -342,9 +342,9 @@ fn thinner(seed: u64, size: i64) -> DMatrix<f64> {
 #[test]
 fn thin_margins_of_exact_integers() {
     let (mut yes, mut no, mut told) = (0, 0, 0);
-    for seed in 0..1_200 {
+    for seed in 0u64..1_200 {
         let size = 10i64.pow(2 + (seed % 11) as u32);
-        let g = if seed % 2 == 0 {
+        let g = if seed.is_multiple_of(2) {
             thin(seed, size, 2 + seed as usize % 4)
         } else {
             thinner(seed, size)
