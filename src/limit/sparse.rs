@@ -1,11 +1,11 @@
 //! p = 1: `min Σ_b ‖x_b‖ s.t. Gx ≥ 1`.
 //!
-//! Where every block has one coordinate this is a linear program (`simplex`). Otherwise Clarabel solves the cone program
-//! of second order to about 1e-8, which tells the blocks of the minimiser from the others but not its digits. On a guessed
-//! support the potential is differentiable, and the steps of `newton` end at the stationary point there; λ then also
-//! decides about the other blocks, because the gap counts every `‖z_b‖`. The supports tried are those of a ladder of
-//! thresholds, and the best gap wins. Where more samples are active than the support determines multipliers, none of
-//! them need do: then both are completed at once, from the middle of their faces (`face`).
+//! Where every block has one coordinate this is a linear program (`simplex`). Otherwise Clarabel solves the cone
+//! program of second order to about 1e-8, which tells the blocks of the minimiser from the others but not its digits.
+//! On a guessed support the potential is differentiable, and the steps of `newton` end at the stationary point there; λ
+//! then also decides about the other blocks, because the gap counts every `‖z_b‖`. The supports tried are those of a
+//! ladder of thresholds, and the best gap wins. Where more samples are active than the support determines multipliers,
+//! none of them need do: then both are completed at once, from the middle of their faces (`face`).
 
 use super::blocks::UnitBlocks;
 use super::doubled::DoubledVector;
@@ -182,8 +182,8 @@ fn is_unique(program: &Program<'_>, multipliers: &DVector<f64>, (near, least): R
     values.min() > RANK_ROUNDING * values.max()
 }
 
-/// Clarabel's x and a for `min Σ t_b s.t. ‖x_b‖ ≤ t_b, Gx ≥ level`, the level being that of `start` at unit size; `None`
-/// if its margins are not all positive.
+/// Clarabel's x and a for `min Σ t_b s.t. ‖x_b‖ ≤ t_b, Gx ≥ level`, the level being that of `start` at unit size;
+/// `None` if its margins are not all positive.
 fn cone_solution(program: &Program<'_>, start: &DVector<f64>) -> Option<Central> {
     let UnitBlocks { spans, .. } = program.blocks;
     let (dimension, count) = program.columns.shape();
