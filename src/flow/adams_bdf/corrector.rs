@@ -23,7 +23,7 @@ const STIFF: f64 = 0.02;
 /// Relative changes of multipliers below this may be rounding.
 const NOISE: f64 = 1e-11;
 
-/// An iteration is slow if its rate exceeds both `SLOW` and `SLOWER` times the rate with a fresh kernel.
+/// An iteration is slow if its rate exceeds `SLOWER` times the rate with a fresh kernel, plus `SLOW`.
 const SLOWER: f64 = 1.5;
 
 /// See [`SLOWER`].

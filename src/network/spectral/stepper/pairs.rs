@@ -1,4 +1,4 @@
-//! Coordinates two by two, as the products of a step want them.
+//! Coordinates in pairs, as the products of a step need them.
 
 use crate::network::SpectralLinear;
 use nalgebra::{DMatrix, DVector};
@@ -45,7 +45,7 @@ impl Pairs {
         &self.coordinates
     }
 
-    /// The numbers at `coordinates` pair by pair, those of complex pairs times `2^{halvings/2}`.
+    /// The numbers at `coordinates`, pair by pair; those of complex pairs are multiplied by `2^{halvings/2}`.
     fn gather(&self, coordinates: &DVector<f64>, halvings: i32) -> Vec<[f64; 2]> {
         let scale = if halvings % 2 == 0 {
             2f64.powi(halvings / 2)
@@ -74,7 +74,7 @@ impl Pairs {
         let layers = coordinates.iter().rev().enumerate();
         let mut feedback: Vec<_> = layers
             .map(|(above, b)| {
-                // the coordinates are √2 b̂ themselves
+                // the coordinates are already √2 b̂
                 let mut pairs = self.gather(b, above as i32);
                 for [_, imaginary] in &mut pairs[..self.complex] {
                     *imaginary = -*imaginary;
