@@ -54,7 +54,8 @@ impl Reduction {
     /// The flow on `data` from the weights `theta0` (length P) with `feedback` `b_1 … b_{L−1}`.
     ///
     /// # Panics
-    /// If data, feedback or weights do not have the network's shapes; those of a [`Problem`](crate::problem::Problem) always fit.
+    /// If data, feedback or weights do not have the network's shapes; those of a [`Problem`](crate::problem::Problem)
+    /// always fit.
     pub fn new(
         network: &FullyConnectedLinear,
         feedback: &[DVector<f64>],
