@@ -1,4 +1,4 @@
-//! Drift of the conserved quantities along a run, relative to the size of the terms they are made of.
+//! Drift of the conserved quantities along a run, relative to the size of their terms.
 
 use crate::theory::{Conserved, Measured, drift};
 
@@ -22,7 +22,8 @@ impl Invariant {
 
 pub(super) struct Tracker<'a> {
     conserved: &'a [Conserved],
-    /// At the first save: units with exact kinks leave zero weights by a step, which is not the integrator's error.
+    /// Values at the first save: units with exact kinks leave zero weights by a finite jump, which is not an error of
+    /// the integrator.
     start: Vec<Measured>,
     drifts: Vec<Vec<f64>>,
 }

@@ -68,8 +68,7 @@ pub trait Kernel: Send + Sync {
         &[]
     }
 
-    /// Optional: a message saying what keeps an implicit method from continuing at θ: states near which the field is
-    /// not smooth.
+    /// Optional: why an implicit method cannot continue at θ, in words: states near which the field is not smooth.
     fn obstacle(&self, _theta: &[f64]) -> Option<String> {
         None
     }
