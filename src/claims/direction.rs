@@ -11,8 +11,7 @@ pub const ANGLE: (&str, &str) = ("angle", " rad");
 /// A measure below this counts as at its limit, falling or not.
 const ARRIVED: f64 = 1e-6;
 
-/// A stall is conclusive once the predicted fall over the last third of the run is this factor (given as its
-/// logarithm).
+/// A stall is conclusive once the predicted fall over the last third of a run is this factor (as its logarithm).
 const TELLING: f64 = std::f64::consts::LN_2;
 
 /// Stands in for the predicted slope where theory has none: such measures fall like small powers of log t.

@@ -42,8 +42,7 @@ pub enum Demand {
 }
 
 impl Demand {
-    /// What can be demanded of small steps according to theory: alignment of fully connected layers, else only the
-    /// loss.
+    /// What theory lets one demand of small steps: alignment of fully connected layers, else only the loss.
     pub fn of(problem: &Problem) -> Self {
         if problem.network().reducible().is_some() {
             Self::LossAndAlignment

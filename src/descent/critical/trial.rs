@@ -74,8 +74,7 @@ impl Trial {
 const CLOSE: u64 = 256;
 /// Ratio of consecutive steps examined later.
 const RATIO: f64 = 1.1;
-/// Steps at the end of each quarter that are all examined, since oscillations of period two would be missed
-/// otherwise.
+/// Steps all examined at the end of each quarter, so that oscillations of period two are not missed.
 const LAST: u64 = 16;
 /// A relative change of ln 𝓛 below this is rounding.
 const ROUNDING: f64 = 1e-12;
