@@ -70,10 +70,10 @@ enum Format {
 }
 
 impl Cli {
-    /// Runs the verb; the exit code of a command that came to its end.
+    /// Runs the verb; returns the exit code of a command that finished.
     ///
     /// # Errors
-    /// Whatever kept it from coming to its end; see [`crate::error::Error::exit_code`].
+    /// Whatever kept it from finishing; see [`crate::error::Error::exit_code`].
     pub fn execute(self) -> Result<u8> {
         signals::let_writes_fail()?;
         match self.verb {
@@ -90,7 +90,7 @@ impl Cli {
     }
 }
 
-/// Prints to standard output; a reader that has gone away (`| head`) is no error.
+/// Prints to standard output; a reader that has gone away (`| head`) is not an error.
 fn print(text: &str) -> Result<()> {
     use std::io::Write;
     match std::io::stdout().write_all(text.as_bytes()) {

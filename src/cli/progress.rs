@@ -75,7 +75,7 @@ impl Bars {
         })
     }
 
-    /// What runs are made with: checkpoints go to `folder`.
+    /// The control for runs; checkpoints go to `folder`.
     pub(super) fn control<'a>(&'a self, folder: &'a Path) -> Control<'a> {
         Control {
             checkpoints: Some(folder),
