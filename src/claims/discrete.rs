@@ -1,10 +1,10 @@
 //! Theorems 1, 2 and 3 for finite steps: the same limits, and a step size that must not be too large.
 //!
-//! Every size of `[steps]` is judged by itself, then all together: one size that fails is a violation, and the evidence
-//! says which sizes hold and which fail. At the times that finite steps can reach, directions are still far from their
-//! limits (the angle falls like a small power of ln t); a run that has not arrived is judged by what the theorem
-//! implies at such times: the loss tends to zero, the alignments are positive, the angle to the limit falls, and the
-//! run follows the flow, which has that limit.
+//! Every size of `[steps]` is judged separately, then all together: one size that fails is a violation, and the
+//! evidence says which sizes hold and which fail. At the times that finite steps can reach, directions are still far
+//! from their limits (the angle falls like a small power of ln t); a run that has not arrived is judged by what the
+//! theorem implies at such times: the loss tends to zero, the alignments are positive, the angle to the limit falls,
+//! and the run follows the flow, which has that limit.
 
 use super::{
     Claim, Evidence, Outcome, Subject, Verdict, direction, directional_limit, not_applicable, relu,

@@ -137,7 +137,7 @@ pub struct Evidence<'a> {
     pub limit: Option<&'a Limit>,
     /// Finite steps compared with the flow; `None` if the scenario has none.
     pub steps: Option<&'a Comparison>,
-    /// The key that makes the run longer, for advice.
+    /// The key that makes the run longer, to be named in advice.
     pub extend: &'static str,
 }
 

@@ -28,10 +28,10 @@ pub(super) struct RunArgs {
 /// What a run leaves and prints.
 #[derive(Args)]
 pub(super) struct Output {
-    /// Draw no figures: numbers alone, and a page without pictures
+    /// Draw no figures: only numbers, and a page without pictures
     #[arg(long)]
     no_figures: bool,
-    /// Print nothing but errors
+    /// Print only errors
     #[arg(long)]
     pub quiet: bool,
     /// What to print when done

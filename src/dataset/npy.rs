@@ -122,7 +122,7 @@ fn split(bytes: &[u8]) -> Parsed<(&str, &[u8])> {
     Ok((header, data))
 }
 
-/// What a header says of its array.
+/// What a header says about its array.
 #[derive(Debug, PartialEq)]
 struct Header<'a> {
     /// The type of an entry, e.g. `<f8`; `None` if entries have several fields.

@@ -53,7 +53,7 @@ pub fn stepper(problem: &Problem, schedule: Schedule, lanes: &[Lane]) -> Box<dyn
     problem.steps(schedule, &lanes)
 }
 
-/// The stepper of a fully connected linear network under fixed feedback that carries the vectors u_l of
+/// The stepper of a fully connected linear network under fixed feedback that steps the vectors u_l of
 /// `w_l = w_l(0) + u_l b_lᵀ` (exact, also for finite steps) instead of all weights: Σ_l inputs_l unknowns.
 ///
 /// # Errors

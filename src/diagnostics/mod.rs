@@ -24,7 +24,7 @@ use std::f64::consts::FRAC_PI_2;
 /// All measurements; every vector has one entry per save (T).
 #[derive(Debug, Clone)]
 pub struct Diagnostics {
-    /// What theory says of the problem; claims and figures read it along with the measurements.
+    /// What theory says about the problem; claims and figures read it along with the measurements.
     pub theory: Theory,
     /// s = ln(1+ln(1+t)).
     pub log_log_time: Vec<f64>,
@@ -43,7 +43,7 @@ pub struct Diagnostics {
     /// The predictor, D × T (0 × T for networks that are not linear in their input).
     pub beta: DMatrix<f64>,
     /// Angle between β and the limit, radians; `None` without a limit. π/2 while β = 0. For ReLU networks: between the
-    /// output weights and the hard-margin SVM of the features of the same save, π/2 while there is none.
+    /// output weights and the hard-margin SVM of the features of the same save, π/2 while there is no such SVM.
     pub angle_to_limit: Option<Vec<f64>>,
     /// Angles to other limits that have been claimed, see [`Candidate`](crate::theory::CandidatePotential).
     pub candidates: Vec<CandidateAngles>,

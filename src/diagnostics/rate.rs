@@ -23,8 +23,8 @@ pub struct Rate {
     pub observed: f64,
     /// −1/(2^L − 1) (fixed feedback) or −1/L (BP); −1 if everything learned lies in the span of the support vectors.
     /// Where layers act entrywise the slope depends on the limit (module `approach`): −a/(2^L − 1) with a ≤ 1 for
-    /// convolutional networks with fixed feedback, and a number of its own under BP with L = 2. `None` under BP with L
-    /// > 2. ReLU networks: −1/3 for two layers and fixed feedback, `None` otherwise.
+    /// convolutional networks with fixed feedback, and a value specific to the limit under BP with L = 2. `None` under
+    /// BP with L > 2. ReLU networks: −1/3 for two layers and fixed feedback, `None` otherwise.
     pub predicted: Option<f64>,
     /// `[s_0, s_1]`.
     pub window: [f64; 2],

@@ -2,13 +2,13 @@
 
 /// Done, and every expectation met.
 pub const DONE: u8 = 0;
-/// A claim came out otherwise than `[expect]` says.
+/// A claim had another verdict than `[expect]` says.
 pub const UNEXPECTED: u8 = 1;
 /// The command line is wrong.
 pub const USAGE: u8 = 2;
 /// Cases of a sweep are missing.
 pub const INCOMPLETE: u8 = 3;
-/// The integrator could not start, failed on the way, or is not as accurate as it should be.
+/// The integrator could not start, failed midway, or is not as accurate as it should be.
 pub const SOLVER: u8 = 4;
 /// A budget ran out; the output is partial.
 pub const BUDGET: u8 = 5;

@@ -36,7 +36,6 @@ impl Accumulated {
 
     /// Replaces the totals, for a method that keeps its own account. The rates are not updated: [`Self::continued`]
     /// computes them afresh.
-    /// anew.
     pub fn set(&mut self, totals: &[f64]) {
         self.totals.copy_from_slice(totals);
     }

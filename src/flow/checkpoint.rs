@@ -167,7 +167,7 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// Whether what is on disk is old enough to be written anew, or a signal has come.
+    /// Whether what is on disk is old enough to be rewritten, or a signal has come.
     pub fn is_due(&self) -> bool {
         self.file.is_some()
             && (self.written.elapsed().as_secs_f64() > self.control.interval

@@ -28,7 +28,7 @@ pub enum Why {
     FixedPoint,
     /// The fully implicit method takes over.
     HandOver,
-    /// The state stands on a border of its piece.
+    /// The state is on a border of its piece.
     Border,
     Ended(Status),
 }

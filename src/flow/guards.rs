@@ -110,7 +110,7 @@ impl Drive<'_, '_> {
     }
 }
 
-/// Why a run whose margins no longer grow cannot go on.
+/// Why a run whose margins no longer grow cannot continue.
 fn cannot_follow(system: &System) -> &'static str {
     match system.kernel().signed_samples() {
         Some(_) => NO_SEPARATOR,

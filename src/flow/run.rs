@@ -1,4 +1,4 @@
-//! What a run carries from leg to leg: budgets, saves, statistics, fixed points.
+//! State that a run carries from leg to leg: budgets, saves, statistics, fixed points.
 
 use super::borders;
 use super::checkpoint::{Keeper, Mark, spacing};

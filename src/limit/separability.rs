@@ -37,7 +37,7 @@ pub struct FarkasCertificate {
     /// ‖Gᵀa‖ / Σ a_n‖g_n‖ (zero if the support consists of zero samples), recomputed in plain arithmetic from the
     /// data. It is at least `‖Gᵀa‖ / max‖g_n‖`, and does not change when samples are rescaled individually.
     pub residual: f64,
-    /// Indices n with a_n > 0, increasing, from 0; no smaller subset of them carries a certificate. At most D + 1.
+    /// Indices n with a_n > 0, increasing, from 0; no proper subset of them supports a certificate. At most D + 1.
     pub support: Vec<usize>,
 }
 

@@ -130,7 +130,7 @@ pub trait Pieces {
     fn restored(&self, state: &[u64]) -> Option<Arc<dyn Kernel>>;
 }
 
-/// A piece of a field, and what happened on the way into it.
+/// A piece of a field, and what happened on entering it.
 pub struct Entered {
     pub kernel: Arc<dyn Kernel>,
     /// What changed at this border, and the pairs that slide from now on.

@@ -6,10 +6,10 @@
 //! ```
 //!
 //! A **case** is one network and rule at one ratio `n/D` and one seed: the scenario with a few keys reassigned
-//! ([`Plan::assignments`]), so that each can be run by itself. Everything random in a case follows from the seed of the
-//! scenario and the name of the case by SHA-256; the data of one (ratio, seed) are the same for every network and rule,
-//! and differences between networks are paired. So results are bitwise independent of threads, shards, interruptions
-//! and their order.
+//! ([`Plan::assignments`]), so that each can be run on its own. Everything random in a case follows from the seed of
+//! the scenario and the name of the case by SHA-256; the data of one (ratio, seed) are the same for every network and
+//! rule, and differences between networks are paired. So results are bitwise independent of threads, shards,
+//! interruptions and their order.
 //!
 //! A finished case is a file with its own checksum, written completely or not at all. Cases that are missing, damaged
 //! or failed are done by the next `run`. Merging is a pure function of all case files, in the order of their ids.

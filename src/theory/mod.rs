@@ -35,7 +35,7 @@ use crate::network::{Known, Signals};
 use crate::problem::Problem;
 use nalgebra::DVector;
 
-/// What theory says of a problem.
+/// What theory says about a problem.
 #[derive(Debug, Clone)]
 pub struct Theory {
     /// How errors reach the hidden layers, as far as predictions depend on it.
@@ -122,7 +122,7 @@ pub enum MarginProblem {
     LeastFeedbackPotential(DVector<f64>),
 }
 
-/// What theory says of `problem`.
+/// What theory says about `problem`.
 pub fn of(problem: &Problem) -> Theory {
     let (network, rule) = (problem.network(), problem.rule());
     let from_zero = problem.theta0().amax() == 0.0;

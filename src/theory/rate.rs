@@ -3,8 +3,8 @@
 //! r = 1/(2^L − 1) under fixed feedback, 1/L under BP, if something outside the span of the support vectors was learned
 //! along the way (or initialised). Otherwise the multipliers of the support vectors settle to constant ratios, their
 //! margins differ by constants, and the angle falls like `1/log t`: r = 1. Where layers act entrywise, the slope
-//! depends on the limit (module `approach`): `−a/(2^L − 1)` with a ≤ 1 under fixed feedback, and a number of its own
-//! under BP with L = 2; under BP with L > 2 none is known.
+//! depends on the limit (module `approach`): `−a/(2^L − 1)` with a ≤ 1 under fixed feedback, and a value specific to
+//! the limit under BP with L = 2; under BP with L > 2 none is known.
 //!
 //! For ReLU networks the rate is that of the angle between `w_L` and the SVM of the features of the same save. Two
 //! layers, fixed feedback: `w_j = w_j(0) + b_j Σ_n y_n ∫ α_n g' x_n`, so the first layer is `r w̄_j + e_j` with

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::problem::Problem;
 use nalgebra::DVector;
 
-/// What became of the loss. It *settles* if it never rises after the first quarter of the steps, or if its highest
+/// The fate of the loss. It *settles* if it never rises after the first quarter of the steps, or if its highest
 /// values fall from quarter to quarter: it may oscillate meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Ending {

@@ -52,7 +52,7 @@ impl Architecture for Relu {
         Known::Gated(self)
     }
 
-    /// With one hidden layer no gates intervene on the way from the output.
+    /// With one hidden layer no gates lie between it and the output.
     fn fixed_signals(&self, signals: Signals<'_>) -> Option<Vec<DVector<f64>>> {
         match signals {
             Signals::Layerwise(f) if f.len() > 1 => None,

@@ -214,7 +214,7 @@ fn shortest_velocity(
     (&z * &gates, terms)
 }
 
-/// The change of the gates `free` that makes `‖Z g‖` smallest if they had no bounds.
+/// The change of the gates `free` that minimises `‖Z g‖` if bounds are ignored.
 fn unbounded(z: &DMatrix<f64>, gates: &DVector<f64>, free: &[usize]) -> Option<DVector<f64>> {
     let columns = z.select_columns(free);
     let cut = 1e-12 * columns.amax().max(f64::MIN_POSITIVE);

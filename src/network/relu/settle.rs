@@ -90,7 +90,7 @@ fn openings(pass: &Forward<'_>, pattern: &Pattern) -> Vec<DMatrix<f64>> {
 /// A pair whose mode contradicts its velocity.
 struct Offence {
     pair: Pair,
-    /// No unit below sees the sample: the pair has no push of its own.
+    /// No unit below sees the sample: its own gate has no effect.
     unseen: bool,
     /// Towards a > 0.
     upwards: bool,

@@ -5,7 +5,8 @@ use nalgebra::{DMatrix, DVector};
 use std::f64::consts::SQRT_2;
 
 /// The D coordinates of a layer as H pairs: the real and imaginary part of an entry of the half spectrum, or two
-/// entries that are real. Complex pairs come first. The last pair of an odd D has one coordinate and a zero beside it.
+/// entries that are real. Complex pairs come first. The last pair of an odd D has one coordinate and a zero next to
+/// it.
 pub(super) struct Pairs {
     complex: usize,
     coordinates: Vec<[Option<usize>; 2]>,
