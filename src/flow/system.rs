@@ -30,7 +30,7 @@ pub enum NewtonSolver {
     /// Exact elimination to the active samples (the default; fast at every size).
     #[default]
     Structured,
-    /// The full (P+N)² matrix, equilibrated LU: the slow reference for tests.
+    /// The full (P+N)² matrix, equilibrated LU: the slow twin, for tests.
     Dense,
 }
 

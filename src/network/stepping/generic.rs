@@ -1,5 +1,5 @@
-//! Finite steps of any [`Kernel`], one lane after the other: available for every network, and the slow reference for
-//! every fast stepper.
+//! Finite steps of any [`Kernel`], one lane after the other: available for every network, and the slow twin of every
+//! fast stepper.
 
 use super::pace::Pace;
 use super::{Lane, Stepper, Training};

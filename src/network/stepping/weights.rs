@@ -1,5 +1,5 @@
 //! Step weights `η_k α_n` and clocks of several runs at once, in vector arithmetic; [`Pace`](super::pace::Pace) is the
-//! slow reference.
+//! slow twin.
 //!
 //! Under loss-normalised steps the loss is stored as `𝓛 = e^{−m_min} Σ_n e^{m_min − m_n}`, in terms of the smallest
 //! margin `m_min` and the sum, which lies between 1 and N: neither underflows, and no step takes a logarithm. The

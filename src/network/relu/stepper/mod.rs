@@ -9,7 +9,7 @@
 //! δ_l = M_l ∘ s_l,               δ_L = e
 //! w_l ← w_l + h_{l−1} δ_lᵀ + w_l diag((κ_l ∘ s_l) 1)
 //! ```
-//! This follows [`Relu::kernel`], whose velocity is the slow reference.
+//! This follows [`Relu::kernel`], whose velocity is the slow twin.
 
 mod curve;
 #[cfg(test)]
