@@ -19,7 +19,7 @@ pub enum UsageError {
         id: String,
         known: Vec<&'static str>,
     },
-    /// What `reproduce --only` asks for is unknown.
+    /// `reproduce --only` with an unknown name.
     #[error("\"{name}\" is neither a scenario here nor a claim; the claims are {}", claims.join(", "))]
     UnknownExperiment {
         name: String,

@@ -7,7 +7,7 @@ use nalgebra::DVector;
 
 pub(crate) const ID: &str = "output-weights";
 
-/// Half width of an axis of directions that contains every point, since their entries lie in [−1, 1].
+/// Guides end here, beyond every point: entries of directions lie in [−1, 1].
 const BEYOND: f64 = 2.0;
 
 /// Applies to ReLU networks with fixed feedback, once output weights are non-zero.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 pub(super) struct Reduced {
     reduction: Arc<Reduction>,
-    /// What the reduced unknowns are integrated with.
+    /// The options with which the reduced unknowns are integrated.
     pub options: FlowOptions,
 }
 

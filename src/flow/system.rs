@@ -65,7 +65,7 @@ pub(super) struct Factors {
 }
 
 impl Factors {
-    /// From `m_n'` to `p_n' = e^s − m_n'`.
+    /// Converts `m_n'` to `p_n' = e^s − m_n'`, in place.
     pub fn margin_to_multiplier_rates(&self, rates: &mut [f64]) {
         for rate in rates.iter_mut() {
             *rate = self.growth - *rate;

@@ -7,7 +7,7 @@
 //! ‖v‖_x² = Σ_b ‖x_b‖^{2−p} ‖v_b‖²  =  Σ_b κ_b⁻¹ ‖β_b‖^{2−p} ‖V_b‖²  (V in the coordinates of β),      ‖∇Φ(x)‖_x² = Σ_b ‖x_b‖^p = ψ^p
 //! ```
 //!
-//! the norm of the inverse Hessian of Φ, up to the factor `1/(p − 1)` on radial errors: to second order,
+//! which is the norm of the inverse Hessian of Φ, up to the factor `1/(p − 1)` on radial errors: to second order,
 //! `ψψ* − x·z ≤ ½ max(1, q − 1) ‖z − ∇Φ(x)‖_x²`, so a fit whose residual is of first order certifies a gap of second
 //! order. At p = 2 it is the Euclidean norm. Where `x_b = 0` and p > 2 the weight would be infinite; `‖x_b‖` counts as
 //! at least `min(1e-3, 1e-16^{1/(p−2)})` of the largest, since smaller blocks do not contribute to ψ.

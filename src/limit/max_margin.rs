@@ -7,9 +7,9 @@
 //! cost of everything else; the last attempt starts from the empty set. The outcome is accepted on its certificate
 //! alone.
 //!
-//! As interior-point method, Clarabel solves the nearest-point form `min ½‖z‖² s.t. z = Gᵀa, 1ᵀa = 1, a ≥ 0` (the point
-//! of the convex hull of the samples nearest to the origin), which is feasible and bounded whether or not the data are
-//! separable. Its β is accurate only to 1e-5 … 1e-8, so again only the order of its multipliers is used.
+//! As the interior-point method, Clarabel solves the nearest-point form `min ½‖z‖² s.t. z = Gᵀa, 1ᵀa = 1, a ≥ 0` (the
+//! point of the convex hull of the samples nearest to the origin), which is feasible and bounded whether or not the
+//! data are separable. Its β is accurate only to 1e-5 … 1e-8, so again only the order of its multipliers is used.
 
 use super::doubled::DoubledVector;
 use super::gap::gap;

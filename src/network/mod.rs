@@ -58,7 +58,7 @@ pub const NETWORKS: &[Kind] = &[
     relu::KIND,
 ];
 
-/// What a network must provide, and what it may provide.
+/// What a network must provide, and what it can provide in addition.
 ///
 /// θ has length P, weights are inputs × units. Optional methods have defaults that are correct for every network.
 pub trait Architecture: Debug + Send + Sync + 'static {

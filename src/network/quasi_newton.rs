@@ -19,7 +19,7 @@ pub struct QuasiNewtonStep {
 }
 
 impl QuasiNewtonStep {
-    /// At `(θ, α)`, lengths P and N, with c = `step`.
+    /// The step at `(θ, α)`, lengths P and N, with c = `step`.
     pub fn new(kernel: &Arc<dyn Kernel>, theta: &[f64], multipliers: &[f64], step: f64) -> Self {
         Self {
             kernel: Arc::clone(kernel),

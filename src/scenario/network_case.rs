@@ -158,7 +158,7 @@ impl NetworkCase {
         }
     }
 
-    /// What theory predicts of its limit at `n/D = ratio`.
+    /// What theory predicts for its limit at `n/D = ratio`.
     ///
     /// # Errors
     /// As [`separable`].

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::error::{AssignmentError, Result, UsageError};
 use toml_edit::{DocumentMut, Item, Key, Table, TableLike, Value};
 
-/// Where a table holds exactly one of several alternatives.
+/// Paths of tables that hold exactly one of several alternatives.
 const CHOICES: [&[&str]; 5] = [
     &["dataset"],
     &["network"],

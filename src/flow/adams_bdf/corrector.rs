@@ -49,7 +49,7 @@ pub struct Corrector {
     pub evaluations: usize,
 }
 
-/// What outlives a step.
+/// State that outlives a step.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Learned {
     /// Samples the stored kernel covers.

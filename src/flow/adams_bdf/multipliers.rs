@@ -21,7 +21,7 @@ pub struct Multipliers {
 }
 
 impl Multipliers {
-    /// At log-multipliers v and log-log-time s.
+    /// Computes everything at log-multipliers v and log-log-time s.
     pub fn set(&mut self, v: &[f64], s: f64, loss: Loss, log_counts: &[f64]) {
         let samples = v.len();
         for field in [

@@ -104,7 +104,8 @@ struct ResidualTerms {
 }
 
 impl FullyConnectedStep {
-    /// Linearised at the weights `w` and their passes, with c = `step`. `feedback`: the error signals are fixed.
+    /// The step linearised at the weights `w` and their passes, with c = `step`. `feedback`: the error signals are
+    /// fixed.
     pub fn new(
         layout: Layout,
         w: &[View<'_>],

@@ -84,7 +84,7 @@ fn is_zero(x: &DMatrix<f64>) -> bool {
 }
 
 impl Potential {
-    /// From Q (D × unknowns, none for the identity), `w_1(0) … w_L(0)` and `b_1 … b_L`.
+    /// Built from Q (D × unknowns, none for the identity), `w_1(0) … w_L(0)` and `b_1 … b_L`.
     pub fn new(
         basis: Option<&DMatrix<f64>>,
         initial: &[DMatrix<f64>],
@@ -211,7 +211,7 @@ impl Potential {
 }
 
 impl Layer {
-    /// From `P_l` and `q_1l … q_{l−1,l}`.
+    /// Built from `P_l` and `q_1l … q_{l−1,l}`.
     fn new(p: &DMatrix<f64>, q: &[DVector<f64>]) -> Self {
         let carried: Vec<Carried> = q
             .iter()
