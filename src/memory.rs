@@ -50,8 +50,7 @@ pub struct Sizes {
     /// Numbers in the feedback.
     pub feedback: f64,
     pub footprint: Footprint,
-    /// Whether the integrator keeps velocities of weights in factored form (fully connected networks under Adams
-    /// formulas).
+    /// Whether the integrator keeps velocities in factored form (fully connected networks under Adams formulas).
     pub factored: bool,
     /// States saved along the flow.
     pub saves: f64,

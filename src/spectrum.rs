@@ -66,8 +66,7 @@ impl Frequency {
 }
 
 impl Basis {
-    /// The half spectrum of `R^D`, in order of frequency: D entries in the standard basis, ⌊D/2⌋ + 1 in the Fourier
-    /// basis.
+    /// The half spectrum of `R^D`, in order of frequency: D entries in the standard basis, ⌊D/2⌋ + 1 in Fourier.
     pub fn frequencies(self, dimension: usize) -> Vec<Frequency> {
         match self {
             Self::Standard => (0..dimension)

@@ -3,8 +3,7 @@
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 
-/// How a run ended. Only `Completed` means that it reached its horizon, and that everything that must hold along the
-/// way did, to the tolerance.
+/// How a run ended. `Completed`: it reached its horizon, and all that must hold along the way did, to the tolerance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {

@@ -55,8 +55,7 @@ pub const FIRST_LAYER: Claim = Claim {
 /// The power of log t with which both residuals fall.
 const LAW: f64 = -1.0 / 3.0;
 
-/// Log-log-time before which directions may still turn at an increasing rate: units change their positions as late as
-/// s = 20.
+/// Log-log-time before which turning may still accelerate: units change their positions as late as s = 20.
 const EARLY: f64 = 24.0;
 
 fn theorem(e: &Evidence<'_>) -> Result<Verdict, Verdict> {

@@ -22,8 +22,7 @@ impl Invariant {
 
 pub(super) struct Tracker<'a> {
     conserved: &'a [Conserved],
-    /// Values at the first save: units with exact kinks leave zero weights by a finite jump, which is not an error of
-    /// the integrator.
+    /// Values at the first save: units with exact kinks jump off zero weights, which is no integration error.
     start: Vec<Measured>,
     drifts: Vec<Vec<f64>>,
 }

@@ -13,8 +13,7 @@ use crate::trajectory::Trajectory;
 /// Log-multipliers p this far above those of the start do not occur on separable data.
 const ROUNDED: f64 = 12.0;
 
-/// `(d𝓛/dτ)/Σ_n α_n` at every save, length T: `d ln 𝓛/dτ` for the exponential loss, and of the same sign as 𝓛' for
-/// either loss.
+/// `(d𝓛/dτ)/Σ_n α_n` at every save, length T: `d ln 𝓛/dτ` for the exponential loss, and of the sign of 𝓛' for either.
 ///
 /// Zero at a fixed point, and once a run without a separator amplifies rounding; −1 while the loss falls like 1/t;
 /// positive where it rises.

@@ -65,8 +65,7 @@ pub struct Diagnostics {
     pub phases: Option<Phases>,
     /// Conserved quantities of the rule.
     pub invariants: Vec<Invariant>,
-    /// `max_n |p_n − (τ − m_n)|/max(1+τ, |m_n|)`: relative to |m_n| where margins are huge, since doubles hold no
-    /// more digits.
+    /// `max_n |p_n − (τ − m_n)|/max(1+τ, |m_n|)`: relative where margins are huge, as doubles hold no more digits.
     pub multiplier_drift: Vec<f64>,
     /// The fitted rate of directional convergence, if there is a limit and a window to fit in.
     pub rate: Option<Rate>,

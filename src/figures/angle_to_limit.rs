@@ -104,8 +104,7 @@ fn law_of_two_layers(run: &Drawn, angles: &[f64]) -> Option<Series> {
     })
 }
 
-/// The margin of the SVM of the features, framed for its final values: along the way features may be almost
-/// inseparable.
+/// The margin of the SVM of the features, framed for its final values: earlier, features may be almost inseparable.
 fn feature_margin(run: &Drawn, margins: &[Option<f64>]) -> Panel {
     let known = || margins.iter().flatten().copied().filter(|m| *m > 0.0);
     let (low, high) = known().fold((f64::INFINITY, 0.0f64), |(a, b), m| (a.min(m), b.max(m)));

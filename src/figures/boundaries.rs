@@ -1,5 +1,4 @@
-//! Units of the first hidden layer at the activation boundaries of the samples, `w_j·x_n = 0`: which cross, which
-//! stay.
+//! Units of the first hidden layer at the samples' activation boundaries, `w_j·x_n = 0`: which cross, which stay.
 //!
 //! Everything is read off the saves: a crossing between two saves is detected if the signs differ, a sliding pair
 //! (unit, sample) if it is on its boundary at several consecutive saves.
@@ -139,8 +138,7 @@ impl<'a> Boundaries<'a> {
         found
     }
 
-    /// Crossings up to every save: a pair has crossed when it is off its boundary on the other side from where it
-    /// last was.
+    /// Crossings up to every save: a pair has crossed when it is off its boundary on the side opposite its last.
     pub fn crossings(&self) -> Vec<usize> {
         let mut new = vec![0; self.saves()];
         for (unit, sample) in self.pairs() {

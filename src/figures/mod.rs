@@ -114,8 +114,7 @@ pub struct Panel {
     pub y: Axis,
     pub series: Vec<Series>,
     pub window: Option<Window>,
-    /// Whether units have the same length on both axes, so that angles and areas are true; axes are widened as
-    /// needed.
+    /// Whether units are equally long on both axes, so that angles and areas are true; axes are widened as needed.
     pub equal_units: bool,
 }
 

@@ -47,8 +47,7 @@ impl Ink {
         }
     }
 
-    /// Okabe and Ito's colours, distinguishable with any colour vision (without the yellow, which is too light on
-    /// white).
+    /// Okabe and Ito's colours, distinguishable with any colour vision (without yellow, too light on white).
     pub(crate) fn of(colour: usize) -> Self {
         const PALETTE: [Ink; 7] = [
             Ink::opaque(0x00, 0x72, 0xB2),

@@ -161,8 +161,7 @@ mod tests {
         run
     }
 
-    /// Largest relative differences of weights, log-multipliers and accumulated multipliers over all saves except the
-    /// first.
+    /// Largest relative differences of weights, log-multipliers and accumulated multipliers after the first save.
     fn distances(a: &Trajectory, b: &Trajectory) -> [f64; 3] {
         assert_eq!(a.log_log_time, b.log_log_time);
         let totals = |t: &Trajectory| t.accumulated.clone().unwrap();

@@ -329,8 +329,7 @@ impl Drive<'_, '_> {
         Some(Why::Restart)
     }
 
-    /// Marks the run if it continues with the next step and a mark is due; obeys signals. Returns a status if a budget
-    /// is spent.
+    /// Marks the run if it continues and a mark is due; obeys signals. Returns a status if a budget is spent.
     fn keep(&mut self, why: Option<Why>) -> Result<Option<Status>> {
         let budget = self.run.out_of_budget();
         let due = budget.is_some() || self.run.keeper.is_due();

@@ -105,8 +105,7 @@ pub enum Kind {
     Explicit,
     /// Rounding, or that the flow has come to an end: no other method would get further.
     Implicit,
-    /// Implicit in the log-multipliers only, so the weights may have become stiff: the fully implicit method takes
-    /// over.
+    /// Implicit only in the log-multipliers, so weights may have become stiff: the fully implicit method takes over.
     Partitioned,
 }
 

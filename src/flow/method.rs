@@ -6,8 +6,7 @@ use super::{adams_bdf, diffsol_methods};
 use crate::network::Kernel;
 use serde::{Deserialize, Serialize};
 
-/// Generates everything that depends on the list of methods from lines `/// what it is`
-/// `Variant = "name" => constructor;`.
+/// Generates all code that lists the methods, from lines `/// what it is` `Variant = "name" => constructor;`.
 macro_rules! methods {
     ($($(#[$about:meta])* $variant:ident = $name:literal => $constructor:path;)+) => {
         /// Time-stepping method.

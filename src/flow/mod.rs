@@ -56,8 +56,7 @@ pub enum SaveAt {
 pub struct FlowOptions {
     /// Horizon s = ln(1 + ln(1 + t)).
     pub until: f64,
-    /// Relative accuracy of the run: conserved quantities drift by less. Single steps may use only a small share of
-    /// it.
+    /// Relative accuracy of the run: conserved quantities drift by less. Single steps get a small share of it.
     pub rtol: f64,
     /// Absolute accuracy of θ; that of the compressed log-multipliers is 100 times larger.
     pub atol: f64,

@@ -1,5 +1,4 @@
-//! Flows in the reduced state: how they start, how accurate they must be, and how all weights are recovered at the
-//! end.
+//! Flows in the reduced state: how they start, how accurate they must be, and how all weights are recovered.
 
 use super::saves::affordable;
 use super::{FlowOptions, SaveAt};

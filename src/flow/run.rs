@@ -183,8 +183,7 @@ impl<'a> FlowRun<'a> {
         self.rounding.iter().map(|floor| floor.max(atol)).collect()
     }
 
-    /// Accounts for samples that were idle before a border and are not after it: they start with the multipliers they
-    /// have by then.
+    /// Releases samples idle only before a border: they start with the multipliers they have by then.
     pub fn release(&mut self, y: &[f64], before: &[usize], after: &[usize]) {
         let released = before.iter().filter(|n| !after.contains(n));
         for p in released.map(|n| expand(y[self.parameters + n])) {

@@ -25,8 +25,7 @@ use nalgebra::{DMatrix, DVector};
 /// Largest duality gap of an accepted solution.
 pub const GAP_TOLERANCE: f64 = 1e-12;
 
-/// Below this `‖Gᵀa‖ / Σ a_n‖g_n‖` the margin is at the rounding level of the data: changing their last digit can
-/// change its sign.
+/// Below this `‖Gᵀa‖ / Σ a_n‖g_n‖` the margin is rounding of the data: changing their last digit can flip its sign.
 const MARGIN_ROUNDING: f64 = 1e-14;
 
 /// Multipliers below this fraction of the largest count as zero.

@@ -212,8 +212,7 @@ impl Program<'_> {
         }
     }
 
-    /// Scales the leading iterate to a norm in [1, 2); returns the metric there, and the level. `None` if it cannot
-    /// be scaled.
+    /// Scales the leading iterate to a norm in [1, 2); returns metric and level, `None` if it cannot be scaled.
     fn linearised(
         &self,
         side: Side,

@@ -1,5 +1,4 @@
-//! Minimisers of every potential in awkward cases: absent or unusable blocks, bad scaling, non-unique minimisers,
-//! non-convex potentials.
+//! Minimisers of every potential in awkward cases: absent, unusable, badly scaled, not unique, not convex.
 
 use super::norm_tests::{EXPONENTS, assert_optimal, dfa, minimiser, with_exponent};
 use super::tests::{gaussian, teacher};

@@ -36,8 +36,7 @@ pub(crate) struct Options<'a> {
     pub jobs: usize,
     /// Whether to repeat what is already done.
     pub fresh: bool,
-    /// Set to the number of a signal that stops everything once every run in progress has written a checkpoint; 0 to
-    /// continue.
+    /// Set to the number of a signal that stops runs once they have written a checkpoint; 0 to continue.
     pub signal: &'a AtomicUsize,
     /// Called when an experiment begins and when it has ended; from any thread.
     pub observer: &'a (dyn Fn(Event) + Sync),

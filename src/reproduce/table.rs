@@ -54,8 +54,7 @@ struct Judged {
 }
 
 impl ClaimsTable {
-    /// Collects the table from the folders of experiments: `done[i]` and `<out>/<id>/report.json` of
-    /// `experiments[i]`.
+    /// The table from the folders of experiments: `done[i]` and `<out>/<id>/report.json` of `experiments[i]`.
     ///
     /// # Errors
     /// [`Error::Io`] if a report cannot be read.

@@ -68,8 +68,7 @@ pub trait LearningRule: Debug + Send + Sync + 'static {
         Some(self.signals())
     }
 
-    /// Optional: initial state of the rule's own, which evolves with the weights; follows θ in a run's state. By
-    /// default empty.
+    /// Optional: initial state of the rule's own, stored after θ in a run's state. By default empty.
     fn state(&self, _network: &Network) -> DVector<f64> {
         DVector::zeros(0)
     }

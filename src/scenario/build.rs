@@ -290,8 +290,7 @@ impl Builder<'_> {
         Err(self.source.error(file.span(), &problem, advice))
     }
 
-    /// Reads a file, if it fits into memory; if it cannot be read at all, the error points at its name in the
-    /// scenario.
+    /// Reads a file, if it fits into memory; if it cannot be read, the error points at its name in the scenario.
     fn reading<T>(&self, file: &FilePath, read: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
         let path = self.folder.join(file.get_ref());
         self.check_file(file, &path)?;

@@ -298,8 +298,7 @@ impl Scenario {
         self.build_for(Work::Limit)
     }
 
-    /// [`Self::build`], which fails before anything is drawn if `work` on the problem would need more memory than
-    /// available.
+    /// [`Self::build`], which fails before drawing anything if `work` on the problem needs too much memory.
     ///
     /// # Errors
     /// As [`Self::build`].

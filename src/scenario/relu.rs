@@ -81,8 +81,7 @@ impl<'de> Deserialize<'de> for Key {
     }
 }
 
-/// Deserialises the value of a parameter when another one may already have selected an activation; errors point at
-/// the value.
+/// Reads a parameter's value, where another may have chosen an activation already; errors point at the value.
 struct Choice {
     parameter: &'static Parameter,
     chosen: Option<(&'static str, Activation)>,

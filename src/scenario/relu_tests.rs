@@ -63,8 +63,7 @@ fn feedback_has_the_shapes_of_the_rule() {
     assert_eq!(f[1], DMatrix::from_column_slice(5, 1, &drawn[15..]));
 }
 
-/// `b_j w_{L,j} = ½‖w_{L−1,j}‖²` with the feedback of the last hidden layer; all other weights are the same as
-/// without the level set.
+/// `b_j w_{L,j} = ½‖w_{L−1,j}‖²` with the feedback of the last hidden layer; all others as without the level set.
 #[test]
 fn the_level_set_moves_the_output_weights_alone() {
     let deep = "network.relu.hidden=[3, 5]";

@@ -81,8 +81,7 @@ impl CriticalOptions {
         }
     }
 
-    /// The i-th of `among` sizes inside the interval from `low` to `high`, or including its ends if `ends`,
-    /// geometrically spaced.
+    /// The i-th of `among` geometrically spaced sizes between `low` and `high`, including these if `ends`.
     fn between(low: f64, high: f64, i: usize, among: usize, ends: bool) -> f64 {
         let part = if ends {
             i as f64 / (among - 1) as f64

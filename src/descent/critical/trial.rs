@@ -15,8 +15,7 @@ pub enum Ending {
     Falls,
     /// The same, but steps have become too small to change anything in double precision.
     Stands,
-    /// The loss settles, but margins are not all positive or it is not below its start yet: more steps are needed to
-    /// decide.
+    /// The loss settles, but margins are not all positive or it is not below its start yet: more steps needed.
     NotYet,
     /// Some margin is not positive and nothing moves it any more: it is exactly zero (no unit sees the sample), or the
     /// loss no longer changes, away from its start.

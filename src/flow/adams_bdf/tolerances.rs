@@ -1,7 +1,6 @@
 //! Tolerances of steps and of their Newton iterations.
 
-/// The tolerance stops growing with log-multipliers beyond this: far from active, p = P sinh(v/P) amplifies their
-/// errors.
+/// Tolerances stop growing with log-multipliers beyond this: far from active, p = P sinh(v/P) amplifies errors.
 const LARGE: f64 = 10.0;
 
 /// Tolerances of single steps.

@@ -356,8 +356,7 @@ mod tests {
         }
     }
 
-    /// Feedback alignment is equivalent to direct feedback alignment with products; no other rule or network has this
-    /// structure.
+    /// Feedback alignment is direct feedback alignment with products; no other rule or network is of rank one.
     #[test]
     fn only_fixed_feedback_on_fully_connected_layers_is_of_rank_one() {
         let refusal = |problem: &Problem| {

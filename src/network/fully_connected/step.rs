@@ -104,8 +104,7 @@ struct ResidualTerms {
 }
 
 impl FullyConnectedStep {
-    /// The step linearised at the weights `w` and their passes, with c = `step`. `feedback`: the error signals are
-    /// fixed.
+    /// The step at the weights `w` and their passes, with c = `step`. `feedback`: the error signals are fixed.
     pub fn new(
         layout: Layout,
         w: &[View<'_>],

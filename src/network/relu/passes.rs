@@ -246,8 +246,7 @@ impl Forward<'_> {
         }
     }
 
-    /// Error signals s and errors δ of the hidden layers, computed from the last down to the first and returned in
-    /// order.
+    /// Error signals s and errors δ of the hidden layers, computed from the last down, returned in order.
     fn signals_and_errors(
         &self,
         output: &DMatrix<f64>,

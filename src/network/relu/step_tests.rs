@@ -47,8 +47,7 @@ impl Dense {
         dense
     }
 
-    /// Checks that `step` solves `dθ = P (r + c 𝒢 dα)`, with margins that change by A dθ and rates by
-    /// `(∂m'/∂θ) P r + A P 𝒢 dα`.
+    /// Checks that `step` solves `dθ = P (r + c 𝒢 dα)`; margins change by A dθ, rates by `(∂m'/∂θ) P r + A P 𝒢 dα`.
     fn check(&self, step: &dyn LinearisedStep, p: &DMatrix<f64>, c: f64, name: &str) {
         let (parameters, samples) = self.updates.shape();
         let r = DVector::from_vec(gaussian(5, parameters));
@@ -112,8 +111,7 @@ fn points(activation: Activation) -> Vec<(ReluKernel, Vec<f64>, Vec<f64>, String
     points
 }
 
-/// The response to multipliers equals that of a dense step in which the velocity does not depend on θ, sliding pairs
-/// included.
+/// It responds to multipliers like a dense step whose velocity does not depend on θ, sliding pairs included.
 #[test]
 fn quasi_newton_steps_answer_to_multipliers_alone() {
     let c = 0.3;

@@ -234,8 +234,7 @@ impl SpectralLinear {
         self.entrywise(a, b, |a, b| a * b)
     }
 
-    /// The vector with transform `â^* ⊙ b̂`: what the first layer learns under feedback a from an accumulated column
-    /// b.
+    /// The vector with transform `â^* ⊙ b̂`, which the first layer learns under feedback a from the column b.
     pub fn correlate(&self, a: &DVector<f64>, b: &DVector<f64>) -> DVector<f64> {
         self.entrywise(a, b, |a, b| a.conj() * b)
     }

@@ -1,5 +1,4 @@
-//! As many runs of a fully connected linear network as a vector has lanes: every number becomes a vector, one lane
-//! per run.
+//! As many runs of a fully connected linear network as a vector has lanes: every number is a vector over runs.
 //!
 //! The passes of a step are those of a [`single`](super::single) run, without padding and without sums across lanes;
 //! the data and fixed feedback are shared. A run that overflows affects only its own lane.

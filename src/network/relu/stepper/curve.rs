@@ -93,8 +93,7 @@ impl Curve {
         self.along.entries()
     }
 
-    /// Adds the contribution of the lengths of the layer's inputs h to the signals of the layer below:
-    /// `s ← s + h ∘ (Σ_j μ_j s_j)`.
+    /// Adds to the signals of the layer below what they owe to the lengths of h: `s ← s + h ∘ (Σ_j μ_j s_j)`.
     #[inline(always)]
     pub fn pull(&self, signals: &mut Columns, h: &Columns) {
         for (s, h) in signals.columns_mut().zip(h.columns()) {

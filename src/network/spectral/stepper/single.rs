@@ -18,8 +18,7 @@ pub(super) struct PairVectors {
     width: usize,
     /// `⌈H/W⌉`
     groups: usize,
-    /// κG by blocks of samples; within a block, first and second parts of every vector of pairs, each for all
-    /// samples.
+    /// κG by blocks of samples; in each, first and second parts of every vector of pairs, each for all samples.
     samples: Aligned,
     /// `b_1 … b_{L−1}` of every vector of pairs, first and second parts.
     feedback: Option<Aligned>,
