@@ -1,4 +1,4 @@
-//! Exact scaling of the data, so that no square overflows and tolerances are relative to max‖g_n‖.
+//! Exact scaling of the data, so that squares do not overflow and tolerances are relative to max‖g_n‖.
 
 use nalgebra::DMatrix;
 
@@ -26,7 +26,7 @@ pub(super) fn longest(columns: &DMatrix<f64>) -> f64 {
     columns.column_iter().map(|g| g.norm()).fold(0.0, f64::max)
 }
 
-/// Signed samples as columns (D × N), divided by `unit`, a power of two (so no digit changes).
+/// Signed samples as columns (D × N), divided by `unit`, a power of two (so the division is exact).
 #[derive(Debug, Clone)]
 pub(super) struct ScaledSamples {
     pub columns: DMatrix<f64>,
