@@ -38,13 +38,13 @@
 //! [`max_margin()`] returns whichever of the two it can prove of the data as they are stored, or says that it can prove
 //! neither. A potential with infinite weights asks the same question of the usable blocks alone.
 //!
-//! Layout: [`mod@max_margin`] solves the Euclidean case (coordinate ascent, then active set, then integers, `exact`);
-//! [`norm_margin`] the others (Newton steps of `newton`, each a projection in the metric of the Hessian; for p = 1
-//! `sparse` with `simplex` and `face`) in the unit coordinates of `blocks`; [`stationary`] handles stationary points for p < 1.
-//! [`separability`] holds the decision and Farkas' certificate, [`certificate`] gaps, multipliers and KKT residuals,
-//! [`cone`] distances from the cones that subdifferentials generate, `feature_margin` the SVM of a network's features,
-//! [`mod@angle`] the angle. The active-set method (`projection`, on the QR factors of `active_set` and the arithmetic
-//! of `doubled`) serves them all.
+//! Layout: [`mod@max_margin`] solves the Euclidean case (coordinate ascent, then active set, then integers,
+//! `exact`); [`norm_margin`] the others (Newton steps of `newton`, each a projection in the metric of the
+//! Hessian; for p = 1 `sparse` with `simplex` and `face`) in the unit coordinates of `blocks`; [`stationary`]
+//! handles stationary points for p < 1. [`separability`] holds the decision and Farkas' certificate,
+//! [`certificate`] gaps, multipliers and KKT residuals, [`cone`] distances from the cones that subdifferentials
+//! generate, `feature_margin` the SVM of a network's features, [`mod@angle`] the angle. The active-set method
+//! (`projection`, on the QR factors of `active_set` and the arithmetic of `doubled`) serves them all.
 
 mod active_set;
 pub mod angle;

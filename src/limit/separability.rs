@@ -91,8 +91,8 @@ impl FarkasCertificate {
     }
 
     /// Refines a vanishing combination found by the active-set method: with the entering sample p at weight one, the
-    /// others solve `min_{λ≥0} ‖g_p + Σ λ_n g_n‖` in doubled arithmetic; members at rounding level are dropped. `None` if it
-    /// then vanishes only to rounding, and more was asked for.
+    /// others solve `min_{λ≥0} ‖g_p + Σ λ_n g_n‖` in doubled arithmetic; members at rounding level are dropped. `None`
+    /// if it then vanishes only to rounding, and more was asked for.
     pub(super) fn refined(
         columns: &DMatrix<f64>,
         combination: &[(usize, f64)],

@@ -2,10 +2,11 @@
 //!
 //! Where every block has one coordinate this is a linear program (`simplex`). Otherwise Clarabel solves the cone
 //! program of second order to about 1e-8, which is enough to identify the blocks of the minimiser, but not to
-//! resolve its digits. On a guessed support the potential is differentiable, and the steps of `newton` converge to the
-//! stationary point there; λ then also decides about the other blocks, because the gap involves every `‖z_b‖`. The
-//! supports tried come from a ladder of thresholds, and the best gap wins. Where more samples are active than the support determines multipliers,
-//! none of them need do: then both are completed at once, from the middle of their faces (`face`).
+//! resolve its digits. On a guessed support the potential is differentiable, and the steps of `newton` converge
+//! to the stationary point there; λ then also decides about the other blocks, because the gap involves every
+//! `‖z_b‖`. The supports tried come from a ladder of thresholds, and the best gap wins. Where more samples are
+//! active than the support determines multipliers, none of them need do: then both are completed at once, from
+//! the middle of their faces (`face`).
 
 use super::blocks::UnitBlocks;
 use super::doubled::DoubledVector;
@@ -182,8 +183,8 @@ fn is_unique(program: &Program<'_>, multipliers: &DVector<f64>, (near, least): R
     values.min() > RANK_ROUNDING * values.max()
 }
 
-/// Clarabel's x and a for `min Σ t_b s.t. ‖x_b‖ ≤ t_b, Gx ≥ level`, the level being that of `start` scaled to unit size;
-/// `None` if its margins are not all positive.
+/// Clarabel's x and a for `min Σ t_b s.t. ‖x_b‖ ≤ t_b, Gx ≥ level`, the level being that of `start` scaled to
+/// unit size; `None` if its margins are not all positive.
 fn cone_solution(program: &Program<'_>, start: &DVector<f64>) -> Option<Central> {
     let UnitBlocks { spans, .. } = program.blocks;
     let (dimension, count) = program.columns.shape();
