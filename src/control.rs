@@ -30,7 +30,7 @@ pub trait Observer: Sync {
     /// Called a few times a second during finite steps; `taken == total` at the end.
     fn steps(&self, _progress: StepProgress) {}
 
-    /// Called with one sentence on a checkpoint that was found.
+    /// Called with one sentence on what matters before the end: a checkpoint that was found, data that may be misread.
     fn note(&self, _text: String) {}
 }
 

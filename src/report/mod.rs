@@ -2,11 +2,13 @@
 //! them.
 //!
 //! - [`json`]: `report.json`, the contract scripts rely on;
+//! - `data`: what was learned from, for reports and tables;
 //! - `text`: the table a person reads;
 //! - `html`: a page that needs no network, and what pages are made of;
 //! - [`npz`]: `trajectory.npz`, for `numpy.load`;
 //! - `write_all`: writes a run into its folder.
 
+pub(crate) mod data;
 #[cfg(feature = "cli")]
 pub(crate) mod html;
 mod json;
