@@ -1,8 +1,7 @@
 //! Matrices in files: CSV without a header line, or NumPy `.npy`.
 //!
-//! Which of the two is decided by the extension: `.npy`, in any case, or else CSV, separated by commas, semicolons or
-//! tabs. Every entry read is finite. Positions in errors count from 1; the row of a CSV file is its line, as an editor
-//! shows it.
+//! The extension decides: `.npy` (upper or lower case), otherwise CSV, separated by commas, semicolons or tabs. Every
+//! entry read is finite. Positions in errors count from 1; the row of a CSV file is its line, as an editor shows it.
 
 use super::fields::{Record, line_at, records};
 use super::npy;
@@ -16,17 +15,17 @@ use std::path::Path;
 /// `.npy` arrays have one dimension (read as a column) or two, of floating-point numbers or integers.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read; [`Error::Data`] as of [`parse_matrix`].
+/// [`Error::Io`] if the file cannot be read; [`Error::Data`] as for [`parse_matrix`].
 pub fn read_matrix(path: &Path) -> Result<DMatrix<f64>> {
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
     parse_matrix(path, &bytes)
 }
 
-/// The matrix that the contents of a file named `path` hold; opens no file.
+/// Parses `bytes`, the contents of a file named `path`; opens no file.
 ///
 /// # Errors
-/// [`Error::Data`] if it is empty, ragged, or has an entry that is not a finite number; if the header of a `.npy` file
-/// does not tell what follows it.
+/// [`Error::Data`] if it is empty, ragged, or has an entry that is not a finite number; or if the header of a `.npy`
+/// file does not describe what follows it.
 ///
 /// ```
 /// use marginflow::dataset::parse_matrix;
@@ -84,7 +83,7 @@ pub(super) fn finite_number(field: &str) -> std::result::Result<f64, NotANumber>
     }
 }
 
-/// A field as a message may hold it: short, and without control characters, which would command a terminal.
+/// A field as shown in a message: short, and without control characters, which a terminal would obey.
 pub(super) fn shown(field: &str) -> String {
     const LONGEST: usize = 60;
     let mut shown = String::new();
@@ -101,7 +100,7 @@ pub(super) fn shown(field: &str) -> String {
     shown
 }
 
-/// How many fields a row has against how many it should have.
+/// The error for a row with the wrong number of fields.
 pub(super) fn ragged(
     path: &Path,
     row: usize,

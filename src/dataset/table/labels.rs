@@ -117,7 +117,7 @@ impl<'a> Labels<'a> {
         self.values
     }
 
-    /// A listed value that no row has is a misspelling: say so, rather than train on the wrong classes.
+    /// A listed value that no row has is a misspelling; it is reported, rather than training on the wrong classes.
     fn check_listed(&self, advice: &str) -> Result<()> {
         let classes = &self.classes;
         let mut listed = classes

@@ -1,7 +1,7 @@
 //! Real-world tables: numeric feature columns and one label column, as CSV or in the svmlight format.
 //!
 //! What can be read in two ways is an error or a caution that names it: a missing label, two spellings of one value in
-//! different classes, a row of data in the place of the header, a column that counts the rows. What became of every
+//! different classes, a row of data instead of a header, a column that counts the rows. What became of every
 //! value of the label column is kept with the data, in their [`Account`].
 
 mod columns;
@@ -21,7 +21,7 @@ use nalgebra::{DMatrix, DVector};
 use standardise::standardise;
 use std::path::Path;
 
-/// How to make a binary data set out of a table.
+/// How to make a binary data set from a table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
     /// Name of the label column; svmlight files have none.
@@ -71,13 +71,13 @@ impl Table {
     /// Reads a table of fields. Only the rows kept need to be numeric.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be read; [`Error::Data`] as of [`Self::parse`].
+    /// [`Error::Io`] if the file cannot be read; [`Error::Data`] as for [`Self::parse`].
     pub fn read(&self, path: &Path) -> Result<Dataset> {
         let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
         self.parse(path, &bytes)
     }
 
-    /// The data that the contents of a file named `path` hold; opens no file.
+    /// Parses `bytes`, the contents of a file named `path`; opens no file.
     ///
     /// # Errors
     /// [`Error::Data`] with row (the line) and column for a misplaced quote, a missing label column, a header that looks

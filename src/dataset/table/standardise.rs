@@ -5,7 +5,7 @@ use nalgebra::DMatrix;
 /// Subtracts the mean of each column and divides by its population standard deviation, by 1 where that is 0. Returns
 /// the columns that have one value only, which become 0.
 ///
-/// The error is the first column whose variance overflows or underflows, or whose mean is not known as well as its
+/// The error is the first column whose variance overflows or underflows, or whose mean is not accurate relative to its
 /// spread.
 pub(super) fn standardise(samples: &mut DMatrix<f64>) -> Result<Vec<usize>, usize> {
     let n = samples.nrows() as f64;
@@ -20,7 +20,8 @@ pub(super) fn standardise(samples: &mut DMatrix<f64>) -> Result<Vec<usize>, usiz
         let mean = column.sum() / n;
         column.add_scalar_mut(-mean);
         let variance = column.norm_squared() / n;
-        // Of values that differ in their last digits only, the rounded mean leaves a mean of the size of the deviation.
+        // If values differ only in their last digits, subtracting the rounded mean leaves a mean of the size of the
+        // deviation.
         let left = column.sum() / n;
         if !variance.is_normal() || left.abs() > 1e-6 * variance.sqrt() {
             return Err(index);

@@ -31,7 +31,7 @@ fn standardised_columns_have_mean_zero_and_population_variance_one() {
         constant_feature: true,
         ..table()
     };
-    // 0.1 added up and divided is not 0.1: the constant column must still come out as exact zeros.
+    // 0.1 summed up and divided is not 0.1: the constant column must still come out as exact zeros.
     let text = "x,kind,flat\n1,a,0.1\n2,b,0.1\n6,b,0.1\n";
     let data = parse(&options, text).unwrap();
     // Mean 3, population variance (4+1+9)/3.

@@ -1,10 +1,10 @@
-//! What the activations of a layer are functions of.
+//! The arguments of a layer's activations.
 
 use crate::activation::{Activation, Argument, Formula};
 use crate::network::View;
 use nalgebra::{DMatrix, DVector};
 
-/// What the activations of one layer depend on beside the preactivations, per unit and per sample.
+/// What the activations of one layer depend on besides the preactivations, per unit and per sample.
 pub(super) struct Arguments {
     /// q, units × N; empty for activations of the preactivation alone.
     pub roots: DMatrix<f64>,
@@ -15,7 +15,7 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    /// Of the layer `w` with preactivations `a` (units × N) on inputs `h`.
+    /// The arguments of the layer `w` with preactivations `a` (units × N) on inputs `h`.
     pub fn new(activation: Activation, w: &View<'_>, h: &DMatrix<f64>, a: &DMatrix<f64>) -> Self {
         if !activation.curved() {
             return Self {
@@ -36,7 +36,7 @@ impl Arguments {
         }
     }
 
-    /// Of unit j on sample n, with its preactivation.
+    /// The argument of unit j on sample n, with its preactivation.
     pub fn at(&self, (j, n): (usize, usize), preactivation: f64) -> Argument {
         if self.roots.is_empty() {
             return Argument::of(preactivation);

@@ -1,4 +1,4 @@
-//! The vector field of a ReLU network: exact on a piece of given pattern, or with a curved activation.
+//! The vector field of a ReLU network: exact on the piece with a given pattern, or with a curved activation.
 
 use super::Setting;
 use super::passes::{Forces, Forward};
@@ -10,14 +10,14 @@ use crate::network::{Kernel, LinearisedStep, Pieces, Tangent};
 use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
 
-/// Weights of a unit of this size, relative to the largest of its layer, are about to vanish.
+/// Weights of a unit below this size, relative to the largest of its layer, are about to vanish.
 const VANISHING: f64 = 1e-4;
 
 /// A ReLU network under a rule on data; with a pattern, the smooth continuation of its piece.
 #[derive(Clone)]
 pub(super) struct ReluKernel {
     pub setting: Arc<Setting>,
-    /// `None`: every pair by its sign, `g'(0) = 1`; always for curved activations.
+    /// `None`: every pair follows its sign, with `g'(0) = 1`; always so for curved activations.
     pub pattern: Option<Arc<Pattern>>,
     /// How often each unit of each layer has left zero.
     pub departures: Vec<Vec<usize>>,
@@ -75,8 +75,8 @@ impl Kernel for ReluKernel {
         rates.copy_from_slice(self.signed(&motion.output_rates).as_slice());
     }
 
-    /// Curved activations are smooth but where the weights of a unit are zero. Under fixed feedback it can arrive
-    /// there.
+    /// Curved activations are smooth except where the weights of a unit are zero, which a unit can reach under fixed
+    /// feedback.
     fn obstacle(&self, theta: &[f64]) -> Option<String> {
         if !self.setting.activation.curved() {
             return None;
@@ -116,7 +116,7 @@ impl Kernel for ReluKernel {
         }
     }
 
-    /// `∂m_n/∂θ · 𝒢_m` of the samples `active`, where pairs slide with the forces that a multiplier calls up:
+    /// `∂m_n/∂θ · 𝒢_m` of the samples `active`, where pairs slide, including the forces that a multiplier induces:
     /// `K_ff − K_fs K_ss⁻¹ K_sf` of outputs f and sliding pairs s.
     fn tangent_kernel(&self, theta: &[f64], active: &[usize]) -> DMatrix<f64> {
         let pass = self.forward(theta);

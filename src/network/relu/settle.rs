@@ -1,4 +1,4 @@
-//! Modes for pairs on their kinks that are consistent with the velocity they lead to.
+//! Finds modes for pairs on their kinks that are consistent with the resulting velocity.
 
 use super::Setting;
 use super::passes::{Forward, Motion};
@@ -8,13 +8,13 @@ use super::sizes::{all_sizes, gates, significant_norms};
 use crate::activation::{Argument, Formula};
 use nalgebra::DMatrix;
 
-/// Velocities and gates are zero, or at an end of their interval, to this relative accuracy.
+/// Velocities count as zero, and gates as at an end of their interval, to this relative accuracy.
 const SETTLED: f64 = 1e-12;
 
 /// Inputs and velocities below this share of the largest are rounding.
 const ROUNDING: f64 = 1e-13;
 
-/// Gives the pairs of `border` modes that are consistent with the velocity they lead to.
+/// Gives the pairs of `border` modes that are consistent with the resulting velocity.
 pub(super) fn settle(
     setting: &Setting,
     pattern: &mut Pattern,
@@ -29,15 +29,15 @@ pub(super) fn settle(
         let motion = pass.motion(multipliers, pass.forces().as_ref());
         let mut offences = offences(&pass, &motion, pattern, border);
         let chosen = if round < patient {
-            // the worst first, lower layers first: what happens there moves the preactivations above
+            // lower layers first, since they move the preactivations above; within a layer the worst first
             let lowest = offences.iter().map(|o| o.pair.layer).min();
             offences.retain(|o| Some(o.pair.layer) == lowest);
             offences.iter().max_by(|x, y| x.size.total_cmp(&y.size))
         } else if round < 3 * patient {
-            // if that goes round in circles, the first, which cannot for a positive definite matrix (Murty's rule)
+            // if that cycles, the first offence, which cannot cycle for a positive definite matrix (Murty's rule)
             offences.first()
         } else {
-            // under feedback alignment the matrix is not symmetric: any, by a fixed sequence
+            // under feedback alignment the matrix is not symmetric: a pseudo-random choice, the same in every run
             dice = dice
                 .wrapping_mul(6364136223846793005)
                 .wrapping_add(1442695040888963407);
@@ -68,7 +68,7 @@ pub(super) fn settle(
     ))
 }
 
-/// How preactivations would move, up to a positive factor, if all sliding units opened (layer by layer, units × N).
+/// Rates of the preactivations, up to a positive factor, if all sliding units opened (layer by layer, units × N).
 fn openings(pass: &Forward<'_>, pattern: &Pattern) -> Vec<DMatrix<f64>> {
     let mut openings: Vec<DMatrix<f64>> = Vec::with_capacity(pass.hidden());
     for l in 0..pass.hidden() {
@@ -90,7 +90,7 @@ fn openings(pass: &Forward<'_>, pattern: &Pattern) -> Vec<DMatrix<f64>> {
 /// A pair whose mode contradicts its velocity.
 struct Offence {
     pair: Pair,
-    /// No unit below sees the sample: the pair has no push of its own.
+    /// No unit below sees the sample: its own gate has no effect.
     unseen: bool,
     /// Towards a > 0.
     upwards: bool,
@@ -124,10 +124,11 @@ fn offences(
             let unseen = inputs == 0.0;
             let speed = motion.velocity[layer].column(pair.unit).norm();
             let (rate, size) = if unseen && remains[layer][pair.sample] > 0.0 {
-                // the last unit that sees the sample is about to go, or the first has just come: the side it is on
+                // the last unit that sees the sample is about to close, or the first has just opened: decide by the
+                // pair's side
                 (pass.a[layer][at], width * remains[layer][pair.sample])
             } else if unseen && inflow == 0.0 {
-                // no unit below moves yet: the side it would go to if those that slide opened
+                // no unit below moves yet: decide by the side it would go to if the sliding ones opened
                 (openings[layer][at], 1.0)
             } else {
                 (motion.a_dot[layer][at], speed * inputs + width * inflow)
@@ -136,7 +137,7 @@ fn offences(
             let offends = match pattern.get(pair) {
                 Mode::Active => relative < -SETTLED,
                 Mode::Inactive => relative > SETTLED,
-                // nothing to hold on to
+                // no input that could hold the pair on its kink
                 Mode::Sliding => unseen,
                 Mode::Resting => false,
             };
@@ -151,7 +152,7 @@ fn offences(
     let held = gates(motion, pattern).filter(|(p, _)| sizes[p.layer].inputs[p.sample] > 0.0);
     found.extend(held.filter_map(|(pair, gate)| {
         let outside = -pattern.kink().inside(gate);
-        // not a number where the signal has vanished: such a pair is let go
+        // NaN where the signal has vanished: such a pair is released
         (outside.is_nan() || outside > SETTLED).then_some(Offence {
             pair,
             unseen: false,
