@@ -185,7 +185,7 @@ pub fn compare(scenario: Scenario, allow_nonseparable: bool, control: &Control<'
 fn built(scenario: &Scenario, work: Work, control: &Control<'_>) -> Result<Problem> {
     let problem = scenario.build_for(work)?;
     for caution in problem.dataset().cautions() {
-        control.observer.note(caution.clone());
+        control.observer.note(format!("caution: {caution}"));
     }
     Ok(problem)
 }

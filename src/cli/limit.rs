@@ -37,7 +37,7 @@ impl LimitArgs {
                 .dataset()
                 .cautions()
                 .iter()
-                .for_each(|caution| note(caution)),
+                .for_each(|caution| note(&format!("caution: {caution}"))),
             Format::Text => {
                 let data = data::facts(problem.dataset()).into_iter();
                 let data: String = data
@@ -101,9 +101,13 @@ fn sentence(problem: &Problem, limit: Option<&Limit>) -> String {
         (Some(_), false) => "\nother minimisers may exist",
         (Some(_), true) => "",
     };
+    let rows = match &problem.dataset().rows_of(&limit.support)[..] {
+        [] => String::new(),
+        rows => format!("; rows {rows:?} of the file"),
+    };
     format!(
-        "{} (exponent {:.6}): margin {:.6e} at unit norm, {} support vectors (from 0: {:?}), {}{caution}\nbeta = \
-         {:?}\n",
+        "{} (exponent {:.6}): margin {:.6e} at unit norm, {} support vectors (from 0: {:?}{rows}), {}{caution}\nbeta \
+         = {:?}\n",
         limit.kind.name(),
         limit.potential.exponent,
         1.0 / limit.beta.norm(),

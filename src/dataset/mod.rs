@@ -3,7 +3,7 @@
 //! A data set comes from one of five sources, all with the same guarantees (finite entries, labels ±1, N ≥ 1, D ≥ 1):
 //! [`gaussian_teacher`] draws one that a hyperplane separates, [`gaussian_random_labels`] one whose labels are
 //! independent of the samples, [`read_files`] reads a matrix and its labels, [`Table::read`] reads a real-world CSV
-//! file with a label column, and [`Table::of_svmlight`] uses an [`Svmlight`] file. A single class is allowed: the signed
+//! file with a label column, [`Table::of_svmlight`] uses an [`Svmlight`] file. A single class is allowed: the signed
 //! samples `g_n` are all that linear networks see, and relabelling `(x, y)` as `(−x, −y)` does not change them.
 
 mod account;
@@ -107,6 +107,15 @@ impl Dataset {
     /// What became of the rows of the table these data are from; `None` for other data.
     pub fn account(&self) -> Option<&Account> {
         self.account.as_deref()
+    }
+
+    /// The rows of the table (their lines, from 1) that these samples (from 0) are from; none for other data.
+    pub fn rows_of(&self, samples: &[usize]) -> Vec<usize> {
+        let rows = self.account().map_or(&[][..], |account| &account.rows);
+        samples
+            .iter()
+            .filter_map(|n| rows.get(*n).copied())
+            .collect()
     }
 
     /// What may not be meant as it was read, one sentence each.

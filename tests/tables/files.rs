@@ -39,7 +39,7 @@ fn separators_and_line_ends_are_told_apart() {
         KIND,
     );
     assert!(
-        said.contains("`2,5` is not a number (column `x`; write 1.5 for 1,5, and 1000 for 1,000)"),
+        said.contains("`2,5` is not a number (column `y`; write 1.5 for 1,5, and 1000 for 1,000)"),
         "{said}"
     );
     // two that may separate, until it is said which
@@ -137,7 +137,7 @@ fn svmlight_files_are_read_as_tables() {
             "{printed}"
         );
     }
-    let classes = sparse.replace("+1 ", "2 ").replace("-1 ", "1 ");
+    let classes = sparse.replace("\n+1 ", "\n2 ").replace("\n-1 ", "\n1 ");
     let said = refusal(
         ("a.svm", &classes),
         "[dataset.table]\npath = \"a.svm\"\nformat = \"svmlight\"",

@@ -94,8 +94,8 @@ impl<'a> Labels<'a> {
     /// Every value, once it is certain that the lists can mean what they say.
     ///
     /// # Errors
-    /// [`Error::Data`] for a listed value that no row has, for values that look like one and do not share a class, or if
-    /// no row is kept.
+    /// [`Error::Data`] for a listed value that no row has, for values that look like one in different classes, or if no
+    /// row is kept.
     pub(super) fn checked(self, advice: &str) -> Result<Vec<LabelValue>> {
         if self.values.is_empty() {
             return Err(Error::data(self.path, "there is no row below the header"));

@@ -53,8 +53,8 @@ struct Kept {
 }
 
 impl Table {
-    /// Every value of the column `label` that is not in `positive` is negative, every other column is a feature, and the
-    /// first row is the header.
+    /// Every value of the column `label` that is not in `positive` is negative, every other column is a feature, and
+    /// the first row is the header.
     pub fn new(label: &str, positive: &[&str]) -> Self {
         Self {
             label: label.to_owned(),
@@ -80,8 +80,8 @@ impl Table {
     /// Parses `bytes`, the contents of a file named `path`; opens no file.
     ///
     /// # Errors
-    /// [`Error::Data`] with row (the line) and column for a misplaced quote, a missing label column, a header that looks
-    /// like data, a ragged row, a feature that is not a finite number, a label that is missing or looks like another
+    /// [`Error::Data`] with row (the line) and column for a misplaced quote, a missing label column, a header that
+    /// looks like data, a ragged row, a feature that is not a finite number, a label that is missing or looks like another
     /// one, a listed value that never occurs, or when no row or no feature is left.
     pub fn parse(&self, path: &Path, bytes: &[u8]) -> Result<Dataset> {
         refuse_npy(path, bytes, "[dataset.files] reads it")?;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::dataset::Svmlight;
 use nalgebra::dmatrix;
 
 fn table() -> Table {
