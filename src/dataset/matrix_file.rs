@@ -6,6 +6,7 @@
 use super::fields::{Record, line_at, records};
 use super::npy;
 use super::recognised::{refuse_npy, refuse_other_kinds};
+use super::svmlight;
 use crate::error::{Error, Result};
 use nalgebra::DMatrix;
 use std::path::Path;
@@ -130,7 +131,8 @@ fn parse_csv(path: &Path, text: &str) -> Result<(DMatrix<f64>, Vec<usize>)> {
         }
         for (column, field) in fields.iter().enumerate() {
             let entry = finite_number(field).map_err(|why| {
-                let hint = hint(field, &why, rows.is_empty());
+                let no_numbers = fields.iter().all(|field| finite_number(field).is_err());
+                let hint = hint(field, &why, rows.is_empty() && no_numbers);
                 Error::data(path, format!("{why}{hint}"))
                     .at_row(row)
                     .at_column(column + 1)
@@ -146,12 +148,14 @@ fn parse_csv(path: &Path, text: &str) -> Result<(DMatrix<f64>, Vec<usize>)> {
 }
 
 /// What may be behind a field that is no number.
-fn hint(field: &str, why: &NotANumber, in_first_row: bool) -> &'static str {
+fn hint(field: &str, why: &NotANumber, in_header: bool) -> &'static str {
     if matches!(why, NotANumber::Infinite(_)) {
         ""
+    } else if svmlight::is_row(field) {
+        " (this looks like the svmlight format: set format = \"svmlight\")"
     } else if numbers_between_spaces(field) {
         " (spaces do not separate fields: write commas, in NumPy savetxt(..., delimiter=\",\"))"
-    } else if in_first_row {
+    } else if in_header {
         " (the file must have no header line; [dataset.table] reads files that have one)"
     } else {
         ""

@@ -159,6 +159,17 @@ impl Svmlight {
     }
 }
 
+/// Whether a line starts with a label and an `index:value`.
+pub(super) fn is_row(line: &str) -> bool {
+    let mut words = line.split_whitespace();
+    let is_number = |word: &str| word.parse::<f64>().is_ok();
+    let is_entry = |word: &str| {
+        word.split_once(':')
+            .is_some_and(|(index, value)| is_number(index) && is_number(value))
+    };
+    words.next().is_some_and(is_number) && words.next().is_some_and(is_entry)
+}
+
 /// Indices are below this: more features than any machine holds.
 const MOST_FEATURES: usize = 1 << 40;
 

@@ -2,6 +2,7 @@
 
 use super::{Table, quoted};
 use crate::dataset::matrix_file::shown;
+use crate::dataset::svmlight;
 use crate::error::{Error, Result};
 use std::path::Path;
 
@@ -73,7 +74,7 @@ impl Columns {
             }
         };
         let advice = match (&first[..], self.header) {
-            ([only], _) if is_svmlight(only.as_ref()) => {
+            ([only], _) if svmlight::is_row(only.as_ref()) => {
                 " (this looks like the svmlight format: set format = \"svmlight\")"
             }
             ([_], _) => " (commas, semicolons or tabs separate columns)",
@@ -161,17 +162,6 @@ impl Columns {
             .map(|(_, column)| self.names[*column].as_str())
             .collect()
     }
-}
-
-/// Whether a line is a label and an `index:value`.
-fn is_svmlight(line: &str) -> bool {
-    let mut words = line.split_whitespace();
-    let is_number = |word: &str| word.parse::<f64>().is_ok();
-    let is_entry = |word: &str| {
-        word.split_once(':')
-            .is_some_and(|(index, value)| is_number(index) && is_number(value))
-    };
-    words.next().is_some_and(is_number) && words.next().is_some_and(is_entry)
 }
 
 /// Fewer rows than this may count by chance.
