@@ -1,6 +1,6 @@
 //! What was learned from: class counts, and what became of the rows of a table.
 
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, LabelValue};
 use serde::Serialize;
 
 /// The data of a report.
@@ -12,12 +12,18 @@ pub(crate) struct DataReport<'a> {
     positive: usize,
     /// Samples of label −1.
     negative: usize,
-    /// Null for data that are no table.
-    label_column: Option<&'a str>,
+    #[serde(flatten)]
+    table: Option<TableReport<'a>>,
+    cautions: &'a [String],
+}
+
+/// What became of the rows of a table; absent for data that are none.
+#[derive(Serialize)]
+struct TableReport<'a> {
+    label_column: &'a str,
     /// Every value of the label column, in the order of the file.
     labels: Vec<ValueReport<'a>>,
     rows_left_out: usize,
-    cautions: &'a [String],
 }
 
 /// A value of a label column.
@@ -25,30 +31,40 @@ pub(crate) struct DataReport<'a> {
 struct ValueReport<'a> {
     value: &'a str,
     rows: usize,
-    /// ±1; null if these rows are left out.
-    label: Option<i8>,
+    class: &'static str,
 }
 
 impl<'a> DataReport<'a> {
     pub(crate) fn of(data: &'a Dataset) -> Self {
         let (positive, negative) = data.class_counts();
-        let account = data.account();
-        let values = account.map_or(&[][..], |account| &account.values);
-        let labels = values.iter().map(|value| ValueReport {
-            value: &value.value,
-            rows: value.count,
-            label: value.label.map(|label| label as i8),
+        let table = data.account().map(|account| TableReport {
+            label_column: &account.column,
+            labels: (account.values.iter())
+                .map(|value| ValueReport {
+                    value: &value.value,
+                    rows: value.count,
+                    class: class(value),
+                })
+                .collect(),
+            rows_left_out: account.left_out(),
         });
         Self {
             samples: data.len(),
             dimension: data.dimension(),
             positive,
             negative,
-            label_column: account.map(|account| account.column.as_str()),
-            labels: labels.collect(),
-            rows_left_out: account.map_or(0, |account| account.left_out()),
-            cautions: account.map_or(&[], |account| &account.cautions),
+            table,
+            cautions: data.cautions(),
         }
+    }
+}
+
+/// Where the rows of a value have gone.
+fn class(value: &LabelValue) -> &'static str {
+    match value.label {
+        None => "left out",
+        Some(label) if label > 0.0 => "+1",
+        Some(_) => "-1",
     }
 }
 
@@ -67,21 +83,18 @@ pub(crate) fn facts(data: &Dataset) -> Vec<(&'static str, String)> {
     };
     let mut values: Vec<String> = (account.values.iter().take(MOST_VALUES))
         .map(|value| {
-            let fate = match value.label {
-                None => "left out".to_owned(),
-                Some(label) => format!("{label:+}"),
-            };
             let rows = if value.count == 1 { "row" } else { "rows" };
             format!(
-                "`{}` {fate} ({} {rows})",
-                value.value.escape_debug(),
+                "{} {} ({} {rows})",
+                named(&value.value),
+                class(value),
                 value.count
             )
         })
         .collect();
     if account.values.len() > MOST_VALUES {
         values.push(format!(
-            "and {} more values (report.json has all)",
+            "and {} more values (the JSON has all)",
             account.values.len() - MOST_VALUES
         ));
     }
@@ -93,6 +106,18 @@ pub(crate) fn facts(data: &Dataset) -> Vec<(&'static str, String)> {
             .map(|caution| ("CAUTION", caution.clone())),
     );
     facts
+}
+
+/// A value as people read it: short, without control characters, and told if it is blank.
+#[cfg(feature = "cli")]
+fn named(value: &str) -> String {
+    const LONGEST: usize = 60;
+    if value.is_empty() {
+        return "blank".into();
+    }
+    let start: String = value.chars().take(LONGEST).collect();
+    let rest = if start.len() < value.len() { "..." } else { "" };
+    format!("`{}{rest}`", start.escape_debug())
 }
 
 /// As many values of a label column as a person reads.

@@ -216,8 +216,8 @@ pub(super) enum Feedback {
     },
     /// One file per hidden layer, CSV or npy. For direct feedback alignment b_l, a single column with one entry per
     /// unit of layer l. For feedback alignment F_l in δ_l = F_l δ_(l+1): one row per unit of layer l, one column per
-    /// unit of layer l+1, the shape of w_(l+1) (a single column for the last one, and for every one of convolutional and
-    /// diagonal networks).
+    /// unit of layer l+1, the shape of w_(l+1) (a single column for the last one, and for every one of convolutional
+    /// and diagonal networks).
     Files(#[schemars(with = "Vec<PathBuf>")] Spanned<Vec<FilePath>>),
 }
 

@@ -73,7 +73,7 @@ impl Columns {
                 )
             }
         };
-        let advice = match (&first[..], self.header) {
+        let advice = match (first, self.header) {
             ([only], _) if svmlight::is_row(only.as_ref()) => {
                 " (this looks like the svmlight format: set format = \"svmlight\")"
             }

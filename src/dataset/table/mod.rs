@@ -81,8 +81,8 @@ impl Table {
     ///
     /// # Errors
     /// [`Error::Data`] with row (the line) and column for a misplaced quote, a missing label column, a header that
-    /// looks like data, a ragged row, a feature that is not a finite number, a label that is missing or looks like another
-    /// one, a listed value that never occurs, or when no row or no feature is left.
+    /// looks like data, a ragged row, a feature that is not a finite number, a label that is missing or looks like
+    /// another one, a listed value that never occurs, or when no row or no feature is left.
     pub fn parse(&self, path: &Path, bytes: &[u8]) -> Result<Dataset> {
         refuse_npy(path, bytes, "[dataset.files] reads it")?;
         let text = text(path, bytes)?;
