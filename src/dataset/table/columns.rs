@@ -61,7 +61,8 @@ impl Columns {
             (Some(column), None) => return Ok(column),
             (Some(_), Some(_)) => format!("more than one column is named `{}`", shown(name)),
             (None, _) => {
-                let nearly = |other: &&String| other.to_lowercase() == name.trim().to_lowercase();
+                let lower = name.trim().to_lowercase();
+                let nearly = |other: &&String| other.to_lowercase() == lower;
                 let meant = self.names.iter().find(nearly);
                 let meant = meant.map_or("; the".into(), |meant| {
                     format!(", did you mean `{}`? The", shown(meant))
