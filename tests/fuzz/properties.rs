@@ -228,6 +228,7 @@ fn assert_accounted(data: &Dataset, text: &str, header: usize) {
         .filter(|(_, line)| !line.trim().is_empty())
         .map(|(number, _)| number)
         .collect();
+    let is_below = |row: &usize| lines[header..].binary_search(row).is_ok();
     assert_eq!(account.rows.len(), data.len());
     assert_eq!(
         data.len() + account.left_out(),
@@ -236,9 +237,9 @@ fn assert_accounted(data: &Dataset, text: &str, header: usize) {
     );
     let counted: usize = account.values.iter().map(|value| value.count).sum();
     assert_eq!(counted, lines.len() - header);
-    assert!(account.rows.iter().all(|row| lines[header..].contains(row)));
+    assert!(account.rows.iter().all(|row| is_below(row)));
     for value in &account.values {
-        assert!(value.count > 0 && lines[header..].contains(&value.first_row));
+        assert!(value.count > 0 && is_below(&value.first_row));
     }
     for label in [1.0, -1.0] {
         let of_class = account
