@@ -237,7 +237,7 @@ fn assert_accounted(data: &Dataset, text: &str, header: usize) {
     );
     let counted: usize = account.values.iter().map(|value| value.count).sum();
     assert_eq!(counted, lines.len() - header);
-    assert!(account.rows.iter().all(|row| is_below(row)));
+    assert!(account.rows.iter().all(&is_below));
     for value in &account.values {
         assert!(value.count > 0 && is_below(&value.first_row));
     }
@@ -324,6 +324,7 @@ fn options(text: &str) -> Table {
     let has_header = !text.len().is_multiple_of(7);
     let left_out = header
         .get(column + 1)
+        .copied()
         .filter(|_| text.len().is_multiple_of(5));
     Table {
         label: if has_header {
@@ -335,7 +336,7 @@ fn options(text: &str) -> Table {
         negative: text.len().is_multiple_of(3).then(|| vec![bare(&value())]),
         drop: left_out
             .filter(|_| has_header)
-            .map(|name| bare(name))
+            .map(bare)
             .into_iter()
             .collect(),
         header: has_header,
