@@ -30,7 +30,7 @@ pub trait Observer: Sync {
     /// Called a few times a second during finite steps; `taken == total` at the end.
     fn steps(&self, _progress: StepProgress) {}
 
-    /// Called with one sentence about a checkpoint that was found.
+    /// Called with one sentence about what matters before the end: a checkpoint was found, data may be misread.
     fn note(&self, _text: String) {}
 }
 

@@ -1,6 +1,7 @@
 //! The limit against which a run is measured: known before the run, or only at its end.
 
 use crate::accuracy;
+use crate::dataset::Dataset;
 use crate::diagnostics::diagnose;
 #[cfg(doc)]
 use crate::error::Error;
@@ -100,7 +101,9 @@ pub fn reference_limit(problem: &Problem, allow_nonseparable: bool) -> Result<Re
         Separability::Separable(_) if local => Ok(Reference::Local(potential)),
         Separability::Separable(limit) => Ok(Reference::Global(Box::new(limit))),
         _ if allow_nonseparable => Ok(Reference::None),
-        Separability::NotSeparable(certificate) => Err(described(&certificate).into()),
+        Separability::NotSeparable(certificate) => {
+            Err(described(&certificate, problem.dataset()).into())
+        }
         Separability::Unreachable { unusable, .. } => {
             Err(NotSeparable::Unreachable { unusable }.into())
         }
@@ -108,10 +111,13 @@ pub fn reference_limit(problem: &Problem, allow_nonseparable: bool) -> Result<Re
     }
 }
 
-fn described(certificate: &FarkasCertificate) -> NotSeparable {
-    let support = certificate.support.iter();
+fn described(certificate: &FarkasCertificate, data: &Dataset) -> NotSeparable {
+    let support = &certificate.support;
+    let mut columns = data.samples().column_iter();
     NotSeparable::Certified {
-        support: support.map(|n| (*n, certificate.multipliers[*n])).collect(),
+        support: (support.iter().map(|n| (*n, certificate.multipliers[*n]))).collect(),
         residual: certificate.residual,
+        rows: data.rows_of(support),
+        has_constant: columns.any(|x| x[0] != 0.0 && x.iter().all(|entry| *entry == x[0])),
     }
 }

@@ -56,7 +56,7 @@ pub struct Run {
 /// hyperplane (unless allowed), [`Error::Solver`] if the integrator cannot start, [`Error::Interrupted`] once the
 /// control has received a signal, [`Error::Io`] if checkpoints cannot be read or written.
 pub fn run(scenario: Scenario, options: RunOptions, control: &Control<'_>) -> Result<Run> {
-    let problem = scenario.build_for(Work::Run)?;
+    let problem = built(&scenario, Work::Run, control)?;
     let reference = reference_limit(&problem, options.allow_nonseparable)?;
     control.check()?;
     let made = match &scenario.steps {
@@ -141,7 +141,7 @@ pub fn compare(scenario: Scenario, allow_nonseparable: bool, control: &Control<'
     let Some(options) = &scenario.steps else {
         return Err(scenario.without_steps());
     };
-    let problem = scenario.build_for(Work::Compare)?;
+    let problem = built(&scenario, Work::Compare, control)?;
     let reference = reference_limit(&problem, allow_nonseparable)?;
     control.check()?;
     let descents = descend(&problem, options, control)?;
@@ -179,6 +179,15 @@ pub fn compare(scenario: Scenario, allow_nonseparable: bool, control: &Control<'
         verdicts,
         verification: None,
     })
+}
+
+/// The problem of a scenario; what its data warn of is said at once, for a run may be long, or refused.
+fn built(scenario: &Scenario, work: Work, control: &Control<'_>) -> Result<Problem> {
+    let problem = scenario.build_for(work)?;
+    for caution in problem.dataset().cautions() {
+        control.observer.note(format!("caution: {caution}"));
+    }
+    Ok(problem)
 }
 
 impl Run {

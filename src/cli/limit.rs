@@ -1,10 +1,11 @@
 //! `limit SCENARIO`
 
-use super::{Format, ScenarioArgs, print};
+use super::{Format, ScenarioArgs, note, print};
 use crate::error::Result;
 use crate::limit::{Limit, LimitKind};
 use crate::problem::Problem;
 use crate::reference::reference_limit;
+use crate::report::data::{self, DataReport};
 use crate::scenario;
 use crate::storage::{Folder, write_file};
 use clap::Args;
@@ -30,9 +31,24 @@ impl LimitArgs {
             None => None,
         };
         let problem = scenario.build()?;
+        // before the limit, which may be refused
+        match self.format {
+            Format::Json => problem
+                .dataset()
+                .cautions()
+                .iter()
+                .for_each(|caution| note(&format!("caution: {caution}"))),
+            Format::Text => {
+                let data = data::facts(problem.dataset()).into_iter();
+                let data: String = data
+                    .map(|(name, fact)| format!("{name}: {fact}\n"))
+                    .collect();
+                print(&data)?;
+            }
+        }
         let reference = reference_limit(&problem, self.scenario.allow_nonseparable)?;
         let limit = reference.alone(&problem, &scenario.flow)?;
-        let document = document(limit.as_ref());
+        let document = document(&problem, limit.as_ref());
         if let Some((_, folder)) = &here {
             write_file(&folder.join("limit.json"), document.as_bytes())?;
         }
@@ -44,8 +60,8 @@ impl LimitArgs {
     }
 }
 
-fn document(limit: Option<&Limit>) -> String {
-    let value = match limit {
+fn document(problem: &Problem, limit: Option<&Limit>) -> String {
+    let mut value = match limit {
         None => serde_json::json!({ "kind": "none" }),
         Some(limit) => serde_json::json!({
             "kind": limit.kind.name(),
@@ -58,6 +74,7 @@ fn document(limit: Option<&Limit>) -> String {
             "support": limit.support,
         }),
     };
+    value["dataset"] = serde_json::json!(DataReport::of(problem.dataset()));
     format!("{value:#}\n")
 }
 
@@ -84,9 +101,13 @@ fn sentence(problem: &Problem, limit: Option<&Limit>) -> String {
         (Some(_), false) => "\nother minimisers may exist",
         (Some(_), true) => "",
     };
+    let rows = match &problem.dataset().rows_of(&limit.support)[..] {
+        [] => String::new(),
+        rows => format!("; rows {rows:?} of the file"),
+    };
     format!(
-        "{} (exponent {:.6}): margin {:.6e} at unit norm, {} support vectors (from 0: {:?}), {}{caution}\nbeta = \
-         {:?}\n",
+        "{} (exponent {:.6}): margin {:.6e} at unit norm, {} support vectors (from 0: {:?}{rows}), {}{caution}\nbeta \
+         = {:?}\n",
         limit.kind.name(),
         limit.potential.exponent,
         1.0 / limit.beta.norm(),

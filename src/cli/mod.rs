@@ -90,6 +90,12 @@ impl Cli {
     }
 }
 
+/// Prints a sentence to standard error, which may be closed.
+fn note(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// Prints to standard output; a reader that has gone away (`| head`) is not an error.
 fn print(text: &str) -> Result<()> {
     use std::io::Write;

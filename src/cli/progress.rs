@@ -10,7 +10,6 @@ use crate::flow;
 use crate::scenario::Scenario;
 use clap::Args;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::Write;
 use std::path::Path;
 
 /// Positions of the flow's bar per unit of log-log-time.
@@ -105,8 +104,7 @@ impl Observer for Bars {
 
     fn note(&self, text: String) {
         if !self.quiet {
-            // standard error may be closed
-            let _ = writeln!(std::io::stderr(), "{text}");
+            super::note(&text);
         }
     }
 }

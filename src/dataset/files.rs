@@ -1,5 +1,6 @@
 //! Samples and labels in two files of plain numbers.
 
+use super::matrix_file::parse_numbered;
 use super::{Dataset, read_matrix};
 use crate::error::{Error, Result};
 use std::path::Path;
@@ -11,7 +12,8 @@ use std::path::Path;
 /// numbers of samples and labels.
 pub fn read_files(samples: &Path, labels: &Path) -> Result<Dataset> {
     let x = read_matrix(samples)?;
-    let y = read_matrix(labels)?;
+    let bytes = std::fs::read(labels).map_err(|e| Error::io(labels, e))?;
+    let (y, rows) = parse_numbered(labels, &bytes)?;
     if y.ncols() != 1 {
         let message = format!(
             "{} columns, expected one label (+1 or -1) per row",
@@ -24,7 +26,7 @@ pub fn read_files(samples: &Path, labels: &Path) -> Result<Dataset> {
         let label = format!("{:?}", y[n]);
         let label = label.trim_end_matches(".0");
         let message = format!("label {label}, expected +1 or -1");
-        return Err(Error::data(labels, message).at_row(n + 1));
+        return Err(Error::data(labels, message).at_row(rows[n]));
     }
     if y.nrows() != x.nrows() {
         let message = format!(
@@ -60,6 +62,7 @@ mod tests {
     fn labels_must_be_signs_one_per_sample() {
         let cases = [
             ("1\n0\n", "y.csv, row 2: label 0, expected +1 or -1"),
+            ("1\n\n0\n", "y.csv, row 3: label 0, expected +1 or -1"),
             ("1\n", "y.csv: 1 labels for the 2 samples of "),
             ("1,1\n1,1\n", "y.csv: 2 columns, expected one label"),
         ];

@@ -1,9 +1,12 @@
 //! Matrices in files: CSV without a header line, or NumPy `.npy`.
 //!
-//! The extension decides: `.npy` (upper or lower case), otherwise CSV. Every entry read is finite. Positions in
-//! errors count from 1; the row of a CSV file is its line, as an editor shows it.
+//! The extension decides: `.npy` (upper or lower case), otherwise CSV, separated by commas, semicolons or tabs. Every
+//! entry read is finite. Positions in errors count from 1; the row of a CSV file is its line, as an editor shows it.
 
+use super::fields::{Record, line_at, records};
 use super::npy;
+use super::recognised::{refuse_npy, refuse_other_kinds};
+use super::svmlight;
 use crate::error::{Error, Result};
 use nalgebra::DMatrix;
 use std::path::Path;
@@ -32,49 +35,32 @@ pub fn read_matrix(path: &Path) -> Result<DMatrix<f64>> {
 /// # Ok::<(), marginflow::error::Error>(())
 /// ```
 pub fn parse_matrix(path: &Path, bytes: &[u8]) -> Result<DMatrix<f64>> {
+    Ok(parse_numbered(path, bytes)?.0)
+}
+
+/// [`parse_matrix`], and where in the file each row stands (from 1).
+pub(super) fn parse_numbered(path: &Path, bytes: &[u8]) -> Result<(DMatrix<f64>, Vec<usize>)> {
     let is_npy = path
         .extension()
         .is_some_and(|e| e.eq_ignore_ascii_case("npy"));
     if is_npy {
-        npy::parse(path, bytes)
-    } else {
-        parse_csv(path, text(path, bytes)?)
+        refuse_other_kinds(path, bytes)?;
+        let matrix = npy::parse(path, bytes)?;
+        let rows = (1..=matrix.nrows()).collect();
+        return Ok((matrix, rows));
     }
+    refuse_npy(path, bytes, "give it a name that ends with .npy")?;
+    parse_csv(path, text(path, bytes)?)
 }
 
-/// The bytes as text, or an error at the first line that is not UTF-8.
+/// The bytes as text, or an error that says what else they are, or which is the first line that is not UTF-8.
 pub(super) fn text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str> {
+    refuse_other_kinds(path, bytes)?;
     std::str::from_utf8(bytes).map_err(|e| {
         let row = line_at(bytes, e.valid_up_to());
-        Error::data(path, "not UTF-8 text (a CSV file is expected)").at_row(row)
+        let message = "not UTF-8 text (text of numbers is expected; save it as UTF-8)";
+        Error::data(path, message).at_row(row)
     })
-}
-
-/// A CSV parser that trims fields and accepts ragged rows, so that our own error can say what was expected.
-pub(super) fn csv_reader(text: &str, header: bool) -> csv::Reader<&[u8]> {
-    csv::ReaderBuilder::new()
-        .has_headers(header)
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(text.as_bytes())
-}
-
-/// The line (from 1) a record starts on. The parser's own count is taken before the blank lines it skips and the
-/// second half of a CRLF, so the line is counted again, only on errors.
-pub(super) fn line_of(text: &str, record: &csv::StringRecord) -> usize {
-    let bytes = text.as_bytes();
-    let mut start = record.position().map_or(0, |p| p.byte() as usize);
-    while bytes.get(start).is_some_and(|b| matches!(b, b'\r' | b'\n')) {
-        start += 1;
-    }
-    line_at(bytes, start)
-}
-
-fn line_at(bytes: &[u8], offset: usize) -> usize {
-    1 + bytes[..offset.min(bytes.len())]
-        .iter()
-        .filter(|&&b| b == b'\n')
-        .count()
 }
 
 /// Why a field is not a finite number.
@@ -100,7 +86,7 @@ pub(super) fn finite_number(field: &str) -> std::result::Result<f64, NotANumber>
 
 /// A field as shown in a message: short, and without control characters, which a terminal would obey.
 pub(super) fn shown(field: &str) -> String {
-    const LONGEST: usize = 40;
+    const LONGEST: usize = 60;
     let mut shown = String::new();
     for (k, c) in field.chars().enumerate() {
         if k == LONGEST {
@@ -130,40 +116,58 @@ pub(super) fn ragged(
     .at_row(row)
 }
 
-fn parse_csv(path: &Path, text: &str) -> Result<DMatrix<f64>> {
+fn parse_csv(path: &Path, text: &str) -> Result<(DMatrix<f64>, Vec<usize>)> {
     let mut entries = Vec::new();
     let mut columns = 0;
-    let mut rows = 0;
-    let mut first = 1;
-    for record in csv_reader(text, false).records() {
-        let record = record.map_err(|e| Error::data(path, e.to_string()))?;
-        if rows == 0 {
-            columns = record.len();
-            first = line_of(text, &record);
-        } else if record.len() != columns {
-            let row = line_of(text, &record);
-            return Err(ragged(path, row, record.len(), columns, first));
+    let mut rows = Vec::new();
+    for record in records(path, text, None) {
+        let Record { row, fields } = record?;
+        match rows.first() {
+            None => columns = fields.len(),
+            Some(&first) if fields.len() != columns => {
+                return Err(ragged(path, row, fields.len(), columns, first));
+            }
+            Some(_) => {}
         }
-        for (column, field) in record.iter().enumerate() {
+        for (column, field) in fields.iter().enumerate() {
             let entry = finite_number(field).map_err(|why| {
-                let hint = match why {
-                    NotANumber::Empty | NotANumber::Text(_) if rows == 0 => {
-                        " (the file must have no header line; [dataset.table] reads files that have one)"
-                    }
-                    _ => "",
-                };
+                let no_numbers = fields.iter().all(|field| finite_number(field).is_err());
+                let hint = hint(field, &why, rows.is_empty() && no_numbers);
                 Error::data(path, format!("{why}{hint}"))
-                    .at_row(line_of(text, &record))
+                    .at_row(row)
                     .at_column(column + 1)
             })?;
             entries.push(entry);
         }
-        rows += 1;
+        rows.push(row);
     }
     if entries.is_empty() {
         return Err(Error::data(path, "the file is empty, expected numbers"));
     }
-    Ok(DMatrix::from_row_slice(rows, columns, &entries))
+    Ok((DMatrix::from_row_slice(rows.len(), columns, &entries), rows))
+}
+
+/// What may be behind a field that is no number.
+fn hint(field: &str, why: &NotANumber, in_header: bool) -> &'static str {
+    if matches!(why, NotANumber::Infinite(_)) {
+        ""
+    } else if svmlight::is_row(field) {
+        " (this looks like the svmlight format: set format = \"svmlight\")"
+    } else if numbers_between_spaces(field) {
+        " (spaces do not separate fields: write commas, in NumPy savetxt(..., delimiter=\",\"))"
+    } else if in_header {
+        " (the file must have no header line; [dataset.table] reads files that have one)"
+    } else {
+        ""
+    }
+}
+
+/// Whether a field is several numbers, with spaces between them.
+pub(super) fn numbers_between_spaces(field: &str) -> bool {
+    field.contains(char::is_whitespace)
+        && field
+            .split_whitespace()
+            .all(|word| word.parse::<f64>().is_ok())
 }
 
 #[cfg(test)]
@@ -172,13 +176,15 @@ mod tests {
     use nalgebra::dmatrix;
 
     fn csv(text: &str) -> Result<DMatrix<f64>> {
-        parse_csv(Path::new("x.csv"), text)
+        parse_matrix(Path::new("x.csv"), text.as_bytes())
     }
 
     #[test]
     fn csv_entries_stand_where_the_file_has_them() {
         let expected = dmatrix![1.0, -2.5; 3e-4, 4.0; 5.0, 6.0];
         assert_eq!(csv("1, -2.5\n3e-4,4\n5,6").unwrap(), expected);
+        assert_eq!(csv("1;-2.5\r3e-4;4\r5;6").unwrap(), expected);
+        assert_eq!(csv("1\t-2.5\n3e-4\t\"4\"\n5\t6").unwrap(), expected);
         assert_eq!(
             csv("\u{feff}1,-2.5\r\n\r\n3e-4,4\r\n5,6\r\n").unwrap(),
             expected
@@ -206,8 +212,22 @@ mod tests {
                 "a,b\n1,2\n",
                 "x.csv, row 1, column 1: `a` is not a number (the file must have no header line",
             ),
+            (
+                "1 2\n",
+                "x.csv, row 1, column 1: `1 2` is not a number (spaces do not separate",
+            ),
+            ("1,2\r3,x\r", "x.csv, row 2, column 2: `x` is not a number"),
+            (
+                "1;2,5\n",
+                "x.csv, row 1: commas and semicolons stand in this row",
+            ),
+            (
+                "1,2\n3,\"4\n5,6\n",
+                "x.csv, row 2, column 2: a quote is opened here",
+            ),
+            ("\u{1f}\u{8b}", "x.csv, row 1, column 1"),
             ("", "x.csv: the file is empty"),
-            (" \n\n", "x.csv"),
+            (" \n\n", "x.csv: the file is empty"),
         ];
         for (text, expected) in cases {
             let error = csv(text).unwrap_err().to_string();

@@ -1,29 +1,37 @@
 //! Samples, labels, and the signed samples in which every formula is written.
 //!
-//! A data set comes from one of four sources, all with the same guarantees (finite entries, labels ±1, N ≥ 1, D ≥ 1):
+//! A data set comes from one of five sources, all with the same guarantees (finite entries, labels ±1, N ≥ 1, D ≥ 1):
 //! [`gaussian_teacher`] draws one that a hyperplane separates, [`gaussian_random_labels`] one whose labels are
 //! independent of the samples, [`read_files`] reads a matrix and its labels, [`Table::read`] reads a real-world CSV
-//! file with a header and a label column. A single class is allowed: the signed samples `g_n` are all that linear
-//! networks see, and relabelling `(x, y)` as `(−x, −y)` does not change them.
+//! file with a label column, [`Table::of_svmlight`] uses an [`Svmlight`] file. A single class is allowed: the signed
+//! samples `g_n` are all that linear networks see, and relabelling `(x, y)` as `(−x, −y)` does not change them.
 
+mod account;
+mod fields;
 mod files;
 mod gaussian_random_labels;
 mod gaussian_teacher;
 mod matrix_file;
 mod npy;
+mod recognised;
 mod stream;
+mod svmlight;
 mod table;
 
+pub use account::{Account, LabelValue};
+pub use fields::Separator;
 pub use files::read_files;
 pub use gaussian_random_labels::gaussian_random_labels;
 pub use gaussian_teacher::{gaussian_teacher, gaussian_teacher_vector};
 pub use matrix_file::{parse_matrix, read_matrix};
 pub use stream::standard_normals;
+pub use svmlight::Svmlight;
 pub use table::Table;
 
 pub use crate::loss::Groups;
 use nalgebra::{DMatrix, DVector};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// A binary classification data set: rows `x_n` (N × D), labels `y_n ∈ {−1, +1}`, signed samples `g_n = y_n x_n`.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +39,7 @@ pub struct Dataset {
     samples: DMatrix<f64>,
     labels: DVector<f64>,
     signed_samples: DMatrix<f64>,
+    account: Option<Arc<Account>>,
 }
 
 impl Dataset {
@@ -83,7 +92,41 @@ impl Dataset {
             samples,
             labels,
             signed_samples,
+            account: None,
         }
+    }
+
+    /// The same data, with an account of the file they are from.
+    pub(crate) fn with_account(self, account: Account) -> Self {
+        Self {
+            account: Some(Arc::new(account)),
+            ..self
+        }
+    }
+
+    /// What became of the rows of the table these data are from; `None` for other data.
+    pub fn account(&self) -> Option<&Account> {
+        self.account.as_deref()
+    }
+
+    /// The rows of the table (their lines, from 1) that these samples (from 0) are from; none for other data.
+    pub fn rows_of(&self, samples: &[usize]) -> Vec<usize> {
+        let rows = self.account().map_or(&[][..], |account| &account.rows);
+        samples
+            .iter()
+            .filter_map(|n| rows.get(*n).copied())
+            .collect()
+    }
+
+    /// What may not be meant as it was read, one sentence each.
+    pub fn cautions(&self) -> &[String] {
+        self.account().map_or(&[], |account| &account.cautions)
+    }
+
+    /// How many samples have the label +1, and how many −1.
+    pub fn class_counts(&self) -> (usize, usize) {
+        let positive = self.labels.iter().filter(|&&y| y > 0.0).count();
+        (positive, self.len() - positive)
     }
 
     /// `X`, N × D.

@@ -6,16 +6,22 @@ pub enum NotSeparable {
     /// A proof that there is no separating hyperplane: `Σ_n a_n y_n x_n = 0` with `a_n ≥ 0`, not all zero.
     #[error(
         "the data are not separable by a hyperplane through the origin: the non-negative combination of signed samples \
-         y_n x_n with weights n (a_n) = {} vanishes (relative residual {residual:.1e}), so no direction has a positive \
-         margin on all of them; add a constant feature if the separating plane need not pass through the origin, or \
-         --allow-nonseparable to run the flow all the same (claims about limits are then not applicable)",
-        listed(support)
+         y_n x_n with weights n (a_n) = {}, n from 1{}, vanishes (relative residual {residual:.1e}), so no direction \
+         has a positive margin on all of them; {}; --allow-nonseparable runs the flow all the same (claims about \
+         limits are then not applicable)",
+        listed(support),
+        in_the_file(rows),
+        elsewhere(*has_constant)
     )]
     Certified {
         /// Samples n (from 0) with `a_n > 0`, and `a_n`.
         support: Vec<(usize, f64)>,
         /// How far the combination is from zero, relative to its terms.
         residual: f64,
+        /// The rows of the file (from 1) that these samples are from; empty for data that are no table.
+        rows: Vec<usize>,
+        /// Whether some feature is the same for all samples, and not 0.
+        has_constant: bool,
     },
     /// The data are separable, but not by the frequencies that learn; holds those at which the feedback vanishes
     /// (from 0).
@@ -29,6 +35,24 @@ pub enum NotSeparable {
         "the limit could not be certified: {0}; --allow-nonseparable runs the flow all the same"
     )]
     Undecided(String),
+}
+
+fn in_the_file(rows: &[usize]) -> String {
+    match rows {
+        [] => String::new(),
+        rows => format!(" (rows {rows:?} of the file)"),
+    }
+}
+
+/// What there is to say about hyperplanes that do not pass through the origin.
+fn elsewhere(has_constant: bool) -> &'static str {
+    match has_constant {
+        true => "as one feature is constant, no hyperplane elsewhere separates them either",
+        false => {
+            "add a constant feature if the separating plane need not pass through the origin (its weight, the bias, is \
+             penalised like every other)"
+        }
+    }
 }
 
 fn listed(support: &[(usize, f64)]) -> String {

@@ -253,6 +253,27 @@ impl Network {
         signals.check(&self.signal_lengths(), self.feedback_shapes())
     }
 
+    /// The uppermost hidden layer l (from 1) that no error signal ever reaches, because `F_l F_{l+1} ⋯ F_{L−1} = 0` to
+    /// rounding; none does below it either. Where gates stand between the matrices, only where the product vanishes
+    /// whatever the gates.
+    pub fn unreached_layer(&self, signals: Signals<'_>) -> Option<usize> {
+        let Signals::Layerwise(matrices) = signals else {
+            return None;
+        };
+        let moduli: Vec<DMatrix<f64>> = matrices.iter().map(DMatrix::abs).collect();
+        let moduli = Signals::Layerwise(&moduli);
+        let largest =
+            (self.fixed_signals(moduli)).or_else(|| moduli.composed(|f, above| f * above))?;
+        let signals = self.fixed_signals(signals);
+        let widest = matrices.iter().map(|f| f.nrows().max(f.ncols())).max()?;
+        let rounding = 4.0 * f64::EPSILON * widest as f64;
+        let is_zero = |l: &usize| match &signals {
+            Some(signals) => signals[*l].amax() <= rounding * largest[*l].amax(),
+            None => largest[*l].amax() == 0.0,
+        };
+        (0..matrices.len()).rev().find(is_zero).map(|l| l + 1)
+    }
+
     /// Finite steps: the network's own stepper, or the generic one by its vector field.
     ///
     /// # Panics

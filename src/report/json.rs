@@ -1,5 +1,6 @@
 //! `report.json`, format `marginflow-report/1`.
 
+use super::data::DataReport;
 use crate::accuracy::Verification;
 use crate::claims::Verdict;
 use crate::descent::Beside;
@@ -19,6 +20,7 @@ struct Report<'a> {
     scenario_sha256: &'a str,
     status: Status,
     message: Option<&'a str>,
+    dataset: DataReport<'a>,
     #[serde(rename = "final")]
     last: Last,
     limit: LimitReport<'a>,
@@ -175,6 +177,7 @@ pub fn json(run: &Run) -> String {
         scenario_sha256: &run.scenario.sha256,
         status: run.conclusion.status,
         message: run.conclusion.message.as_deref(),
+        dataset: DataReport::of(run.problem.dataset()),
         last: Last {
             log_log_time: d.log_log_time[k],
             log_time: d.log_time[k],

@@ -1,5 +1,6 @@
 //! The table a person reads after a run.
 
+use super::data;
 use crate::accuracy::Verification;
 use crate::claims::{Outcome, Verdict};
 use crate::descent::Comparison;
@@ -31,9 +32,10 @@ pub(super) fn subtitle(run: &Run) -> String {
     )
 }
 
-/// What was measured at the end of the run: name and value.
+/// What was learned from, and what was measured at the end of the run: name and value.
 pub(super) fn facts(run: &Run) -> Vec<(&'static str, String)> {
-    let mut rows = of_the_end(run);
+    let mut rows = data::facts(run.problem.dataset());
+    rows.extend(of_the_end(run));
     let d = &run.diagnostics;
     if let Some(kinks) = &run.trajectory.kinks {
         rows.push(("kinks", at_kinks(kinks)));

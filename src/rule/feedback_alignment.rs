@@ -8,7 +8,7 @@ pub(super) const ENTRY: Entry = Entry {
     key: "feedback-alignment",
     about: "Errors go back layer by layer through fixed matrices (FA).",
     needs: Needs::Matrices(rule),
-    about_feedback: "The fixed matrices.",
+    about_feedback: "The fixed matrices F_l in δ_l = F_l δ_(l+1): units of layer l as rows, of layer l+1 as columns.",
     is_fixed: true,
 };
 

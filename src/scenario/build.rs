@@ -5,7 +5,7 @@ use super::numbers::{AtLeast, Depth};
 use super::rule::LearningRule;
 use super::schema::{Architecture, DatasetSource, Document, Feedback, FilePath, LossName};
 use super::source::Source;
-use crate::dataset::{self, Dataset, Table, standard_normals};
+use crate::dataset::{self, Dataset, standard_normals};
 use crate::descent::StepOptions;
 use crate::error::{Error, Result};
 use crate::flow::FlowOptions;
@@ -15,6 +15,7 @@ use crate::network::{Network, Relu};
 use crate::problem::Problem;
 use crate::rule::{Needs, Rule};
 use nalgebra::DMatrix;
+use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
 
@@ -68,56 +69,12 @@ impl Builder<'_> {
                 let (d, n) = (dimension.get_ref().get(), samples.get());
                 Ok(dataset::gaussian_random_labels(d, n, seed.get()))
             }
-            DatasetSource::Files { samples, labels } => self.reading(samples, |x| {
-                self.reading(labels, |y| dataset::read_files(x, y))
-            }),
-            DatasetSource::Table {
-                path,
-                label,
-                positive,
-                negative,
-                standardise,
-                constant_feature,
-            } => {
-                self.check_classes(positive, negative.as_ref())?;
-                let table = Table {
-                    label: label.clone(),
-                    positive: positive.get_ref().clone(),
-                    negative: negative.as_ref().map(|values| values.get_ref().clone()),
-                    standardise: *standardise,
-                    constant_feature: *constant_feature,
-                };
-                self.reading(path, |path| table.read(path))
-            }
-        }
-    }
-
-    fn check_classes(
-        &self,
-        positive: &Spanned<Vec<String>>,
-        negative: Option<&Spanned<Vec<String>>>,
-    ) -> Result<()> {
-        if positive.get_ref().is_empty() {
-            let advice = "list the values of the label column that mean +1";
-            return Err(self
-                .source
-                .error(positive.span(), "no positive value is given", advice));
-        }
-        let Some(negative) = negative else {
-            return Ok(());
-        };
-        match negative
-            .get_ref()
-            .iter()
-            .find(|value| positive.get_ref().contains(value))
-        {
-            None => Ok(()),
-            Some(value) => {
-                let problem = format!("`{value}` is listed as positive and as negative");
-                Err(self
-                    .source
-                    .error(negative.span(), &problem, "keep it in one list"))
-            }
+            DatasetSource::Files {
+                samples,
+                labels,
+                format,
+            } => self.files(samples, labels.as_ref(), *format),
+            DatasetSource::Table(table) => self.table(table),
         }
     }
 
@@ -190,7 +147,7 @@ impl Builder<'_> {
             Some(feedback) => self.feedback(network, feedback, name, shapes),
             None => Ok(Vec::new()),
         };
-        Ok(match entry.needs {
+        let rule = match entry.needs {
             Needs::Nothing(rule) => rule(),
             Needs::Matrices(rule) => rule(drawn("F", network.feedback_shapes())?),
             Needs::Vectors(rule) => {
@@ -199,7 +156,27 @@ impl Builder<'_> {
                 let signals = drawn("b", &shapes)?;
                 rule(signals.iter().map(|b| b.column(0).into_owned()).collect())
             }
-        })
+        };
+        if let (true, Some(Feedback::Files(files))) = (entry.is_fixed, feedback) {
+            self.check_reaches_all(network, &rule, files.span())?;
+        }
+        Ok(rule)
+    }
+
+    /// Refuses fixed feedback that comes to nothing on its way to a layer, as two matrices may whose product is zero.
+    fn check_reaches_all(&self, network: &Network, rule: &Rule, at: Range<usize>) -> Result<()> {
+        let Some(layer) = network.unreached_layer(rule.signals()) else {
+            return Ok(());
+        };
+        let factors: Vec<String> = (layer..network.depth()).map(|l| format!("F_{l}")).collect();
+        let product = factors.join(" ");
+        let never = match layer {
+            1 => "layer 1 never learns".to_owned(),
+            last => format!("layers 1 to {last} never learn"),
+        };
+        let problem = format!("{never}: the feedback comes to {product} = 0 there");
+        let advice = "errors reach a layer by the product of all matrices above it: take some whose product is not 0";
+        Err(self.source.error(at, &problem, advice))
     }
 
     /// One fixed matrix per hidden layer, named `name_l`. Gaussian draws fill them in order, column by column;
@@ -291,7 +268,11 @@ impl Builder<'_> {
     }
 
     /// Reads a file, if it fits into memory; if it cannot be read, the error points at its name in the scenario.
-    fn reading<T>(&self, file: &FilePath, read: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
+    pub(super) fn reading<T>(
+        &self,
+        file: &FilePath,
+        read: impl FnOnce(&Path) -> Result<T>,
+    ) -> Result<T> {
         let path = self.folder.join(file.get_ref());
         self.check_file(file, &path)?;
         read(&path).map_err(|error| match error {

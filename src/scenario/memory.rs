@@ -52,7 +52,7 @@ impl Builder<'_> {
                 let network = self.network(dimension.get_ref().get())?;
                 self.check_memory(samples.get(), &network)
             }
-            DatasetSource::Files { .. } | DatasetSource::Table { .. } => Ok(()),
+            DatasetSource::Files { .. } | DatasetSource::Table(_) => Ok(()),
         }
     }
 

@@ -7,6 +7,8 @@
 //! dimension = 20
 //! samples = 30
 //! seed = 1
+//! # [dataset.table] has path, label, positive, negative, drop, header, separator, standardise, constant-feature, and
+//! # format = "svmlight"
 //! [network.fully-connected-linear]
 //! depth = 3                              # hidden = [20, 20] unless given
 //! # [network.convolutional-linear] and [network.diagonal-linear] have a depth;
@@ -43,6 +45,7 @@
 //! 4 is stated.
 
 mod build;
+mod data;
 mod describe;
 mod initial;
 mod memory;

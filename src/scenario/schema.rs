@@ -89,31 +89,75 @@ pub(super) enum DatasetSource {
         /// One sample per row: N × D.
         #[schemars(with = "PathBuf")]
         samples: FilePath,
-        /// N entries, each 1 or −1.
-        #[schemars(with = "PathBuf")]
-        labels: FilePath,
-    },
-    /// A CSV file with a header and a column of labels.
-    Table {
-        /// The file, from the scenario's folder.
-        #[schemars(with = "PathBuf")]
-        path: FilePath,
-        /// Name of the column of labels.
-        label: String,
-        /// Labels that count as 1.
-        #[schemars(with = "Vec<String>")]
-        positive: Spanned<Vec<String>>,
-        /// Labels that count as −1; every other one if absent. Rows with neither are left out.
-        #[schemars(with = "Option<Vec<String>>")]
-        negative: Option<Spanned<Vec<String>>>,
-        /// Whether features are shifted and scaled to mean 0 and standard deviation 1.
+        /// N entries, each 1 or −1; must be absent if `format` is `svmlight`.
+        #[schemars(with = "Option<PathBuf>")]
+        labels: Option<FilePath>,
+        /// How the samples are written.
         #[serde(default)]
-        standardise: bool,
-        /// Whether a feature that is 1 for every sample is added, so that separating planes need not pass through the
-        /// origin.
-        #[serde(default)]
-        constant_feature: bool,
+        format: Format,
     },
+    /// One file with a label in every row.
+    Table(Table),
+}
+
+/// A table and how it is read.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Table {
+    /// The file, from the scenario's folder.
+    #[schemars(with = "PathBuf")]
+    pub path: FilePath,
+    /// How it is written.
+    #[serde(default)]
+    pub format: Format,
+    /// Name of the column of labels; may be absent if `format` is `svmlight`.
+    pub label: Option<String>,
+    /// Labels that count as 1; may be absent if `format` is `svmlight` and every label is 1 or −1.
+    #[schemars(with = "Option<Vec<String>>")]
+    pub positive: Option<Spanned<Vec<String>>>,
+    /// Labels that count as −1; every other one if absent. Rows with neither are left out.
+    #[schemars(with = "Option<Vec<String>>")]
+    pub negative: Option<Spanned<Vec<String>>>,
+    /// Columns that are left out, such as ids of rows.
+    #[serde(default)]
+    pub drop: Vec<String>,
+    /// Whether the first row holds the names of the columns; if not, they are named by their numbers, from 1.
+    #[serde(default = "yes")]
+    pub header: bool,
+    /// What stands between fields; the one that the first row has if absent.
+    pub separator: Option<SeparatorName>,
+    /// Whether features are shifted and scaled to mean 0 and standard deviation 1.
+    #[serde(default)]
+    pub standardise: bool,
+    /// Whether a feature that is 1 for every sample is added, so that separating planes need not pass through the
+    /// origin. Its weight, the bias, is penalised: it counts in the norm and the margin like every other weight.
+    #[serde(default)]
+    pub constant_feature: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Format {
+    /// Fields between separators, or npy where the file's name ends so.
+    #[default]
+    Csv,
+    /// `label index:value …`, the sparse format of SVMlight and LIBSVM.
+    Svmlight,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum SeparatorName {
+    /// ,
+    Comma,
+    /// ;
+    Semicolon,
+    /// The character of the tabulator key.
+    Tab,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -170,8 +214,10 @@ pub(super) enum Feedback {
         /// Which draw.
         seed: Seed,
     },
-    /// One file per hidden layer, CSV or npy: b_l as a single column for direct feedback alignment, F_l for feedback
-    /// alignment.
+    /// One file per hidden layer, CSV or npy. For direct feedback alignment b_l, a single column with one entry per
+    /// unit of layer l. For feedback alignment F_l in δ_l = F_l δ_(l+1): one row per unit of layer l, one column per
+    /// unit of layer l+1, the shape of w_(l+1) (a single column for the last one, and for every one of convolutional
+    /// and diagonal networks).
     Files(#[schemars(with = "Vec<PathBuf>")] Spanned<Vec<FilePath>>),
 }
 

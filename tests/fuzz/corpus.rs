@@ -85,6 +85,72 @@ pub fn tables() -> Corpus {
     Corpus { inputs, words }
 }
 
+/// Tables with quotes: every data file with some of its fields in quotes, and small tables with all that quotes can
+/// hold. The words are quotes in every place, line ends and separators.
+pub fn quoted_tables() -> Corpus {
+    let mut inputs: Vec<Vec<u8>> = (data().iter().enumerate())
+        .filter_map(|(k, input)| Some(in_quotes(std::str::from_utf8(input).ok()?, k + 2)))
+        .collect();
+    inputs.extend(
+        [
+            "x,y,kind\n1,2,b\n2,1,b\n-1,-2,a\n-2,-1,a\n-3,-2,a\n3,1,b\n-1,-1,a\n2,2,b\n",
+            "\"x\",\"y\",\"kind\"\n\"1\",\"2\",\"b\"\n\"-1\",\"-2\",\"a\"\n\"2\",\"1\",\"b\"\n",
+            "\"name, in full\",x,kind\n\"Doe, J.\",1,\"b\"\n\"Roe \"\"R\"\"\",2,\"a\"\n",
+            "x, \"kind\"\r1, \"a\"\r2, \"b\"\r",
+            "\"x\";\"kind\"\r\n1;\"a;b\"\r\n2;\"c\"\r\n",
+            "x\t\"kind\"\n1\t\"a\tb\"\n2\tc\n",
+        ]
+        .map(|text| text.as_bytes().to_vec()),
+    );
+    let words = [
+        "\"", "\"\"", "\"\"\"", ",\"", "\",", "\",\"", " \"", "\" ", "\"\n", "\n\"", "\"1\"5",
+        "\"1\"", "\"1", "1\"", "\"\r", "\r", "\r\n", "\"a", "\"a\nb\"", ";", "\t", "?", "NA", "b",
+        "B", "1.0", "1", "\u{201c}", "'", "\\\"",
+    ];
+    Corpus {
+        inputs,
+        words: words.map(|word| word.as_bytes().to_vec()).to_vec(),
+    }
+}
+
+/// The text with every `step`-th field in quotes.
+fn in_quotes(text: &str, step: usize) -> Vec<u8> {
+    let mut count = 0;
+    let mut field = |field: &str| {
+        count += 1;
+        match count % step {
+            0 => format!("\"{field}\""),
+            _ => field.to_owned(),
+        }
+    };
+    let lines: Vec<String> = (text.lines())
+        .map(|line| {
+            line.split(',')
+                .map(&mut field)
+                .collect::<Vec<_>>()
+                .join(",")
+        })
+        .collect();
+    lines.join("\n").into_bytes()
+}
+
+/// Files in the svmlight format.
+pub fn svmlight() -> Corpus {
+    let inputs = [
+        "+1 1:0.7 2:-1 5:3e-2 # a comment\n-1 2:1 3:1\n\n+1 1:1\n",
+        "1 0:1 4:2\n-1 1:3\n",
+        "2 1:1\r\n1 2:2\r\n",
+        "# nothing but a comment\n1 1:1\n",
+        "1 qid:3 1:1\n",
+        "1 2:1 1:1\n",
+        "1,2,3\n",
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .to_vec();
+    let words = words(&inputs, |c| !c.is_ascii_whitespace() && c != ':');
+    Corpus { inputs, words }
+}
+
 fn data() -> Vec<Vec<u8>> {
     let folders = ["scenarios/data", "tests/bad_scenarios/data"];
     [files(&folders, "csv"), files(&folders, "npy")].concat()

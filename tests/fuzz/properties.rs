@@ -1,10 +1,10 @@
 //! What must hold of every reader, whatever bytes it is given. The run in the tests and the targets of `fuzz/` share
 //! it.
 //!
-//! Each of the three functions panics with what is wrong if something is, and says otherwise whether the bytes were
+//! Each of the four functions panics with what is wrong if something is, and says otherwise whether the bytes were
 //! read.
 
-use marginflow::dataset::{Dataset, Table, parse_matrix};
+use marginflow::dataset::{Dataset, Svmlight, Table, parse_matrix};
 use marginflow::error::Error;
 use marginflow::scenario::{self, Scenario};
 use nalgebra::DMatrix;
@@ -181,9 +181,10 @@ fn written(matrix: &DMatrix<f64>) -> String {
 /// `bytes` as a table, with a label column and options that its first lines and its length choose.
 ///
 /// Data that are read have samples and features, all finite, labels ±1, and columns of mean 0 and variance 1 or 0 if
-/// asked for.
+/// asked for. Every line that is not blank is accounted for: no quote swallows rows.
 pub fn table(bytes: &[u8]) -> bool {
-    let options = options(&String::from_utf8_lossy(bytes));
+    let text = String::from_utf8_lossy(bytes);
+    let options = options(&text);
     match options.parse(Path::new("table.csv"), bytes) {
         Err(error) => {
             assert_refused(&error, "table.csv");
@@ -191,6 +192,7 @@ pub fn table(bytes: &[u8]) -> bool {
         }
         Ok(data) => {
             assert!(!data.is_empty() && data.dimension() > 0);
+            assert_accounted(&data, &text, usize::from(options.header));
             assert!(
                 data.samples().iter().all(|x| x.is_finite()),
                 "{}",
@@ -214,6 +216,88 @@ pub fn table(bytes: &[u8]) -> bool {
     }
 }
 
+/// Every row below the header is a sample or left out, each at its line, each with a value of the label column.
+fn assert_accounted(data: &Dataset, text: &str, header: usize) {
+    let account = data.account().expect("a table has one");
+    let text = text
+        .strip_prefix('\u{feff}')
+        .unwrap_or(text)
+        .replace("\r\n", "\n");
+    let lines: Vec<usize> = (1..)
+        .zip(text.split(['\n', '\r']))
+        .filter(|(_, line)| !line.trim().is_empty())
+        .map(|(number, _)| number)
+        .collect();
+    let is_below = |row: &usize| lines[header..].binary_search(row).is_ok();
+    assert_eq!(account.rows.len(), data.len());
+    assert_eq!(
+        data.len() + account.left_out(),
+        lines.len() - header,
+        "{text}"
+    );
+    let counted: usize = account.values.iter().map(|value| value.count).sum();
+    assert_eq!(counted, lines.len() - header);
+    assert!(account.rows.iter().all(&is_below));
+    for value in &account.values {
+        assert!(value.count > 0 && is_below(&value.first_row));
+    }
+    for label in [1.0, -1.0] {
+        let of_class = account
+            .values
+            .iter()
+            .filter(|value| value.label == Some(label));
+        let rows: usize = of_class.map(|value| value.count).sum();
+        assert_eq!(rows, data.labels().iter().filter(|&&y| y == label).count());
+    }
+    for caution in data.cautions() {
+        assert_printable(caution);
+        assert!(caution.len() <= LONGEST_MESSAGE, "{caution}");
+    }
+}
+
+/// `bytes` as a file in the svmlight format.
+///
+/// Data that are read are finite, with labels ±1, and as many as the lines that are neither blank nor comments.
+pub fn svmlight(bytes: &[u8]) -> bool {
+    let path = Path::new("data.svm");
+    let file = match Svmlight::parse(path, bytes) {
+        Ok(file) => file,
+        Err(error) => {
+            assert_refused(&error, "data.svm");
+            return false;
+        }
+    };
+    let text = String::from_utf8_lossy(bytes);
+    let content = |line: &str| !line.split('#').next().unwrap_or_default().trim().is_empty();
+    let bare = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    assert_eq!(
+        file.len(),
+        bare.split(['\n', '\r'])
+            .filter(|line| content(line))
+            .count()
+    );
+    // what is dense must fit
+    if file.len().saturating_mul(file.dimension()) > 100_000 {
+        return true;
+    }
+    let table = Table {
+        standardise: text.len().is_multiple_of(2),
+        ..Table::new("", &[])
+    };
+    match table.of_svmlight(path, &file) {
+        Ok(data) => {
+            assert_eq!(
+                (data.len(), data.dimension()),
+                (file.len(), file.dimension())
+            );
+            assert!(data.samples().iter().all(|x| x.is_finite()));
+            assert!(data.labels().iter().all(|y| y.abs() == 1.0));
+        }
+        Err(error) => assert_refused(&error, "data.svm"),
+    }
+    true
+}
+
 fn assert_standard(data: &Dataset, column: usize) {
     let column = data.samples().column(column);
     if column.iter().all(|&x| x == 0.0) {
@@ -234,10 +318,29 @@ fn options(text: &str) -> Table {
     let column = text.len() / 4 % header.len().max(1);
     let mut values = rows.map(|row| row.get(column).copied().unwrap_or_default().to_owned());
     let mut value = || values.next().unwrap_or_default();
+    let bare = |field: &str| field.trim_matches('"').to_owned();
+    let label = header.get(column).copied().unwrap_or_default();
+    let positive = vec![bare(&value())];
+    let has_header = !text.len().is_multiple_of(7);
+    let left_out = header
+        .get(column + 1)
+        .copied()
+        .filter(|_| text.len().is_multiple_of(5));
     Table {
-        label: header.get(column).copied().unwrap_or_default().to_owned(),
-        positive: vec![value()],
-        negative: text.len().is_multiple_of(3).then(|| vec![value()]),
+        label: if has_header {
+            bare(label)
+        } else {
+            (column + 1).to_string()
+        },
+        positive,
+        negative: text.len().is_multiple_of(3).then(|| vec![bare(&value())]),
+        drop: left_out
+            .filter(|_| has_header)
+            .map(bare)
+            .into_iter()
+            .collect(),
+        header: has_header,
+        separator: None,
         standardise: text.len().is_multiple_of(2),
         constant_feature: (text.len() / 2).is_multiple_of(2),
     }

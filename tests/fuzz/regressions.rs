@@ -109,6 +109,17 @@ fn fields_that_fill_a_screen() {
     );
 }
 
+/// The name that is looked for was put in lower case once for every column.
+#[test]
+fn a_name_as_long_as_there_are_columns() {
+    let header = ";".repeat(34_143);
+    assert_refused(
+        properties::table,
+        header.as_bytes(),
+        "nothing but separators",
+    );
+}
+
 /// They reached the terminal as they were.
 #[test]
 fn fields_that_command_the_terminal() {

@@ -27,7 +27,7 @@ pub(crate) fn html(run: &Run, figures: &[Picture]) -> String {
                 (verdicts(&folded))
             }
         }
-        h2 { "At the end of the run" }
+        h2 { "Data, and the end of the run" }
         (definitions(&facts))
         @if let Some(steps) = &run.steps {
             h2 { "Finite steps beside the flow" }
