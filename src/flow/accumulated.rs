@@ -23,6 +23,14 @@ impl Accumulated {
         }
     }
 
+    /// Nothing yet, and of no samples.
+    pub fn none() -> Self {
+        Self {
+            totals: Vec::new(),
+            rates: Vec::new(),
+        }
+    }
+
     /// Continued from `totals` at the state `y` of the local time t.
     pub fn continued(totals: Vec<f64>, system: &System, y: &[f64], t: f64) -> Self {
         let rates = system.multipliers(y, t);

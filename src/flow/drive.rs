@@ -28,6 +28,8 @@ pub enum Why {
     FixedPoint,
     /// The fully implicit method is to go on.
     HandOver,
+    /// The states are to be (other) coordinates of the log-multipliers.
+    Coordinates,
     /// The state stands on a border of its piece.
     Border,
     Ended(Status),
@@ -150,7 +152,7 @@ impl Drive<'_, '_> {
 
     /// (θ, v) at the end of the last step.
     pub fn state(&self) -> Vec<f64> {
-        [self.integrator.weights(), self.integrator.log_multipliers()].concat()
+        [self.integrator.weights(), self.integrator.states()].concat()
     }
 
     /// The end of the last step in the clock of `system`.
@@ -191,7 +193,7 @@ impl Drive<'_, '_> {
             Some(_) => Some(Why::Border),
             None => self.judge(&step, s),
         };
-        if let Some(end @ (Why::Ended(_) | Why::HandOver)) = why {
+        if let Some(end @ (Why::Ended(_) | Why::HandOver | Why::Coordinates)) = why {
             return Ok(Some((end, s)));
         }
         let out_of_budget = self.keep(why)?;
@@ -248,7 +250,8 @@ impl Drive<'_, '_> {
                 self.totals = self.accumulated.after(t - from, &middle, &end);
             }
             let (theta, v) = self.y.split_at(self.run.parameters);
-            self.run.saves.push(due, theta, v, &self.totals);
+            let v = self.system.compressed(v, due);
+            self.run.saves.push(due, theta, &v, &self.totals);
         }
         if self.integrator.accumulated(t, &mut self.totals) {
             self.accumulated.set(&self.totals);
@@ -269,9 +272,10 @@ impl Drive<'_, '_> {
             let (theta, v) = if cut {
                 self.y.split_at(self.run.parameters)
             } else {
-                (self.integrator.weights(), self.integrator.log_multipliers())
+                (self.integrator.weights(), self.integrator.states())
             };
-            self.run.saves.push(s, theta, v, self.accumulated.totals());
+            let v = self.system.compressed(v, s);
+            self.run.saves.push(s, theta, &v, self.accumulated.totals());
         }
         Ok(())
     }
@@ -279,7 +283,7 @@ impl Drive<'_, '_> {
     fn copy_state(&mut self) {
         let (theta, v) = self.y.split_at_mut(self.run.parameters);
         theta.copy_from_slice(self.integrator.weights());
-        v.copy_from_slice(self.integrator.log_multipliers());
+        v.copy_from_slice(self.integrator.states());
     }
 
     /// (θ, v) at a local time within the last step, into `self.y`.
@@ -343,9 +347,9 @@ impl Drive<'_, '_> {
 
     /// Where the run is after a step.
     fn mark(&self) -> Mark {
-        let kernel = self.system.kernel();
         let totals = self.accumulated.totals();
-        let mut mark = self.run.mark_at(self.base, &self.state(), kernel, totals);
+        let state = self.state();
+        let mut mark = self.run.mark_at(self.base, &state, self.system, totals);
         add(&mut mark.solver, self.integrator.statistics());
         mark.reached = self.base + self.integrator.time();
         mark.past = self.integrator.mark();

@@ -2,8 +2,9 @@
 
 use super::accumulated::Accumulated;
 use super::checkpoint::{Keeper, Mark};
+use super::clock::compress;
+use super::coordinates::Coordinates;
 use super::drive::{LegEnd, Progress, Why, all_finite};
-use super::ending::strongest;
 use super::error::{FlowError, PieceError};
 use super::reduced::Reduced;
 use super::run::FlowRun;
@@ -138,9 +139,16 @@ struct Field<'a> {
     newton: NewtonSolver,
 }
 
+/// e^s below which coordinates are taken from the weights, whose rounding of size ε e^s is then below any tolerance.
+const FROM_WEIGHTS: f64 = 1e6;
+
 /// Where a leg begins: the state `y` at log-log-time `base`, in the piece of `kernel`.
 struct LegStart {
     kernel: Arc<dyn Kernel>,
+    /// Those that the states are, if they are not the log-multipliers; then the kernel is that of their vectors.
+    coordinates: Option<Arc<Coordinates>>,
+    /// Whether it has turned out that there are none.
+    samples_only: bool,
     base: f64,
     y: Vec<f64>,
     accumulated: Accumulated,
@@ -167,11 +175,11 @@ impl Field<'_> {
             }
         };
         loop {
-            let system = self.system(&at.kernel, at.base);
+            let system = self.system(&at);
             let end = run.leg(&system, &at.y, &mut at.accumulated, observer)?;
             let LegEnd { why, s, y } = end;
             if let Why::Ended(status) = why {
-                return run.end(status, s, &y, at.accumulated.totals());
+                return run.end(status, s, &system.in_samples(&y, s), at.accumulated.totals());
             }
             let t = s - at.base;
             (at.base, at.y) = (s, y);
@@ -184,33 +192,74 @@ impl Field<'_> {
                         return run.end(Status::StepTooSmall, s, &at.y, at.accumulated.totals());
                     }
                 }
+                Why::Coordinates => {
+                    run.solver.restarts += 1;
+                    self.change_coordinates(&mut at, &system);
+                }
                 Why::FixedPoint | Why::Ended(_) => {}
             }
             let fixed_point = match why {
-                Why::FixedPoint | Why::HandOver => true,
+                Why::FixedPoint | Why::HandOver | Why::Coordinates => true,
                 Why::Border => run.fixed_point_due(),
                 Why::Restart | Why::Ended(_) => false,
             };
             if fixed_point {
                 // what a restored run begins with
                 let totals = at.accumulated.totals().to_vec();
-                run.fix(at.base, &at.y, &*at.kernel, &totals)?;
-                let system = self.system(&at.kernel, at.base);
+                let system = self.system(&at);
+                run.fix(at.base, &at.y, &system, &totals)?;
                 at.accumulated = Accumulated::continued(totals, &system, &at.y, 0.0);
             }
         }
     }
 
-    /// The field with its clock counted from `base`, in the piece of `kernel`.
-    fn system(&self, kernel: &Arc<dyn Kernel>, base: f64) -> Arc<System> {
+    /// The field with its clock counted from where a leg begins.
+    fn system(&self, at: &LegStart) -> Arc<System> {
+        let system = self.in_piece(&at.kernel, at.base);
+        let system = system.in_coordinates(at.coordinates.clone());
+        Arc::new(system.samples_only(at.samples_only))
+    }
+
+    /// The field with its clock counted from `base`, in the piece of `kernel`, for the log-multipliers of samples.
+    fn in_piece(&self, kernel: &Arc<dyn Kernel>, base: f64) -> System {
         let system = System::new(Arc::clone(kernel), self.loss, self.newton, base);
-        Arc::new(system.with_counts(self.counts))
+        system.with_counts(self.counts)
+    }
+
+    /// Other states for the end of a leg of `system`: coordinates of its log-multipliers.
+    fn change_coordinates(&self, at: &mut LegStart, system: &System) {
+        let s = at.base;
+        let (theta, v) = at.y.split_at(system.parameters());
+        let p = system.log_multipliers(v, s);
+        let chosen = self.kernel.signed_samples().and_then(|g| {
+            let coordinates = Coordinates::choose(g, &p, s)?;
+            let kernel = self.kernel.on_rows(coordinates.vectors())?;
+            Some((coordinates, kernel))
+        });
+        let Some((mut coordinates, kernel)) = chosen else {
+            at.samples_only = true;
+            return;
+        };
+        let anchor = coordinates.anchor();
+        let values = if s.exp() < FROM_WEIGHTS {
+            let mut margins = vec![0.0; coordinates.len()];
+            kernel.margins(theta, &mut margins);
+            let others = margins.iter().skip(1).map(|m| -m);
+            std::iter::once(p[anchor]).chain(others).collect()
+        } else {
+            coordinates.substitute(p[anchor], |n| system.difference(v, n, anchor))
+        };
+        coordinates.accept(&values, &p, s);
+        let states = values.iter().map(|x| compress(*x));
+        at.y = theta.iter().copied().chain(states).collect();
+        at.kernel = kernel;
+        at.coordinates = Some(Arc::new(coordinates));
     }
 
     /// The start of a flow; the first fixed point.
     fn start(&self, run: &mut FlowRun<'_>, theta0: &DVector<f64>) -> Result<LegStart> {
         let mut kernel = Arc::clone(self.kernel);
-        let at_zero = self.system(&kernel, 0.0);
+        let at_zero = self.in_piece(&kernel, 0.0);
         let mut y = at_zero.initial_state(theta0);
         if all_finite(&y) {
             run.cross(&mut kernel, &at_zero, &mut y, 0.0)
@@ -218,17 +267,19 @@ impl Field<'_> {
             y = at_zero.initial_state(&DVector::from_column_slice(&y[..run.parameters]));
         }
         let mut derivative = vec![0.0; y.len()];
-        self.system(&kernel, 0.0).rhs(&y, 0.0, &mut derivative);
+        self.in_piece(&kernel, 0.0).rhs(&y, 0.0, &mut derivative);
         if !all_finite(&y) || !all_finite(&derivative) {
             return Err(FlowError::NotFiniteAtStart.into());
         }
         let (theta, v) = y.split_at(run.parameters);
-        run.strongest_at_start = strongest(v, kernel.idle());
+        run.strongest_at_start = self.in_piece(&kernel, 0.0).strongest(v, 0.0);
         let accumulated = Accumulated::new(&at_zero, &y, 0.0);
         run.saves.push(0.0, theta, v, accumulated.totals());
-        run.fix(0.0, &y, &*kernel, accumulated.totals())?;
+        run.fix(0.0, &y, &self.in_piece(&kernel, 0.0), accumulated.totals())?;
         Ok(LegStart {
             kernel,
+            coordinates: None,
+            samples_only: false,
             base: 0.0,
             y,
             accumulated,
@@ -241,16 +292,27 @@ impl Field<'_> {
     /// [`FlowError::ForeignPast`] if it names no piece of this field.
     fn resume(&self, mark: Mark) -> Result<LegStart> {
         let kernel = match self.kernel.pieces() {
-            None => Arc::clone(self.kernel),
+            None => Arc::clone(&self.kernel),
             Some(pieces) => pieces.restored(&mark.piece).ok_or(FlowError::ForeignPast)?,
         };
-        let system = self.system(&kernel, mark.s);
-        Ok(LegStart {
-            accumulated: Accumulated::continued(mark.accumulated, &system, &mark.y, 0.0),
+        let mut at = LegStart {
+            accumulated: Accumulated::none(),
             kernel,
+            coordinates: None,
+            samples_only: false,
             base: mark.s,
             y: mark.y,
-        })
+        };
+        if let Some(choice) = &mark.coordinates {
+            let g = self.kernel.signed_samples();
+            let coordinates = g.and_then(|g| Coordinates::of_choice(g, choice));
+            let coordinates = coordinates.ok_or(FlowError::ForeignPast)?;
+            let kernel = self.kernel.on_rows(coordinates.vectors());
+            at.kernel = kernel.ok_or(FlowError::ForeignPast)?;
+            at.coordinates = Some(Arc::new(coordinates));
+        }
+        at.accumulated = Accumulated::continued(mark.accumulated, &self.system(&at), &at.y, 0.0);
+        Ok(at)
     }
 }
 

@@ -49,7 +49,7 @@ pub mod angle;
 mod blocks;
 pub mod certificate;
 pub mod cone;
-mod doubled;
+pub(crate) mod doubled;
 mod feature_margin;
 mod gap;
 pub mod max_margin;

@@ -39,7 +39,7 @@ pub(super) struct Trial {
 
 impl Trial {
     /// With that many slots.
-    pub fn new(v: &[f64], slots: usize) -> Self {
+    pub fn new(v: &[f64], slots: usize, multipliers: Multipliers) -> Self {
         let zeros = vec![0.0; v.len()];
         Self {
             v: v.to_vec(),
@@ -47,7 +47,7 @@ impl Trial {
             residual: zeros.clone(),
             rates: zeros.clone(),
             diagonal: zeros,
-            multipliers: Multipliers::default(),
+            multipliers,
             at: vec![0.0; slots],
         }
     }
@@ -57,8 +57,9 @@ impl Trial {
     fn relative_change(&self) -> (f64, f64) {
         let m = &self.multipliers;
         let largest = m.values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+        let changes = m.changes(&self.dv);
         let pairs = || {
-            let changes = self.dv.iter().zip(&m.slopes).map(|(d, s)| d * s / largest);
+            let changes = changes.iter().map(|d| d / largest);
             changes.zip(m.values.iter().map(|e| e / largest))
         };
         let squares: f64 = pairs().map(|(_, e)| e * e).sum();
@@ -174,17 +175,18 @@ impl Stepper<'_> {
         self.evaluations += 1;
         self.path.velocity(
             &self.trial.at,
-            &self.trial.multipliers.values,
+            self.trial.multipliers.pull(),
             slot,
             &mut self.trial.rates,
         );
     }
 
-    /// `v_n' = (e^s − m_n')/C_n`
+    /// `v_n' = (e^s − m_n')/C_n`, of coordinates `v_i' = (o_i e^s − m_i')/C_i`.
     pub(super) fn slopes(&self, s: f64) -> Vec<f64> {
         let growth = s.exp();
         let rates = self.trial.rates.iter().zip(&self.trial.multipliers.cosh);
-        rates.map(|(m, c)| (growth - m) / c).collect()
+        let rates = rates.zip(&self.offsets);
+        rates.map(|((m, c), o)| (o * growth - m) / c).collect()
     }
 
     fn prepare(&mut self, leading: f64, slope: &[f64], s: f64) {

@@ -42,8 +42,7 @@ impl History {
     /// Gives it to a stepper of the same problem with the same base, state (θ, v) and accumulated multipliers, which
     /// goes on bit for bit as that one. `None`, and a stepper that cannot be used, if it is none of this problem's.
     pub fn restore(self, stepper: &mut Stepper<'_>) -> Option<()> {
-        let samples = stepper.v[0].len();
-        if !self.is_whole(samples) {
+        if !self.is_whole(stepper.v[0].len(), stepper.accumulated.len()) {
             return None;
         }
         stepper.path.restore(&self.velocities)?;
@@ -61,13 +60,14 @@ impl History {
         Some(())
     }
 
-    fn is_whole(&self, samples: usize) -> bool {
+    fn is_whole(&self, states: usize, samples: usize) -> bool {
         let mut slots = self.slots.clone();
         slots.sort_unstable();
         let nodes = self.times.len();
         (2..=HISTORY).contains(&nodes)
             && self.v.len() == nodes
-            && (self.v.iter().chain(&self.multipliers)).all(|x| x.len() == samples)
+            && self.v.iter().all(|x| x.len() == states)
+            && self.multipliers.iter().all(|x| x.len() == samples)
             && (1..=HISTORY).contains(&self.known)
             && self.multipliers.len() >= self.known
             && (1..=MOST_BACKWARD).contains(&self.backward.now)

@@ -1,7 +1,7 @@
 //! This method as an integrator: tolerances, hand-over, marks.
 
 use super::super::drive::{LegEnd, all_finite};
-use super::super::ending::{STRONG, overflows, strongest};
+use super::super::ending::{STRONG, overflows};
 use super::super::error::Cause;
 use super::super::integrator::{
     Driver, Effort, Failure, ForeignPast, Integrator, Kind, Start, Step,
@@ -77,7 +77,7 @@ impl Integrator for AdamsBdf<'_> {
         self.stepper.path.theta()
     }
 
-    fn log_multipliers(&self) -> &[f64] {
+    fn states(&self) -> &[f64] {
         &self.stepper.v[0]
     }
 
@@ -101,13 +101,11 @@ impl Integrator for AdamsBdf<'_> {
         true
     }
 
-    /// Where the weights come to rest, multipliers outgrow those of separable data, or samples depend on others: all
-    /// that is the fully implicit method's to judge.
-    fn hands_over(&mut self, s: f64, strongest_at_start: f64) -> bool {
-        let strongest = strongest(self.log_multipliers(), &[]);
-        let beyond = s + strongest > STRONG
-            && (overflows(s, strongest, strongest_at_start) || self.stepper.speed(RESTING) <= 1.0);
-        beyond || self.system.has_dependents(self.log_multipliers(), s)
+    /// Where the weights come to rest, or multipliers outgrow those of separable data: the fully implicit method's to
+    /// judge.
+    fn hands_over(&mut self, s: f64, strongest: f64, strongest_at_start: f64) -> bool {
+        s + strongest > STRONG
+            && (overflows(s, strongest, strongest_at_start) || self.stepper.speed(RESTING) <= 1.0)
     }
 
     fn set_tolerances(&mut self, weights: &[f64]) -> bool {

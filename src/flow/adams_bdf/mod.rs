@@ -19,8 +19,7 @@
 //! extrapolation).
 //!
 //! θ must not be stiff by itself. It is where the flow comes to rest at a finite minimum (data that cannot be
-//! separated) or starts from enormous margins; and samples that are affine combinations of others need the care of
-//! `super::dependence`. There the run is handed to the fully implicit method.
+//! separated) or starts from enormous margins. There the run is handed to the fully implicit method.
 
 mod attempt;
 mod corrector;
@@ -38,6 +37,7 @@ use crate::loss::Loss;
 use crate::network::{FullPath, WeightPath};
 use attempt::{Attempt, Trial};
 use corrector::Corrector;
+use multipliers::Multipliers;
 pub use integrator::begin;
 use order::Order;
 use tolerances::Tolerances;
@@ -60,6 +60,8 @@ pub struct Stepper<'k> {
     path: Box<dyn WeightPath + 'k>,
     loss: Loss,
     log_counts: Vec<f64>,
+    /// Share of e^s in the rate of each state.
+    offsets: Vec<f64>,
     /// `s = base + t`
     base: f64,
     tolerances: Tolerances,
@@ -99,6 +101,7 @@ impl<'k> Stepper<'k> {
             path,
             loss: system.loss(),
             log_counts: system.log_counts().to_vec(),
+            offsets: system.offsets(),
             base: system.clock(0.0),
             tolerances,
             times: vec![0.0],
@@ -111,7 +114,7 @@ impl<'k> Stepper<'k> {
             backward: Order { now: 1, age: 0 },
             adams: Order { now: 1, age: 0 },
             corrector: Corrector::default(),
-            trial: Trial::new(v, slots),
+            trial: Trial::new(v, slots, Multipliers::of(system.coordinates().cloned())),
             rejected: 0,
             failures: 0,
             evaluations: 0,

@@ -1,0 +1,426 @@
+//! Log-multipliers in coordinates, for samples that are linearly dependent or nearly so.
+//!
+//! In a network that is linear in its input, `p_n = τ − g_n·β`. Take a sample a that is still being learned as the
+//! *anchor*, and write the differences of the others from it in vectors u_2 … u_r:
+//! ```text
+//! g_n = g_a + Σ_i T_ni u_i,     P_1 = p_a,     P_i = −u_i·β  (i ≥ 2),     p_n = P_1 + Σ_i T_ni P_i
+//! ```
+//! The flow needs no more than `z = Σ_n E_n g_n = Uᵀ a` with `a = TᵀE` and `U = (g_a, u_2, …)`, so it is the flow of
+//! the same network on the r rows of U, `P' = o e^s − U β'` with `o = (1, 0, …, 0)`. What it buys:
+//!
+//! - r ≤ D + 1 of the N log-multipliers are states. The combinations that no weights can change (duplicates, three
+//!   support vectors on a line, corners of a cube) are not among them. As states they would not be damped by the
+//!   stiffness that holds the others, and pick up the rounding of their rates, which is of size ε e^s.
+//! - No multiple of τ is left in any p_n, so nothing of size e^s has to cancel in a sample being learned.
+//! - Samples that are nearly equal differ by a small multiple of a u_i of length one, instead of by a small difference
+//!   of two rates of size e^s.
+//!
+//! The anchor is the sample with the largest multiplier. The u_i are what elimination with pivoting leaves of the
+//! differences, first of all samples being learned, then of the others in the order of their log-multipliers, so that
+//! a p_n is never a small difference of large P_i: once it is ([`Coordinates::cancel`]), other coordinates are chosen.
+//! Differences are taken in doubled arithmetic, so that of nearly equal samples no digit is lost.
+
+use crate::limit::doubled::{Doubled, DoubledVector};
+use nalgebra::{DMatrix, DVector};
+use serde::{Deserialize, Serialize};
+
+/// e^s from which coordinates may be needed: below, rounding of size ε e^s is far under any tolerance.
+pub const NEEDED_GROWTH: f64 = 2e4;
+
+/// Samples whose differences are dependent to this, relative to their length, are carried in coordinates. Rounding of
+/// rates moves an undamped combination by ε over its square, which is then 1e-10.
+const NEARLY_DEPENDENT: f64 = 1e-3;
+
+/// What elimination leaves of a difference, relative to the samples, that counts as rounding of the data.
+const TIE: f64 = 64.0 * f64::EPSILON;
+
+/// A log-multiplier may be this many times smaller than the largest term of its sum, before other coordinates are
+/// chosen: it then has lost three digits to cancellation.
+const CANCELLED: f64 = 1e3;
+
+/// Log-multipliers that differ by less than this factor are eliminated together, the largest remainder first.
+const TIER: f64 = 8.0;
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Coordinates {
+    /// U, r × D.
+    vectors: DMatrix<f64>,
+    /// T, N × r. Zero in the rows of samples that are zero.
+    combine: DMatrix<f64>,
+    choice: Choice,
+    /// Samples that are zero: margins of zero, `p_n = τ`.
+    zero: Vec<usize>,
+}
+
+/// What tells coordinates from others of the same samples.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Choice {
+    /// The sample that each coordinate was eliminated with, the anchor first.
+    pivots: Vec<usize>,
+    /// How much smaller than the largest term of its sum a log-multiplier may be.
+    cancelled: f64,
+}
+
+impl Choice {
+    /// r.
+    pub fn len(&self) -> usize {
+        self.pivots.len()
+    }
+}
+
+/// Log-multiplier above which a sample is being learned, with room to spare (all others run off like −e^s).
+fn near(s: f64) -> f64 {
+    -(3.0 * s + 100.0)
+}
+
+/// The samples being learned at log-multipliers `p` and log-log-time s.
+pub fn learned(p: impl Iterator<Item = f64>, s: f64) -> Vec<usize> {
+    let learned = p.enumerate().filter(|(_, p)| *p > near(s));
+    learned.map(|(n, _)| n).collect()
+}
+
+/// Whether the samples `learned` (rows of `g`, with log-multipliers `p`) are linearly dependent, or nearly so.
+pub fn are_dependent(g: &DMatrix<f64>, p: &[f64], learned: &[usize]) -> bool {
+    let Some(mut elimination) = Elimination::new(g, p, learned) else {
+        return false;
+    };
+    let mut open = elimination.without_anchor(learned.to_vec());
+    while let Some((sample, size)) = elimination.largest(&open) {
+        if size < NEARLY_DEPENDENT {
+            return true;
+        }
+        elimination.eliminate(sample, &mut open);
+    }
+    false
+}
+
+impl Coordinates {
+    /// Those for the log-multipliers `p` at log-log-time s. None without a sample that can be learned.
+    pub fn choose(g: &DMatrix<f64>, p: &[f64], s: f64) -> Option<Self> {
+        let all: Vec<usize> = (0..p.len()).collect();
+        let mut elimination = Elimination::new(g, p, &all)?;
+        let mut open = elimination.without_anchor(all);
+        // tiers of log-multipliers of about one size, those of samples being learned first
+        let tier = |n: usize| (p[n] / near(s)).max(1.0).log(TIER).ceil() as i64;
+        open.sort_by_key(|&n| tier(n));
+        while let Some(&first) = open.first() {
+            let together = open.iter().take_while(|&&n| tier(n) == tier(first)).count();
+            let mut these: Vec<usize> = open.drain(..together).collect();
+            while let Some((sample, size)) = elimination.largest(&these) {
+                if size == 0.0 {
+                    break;
+                }
+                elimination.eliminate(sample, &mut these);
+            }
+        }
+        Some(elimination.finish(CANCELLED))
+    }
+
+    /// Those of the same samples and choice: the same to the last bit. None if it is not one of these samples.
+    pub fn of_choice(g: &DMatrix<f64>, choice: &Choice) -> Option<Self> {
+        let (&anchor, rest) = choice.pivots.split_first()?;
+        if choice.pivots.iter().any(|&n| n >= g.nrows()) {
+            return None;
+        }
+        let mut elimination = Elimination::at(g, anchor);
+        for &sample in rest {
+            elimination.eliminate(sample, &mut Vec::new());
+        }
+        Some(elimination.finish(choice.cancelled))
+    }
+
+    /// What tells these coordinates from others of the same samples.
+    pub fn choice(&self) -> &Choice {
+        &self.choice
+    }
+
+    /// The sample whose log-multiplier is the first coordinate.
+    pub fn anchor(&self) -> usize {
+        self.choice.pivots[0]
+    }
+
+    /// U: the rows that the network sees.
+    pub fn vectors(&self) -> &DMatrix<f64> {
+        &self.vectors
+    }
+
+    /// r.
+    pub fn len(&self) -> usize {
+        self.choice.len()
+    }
+
+    /// N.
+    pub fn samples(&self) -> usize {
+        self.combine.nrows()
+    }
+
+    /// T.
+    pub fn combine(&self) -> &DMatrix<f64> {
+        &self.combine
+    }
+
+    /// `o_i`, the share of τ in P_i.
+    pub fn offset(i: usize) -> f64 {
+        if i == 0 { 1.0 } else { 0.0 }
+    }
+
+    /// Writes `p = T P`, and τ for samples that are zero.
+    pub fn expand(&self, coordinates: &[f64], tau: f64, p: &mut [f64]) {
+        p.fill(0.0);
+        for (column, c) in self.combine.column_iter().zip(coordinates) {
+            for (p, t) in p.iter_mut().zip(column.iter()) {
+                *p += t * c;
+            }
+        }
+        for &n in &self.zero {
+            p[n] = tau;
+        }
+    }
+
+    /// Writes `a = TᵀE`.
+    pub fn pull(&self, multipliers: &[f64], a: &mut [f64]) {
+        for (a, column) in a.iter_mut().zip(self.combine.column_iter()) {
+            *a = column.iter().zip(multipliers).map(|(t, e)| t * e).sum();
+        }
+    }
+
+    /// Writes the diagonal of [`Self::curvature`].
+    pub fn diagonal(&self, slopes: &[f64], diagonal: &mut [f64]) {
+        for (d, column) in diagonal.iter_mut().zip(self.combine.column_iter()) {
+            *d = column.iter().zip(slopes).map(|(t, s)| t * t * s).sum();
+        }
+    }
+
+    /// Whether a sample is zero, so that its multiplier moves nothing.
+    pub fn is_zero(&self, sample: usize) -> bool {
+        self.zero.contains(&sample)
+    }
+
+    /// `M = Tᵀ diag(S) T`, the change of a per change of P where S is that of E per change of p.
+    pub fn curvature(&self, slopes: &[f64]) -> DMatrix<f64> {
+        let mut weighted = self.combine.clone();
+        for mut column in weighted.column_iter_mut() {
+            for (x, s) in column.iter_mut().zip(slopes) {
+                *x *= s;
+            }
+        }
+        self.combine.tr_mul(&weighted)
+    }
+
+    /// P from the log-multipliers of the samples, by substitution along the pivots: `difference(n)` is `p_n − p_a`.
+    pub fn substitute(&self, anchor: f64, difference: impl Fn(usize) -> f64) -> Vec<f64> {
+        let mut coordinates = vec![anchor];
+        for (i, &pivot) in self.choice.pivots.iter().enumerate().skip(1) {
+            let known: f64 = (1..i)
+                .map(|k| self.combine[(pivot, k)] * coordinates[k])
+                .sum();
+            coordinates.push((difference(pivot) - known) / self.combine[(pivot, i)]);
+        }
+        coordinates
+    }
+
+    /// Whether some log-multiplier has become too small a difference of large terms at log-log-time s.
+    pub fn cancel(&self, coordinates: &[f64], p: &[f64], s: f64) -> bool {
+        self.cancellation(coordinates, p, s) > self.choice.cancelled
+    }
+
+    /// Accepts that as little is left of the sums as there is: no choice does better.
+    pub fn accept(&mut self, coordinates: &[f64], p: &[f64], s: f64) {
+        let unavoidable = TIER * self.cancellation(coordinates, p, s);
+        self.choice.cancelled = self.choice.cancelled.max(unavoidable);
+    }
+
+    /// The largest term of a sum over the log-multiplier that it is, where it is largest.
+    fn cancellation(&self, coordinates: &[f64], p: &[f64], s: f64) -> f64 {
+        let mut largest = vec![0.0_f64; p.len()];
+        for (column, c) in self.combine.column_iter().zip(coordinates) {
+            for (l, t) in largest.iter_mut().zip(column.iter()) {
+                *l = l.max((t * c).abs());
+            }
+        }
+        let ratios = largest.iter().zip(p).map(|(l, p)| l / p.abs().max(-near(s)));
+        ratios.fold(0.0, f64::max)
+    }
+}
+
+/// What is left of `g_n − g_a` after some vectors have been taken out.
+struct Elimination<'a> {
+    g: &'a DMatrix<f64>,
+    anchor: usize,
+    /// Of all samples.
+    remainders: Vec<DoubledVector>,
+    /// The longer of `g_n` and `g_a`.
+    lengths: Vec<f64>,
+    vectors: Vec<DVector<f64>>,
+    /// T by columns, from the second on.
+    columns: Vec<DVector<f64>>,
+    pivots: Vec<usize>,
+}
+
+impl<'a> Elimination<'a> {
+    /// With the most active of the samples as the anchor. None if all are zero.
+    fn new(g: &'a DMatrix<f64>, p: &[f64], samples: &[usize]) -> Option<Self> {
+        let candidates = samples.iter().filter(|&&n| g.row(n).amax() > 0.0);
+        let anchor = candidates.max_by(|a, b| p[**a].total_cmp(&p[**b]))?;
+        Some(Self::at(g, *anchor))
+    }
+
+    fn at(g: &'a DMatrix<f64>, anchor: usize) -> Self {
+        let minus = -g.row(anchor).transpose();
+        let remainders = g.row_iter().map(|row| {
+            let mut difference = DoubledVector::from(row.transpose());
+            difference.add(&minus);
+            difference
+        });
+        let lengths = g.row_iter().map(|row| row.norm().max(minus.norm()));
+        Self {
+            g,
+            anchor,
+            remainders: remainders.collect(),
+            lengths: lengths.collect(),
+            vectors: vec![-minus],
+            columns: Vec::new(),
+            pivots: vec![anchor],
+        }
+    }
+
+    fn is_zero(&self, n: usize) -> bool {
+        self.g.row(n).amax() == 0.0
+    }
+
+    /// `samples` without the anchor, and without those that are zero.
+    fn without_anchor(&self, samples: Vec<usize>) -> Vec<usize> {
+        let keep = |n: &usize| *n != self.anchor && !self.is_zero(*n);
+        samples.into_iter().filter(keep).collect()
+    }
+
+    /// The sample with the longest remainder, relative to its length, and that.
+    fn largest(&self, among: &[usize]) -> Option<(usize, f64)> {
+        let sizes = among
+            .iter()
+            .map(|&n| (n, self.remainders[n].hi.norm() / self.lengths[n]));
+        sizes.max_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    /// Takes the remainder of a sample as the next vector, out of all others; removes the sample from `open`.
+    fn eliminate(&mut self, sample: usize, open: &mut Vec<usize>) {
+        open.retain(|n| *n != sample);
+        let remainder = self.remainders[sample].hi.clone();
+        // a power of two, so that nothing is rounded
+        let vector = &remainder * 2.0_f64.powi(-remainder.amax().log2().floor() as i32);
+        let square = vector.norm_squared();
+        let column = DVector::from_iterator(
+            self.remainders.len(),
+            self.remainders.iter_mut().zip(&self.lengths).map(|(rest, length)| {
+                let t = rest.dot(vector.as_slice()).value() / square;
+                rest.add_scaled(Doubled::new(-t, 0.0), vector.as_slice());
+                if rest.hi.norm() <= TIE * length {
+                    *rest = DoubledVector::zeros(vector.len());
+                }
+                t
+            }),
+        );
+        self.columns.push(column);
+        self.vectors.push(vector);
+        self.pivots.push(sample);
+    }
+
+    fn finish(self, cancelled: f64) -> Coordinates {
+        let zero: Vec<usize> = (0..self.g.nrows()).filter(|&n| self.is_zero(n)).collect();
+        let ones = DVector::from_element(self.g.nrows(), 1.0);
+        let columns: Vec<DVector<f64>> = std::iter::once(ones).chain(self.columns).collect();
+        let mut combine = DMatrix::from_columns(&columns);
+        combine.row_mut(self.anchor).fill(0.0);
+        combine[(self.anchor, 0)] = 1.0;
+        for &n in &zero {
+            combine.row_mut(n).fill(0.0);
+        }
+        let rows: Vec<_> = self.vectors.iter().map(DVector::transpose).collect();
+        Coordinates {
+            vectors: DMatrix::from_rows(&rows),
+            combine,
+            choice: Choice {
+                pivots: self.pivots,
+                cancelled,
+            },
+            zero,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nalgebra::dmatrix;
+
+    fn check(g: &DMatrix<f64>, p: &[f64], s: f64) -> Coordinates {
+        let coordinates = Coordinates::choose(g, p, s).unwrap();
+        let restored = coordinates.combine() * coordinates.vectors();
+        let scale = g.amax();
+        assert!((restored - g).amax() <= 1e-15 * scale);
+        let again = Coordinates::of_choice(g, coordinates.choice()).unwrap();
+        assert_eq!(again.combine(), coordinates.combine());
+        assert_eq!(again.vectors(), coordinates.vectors());
+        coordinates
+    }
+
+    #[test]
+    fn samples_are_their_combinations_and_dependent_ones_bring_no_coordinate() {
+        let g = dmatrix![1.0, 1.0, 0.0; 1.0, -1.0, 0.0; 1.0, 0.3, 0.0; 1.0, 1.0, 0.0; 0.2, 0.1, 5.0];
+        let coordinates = check(&g, &[0.0, 1.0, 0.5, 0.0, 2.0], 10.0);
+        assert_eq!(coordinates.len(), 3, "a third point of a line and a duplicate");
+        assert_eq!(coordinates.anchor(), 4);
+        let square = dmatrix![1.0, 1.0; 1.0, -1.0; -1.0, 1.0; -1.0, -1.0];
+        assert_eq!(check(&square, &[0.0; 4], 10.0).len(), 3);
+    }
+
+    #[test]
+    fn nearly_equal_samples_differ_by_a_small_multiple_of_a_vector_of_length_one() {
+        for distance in [1e-3, 1e-6, 1e-9, 1e-12] {
+            let g = dmatrix![1.0, 0.5, 0.25; 1.0, 0.5 + distance, 0.25; 0.3, 1.0, 2.0];
+            let coordinates = check(&g, &[0.0, 0.0, -1.0], 20.0);
+            let vectors = coordinates.vectors();
+            assert!(vectors.row_iter().all(|u| (0.4..3.0).contains(&u.norm())));
+            let gap = g[(1, 1)] - g[(0, 1)];
+            // the difference of the two, to full accuracy
+            let t = coordinates.combine();
+            let difference = (t.row(1) - t.row(0)) * vectors;
+            assert!((difference[1] / gap - 1.0).abs() < 1e-3 + 1e-16 / gap, "{difference}");
+        }
+    }
+
+    #[test]
+    fn log_multipliers_survive_the_change_of_coordinates() {
+        let g = dmatrix![1.0, 0.2, -1.0; 0.3, 2.0, 1.0; -1.0, 0.5, 0.5; 2.0, 1.0, 0.0; 0.0, 0.0, 0.0];
+        let (beta, tau) = (DVector::from_vec(vec![3.0, -1.0, 2.0]), 40.0);
+        let p: Vec<f64> = (&g * &beta).iter().map(|m| tau - m).collect();
+        let coordinates = Coordinates::choose(&g, &p, 10.0).unwrap();
+        let anchor = p[coordinates.anchor()];
+        let values = coordinates.substitute(anchor, |n| p[n] - anchor);
+        let mut restored = vec![0.0; p.len()];
+        coordinates.expand(&values, tau, &mut restored);
+        for (p, restored) in p.iter().zip(&restored) {
+            assert!((p - restored).abs() < 1e-12, "{p} {restored}");
+        }
+        let e = [1.0, 2.0, 3.0, 4.0, 5.0];
+        let mut a = vec![0.0; coordinates.len()];
+        coordinates.pull(&e, &mut a);
+        let z = coordinates.vectors().tr_mul(&DVector::from_vec(a));
+        assert!((z - g.tr_mul(&DVector::from_row_slice(&e))).amax() < 1e-12);
+    }
+
+    #[test]
+    fn coordinates_are_needed_where_samples_being_learned_are_nearly_dependent() {
+        let line = dmatrix![1.0, 1.0, 0.0; 1.0, -1.0, 0.0; 1.0, 0.3, 0.0; 0.2, 0.1, 5.0];
+        let needed = |g: &DMatrix<f64>, p: &[f64]| {
+            are_dependent(g, p, &learned(p.iter().copied(), 10.0))
+        };
+        assert!(needed(&line, &[0.0; 4]));
+        assert!(!needed(&line, &[0.0, -1e3, 0.0, 0.0]), "no longer learned");
+        let close = dmatrix![1.0, 0.5, 0.0; 1.0, 0.5 + 1e-9, 0.0];
+        assert!(needed(&close, &[0.0; 2]));
+        let apart = dmatrix![1.0, 0.5, 0.0; 0.0, 0.5, 1.0; -1.0, 0.5, 3.0];
+        assert!(!needed(&apart, &[0.0; 3]));
+    }
+}
