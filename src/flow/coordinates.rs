@@ -17,9 +17,14 @@
 //!
 //! The anchor is the sample with the largest multiplier. The u_i are what elimination with pivoting leaves of the
 //! differences, first of all samples being learned, then of the others in the order of their log-multipliers, so that
-//! a p_n is never a small difference of large P_i: once it is ([`Coordinates::cancel`]), other coordinates are chosen.
+//! a p_n is never a small difference of large P_i: once it is, or after [`RENEWED`], other coordinates are chosen.
 //! Differences are taken in doubled arithmetic, so that of nearly equal samples no digit is lost.
+//!
+//! Vectors are orthogonal in a metric: the response of β to z (its diagonal). Where most features are given up (sparse
+//! limits), their response is smaller than that of the others by powers of log t, and a difference of samples in these
+//! features alone has to be a vector without any of the others, whose rates carry rounding of size ε e^s.
 
+use super::clock::expand;
 use crate::limit::doubled::{Doubled, DoubledVector};
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
@@ -38,7 +43,17 @@ const TIE: f64 = 64.0 * f64::EPSILON;
 /// chosen: it then has lost three digits to cancellation.
 const CANCELLED: f64 = 1e3;
 
-/// Log-multipliers that differ by less than this factor are eliminated together, the largest remainder first.
+/// Log-log-time after which coordinates are chosen anew: responses move apart by up to that power of e.
+const RENEWED: f64 = 10.0;
+
+/// Log-log-time between choices at least.
+const LEAST_APART: f64 = 0.1;
+
+/// Multipliers of samples being learned that differ by less than this power of e are eliminated together. Coordinates
+/// of strong samples must not come from weak ones: there would be more of them than strong samples to hold them.
+const BAND: f64 = 12.0;
+
+/// Other log-multipliers that differ by less than this factor are eliminated together, the largest remainder first.
 const TIER: f64 = 8.0;
 
 /// See the module.
@@ -58,6 +73,10 @@ pub struct Coordinates {
 pub struct Choice {
     /// The sample that each coordinate was eliminated with, the anchor first.
     pivots: Vec<usize>,
+    /// log4 of the metric, feature by feature.
+    metric: Vec<i32>,
+    /// Log-log-time at which they were chosen.
+    since: f64,
     /// How much smaller than the largest term of its sum a log-multiplier may be.
     cancelled: f64,
 }
@@ -82,39 +101,42 @@ pub fn learned(p: impl Iterator<Item = f64>, s: f64) -> Vec<usize> {
 
 /// Whether the samples `learned` (rows of `g`, with log-multipliers `p`) are linearly dependent, or nearly so.
 pub fn are_dependent(g: &DMatrix<f64>, p: &[f64], learned: &[usize]) -> bool {
-    let Some(mut elimination) = Elimination::new(g, p, learned) else {
+    let Some(mut elimination) = Elimination::new(g, p, learned, vec![0; g.ncols()]) else {
         return false;
     };
     let mut open = elimination.without_anchor(learned.to_vec());
-    while let Some((sample, size)) = elimination.largest(&open) {
-        if size < NEARLY_DEPENDENT {
+    while let Some(sample) = elimination.largest(&open) {
+        if elimination.size(sample) < NEARLY_DEPENDENT {
             return true;
         }
         elimination.eliminate(sample, &mut open);
     }
-    false
+    // of what is left, nothing remains
+    !open.is_empty()
 }
 
 impl Coordinates {
-    /// Those for the log-multipliers `p` at log-log-time s. None without a sample that can be learned.
-    pub fn choose(g: &DMatrix<f64>, p: &[f64], s: f64) -> Option<Self> {
+    /// Those for the log-multipliers `p` at log-log-time s, where features answer to z as in `response` (length D).
+    /// None without a sample that can be learned.
+    pub fn choose(g: &DMatrix<f64>, p: &[f64], s: f64, response: &[f64]) -> Option<Self> {
         let all: Vec<usize> = (0..p.len()).collect();
-        let mut elimination = Elimination::new(g, p, &all)?;
+        let mut elimination = Elimination::new(g, p, &all, metric(response))?;
         let mut open = elimination.without_anchor(all);
-        // tiers of log-multipliers of about one size, those of samples being learned first
-        let tier = |n: usize| (p[n] / near(s)).max(1.0).log(TIER).ceil() as i64;
+        // tiers of multipliers, or else log-multipliers, of about one size, those of samples being learned first
+        let most = p[elimination.anchor];
+        let tier = |n: usize| match p[n] > near(s) {
+            true => (false, ((most - p[n]) / BAND) as i64),
+            false => (true, (p[n] / near(s)).log(TIER) as i64),
+        };
         open.sort_by_key(|&n| tier(n));
         while let Some(&first) = open.first() {
             let together = open.iter().take_while(|&&n| tier(n) == tier(first)).count();
             let mut these: Vec<usize> = open.drain(..together).collect();
-            while let Some((sample, size)) = elimination.largest(&these) {
-                if size == 0.0 {
-                    break;
-                }
+            while let Some(sample) = elimination.largest(&these) {
                 elimination.eliminate(sample, &mut these);
             }
         }
-        Some(elimination.finish(CANCELLED))
+        Some(elimination.finish(s, CANCELLED))
     }
 
     /// Those of the same samples and choice: the same to the last bit. None if it is not one of these samples.
@@ -123,11 +145,14 @@ impl Coordinates {
         if choice.pivots.iter().any(|&n| n >= g.nrows()) {
             return None;
         }
-        let mut elimination = Elimination::at(g, anchor);
+        if choice.metric.len() != g.ncols() {
+            return None;
+        }
+        let mut elimination = Elimination::at(g, anchor, choice.metric.clone());
         for &sample in rest {
             elimination.eliminate(sample, &mut Vec::new());
         }
-        Some(elimination.finish(choice.cancelled))
+        Some(elimination.finish(choice.since, choice.cancelled))
     }
 
     /// What tells these coordinates from others of the same samples.
@@ -220,14 +245,20 @@ impl Coordinates {
         coordinates
     }
 
-    /// Whether some log-multiplier has become too small a difference of large terms at log-log-time s.
-    pub fn cancel(&self, coordinates: &[f64], p: &[f64], s: f64) -> bool {
-        self.cancellation(coordinates, p, s) > self.choice.cancelled
+    /// Whether others are to be chosen at log-log-time s.
+    pub fn are_outdated(&self, coordinates: &[f64], p: &[f64], s: f64) -> bool {
+        s > self.choice.since + RENEWED || self.cancellation(coordinates, p, s) > self.choice.cancelled
     }
 
-    /// Accepts that as little is left of the sums as there is: no choice does better.
-    pub fn accept(&mut self, coordinates: &[f64], p: &[f64], s: f64) {
-        let unavoidable = TIER * self.cancellation(coordinates, p, s);
+    /// Whether there is reason to hope that others would do better at log-log-time s.
+    pub fn may_change(&self, s: f64) -> bool {
+        s > self.choice.since + LEAST_APART
+    }
+
+    /// Accepts that as little is left of the sums as there is at the states v: no choice does better.
+    pub fn accept(&mut self, v: &[f64], p: &[f64], s: f64) {
+        let coordinates: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
+        let unavoidable = TIER * self.cancellation(&coordinates, p, s);
         self.choice.cancelled = self.choice.cancelled.max(unavoidable);
     }
 
@@ -244,14 +275,28 @@ impl Coordinates {
     }
 }
 
+/// log4 of the responses, so that the metric's roots are powers of two. Whatever does not answer at all counts as little.
+fn metric(response: &[f64]) -> Vec<i32> {
+    let logs = response.iter().map(|r| 0.5 * r.abs().log2());
+    let largest = logs.clone().fold(f64::NEG_INFINITY, f64::max);
+    logs.map(|log| (log - largest).max(LEAST_RESPONSE).round() as i32)
+        .collect()
+}
+
+/// See [`metric`].
+const LEAST_RESPONSE: f64 = -150.0;
+
 /// What is left of `g_n − g_a` after some vectors have been taken out.
 struct Elimination<'a> {
     g: &'a DMatrix<f64>,
     anchor: usize,
+    metric: Vec<i32>,
+    /// The metric.
+    responses: DVector<f64>,
     /// Of all samples.
     remainders: Vec<DoubledVector>,
-    /// The longer of `g_n` and `g_a`.
-    lengths: Vec<f64>,
+    /// Largest entries by feature, those of rounding being [`TIE`] times as large.
+    scales: DVector<f64>,
     vectors: Vec<DVector<f64>>,
     /// T by columns, from the second on.
     columns: Vec<DVector<f64>>,
@@ -260,25 +305,27 @@ struct Elimination<'a> {
 
 impl<'a> Elimination<'a> {
     /// With the most active of the samples as the anchor. None if all are zero.
-    fn new(g: &'a DMatrix<f64>, p: &[f64], samples: &[usize]) -> Option<Self> {
+    fn new(g: &'a DMatrix<f64>, p: &[f64], samples: &[usize], metric: Vec<i32>) -> Option<Self> {
         let candidates = samples.iter().filter(|&&n| g.row(n).amax() > 0.0);
         let anchor = candidates.max_by(|a, b| p[**a].total_cmp(&p[**b]))?;
-        Some(Self::at(g, *anchor))
+        Some(Self::at(g, *anchor, metric))
     }
 
-    fn at(g: &'a DMatrix<f64>, anchor: usize) -> Self {
+    fn at(g: &'a DMatrix<f64>, anchor: usize, metric: Vec<i32>) -> Self {
         let minus = -g.row(anchor).transpose();
         let remainders = g.row_iter().map(|row| {
             let mut difference = DoubledVector::from(row.transpose());
             difference.add(&minus);
             difference
         });
-        let lengths = g.row_iter().map(|row| row.norm().max(minus.norm()));
+        let roots = metric.iter().map(|k| 4.0_f64.powi(*k));
         Self {
             g,
             anchor,
+            responses: DVector::from_iterator(metric.len(), roots),
+            metric,
             remainders: remainders.collect(),
-            lengths: lengths.collect(),
+            scales: DVector::from_iterator(g.ncols(), g.column_iter().map(|c| c.amax())),
             vectors: vec![-minus],
             columns: Vec::new(),
             pivots: vec![anchor],
@@ -295,12 +342,23 @@ impl<'a> Elimination<'a> {
         samples.into_iter().filter(keep).collect()
     }
 
-    /// The sample with the longest remainder, relative to its length, and that.
-    fn largest(&self, among: &[usize]) -> Option<(usize, f64)> {
-        let sizes = among
-            .iter()
-            .map(|&n| (n, self.remainders[n].hi.norm() / self.lengths[n]));
-        sizes.max_by(|a, b| a.1.total_cmp(&b.1))
+    /// Square of the length of a remainder, in the metric.
+    fn square(&self, sample: usize) -> f64 {
+        let rest = &self.remainders[sample].hi;
+        rest.iter().zip(&self.responses).map(|(r, h)| h * r * r).sum()
+    }
+
+    /// Length of a remainder relative to the samples that it is a difference of.
+    fn size(&self, sample: usize) -> f64 {
+        let length = |n: usize| self.g.row(n).norm();
+        self.remainders[sample].hi.norm() / length(sample).max(length(self.anchor))
+    }
+
+    /// The sample with the longest remainder; none if nothing is left of any.
+    fn largest(&self, among: &[usize]) -> Option<usize> {
+        let squares = among.iter().map(|&n| (n, self.square(n)));
+        let (sample, square) = squares.max_by(|a, b| a.1.total_cmp(&b.1))?;
+        (square > 0.0).then_some(sample)
     }
 
     /// Takes the remainder of a sample as the next vector, out of all others; removes the sample from `open`.
@@ -309,16 +367,23 @@ impl<'a> Elimination<'a> {
         let remainder = self.remainders[sample].hi.clone();
         // a power of two, so that nothing is rounded
         let vector = &remainder * 2.0_f64.powi(-remainder.amax().log2().floor() as i32);
-        let square = vector.norm_squared();
+        let dual = vector.component_mul(&self.responses);
+        let square = vector.dot(&dual);
         let column = DVector::from_iterator(
             self.remainders.len(),
-            self.remainders.iter_mut().zip(&self.lengths).map(|(rest, length)| {
-                let t = rest.dot(vector.as_slice()).value() / square;
-                rest.add_scaled(Doubled::new(-t, 0.0), vector.as_slice());
-                if rest.hi.norm() <= TIE * length {
-                    *rest = DoubledVector::zeros(vector.len());
+            self.remainders.iter_mut().map(|rest| {
+                // twice, which makes the factor a doubled number
+                let factors = [(); 2].map(|()| {
+                    let t = rest.dot(dual.as_slice()).value() / square;
+                    rest.add_scaled(Doubled::new(-t, 0.0), vector.as_slice());
+                    t
+                });
+                for (i, scale) in self.scales.iter().enumerate() {
+                    if rest.hi[i].abs() <= TIE * scale {
+                        rest.set(i, Doubled::new(0.0, 0.0));
+                    }
                 }
-                t
+                factors[0] + factors[1]
             }),
         );
         self.columns.push(column);
@@ -326,7 +391,7 @@ impl<'a> Elimination<'a> {
         self.pivots.push(sample);
     }
 
-    fn finish(self, cancelled: f64) -> Coordinates {
+    fn finish(self, since: f64, cancelled: f64) -> Coordinates {
         let zero: Vec<usize> = (0..self.g.nrows()).filter(|&n| self.is_zero(n)).collect();
         let ones = DVector::from_element(self.g.nrows(), 1.0);
         let columns: Vec<DVector<f64>> = std::iter::once(ones).chain(self.columns).collect();
@@ -342,6 +407,8 @@ impl<'a> Elimination<'a> {
             combine,
             choice: Choice {
                 pivots: self.pivots,
+                metric: self.metric,
+                since,
                 cancelled,
             },
             zero,
@@ -355,7 +422,7 @@ mod tests {
     use nalgebra::dmatrix;
 
     fn check(g: &DMatrix<f64>, p: &[f64], s: f64) -> Coordinates {
-        let coordinates = Coordinates::choose(g, p, s).unwrap();
+        let coordinates = Coordinates::choose(g, p, s, &vec![1.0; g.ncols()]).unwrap();
         let restored = coordinates.combine() * coordinates.vectors();
         let scale = g.amax();
         assert!((restored - g).amax() <= 1e-15 * scale);
@@ -391,11 +458,24 @@ mod tests {
     }
 
     #[test]
+    fn differences_in_features_that_hardly_answer_have_vectors_of_their_own() {
+        // the first two features are alive, and dependent there
+        let g = dmatrix![2.0, 1.0, 1.0, 0.0; 1.0, 2.0, 0.0, 3.0; 3.0, 0.0, 1.0, 1.0; 0.0, 3.0, 1.0, -1.0];
+        let coordinates = Coordinates::choose(&g, &[0.0; 4], 30.0, &[1e12, 1e13, 1.0, 2.0]).unwrap();
+        assert!((coordinates.combine() * coordinates.vectors() - &g).amax() < 1e-14);
+        for u in coordinates.vectors().row_iter().skip(2) {
+            assert!(u.columns(0, 2).amax() < 1e-12 * u.amax(), "{u}");
+        }
+        let again = Coordinates::of_choice(&g, coordinates.choice()).unwrap();
+        assert_eq!(again.vectors(), coordinates.vectors());
+    }
+
+    #[test]
     fn log_multipliers_survive_the_change_of_coordinates() {
         let g = dmatrix![1.0, 0.2, -1.0; 0.3, 2.0, 1.0; -1.0, 0.5, 0.5; 2.0, 1.0, 0.0; 0.0, 0.0, 0.0];
         let (beta, tau) = (DVector::from_vec(vec![3.0, -1.0, 2.0]), 40.0);
         let p: Vec<f64> = (&g * &beta).iter().map(|m| tau - m).collect();
-        let coordinates = Coordinates::choose(&g, &p, 10.0).unwrap();
+        let coordinates = Coordinates::choose(&g, &p, 10.0, &[1.0; 3]).unwrap();
         let anchor = p[coordinates.anchor()];
         let values = coordinates.substitute(anchor, |n| p[n] - anchor);
         let mut restored = vec![0.0; p.len()];

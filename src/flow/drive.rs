@@ -10,6 +10,7 @@ use super::borders;
 use super::checkpoint::Mark;
 use super::error::FlowError;
 use super::integrator::{Effort, Failure, Integrator, Kind, Start, Step};
+use super::past::Past;
 use super::run::FlowRun;
 use super::system::System;
 use super::watch::MOST_STALLED_RESTARTS;
@@ -41,6 +42,10 @@ pub struct LegEnd {
     pub s: f64,
     /// (θ, v)
     pub y: Vec<f64>,
+    /// Base of the integrator's clock.
+    pub base: f64,
+    /// What the integrator leaves behind where it can be marked.
+    pub past: Option<Past>,
 }
 
 /// Steps shorter than this share of the local time are near the spacing of doubles.
@@ -147,7 +152,17 @@ impl Drive<'_, '_> {
             Why::Border => self.y.clone(),
             _ => self.state(),
         };
-        Ok(LegEnd { why, s, y })
+        let past = match why {
+            Why::Coordinates => self.integrator.mark(),
+            _ => None,
+        };
+        Ok(LegEnd {
+            why,
+            s,
+            y,
+            base: self.base,
+            past,
+        })
     }
 
     /// (θ, v) at the end of the last step.
@@ -193,7 +208,7 @@ impl Drive<'_, '_> {
             Some(_) => Some(Why::Border),
             None => self.judge(&step, s),
         };
-        if let Some(end @ (Why::Ended(_) | Why::HandOver | Why::Coordinates)) = why {
+        if let Some(end @ (Why::Ended(_) | Why::HandOver)) = why {
             return Ok(Some((end, s)));
         }
         let out_of_budget = self.keep(why)?;
@@ -204,7 +219,11 @@ impl Drive<'_, '_> {
         let why = failure.to_string();
         let status = match failure {
             Failure::Stalled if self.integrator.kind() == Kind::Partitioned => {
-                return Why::HandOver;
+                let s = self.base + self.integrator.time();
+                return match self.system.may_change_coordinates(s) {
+                    true => Why::Coordinates,
+                    false => Why::HandOver,
+                };
             }
             Failure::NotFinite => {
                 // there was a step, even if it led nowhere

@@ -27,6 +27,9 @@ impl Drive<'_, '_> {
         if self.integrator.hands_over(s, strongest, at_start) {
             return Some(Why::HandOver);
         }
+        if self.run.watch.drags(s) && self.system.may_change_coordinates(s) {
+            return Some(Why::Coordinates);
+        }
         if !self.run.watch.lingers(s) {
             return None;
         }

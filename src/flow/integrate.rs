@@ -6,10 +6,11 @@ use super::clock::compress;
 use super::coordinates::Coordinates;
 use super::drive::{LegEnd, Progress, Why, all_finite};
 use super::error::{FlowError, PieceError};
+use super::past::Past;
 use super::reduced::Reduced;
 use super::run::FlowRun;
 use super::system::{NewtonSolver, System};
-use super::{FlowOptions, State};
+use super::{FlowOptions, State, adams_bdf};
 use crate::control::Control;
 #[cfg(doc)]
 use crate::error::Error;
@@ -18,7 +19,7 @@ use crate::loss::Loss;
 use crate::network::Kernel;
 use crate::problem::Problem;
 use crate::trajectory::{Status, Trajectory};
-use nalgebra::DVector;
+use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
 
 /// Integrates the flow of `problem` from s = 0 to `options.until`.
@@ -139,7 +140,8 @@ struct Field<'a> {
     newton: NewtonSolver,
 }
 
-/// e^s below which coordinates are taken from the weights, whose rounding of size ε e^s is then below any tolerance.
+/// e^s below which first coordinates are taken from the weights, whose rounding of size ε e^s is then below any
+/// tolerance: to nearly equal samples log-multipliers say nothing of the differences.
 const FROM_WEIGHTS: f64 = 1e6;
 
 /// Where a leg begins: the state `y` at log-log-time `base`, in the piece of `kernel`.
@@ -177,7 +179,7 @@ impl Field<'_> {
         loop {
             let system = self.system(&at);
             let end = run.leg(&system, &at.y, &mut at.accumulated, observer)?;
-            let LegEnd { why, s, y } = end;
+            let LegEnd { why, s, y, .. } = end;
             if let Why::Ended(status) = why {
                 return run.end(status, s, &system.in_samples(&y, s), at.accumulated.totals());
             }
@@ -193,8 +195,12 @@ impl Field<'_> {
                     }
                 }
                 Why::Coordinates => {
+                    run.past = self.change_coordinates(&mut at, &system, end.past);
+                    if run.past.is_some() {
+                        at.base = end.base;
+                        continue;
+                    }
                     run.solver.restarts += 1;
-                    self.change_coordinates(&mut at, &system);
                 }
                 Why::FixedPoint | Why::Ended(_) => {}
             }
@@ -226,34 +232,52 @@ impl Field<'_> {
         system.with_counts(self.counts)
     }
 
-    /// Other states for the end of a leg of `system`: coordinates of its log-multipliers.
-    fn change_coordinates(&self, at: &mut LegStart, system: &System) {
+    /// Other states for the end of a leg of `system`: coordinates of its log-multipliers. The past in these states, if
+    /// the integrator can go on from it.
+    fn change_coordinates(
+        &self,
+        at: &mut LegStart,
+        system: &System,
+        past: Option<Past>,
+    ) -> Option<Past> {
         let s = at.base;
         let (theta, v) = at.y.split_at(system.parameters());
         let p = system.log_multipliers(v, s);
-        let chosen = self.kernel.signed_samples().and_then(|g| {
-            let coordinates = Coordinates::choose(g, &p, s)?;
-            let kernel = self.kernel.on_rows(coordinates.vectors())?;
-            Some((coordinates, kernel))
-        });
-        let Some((mut coordinates, kernel)) = chosen else {
+        let Some((mut coordinates, kernel)) = self.coordinates(theta, &p, s) else {
             at.samples_only = true;
-            return;
+            return None;
         };
-        let anchor = coordinates.anchor();
-        let values = if s.exp() < FROM_WEIGHTS {
+        let in_others = |v: &[f64]| system.in_other_coordinates(v, &coordinates);
+        let mut states = in_others(v);
+        let from_weights = system.coordinates().is_none() && s.exp() < FROM_WEIGHTS;
+        let past = match past {
+            Some(past) if !from_weights => adams_bdf::in_other_states(&past, &in_others),
+            _ => None,
+        };
+        if from_weights {
             let mut margins = vec![0.0; coordinates.len()];
             kernel.margins(theta, &mut margins);
-            let others = margins.iter().skip(1).map(|m| -m);
-            std::iter::once(p[anchor]).chain(others).collect()
-        } else {
-            coordinates.substitute(p[anchor], |n| system.difference(v, n, anchor))
-        };
-        coordinates.accept(&values, &p, s);
-        let states = values.iter().map(|x| compress(*x));
-        at.y = theta.iter().copied().chain(states).collect();
+            for (state, margin) in states.iter_mut().zip(margins).skip(1) {
+                *state = compress(-margin);
+            }
+        }
+        coordinates.accept(&states, &p, s);
+        at.y = [theta, &states].concat();
         at.kernel = kernel;
         at.coordinates = Some(Arc::new(coordinates));
+        past
+    }
+
+    /// Coordinates of the log-multipliers p at the weights θ, and the field on their vectors. None if the kernel takes
+    /// no other rows than its samples, or no sample is being learned.
+    fn coordinates(&self, theta: &[f64], p: &[f64], s: f64) -> Option<(Coordinates, Arc<dyn Kernel>)> {
+        let g = self.kernel.signed_samples()?;
+        let features = self.kernel.on_rows(&DMatrix::identity(g.ncols(), g.ncols()))?;
+        let all: Vec<usize> = (0..g.ncols()).collect();
+        let response = features.tangent_kernel(theta, &all).diagonal();
+        let coordinates = Coordinates::choose(g, p, s, response.as_slice())?;
+        let kernel = self.kernel.on_rows(coordinates.vectors())?;
+        Some((coordinates, kernel))
     }
 
     /// The start of a flow; the first fixed point.

@@ -279,14 +279,33 @@ impl System {
         [theta, &self.compressed(v, s)].concat()
     }
 
-    /// `p_n − p_k` for two samples.
-    pub(super) fn difference(&self, v: &[f64], n: usize, k: usize) -> f64 {
-        match &self.coordinates {
-            None => expand(v[n]) - expand(v[k]),
+    /// The same log-multipliers in other coordinates, compressed.
+    pub(super) fn in_other_coordinates(&self, v: &[f64], other: &Coordinates) -> Vec<f64> {
+        let expanded: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
+        let anchor = other.anchor();
+        let (first, difference): (f64, Box<dyn Fn(usize) -> f64>) = match &self.coordinates {
+            None => (expanded[anchor], Box::new(|n| expanded[n] - expanded[anchor])),
             Some(at) => {
                 let t = at.combine();
-                let terms = v.iter().enumerate().map(|(i, v)| (t[(n, i)] - t[(k, i)]) * expand(*v));
-                terms.sum()
+                let sum = |factor: &dyn Fn(usize) -> f64| -> f64 {
+                    expanded.iter().enumerate().map(|(i, p)| factor(i) * p).sum()
+                };
+                let first = sum(&|i| t[(anchor, i)]);
+                let difference = move |n: usize| sum(&|i| t[(n, i)] - t[(anchor, i)]);
+                (first, Box::new(difference))
+            }
+        };
+        let coordinates = other.substitute(first, difference);
+        coordinates.into_iter().map(compress).collect()
+    }
+
+    /// Whether (other) coordinates might help a method that does not get on at log-log-time s.
+    pub(super) fn may_change_coordinates(&self, s: f64) -> bool {
+        match &self.coordinates {
+            Some(coordinates) => coordinates.may_change(s),
+            None => {
+                let linear = self.kernel.signed_samples().is_some() && !self.samples_only;
+                linear && s.exp() >= coordinates::NEEDED_GROWTH
             }
         }
     }
@@ -295,7 +314,7 @@ impl System {
     pub(super) fn wants_coordinates(&self, v: &[f64], s: f64) -> bool {
         if let Some(coordinates) = &self.coordinates {
             let expanded: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
-            return coordinates.cancel(&expanded, &self.log_multipliers(v, s), s);
+            return coordinates.are_outdated(&expanded, &self.log_multipliers(v, s), s);
         }
         if self.samples_only || s.exp() < coordinates::NEEDED_GROWTH {
             return false;

@@ -77,6 +77,19 @@ pub struct Learned {
     begun: bool,
 }
 
+impl Learned {
+    /// What is left where the states have become others: how fast iterations answer.
+    pub fn without_kernel(self) -> Self {
+        Self {
+            excess: self.excess,
+            delayed: self.delayed,
+            stale: true,
+            mistaken: true,
+            ..Self::default()
+        }
+    }
+}
+
 /// A square matrix, as its entries column by column.
 mod square {
     use nalgebra::DMatrix;

@@ -60,6 +60,15 @@ impl History {
         Some(())
     }
 
+    /// The same past in other states, whose expanded values are linear in those of the old ones.
+    pub fn in_other_states(mut self, map: &dyn Fn(&[f64]) -> Vec<f64>) -> Self {
+        for v in &mut self.v {
+            *v = map(v);
+        }
+        self.corrector = self.corrector.without_kernel();
+        self
+    }
+
     fn is_whole(&self, states: usize, samples: usize) -> bool {
         let mut slots = self.slots.clone();
         slots.sort_unstable();
