@@ -8,23 +8,27 @@
 //! The flow needs no more than `z = Σ_n E_n g_n = Uᵀ a` with `a = TᵀE` and `U = (g_a, u_2, …)`, so it is the flow of
 //! the same network on the r rows of U, `P' = o e^s − U β'` with `o = (1, 0, …, 0)`. What it buys:
 //!
-//! - r ≤ D + 1 of the N log-multipliers are states. The combinations that no weights can change (duplicates, three
+//! - r ≤ D of the N log-multipliers are states. The combinations that no weights can change (duplicates, three
 //!   support vectors on a line, corners of a cube) are not among them. As states they would not be damped by the
 //!   stiffness that holds the others, and pick up the rounding of their rates, which is of size ε e^s.
 //! - No multiple of τ is left in any p_n, so nothing of size e^s has to cancel in a sample being learned.
-//! - Samples that are nearly equal differ by a small multiple of a u_i of length one, instead of by a small difference
-//!   of two rates of size e^s.
+//! - Samples that are nearly equal differ by a state of their own, with a rate that is as small as their difference,
+//!   instead of by a small difference of two rates of size e^s.
 //!
 //! The anchor is the sample with the largest multiplier. The u_i are what elimination with pivoting leaves of the
 //! differences, first of all samples being learned, then of the others in the order of their log-multipliers, so that
 //! a p_n is never a small difference of large P_i: once it is, or after [`RENEWED`], other coordinates are chosen.
 //! Differences are taken in doubled arithmetic, so that of nearly equal samples no digit is lost.
 //!
+//! Where the differences span all features, the anchor itself is a combination `g_a = Σ_i c_i u_i`, so that
+//! `P_1 = τ + Σ_i c_i P_i` at all times. One of the P_i, the one whose term is largest, is then taken from this relation
+//! instead of being a state.
+//!
 //! Vectors are orthogonal in a metric: the response of β to z (its diagonal). Where most features are given up (sparse
 //! limits), their response is smaller than that of the others by powers of log t, and a difference of samples in these
 //! features alone has to be a vector without any of the others, whose rates carry rounding of size ε e^s.
 
-use super::clock::expand;
+use super::clock::{expand, log_time};
 use crate::limit::doubled::{Doubled, DoubledVector};
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
@@ -46,6 +50,12 @@ const CANCELLED: f64 = 1e3;
 /// Log-log-time after which coordinates are chosen anew: responses move apart by up to that power of e.
 const RENEWED: f64 = 10.0;
 
+/// By how much states may be less accurate each time that a method does not get on with a choice.
+const LOOSER: f64 = 10.0;
+
+/// See [`LOOSER`]: log-multipliers known to about 1e-4.
+const LOOSEST: f64 = 1e4;
+
 /// Log-log-time between choices at least.
 const LEAST_APART: f64 = 0.1;
 
@@ -63,6 +73,12 @@ pub struct Coordinates {
     vectors: DMatrix<f64>,
     /// T, N × r. Zero in the rows of samples that are zero.
     combine: DMatrix<f64>,
+    /// T with all coordinates.
+    pivoted: DMatrix<f64>,
+    /// What each p_n has of τ: one where samples are zero, and where a coordinate is taken from the relation.
+    clock: DVector<f64>,
+    /// `c_2 … c_r`, while none of the coordinates is taken from the relation.
+    relation: Option<Vec<f64>>,
     choice: Choice,
     /// Samples that are zero: margins of zero, `p_n = τ`.
     zero: Vec<usize>,
@@ -79,12 +95,16 @@ pub struct Choice {
     since: f64,
     /// How much smaller than the largest term of its sum a log-multiplier may be.
     cancelled: f64,
+    /// How much less accurate than usual states need be, as rounding does not allow for more.
+    pub looser: f64,
+    /// Which of the coordinates is taken from the relation.
+    dropped: Option<usize>,
 }
 
 impl Choice {
     /// r.
     pub fn len(&self) -> usize {
-        self.pivots.len()
+        self.pivots.len() - usize::from(self.dropped.is_some())
     }
 }
 
@@ -152,7 +172,12 @@ impl Coordinates {
         for &sample in rest {
             elimination.eliminate(sample, &mut Vec::new());
         }
-        Some(elimination.finish(choice.since, choice.cancelled))
+        let mut coordinates = elimination.finish(choice.since, choice.cancelled);
+        if let Some(dropped) = choice.dropped {
+            coordinates.drop(dropped)?;
+        }
+        coordinates.choice = choice.clone();
+        Some(coordinates)
     }
 
     /// What tells these coordinates from others of the same samples.
@@ -185,21 +210,53 @@ impl Coordinates {
         &self.combine
     }
 
+    /// What each p_n has of τ besides.
+    pub fn clock(&self) -> &DVector<f64> {
+        &self.clock
+    }
+
     /// `o_i`, the share of τ in P_i.
     pub fn offset(i: usize) -> f64 {
         if i == 0 { 1.0 } else { 0.0 }
     }
 
-    /// Writes `p = T P`, and τ for samples that are zero.
+    /// Takes one of the coordinates from the relation, if there is one.
+    pub fn use_relation(&mut self, coordinates: &[f64]) {
+        let Some(relation) = &self.relation else {
+            return;
+        };
+        let sizes = relation.iter().zip(coordinates.iter().skip(1));
+        let sizes = sizes.map(|(c, p)| (c * p).abs()).enumerate();
+        if let Some((largest, _)) = sizes.max_by(|a, b| a.1.total_cmp(&b.1)) {
+            self.drop(largest + 1);
+        }
+    }
+
+    /// Takes a coordinate from the relation: `P_d = (P_1 − τ − Σ_{i≠d} c_i P_i)/c_d`.
+    fn drop(&mut self, dropped: usize) -> Option<()> {
+        let relation = self.relation.take()?;
+        let own = *relation.get(dropped.checked_sub(1)?)?;
+        let share = self.combine.column(dropped) / own;
+        for i in 0..self.choice.len() {
+            let factor = if i == 0 { 1.0 } else { -relation[i - 1] };
+            self.combine.column_mut(i).axpy(factor, &share, 1.0);
+        }
+        self.clock -= share;
+        self.combine = self.combine.clone().remove_column(dropped);
+        self.vectors = self.vectors.clone().remove_row(dropped);
+        self.choice.dropped = Some(dropped);
+        Some(())
+    }
+
+    /// Writes `p = T P`, and what it has of τ.
     pub fn expand(&self, coordinates: &[f64], tau: f64, p: &mut [f64]) {
-        p.fill(0.0);
+        for (p, share) in p.iter_mut().zip(self.clock.iter()) {
+            *p = if *share == 0.0 { 0.0 } else { share * tau };
+        }
         for (column, c) in self.combine.column_iter().zip(coordinates) {
             for (p, t) in p.iter_mut().zip(column.iter()) {
                 *p += t * c;
             }
-        }
-        for &n in &self.zero {
-            p[n] = tau;
         }
     }
 
@@ -238,16 +295,30 @@ impl Coordinates {
         let mut coordinates = vec![anchor];
         for (i, &pivot) in self.choice.pivots.iter().enumerate().skip(1) {
             let known: f64 = (1..i)
-                .map(|k| self.combine[(pivot, k)] * coordinates[k])
+                .map(|k| self.pivoted[(pivot, k)] * coordinates[k])
                 .sum();
-            coordinates.push((difference(pivot) - known) / self.combine[(pivot, i)]);
+            coordinates.push((difference(pivot) - known) / self.pivoted[(pivot, i)]);
+        }
+        if let Some(dropped) = self.choice.dropped {
+            coordinates.remove(dropped);
         }
         coordinates
     }
 
     /// Whether others are to be chosen at log-log-time s.
     pub fn are_outdated(&self, coordinates: &[f64], p: &[f64], s: f64) -> bool {
-        s > self.choice.since + RENEWED || self.cancellation(coordinates, p, s) > self.choice.cancelled
+        s > self.choice.since + RENEWED
+            || self.cancellation(coordinates, p, s) > self.choice.cancelled
+    }
+
+    /// Lets states be less accurate than those of the `last` choice if that has not held for long, and otherwise more.
+    pub fn loosen(&mut self, last: Option<&Choice>) {
+        let Some(last) = last else {
+            return;
+        };
+        let held = self.choice.since > last.since + RENEWED;
+        let factor = if held { 1.0 / LOOSER } else { LOOSER };
+        self.choice.looser = (last.looser * factor).clamp(1.0, LOOSEST);
     }
 
     /// Whether there is reason to hope that others would do better at log-log-time s.
@@ -264,13 +335,17 @@ impl Coordinates {
 
     /// The largest term of a sum over the log-multiplier that it is, where it is largest.
     fn cancellation(&self, coordinates: &[f64], p: &[f64], s: f64) -> f64 {
-        let mut largest = vec![0.0_f64; p.len()];
+        let tau = log_time(s);
+        let mut largest: Vec<f64> = self.clock.iter().map(|share| (share * tau).abs()).collect();
         for (column, c) in self.combine.column_iter().zip(coordinates) {
             for (l, t) in largest.iter_mut().zip(column.iter()) {
                 *l = l.max((t * c).abs());
             }
         }
-        let ratios = largest.iter().zip(p).map(|(l, p)| l / p.abs().max(-near(s)));
+        let ratios = largest
+            .iter()
+            .zip(p)
+            .map(|(l, p)| l / p.abs().max(-near(s)));
         ratios.fold(0.0, f64::max)
     }
 }
@@ -295,6 +370,10 @@ struct Elimination<'a> {
     responses: DVector<f64>,
     /// Of all samples.
     remainders: Vec<DoubledVector>,
+    /// Of the anchor itself.
+    anchor_rest: DoubledVector,
+    /// `c_2 …`
+    relation: Vec<f64>,
     /// Largest entries by feature, those of rounding being [`TIE`] times as large.
     scales: DVector<f64>,
     vectors: Vec<DVector<f64>>,
@@ -325,6 +404,8 @@ impl<'a> Elimination<'a> {
             responses: DVector::from_iterator(metric.len(), roots),
             metric,
             remainders: remainders.collect(),
+            anchor_rest: g.row(anchor).transpose().into(),
+            relation: Vec::new(),
             scales: DVector::from_iterator(g.ncols(), g.column_iter().map(|c| c.amax())),
             vectors: vec![-minus],
             columns: Vec::new(),
@@ -345,7 +426,10 @@ impl<'a> Elimination<'a> {
     /// Square of the length of a remainder, in the metric.
     fn square(&self, sample: usize) -> f64 {
         let rest = &self.remainders[sample].hi;
-        rest.iter().zip(&self.responses).map(|(r, h)| h * r * r).sum()
+        rest.iter()
+            .zip(&self.responses)
+            .map(|(r, h)| h * r * r)
+            .sum()
     }
 
     /// Length of a remainder relative to the samples that it is a difference of.
@@ -364,28 +448,27 @@ impl<'a> Elimination<'a> {
     /// Takes the remainder of a sample as the next vector, out of all others; removes the sample from `open`.
     fn eliminate(&mut self, sample: usize, open: &mut Vec<usize>) {
         open.retain(|n| *n != sample);
-        let remainder = self.remainders[sample].hi.clone();
-        // a power of two, so that nothing is rounded
-        let vector = &remainder * 2.0_f64.powi(-remainder.amax().log2().floor() as i32);
+        let vector = self.remainders[sample].hi.clone();
         let dual = vector.component_mul(&self.responses);
         let square = vector.dot(&dual);
-        let column = DVector::from_iterator(
-            self.remainders.len(),
-            self.remainders.iter_mut().map(|rest| {
-                // twice, which makes the factor a doubled number
-                let factors = [(); 2].map(|()| {
-                    let t = rest.dot(dual.as_slice()).value() / square;
-                    rest.add_scaled(Doubled::new(-t, 0.0), vector.as_slice());
-                    t
-                });
-                for (i, scale) in self.scales.iter().enumerate() {
-                    if rest.hi[i].abs() <= TIE * scale {
-                        rest.set(i, Doubled::new(0.0, 0.0));
-                    }
+        let scales = &self.scales;
+        let take_out = |rest: &mut DoubledVector| -> f64 {
+            // twice, which makes the factor a doubled number
+            let factors = [(); 2].map(|()| {
+                let t = rest.dot(dual.as_slice()).value() / square;
+                rest.add_scaled(Doubled::new(-t, 0.0), vector.as_slice());
+                t
+            });
+            for (i, scale) in scales.iter().enumerate() {
+                if rest.hi[i].abs() <= TIE * scale {
+                    rest.set(i, Doubled::new(0.0, 0.0));
                 }
-                factors[0] + factors[1]
-            }),
-        );
+            }
+            factors[0] + factors[1]
+        };
+        let factors = self.remainders.iter_mut().map(take_out);
+        let column = DVector::from_iterator(self.g.nrows(), factors);
+        self.relation.push(take_out(&mut self.anchor_rest));
         self.columns.push(column);
         self.vectors.push(vector);
         self.pivots.push(sample);
@@ -402,14 +485,24 @@ impl<'a> Elimination<'a> {
             combine.row_mut(n).fill(0.0);
         }
         let rows: Vec<_> = self.vectors.iter().map(DVector::transpose).collect();
+        let mut clock = DVector::zeros(self.g.nrows());
+        for &n in &zero {
+            clock[n] = 1.0;
+        }
+        let related = self.anchor_rest.hi.amax() == 0.0;
         Coordinates {
             vectors: DMatrix::from_rows(&rows),
+            pivoted: combine.clone(),
             combine,
+            clock,
+            relation: related.then_some(self.relation),
             choice: Choice {
                 pivots: self.pivots,
                 metric: self.metric,
                 since,
                 cancelled,
+                looser: 1.0,
+                dropped: None,
             },
             zero,
         }
@@ -434,26 +527,28 @@ mod tests {
 
     #[test]
     fn samples_are_their_combinations_and_dependent_ones_bring_no_coordinate() {
-        let g = dmatrix![1.0, 1.0, 0.0; 1.0, -1.0, 0.0; 1.0, 0.3, 0.0; 1.0, 1.0, 0.0; 0.2, 0.1, 5.0];
+        let g =
+            dmatrix![1.0, 1.0, 0.0; 1.0, -1.0, 0.0; 1.0, 0.3, 0.0; 1.0, 1.0, 0.0; 0.2, 0.1, 5.0];
         let coordinates = check(&g, &[0.0, 1.0, 0.5, 0.0, 2.0], 10.0);
-        assert_eq!(coordinates.len(), 3, "a third point of a line and a duplicate");
+        assert_eq!(
+            coordinates.len(),
+            3,
+            "a third point of a line and a duplicate"
+        );
         assert_eq!(coordinates.anchor(), 4);
         let square = dmatrix![1.0, 1.0; 1.0, -1.0; -1.0, 1.0; -1.0, -1.0];
         assert_eq!(check(&square, &[0.0; 4], 10.0).len(), 3);
     }
 
     #[test]
-    fn nearly_equal_samples_differ_by_a_small_multiple_of_a_vector_of_length_one() {
+    fn differences_of_nearly_equal_samples_keep_their_digits() {
         for distance in [1e-3, 1e-6, 1e-9, 1e-12] {
             let g = dmatrix![1.0, 0.5, 0.25; 1.0, 0.5 + distance, 0.25; 0.3, 1.0, 2.0];
             let coordinates = check(&g, &[0.0, 0.0, -1.0], 20.0);
-            let vectors = coordinates.vectors();
-            assert!(vectors.row_iter().all(|u| (0.4..3.0).contains(&u.norm())));
             let gap = g[(1, 1)] - g[(0, 1)];
-            // the difference of the two, to full accuracy
             let t = coordinates.combine();
-            let difference = (t.row(1) - t.row(0)) * vectors;
-            assert!((difference[1] / gap - 1.0).abs() < 1e-3 + 1e-16 / gap, "{difference}");
+            let difference = (t.row(1) - t.row(0)) * coordinates.vectors();
+            assert!((difference[1] / gap - 1.0).abs() < 1e-15, "{difference}");
         }
     }
 
@@ -461,7 +556,8 @@ mod tests {
     fn differences_in_features_that_hardly_answer_have_vectors_of_their_own() {
         // the first two features are alive, and dependent there
         let g = dmatrix![2.0, 1.0, 1.0, 0.0; 1.0, 2.0, 0.0, 3.0; 3.0, 0.0, 1.0, 1.0; 0.0, 3.0, 1.0, -1.0];
-        let coordinates = Coordinates::choose(&g, &[0.0; 4], 30.0, &[1e12, 1e13, 1.0, 2.0]).unwrap();
+        let coordinates =
+            Coordinates::choose(&g, &[0.0; 4], 30.0, &[1e12, 1e13, 1.0, 2.0]).unwrap();
         assert!((coordinates.combine() * coordinates.vectors() - &g).amax() < 1e-14);
         for u in coordinates.vectors().row_iter().skip(2) {
             assert!(u.columns(0, 2).amax() < 1e-12 * u.amax(), "{u}");
@@ -472,7 +568,8 @@ mod tests {
 
     #[test]
     fn log_multipliers_survive_the_change_of_coordinates() {
-        let g = dmatrix![1.0, 0.2, -1.0; 0.3, 2.0, 1.0; -1.0, 0.5, 0.5; 2.0, 1.0, 0.0; 0.0, 0.0, 0.0];
+        let g =
+            dmatrix![1.0, 0.2, -1.0; 0.3, 2.0, 1.0; -1.0, 0.5, 0.5; 2.0, 1.0, 0.0; 0.0, 0.0, 0.0];
         let (beta, tau) = (DVector::from_vec(vec![3.0, -1.0, 2.0]), 40.0);
         let p: Vec<f64> = (&g * &beta).iter().map(|m| tau - m).collect();
         let coordinates = Coordinates::choose(&g, &p, 10.0, &[1.0; 3]).unwrap();
@@ -491,11 +588,37 @@ mod tests {
     }
 
     #[test]
+    fn a_coordinate_can_be_taken_from_the_relation_to_the_clock() {
+        let g = dmatrix![1.0, 0.2; 0.3, 2.0; -1.0, 3.5; 2.0, 1.0];
+        let (beta, tau) = (DVector::from_vec(vec![12.0, 9.0]), log_time(3.0));
+        let p: Vec<f64> = (&g * &beta).iter().map(|m| tau - m).collect();
+        let mut coordinates = Coordinates::choose(&g, &p, 3.0, &[1.0; 2]).unwrap();
+        let full = coordinates.clone();
+        assert_eq!(full.len(), 3);
+        let anchor = p[full.anchor()];
+        coordinates.use_relation(&full.substitute(anchor, |n| p[n] - anchor));
+        assert_eq!((coordinates.len(), coordinates.vectors().nrows()), (2, 2));
+        let values = coordinates.substitute(anchor, |n| p[n] - anchor);
+        let mut restored = vec![0.0; p.len()];
+        coordinates.expand(&values, tau, &mut restored);
+        for (p, restored) in p.iter().zip(&restored) {
+            assert!((p - restored).abs() < 1e-11, "{p} {restored}");
+        }
+        // z is the same
+        let e = DVector::from_vec(vec![1.0, 2.0, 3.0, 4.0]);
+        let mut a = vec![0.0; 2];
+        coordinates.pull(e.as_slice(), &mut a);
+        let z = coordinates.vectors().tr_mul(&DVector::from_vec(a));
+        assert!((z - g.tr_mul(&e)).amax() < 1e-12);
+        let again = Coordinates::of_choice(&g, coordinates.choice()).unwrap();
+        assert_eq!(again.combine(), coordinates.combine());
+    }
+
+    #[test]
     fn coordinates_are_needed_where_samples_being_learned_are_nearly_dependent() {
         let line = dmatrix![1.0, 1.0, 0.0; 1.0, -1.0, 0.0; 1.0, 0.3, 0.0; 0.2, 0.1, 5.0];
-        let needed = |g: &DMatrix<f64>, p: &[f64]| {
-            are_dependent(g, p, &learned(p.iter().copied(), 10.0))
-        };
+        let needed =
+            |g: &DMatrix<f64>, p: &[f64]| are_dependent(g, p, &learned(p.iter().copied(), 10.0));
         assert!(needed(&line, &[0.0; 4]));
         assert!(!needed(&line, &[0.0, -1e3, 0.0, 0.0]), "no longer learned");
         let close = dmatrix![1.0, 0.5, 0.0; 1.0, 0.5 + 1e-9, 0.0];

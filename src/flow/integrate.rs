@@ -2,7 +2,7 @@
 
 use super::accumulated::Accumulated;
 use super::checkpoint::{Keeper, Mark};
-use super::clock::compress;
+use super::clock::{compress, expand};
 use super::coordinates::Coordinates;
 use super::drive::{LegEnd, Progress, Why, all_finite};
 use super::error::{FlowError, PieceError};
@@ -181,7 +181,12 @@ impl Field<'_> {
             let end = run.leg(&system, &at.y, &mut at.accumulated, observer)?;
             let LegEnd { why, s, y, .. } = end;
             if let Why::Ended(status) = why {
-                return run.end(status, s, &system.in_samples(&y, s), at.accumulated.totals());
+                return run.end(
+                    status,
+                    s,
+                    &system.in_samples(&y, s),
+                    at.accumulated.totals(),
+                );
             }
             let t = s - at.base;
             (at.base, at.y) = (s, y);
@@ -195,7 +200,7 @@ impl Field<'_> {
                     }
                 }
                 Why::Coordinates => {
-                    run.past = self.change_coordinates(&mut at, &system, end.past);
+                    run.past = self.change_coordinates(&mut at, &system, (end.base, end.past));
                     if run.past.is_some() {
                         at.base = end.base;
                         continue;
@@ -233,22 +238,22 @@ impl Field<'_> {
     }
 
     /// Other states for the end of a leg of `system`: coordinates of its log-multipliers. The past in these states, if
-    /// the integrator can go on from it.
+    /// the integrator can go on from what it left behind, with its clock counted from `base`.
     fn change_coordinates(
         &self,
         at: &mut LegStart,
         system: &System,
-        past: Option<Past>,
+        (base, past): (f64, Option<Past>),
     ) -> Option<Past> {
         let s = at.base;
         let (theta, v) = at.y.split_at(system.parameters());
         let p = system.log_multipliers(v, s);
-        let Some((mut coordinates, kernel)) = self.coordinates(theta, &p, s) else {
+        let Some((mut coordinates, kernel)) = self.coordinates(system, &at.y, s) else {
             at.samples_only = true;
             return None;
         };
-        let in_others = |v: &[f64]| system.in_other_coordinates(v, &coordinates);
-        let mut states = in_others(v);
+        let in_others = |v: &[f64], t: f64| system.in_other_coordinates(v, base + t, &coordinates);
+        let mut states = in_others(v, s - base);
         let from_weights = system.coordinates().is_none() && s.exp() < FROM_WEIGHTS;
         let past = match past {
             Some(past) if !from_weights => adams_bdf::in_other_states(&past, &in_others),
@@ -268,14 +273,27 @@ impl Field<'_> {
         past
     }
 
-    /// Coordinates of the log-multipliers p at the weights θ, and the field on their vectors. None if the kernel takes
-    /// no other rows than its samples, or no sample is being learned.
-    fn coordinates(&self, theta: &[f64], p: &[f64], s: f64) -> Option<(Coordinates, Arc<dyn Kernel>)> {
+    /// Other coordinates at the state `y` of `system` at log-log-time s, and the field on their vectors. None if the
+    /// kernel takes no other rows than its samples, or no sample is being learned.
+    fn coordinates(
+        &self,
+        system: &System,
+        y: &[f64],
+        s: f64,
+    ) -> Option<(Coordinates, Arc<dyn Kernel>)> {
         let g = self.kernel.signed_samples()?;
-        let features = self.kernel.on_rows(&DMatrix::identity(g.ncols(), g.ncols()))?;
+        let (theta, v) = y.split_at(system.parameters());
+        let features = self
+            .kernel
+            .on_rows(&DMatrix::identity(g.ncols(), g.ncols()))?;
         let all: Vec<usize> = (0..g.ncols()).collect();
         let response = features.tangent_kernel(theta, &all).diagonal();
-        let coordinates = Coordinates::choose(g, p, s, response.as_slice())?;
+        let p = system.log_multipliers(v, s);
+        let mut coordinates = Coordinates::choose(g, &p, s, response.as_slice())?;
+        let values = system.in_other_coordinates(v, s, &coordinates);
+        let values: Vec<f64> = values.into_iter().map(expand).collect();
+        coordinates.use_relation(&values);
+        coordinates.loosen(system.choice().as_ref());
         let kernel = self.kernel.on_rows(coordinates.vectors())?;
         Some((coordinates, kernel))
     }

@@ -91,11 +91,12 @@ impl NewtonStep {
         let beyond_input = kernel
             .signed_samples()
             .is_some_and(|g| active.len() > g.ncols());
-        let through_input = if beyond_input && factors.growth < NEEDED_GROWTH && weights.others.is_none() {
-            step.input_response()
-        } else {
-            None
-        };
+        let through_input =
+            if beyond_input && factors.growth < NEEDED_GROWTH && weights.others.is_none() {
+                step.input_response()
+            } else {
+                None
+            };
         let stiff = match through_input {
             Some(input) => Stiff::through_input(&input, &diagonal, &coupling, &weights.own),
             None => Stiff::in_active(&*step, active, &diagonal, &coupling, &weights),
@@ -146,7 +147,8 @@ impl Stiff {
         }
         for (j, &n) in active.iter().enumerate() {
             for i in 0..diagonal.len() {
-                columns[(i, j)] = (columns[(i, j)] - coupling[i] * margins[(i, j)]) * weights.own[n];
+                columns[(i, j)] =
+                    (columns[(i, j)] - coupling[i] * margins[(i, j)]) * weights.own[n];
             }
         }
         let mut matrix = columns.select_rows(&active);

@@ -86,13 +86,25 @@ impl Factors {
         let cosh = self.cosh.iter();
         match &self.coordinates {
             None => Weights {
-                own: self.multipliers.iter().zip(cosh).map(|(e, c)| e * c).collect(),
+                own: self
+                    .multipliers
+                    .iter()
+                    .zip(cosh)
+                    .map(|(e, c)| e * c)
+                    .collect(),
                 others: None,
             },
             Some((_, m)) => Weights {
-                own: (0..m.nrows()).zip(cosh).map(|(i, c)| m[(i, i)] * c).collect(),
+                own: (0..m.nrows())
+                    .zip(cosh)
+                    .map(|(i, c)| m[(i, i)] * c)
+                    .collect(),
                 others: Some(DMatrix::from_fn(m.nrows(), m.ncols(), |i, j| {
-                    if m[(j, j)] > 0.0 { m[(i, j)] / m[(j, j)] } else { 0.0 }
+                    if m[(j, j)] > 0.0 {
+                        m[(i, j)] / m[(j, j)]
+                    } else {
+                        0.0
+                    }
                 })),
             },
         }
@@ -269,7 +281,11 @@ impl System {
     pub(super) fn compressed(&self, v: &[f64], s: f64) -> Vec<f64> {
         match self.coordinates {
             None => v.to_vec(),
-            Some(_) => self.log_multipliers(v, s).into_iter().map(compress).collect(),
+            Some(_) => self
+                .log_multipliers(v, s)
+                .into_iter()
+                .map(compress)
+                .collect(),
         }
     }
 
@@ -279,19 +295,36 @@ impl System {
         [theta, &self.compressed(v, s)].concat()
     }
 
-    /// The same log-multipliers in other coordinates, compressed.
-    pub(super) fn in_other_coordinates(&self, v: &[f64], other: &Coordinates) -> Vec<f64> {
+    /// The log-multipliers of the states v at log-log-time s in other coordinates, compressed.
+    pub(super) fn in_other_coordinates(&self, v: &[f64], s: f64, other: &Coordinates) -> Vec<f64> {
         let expanded: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
         let anchor = other.anchor();
         let (first, difference): (f64, Box<dyn Fn(usize) -> f64>) = match &self.coordinates {
-            None => (expanded[anchor], Box::new(|n| expanded[n] - expanded[anchor])),
+            None => (
+                expanded[anchor],
+                Box::new(|n| expanded[n] - expanded[anchor]),
+            ),
             Some(at) => {
                 let t = at.combine();
                 let sum = |factor: &dyn Fn(usize) -> f64| -> f64 {
-                    expanded.iter().enumerate().map(|(i, p)| factor(i) * p).sum()
+                    expanded
+                        .iter()
+                        .enumerate()
+                        .map(|(i, p)| factor(i) * p)
+                        .sum()
                 };
-                let first = sum(&|i| t[(anchor, i)]);
-                let difference = move |n: usize| sum(&|i| t[(n, i)] - t[(anchor, i)]);
+                let clock = |share: f64| {
+                    if share == 0.0 {
+                        0.0
+                    } else {
+                        share * log_time(s)
+                    }
+                };
+                let shares = at.clock();
+                let first = sum(&|i| t[(anchor, i)]) + clock(shares[anchor]);
+                let difference = move |n: usize| {
+                    sum(&|i| t[(n, i)] - t[(anchor, i)]) + clock(shares[n] - shares[anchor])
+                };
                 (first, Box::new(difference))
             }
         };
@@ -335,7 +368,10 @@ impl System {
     pub(super) fn factors(&self, y: &[f64], t: f64) -> Factors {
         let (theta, v) = y.split_at(self.kernel.parameters());
         let s = self.clock(t);
-        let (cosh, tanh) = v.iter().map(|v| ((v / COMPRESSION).cosh(), (v / COMPRESSION).tanh())).unzip();
+        let (cosh, tanh) = v
+            .iter()
+            .map(|v| ((v / COMPRESSION).cosh(), (v / COMPRESSION).tanh()))
+            .unzip();
         let mut factors = Factors {
             growth: s.exp(),
             multipliers: Vec::new(),
@@ -458,7 +494,9 @@ impl System {
         let mut d_pull = weights.apply(&DVector::from_column_slice(d_v));
         let pull = factors.pull();
         if factors.slope.iter().any(|slope| *slope != 0.0) {
-            let along = self.kernel.tangent(theta, pull, d_theta, &vec![0.0; d_v.len()]);
+            let along = self
+                .kernel
+                .tangent(theta, pull, d_theta, &vec![0.0; d_v.len()]);
             for (n, d) in d_pull.iter_mut().enumerate() {
                 *d += pull[n] * factors.slope[n] * along.margins[n];
             }

@@ -269,11 +269,6 @@ impl Stepper<'_> {
         Attempt::Done
     }
 
-    pub(super) fn trial_debug(&self) -> String {
-        let r: Vec<String> = self.trial.residual.iter().zip(&self.trial.v).zip(&self.trial.dv).map(|((r, v), d)| format!("[{v:.3} e {:.1e} d {d:.1e}]", r / self.tolerances.of_multiplier(*v))).collect();
-        r.join(" ")
-    }
-
     fn backward_error(&mut self, nodes: &[f64], order: usize) -> f64 {
         let weights = weights::backward_error(&nodes[..order + 2]);
         let trial = &mut self.trial;

@@ -177,8 +177,7 @@ impl Corrector {
             self.learned.growth = 1.0;
         }
         let response = (self.learned.response * self.learned.growth).max(quotient);
-        let stiff =
-            |n: usize, share: f64| strengths[n] * response > share * diagonal[n].abs();
+        let stiff = |n: usize, share: f64| strengths[n] * response > share * diagonal[n].abs();
         let wanted = (0..samples).filter(|&n| stiff(n, STIFF));
         let missing = wanted
             .clone()

@@ -60,10 +60,10 @@ impl History {
         Some(())
     }
 
-    /// The same past in other states, whose expanded values are linear in those of the old ones.
-    pub fn in_other_states(mut self, map: &dyn Fn(&[f64]) -> Vec<f64>) -> Self {
-        for v in &mut self.v {
-            *v = map(v);
+    /// The same past in other states: `map` takes those of a local time to them.
+    pub fn in_other_states(mut self, map: &dyn Fn(&[f64], f64) -> Vec<f64>) -> Self {
+        for (v, t) in self.v.iter_mut().zip(&self.times) {
+            *v = map(v, *t);
         }
         self.corrector = self.corrector.without_kernel();
         self

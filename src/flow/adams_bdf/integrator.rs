@@ -37,11 +37,12 @@ pub fn begin(start: &Start<'_>, drive: &mut Driver<'_>) -> Result<LegEnd> {
 
 fn tolerances(start: &Start<'_>) -> Tolerances {
     let relative = (start.rtol * LOCAL_SHARE).max(1e-13);
+    let looser = start.system.choice().map_or(1.0, |choice| choice.looser);
     Tolerances {
         relative,
         weights: start.weights.to_vec(),
-        relative_multipliers: (start.rtol * LOCAL_SHARE_OF_MULTIPLIERS).max(1e-13),
-        multipliers: 100.0 * start.atol * LOCAL_SHARE_OF_MULTIPLIERS,
+        relative_multipliers: looser * (start.rtol * LOCAL_SHARE_OF_MULTIPLIERS).max(1e-13),
+        multipliers: looser * 100.0 * start.atol * LOCAL_SHARE_OF_MULTIPLIERS,
         newton: 0.1 * relative,
     }
 }

@@ -39,8 +39,8 @@ use crate::network::{FullPath, WeightPath};
 use attempt::{Attempt, Trial};
 use corrector::Corrector;
 use history::History;
-use multipliers::Multipliers;
 pub use integrator::begin;
+use multipliers::Multipliers;
 use order::Order;
 use tolerances::Tolerances;
 
@@ -202,12 +202,7 @@ impl<'k> Stepper<'k> {
             if h <= 0.0 || (h < 1e-15 * t && !last) || setbacks > MOST_SETBACKS {
                 return Err(Stalled);
             }
-            let outcome = self.attempt(next);
-            if std::env::var("MFDEBUG").is_ok() {
-                let what = match &outcome { Attempt::Done => "done".to_string(), Attempt::TooLarge(e, o) => format!("large {e:.2e} {o}"), Attempt::Diverged => "diverged".into() };
-                eprintln!("s {:.6} h {:.2e} q {} m {} {what} v {:?}", self.base + next, h, self.backward.now, self.adams.now, self.trial_debug());
-            }
-            match outcome {
+            match self.attempt(next) {
                 Attempt::Done => return Ok(()),
                 Attempt::TooLarge(error, order) => {
                     self.rejected += 1;
@@ -237,8 +232,8 @@ impl<'k> Stepper<'k> {
     }
 }
 
-/// What a stepper leaves behind, for one whose states are others: expanded, they are linear in the old ones.
-pub fn in_other_states(past: &Past, map: &dyn Fn(&[f64]) -> Vec<f64>) -> Option<Past> {
+/// What a stepper leaves behind, for one whose states are others: `map` takes those of a local time to them.
+pub fn in_other_states(past: &Past, map: &dyn Fn(&[f64], f64) -> Vec<f64>) -> Option<Past> {
     let history: History = past.read()?;
     Past::of(&history.in_other_states(map))
 }

@@ -158,7 +158,10 @@ fn multiplier(p: f64, s: f64, loss: Loss, log_count: f64) -> (f64, f64) {
         true => (0.0, 0.0),
         false => {
             let margin = log_time(s) - p;
-            (loss.log_correction(margin), loss.log_correction_slope(margin))
+            (
+                loss.log_correction(margin),
+                loss.log_correction_slope(margin),
+            )
         }
     };
     ((s + p + correction + log_count).exp(), slope)
