@@ -17,11 +17,11 @@
 //!
 //! The anchor is the sample with the largest multiplier. The u_i are what elimination with pivoting leaves of the
 //! differences, first of all samples being learned, then of the others in the order of their log-multipliers, so that
-//! a p_n is never a small difference of large P_i: once it is, or after [`RENEWED`], other coordinates are chosen.
+//! a p_n is never a small difference of large P_i: once it is, or the integrator does not get on, others are chosen.
 //! Differences are taken in doubled arithmetic, so that of nearly equal samples no digit is lost.
 //!
 //! Where the differences span all features, the anchor itself is a combination `g_a = Σ_i c_i u_i`, so that
-//! `P_1 = τ + Σ_i c_i P_i` at all times. One of the P_i, the one whose term is largest, is then taken from this relation
+//! `P_1 = τ + Σ_i c_i P_i` at all times. One of the P_i, with one of the largest terms, is then taken from this relation
 //! instead of being a state.
 //!
 //! Vectors are orthogonal in a metric: the response of β to z (its diagonal). Where most features are given up (sparse
@@ -47,8 +47,15 @@ const TIE: f64 = 64.0 * f64::EPSILON;
 /// chosen: it then has lost three digits to cancellation.
 const CANCELLED: f64 = 1e3;
 
-/// Log-log-time after which coordinates are chosen anew: responses move apart by up to that power of e.
-const RENEWED: f64 = 10.0;
+/// Relative difference between log-multipliers in two sets of coordinates that is rounding.
+const AGREE: f64 = 1e-7;
+
+/// Share of the largest term of the relation that the term of the coordinate taken from it must have, so that not too
+/// much cancels.
+const SHARE: f64 = 0.01;
+
+/// Log-log-time after which a choice has held for long.
+const HELD: f64 = 10.0;
 
 /// By how much states may be less accurate each time that a method does not get on with a choice.
 const LOOSER: f64 = 10.0;
@@ -225,10 +232,14 @@ impl Coordinates {
         let Some(relation) = &self.relation else {
             return;
         };
-        let sizes = relation.iter().zip(coordinates.iter().skip(1));
-        let sizes = sizes.map(|(c, p)| (c * p).abs()).enumerate();
-        if let Some((largest, _)) = sizes.max_by(|a, b| a.1.total_cmp(&b.1)) {
-            self.drop(largest + 1);
+        let terms = relation.iter().zip(coordinates.iter().skip(1));
+        let sizes: Vec<f64> = terms.map(|(c, p)| (c * p).abs()).collect();
+        let large = SHARE * sizes.iter().copied().fold(0.0, f64::max);
+        // the errors of the others count by their factors over its own
+        let candidates = (0..sizes.len()).filter(|&i| sizes[i] >= large);
+        let best = candidates.max_by(|a, b| relation[*a].abs().total_cmp(&relation[*b].abs()));
+        if let Some(best) = best {
+            self.drop(best + 1);
         }
     }
 
@@ -305,10 +316,28 @@ impl Coordinates {
         coordinates
     }
 
-    /// Whether others are to be chosen at log-log-time s.
+    /// Whether others are to be chosen at log-log-time s, since a log-multiplier is too small a difference by now.
     pub fn are_outdated(&self, coordinates: &[f64], p: &[f64], s: f64) -> bool {
-        s > self.choice.since + RENEWED
-            || self.cancellation(coordinates, p, s) > self.choice.cancelled
+        self.cancellation(coordinates, p, s) > self.choice.cancelled
+    }
+
+    /// Whether the states v say the same as the log-multipliers `p` at log-log-time s.
+    pub fn agree(&self, v: &[f64], p: &[f64], s: f64) -> bool {
+        let coordinates: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
+        let mut here = vec![0.0; p.len()];
+        self.expand(&coordinates, log_time(s), &mut here);
+        let pairs = here.iter().zip(p);
+        pairs
+            .into_iter()
+            .all(|(a, b)| (a - b).abs() <= AGREE * b.abs().max(-near(s)))
+    }
+
+    /// The same coordinates as a choice of log-log-time s.
+    pub fn kept(&self, v: &[f64], p: &[f64], s: f64) -> Self {
+        let mut kept = self.clone();
+        kept.choice.since = s;
+        kept.accept(v, p, s);
+        kept
     }
 
     /// Lets states be less accurate than those of the `last` choice if that has not held for long, and otherwise more.
@@ -316,7 +345,7 @@ impl Coordinates {
         let Some(last) = last else {
             return;
         };
-        let held = self.choice.since > last.since + RENEWED;
+        let held = self.choice.since > last.since + HELD;
         let factor = if held { 1.0 / LOOSER } else { LOOSER };
         self.choice.looser = (last.looser * factor).clamp(1.0, LOOSEST);
     }

@@ -266,6 +266,14 @@ impl Field<'_> {
                 *state = compress(-margin);
             }
         }
+        if !coordinates.agree(&states, &p, s) {
+            // too much cancels on the way
+            match system.coordinates() {
+                None => at.samples_only = true,
+                Some(old) => at.coordinates = Some(Arc::new(old.kept(v, &p, s))),
+            }
+            return None;
+        }
         coordinates.accept(&states, &p, s);
         at.y = [theta, &states].concat();
         at.kernel = kernel;

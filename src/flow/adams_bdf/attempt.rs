@@ -33,6 +33,8 @@ pub(super) struct Trial {
     pub rates: Vec<f64>,
     diagonal: Vec<f64>,
     pub multipliers: Multipliers,
+    /// What errors states may have, where these are coordinates.
+    pub allowances: Option<Vec<f64>>,
     /// Coefficients of the slots.
     pub at: Vec<f64>,
 }
@@ -48,6 +50,7 @@ impl Trial {
             rates: zeros.clone(),
             diagonal: zeros,
             multipliers,
+            allowances: None,
             at: vec![0.0; slots],
         }
     }
@@ -104,6 +107,7 @@ impl Stepper<'_> {
             self.evaluate(newest);
             if round == 0 {
                 self.lay_out(&implicit, 1);
+                self.trial.allowances = self.trial.multipliers.allowances(&self.tolerances);
             }
             let slope = self.slopes(s);
             for n in 0..slope.len() {
@@ -211,10 +215,18 @@ impl Stepper<'_> {
         );
     }
 
+    /// What error a state of value v may have.
+    fn tolerance(&self, state: usize, v: f64) -> f64 {
+        match &self.trial.allowances {
+            None => self.tolerances.of_multiplier(v),
+            Some(allowances) => allowances[state],
+        }
+    }
+
     /// Root mean square in units of the tolerance.
     pub(super) fn size_of_multipliers(&self, x: &[f64], v: &[f64]) -> f64 {
-        let squares = x.iter().zip(v);
-        let squares = squares.map(|(x, v)| (x / self.tolerances.of_multiplier(*v)).powi(2));
+        let squares = x.iter().zip(v).enumerate();
+        let squares = squares.map(|(i, (x, v))| (x / self.tolerance(i, *v)).powi(2));
         (squares.sum::<f64>() / x.len() as f64).sqrt()
     }
 
@@ -225,7 +237,7 @@ impl Stepper<'_> {
         let answers = (0..trial.v.len()).filter(|n| !self.corrector.takes_part(*n));
         let answers = answers.map(|n| {
             let dv = common * trial.rates[n] / (trial.multipliers.cosh[n] * trial.diagonal[n]);
-            dv.abs() / self.tolerances.of_multiplier(trial.v[n])
+            dv.abs() / self.tolerance(n, trial.v[n])
         });
         answers.fold(0.0, f64::max)
     }

@@ -135,6 +135,7 @@ impl<'k> Stepper<'k> {
         self.evaluate(slot);
         let slope = self.slopes(0.0);
         self.multipliers = vec![self.trial.multipliers.values.clone()];
+        self.trial.allowances = self.trial.multipliers.allowances(&self.tolerances);
         let fastest = self.size_of_multipliers(&slope, &self.v[0]);
         self.h = FIRST_STEP.min(0.1 / fastest.max(1e-300).sqrt());
         let before = self.v[0].iter().zip(&slope).map(|(v, d)| v - self.h * d);

@@ -5,9 +5,10 @@
 //! the two differ by the drift of the run only, and E is a function of the states. These are the compressed
 //! log-multipliers v_n themselves, or compressed [`Coordinates`] of them.
 
-use super::super::clock::{COMPRESSION, log_time};
+use super::super::clock::{COMPRESSION, compress, log_time};
 use super::super::coordinates::Coordinates;
 use super::super::ending::STRONG;
+use super::tolerances::Tolerances;
 use crate::loss::Loss;
 use nalgebra::DMatrix;
 use std::sync::Arc;
@@ -18,6 +19,8 @@ pub struct Multipliers {
     coordinates: Option<Arc<Coordinates>>,
     /// `E_n`, N.
     pub values: Vec<f64>,
+    /// `p_n`, N; written with coordinates only.
+    p: Vec<f64>,
     /// `∂E_n/∂p_n`, N; written with coordinates only.
     by_p: Vec<f64>,
     /// States without their compression, r.
@@ -81,12 +84,14 @@ impl Multipliers {
     fn set_coordinates(&mut self, at: &Coordinates, s: f64, loss: Loss, log_counts: &[f64]) {
         let samples = at.samples();
         self.values.resize(samples, 0.0);
+        self.p.resize(samples, 0.0);
         self.by_p.resize(samples, 0.0);
         self.pull.resize(at.len(), 0.0);
         self.diagonal.resize(at.len(), 0.0);
-        at.expand(&self.expanded, log_time(s), &mut self.values);
+        at.expand(&self.expanded, log_time(s), &mut self.p);
         for (n, x) in self.values.iter_mut().enumerate() {
-            let p = if at.is_zero(n) { x.min(STRONG) } else { *x };
+            let p = self.p[n];
+            let p = if at.is_zero(n) { p.min(STRONG) } else { p };
             let (e, slope) = multiplier(p, s, loss, log_count(log_counts, n));
             *x = e;
             self.by_p[n] = e * (1.0 - slope);
@@ -125,6 +130,23 @@ impl Multipliers {
             Some(_) if state == 0 => self.diagonal[0],
             Some(_) => 0.0,
         }
+    }
+
+    /// How accurate each coordinate has to be, so that no log-multiplier is less accurate than `tolerances` of it: in
+    /// terms of the compressed states. None if the states are the log-multipliers.
+    pub fn allowances(&self, tolerances: &Tolerances) -> Option<Vec<f64>> {
+        let coordinates = self.coordinates.as_ref()?;
+        let of_samples: Vec<f64> = (self.p.iter())
+            .map(|p| tolerances.of_multiplier(compress(*p)) * (p / COMPRESSION).hypot(1.0))
+            .collect();
+        let columns = coordinates.combine().column_iter().zip(&self.cosh);
+        let allowances = columns.map(|(column, cosh)| {
+            let needed = column.iter().zip(&of_samples).filter(|(t, _)| **t != 0.0);
+            needed.fold(f64::INFINITY, |least, (t, allowed)| {
+                least.min(allowed / t.abs())
+            }) / cosh
+        });
+        Some(allowances.collect())
     }
 
     /// M, which says how pulls answer to all coordinates; none if each state moves its own only.
