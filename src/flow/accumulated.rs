@@ -23,7 +23,15 @@ impl Accumulated {
         }
     }
 
-    /// Continues from `totals` at the state `y` and local time t.
+    /// Nothing yet, and of no samples.
+    pub fn none() -> Self {
+        Self {
+            totals: Vec::new(),
+            rates: Vec::new(),
+        }
+    }
+
+    /// Continued from `totals` at the state `y` of the local time t.
     pub fn continued(totals: Vec<f64>, system: &System, y: &[f64], t: f64) -> Self {
         let rates = system.multipliers(y, t);
         Self { totals, rates }

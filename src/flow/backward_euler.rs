@@ -84,7 +84,7 @@ impl Integrator for BackwardEuler<'_> {
         &self.y[..self.system.parameters()]
     }
 
-    fn log_multipliers(&self) -> &[f64] {
+    fn states(&self) -> &[f64] {
         &self.y[self.system.parameters()..]
     }
 

@@ -7,6 +7,7 @@
 //! its clock is shifted, and is marked at these *fixed points*. How often marks are written to disk depends on
 //! wall-clock time, and does not affect the results either.
 
+use super::coordinates::Choice;
 use super::past::Past;
 use super::saves::Saves;
 use super::watch::Watch;
@@ -45,6 +46,8 @@ pub(super) struct Mark {
     pub reached: f64,
     /// (θ, v)
     pub y: Vec<f64>,
+    /// The coordinates that v are; none where they are log-multipliers.
+    pub coordinates: Option<Choice>,
     /// `∫ E ds`
     pub accumulated: Vec<f64>,
     pub method: Method,
@@ -232,9 +235,11 @@ pub(super) type States = [Vec<f64>; 4];
 impl Mark {
     /// Whether a run with the save grid of `saves` can continue from here, with `states` saved so far.
     fn fits(&self, saves: &Saves, states: &States) -> bool {
+        let samples = saves.samples();
+        let carried = self.coordinates.as_ref().map_or(samples, Choice::len);
         saves.fits(states)
             && self.saved == states[0].len()
-            && self.y.len() == saves.unknowns()
+            && self.y.len() + samples == saves.unknowns() + carried
             && self.accumulated.len() == saves.samples()
             && (self.y.iter().chain([&self.s, &self.reached])).all(|x| x.is_finite())
     }
@@ -257,6 +262,7 @@ mod tests {
         Mark {
             s: 3.5,
             reached: 3.75,
+            coordinates: None,
             y: vec![0.25, -0.0, f64::MIN_POSITIVE],
             accumulated: vec![f64::MAX],
             method: Method::AdamsBdf,

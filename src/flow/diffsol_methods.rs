@@ -159,7 +159,7 @@ impl<'s, S: OdeSolverMethod<'s, Equations>> Integrator for Diffsol<'_, S> {
         &self.y[..self.system.parameters()]
     }
 
-    fn log_multipliers(&self) -> &[f64] {
+    fn states(&self) -> &[f64] {
         &self.y[self.system.parameters()..]
     }
 

@@ -10,6 +10,7 @@ use super::borders;
 use super::checkpoint::Mark;
 use super::error::FlowError;
 use super::integrator::{Effort, Failure, Integrator, Kind, Start, Step};
+use super::past::Past;
 use super::run::FlowRun;
 use super::system::System;
 use super::watch::MOST_STALLED_RESTARTS;
@@ -28,7 +29,9 @@ pub enum Why {
     FixedPoint,
     /// The fully implicit method takes over.
     HandOver,
-    /// The state is on a border of its piece.
+    /// The states are to be (other) coordinates of the log-multipliers.
+    Coordinates,
+    /// The state stands on a border of its piece.
     Border,
     Ended(Status),
 }
@@ -39,6 +42,10 @@ pub struct LegEnd {
     pub s: f64,
     /// (θ, v)
     pub y: Vec<f64>,
+    /// Base of the integrator's clock.
+    pub base: f64,
+    /// What the integrator leaves behind where it can be marked.
+    pub past: Option<Past>,
 }
 
 /// Steps shorter than this fraction of the local time are near the spacing of doubles.
@@ -145,12 +152,22 @@ impl Drive<'_, '_> {
             Why::Border => self.y.clone(),
             _ => self.state(),
         };
-        Ok(LegEnd { why, s, y })
+        let past = match why {
+            Why::Coordinates => self.integrator.mark(),
+            _ => None,
+        };
+        Ok(LegEnd {
+            why,
+            s,
+            y,
+            base: self.base,
+            past,
+        })
     }
 
     /// (θ, v) at the end of the last step.
     pub fn state(&self) -> Vec<f64> {
-        [self.integrator.weights(), self.integrator.log_multipliers()].concat()
+        [self.integrator.weights(), self.integrator.states()].concat()
     }
 
     /// The end of the last step in the clock of `system`.
@@ -202,7 +219,11 @@ impl Drive<'_, '_> {
         let why = failure.to_string();
         let status = match failure {
             Failure::Stalled if self.integrator.kind() == Kind::Partitioned => {
-                return Why::HandOver;
+                let s = self.base + self.integrator.time();
+                return match self.system.may_change_coordinates(s) {
+                    true => Why::Coordinates,
+                    false => Why::HandOver,
+                };
             }
             Failure::NotFinite => {
                 // the step counts even if it led nowhere
@@ -248,7 +269,8 @@ impl Drive<'_, '_> {
                 self.totals = self.accumulated.after(t - from, &middle, &end);
             }
             let (theta, v) = self.y.split_at(self.run.parameters);
-            self.run.saves.push(due, theta, v, &self.totals);
+            let v = self.system.compressed(v, due);
+            self.run.saves.push(due, theta, &v, &self.totals);
         }
         if self.integrator.accumulated(t, &mut self.totals) {
             self.accumulated.set(&self.totals);
@@ -269,9 +291,10 @@ impl Drive<'_, '_> {
             let (theta, v) = if cut {
                 self.y.split_at(self.run.parameters)
             } else {
-                (self.integrator.weights(), self.integrator.log_multipliers())
+                (self.integrator.weights(), self.integrator.states())
             };
-            self.run.saves.push(s, theta, v, self.accumulated.totals());
+            let v = self.system.compressed(v, s);
+            self.run.saves.push(s, theta, &v, self.accumulated.totals());
         }
         Ok(())
     }
@@ -279,7 +302,7 @@ impl Drive<'_, '_> {
     fn copy_state(&mut self) {
         let (theta, v) = self.y.split_at_mut(self.run.parameters);
         theta.copy_from_slice(self.integrator.weights());
-        v.copy_from_slice(self.integrator.log_multipliers());
+        v.copy_from_slice(self.integrator.states());
     }
 
     /// (θ, v) at a local time within the last step, into `self.y`.
@@ -343,9 +366,9 @@ impl Drive<'_, '_> {
 
     /// The mark of the run after a step.
     fn mark(&self) -> Mark {
-        let kernel = self.system.kernel();
         let totals = self.accumulated.totals();
-        let mut mark = self.run.mark_at(self.base, &self.state(), kernel, totals);
+        let state = self.state();
+        let mut mark = self.run.mark_at(self.base, &state, self.system, totals);
         add(&mut mark.solver, self.integrator.statistics());
         mark.reached = self.base + self.integrator.time();
         mark.past = self.integrator.mark();

@@ -1,7 +1,7 @@
 //! How runs end: detection on data that are not separable, and the messages.
 
 use super::FlowOptions;
-use super::clock::{expand, log_time};
+use super::clock::log_time;
 use crate::trajectory::{SolverStatistics, Status};
 
 /// What can happen on data that are not separable.
@@ -24,15 +24,6 @@ pub const NOT_FITTED: &str = "margins have stopped growing with log t while the 
 
 /// Log-multipliers p beyond this do not occur on separable data, where they become negative in the end.
 pub const STRONG: f64 = 12.0;
-
-/// The largest `p_n` of compressed log-multipliers v, leaving out idle samples.
-pub fn strongest(v: &[f64], idle: &[usize]) -> f64 {
-    v.iter()
-        .enumerate()
-        .filter(|(n, _)| !idle.contains(n))
-        .map(|(_, v)| expand(*v))
-        .fold(f64::NEG_INFINITY, f64::max)
-}
 
 /// On separable data margins grow with log t and `p_n = τ − m_n` stays small. Where it does not, the flow comes to
 /// rest at a minimum of the loss (weights that move by less than 1e-8 of themselves per unit of s although multipliers

@@ -1,7 +1,7 @@
 //! What is checked after every step: rest, overflow, and whether the run still makes progress.
 
 use super::drive::{Drive, Why};
-use super::ending::{Beyond, NO_SEPARATOR, NOT_FITTED, STRONG, beyond_separability, strongest};
+use super::ending::{Beyond, NO_SEPARATOR, NOT_FITTED, STRONG, beyond_separability};
 use super::integrator::Kind;
 use super::system::System;
 use super::watch::{CRAWL, CRAWL_STEPS};
@@ -10,6 +10,9 @@ use crate::trajectory::Status;
 impl Drive<'_, '_> {
     /// Why the state at the end of the last step, at log-log-time s, ends the leg, if it does.
     pub fn guard(&mut self, s: f64) -> Option<Why> {
+        if (self.system).wants_coordinates(self.integrator.states(), s) {
+            return Some(Why::Coordinates);
+        }
         match self.integrator.kind() {
             Kind::Partitioned => self.leaves_to_others(s),
             Kind::Explicit => self.rests_or_overflows(s),
@@ -20,8 +23,12 @@ impl Drive<'_, '_> {
     /// A partitioned method hands weights that have become stiff over to the fully implicit one, to which the other
     /// guards apply.
     fn leaves_to_others(&mut self, s: f64) -> Option<Why> {
-        if self.integrator.hands_over(s, self.run.strongest_at_start) {
+        let (strongest, at_start) = (self.strongest(s), self.run.strongest_at_start);
+        if self.integrator.hands_over(s, strongest, at_start) {
             return Some(Why::HandOver);
+        }
+        if self.run.watch.drags(s) && self.system.may_change_coordinates(s) {
+            return Some(Why::Coordinates);
         }
         if !self.run.watch.lingers(s) {
             return None;
@@ -35,7 +42,7 @@ impl Drive<'_, '_> {
 
     fn rests_or_overflows(&mut self, s: f64) -> Option<Why> {
         let theta = self.integrator.weights();
-        let strongest = self.strongest();
+        let strongest = self.strongest(s);
         let at_start = self.run.strongest_at_start;
         let beyond = match self.integrator.velocity() {
             Some(velocity) => beyond_separability(s, strongest, at_start, theta, velocity),
@@ -48,7 +55,7 @@ impl Drive<'_, '_> {
         };
         match beyond.filter(|_| self.system.updates_cancel(&self.state(), self.time()))? {
             Beyond::Rest => {
-                let y = self.state();
+                let y = self.system.in_samples(&self.state(), s);
                 let totals = self.accumulated.totals();
                 self.run.repeat_until_the_horizon(s, &y, totals);
                 Some(Why::Ended(Status::Completed))
@@ -63,13 +70,12 @@ impl Drive<'_, '_> {
     fn gets_nowhere(&mut self, s: f64) -> Option<Why> {
         if self.run.watch.crawls(s) {
             let theta = self.integrator.weights();
-            let why = if self.strongest() > STRONG {
+            let why = if self.strongest(s) > STRONG {
                 cannot_follow(self.system).into()
             } else if let Some(obstacle) = self.system.kernel().obstacle(theta) {
                 obstacle
             } else {
-                "support vectors that are linearly dependent, or nearly equal, do this far out, and so do tolerances \
-                 near rounding"
+                "nearly equal support vectors do this far out, and so do tolerances near rounding"
                     .into()
             };
             self.run.failure = Some(format!(
@@ -90,23 +96,17 @@ impl Drive<'_, '_> {
         (!taken).then_some(Why::Restart)
     }
 
-    /// The largest `p_n`.
-    fn strongest(&self) -> f64 {
-        strongest(
-            self.integrator.log_multipliers(),
-            self.system.kernel().idle(),
-        )
+    /// The largest `p_n` at log-log-time s.
+    fn strongest(&self, s: f64) -> f64 {
+        self.system.strongest(self.integrator.states(), s)
     }
 
     /// dθ/ds from the field.
     fn velocity(&self) -> Vec<f64> {
-        let multipliers = self.system.multipliers(&self.state(), self.time());
-        let mut velocity = vec![0.0; self.run.parameters];
-        let mut rates = vec![0.0; multipliers.len()];
-        let theta = self.integrator.weights();
-        let kernel = self.system.kernel();
-        kernel.velocity(theta, &multipliers, &mut velocity, &mut rates);
-        velocity
+        let mut derivative = vec![0.0; self.system.unknowns()];
+        (self.system).rhs(&self.state(), self.time(), &mut derivative);
+        derivative.truncate(self.run.parameters);
+        derivative
     }
 }
 

@@ -2,13 +2,15 @@
 
 use super::accumulated::Accumulated;
 use super::checkpoint::{Keeper, Mark};
+use super::clock::{compress, expand};
+use super::coordinates::Coordinates;
 use super::drive::{LegEnd, Progress, Why, all_finite};
-use super::ending::strongest;
 use super::error::{FlowError, PieceError};
+use super::past::Past;
 use super::reduced::Reduced;
 use super::run::FlowRun;
 use super::system::{NewtonSolver, System};
-use super::{FlowOptions, State};
+use super::{FlowOptions, State, adams_bdf};
 use crate::control::Control;
 #[cfg(doc)]
 use crate::error::Error;
@@ -17,7 +19,7 @@ use crate::loss::Loss;
 use crate::network::Kernel;
 use crate::problem::Problem;
 use crate::trajectory::{Status, Trajectory};
-use nalgebra::DVector;
+use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
 
 /// Integrates the flow of `problem` from s = 0 to `options.until`.
@@ -138,9 +140,17 @@ struct Field<'a> {
     newton: NewtonSolver,
 }
 
-/// The start of a leg: the state `y` at log-log-time `base`, in the piece of `kernel`.
+/// e^s below which first coordinates are taken from the weights, whose rounding of size ε e^s is then below any
+/// tolerance: to nearly equal samples log-multipliers say nothing of the differences.
+const FROM_WEIGHTS: f64 = 1e6;
+
+/// Where a leg begins: the state `y` at log-log-time `base`, in the piece of `kernel`.
 struct LegStart {
     kernel: Arc<dyn Kernel>,
+    /// Those that the states are, if they are not the log-multipliers; then the kernel is that of their vectors.
+    coordinates: Option<Arc<Coordinates>>,
+    /// Whether it has turned out that there are none.
+    samples_only: bool,
     base: f64,
     y: Vec<f64>,
     accumulated: Accumulated,
@@ -167,11 +177,16 @@ impl Field<'_> {
             }
         };
         loop {
-            let system = self.system(&at.kernel, at.base);
+            let system = self.system(&at);
             let end = run.leg(&system, &at.y, &mut at.accumulated, observer)?;
-            let LegEnd { why, s, y } = end;
+            let LegEnd { why, s, y, .. } = end;
             if let Why::Ended(status) = why {
-                return run.end(status, s, &y, at.accumulated.totals());
+                return run.end(
+                    status,
+                    s,
+                    &system.in_samples(&y, s),
+                    at.accumulated.totals(),
+                );
             }
             let t = s - at.base;
             (at.base, at.y) = (s, y);
@@ -184,33 +199,117 @@ impl Field<'_> {
                         return run.end(Status::StepTooSmall, s, &at.y, at.accumulated.totals());
                     }
                 }
+                Why::Coordinates => {
+                    run.past = self.change_coordinates(&mut at, &system, (end.base, end.past));
+                    if run.past.is_some() {
+                        at.base = end.base;
+                        continue;
+                    }
+                    run.solver.restarts += 1;
+                }
                 Why::FixedPoint | Why::Ended(_) => {}
             }
             let fixed_point = match why {
-                Why::FixedPoint | Why::HandOver => true,
+                Why::FixedPoint | Why::HandOver | Why::Coordinates => true,
                 Why::Border => run.fixed_point_due(),
                 Why::Restart | Why::Ended(_) => false,
             };
             if fixed_point {
                 // the totals a restored run begins with
                 let totals = at.accumulated.totals().to_vec();
-                run.fix(at.base, &at.y, &*at.kernel, &totals)?;
-                let system = self.system(&at.kernel, at.base);
+                let system = self.system(&at);
+                run.fix(at.base, &at.y, &system, &totals)?;
                 at.accumulated = Accumulated::continued(totals, &system, &at.y, 0.0);
             }
         }
     }
 
-    /// The field with its clock counted from `base`, in the piece of `kernel`.
-    fn system(&self, kernel: &Arc<dyn Kernel>, base: f64) -> Arc<System> {
+    /// The field with its clock counted from where a leg begins.
+    fn system(&self, at: &LegStart) -> Arc<System> {
+        let system = self.in_piece(&at.kernel, at.base);
+        let system = system.in_coordinates(at.coordinates.clone());
+        Arc::new(system.samples_only(at.samples_only))
+    }
+
+    /// The field with its clock counted from `base`, in the piece of `kernel`, for the log-multipliers of samples.
+    fn in_piece(&self, kernel: &Arc<dyn Kernel>, base: f64) -> System {
         let system = System::new(Arc::clone(kernel), self.loss, self.newton, base);
-        Arc::new(system.with_counts(self.counts))
+        system.with_counts(self.counts)
+    }
+
+    /// Other states for the end of a leg of `system`: coordinates of its log-multipliers. The past in these states, if
+    /// the integrator can go on from what it left behind, with its clock counted from `base`.
+    fn change_coordinates(
+        &self,
+        at: &mut LegStart,
+        system: &System,
+        (base, past): (f64, Option<Past>),
+    ) -> Option<Past> {
+        let s = at.base;
+        let (theta, v) = at.y.split_at(system.parameters());
+        let p = system.log_multipliers(v, s);
+        let Some((mut coordinates, kernel)) = self.coordinates(system, &at.y, s) else {
+            at.samples_only = true;
+            return None;
+        };
+        let in_others = |v: &[f64], t: f64| system.in_other_coordinates(v, base + t, &coordinates);
+        let mut states = in_others(v, s - base);
+        let from_weights = system.coordinates().is_none() && s.exp() < FROM_WEIGHTS;
+        let past = match past {
+            Some(past) if !from_weights => adams_bdf::in_other_states(&past, &in_others),
+            _ => None,
+        };
+        if from_weights {
+            let mut margins = vec![0.0; coordinates.len()];
+            kernel.margins(theta, &mut margins);
+            for (state, margin) in states.iter_mut().zip(margins).skip(1) {
+                *state = compress(-margin);
+            }
+        }
+        if !coordinates.agree(&states, &p, s) {
+            // too much cancels on the way
+            match system.coordinates() {
+                None => at.samples_only = true,
+                Some(old) => at.coordinates = Some(Arc::new(old.kept(v, &p, s))),
+            }
+            return None;
+        }
+        coordinates.accept(&states, &p, s);
+        at.y = [theta, &states].concat();
+        at.kernel = kernel;
+        at.coordinates = Some(Arc::new(coordinates));
+        past
+    }
+
+    /// Other coordinates at the state `y` of `system` at log-log-time s, and the field on their vectors. None if the
+    /// kernel takes no other rows than its samples, or no sample is being learned.
+    fn coordinates(
+        &self,
+        system: &System,
+        y: &[f64],
+        s: f64,
+    ) -> Option<(Coordinates, Arc<dyn Kernel>)> {
+        let g = self.kernel.signed_samples()?;
+        let (theta, v) = y.split_at(system.parameters());
+        let features = self
+            .kernel
+            .on_rows(&DMatrix::identity(g.ncols(), g.ncols()))?;
+        let all: Vec<usize> = (0..g.ncols()).collect();
+        let response = features.tangent_kernel(theta, &all).diagonal();
+        let p = system.log_multipliers(v, s);
+        let mut coordinates = Coordinates::choose(g, &p, s, response.as_slice())?;
+        let values = system.in_other_coordinates(v, s, &coordinates);
+        let values: Vec<f64> = values.into_iter().map(expand).collect();
+        coordinates.use_relation(&values);
+        coordinates.loosen(system.choice().as_ref());
+        let kernel = self.kernel.on_rows(coordinates.vectors())?;
+        Some((coordinates, kernel))
     }
 
     /// The start of a flow, which is its first fixed point.
     fn start(&self, run: &mut FlowRun<'_>, theta0: &DVector<f64>) -> Result<LegStart> {
         let mut kernel = Arc::clone(self.kernel);
-        let at_zero = self.system(&kernel, 0.0);
+        let at_zero = self.in_piece(&kernel, 0.0);
         let mut y = at_zero.initial_state(theta0);
         if all_finite(&y) {
             run.cross(&mut kernel, &at_zero, &mut y, 0.0)
@@ -218,17 +317,19 @@ impl Field<'_> {
             y = at_zero.initial_state(&DVector::from_column_slice(&y[..run.parameters]));
         }
         let mut derivative = vec![0.0; y.len()];
-        self.system(&kernel, 0.0).rhs(&y, 0.0, &mut derivative);
+        self.in_piece(&kernel, 0.0).rhs(&y, 0.0, &mut derivative);
         if !all_finite(&y) || !all_finite(&derivative) {
             return Err(FlowError::NotFiniteAtStart.into());
         }
         let (theta, v) = y.split_at(run.parameters);
-        run.strongest_at_start = strongest(v, kernel.idle());
+        run.strongest_at_start = self.in_piece(&kernel, 0.0).strongest(v, 0.0);
         let accumulated = Accumulated::new(&at_zero, &y, 0.0);
         run.saves.push(0.0, theta, v, accumulated.totals());
-        run.fix(0.0, &y, &*kernel, accumulated.totals())?;
+        run.fix(0.0, &y, &self.in_piece(&kernel, 0.0), accumulated.totals())?;
         Ok(LegStart {
             kernel,
+            coordinates: None,
+            samples_only: false,
             base: 0.0,
             y,
             accumulated,
@@ -241,16 +342,27 @@ impl Field<'_> {
     /// [`FlowError::ForeignPast`] if it names no piece of this field.
     fn resume(&self, mark: Mark) -> Result<LegStart> {
         let kernel = match self.kernel.pieces() {
-            None => Arc::clone(self.kernel),
+            None => Arc::clone(&self.kernel),
             Some(pieces) => pieces.restored(&mark.piece).ok_or(FlowError::ForeignPast)?,
         };
-        let system = self.system(&kernel, mark.s);
-        Ok(LegStart {
-            accumulated: Accumulated::continued(mark.accumulated, &system, &mark.y, 0.0),
+        let mut at = LegStart {
+            accumulated: Accumulated::none(),
             kernel,
+            coordinates: None,
+            samples_only: false,
             base: mark.s,
             y: mark.y,
-        })
+        };
+        if let Some(choice) = &mark.coordinates {
+            let g = self.kernel.signed_samples();
+            let coordinates = g.and_then(|g| Coordinates::of_choice(g, choice));
+            let coordinates = coordinates.ok_or(FlowError::ForeignPast)?;
+            let kernel = self.kernel.on_rows(coordinates.vectors());
+            at.kernel = kernel.ok_or(FlowError::ForeignPast)?;
+            at.coordinates = Some(Arc::new(coordinates));
+        }
+        at.accumulated = Accumulated::continued(mark.accumulated, &self.system(&at), &at.y, 0.0);
+        Ok(at)
     }
 }
 

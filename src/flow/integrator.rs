@@ -14,13 +14,13 @@ use crate::error::Result;
 /// Steps one run from a state (θ, v) onward.
 ///
 /// Time is local: t = 0 at the start, and `s = base + t` with the base of the system's clock. The state has P weights
-/// θ and N compressed log-multipliers v; vectors `y` of length P + N hold θ first. The field is
+/// θ and r compressed log-multipliers, or coordinates of them, v; vectors `y` of length P + r hold θ first. The field is
 /// [`System::rhs`](super::System::rhs), the linearised implicit step [`System::linearise`](super::System::linearise),
 /// both in local time.
 ///
-/// A method needs `kind`, `time`, `step`, `weights`, `log_multipliers`, `interpolate` and `statistics`; all others are
-/// optional, with a default that is always correct. Given the same [`Start`], or the same mark, an integrator takes
-/// the same steps to the last bit: resumed runs rely on that.
+/// A method needs `kind`, `time`, `step`, `weights`, `states`, `interpolate` and `statistics`; all others are
+/// offers with a default that is always right. Given the same [`Start`], or the same mark, an integrator takes the
+/// same steps to the last bit: that is what a resumed run stands on.
 pub trait Integrator {
     /// What slow progress of this method means.
     fn kind(&self) -> Kind;
@@ -38,8 +38,8 @@ pub trait Integrator {
     /// θ at the end of the last step, length P.
     fn weights(&self) -> &[f64];
 
-    /// v there, length N.
-    fn log_multipliers(&self) -> &[f64];
+    /// The states v there, length r.
+    fn states(&self) -> &[f64];
 
     /// Writes (θ, v) at a local time within the last step, its ends included: continuous, and as accurate as the steps.
     /// Saves, borders and accumulated multipliers are computed from it. Only called after a step.
@@ -63,9 +63,9 @@ pub trait Integrator {
         None
     }
 
-    /// Whether a [`Kind::Partitioned`] method hands the state, at log-log-time s, over to the fully implicit one.
-    /// `strongest_at_start` is the largest `p_n` at s = 0.
-    fn hands_over(&mut self, _s: f64, _strongest_at_start: f64) -> bool {
+    /// Whether the state, at the log-log-time s, is one that a [`Kind::Partitioned`] method leaves to the fully
+    /// implicit one. `strongest` is the largest `p_n`, `strongest_at_start` that at s = 0.
+    fn hands_over(&mut self, _s: f64, _strongest: f64, _strongest_at_start: f64) -> bool {
         false
     }
 

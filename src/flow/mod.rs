@@ -12,7 +12,7 @@ mod backward_euler;
 mod borders;
 mod checkpoint;
 pub mod clock;
-mod dependence;
+mod coordinates;
 mod diffsol_methods;
 mod drive;
 mod ending;

@@ -13,13 +13,12 @@
 //! separable), that system is nearly singular: a diagonal plus a matrix of rank D. For a network linear in its input
 //! it is then solved in the input space instead, `(1 + R Δ⁻¹ L) y = R Δ⁻¹ b`, `x = Δ⁻¹(b − L y)` with
 //! `Δ = diag(DC/c)`, `L = G Q' − diag(Dλ/c) G Q`, `R = Gᵀ diag(EC)`. The difference `b − L y` loses a factor e^s of
-//! accuracy, so late times use the first form, in which the rows of samples that are affine combinations of others
-//! (see `dependence`) are replaced by what remains of them after subtracting that combination: `Δ_j x_j − Σ_k T_jk
-//! Δ_k x_k = C_j r_j/c − Σ_k T_jk C_k r_k/c` (λ is zero to rounding by then).
+//! accuracy, so late times keep the first form; where samples depend on each other, states are coordinates by then (see
+//! `coordinates`), and `E_n C_n` becomes the matrix `M diag(C)`.
 
 use super::clock::COMPRESSION;
-use super::dependence::{Dependent, FOLLOW_GROWTH};
-use super::system::{FactorisedStep, Factors, System};
+use super::coordinates::NEEDED_GROWTH;
+use super::system::{FactorisedStep, Factors, System, Weights};
 use crate::network::{InputResponse, LinearisedStep, linearised};
 use nalgebra::{DMatrix, DVector, Dyn, LU, SVD};
 
@@ -37,7 +36,7 @@ pub struct NewtonStep {
     /// `λ_n/C_n`
     margin_shift: Vec<f64>,
     /// `E_n C_n`
-    weight: Vec<f64>,
+    weights: Weights,
     stiff: Stiff,
 }
 
@@ -48,8 +47,6 @@ enum Stiff {
         active: Vec<usize>,
         /// `(M' − diag(Dλ/c) M) diag(EC)`, N × active.
         columns: DMatrix<f64>,
-        /// Positions in `active` of dependent samples and of those they depend on.
-        dependents: Vec<(usize, Vec<(usize, f64)>)>,
         factor: Equilibrated,
     },
     /// Diagonal plus a product through the input space.
@@ -72,24 +69,19 @@ impl NewtonStep {
         let samples = factors.cosh.len();
         let mut velocity = vec![0.0; parameters];
         let mut p_dot = vec![0.0; samples];
-        kernel.velocity(theta, &factors.multipliers, &mut velocity, &mut p_dot);
+        kernel.velocity(theta, factors.pull(), &mut velocity, &mut p_dot);
         factors.margin_to_multiplier_rates(&mut p_dot);
 
-        let weight: Vec<f64> = factors
-            .multipliers
-            .iter()
-            .zip(&factors.cosh)
-            .map(|(e, c)| e * c)
-            .collect();
+        let weights = factors.weights();
         let scale: Vec<f64> = (0..samples)
             .map(|n| {
                 let v_dot = factors.settled(p_dot[n]) / factors.cosh[n];
                 1.0 + c * v_dot * factors.tanh[n] / COMPRESSION
             })
             .collect();
-        let active = active_samples(&factors, &weight, c);
+        let active = active_samples(&factors, &weights.own, c);
 
-        let step = linearised(system.shared_kernel(), theta, &factors.multipliers, c);
+        let step = linearised(system.shared_kernel(), theta, factors.pull(), c);
         let diagonal: Vec<f64> = (0..samples)
             .map(|n| scale[n] * factors.cosh[n] / c)
             .collect();
@@ -99,21 +91,15 @@ impl NewtonStep {
         let beyond_input = kernel
             .signed_samples()
             .is_some_and(|g| active.len() > g.ncols());
-        let through_input = if beyond_input && factors.growth < FOLLOW_GROWTH {
-            step.input_response()
-        } else {
-            None
-        };
+        let through_input =
+            if beyond_input && factors.growth < NEEDED_GROWTH && weights.others.is_none() {
+                step.input_response()
+            } else {
+                None
+            };
         let stiff = match through_input {
-            Some(input) => Stiff::through_input(&input, &diagonal, &coupling, &weight),
-            None => Stiff::in_active(
-                &*step,
-                active,
-                &diagonal,
-                &coupling,
-                &weight,
-                &factors.dependents,
-            ),
+            Some(input) => Stiff::through_input(&input, &diagonal, &coupling, &weights.own),
+            None => Stiff::in_active(&*step, active, &diagonal, &coupling, &weights),
         };
         let margin_shift = factors
             .slope
@@ -129,30 +115,22 @@ impl NewtonStep {
             diagonal,
             coupling,
             margin_shift,
-            weight,
+            weights,
             stiff,
         }
     }
 }
 
 /// The samples whose columns matter against their own diagonal C/c: when their weight, relative to the largest,
-/// exceeds about (C/c) e^{−s} (the response to the largest weights is of size e^s); at 1e-17 of that it is lost in
-/// rounding. Also all samples that dependent ones are combinations of.
+/// exceeds about (C/c) e^{−s} (the response to the largest weights is of size e^s); 1e-17 below that it is lost in
+/// rounding.
 fn active_samples(factors: &Factors, weight: &[f64], c: f64) -> Vec<usize> {
     let largest = weight.iter().copied().fold(0.0, f64::max);
-    let mut is_active: Vec<bool> = (0..weight.len())
-        .map(|n| {
-            let response = weight[n] * factors.growth * c.abs();
-            weight[n] > 0.0 && response >= 1e-17 * factors.cosh[n] * largest
-        })
-        .collect();
-    for d in factors.dependents.iter() {
-        is_active[d.sample] = true;
-        for (k, _) in &d.on {
-            is_active[*k] = true;
-        }
-    }
-    (0..weight.len()).filter(|&n| is_active[n]).collect()
+    let is_active = |n: &usize| {
+        let response = weight[*n] * factors.growth * c.abs();
+        weight[*n] > 0.0 && response >= 1e-17 * factors.cosh[*n] * largest
+    };
+    (0..weight.len()).filter(is_active).collect()
 }
 
 impl Stiff {
@@ -161,39 +139,25 @@ impl Stiff {
         active: Vec<usize>,
         diagonal: &[f64],
         coupling: &[f64],
-        weight: &[f64],
-        dependents: &[Dependent],
+        weights: &Weights,
     ) -> Self {
         let (margins, mut columns) = step.response(&active);
+        if let Some(others) = &weights.others {
+            columns *= others.select_rows(&active).select_columns(&active);
+        }
         for (j, &n) in active.iter().enumerate() {
             for i in 0..diagonal.len() {
-                columns[(i, j)] = (columns[(i, j)] - coupling[i] * margins[(i, j)]) * weight[n];
+                columns[(i, j)] =
+                    (columns[(i, j)] - coupling[i] * margins[(i, j)]) * weights.own[n];
             }
         }
         let mut matrix = columns.select_rows(&active);
         for (j, &n) in active.iter().enumerate() {
             matrix[(j, j)] += diagonal[n];
         }
-        // In the row of j minus its combination of other rows all entries of size e^s cancel; keep what remains.
-        let position = |n: usize| active.partition_point(|&a| a < n);
-        let dependents: Vec<(usize, Vec<(usize, f64)>)> = dependents
-            .iter()
-            .map(|d| {
-                let on = d.on.iter().map(|&(k, t)| (position(k), t)).collect();
-                (position(d.sample), on)
-            })
-            .collect();
-        for (j, on) in &dependents {
-            matrix.row_mut(*j).fill(0.0);
-            matrix[(*j, *j)] = diagonal[active[*j]];
-            for &(k, t) in on {
-                matrix[(*j, k)] -= t * diagonal[active[k]];
-            }
-        }
         Self::Active {
             active,
             columns,
-            dependents,
             factor: Equilibrated::new(matrix),
         }
     }
@@ -232,20 +196,15 @@ impl Stiff {
         }
     }
 
-    /// Overwrites b with x. `own` is the part `C_n r_n/c` of b that does not come from margin rates.
-    fn solve(&self, diagonal: &[f64], own: &DVector<f64>, b: &mut DVector<f64>) {
+    /// Overwrites b with x.
+    fn solve(&self, diagonal: &[f64], b: &mut DVector<f64>) {
         match self {
             Self::Active {
                 active,
                 columns,
-                dependents,
                 factor,
             } => {
                 let mut on_active = b.select_rows(active);
-                for (j, on) in dependents {
-                    on_active[*j] =
-                        own[active[*j]] - on.iter().map(|&(k, t)| t * own[active[k]]).sum::<f64>();
-                }
                 factor.solve(&mut on_active);
                 *b -= columns * &on_active;
                 divide(b, diagonal);
@@ -281,12 +240,12 @@ impl FactorisedStep for NewtonStep {
         let (theta, v) = b.split_at_mut(self.parameters);
         let mut x = DVector::zeros(v.len());
         let d_margins = self.step.solve(theta, &mut |margins, rates| {
-            let own = DVector::from_fn(v.len(), |n, _| self.cosh[n] * v[n] / self.c);
             for n in 0..v.len() {
-                x[n] = own[n] - rates[n] + self.coupling[n] * margins[n];
+                let own = self.cosh[n] * v[n] / self.c;
+                x[n] = own - rates[n] + self.coupling[n] * margins[n];
             }
-            self.stiff.solve(&self.diagonal, &own, &mut x);
-            DVector::from_fn(v.len(), |n, _| self.weight[n] * x[n])
+            self.stiff.solve(&self.diagonal, &mut x);
+            self.weights.apply(&x)
         });
         for n in 0..v.len() {
             v[n] = x[n] - self.margin_shift[n] * d_margins[n];

@@ -113,26 +113,28 @@ impl<'a> FlowRun<'a> {
         self.solver.steps >= self.next_fixed_point
     }
 
-    /// Records a fixed point: the state `y` at log-log-time s in the piece of `kernel`.
+    /// At a fixed point: the state `y` of log-log-time s, of the field of `system`.
     ///
     /// # Errors
     /// [`Error::Io`](crate::error::Error::Io) if a checkpoint is due and cannot be written.
-    pub fn fix(&mut self, s: f64, y: &[f64], kernel: &dyn Kernel, totals: &[f64]) -> Result<()> {
+    pub fn fix(&mut self, s: f64, y: &[f64], system: &System, totals: &[f64]) -> Result<()> {
         self.schedule_fixed_point();
-        let mark = self.mark_at(s, y, kernel, totals);
+        let mark = self.mark_at(s, y, system, totals);
         self.keeper.keep(mark, &self.saves)
     }
 
-    /// The mark of an integrator that restarts at the state `y` at log-log-time s.
-    pub fn mark_at(&self, s: f64, y: &[f64], kernel: &dyn Kernel, totals: &[f64]) -> Mark {
+    /// The mark of an integrator that begins anew at the state `y` of log-log-time s.
+    pub fn mark_at(&self, s: f64, y: &[f64], system: &System, totals: &[f64]) -> Mark {
+        let pieces = system.kernel().pieces();
         Mark {
             s,
             reached: s,
             y: y.to_vec(),
+            coordinates: system.choice(),
             accumulated: totals.to_vec(),
             method: self.method,
             past: None,
-            piece: kernel.pieces().map_or(Vec::new(), |pieces| pieces.state()),
+            piece: pieces.map_or(Vec::new(), |pieces| pieces.state()),
             kinks: self.kinks.clone(),
             strongest_at_start: self.strongest_at_start,
             rounding: self.rounding.clone(),

@@ -9,15 +9,19 @@
 //! like τ. They move no weight, and any large multiplier holds preactivations on their kinks equally well, so their p
 //! is capped at 12.
 //!
+//! Where samples are linearly dependent the states are not the v_n but compressed [`Coordinates`] of the log-multipliers,
+//! and the kernel is the network on their vectors. By then margins are so large that κ is a function of `τ − p_n`.
+//!
 //! The clock may be local, `s = base + t`: late changes of the support are narrower than the spacing of doubles near s,
 //! and a run resolves them with the solver's own time t counted from `base`.
 
-use super::clock::{COMPRESSION, compress, expand};
-use super::dependence::{self, Dependent, FOLLOW_GROWTH};
+use super::clock::{COMPRESSION, compress, expand, log_time};
+use super::coordinates::{self, Choice, Coordinates};
 use super::ending::STRONG;
 use super::newton::{DenseStep, NewtonStep};
 use crate::{loss::Loss, network::Kernel};
-use nalgebra::DVector;
+use nalgebra::{DMatrix, DVector};
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -37,13 +41,17 @@ pub enum NewtonSolver {
 /// The flow of one problem from a base of the clock.
 pub struct System {
     kernel: Arc<dyn Kernel>,
+    /// Those that the states are, if they are not the log-multipliers themselves.
+    coordinates: Option<Arc<Coordinates>>,
+    /// Whether the kernel takes no other rows than its samples, so that there are no coordinates.
+    samples_only: bool,
     loss: Loss,
     newton: NewtonSolver,
     base: f64,
     /// ln of how many equal samples each sample stands for.
     log_counts: Vec<f64>,
-    /// Dependents of the last set of near samples, cached because that set changes only a few times in a run.
-    dependents: Mutex<(Vec<usize>, Arc<Vec<Dependent>>)>,
+    /// The last set of samples being learned, and whether they are dependent: it changes a few times in a run.
+    learned: Mutex<(Vec<usize>, bool)>,
     rhs_evaluations: AtomicUsize,
     jacobian_evaluations: AtomicUsize,
 }
@@ -52,25 +60,65 @@ pub struct System {
 pub(super) struct Factors {
     /// `e^s`
     pub growth: f64,
-    /// `E_n`
+    /// `E_n`, N
     pub multipliers: Vec<f64>,
-    /// `C_n = cosh(v_n/P)`
+    /// `C = cosh(v/P)` of the r states
     pub cosh: Vec<f64>,
-    /// `tanh(v_n/P)`
+    /// `tanh(v/P)` of the r states
     pub tanh: Vec<f64>,
-    /// `∂κ/∂m_n`
+    /// `∂κ/∂m_n`, where m is the weights' (with coordinates it is `τ − p_n`: zero), r
     pub slope: Vec<f64>,
-    /// Samples whose rates follow those of others.
-    pub dependents: Arc<Vec<Dependent>>,
+    /// With coordinates: `a = TᵀE` and its derivative M in the coordinates.
+    pub coordinates: Option<(Vec<f64>, DMatrix<f64>)>,
 }
 
 impl Factors {
-    /// Converts `m_n'` to `p_n' = e^s − m_n'`, in place.
-    pub fn margin_to_multiplier_rates(&self, rates: &mut [f64]) {
-        for rate in rates.iter_mut() {
-            *rate = self.growth - *rate;
+    /// The multipliers of the rows that the kernel has: E, or `a = TᵀE`.
+    pub fn pull(&self) -> &[f64] {
+        match &self.coordinates {
+            None => &self.multipliers,
+            Some((pull, _)) => pull,
         }
-        self.follow(rates);
+    }
+
+    /// How pulls change with the states v: `E_n C_n`, or `M C`.
+    pub fn weights(&self) -> Weights {
+        let cosh = self.cosh.iter();
+        match &self.coordinates {
+            None => Weights {
+                own: self
+                    .multipliers
+                    .iter()
+                    .zip(cosh)
+                    .map(|(e, c)| e * c)
+                    .collect(),
+                others: None,
+            },
+            Some((_, m)) => Weights {
+                own: (0..m.nrows())
+                    .zip(cosh)
+                    .map(|(i, c)| m[(i, i)] * c)
+                    .collect(),
+                others: Some(DMatrix::from_fn(m.nrows(), m.ncols(), |i, j| {
+                    if m[(j, j)] > 0.0 {
+                        m[(i, j)] / m[(j, j)]
+                    } else {
+                        0.0
+                    }
+                })),
+            },
+        }
+    }
+
+    /// From `m'` to `p' = e^s − m'`, of coordinates `P' = o e^s − m'`.
+    pub fn margin_to_multiplier_rates(&self, rates: &mut [f64]) {
+        for (i, rate) in rates.iter_mut().enumerate() {
+            let offset = match self.coordinates {
+                None => 1.0,
+                Some(_) => Coordinates::offset(i),
+            };
+            *rate = offset * self.growth - *rate;
+        }
     }
 
     /// `p_n'`, or zero where it is only rounding of `e^s − m_n'`, for the curvature of the compression: on the slow
@@ -83,11 +131,22 @@ impl Factors {
             p_dot
         }
     }
+}
 
-    /// Replaces the entries of dependent samples by the combinations they are equal to.
-    fn follow(&self, rates: &mut [f64]) {
-        for d in self.dependents.iter() {
-            rates[d.sample] = d.on.iter().map(|&(k, t)| t * rates[k]).sum();
+/// How pulls answer to changes of the states: `da = B diag(own) dv`, with ones on the diagonal of B.
+pub(super) struct Weights {
+    pub own: Vec<f64>,
+    /// B; the identity if there is none.
+    pub others: Option<DMatrix<f64>>,
+}
+
+impl Weights {
+    /// da
+    pub fn apply(&self, dv: &DVector<f64>) -> DVector<f64> {
+        let own = DVector::from_fn(dv.len(), |i, _| self.own[i] * dv[i]);
+        match &self.others {
+            None => own,
+            Some(others) => others * own,
         }
     }
 }
@@ -97,11 +156,13 @@ impl System {
     pub fn new(kernel: Arc<dyn Kernel>, loss: Loss, newton: NewtonSolver, base: f64) -> Self {
         Self {
             kernel,
+            coordinates: None,
+            samples_only: false,
             loss,
             newton,
             base,
             log_counts: Vec::new(),
-            dependents: Mutex::default(),
+            learned: Mutex::default(),
             rhs_evaluations: AtomicUsize::new(0),
             jacobian_evaluations: AtomicUsize::new(0),
         }
@@ -113,12 +174,43 @@ impl System {
         self
     }
 
+    /// The same system with states that are coordinates. The kernel has to be that of their vectors.
+    pub(super) fn in_coordinates(mut self, coordinates: Option<Arc<Coordinates>>) -> Self {
+        self.coordinates = coordinates;
+        self
+    }
+
+    /// The same system, whose states stay the log-multipliers of samples.
+    pub(super) fn samples_only(mut self, samples_only: bool) -> Self {
+        self.samples_only = samples_only;
+        self
+    }
+
+    /// Those that the states are, if they are not the log-multipliers themselves.
+    pub(super) fn coordinates(&self) -> Option<&Arc<Coordinates>> {
+        self.coordinates.as_ref()
+    }
+
+    /// What tells the coordinates from others; none where states are log-multipliers.
+    pub(super) fn choice(&self) -> Option<Choice> {
+        self.coordinates.as_ref().map(|at| at.choice().clone())
+    }
+
+    /// Share of e^s in the rate of each state.
+    pub(super) fn offsets(&self) -> Vec<f64> {
+        let states = self.kernel.samples();
+        match self.coordinates {
+            None => vec![1.0; states],
+            Some(_) => (0..states).map(Coordinates::offset).collect(),
+        }
+    }
+
     /// s at the local time t.
     pub fn clock(&self, t: f64) -> f64 {
         self.base + t
     }
 
-    /// P + N.
+    /// P + r: weights and states.
     pub fn unknowns(&self) -> usize {
         self.kernel.parameters() + self.kernel.samples()
     }
@@ -162,69 +254,196 @@ impl System {
         &self.log_counts
     }
 
-    /// Whether the rates of some samples have to follow those of others (see [`dependence`]) at the log-log-time s.
-    pub(super) fn has_dependents(&self, v: &[f64], s: f64) -> bool {
-        !self.dependents(v, s).is_empty()
+    /// Log-multipliers `p_n` of all samples from the states v, at log-log-time s.
+    pub(super) fn log_multipliers(&self, v: &[f64], s: f64) -> Vec<f64> {
+        let expanded: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
+        match &self.coordinates {
+            None => expanded,
+            Some(coordinates) => {
+                let mut p = vec![0.0; coordinates.samples()];
+                coordinates.expand(&expanded, log_time(s), &mut p);
+                p
+            }
+        }
     }
 
-    fn dependents(&self, v: &[f64], s: f64) -> Arc<Vec<Dependent>> {
-        let Some(g) = self.kernel.signed_samples() else {
-            return Arc::default();
+    /// The largest `p_n` of the samples that move something.
+    pub(super) fn strongest(&self, v: &[f64], s: f64) -> f64 {
+        let idle = |n: &usize| match &self.coordinates {
+            None => self.kernel.idle().contains(n),
+            Some(coordinates) => coordinates.is_zero(*n),
         };
-        if s.exp() < FOLLOW_GROWTH {
-            return Arc::default();
+        let p = self.log_multipliers(v, s).into_iter().enumerate();
+        let moving = p.filter(|(n, _)| !idle(n)).map(|(_, p)| p);
+        moving.fold(f64::NEG_INFINITY, f64::max)
+    }
+
+    /// Compressed log-multipliers of all samples, as they are saved.
+    pub(super) fn compressed(&self, v: &[f64], s: f64) -> Vec<f64> {
+        match self.coordinates {
+            None => v.to_vec(),
+            Some(_) => self
+                .log_multipliers(v, s)
+                .into_iter()
+                .map(compress)
+                .collect(),
         }
-        let near = dependence::near(v.iter().map(|v| expand(*v)), s);
-        let mut known = self
-            .dependents
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if known.0 != near {
-            let found = Arc::new(dependence::dependents(g, &near));
-            *known = (near, found);
+    }
+
+    /// (θ, v) with the compressed log-multipliers of all samples.
+    pub(super) fn in_samples(&self, y: &[f64], s: f64) -> Vec<f64> {
+        let (theta, v) = y.split_at(self.parameters());
+        [theta, &self.compressed(v, s)].concat()
+    }
+
+    /// The log-multipliers of the states v at log-log-time s in other coordinates, compressed.
+    pub(super) fn in_other_coordinates(&self, v: &[f64], s: f64, other: &Coordinates) -> Vec<f64> {
+        let expanded: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
+        let anchor = other.anchor();
+        let (first, difference): (f64, Box<dyn Fn(usize) -> f64>) = match &self.coordinates {
+            None => (
+                expanded[anchor],
+                Box::new(|n| expanded[n] - expanded[anchor]),
+            ),
+            Some(at) => {
+                let t = at.combine();
+                let sum = |factor: &dyn Fn(usize) -> f64| -> f64 {
+                    expanded
+                        .iter()
+                        .enumerate()
+                        .map(|(i, p)| factor(i) * p)
+                        .sum()
+                };
+                let clock = |share: f64| {
+                    if share == 0.0 {
+                        0.0
+                    } else {
+                        share * log_time(s)
+                    }
+                };
+                let shares = at.clock();
+                let first = sum(&|i| t[(anchor, i)]) + clock(shares[anchor]);
+                let difference = move |n: usize| {
+                    sum(&|i| t[(n, i)] - t[(anchor, i)]) + clock(shares[n] - shares[anchor])
+                };
+                (first, Box::new(difference))
+            }
+        };
+        let coordinates = other.substitute(first, difference);
+        coordinates.into_iter().map(compress).collect()
+    }
+
+    /// Whether (other) coordinates might help a method that does not get on at log-log-time s.
+    pub(super) fn may_change_coordinates(&self, s: f64) -> bool {
+        match &self.coordinates {
+            Some(coordinates) => coordinates.may_change(s),
+            None => {
+                let linear = self.kernel.signed_samples().is_some() && !self.samples_only;
+                linear && s.exp() >= coordinates::NEEDED_GROWTH
+            }
         }
-        Arc::clone(&known.1)
+    }
+
+    /// Whether states should be (other) coordinates of the log-multipliers from log-log-time s on.
+    pub(super) fn wants_coordinates(&self, v: &[f64], s: f64) -> bool {
+        if let Some(coordinates) = &self.coordinates {
+            let expanded: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
+            return coordinates.are_outdated(&expanded, &self.log_multipliers(v, s), s);
+        }
+        if self.samples_only || s.exp() < coordinates::NEEDED_GROWTH {
+            return false;
+        }
+        let Some(g) = self.kernel.signed_samples() else {
+            return false;
+        };
+        let learned = coordinates::learned(v.iter().map(|v| expand(*v)), s);
+        let mut known = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.0 != learned {
+            let p = self.log_multipliers(v, s);
+            let dependent = coordinates::are_dependent(g, &p, &learned);
+            *known = (learned, dependent);
+        }
+        known.1
     }
 
     pub(super) fn factors(&self, y: &[f64], t: f64) -> Factors {
         let (theta, v) = y.split_at(self.kernel.parameters());
         let s = self.clock(t);
+        let (cosh, tanh) = v
+            .iter()
+            .map(|v| ((v / COMPRESSION).cosh(), (v / COMPRESSION).tanh()))
+            .unzip();
+        let mut factors = Factors {
+            growth: s.exp(),
+            multipliers: Vec::new(),
+            cosh,
+            tanh,
+            slope: vec![0.0; v.len()],
+            coordinates: None,
+        };
+        match &self.coordinates {
+            None => self.of_samples(theta, v, s, &mut factors),
+            Some(coordinates) => self.of_coordinates(coordinates, v, s, &mut factors),
+        }
+        factors
+    }
+
+    fn of_samples(&self, theta: &[f64], v: &[f64], s: f64, factors: &mut Factors) {
         let mut correction = vec![0.0; v.len()];
         correction[..self.log_counts.len()].copy_from_slice(&self.log_counts);
-        let mut slope = vec![0.0; v.len()];
         if !self.loss.log_correction_is_zero() {
             let mut margins = vec![0.0; v.len()];
             self.kernel.margins(theta, &mut margins);
             for (n, m) in margins.into_iter().enumerate() {
                 correction[n] += self.loss.log_correction(m);
-                slope[n] = self.loss.log_correction_slope(m);
+                factors.slope[n] = self.loss.log_correction_slope(m);
             }
         }
-        let mut factors = Factors {
-            growth: s.exp(),
-            multipliers: Vec::with_capacity(v.len()),
-            cosh: Vec::with_capacity(v.len()),
-            tanh: Vec::with_capacity(v.len()),
-            slope,
-            dependents: self.dependents(v, s),
-        };
         for n in self.kernel.idle() {
             correction[*n] = correction[*n].min(STRONG - expand(v[*n]));
         }
-        for (v, correction) in v.iter().zip(correction) {
-            let x = v / COMPRESSION;
-            factors
-                .multipliers
-                .push((s + COMPRESSION * x.sinh() + correction).exp());
-            factors.cosh.push(x.cosh());
-            factors.tanh.push(x.tanh());
+        let exponents = v.iter().zip(correction).map(|(v, c)| s + expand(*v) + c);
+        factors.multipliers = exponents.map(f64::exp).collect();
+    }
+
+    fn of_coordinates(&self, at: &Coordinates, v: &[f64], s: f64, factors: &mut Factors) {
+        let p = self.log_multipliers(v, s);
+        let tau = log_time(s);
+        let mut slopes = Vec::with_capacity(p.len());
+        for (n, p) in p.into_iter().enumerate() {
+            let p = if at.is_zero(n) { p.min(STRONG) } else { p };
+            let (correction, slope) = match self.loss.log_correction_is_zero() {
+                true => (0.0, 0.0),
+                false => (
+                    self.loss.log_correction(tau - p),
+                    self.loss.log_correction_slope(tau - p),
+                ),
+            };
+            let count = self.log_counts.get(n).copied().unwrap_or(0.0);
+            let e = (s + p + correction + count).exp();
+            factors.multipliers.push(e);
+            slopes.push(e * (1.0 - slope));
         }
-        factors
+        let mut pull = vec![0.0; at.len()];
+        at.pull(&factors.multipliers, &mut pull);
+        factors.coordinates = Some((pull, at.curvature(&slopes)));
     }
 
     /// `E_n`
     pub fn multipliers(&self, y: &[f64], t: f64) -> Vec<f64> {
         self.factors(y, t).multipliers
+    }
+
+    /// From multipliers of the samples to those of the rows that the kernel has.
+    pub(super) fn pull<'a>(&self, multipliers: &'a [f64]) -> Cow<'a, [f64]> {
+        match &self.coordinates {
+            None => Cow::Borrowed(multipliers),
+            Some(coordinates) => {
+                let mut pull = vec![0.0; coordinates.len()];
+                coordinates.pull(multipliers, &mut pull);
+                Cow::Owned(pull)
+            }
+        }
     }
 
     /// Whether the updates of the samples cancel in every weight, `|Σ_n E_n y_n 𝒢_n| ≤ 1e-8 Σ_n |E_n y_n 𝒢_n|`, entry
@@ -236,11 +455,12 @@ impl System {
         let mut sum = vec![0.0; theta.len()];
         let mut size = vec![0.0; theta.len()];
         let mut update = vec![0.0; theta.len()];
-        let mut rates = vec![0.0; multipliers.len()];
+        let mut rates = vec![0.0; self.kernel.samples()];
         let mut alone = vec![0.0; multipliers.len()];
         for (n, &multiplier) in multipliers.iter().enumerate() {
             alone[n] = multiplier;
-            self.kernel.velocity(theta, &alone, &mut update, &mut rates);
+            let pull = self.pull(&alone);
+            self.kernel.velocity(theta, &pull, &mut update, &mut rates);
             alone[n] = 0.0;
             for ((sum, size), update) in sum.iter_mut().zip(&mut size).zip(&update) {
                 *sum += update;
@@ -257,7 +477,7 @@ impl System {
         let factors = self.factors(y, t);
         let (velocity, rates) = out.split_at_mut(parameters);
         self.kernel
-            .velocity(&y[..parameters], &factors.multipliers, velocity, rates);
+            .velocity(&y[..parameters], factors.pull(), velocity, rates);
         factors.margin_to_multiplier_rates(rates);
         for (rate, cosh) in rates.iter_mut().zip(&factors.cosh) {
             *rate /= cosh;
@@ -271,32 +491,27 @@ impl System {
         let theta = &y[..parameters];
         let (d_theta, d_v) = direction.split_at(parameters);
         // dE_n = E_n (C_n dv_n + λ_n dm_n); dm comes from the tangent with dE = 0.
-        let mut d_multipliers: Vec<f64> = (0..d_v.len())
-            .map(|n| factors.multipliers[n] * factors.cosh[n] * d_v[n])
-            .collect();
-        if !self.loss.log_correction_is_zero() {
-            let along =
-                self.kernel
-                    .tangent(theta, &factors.multipliers, d_theta, &vec![0.0; d_v.len()]);
-            for (n, d) in d_multipliers.iter_mut().enumerate() {
-                *d += factors.multipliers[n] * factors.slope[n] * along.margins[n];
+        let weights = factors.weights();
+        let mut d_pull = weights.apply(&DVector::from_column_slice(d_v));
+        let pull = factors.pull();
+        if factors.slope.iter().any(|slope| *slope != 0.0) {
+            let along = self
+                .kernel
+                .tangent(theta, pull, d_theta, &vec![0.0; d_v.len()]);
+            for (n, d) in d_pull.iter_mut().enumerate() {
+                *d += pull[n] * factors.slope[n] * along.margins[n];
             }
         }
-        let tangent = self
-            .kernel
-            .tangent(theta, &factors.multipliers, d_theta, &d_multipliers);
+        let tangent = self.kernel.tangent(theta, pull, d_theta, d_pull.as_slice());
         let mut velocity = vec![0.0; parameters];
         let mut rates = vec![0.0; d_v.len()];
-        self.kernel
-            .velocity(theta, &factors.multipliers, &mut velocity, &mut rates);
+        self.kernel.velocity(theta, pull, &mut velocity, &mut rates);
         out[..parameters].copy_from_slice(&tangent.velocity);
         factors.margin_to_multiplier_rates(&mut rates);
-        let mut d_rates: Vec<f64> = tangent.rates.iter().map(|r| -r).collect();
-        factors.follow(&mut d_rates);
         for n in 0..d_v.len() {
             let v_dot = factors.settled(rates[n]) / factors.cosh[n];
-            out[parameters + n] =
-                d_rates[n] / factors.cosh[n] - v_dot * factors.tanh[n] / COMPRESSION * d_v[n];
+            out[parameters + n] = -tangent.rates[n] / factors.cosh[n]
+                - v_dot * factors.tanh[n] / COMPRESSION * d_v[n];
         }
     }
 

@@ -10,7 +10,7 @@ use nalgebra::DVector;
 
 /// `hi + lo`, with `|lo|` at most half a unit in the last place of `hi`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Doubled {
+pub(crate) struct Doubled {
     pub hi: f64,
     pub lo: f64,
 }
@@ -58,7 +58,7 @@ impl Doubled {
 
 /// A vector of doubled numbers.
 #[derive(Debug, Clone)]
-pub(super) struct DoubledVector {
+pub(crate) struct DoubledVector {
     pub hi: DVector<f64>,
     lo: DVector<f64>,
 }

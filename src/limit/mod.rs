@@ -51,9 +51,7 @@ pub mod angle;
 mod blocks;
 pub mod certificate;
 pub mod cone;
-mod doubled;
-mod exact;
-mod face;
+pub(crate) mod doubled;
 mod feature_margin;
 mod gap;
 #[cfg(test)]

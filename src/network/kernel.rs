@@ -47,7 +47,14 @@ pub trait Kernel: Send + Sync {
         None
     }
 
-    /// Optional: the tangent kernel `K_nm = ∂m_n/∂θ · y_m 𝒢_m(θ)` for all n and the samples m in `active`, N ×
+    /// Offer: the same field on other rows, r × D in the coordinates of [`signed_samples`](Self::signed_samples), in
+    /// place of the signed samples: it moves by `z = Σ_i a_i u_i`, and its margins are `u_i·β`. Integrators then
+    /// carry samples that depend on each other as combinations of rows that do not.
+    fn on_rows(&self, _rows: &DMatrix<f64>) -> Option<Arc<dyn Kernel>> {
+        None
+    }
+
+    /// Offer: the tangent kernel `K_nm = ∂m_n/∂θ · y_m 𝒢_m(θ)` for all n and the samples m in `active`, N ×
     /// `active.len()`. By default one [`velocity`](Self::velocity) per active sample.
     fn tangent_kernel(&self, theta: &[f64], active: &[usize]) -> DMatrix<f64> {
         let mut columns = DMatrix::zeros(self.samples(), active.len());

@@ -33,13 +33,15 @@ pub(super) struct Trial {
     pub rates: Vec<f64>,
     diagonal: Vec<f64>,
     pub multipliers: Multipliers,
+    /// What errors states may have, where these are coordinates.
+    pub allowances: Option<Vec<f64>>,
     /// Coefficients of the slots.
     pub at: Vec<f64>,
 }
 
 impl Trial {
-    /// A trial with room for `slots` coefficients.
-    pub fn new(v: &[f64], slots: usize) -> Self {
+    /// With that many slots.
+    pub fn new(v: &[f64], slots: usize, multipliers: Multipliers) -> Self {
         let zeros = vec![0.0; v.len()];
         Self {
             v: v.to_vec(),
@@ -47,7 +49,8 @@ impl Trial {
             residual: zeros.clone(),
             rates: zeros.clone(),
             diagonal: zeros,
-            multipliers: Multipliers::default(),
+            multipliers,
+            allowances: None,
             at: vec![0.0; slots],
         }
     }
@@ -57,8 +60,9 @@ impl Trial {
     fn relative_change(&self) -> (f64, f64) {
         let m = &self.multipliers;
         let largest = m.values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+        let changes = m.changes(&self.dv);
         let pairs = || {
-            let changes = self.dv.iter().zip(&m.slopes).map(|(d, s)| d * s / largest);
+            let changes = changes.iter().map(|d| d / largest);
             changes.zip(m.values.iter().map(|e| e / largest))
         };
         let squares: f64 = pairs().map(|(_, e)| e * e).sum();
@@ -103,6 +107,7 @@ impl Stepper<'_> {
             self.evaluate(newest);
             if round == 0 {
                 self.lay_out(&implicit, 1);
+                self.trial.allowances = self.trial.multipliers.allowances(&self.tolerances);
             }
             let slope = self.slopes(s);
             for n in 0..slope.len() {
@@ -174,17 +179,18 @@ impl Stepper<'_> {
         self.evaluations += 1;
         self.path.velocity(
             &self.trial.at,
-            &self.trial.multipliers.values,
+            self.trial.multipliers.pull(),
             slot,
             &mut self.trial.rates,
         );
     }
 
-    /// `v_n' = (e^s − m_n')/C_n`
+    /// `v_n' = (e^s − m_n')/C_n`, of coordinates `v_i' = (o_i e^s − m_i')/C_i`.
     pub(super) fn slopes(&self, s: f64) -> Vec<f64> {
         let growth = s.exp();
         let rates = self.trial.rates.iter().zip(&self.trial.multipliers.cosh);
-        rates.map(|(m, c)| (growth - m) / c).collect()
+        let rates = rates.zip(&self.offsets);
+        rates.map(|((m, c), o)| (o * growth - m) / c).collect()
     }
 
     fn prepare(&mut self, leading: f64, slope: &[f64], s: f64) {
@@ -209,10 +215,18 @@ impl Stepper<'_> {
         );
     }
 
+    /// What error a state of value v may have.
+    fn tolerance(&self, state: usize, v: f64) -> f64 {
+        match &self.trial.allowances {
+            None => self.tolerances.of_multiplier(v),
+            Some(allowances) => allowances[state],
+        }
+    }
+
     /// Root mean square in units of the tolerance.
     pub(super) fn size_of_multipliers(&self, x: &[f64], v: &[f64]) -> f64 {
-        let squares = x.iter().zip(v);
-        let squares = squares.map(|(x, v)| (x / self.tolerances.of_multiplier(*v)).powi(2));
+        let squares = x.iter().zip(v).enumerate();
+        let squares = squares.map(|(i, (x, v))| (x / self.tolerance(i, *v)).powi(2));
         (squares.sum::<f64>() / x.len() as f64).sqrt()
     }
 
@@ -223,7 +237,7 @@ impl Stepper<'_> {
         let answers = (0..trial.v.len()).filter(|n| !self.corrector.takes_part(*n));
         let answers = answers.map(|n| {
             let dv = common * trial.rates[n] / (trial.multipliers.cosh[n] * trial.diagonal[n]);
-            dv.abs() / self.tolerances.of_multiplier(trial.v[n])
+            dv.abs() / self.tolerance(n, trial.v[n])
         });
         answers.fold(0.0, f64::max)
     }

@@ -78,6 +78,19 @@ pub struct Learned {
     begun: bool,
 }
 
+impl Learned {
+    /// What is left where the states have become others: how fast iterations answer.
+    pub fn without_kernel(self) -> Self {
+        Self {
+            excess: self.excess,
+            delayed: self.delayed,
+            stale: true,
+            mistaken: true,
+            ..Self::default()
+        }
+    }
+}
+
 /// A square matrix, as its entries column by column.
 mod square {
     use nalgebra::DMatrix;
@@ -145,13 +158,11 @@ impl Corrector {
         diagonal: &[f64],
     ) {
         let samples = diagonal.len();
+        let strengths = multipliers.strengths();
         // relative to the largest, whose square may overflow
-        let largest = multipliers
-            .values
-            .iter()
-            .copied()
-            .fold(f64::MIN_POSITIVE, f64::max);
-        let pairs = || multipliers.values.iter().map(|e| e / largest).zip(rates);
+        let pull = multipliers.pull();
+        let largest = pull.iter().fold(f64::MIN_POSITIVE, |l, a| l.max(a.abs()));
+        let pairs = || pull.iter().map(|e| e / largest).zip(rates);
         let squares: f64 = pairs().map(|(e, _)| e * e).sum();
         let quotient = pairs().map(|(e, m)| e * m).sum::<f64>() / (squares * largest);
         self.learned.growth = quotient / self.learned.quotient;
@@ -160,15 +171,14 @@ impl Corrector {
             self.learned.stale = true;
         }
         if self.learned.mistaken {
-            // `quotient` says little where the responses to single samples cancel in `K E`
-            let heard = |n: &usize| multipliers.values[*n] > HEARD * largest;
+            // `quotient` says little where the answers to single samples cancel in `K E`
+            let heard = |n: &usize| strengths[*n] > HEARD * largest;
             self.compute(path, at, (0..samples).filter(heard).collect());
             self.learned.quotient = quotient;
             self.learned.growth = 1.0;
         }
         let response = (self.learned.response * self.learned.growth).max(quotient);
-        let stiff =
-            |n: usize, share: f64| multipliers.values[n] * response > share * diagonal[n].abs();
+        let stiff = |n: usize, share: f64| strengths[n] * response > share * diagonal[n].abs();
         let wanted = (0..samples).filter(|&n| stiff(n, STIFF));
         let missing = wanted
             .clone()
@@ -282,6 +292,10 @@ impl Corrector {
             }
         }
         self.scale.clear();
+        if let Some(curvature) = multipliers.curvature() {
+            let states: Vec<usize> = self.active.iter().map(|a| self.learned.known[*a]).collect();
+            couple(matrix, &curvature, &states);
+        }
         for (j, &b) in self.active.iter().enumerate() {
             let n = self.learned.known[b];
             let entry = &mut matrix[j * size + j];
@@ -321,11 +335,21 @@ impl Corrector {
         for (y, scale) in y.iter_mut().zip(&self.scale) {
             *y *= scale;
         }
-        let values: Vec<f64> = samples.iter().map(|n| multipliers.values[*n]).collect();
-        self.correct(&mut y, &values);
+        let common: Vec<f64> = samples.iter().map(|n| multipliers.common(*n)).collect();
+        self.correct(&mut y, &common);
         for (n, y) in samples.iter().zip(y) {
             dv[*n] = y / multipliers.slopes[*n];
         }
         true
     }
+}
+
+/// `K → K M diag(M)⁻¹` among the active states: the pull answers to all coordinates.
+fn couple(matrix: &mut [f64], curvature: &DMatrix<f64>, states: &[usize]) {
+    let size = states.len();
+    let kernel = DMatrix::from_column_slice(size, size, matrix);
+    let among = DMatrix::from_fn(size, size, |i, j| {
+        curvature[(states[i], states[j])] / curvature[(states[j], states[j])]
+    });
+    matrix.copy_from_slice((kernel * among).as_slice());
 }

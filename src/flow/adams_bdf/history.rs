@@ -43,8 +43,7 @@ impl History {
     /// then continues bit for bit like the original. `None`, and a stepper that cannot be used, if it belongs to
     /// another problem.
     pub fn restore(self, stepper: &mut Stepper<'_>) -> Option<()> {
-        let samples = stepper.v[0].len();
-        if !self.is_whole(samples) {
+        if !self.is_whole(stepper.v[0].len(), stepper.accumulated.len()) {
             return None;
         }
         stepper.path.restore(&self.velocities)?;
@@ -62,13 +61,23 @@ impl History {
         Some(())
     }
 
-    fn is_whole(&self, samples: usize) -> bool {
+    /// The same past in other states: `map` takes those of a local time to them.
+    pub fn in_other_states(mut self, map: &dyn Fn(&[f64], f64) -> Vec<f64>) -> Self {
+        for (v, t) in self.v.iter_mut().zip(&self.times) {
+            *v = map(v, *t);
+        }
+        self.corrector = self.corrector.without_kernel();
+        self
+    }
+
+    fn is_whole(&self, states: usize, samples: usize) -> bool {
         let mut slots = self.slots.clone();
         slots.sort_unstable();
         let nodes = self.times.len();
         (2..=HISTORY).contains(&nodes)
             && self.v.len() == nodes
-            && (self.v.iter().chain(&self.multipliers)).all(|x| x.len() == samples)
+            && self.v.iter().all(|x| x.len() == states)
+            && self.multipliers.iter().all(|x| x.len() == samples)
             && (1..=HISTORY).contains(&self.known)
             && self.multipliers.len() >= self.known
             && (1..=MOST_BACKWARD).contains(&self.backward.now)

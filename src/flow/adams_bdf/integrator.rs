@@ -1,7 +1,7 @@
 //! This method as an integrator: tolerances, hand-over, marks.
 
 use super::super::drive::{LegEnd, all_finite};
-use super::super::ending::{STRONG, overflows, strongest};
+use super::super::ending::{STRONG, overflows};
 use super::super::error::Cause;
 use super::super::integrator::{
     Driver, Effort, Failure, ForeignPast, Integrator, Kind, Start, Step,
@@ -37,11 +37,12 @@ pub fn begin(start: &Start<'_>, drive: &mut Driver<'_>) -> Result<LegEnd> {
 
 fn tolerances(start: &Start<'_>) -> Tolerances {
     let relative = (start.rtol * LOCAL_SHARE).max(1e-13);
+    let looser = start.system.choice().map_or(1.0, |choice| choice.looser);
     Tolerances {
         relative,
         weights: start.weights.to_vec(),
-        relative_multipliers: (start.rtol * LOCAL_SHARE_OF_MULTIPLIERS).max(1e-13),
-        multipliers: 100.0 * start.atol * LOCAL_SHARE_OF_MULTIPLIERS,
+        relative_multipliers: looser * (start.rtol * LOCAL_SHARE_OF_MULTIPLIERS).max(1e-13),
+        multipliers: looser * 100.0 * start.atol * LOCAL_SHARE_OF_MULTIPLIERS,
         newton: 0.1 * relative,
     }
 }
@@ -77,7 +78,7 @@ impl Integrator for AdamsBdf<'_> {
         self.stepper.path.theta()
     }
 
-    fn log_multipliers(&self) -> &[f64] {
+    fn states(&self) -> &[f64] {
         &self.stepper.v[0]
     }
 
@@ -101,13 +102,11 @@ impl Integrator for AdamsBdf<'_> {
         true
     }
 
-    /// True where the weights come to rest, multipliers outgrow those of separable data, or samples depend on others:
-    /// all that is left to the fully implicit method.
-    fn hands_over(&mut self, s: f64, strongest_at_start: f64) -> bool {
-        let strongest = strongest(self.log_multipliers(), &[]);
-        let beyond = s + strongest > STRONG
-            && (overflows(s, strongest, strongest_at_start) || self.stepper.speed(RESTING) <= 1.0);
-        beyond || self.system.has_dependents(self.log_multipliers(), s)
+    /// Where the weights come to rest, or multipliers outgrow those of separable data: the fully implicit method's to
+    /// judge.
+    fn hands_over(&mut self, s: f64, strongest: f64, strongest_at_start: f64) -> bool {
+        s + strongest > STRONG
+            && (overflows(s, strongest, strongest_at_start) || self.stepper.speed(RESTING) <= 1.0)
     }
 
     fn set_tolerances(&mut self, weights: &[f64]) -> bool {

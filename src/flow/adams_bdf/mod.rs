@@ -18,9 +18,8 @@
 //! are estimated from the divided difference that the next higher order would use; weights advance with that order
 //! (local extrapolation).
 //!
-//! θ must not be stiff by itself. It is stiff where the flow comes to rest at a finite minimum (data that cannot be
-//! separated) or starts from enormous margins; and samples that are affine combinations of others need the care of
-//! `super::dependence`. There the run is handed to the fully implicit method.
+//! θ must not be stiff by itself. It is where the flow comes to rest at a finite minimum (data that cannot be
+//! separated) or starts from enormous margins. There the run is handed to the fully implicit method.
 
 mod attempt;
 mod corrector;
@@ -33,12 +32,15 @@ mod tolerances;
 mod weights;
 
 use super::integrator::Start;
+use super::past::Past;
 use super::system::System;
 use crate::loss::Loss;
 use crate::network::{FullPath, WeightPath};
 use attempt::{Attempt, Trial};
 use corrector::Corrector;
+use history::History;
 pub use integrator::begin;
+use multipliers::Multipliers;
 use order::Order;
 use tolerances::Tolerances;
 
@@ -60,6 +62,8 @@ pub struct Stepper<'k> {
     path: Box<dyn WeightPath + 'k>,
     loss: Loss,
     log_counts: Vec<f64>,
+    /// Share of e^s in the rate of each state.
+    offsets: Vec<f64>,
     /// `s = base + t`
     base: f64,
     tolerances: Tolerances,
@@ -99,6 +103,7 @@ impl<'k> Stepper<'k> {
             path,
             loss: system.loss(),
             log_counts: system.log_counts().to_vec(),
+            offsets: system.offsets(),
             base: system.clock(0.0),
             tolerances,
             times: vec![0.0],
@@ -111,7 +116,7 @@ impl<'k> Stepper<'k> {
             backward: Order { now: 1, age: 0 },
             adams: Order { now: 1, age: 0 },
             corrector: Corrector::default(),
-            trial: Trial::new(v, slots),
+            trial: Trial::new(v, slots, Multipliers::of(system.coordinates().cloned())),
             rejected: 0,
             failures: 0,
             evaluations: 0,
@@ -130,6 +135,7 @@ impl<'k> Stepper<'k> {
         self.evaluate(slot);
         let slope = self.slopes(0.0);
         self.multipliers = vec![self.trial.multipliers.values.clone()];
+        self.trial.allowances = self.trial.multipliers.allowances(&self.tolerances);
         let fastest = self.size_of_multipliers(&slope, &self.v[0]);
         self.h = FIRST_STEP.min(0.1 / fastest.max(1e-300).sqrt());
         let before = self.v[0].iter().zip(&slope).map(|(v, d)| v - self.h * d);
@@ -225,6 +231,12 @@ impl<'k> Stepper<'k> {
             }
         }
     }
+}
+
+/// What a stepper leaves behind, for one whose states are others: `map` takes those of a local time to them.
+pub fn in_other_states(past: &Past, map: &dyn Fn(&[f64], f64) -> Vec<f64>) -> Option<Past> {
+    let history: History = past.read()?;
+    Past::of(&history.in_other_states(map))
 }
 
 /// `out = Σ_j w_j x_j`

@@ -1,58 +1,190 @@
-//! Multipliers and what Newton's method needs of them, from the log-multipliers alone.
+//! Multipliers and what Newton's method needs of them, from the states alone.
 //!
 //! The multiplier in the clock s is `E_n = c_n exp(s + p_n + κ(m_n))` (c_n equal samples; κ = 0 for the exponential
-//! loss). Here the margin in κ is `m_n = τ − p_n`, computed from the log-multiplier, and not that of the weights: the
-//! two differ only by the drift of the run, and this makes E a function of v alone.
+//! loss). Here the margin in κ is `m_n = τ − p_n`, what the log-multiplier itself says, and not that of the weights:
+//! the two differ by the drift of the run only, and E is a function of the states. These are the compressed
+//! log-multipliers v_n themselves, or compressed [`Coordinates`] of them.
 
-use super::super::clock::{COMPRESSION, log_time};
+use super::super::clock::{COMPRESSION, compress, log_time};
+use super::super::coordinates::Coordinates;
+use super::super::ending::STRONG;
+use super::tolerances::Tolerances;
 use crate::loss::Loss;
+use nalgebra::DMatrix;
+use std::sync::Arc;
 
-/// All N samples at one instant.
+/// All N samples, and what they are to the r states (the N samples, or r coordinates), at one instant.
 #[derive(Default, Clone)]
 pub struct Multipliers {
-    /// `E_n`
+    coordinates: Option<Arc<Coordinates>>,
+    /// `E_n`, N.
     pub values: Vec<f64>,
-    /// `∂E_n/∂v_n = E_n C_n (1 − κ'(m_n))`
-    pub slopes: Vec<f64>,
-    /// `C_n = dp_n/dv_n = cosh(v_n/P)`
+    /// `p_n`, N; written with coordinates only.
+    p: Vec<f64>,
+    /// `∂E_n/∂p_n`, N; written with coordinates only.
+    by_p: Vec<f64>,
+    /// States without their compression, r.
+    expanded: Vec<f64>,
+    /// `C_i`, the derivative of the expanded by the compressed state, r.
     pub cosh: Vec<f64>,
-    /// `tanh(v_n/P)`
+    /// The tangent that belongs to it, r.
     pub tanh: Vec<f64>,
+    /// What a state does to its own pull: `∂E_n/∂v_n`, or `M_ii C_i`; r.
+    pub slopes: Vec<f64>,
+    /// `a = TᵀE`; written with coordinates only.
+    pull: Vec<f64>,
+    /// `M_ii`; written with coordinates only.
+    diagonal: Vec<f64>,
 }
 
 impl Multipliers {
-    /// Computes everything at log-multipliers v and log-log-time s.
+    /// Of states that are coordinates, or samples if there are none.
+    pub fn of(coordinates: Option<Arc<Coordinates>>) -> Self {
+        Self {
+            coordinates,
+            ..Self::default()
+        }
+    }
+
+    /// At the states v and log-log-time s.
     pub fn set(&mut self, v: &[f64], s: f64, loss: Loss, log_counts: &[f64]) {
-        let samples = v.len();
+        let states = v.len();
         for field in [
-            &mut self.values,
+            &mut self.expanded,
             &mut self.slopes,
             &mut self.cosh,
             &mut self.tanh,
         ] {
-            field.resize(samples, 0.0);
+            field.resize(states, 0.0);
         }
-        let tau = log_time(s);
-        let uncorrected = loss.log_correction_is_zero();
-        for (n, v) in v.iter().enumerate() {
+        for (i, v) in v.iter().enumerate() {
             // sinh from e^x − 1 keeps the digits of small x, and one exponential serves all three
             let less = (v.abs() / COMPRESSION).exp_m1();
             let sinh = (0.5 * (less + less / (1.0 + less))).copysign(*v);
             let cosh = sinh.hypot(1.0);
-            let p = COMPRESSION * sinh;
-            let (correction, slope) = match uncorrected {
-                true => (0.0, 0.0),
-                false => (
-                    loss.log_correction(tau - p),
-                    loss.log_correction_slope(tau - p),
-                ),
-            };
-            let count = log_counts.get(n).copied().unwrap_or(0.0);
-            let e = (s + p + correction + count).exp();
-            self.values[n] = e;
-            self.slopes[n] = e * cosh * (1.0 - slope);
-            self.cosh[n] = cosh;
-            self.tanh[n] = sinh / cosh;
+            self.expanded[i] = COMPRESSION * sinh;
+            self.cosh[i] = cosh;
+            self.tanh[i] = sinh / cosh;
+        }
+        match self.coordinates.clone() {
+            None => self.set_samples(s, loss, log_counts),
+            Some(coordinates) => self.set_coordinates(&coordinates, s, loss, log_counts),
         }
     }
+
+    fn set_samples(&mut self, s: f64, loss: Loss, log_counts: &[f64]) {
+        self.values.resize(self.expanded.len(), 0.0);
+        for (n, p) in self.expanded.iter().enumerate() {
+            let (e, slope) = multiplier(*p, s, loss, log_count(log_counts, n));
+            self.values[n] = e;
+            self.slopes[n] = e * self.cosh[n] * (1.0 - slope);
+        }
+    }
+
+    fn set_coordinates(&mut self, at: &Coordinates, s: f64, loss: Loss, log_counts: &[f64]) {
+        let samples = at.samples();
+        self.values.resize(samples, 0.0);
+        self.p.resize(samples, 0.0);
+        self.by_p.resize(samples, 0.0);
+        self.pull.resize(at.len(), 0.0);
+        self.diagonal.resize(at.len(), 0.0);
+        at.expand(&self.expanded, log_time(s), &mut self.p);
+        for (n, x) in self.values.iter_mut().enumerate() {
+            let p = self.p[n];
+            let p = if at.is_zero(n) { p.min(STRONG) } else { p };
+            let (e, slope) = multiplier(p, s, loss, log_count(log_counts, n));
+            *x = e;
+            self.by_p[n] = e * (1.0 - slope);
+        }
+        at.pull(&self.values, &mut self.pull);
+        at.diagonal(&self.by_p, &mut self.diagonal);
+        for (slope, (d, c)) in self
+            .slopes
+            .iter_mut()
+            .zip(self.diagonal.iter().zip(&self.cosh))
+        {
+            *slope = d * c;
+        }
+    }
+
+    /// The multipliers of the rows that the network sees: E, or `a = TᵀE`.
+    pub fn pull(&self) -> &[f64] {
+        match &self.coordinates {
+            None => &self.values,
+            Some(_) => &self.pull,
+        }
+    }
+
+    /// How much a state moves its own pull, by the expanded state: E, or the diagonal of M.
+    pub fn strengths(&self) -> &[f64] {
+        match &self.coordinates {
+            None => &self.values,
+            Some(_) => &self.diagonal,
+        }
+    }
+
+    /// What a change of all multipliers by a common factor is, as changes of the states times their strengths.
+    pub fn common(&self, state: usize) -> f64 {
+        match &self.coordinates {
+            None => self.values[state],
+            Some(_) if state == 0 => self.diagonal[0],
+            Some(_) => 0.0,
+        }
+    }
+
+    /// How accurate each coordinate has to be, so that no log-multiplier is less accurate than `tolerances` of it: in
+    /// terms of the compressed states. None if the states are the log-multipliers.
+    pub fn allowances(&self, tolerances: &Tolerances) -> Option<Vec<f64>> {
+        let coordinates = self.coordinates.as_ref()?;
+        let of_samples: Vec<f64> = (self.p.iter())
+            .map(|p| tolerances.of_multiplier(compress(*p)) * (p / COMPRESSION).hypot(1.0))
+            .collect();
+        let columns = coordinates.combine().column_iter().zip(&self.cosh);
+        let allowances = columns.map(|(column, cosh)| {
+            let needed = column.iter().zip(&of_samples).filter(|(t, _)| **t != 0.0);
+            needed.fold(f64::INFINITY, |least, (t, allowed)| {
+                least.min(allowed / t.abs())
+            }) / cosh
+        });
+        Some(allowances.collect())
+    }
+
+    /// M, which says how pulls answer to all coordinates; none if each state moves its own only.
+    pub fn curvature(&self) -> Option<DMatrix<f64>> {
+        let coordinates = self.coordinates.as_ref()?;
+        Some(coordinates.curvature(&self.by_p))
+    }
+
+    /// dE for changes of the states.
+    pub fn changes(&self, dv: &[f64]) -> Vec<f64> {
+        let Some(coordinates) = &self.coordinates else {
+            return dv.iter().zip(&self.slopes).map(|(d, s)| d * s).collect();
+        };
+        let expanded: Vec<f64> = dv.iter().zip(&self.cosh).map(|(d, c)| d * c).collect();
+        let mut changes = vec![0.0; self.values.len()];
+        coordinates.expand(&expanded, 0.0, &mut changes);
+        for (x, by_p) in changes.iter_mut().zip(&self.by_p) {
+            *x *= by_p;
+        }
+        changes
+    }
+}
+
+fn log_count(log_counts: &[f64], sample: usize) -> f64 {
+    log_counts.get(sample).copied().unwrap_or(0.0)
+}
+
+/// `E` and `∂κ/∂m`.
+fn multiplier(p: f64, s: f64, loss: Loss, log_count: f64) -> (f64, f64) {
+    let (correction, slope) = match loss.log_correction_is_zero() {
+        true => (0.0, 0.0),
+        false => {
+            let margin = log_time(s) - p;
+            (
+                loss.log_correction(margin),
+                loss.log_correction_slope(margin),
+            )
+        }
+    };
+    ((s + p + correction + log_count).exp(), slope)
 }

@@ -209,6 +209,15 @@ impl Kernel for FullyConnectedKernel {
         Some(&self.signed_samples)
     }
 
+    fn on_rows(&self, rows: &DMatrix<f64>) -> Option<Arc<dyn Kernel>> {
+        Some(Arc::new(Self {
+            layout: self.layout.clone(),
+            feedback: self.feedback.clone(),
+            signed_samples: rows.clone(),
+            idle: Vec::new(),
+        }))
+    }
+
     fn margins(&self, theta: &[f64], margins: &mut [f64]) {
         let beta = &backward_pass(&self.layout.views(theta))[0];
         margins.copy_from_slice((&self.signed_samples * beta).as_slice());

@@ -34,6 +34,7 @@ use crate::dataset::Dataset;
 use crate::network::{Kernel, LinearisedStep, Signals, Tangent, expect_fit};
 use nalgebra::{DMatrix, DVector};
 use potential::Potential;
+use std::sync::Arc;
 use step::ReducedStep;
 
 /// The reduced flow of one network from given initial weights: a [`Kernel`] in min(N, D) unknowns c, which start at
@@ -47,7 +48,7 @@ pub struct Reduction {
     basis: Option<DMatrix<f64>>,
     /// `S = G Q`, N × unknowns.
     samples: DMatrix<f64>,
-    potential: Potential,
+    potential: Arc<Potential>,
 }
 
 impl Reduction {
@@ -73,7 +74,7 @@ impl Reduction {
             None => g.clone(),
         };
         Self {
-            potential: Potential::new(basis.as_ref(), &initial, &feedback),
+            potential: Arc::new(Potential::new(basis.as_ref(), &initial, &feedback)),
             initial,
             feedback,
             basis,
@@ -123,6 +124,16 @@ impl Kernel for Reduction {
 
     fn signed_samples(&self) -> Option<&DMatrix<f64>> {
         Some(&self.samples)
+    }
+
+    fn on_rows(&self, rows: &DMatrix<f64>) -> Option<Arc<dyn Kernel>> {
+        Some(Arc::new(Self {
+            samples: rows.clone(),
+            initial: self.initial.clone(),
+            feedback: self.feedback.clone(),
+            basis: self.basis.clone(),
+            potential: Arc::clone(&self.potential),
+        }))
     }
 
     fn margins(&self, theta: &[f64], margins: &mut [f64]) {

@@ -8,6 +8,7 @@ use crate::network::{Kernel, LinearisedStep, Tangent};
 use crate::spectrum::Frequency;
 use nalgebra::{DMatrix, DVector};
 use num_complex::Complex64;
+use std::sync::Arc;
 
 pub(super) struct SpectralKernel {
     pub(super) frequencies: Vec<Frequency>,
@@ -169,6 +170,17 @@ impl Kernel for SpectralKernel {
 
     fn signed_samples(&self) -> Option<&DMatrix<f64>> {
         Some(&self.signed_samples)
+    }
+
+    fn on_rows(&self, rows: &DMatrix<f64>) -> Option<Arc<dyn Kernel>> {
+        Some(Arc::new(Self {
+            frequencies: self.frequencies.clone(),
+            dimension: self.dimension,
+            depth: self.depth,
+            feedback: self.feedback.clone(),
+            signed_samples: rows.clone(),
+            idle: Vec::new(),
+        }))
     }
 
     fn margins(&self, theta: &[f64], margins: &mut [f64]) {

@@ -1,0 +1,658 @@
+//! Log-multipliers in coordinates, for samples that are linearly dependent or nearly so.
+//!
+//! In a network that is linear in its input, `p_n = τ − g_n·β`. Take a sample a that is still being learned as the
+//! *anchor*, and write the differences of the others from it in vectors u_2 … u_r:
+//! ```text
+//! g_n = g_a + Σ_i T_ni u_i,     P_1 = p_a,     P_i = −u_i·β  (i ≥ 2),     p_n = P_1 + Σ_i T_ni P_i
+//! ```
+//! The flow needs no more than `z = Σ_n E_n g_n = Uᵀ a` with `a = TᵀE` and `U = (g_a, u_2, …)`, so it is the flow of
+//! the same network on the r rows of U, `P' = o e^s − U β'` with `o = (1, 0, …, 0)`. What it buys:
+//!
+//! - r ≤ D of the N log-multipliers are states. The combinations that no weights can change (duplicates, three
+//!   support vectors on a line, corners of a cube) are not among them. As states they would not be damped by the
+//!   stiffness that holds the others, and pick up the rounding of their rates, which is of size ε e^s.
+//! - No multiple of τ is left in any p_n, so nothing of size e^s has to cancel in a sample being learned.
+//! - Samples that are nearly equal differ by a state of their own, with a rate that is as small as their difference,
+//!   instead of by a small difference of two rates of size e^s.
+//!
+//! The anchor is the sample with the largest multiplier. The u_i are what elimination with pivoting leaves of the
+//! differences, first of all samples being learned, then of the others in the order of their log-multipliers, so that
+//! a p_n is never a small difference of large P_i: once it is, or the integrator does not get on, others are chosen.
+//! Differences are taken in doubled arithmetic, so that of nearly equal samples no digit is lost.
+//!
+//! Where the differences span all features, the anchor itself is a combination `g_a = Σ_i c_i u_i`, so that
+//! `P_1 = τ + Σ_i c_i P_i` at all times. One of the P_i, with one of the largest terms, is then taken from this relation
+//! instead of being a state.
+//!
+//! Vectors are orthogonal in a metric: the response of β to z (its diagonal). Where most features are given up (sparse
+//! limits), their response is smaller than that of the others by powers of log t, and a difference of samples in these
+//! features alone has to be a vector without any of the others, whose rates carry rounding of size ε e^s.
+
+use super::clock::{expand, log_time};
+use crate::limit::doubled::{Doubled, DoubledVector};
+use nalgebra::{DMatrix, DVector};
+use serde::{Deserialize, Serialize};
+
+/// e^s from which coordinates may be needed: below, rounding of size ε e^s is far under any tolerance.
+pub const NEEDED_GROWTH: f64 = 2e4;
+
+/// Samples whose differences are dependent to this, relative to their length, are carried in coordinates. Rounding of
+/// rates moves an undamped combination by ε over its square, which is then 1e-10.
+const NEARLY_DEPENDENT: f64 = 1e-3;
+
+/// What elimination leaves of a difference, relative to the samples, that counts as rounding of the data.
+const TIE: f64 = 64.0 * f64::EPSILON;
+
+/// A log-multiplier may be this many times smaller than the largest term of its sum, before other coordinates are
+/// chosen: it then has lost three digits to cancellation.
+const CANCELLED: f64 = 1e3;
+
+/// Relative difference between log-multipliers in two sets of coordinates that is rounding.
+const AGREE: f64 = 1e-7;
+
+/// Share of the largest term of the relation that the term of the coordinate taken from it must have, so that not too
+/// much cancels.
+const SHARE: f64 = 0.01;
+
+/// Log-log-time after which a choice has held for long.
+const HELD: f64 = 10.0;
+
+/// By how much states may be less accurate each time that a method does not get on with a choice.
+const LOOSER: f64 = 10.0;
+
+/// See [`LOOSER`]: log-multipliers known to about 1e-4.
+const LOOSEST: f64 = 1e4;
+
+/// Log-log-time between choices at least.
+const LEAST_APART: f64 = 0.1;
+
+/// Multipliers of samples being learned that differ by less than this power of e are eliminated together. Coordinates
+/// of strong samples must not come from weak ones: there would be more of them than strong samples to hold them.
+const BAND: f64 = 12.0;
+
+/// Other log-multipliers that differ by less than this factor are eliminated together, the largest remainder first.
+const TIER: f64 = 8.0;
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Coordinates {
+    /// U, r × D.
+    vectors: DMatrix<f64>,
+    /// T, N × r. Zero in the rows of samples that are zero.
+    combine: DMatrix<f64>,
+    /// T with all coordinates.
+    pivoted: DMatrix<f64>,
+    /// What each p_n has of τ: one where samples are zero, and where a coordinate is taken from the relation.
+    clock: DVector<f64>,
+    /// `c_2 … c_r`, while none of the coordinates is taken from the relation.
+    relation: Option<Vec<f64>>,
+    choice: Choice,
+    /// Samples that are zero: margins of zero, `p_n = τ`.
+    zero: Vec<usize>,
+}
+
+/// What tells coordinates from others of the same samples.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Choice {
+    /// The sample that each coordinate was eliminated with, the anchor first.
+    pivots: Vec<usize>,
+    /// log4 of the metric, feature by feature.
+    metric: Vec<i32>,
+    /// Log-log-time at which they were chosen.
+    since: f64,
+    /// How much smaller than the largest term of its sum a log-multiplier may be.
+    cancelled: f64,
+    /// How much less accurate than usual states need be, as rounding does not allow for more.
+    pub looser: f64,
+    /// Which of the coordinates is taken from the relation.
+    dropped: Option<usize>,
+}
+
+impl Choice {
+    /// r.
+    pub fn len(&self) -> usize {
+        self.pivots.len() - usize::from(self.dropped.is_some())
+    }
+}
+
+/// Log-multiplier above which a sample is being learned, with room to spare (all others run off like −e^s).
+fn near(s: f64) -> f64 {
+    -(3.0 * s + 100.0)
+}
+
+/// The samples being learned at log-multipliers `p` and log-log-time s.
+pub fn learned(p: impl Iterator<Item = f64>, s: f64) -> Vec<usize> {
+    let learned = p.enumerate().filter(|(_, p)| *p > near(s));
+    learned.map(|(n, _)| n).collect()
+}
+
+/// Whether the samples `learned` (rows of `g`, with log-multipliers `p`) are linearly dependent, or nearly so.
+pub fn are_dependent(g: &DMatrix<f64>, p: &[f64], learned: &[usize]) -> bool {
+    let Some(mut elimination) = Elimination::new(g, p, learned, vec![0; g.ncols()]) else {
+        return false;
+    };
+    let mut open = elimination.without_anchor(learned.to_vec());
+    while let Some(sample) = elimination.largest(&open) {
+        if elimination.size(sample) < NEARLY_DEPENDENT {
+            return true;
+        }
+        elimination.eliminate(sample, &mut open);
+    }
+    // of what is left, nothing remains
+    !open.is_empty()
+}
+
+impl Coordinates {
+    /// Those for the log-multipliers `p` at log-log-time s, where features answer to z as in `response` (length D).
+    /// None without a sample that can be learned.
+    pub fn choose(g: &DMatrix<f64>, p: &[f64], s: f64, response: &[f64]) -> Option<Self> {
+        let all: Vec<usize> = (0..p.len()).collect();
+        let mut elimination = Elimination::new(g, p, &all, metric(response))?;
+        let mut open = elimination.without_anchor(all);
+        // tiers of multipliers, or else log-multipliers, of about one size, those of samples being learned first
+        let most = p[elimination.anchor];
+        let tier = |n: usize| match p[n] > near(s) {
+            true => (false, ((most - p[n]) / BAND) as i64),
+            false => (true, (p[n] / near(s)).log(TIER) as i64),
+        };
+        open.sort_by_key(|&n| tier(n));
+        while let Some(&first) = open.first() {
+            let together = open.iter().take_while(|&&n| tier(n) == tier(first)).count();
+            let mut these: Vec<usize> = open.drain(..together).collect();
+            while let Some(sample) = elimination.largest(&these) {
+                elimination.eliminate(sample, &mut these);
+            }
+        }
+        Some(elimination.finish(s, CANCELLED))
+    }
+
+    /// Those of the same samples and choice: the same to the last bit. None if it is not one of these samples.
+    pub fn of_choice(g: &DMatrix<f64>, choice: &Choice) -> Option<Self> {
+        let (&anchor, rest) = choice.pivots.split_first()?;
+        if choice.pivots.iter().any(|&n| n >= g.nrows()) {
+            return None;
+        }
+        if choice.metric.len() != g.ncols() {
+            return None;
+        }
+        let mut elimination = Elimination::at(g, anchor, choice.metric.clone());
+        for &sample in rest {
+            elimination.eliminate(sample, &mut Vec::new());
+        }
+        let mut coordinates = elimination.finish(choice.since, choice.cancelled);
+        if let Some(dropped) = choice.dropped {
+            coordinates.drop(dropped)?;
+        }
+        coordinates.choice = choice.clone();
+        Some(coordinates)
+    }
+
+    /// What tells these coordinates from others of the same samples.
+    pub fn choice(&self) -> &Choice {
+        &self.choice
+    }
+
+    /// The sample whose log-multiplier is the first coordinate.
+    pub fn anchor(&self) -> usize {
+        self.choice.pivots[0]
+    }
+
+    /// U: the rows that the network sees.
+    pub fn vectors(&self) -> &DMatrix<f64> {
+        &self.vectors
+    }
+
+    /// r.
+    pub fn len(&self) -> usize {
+        self.choice.len()
+    }
+
+    /// N.
+    pub fn samples(&self) -> usize {
+        self.combine.nrows()
+    }
+
+    /// T.
+    pub fn combine(&self) -> &DMatrix<f64> {
+        &self.combine
+    }
+
+    /// What each p_n has of τ besides.
+    pub fn clock(&self) -> &DVector<f64> {
+        &self.clock
+    }
+
+    /// `o_i`, the share of τ in P_i.
+    pub fn offset(i: usize) -> f64 {
+        if i == 0 { 1.0 } else { 0.0 }
+    }
+
+    /// Takes one of the coordinates from the relation, if there is one.
+    pub fn use_relation(&mut self, coordinates: &[f64]) {
+        let Some(relation) = &self.relation else {
+            return;
+        };
+        let terms = relation.iter().zip(coordinates.iter().skip(1));
+        let sizes: Vec<f64> = terms.map(|(c, p)| (c * p).abs()).collect();
+        let large = SHARE * sizes.iter().copied().fold(0.0, f64::max);
+        // the errors of the others count by their factors over its own
+        let candidates = (0..sizes.len()).filter(|&i| sizes[i] >= large);
+        let best = candidates.max_by(|a, b| relation[*a].abs().total_cmp(&relation[*b].abs()));
+        if let Some(best) = best {
+            self.drop(best + 1);
+        }
+    }
+
+    /// Takes a coordinate from the relation: `P_d = (P_1 − τ − Σ_{i≠d} c_i P_i)/c_d`.
+    fn drop(&mut self, dropped: usize) -> Option<()> {
+        let relation = self.relation.take()?;
+        let own = *relation.get(dropped.checked_sub(1)?)?;
+        let share = self.combine.column(dropped) / own;
+        for i in 0..self.choice.len() {
+            let factor = if i == 0 { 1.0 } else { -relation[i - 1] };
+            self.combine.column_mut(i).axpy(factor, &share, 1.0);
+        }
+        self.clock -= share;
+        self.combine = self.combine.clone().remove_column(dropped);
+        self.vectors = self.vectors.clone().remove_row(dropped);
+        self.choice.dropped = Some(dropped);
+        Some(())
+    }
+
+    /// Writes `p = T P`, and what it has of τ.
+    pub fn expand(&self, coordinates: &[f64], tau: f64, p: &mut [f64]) {
+        for (p, share) in p.iter_mut().zip(self.clock.iter()) {
+            *p = if *share == 0.0 { 0.0 } else { share * tau };
+        }
+        for (column, c) in self.combine.column_iter().zip(coordinates) {
+            for (p, t) in p.iter_mut().zip(column.iter()) {
+                *p += t * c;
+            }
+        }
+    }
+
+    /// Writes `a = TᵀE`.
+    pub fn pull(&self, multipliers: &[f64], a: &mut [f64]) {
+        for (a, column) in a.iter_mut().zip(self.combine.column_iter()) {
+            *a = column.iter().zip(multipliers).map(|(t, e)| t * e).sum();
+        }
+    }
+
+    /// Writes the diagonal of [`Self::curvature`].
+    pub fn diagonal(&self, slopes: &[f64], diagonal: &mut [f64]) {
+        for (d, column) in diagonal.iter_mut().zip(self.combine.column_iter()) {
+            *d = column.iter().zip(slopes).map(|(t, s)| t * t * s).sum();
+        }
+    }
+
+    /// Whether a sample is zero, so that its multiplier moves nothing.
+    pub fn is_zero(&self, sample: usize) -> bool {
+        self.zero.contains(&sample)
+    }
+
+    /// `M = Tᵀ diag(S) T`, the change of a per change of P where S is that of E per change of p.
+    pub fn curvature(&self, slopes: &[f64]) -> DMatrix<f64> {
+        let mut weighted = self.combine.clone();
+        for mut column in weighted.column_iter_mut() {
+            for (x, s) in column.iter_mut().zip(slopes) {
+                *x *= s;
+            }
+        }
+        self.combine.tr_mul(&weighted)
+    }
+
+    /// P from the log-multipliers of the samples, by substitution along the pivots: `difference(n)` is `p_n − p_a`.
+    pub fn substitute(&self, anchor: f64, difference: impl Fn(usize) -> f64) -> Vec<f64> {
+        let mut coordinates = vec![anchor];
+        for (i, &pivot) in self.choice.pivots.iter().enumerate().skip(1) {
+            let known: f64 = (1..i)
+                .map(|k| self.pivoted[(pivot, k)] * coordinates[k])
+                .sum();
+            coordinates.push((difference(pivot) - known) / self.pivoted[(pivot, i)]);
+        }
+        if let Some(dropped) = self.choice.dropped {
+            coordinates.remove(dropped);
+        }
+        coordinates
+    }
+
+    /// Whether others are to be chosen at log-log-time s, since a log-multiplier is too small a difference by now.
+    pub fn are_outdated(&self, coordinates: &[f64], p: &[f64], s: f64) -> bool {
+        self.cancellation(coordinates, p, s) > self.choice.cancelled
+    }
+
+    /// Whether the states v say the same as the log-multipliers `p` at log-log-time s.
+    pub fn agree(&self, v: &[f64], p: &[f64], s: f64) -> bool {
+        let coordinates: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
+        let mut here = vec![0.0; p.len()];
+        self.expand(&coordinates, log_time(s), &mut here);
+        let pairs = here.iter().zip(p);
+        pairs
+            .into_iter()
+            .all(|(a, b)| (a - b).abs() <= AGREE * b.abs().max(-near(s)))
+    }
+
+    /// The same coordinates as a choice of log-log-time s.
+    pub fn kept(&self, v: &[f64], p: &[f64], s: f64) -> Self {
+        let mut kept = self.clone();
+        kept.choice.since = s;
+        kept.accept(v, p, s);
+        kept
+    }
+
+    /// Lets states be less accurate than those of the `last` choice if that has not held for long, and otherwise more.
+    pub fn loosen(&mut self, last: Option<&Choice>) {
+        let Some(last) = last else {
+            return;
+        };
+        let held = self.choice.since > last.since + HELD;
+        let factor = if held { 1.0 / LOOSER } else { LOOSER };
+        self.choice.looser = (last.looser * factor).clamp(1.0, LOOSEST);
+    }
+
+    /// Whether there is reason to hope that others would do better at log-log-time s.
+    pub fn may_change(&self, s: f64) -> bool {
+        s > self.choice.since + LEAST_APART
+    }
+
+    /// Accepts that as little is left of the sums as there is at the states v: no choice does better.
+    pub fn accept(&mut self, v: &[f64], p: &[f64], s: f64) {
+        let coordinates: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
+        let unavoidable = TIER * self.cancellation(&coordinates, p, s);
+        self.choice.cancelled = self.choice.cancelled.max(unavoidable);
+    }
+
+    /// The largest term of a sum over the log-multiplier that it is, where it is largest.
+    fn cancellation(&self, coordinates: &[f64], p: &[f64], s: f64) -> f64 {
+        let tau = log_time(s);
+        let mut largest: Vec<f64> = self.clock.iter().map(|share| (share * tau).abs()).collect();
+        for (column, c) in self.combine.column_iter().zip(coordinates) {
+            for (l, t) in largest.iter_mut().zip(column.iter()) {
+                *l = l.max((t * c).abs());
+            }
+        }
+        let ratios = largest
+            .iter()
+            .zip(p)
+            .map(|(l, p)| l / p.abs().max(-near(s)));
+        ratios.fold(0.0, f64::max)
+    }
+}
+
+/// log4 of the responses, so that the metric's roots are powers of two. Whatever does not answer at all counts as little.
+fn metric(response: &[f64]) -> Vec<i32> {
+    let logs = response.iter().map(|r| 0.5 * r.abs().log2());
+    let largest = logs.clone().fold(f64::NEG_INFINITY, f64::max);
+    logs.map(|log| (log - largest).max(LEAST_RESPONSE).round() as i32)
+        .collect()
+}
+
+/// See [`metric`].
+const LEAST_RESPONSE: f64 = -150.0;
+
+/// What is left of `g_n − g_a` after some vectors have been taken out.
+struct Elimination<'a> {
+    g: &'a DMatrix<f64>,
+    anchor: usize,
+    metric: Vec<i32>,
+    /// The metric.
+    responses: DVector<f64>,
+    /// Of all samples.
+    remainders: Vec<DoubledVector>,
+    /// Of the anchor itself.
+    anchor_rest: DoubledVector,
+    /// `c_2 …`
+    relation: Vec<f64>,
+    /// Largest entries by feature, those of rounding being [`TIE`] times as large.
+    scales: DVector<f64>,
+    vectors: Vec<DVector<f64>>,
+    /// T by columns, from the second on.
+    columns: Vec<DVector<f64>>,
+    pivots: Vec<usize>,
+}
+
+impl<'a> Elimination<'a> {
+    /// With the most active of the samples as the anchor. None if all are zero.
+    fn new(g: &'a DMatrix<f64>, p: &[f64], samples: &[usize], metric: Vec<i32>) -> Option<Self> {
+        let candidates = samples.iter().filter(|&&n| g.row(n).amax() > 0.0);
+        let anchor = candidates.max_by(|a, b| p[**a].total_cmp(&p[**b]))?;
+        Some(Self::at(g, *anchor, metric))
+    }
+
+    fn at(g: &'a DMatrix<f64>, anchor: usize, metric: Vec<i32>) -> Self {
+        let minus = -g.row(anchor).transpose();
+        let remainders = g.row_iter().map(|row| {
+            let mut difference = DoubledVector::from(row.transpose());
+            difference.add(&minus);
+            difference
+        });
+        let roots = metric.iter().map(|k| 4.0_f64.powi(*k));
+        Self {
+            g,
+            anchor,
+            responses: DVector::from_iterator(metric.len(), roots),
+            metric,
+            remainders: remainders.collect(),
+            anchor_rest: g.row(anchor).transpose().into(),
+            relation: Vec::new(),
+            scales: DVector::from_iterator(g.ncols(), g.column_iter().map(|c| c.amax())),
+            vectors: vec![-minus],
+            columns: Vec::new(),
+            pivots: vec![anchor],
+        }
+    }
+
+    fn is_zero(&self, n: usize) -> bool {
+        self.g.row(n).amax() == 0.0
+    }
+
+    /// `samples` without the anchor, and without those that are zero.
+    fn without_anchor(&self, samples: Vec<usize>) -> Vec<usize> {
+        let keep = |n: &usize| *n != self.anchor && !self.is_zero(*n);
+        samples.into_iter().filter(keep).collect()
+    }
+
+    /// Square of the length of a remainder, in the metric.
+    fn square(&self, sample: usize) -> f64 {
+        let rest = &self.remainders[sample].hi;
+        rest.iter()
+            .zip(&self.responses)
+            .map(|(r, h)| h * r * r)
+            .sum()
+    }
+
+    /// Length of a remainder relative to the samples that it is a difference of.
+    fn size(&self, sample: usize) -> f64 {
+        let length = |n: usize| self.g.row(n).norm();
+        self.remainders[sample].hi.norm() / length(sample).max(length(self.anchor))
+    }
+
+    /// The sample with the longest remainder; none if nothing is left of any.
+    fn largest(&self, among: &[usize]) -> Option<usize> {
+        let squares = among.iter().map(|&n| (n, self.square(n)));
+        let (sample, square) = squares.max_by(|a, b| a.1.total_cmp(&b.1))?;
+        (square > 0.0).then_some(sample)
+    }
+
+    /// Takes the remainder of a sample as the next vector, out of all others; removes the sample from `open`.
+    fn eliminate(&mut self, sample: usize, open: &mut Vec<usize>) {
+        open.retain(|n| *n != sample);
+        let vector = self.remainders[sample].hi.clone();
+        let dual = vector.component_mul(&self.responses);
+        let square = vector.dot(&dual);
+        let scales = &self.scales;
+        let take_out = |rest: &mut DoubledVector| -> f64 {
+            // twice, which makes the factor a doubled number
+            let factors = [(); 2].map(|()| {
+                let t = rest.dot(dual.as_slice()).value() / square;
+                rest.add_scaled(Doubled::new(-t, 0.0), vector.as_slice());
+                t
+            });
+            for (i, scale) in scales.iter().enumerate() {
+                if rest.hi[i].abs() <= TIE * scale {
+                    rest.set(i, Doubled::new(0.0, 0.0));
+                }
+            }
+            factors[0] + factors[1]
+        };
+        let factors = self.remainders.iter_mut().map(take_out);
+        let column = DVector::from_iterator(self.g.nrows(), factors);
+        self.relation.push(take_out(&mut self.anchor_rest));
+        self.columns.push(column);
+        self.vectors.push(vector);
+        self.pivots.push(sample);
+    }
+
+    fn finish(self, since: f64, cancelled: f64) -> Coordinates {
+        let zero: Vec<usize> = (0..self.g.nrows()).filter(|&n| self.is_zero(n)).collect();
+        let ones = DVector::from_element(self.g.nrows(), 1.0);
+        let columns: Vec<DVector<f64>> = std::iter::once(ones).chain(self.columns).collect();
+        let mut combine = DMatrix::from_columns(&columns);
+        combine.row_mut(self.anchor).fill(0.0);
+        combine[(self.anchor, 0)] = 1.0;
+        for &n in &zero {
+            combine.row_mut(n).fill(0.0);
+        }
+        let rows: Vec<_> = self.vectors.iter().map(DVector::transpose).collect();
+        let mut clock = DVector::zeros(self.g.nrows());
+        for &n in &zero {
+            clock[n] = 1.0;
+        }
+        let related = self.anchor_rest.hi.amax() == 0.0;
+        Coordinates {
+            vectors: DMatrix::from_rows(&rows),
+            pivoted: combine.clone(),
+            combine,
+            clock,
+            relation: related.then_some(self.relation),
+            choice: Choice {
+                pivots: self.pivots,
+                metric: self.metric,
+                since,
+                cancelled,
+                looser: 1.0,
+                dropped: None,
+            },
+            zero,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nalgebra::dmatrix;
+
+    fn check(g: &DMatrix<f64>, p: &[f64], s: f64) -> Coordinates {
+        let coordinates = Coordinates::choose(g, p, s, &vec![1.0; g.ncols()]).unwrap();
+        let restored = coordinates.combine() * coordinates.vectors();
+        let scale = g.amax();
+        assert!((restored - g).amax() <= 1e-15 * scale);
+        let again = Coordinates::of_choice(g, coordinates.choice()).unwrap();
+        assert_eq!(again.combine(), coordinates.combine());
+        assert_eq!(again.vectors(), coordinates.vectors());
+        coordinates
+    }
+
+    #[test]
+    fn samples_are_their_combinations_and_dependent_ones_bring_no_coordinate() {
+        let g =
+            dmatrix![1.0, 1.0, 0.0; 1.0, -1.0, 0.0; 1.0, 0.3, 0.0; 1.0, 1.0, 0.0; 0.2, 0.1, 5.0];
+        let coordinates = check(&g, &[0.0, 1.0, 0.5, 0.0, 2.0], 10.0);
+        assert_eq!(
+            coordinates.len(),
+            3,
+            "a third point of a line and a duplicate"
+        );
+        assert_eq!(coordinates.anchor(), 4);
+        let square = dmatrix![1.0, 1.0; 1.0, -1.0; -1.0, 1.0; -1.0, -1.0];
+        assert_eq!(check(&square, &[0.0; 4], 10.0).len(), 3);
+    }
+
+    #[test]
+    fn differences_of_nearly_equal_samples_keep_their_digits() {
+        for distance in [1e-3, 1e-6, 1e-9, 1e-12] {
+            let g = dmatrix![1.0, 0.5, 0.25; 1.0, 0.5 + distance, 0.25; 0.3, 1.0, 2.0];
+            let coordinates = check(&g, &[0.0, 0.0, -1.0], 20.0);
+            let gap = g[(1, 1)] - g[(0, 1)];
+            let t = coordinates.combine();
+            let difference = (t.row(1) - t.row(0)) * coordinates.vectors();
+            assert!((difference[1] / gap - 1.0).abs() < 1e-15, "{difference}");
+        }
+    }
+
+    #[test]
+    fn differences_in_features_that_hardly_answer_have_vectors_of_their_own() {
+        // the first two features are alive, and dependent there
+        let g = dmatrix![2.0, 1.0, 1.0, 0.0; 1.0, 2.0, 0.0, 3.0; 3.0, 0.0, 1.0, 1.0; 0.0, 3.0, 1.0, -1.0];
+        let coordinates =
+            Coordinates::choose(&g, &[0.0; 4], 30.0, &[1e12, 1e13, 1.0, 2.0]).unwrap();
+        assert!((coordinates.combine() * coordinates.vectors() - &g).amax() < 1e-14);
+        for u in coordinates.vectors().row_iter().skip(2) {
+            assert!(u.columns(0, 2).amax() < 1e-12 * u.amax(), "{u}");
+        }
+        let again = Coordinates::of_choice(&g, coordinates.choice()).unwrap();
+        assert_eq!(again.vectors(), coordinates.vectors());
+    }
+
+    #[test]
+    fn log_multipliers_survive_the_change_of_coordinates() {
+        let g =
+            dmatrix![1.0, 0.2, -1.0; 0.3, 2.0, 1.0; -1.0, 0.5, 0.5; 2.0, 1.0, 0.0; 0.0, 0.0, 0.0];
+        let (beta, tau) = (DVector::from_vec(vec![3.0, -1.0, 2.0]), 40.0);
+        let p: Vec<f64> = (&g * &beta).iter().map(|m| tau - m).collect();
+        let coordinates = Coordinates::choose(&g, &p, 10.0, &[1.0; 3]).unwrap();
+        let anchor = p[coordinates.anchor()];
+        let values = coordinates.substitute(anchor, |n| p[n] - anchor);
+        let mut restored = vec![0.0; p.len()];
+        coordinates.expand(&values, tau, &mut restored);
+        for (p, restored) in p.iter().zip(&restored) {
+            assert!((p - restored).abs() < 1e-12, "{p} {restored}");
+        }
+        let e = [1.0, 2.0, 3.0, 4.0, 5.0];
+        let mut a = vec![0.0; coordinates.len()];
+        coordinates.pull(&e, &mut a);
+        let z = coordinates.vectors().tr_mul(&DVector::from_vec(a));
+        assert!((z - g.tr_mul(&DVector::from_row_slice(&e))).amax() < 1e-12);
+    }
+
+    #[test]
+    fn a_coordinate_can_be_taken_from_the_relation_to_the_clock() {
+        let g = dmatrix![1.0, 0.2; 0.3, 2.0; -1.0, 3.5; 2.0, 1.0];
+        let (beta, tau) = (DVector::from_vec(vec![12.0, 9.0]), log_time(3.0));
+        let p: Vec<f64> = (&g * &beta).iter().map(|m| tau - m).collect();
+        let mut coordinates = Coordinates::choose(&g, &p, 3.0, &[1.0; 2]).unwrap();
+        let full = coordinates.clone();
+        assert_eq!(full.len(), 3);
+        let anchor = p[full.anchor()];
+        coordinates.use_relation(&full.substitute(anchor, |n| p[n] - anchor));
+        assert_eq!((coordinates.len(), coordinates.vectors().nrows()), (2, 2));
+        let values = coordinates.substitute(anchor, |n| p[n] - anchor);
+        let mut restored = vec![0.0; p.len()];
+        coordinates.expand(&values, tau, &mut restored);
+        for (p, restored) in p.iter().zip(&restored) {
+            assert!((p - restored).abs() < 1e-11, "{p} {restored}");
+        }
+        // z is the same
+        let e = DVector::from_vec(vec![1.0, 2.0, 3.0, 4.0]);
+        let mut a = vec![0.0; 2];
+        coordinates.pull(e.as_slice(), &mut a);
+        let z = coordinates.vectors().tr_mul(&DVector::from_vec(a));
+        assert!((z - g.tr_mul(&e)).amax() < 1e-12);
+        let again = Coordinates::of_choice(&g, coordinates.choice()).unwrap();
+        assert_eq!(again.combine(), coordinates.combine());
+    }
+
+    #[test]
+    fn coordinates_are_needed_where_samples_being_learned_are_nearly_dependent() {
+        let line = dmatrix![1.0, 1.0, 0.0; 1.0, -1.0, 0.0; 1.0, 0.3, 0.0; 0.2, 0.1, 5.0];
+        let needed =
+            |g: &DMatrix<f64>, p: &[f64]| are_dependent(g, p, &learned(p.iter().copied(), 10.0));
+        assert!(needed(&line, &[0.0; 4]));
+        assert!(!needed(&line, &[0.0, -1e3, 0.0, 0.0]), "no longer learned");
+        let close = dmatrix![1.0, 0.5, 0.0; 1.0, 0.5 + 1e-9, 0.0];
+        assert!(needed(&close, &[0.0; 2]));
+        let apart = dmatrix![1.0, 0.5, 0.0; 0.0, 0.5, 1.0; -1.0, 0.5, 3.0];
+        assert!(!needed(&apart, &[0.0; 3]));
+    }
+}
