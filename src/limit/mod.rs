@@ -52,6 +52,8 @@ mod blocks;
 pub mod certificate;
 pub mod cone;
 pub(crate) mod doubled;
+mod exact;
+mod face;
 mod feature_margin;
 mod gap;
 #[cfg(test)]
