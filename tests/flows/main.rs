@@ -1,7 +1,8 @@
-//! How flows behave: budgets, failures and saves; ReLU networks and their kinks; accuracy that is judged; losses that
-//! may rise.
+//! How flows behave: budgets, failures and saves; samples that depend on each other; ReLU networks and their kinks;
+//! accuracy that is judged; losses that may rise.
 
 mod accuracy;
+mod dependent;
 mod loss_monotonicity;
 #[path = "../support/program.rs"]
 mod program;
