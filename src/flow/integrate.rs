@@ -226,6 +226,7 @@ impl Field<'_> {
         run.strongest_at_start = strongest(v, kernel.idle());
         let accumulated = Accumulated::new(&at_zero, &y, 0.0);
         run.saves.push(0.0, theta, v, accumulated.totals());
+        run.loss_rise.see(0.0, at_zero.log_loss(theta));
         run.fix(0.0, &y, &*kernel, accumulated.totals())?;
         Ok(LegStart {
             kernel,
