@@ -3,6 +3,7 @@
 //! A [`Claim`] knows its statement as printed, what is true, and how to check it on one run; [`CLAIMS`] lists them all.
 //! To add a claim: one file here, one line in [`CLAIMS`]; the command line, reports and docs follow.
 
+mod certificate;
 mod direction;
 mod directional_limit;
 mod discrete;
@@ -217,6 +218,25 @@ fn unfinished(e: &Evidence<'_>) -> Option<Verdict> {
         _ => "the run ended before its horizon",
     };
     Some(Verdict::without_measurement(Outcome::Inconclusive, why))
+}
+
+/// Relative errors of exact statements count as far as weights are known: `errors` are pairs of a relative error and
+/// the size that it is relative to. Weights of the size of `atol` have no digits of their own, and one that is within
+/// `tolerance` of the statement as it stands is left as it is.
+fn beyond_resolution(
+    e: &Evidence<'_>,
+    tolerance: f64,
+    errors: impl Iterator<Item = (f64, f64)>,
+) -> f64 {
+    let floor = e.options.atol / tolerance;
+    let known = |(error, size): (f64, f64)| {
+        if error <= tolerance {
+            error
+        } else {
+            error * size / (size + floor)
+        }
+    };
+    errors.map(known).fold(0.0, crate::diagnostics::worse)
 }
 
 /// *Not applicable* unless theory has `claim` state the limit of this network under this rule.
