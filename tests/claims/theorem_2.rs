@@ -53,11 +53,8 @@ fn a_run_to_a_printed_minimiser_would_confirm_it() {
             let made = case.tending_to(&case.candidate(name).beta, rate);
             let v = made.expect(id, Outcome::Holds, "angle to the printed minimiser");
             assert!(v.residual.unwrap() < 0.01, "{v:?}");
-            let v = made.expect(
-                "thm-2-corrected",
-                Outcome::Violated,
-                "certificate excludes it",
-            );
+            // that it stays there no run proves
+            let v = made.expect("thm-2-corrected", Outcome::Inconclusive, "does not fall");
             let apart = apart(&case, name);
             assert!((v.residual.unwrap() / apart - 1.0).abs() < 0.02, "{v:?}");
             let (other, _) = PRINTED[usize::from(id == PRINTED[0].0)];
