@@ -74,7 +74,7 @@ pub fn run(scenario: Scenario, options: RunOptions, control: &Control<'_>) -> Re
     if limit.is_some() {
         let g = problem.dataset().signed_samples();
         let candidates = certified_candidates(&diagnostics.theory.candidates, g);
-        diagnostics.compare(candidates);
+        diagnostics.compare(candidates, g, limit.as_ref());
     }
     let mut conclusion = judge(&problem, &scenario.flow, &trajectory, &diagnostics);
     control.check()?;

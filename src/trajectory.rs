@@ -82,6 +82,71 @@ impl Kinks {
     }
 }
 
+/// What rounding leaves of a loss that stands still.
+const ROUNDING: f64 = 16.0 * f64::EPSILON;
+
+/// Climbs that are smaller by this factor are not told of.
+const SMALL: f64 = 1e-3;
+
+/// How far the loss has climbed along a flow, seen at every accepted step of its integrator.
+///
+/// A climb is measured from the least value so far, so that steps down and up again by rounding do not add up.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LossRise {
+    /// ln 𝓛 where it was least so far, and s there.
+    least: (f64, f64),
+    /// The largest climb of ln 𝓛, relative to `max(1, |ln 𝓛|)` where it began: what errors are relative to.
+    pub largest: f64,
+    /// The largest climb in nats, of those that are not small beside it.
+    pub nats: f64,
+    /// s where that began.
+    pub from: f64,
+    /// s where it was largest.
+    pub to: f64,
+}
+
+impl Default for LossRise {
+    fn default() -> Self {
+        Self {
+            least: (f64::INFINITY, 0.0),
+            largest: 0.0,
+            nats: 0.0,
+            from: 0.0,
+            to: 0.0,
+        }
+    }
+}
+
+impl LossRise {
+    /// The value of ln 𝓛 at log-log-time s, later than all before.
+    pub fn see(&mut self, s: f64, log_loss: f64) {
+        let (least, since) = self.least;
+        if log_loss < least {
+            self.least = (log_loss, s);
+            return;
+        }
+        let nats = log_loss - least;
+        let relative = nats / least.abs().max(1.0);
+        if relative <= ROUNDING {
+            return;
+        }
+        self.largest = self.largest.max(relative);
+        if nats > self.nats && relative > SMALL * self.largest {
+            self.nats = nats;
+            (self.from, self.to) = (since, s);
+        }
+    }
+
+    /// The largest climb of a sequence of (s, ln 𝓛).
+    pub fn of(path: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        let mut rise = Self::default();
+        for (s, log_loss) in path {
+            rise.see(s, log_loss);
+        }
+        rise
+    }
+}
+
 /// States of a run at the saved times.
 #[derive(Debug, Clone)]
 pub struct Trajectory {
@@ -96,6 +161,8 @@ pub struct Trajectory {
     pub accumulated: Option<DMatrix<f64>>,
     /// What happened at the kinks; `None` for networks that have none.
     pub kinks: Option<Kinks>,
+    /// How far the loss has climbed, over all steps; `None` for finite steps.
+    pub loss_rise: Option<LossRise>,
     pub status: Status,
     /// One sentence for the user: why the run did not complete (what, where, what to try), or that it came to rest.
     pub message: Option<String>,
@@ -115,5 +182,23 @@ impl Trajectory {
 
     pub fn is_empty(&self) -> bool {
         self.log_log_time.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rises_are_measured_from_the_least_value_before() {
+        let path = [1.0, 0.5, 0.75, 0.6, 0.875, 0.25, 0.3];
+        let rise = LossRise::of((0..).map(f64::from).zip(path));
+        assert_eq!((rise.nats, rise.from, rise.to), (0.375, 1.0, 4.0));
+        assert_eq!(rise.largest, 0.375, "less than a nat: as it is");
+        let late = LossRise::of([(1.0, -50.0), (2.0, -100.0), (3.0, -99.0)]);
+        assert_eq!((late.nats, late.largest), (1.0, 0.01));
+        let two = LossRise::of([(0.0, 8.0), (1.0, 9.0), (2.0, 0.0), (3.0, 0.5)]);
+        assert_eq!((two.nats, two.to, two.largest), (1.0, 1.0, 0.5));
+        assert_eq!(LossRise::of([(0.0, 3.0), (1.0, 3.0), (2.0, 1.0)]).nats, 0.0);
     }
 }

@@ -16,23 +16,17 @@ use crate::trajectory::Status;
 use std::f64::consts::FRAC_PI_2;
 
 const CHECK: &str = "Every size of [steps] is judged. Residual: of the size that decides, the final angle to the limit \
-                     or, if smaller and \
-                     the angle to the limit has not stalled, to the flow at the same time (tolerance 0.01 rad), or \
-                     what the slope of the angle to the limit lacks of the predicted one, as a share (tolerance \
-                     0.5). A size fails if the weights overflow (of loss-normalised steps that is inconclusive), if \
-                     the loss is at \
-                     the end larger than at the start or rises over the last third of the run (in log-log-time), if an \
-                     alignment is negative at the end, once the loss is below that of a single sample of margin zero \
-                     (fully connected from zero weights: at any record; convolutional and diagonal: in its \
-                     real part, at every record of the last third), or if the angle to the limit has \
-                     stalled. It holds if none of this is so and the \
-                     angle has arrived as the claim on the flow asks, or, once the loss is below that of a single \
-                     sample of margin zero, falls over the last \
-                     third of the run while the run follows the flow to 0.01 rad, or falls there at half the predicted \
-                     rate or faster. Violated if \
-                     a size fails; inconclusive if none fails and one is undecided. Hypotheses: [steps] in the \
-                     scenario, and those of the claim on \
-                     the flow.";
+                     or, if smaller, to the flow at the same time (tolerance 0.01 rad), or what the slope of the angle \
+                     to the limit lacks of the predicted one, as a share (tolerance 0.5). A size fails if the weights \
+                     overflow (of loss-normalised steps that is inconclusive), or if the run's own certificate \
+                     excludes the limit as in the claim on the flow. It holds if the loss has not risen (to above that \
+                     at the start, or over the last third of the run in log-log-time), no alignment is negative at the \
+                     end of a run from zero weights (convolutional and diagonal: in its real part, at every record of \
+                     the last third), and the angle has arrived as the claim on the flow asks, or, once the loss is \
+                     below that of a single sample of margin zero, falls over the last third of the run while the run \
+                     follows the flow to 0.01 rad, or falls there at half the predicted rate or faster. Violated if a \
+                     size fails; inconclusive if none fails and one is undecided. Hypotheses: [steps] in the scenario, \
+                     and those of the claim on the flow.";
 
 pub const THM_1: Claim = Claim {
     id: "thm-1-discrete",
@@ -138,6 +132,9 @@ fn judge(e: &Evidence<'_>, theorem: Theorem) -> Verdict {
         .into_iter()
         .find(|outcome| of(*outcome).next().is_some())
         .unwrap_or(Outcome::Holds);
+    if let Some(verdict) = super::unfinished(e).filter(|_| outcome == Outcome::Holds) {
+        return verdict;
+    }
     let evidence: Vec<String> = [Outcome::Holds, Outcome::Violated, Outcome::Inconclusive]
         .into_iter()
         .filter(|outcome| of(*outcome).next().is_some())
@@ -177,55 +174,60 @@ fn one_size(e: &Evidence<'_>, run: &Beside, theorem: Theorem) -> Finding {
     let verdict = (theorem.of_the_flow)(&as_a_flow);
     let applies = verdict.outcome != Outcome::NotApplicable;
     let residual = nearest(run);
-    let overflow = overflow(run);
-    if let (Some(why), Schedule::LossNormalised, true) = (&overflow, run.descent.schedule, applies)
-    {
-        let why = format!(
-            "{why}: steps divided by the loss are stable only while η times the tangent kernel stays below about 2, \
-             take fewer or smaller ones"
-        );
-        return finding(Outcome::Inconclusive, None, why);
-    }
-    let failure = overflow.or_else(|| not_to_zero(e, d));
-    if let Some(why) = failure {
-        let why = match negative_alignment(e, d) {
-            Some(alignment) => format!("{alignment}; {why}"),
-            None => why,
-        };
-        let concerned = theorem
-            .is_about
-            .map_or(applies, |is_about| is_about(&as_a_flow));
-        return if concerned {
-            finding(Outcome::Violated, residual, why)
+    let from_zero = e.problem.theta0().amax() == 0.0;
+    let alignment = negative_alignment(d).filter(|_| from_zero);
+    let with_alignment = |why: String| match &alignment {
+        Some(alignment) => format!("{alignment}; {why}"),
+        None => why,
+    };
+    let moot = not_to_zero(e, d);
+    if let Some(why) = overflow(run) {
+        return if applies && run.descent.schedule == Schedule::LossNormalised {
+            let why = format!(
+                "{why}: steps divided by the loss are stable only while η times the tangent kernel stays below about \
+                 2, take fewer or smaller ones"
+            );
+            finding(Outcome::Inconclusive, None, why)
+        } else if concerns(theorem, &as_a_flow, applies) {
+            finding(Outcome::Violated, residual, with_alignment(why))
         } else {
             finding(Outcome::NotApplicable, None, verdict.evidence)
         };
     }
-    if !applies {
-        return finding(Outcome::NotApplicable, None, verdict.evidence);
-    }
-    // From non-zero weights alignments may start negative under the flow too.
-    let last = d.log_log_time.len() - 1;
-    let late = d.log_loss[last] < e.problem.loss().log_loss(std::iter::once(0.0));
-    let from_zero = e.problem.theta0().amax() == 0.0;
-    if let Some(why) = negative_alignment(e, d).filter(|_| from_zero || late) {
-        return finding(Outcome::Violated, residual, why);
+    if let Some(why) = moot.filter(|_| concerns(theorem, &as_a_flow, applies)) {
+        // what rises may still fall: steps too large for the start are not too large for what comes later
+        let why = format!("{}, extend steps.count", with_alignment(why));
+        return finding(Outcome::Inconclusive, residual, why);
     }
     match verdict.outcome {
-        Outcome::Holds => finding(Outcome::Holds, residual, verdict.evidence),
+        Outcome::NotApplicable => finding(Outcome::NotApplicable, None, verdict.evidence),
         Outcome::Violated => finding(Outcome::Violated, verdict.residual, verdict.evidence),
-        Outcome::Inconclusive | Outcome::NotApplicable => on_its_way(run, late, verdict.evidence),
+        Outcome::Holds | Outcome::Inconclusive => match (alignment, verdict.outcome) {
+            (Some(why), _) => {
+                let why = format!("{why}, extend steps.count");
+                finding(Outcome::Inconclusive, residual, why)
+            }
+            (None, Outcome::Holds) => finding(Outcome::Holds, residual, verdict.evidence),
+            (None, _) => on_its_way(e, run, verdict.evidence),
+        },
     }
+}
+
+/// Whether a run whose loss does not tend to zero is one that the theorem is about.
+fn concerns(theorem: Theorem, as_a_flow: &Evidence<'_>, applies: bool) -> bool {
+    let is_about = theorem.is_about;
+    is_about.map_or(applies, |is_about| is_about(as_a_flow))
 }
 
 /// A run that the claim on the flow cannot decide: it holds where the direction follows the flow, or the predicted
 /// slope.
-fn on_its_way(run: &Beside, late: bool, undecided: String) -> Finding {
+fn on_its_way(e: &Evidence<'_>, run: &Beside, undecided: String) -> Finding {
     let d = &run.diagnostics;
     let (to_flow, to_limit) = (run.final_angle_to_flow(), d.final_angle());
     let finding = |outcome, residual, why| Finding::of(run, outcome, residual, why);
     let residual = nearest(run);
     let last = d.log_log_time.len() - 1;
+    let late = d.log_loss[last] < e.problem.loss().log_loss(std::iter::once(0.0));
     let third = relu::since(d, 2.0 / 3.0);
     let angles = d.angle_to_limit.as_deref().unwrap_or_default();
     let falls = angles.len() > last && angles[last] < angles[third];
@@ -297,18 +299,14 @@ fn not_to_zero(e: &Evidence<'_>, d: &Diagnostics) -> Option<String> {
     })
 }
 
-/// Describes a negative alignment, if there is one: at the end, or for fully connected layers from zero weights at
-/// any record, or for convolutional and diagonal ones throughout the last third of the run.
-fn negative_alignment(e: &Evidence<'_>, d: &Diagnostics) -> Option<String> {
+/// The alignment that is negative, if one is: at the end, or for convolutional and diagonal networks throughout the
+/// last third of the run. From other than zero weights they may start so, whatever the size of the steps.
+fn negative_alignment(d: &Diagnostics) -> Option<String> {
     let last = d.log_log_time.len() - 1;
-    let from_zero = e.problem.theta0().amax() == 0.0;
-    let records = if from_zero { 0..=last } else { last..=last };
     if let Some(alignment) = &d.alignment {
-        return records.into_iter().find_map(|k| {
-            let column = alignment.phi.column(k);
-            let l = column.iter().position(|phi| *phi < 0.0)?;
-            Some(format!("φ_{} = {:.2e} is negative", l + 2, column[l]))
-        });
+        let column = alignment.phi.column(last);
+        let l = column.iter().position(|phi| *phi < 0.0)?;
+        return Some(format!("φ_{} = {:.2e} is negative", l + 2, column[l]));
     }
     // Where Ẑ is real it may change sign, and Re φ_2 is then negative for a while however small η is.
     let phases = d.phases.as_ref()?;

@@ -1,5 +1,6 @@
 //! Gradient descent on homogeneous networks (Lyu and Li 2020).
 
+use super::direction::{self, Approach};
 use super::{Claim, Evidence, Outcome, Subject, Verdict, not_applicable, relu, unfinished};
 use crate::diagnostics::Homogeneous;
 use crate::theory::Monotone;
@@ -17,12 +18,10 @@ pub const CLAIM: Claim = Claim {
                 small powers of log t.",
     check: "Residual: the larger of ε/‖θ̃‖ and δ/‖θ̃‖² at the end (θ̃ = θ/γ^{1/L}; so scaled, the scale of the data \
             does not matter), for the multipliers with the smallest ε² + (Σ λ_n (m_n − 1))². Tolerance: 0.01, still \
-            falling (by a hundredth over the last third of the run) or below 1e-6. Above: inconclusive while it falls, \
-            violated once it has stalled. \
-            Violated as well if the smoothed margin falls between saves by more than 100 times the larger of rtol and \
-            atol (at most \
-            0.01), relatively. Hypotheses: ReLU network, gradient descent, a loss that gets below that of \
-            one sample with margin zero and tends to zero.",
+            falling (like (log t)^{−1/40} or faster) or below 1e-6; else inconclusive. Violated if the smoothed margin \
+            falls between saves by more than 100 times the larger of rtol and atol (at most 0.01), relatively to \
+            itself or, if that is longer, to a smoothed margin ℓ⁻¹(𝓛) of one. Hypotheses: ReLU network, gradient \
+            descent, a loss that gets below that of one sample with margin zero and tends to zero.",
     subject: Subject::Flow,
     judge: |e| verdict(e).unwrap_or_else(|verdict| verdict),
 };
@@ -41,13 +40,21 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
             "theory has no smoothed margin that never falls for this network",
         ));
     }
+    relu::fits(e)?;
+    if let Some(verdict) = unfinished(e) {
+        return Err(verdict);
+    }
     if h.smoothed_margin.iter().all(Option::is_none) {
-        return Err(unfinished(e).unwrap_or_else(|| {
-            not_applicable("the loss never falls below that of one sample with margin zero")
-        }));
+        return Err(Verdict::without_measurement(
+            Outcome::Inconclusive,
+            format!(
+                "the loss is not yet below that of one sample with margin zero, extend {}",
+                e.extend
+            ),
+        ));
     }
     let tolerance = (100.0 * e.options.rtol.max(e.options.atol)).min(LARGEST_TOLERANCE);
-    let (save, fall) = worst_fall(h);
+    let (save, fall) = worst_fall(e, h);
     if fall > tolerance {
         return Ok(Verdict::new(
             Outcome::Violated,
@@ -59,7 +66,6 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
             ),
         ));
     }
-    relu::fits(e)?;
     let last = h.normalised_margin.len() - 1;
     // ‖θ̃‖ = (‖θ‖^L/γ)^{1/L}: ε has its unit, δ the unit of its square
     let depth = e.problem.network().depth() as f64;
@@ -79,21 +85,27 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
          the end",
         h.normalised_margin[last]
     );
-    Ok(relu::judge_without_rate(
-        e,
-        ("max(ε/‖θ̃‖, δ/‖θ̃‖²)", ""),
-        &distance,
-        &more,
-    ))
+    let approach = Approach {
+        named: ("max(ε/‖θ̃‖, δ/‖θ̃‖²)", ""),
+        distance: &distance,
+        expected: None,
+        certified: false,
+        contradiction: None,
+        more,
+    };
+    Ok(direction::judge(e, &approach))
 }
 
-/// The largest relative fall of the smoothed margin between saves, and the save at which it ends.
-fn worst_fall(h: &Homogeneous) -> (usize, f64) {
+/// The largest relative fall of the smoothed margin between saves, and the save it ends at. Relative errors of
+/// `ℓ⁻¹(𝓛)` are those of ln 𝓛, which is not small where it is.
+fn worst_fall(e: &Evidence<'_>, h: &Homogeneous) -> (usize, f64) {
+    let inverse = |k: usize| e.problem.loss().inverse(e.diagnostics.log_loss[k]);
     let pairs = h.smoothed_margin.windows(2).enumerate();
     pairs
         .filter_map(|(k, pair)| {
             let before = pair[0]?;
-            Some((k + 1, 1.0 - pair[1].unwrap_or(0.0) / before))
+            let fall = 1.0 - pair[1].unwrap_or(0.0) / before;
+            Some((k + 1, fall * inverse(k).min(1.0)))
         })
         .fold(
             (0, 0.0),

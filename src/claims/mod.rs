@@ -3,6 +3,7 @@
 //! A [`Claim`] has its statement as printed, the corrected one, and a check on one run; [`CLAIMS`] lists them all. To
 //! add a claim: one file here, one line in [`CLAIMS`]; the command line, reports and docs follow.
 
+mod certificate;
 mod direction;
 mod directional_limit;
 mod discrete;
@@ -219,7 +220,26 @@ fn unfinished(e: &Evidence<'_>) -> Option<Verdict> {
     Some(Verdict::without_measurement(Outcome::Inconclusive, why))
 }
 
-/// *Not applicable* unless `claim` states the limit of this network under this rule.
+/// Relative errors of exact statements count as far as weights are known: `errors` are pairs of a relative error and
+/// the size that it is relative to. Weights of the size of `atol` have no digits of their own, and one that is within
+/// `tolerance` of the statement as it stands is left as it is.
+fn beyond_resolution(
+    e: &Evidence<'_>,
+    tolerance: f64,
+    errors: impl Iterator<Item = (f64, f64)>,
+) -> f64 {
+    let floor = e.options.atol / tolerance;
+    let known = |(error, size): (f64, f64)| {
+        if error <= tolerance {
+            error
+        } else {
+            error * size / (size + floor)
+        }
+    };
+    errors.map(known).fold(0.0, crate::diagnostics::worse)
+}
+
+/// *Not applicable* unless theory has `claim` state the limit of this network under this rule.
 fn other_limit(e: &Evidence<'_>, claim: &str, why: &str) -> Option<Verdict> {
     let law = e.diagnostics.theory.limit.as_ref();
     let stated = law.is_some_and(|law| law.is_stated_by(claim));

@@ -1,6 +1,6 @@
 //! Proposition 2: from zero weights, what multiple of the feedback is each layer of a convolutional network?
 
-use super::{Claim, Evidence, Outcome, Subject, Verdict, not_applicable};
+use super::{Claim, Evidence, Outcome, Subject, Verdict, beyond_resolution, not_applicable};
 use crate::diagnostics::Phases;
 use std::f64::consts::FRAC_PI_2;
 
@@ -15,9 +15,10 @@ pub const PRINTED: Claim = Claim {
                 rests on a lemma that the real part of the DFT matrix is invertible; its rank is ⌊D/2⌋ + 1. Exact for \
                 diagonal networks, for even data and for D ≤ 2.",
     check: "Residual: the largest |arg φ_l| over layers, frequencies and saves (entries of ŵ_l above atol). Tolerance: \
-            100 \
-            times the larger of rtol and atol, at most 0.01 rad. Hypotheses: convolutional or diagonal linear, fixed \
-            feedback, depth ≥ 2, zero initial weights.",
+            100 times the larger of rtol and atol, at most 0.01 rad. Violated if a phase exceeds it by more than the \
+            errors of the run can turn its entry, inconclusive if none does. Holds where no phase does and the data \
+            lie on a line through the origin at every frequency, so that none ever will. Hypotheses: convolutional or \
+            diagonal linear, fixed feedback, depth ≥ 2, zero initial weights.",
     subject: Subject::Flow,
     judge: printed,
 };
@@ -28,11 +29,10 @@ pub const CORRECTED: Claim = Claim {
               exactly, so \
               arg φ_l ∈ (−π/2, π/2); and arg φ_l → 0.",
     corrected: "True; the phases fall like the angle to the limit (rate-dfa) where Ẑ converges in direction.",
-    check: "Residual: the largest distance of Re φ_l from the recursion over saves, relative to the layer. Tolerance: \
-            100 \
-            times the larger of rtol and atol, at most 0.01. Every |arg φ_l| must be below π/2 and, at the end, below \
-            0.01 rad (else inconclusive while it falls, violated once it has stalled). Hypotheses as for prop-2, \
-            and separable data.",
+    check: "Residual: the largest distance of Re φ_l from the recursion over saves, relative to the layer (of layers \
+            as short as atol only what exceeds it). Tolerance: 100 times the larger of rtol and atol, at most 0.01. \
+            Violated beyond it, or where a phase reaches π/2 by more than the errors of the run. Inconclusive unless \
+            every |arg φ_l| is below 0.01 rad at the end. Hypotheses as for prop-2, and separable data.",
     subject: Subject::Flow,
     judge: corrected,
 };
@@ -80,10 +80,17 @@ fn printed(e: &Evidence<'_>) -> Verdict {
         Err(verdict) => return verdict,
     };
     let (worst, text) = largest_phase(e, phases);
-    let outcome = if worst <= tolerance(e) {
-        Outcome::Holds
+    let certain = phases.certain.max();
+    let (outcome, text) = if worst <= tolerance(e) && phases.on_lines {
+        (Outcome::Holds, text)
+    } else if worst <= tolerance(e) {
+        let why = "no phase yet, but the data do not exclude one, extend flow.until";
+        (Outcome::Inconclusive, format!("{why}: {text}"))
+    } else if certain > tolerance(e) {
+        (Outcome::Violated, text)
     } else {
-        Outcome::Violated
+        let why = "too small an entry to have a phase, lower flow.rtol and flow.atol";
+        (Outcome::Inconclusive, format!("{why}: {text}"))
     };
     Verdict::new(outcome, worst, tolerance(e), text)
 }
@@ -96,28 +103,24 @@ fn corrected(e: &Evidence<'_>) -> Verdict {
     if let Err(verdict) = super::limit_of_completed_run(e) {
         return verdict;
     }
-    let (worst, text) = largest_phase(e, phases);
-    let recursion = phases.worst_recursion();
-    let saves = phases.argument.ncols();
-    let largest_at = |k: usize| phases.argument.column(k).max();
-    let (last, earlier) = (largest_at(saves - 1), largest_at(saves - 1 - saves / 3));
+    let (_, text) = largest_phase(e, phases);
+    let norms = &e.diagnostics.layer_norms;
+    let sizes = norms.rows(1, phases.recursion.nrows()).into_owned();
+    let errors = phases.recursion.iter().copied().zip(sizes.iter().copied());
+    let recursion = beyond_resolution(e, tolerance(e), errors);
+    let last = phases.argument.column(phases.argument.ncols() - 1).max();
     let text = format!(
         "largest distance from the recursion {recursion:.1e}; {text}; {last:.2e} rad at the end"
     );
     let (outcome, text) = if recursion > tolerance(e) {
         (Outcome::Violated, text)
-    } else if worst >= FRAC_PI_2 {
+    } else if phases.certain.max() >= FRAC_PI_2 {
         (Outcome::Violated, format!("a phase reaches π/2: {text}"))
     } else if last <= SMALL_PHASE {
         (Outcome::Holds, text)
-    } else if last < earlier {
-        let advice = "too early to see the phases vanish, extend flow.until";
-        (Outcome::Inconclusive, format!("{advice}: {text}"))
     } else {
-        (
-            Outcome::Violated,
-            format!("the phases do not vanish: {text}"),
-        )
+        let advice = format!("too early to see the phases vanish, extend {}", e.extend);
+        (Outcome::Inconclusive, format!("{advice}: {text}"))
     };
     Verdict::new(outcome, recursion, tolerance(e), text)
 }

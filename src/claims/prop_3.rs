@@ -8,7 +8,10 @@
 //! 𝓛' = −Σ_j ((w_j·S_j)² + b_j w_{2,j} ‖S_j‖²) ≤ 0
 //! ```
 
-use super::{Claim, Evidence, Outcome, Subject, Verdict, not_applicable, relu, unfinished};
+use super::loss_decreases::largest_rise;
+use super::{
+    Claim, Evidence, Outcome, Subject, Verdict, beyond_resolution, not_applicable, relu, unfinished,
+};
 use nalgebra::DVector;
 
 pub const CLAIM: Claim = Claim {
@@ -22,10 +25,11 @@ pub const CLAIM: Claim = Claim {
                 w_{2,j}‖S_j‖²) ≤ 0 \
                 with S_j the update of unit j before the feedback.",
     check: "Residual: the largest of the drift of the conserved quantity, of −b_j w_{2,j}/(|b_j|‖w_2‖) over units and \
-            saves, and \
-            of (d𝓛/dτ)/Σα over saves. Tolerance: 100 times the larger of rtol and atol, at most 0.01. Hypotheses: \
-            two-layer \
-            ReLU, fixed feedback without zeros, b_j w_{2,j}(0) ≥ ½‖w_{1,j}(0)‖² (to rounding).",
+            saves (of output weights as short as atol only what exceeds it), and of the climb of ln 𝓛 over the steps \
+            of the integrator, relative to max(1, |ln 𝓛|). Tolerance: 100 times the larger of rtol and atol, at most \
+            0.01. Violated where a sign is wrong or the loss rises beyond it; inconclusive where only the conserved \
+            quantity drifts, which says how far the run can be trusted. Hypotheses: two-layer ReLU, fixed feedback \
+            without zeros, b_j w_{2,j}(0) ≥ ½‖w_{1,j}(0)‖² (to rounding).",
     subject: Subject::Flow,
     judge,
 };
@@ -54,40 +58,37 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
              weight has the other sign while it is short"
         )));
     }
-    let wrong_sign = h
-        .output_weights
-        .column_iter()
-        .flat_map(|w| {
-            let size = w.norm();
-            let b = &b;
-            (0..w.len()).map(move |j| match size {
-                0.0 => 0.0,
-                _ => -b[j].signum() * w[j] / size,
-            })
-        })
-        .fold(0.0, f64::max);
-    let drift = e.diagnostics.worst_invariant();
-    let rise = e.diagnostics.loss_rate.iter().copied().fold(0.0, f64::max);
-    let residual = drift.max(wrong_sign).max(rise);
+    if let Some(verdict) = unfinished(e) {
+        return Err(verdict);
+    }
     let tolerance = (100.0 * e.options.rtol.max(e.options.atol)).min(LARGEST_TOLERANCE);
+    let shares = h.output_weights.column_iter().flat_map(|w| {
+        let size = w.norm();
+        let share = |(w, b): (&f64, &f64)| match size {
+            0.0 => 0.0,
+            _ => -b.signum() * w / size,
+        };
+        let shares: Vec<(f64, f64)> = w.iter().zip(&b).map(|pair| (share(pair), size)).collect();
+        shares
+    });
+    let wrong_sign = beyond_resolution(e, tolerance, shares);
+    let drift = e.diagnostics.worst_invariant();
+    let rise = largest_rise(e);
+    let residual = drift.max(wrong_sign).max(rise.largest);
     let saves = h.output_weights.ncols();
     let evidence = format!(
         "over {saves} saves: drift of b_j w_2j − ½‖w_1j‖² {drift:.1e}, largest output weight of the wrong sign \
-         {wrong_sign:.1e} of \
-         their norm, fastest rise of the loss {rise:.1e}"
+         {wrong_sign:.1e} of their norm, largest rise of ln 𝓛 {:.1e}",
+        rise.nats
     );
-    if residual > tolerance {
-        return Ok(Verdict::new(
-            Outcome::Violated,
-            residual,
-            tolerance,
-            evidence,
-        ));
-    }
-    unfinished(e).map_or_else(
-        || Ok(Verdict::new(Outcome::Holds, residual, tolerance, evidence)),
-        Err,
-    )
+    let outcome = if wrong_sign.max(rise.largest) > tolerance {
+        Outcome::Violated
+    } else if residual > tolerance {
+        Outcome::Inconclusive
+    } else {
+        Outcome::Holds
+    };
+    Ok(Verdict::new(outcome, residual, tolerance, evidence))
 }
 
 /// The unit with the most negative `c_j`, relative to its terms.

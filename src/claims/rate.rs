@@ -39,23 +39,18 @@ pub const RATE_BP: Claim = Claim {
 const CHECK: &str = "Residual: |fitted − predicted slope| of ln angle against s = ln(1 + ln(1+t)), over the last third \
                      of the run (angles above 1e-10 rad). Tolerance: 0.005. Inconclusive while the slopes of the two \
                      halves of the window differ by more than that, while they still approach the prediction, or \
-                     before s = 8 (15 on ReLU networks); \
-                     and on convolutional and diagonal networks, where several modes decay side by side, while the \
-                     slope \
-                     is steeper than predicted and no steeper than the fastest of them (or, at depth 3 and more, the \
-                     window shorter than a swing). On ReLU networks inconclusive while the slope is steeper than \
-                     predicted. Hypotheses: linear network, separable data (or two-layer ReLU, fixed feedback, data \
-                     that are \
-                     fitted), and (but for \
-                     gradient descent on convolutional or diagonal networks) something outside the span of the \
-                     support vectors was learned (some sample is not in that span) or initialised (w_1(0) under \
-                     gradient \
-                     descent, w_1(0) b_1 or ŵ_1(0)/b̂_1^* under fixed feedback).";
+                     before s = 8 (15 on ReLU networks); while the slope is steeper than predicted, since what falls \
+                     faster leads for as long as the law has little to act on; and while some sample has neither \
+                     joined the support nor fallen behind it by 30 in its log-multiplier. Violated where the slope is \
+                     less steep, if the run has long shed all transients: within 0.01 rad of the limit, a window that \
+                     the predicted fall takes by a factor of ten, and before it another of twenty (inconclusive on \
+                     convolutional and ReLU networks, whose phases and features have modes of their own). Hypotheses: \
+                     linear network, separable data (or two-layer ReLU, fixed feedback, data that are \
+                     fitted), and (but for gradient descent on convolutional or diagonal networks) something outside \
+                     the span of the support vectors was learned (some sample is not in that span) or initialised \
+                     (w_1(0) under gradient descent, w_1(0) b_1 or ŵ_1(0)/b̂_1^* under fixed feedback).";
 
 const TOLERANCE: f64 = 0.005;
-
-/// The longest observed period of modes with complex exponents (depth 3, docs/theory.md).
-const LONGEST_SWING: f64 = 116.0;
 
 fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
     if let Some(verdict) = super::other_rule(e, feedback) {
@@ -84,6 +79,9 @@ fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
                  on{measured}"
             ),
         );
+    }
+    if !limit.unique {
+        return not_applicable("the limit that was computed is one of many minimisers");
     }
     let d = e.diagnostics;
     let exact = |angles: &Vec<f64>| angles.iter().skip(1).all(|angle| *angle <= 1e-10);
@@ -120,20 +118,17 @@ fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
     // Corrections to a power law decay slowly if exponents are small.
     let approaches = (first - predicted).abs() > 1.05 * (second - predicted).abs();
     let moving = (first - second).abs() > TOLERANCE || (residual > TOLERANCE && approaches);
-    let (outcome, evidence) = if let Some(why) = several_modes(e, law, rate, predicted) {
-        (Outcome::Inconclusive, format!("{why}: {measured}"))
-    } else if law.of_features && rate.observed < predicted - TOLERANCE {
-        (
-            Outcome::Inconclusive,
-            format!("what falls faster still leads, extend flow.until: {measured}"),
-        )
+    let undecided = |why: &str| (Outcome::Inconclusive, format!("{why}: {measured}"));
+    let (outcome, evidence) = if let Some(why) = faster_mode(e, rate, predicted) {
+        undecided(&why)
     } else if rate.window[0] < law.early || moving {
-        (
-            Outcome::Inconclusive,
-            format!("not yet in the asymptotic regime, extend flow.until: {measured}"),
-        )
+        undecided("not yet in the asymptotic regime, extend flow.until")
+    } else if let Some(why) = unsettled(e, law, rate) {
+        undecided(why)
     } else if residual <= TOLERANCE {
         (Outcome::Holds, measured)
+    } else if let Some(why) = excuse(e, law, rate, predicted) {
+        undecided(&why)
     } else {
         (Outcome::Violated, measured)
     };
@@ -155,33 +150,63 @@ fn no_law(e: &Evidence<'_>) -> &'static str {
     }
 }
 
-/// Where layers act entrywise several modes decay together, and the slowest need not be the largest yet. If so, returns
-/// why a slope other than the predicted one is inconclusive.
-fn several_modes(e: &Evidence<'_>, law: &RateLaw, rate: &Rate, predicted: f64) -> Option<String> {
-    let modes = law.modes?;
-    if (rate.observed - predicted).abs() <= TOLERANCE {
-        return None;
+/// Several modes decay side by side, and the slowest need not be the largest yet: why a slope steeper than the
+/// predicted one says nothing.
+fn faster_mode(e: &Evidence<'_>, rate: &Rate, predicted: f64) -> Option<String> {
+    let s = &e.diagnostics.log_log_time;
+    let advice = if rate.window[1] < s[s.len() - 1] {
+        "when the angle falls below 1e-10 rad"
+    } else {
+        "extend flow.until"
+    };
+    (rate.observed < predicted - TOLERANCE).then(|| format!("a faster mode still leads, {advice}"))
+}
+
+/// Why a slope less steep than the predicted one says nothing, if so.
+fn excuse(e: &Evidence<'_>, law: &RateLaw, rate: &Rate, predicted: f64) -> Option<String> {
+    if law.of_features {
+        return Some("the features may still settle, extend flow.until".into());
     }
     if e.diagnostics.final_angle()? > direction::TOLERANCE {
         return Some("the direction is still far from its limit, extend flow.until".into());
     }
+    if law.has_phases {
+        return Some(
+            "phases of complex entries approach in modes of their own, extend flow.until".into(),
+        );
+    }
+    let window = rate.window[1] - rate.window[0];
+    if -predicted * window < SEEN || -predicted * rate.window[0] < SHED {
+        return Some(
+            "the window is too short for transients to have died out, extend flow.until".into(),
+        );
+    }
+    None
+}
+
+/// The predicted fall over the window (its logarithm) that shows a law.
+const SEEN: f64 = std::f64::consts::LN_10;
+
+/// The same from the start of the run to the window: what falls faster has gone by then.
+const SHED: f64 = 3.0;
+
+/// Samples with log-multipliers this far below the largest have no part in the flow.
+const BEHIND: f64 = 30.0;
+
+/// Whether some sample has neither joined the support of the limit nor fallen far behind it, all through the window, so
+/// that the law may still change. Margins differ as log-multipliers do, `m_n − m_k = p_k − p_n`, and those keep their
+/// digits.
+fn unsettled(e: &Evidence<'_>, law: &RateLaw, rate: &Rate) -> Option<&'static str> {
+    if law.of_features {
+        return None;
+    }
+    let active = e.limit?.active(e.problem.dataset().signed_samples());
     let s = &e.diagnostics.log_log_time;
-    let below_floor = rate.window[1] < s[s.len() - 1];
-    if (modes.fastest - TOLERANCE..predicted).contains(&rate.observed) {
-        let advice = if below_floor {
-            "when the angle falls below 1e-10 rad"
-        } else {
-            "extend flow.until"
-        };
-        return Some(format!("a faster mode still leads, {advice}"));
-    }
-    if below_floor {
-        return Some("the angle falls below 1e-10 rad before its slope settles".into());
-    }
-    (modes.swing && rate.window[1] - rate.window[0] < LONGEST_SWING).then(|| {
-        format!(
-            "modes of complex exponents swing with periods up to about {LONGEST_SWING} in log-log-time, extend \
-             flow.until"
-        )
-    })
+    let first = s.partition_point(|s| *s < rate.window[0]);
+    let p = e.trajectory.log_multipliers.column(first);
+    let largest = p.max();
+    let settled = |(n, p): (usize, &f64)| active.contains(&n) || largest - p >= BEHIND;
+    (!p.iter().enumerate().all(settled)).then_some(
+        "some samples have neither joined the support nor fallen behind it for good, extend flow.until",
+    )
 }

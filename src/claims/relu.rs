@@ -80,11 +80,14 @@ pub fn fits(e: &Evidence<'_>) -> Result<(), Verdict> {
     }
     if stuck.is_empty() || !(completed || d.log_time[last] >= LATE) {
         return Err(unfinished(e).unwrap_or_else(|| {
-            not_applicable(format!(
-                "the loss does not tend to zero: the smallest margin is {:.3e} at the end, {:.3e} at two thirds of the \
-                 run",
-                d.min_margin[last], d.min_margin[earlier]
-            ))
+            Verdict::without_measurement(
+                Outcome::Inconclusive,
+                format!(
+                    "the loss does not tend to zero now: the smallest margin is {:.3e} at the end, {:.3e} at two \
+                     thirds of the run, extend {}",
+                    d.min_margin[last], d.min_margin[earlier], e.extend
+                ),
+            )
         }));
     }
     let theta = e.trajectory.theta.column(last);
@@ -125,53 +128,6 @@ fn distinct_directions(columns: &DMatrix<f64>) -> usize {
     found.len()
 }
 
-/// A measure without a predicted rate has not stalled if it ends below this fraction of its value at two thirds of
-/// the run.
-const STILL_FALLING: f64 = 0.99;
-
-/// [`direction::judge`] for cases where modes may decay like an arbitrarily small power of log t: a measure that still
-/// falls has not stalled.
-pub fn judge_without_rate(
-    e: &Evidence<'_>,
-    named: (&str, &str),
-    distance: &[Option<f64>],
-    more: &str,
-) -> Verdict {
-    let verdict = direction::judge(e, named, distance, None, more);
-    let ends = [since(e.diagnostics, 2.0 / 3.0), distance.len() - 1].map(|k| distance[k]);
-    match (verdict.outcome, ends) {
-        (Outcome::Violated, [Some(before), Some(now)]) if now < STILL_FALLING * before => Verdict {
-            outcome: Outcome::Inconclusive,
-            evidence: format!(
-                "it still falls, by {:.1}% over the last third of the run, extend {}: {named} {now:.3e} at the end",
-                100.0 * (1.0 - now / before),
-                e.extend,
-                named = named.0
-            ),
-            ..verdict
-        },
-        _ => verdict,
-    }
-}
-
-/// A verdict of *violated* only where the output weights are further from the SVM of their features than the features
-/// have turned over the last third of the run: an output layer that follows moving features has not stalled.
-pub fn unless_features_lead(e: &Evidence<'_>, turning: Turning, verdict: Verdict) -> Verdict {
-    match verdict.residual {
-        Some(distance) if verdict.outcome == Outcome::Violated && turning.last > distance => {
-            Verdict {
-                outcome: Outcome::Inconclusive,
-                evidence: format!(
-                    "the features still turn, extend {}: {}",
-                    e.extend, verdict.evidence
-                ),
-                ..verdict
-            }
-        }
-        _ => verdict,
-    }
-}
-
 /// The first save at or after this share of the run's log-log-time.
 pub fn since(d: &Diagnostics, share: f64) -> usize {
     let s = &d.log_log_time;
@@ -184,9 +140,6 @@ pub fn since(d: &Diagnostics, share: f64) -> usize {
 pub struct Turning {
     pub middle: f64,
     pub last: f64,
-    /// Whether they turn by more than the tolerance in each quarter of the last half, and no less in the second of
-    /// them than in the first: a continuing motion, not a single late change.
-    pub steady: bool,
 }
 
 impl Turning {
@@ -204,17 +157,9 @@ impl Turning {
                 .map(|(u, v)| angle(u.as_slice(), v.as_slice()))
                 .fold(0.0, f64::max)
         };
-        let quarters: Vec<f64> = [0.5, 0.625, 0.75, 0.875]
-            .map(|share| {
-                let [from, to] = [share, share + 0.125].map(|s| at(since(e.diagnostics, s)));
-                turn(&from, &to)
-            })
-            .to_vec();
         Self {
             middle: turn(&start, &middle),
             last: turn(&middle, &end),
-            steady: quarters.iter().all(|turn| *turn > direction::TOLERANCE)
-                && quarters[2] + quarters[3] >= quarters[0] + quarters[1],
         }
     }
 

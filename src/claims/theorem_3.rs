@@ -1,7 +1,8 @@
 //! Theorem 3: the output layer of any network learns the support vector machine of its features.
 
+use super::direction::Approach;
 use super::relu::{self, Turning};
-use super::{Claim, Evidence, Subject, Verdict, direction, not_applicable};
+use super::{Claim, Evidence, Outcome, Subject, Verdict, direction, not_applicable};
 use nalgebra::DVector;
 
 pub const CLAIM: Claim = Claim {
@@ -14,17 +15,12 @@ pub const CLAIM: Claim = Claim {
                 four are \
                 checked on the run, and named where they fail.",
     check: "Residual: the final angle between w_L and the SVM of the features of the same save. Tolerance: 0.01 rad, \
-            and it must still \
-            fall (at a quarter of the predicted rate; by a hundredth over the last third of the run where there is \
-            none) or be below 1e-6 rad. Above: \
-            inconclusive while it falls, or while the features turn by more than it over the last third of the run, \
-            violated once it has stalled. \
-            Hypotheses: ReLU \
-            network with a hidden layer; all margins positive and the smallest still growing over the last third of \
-            the run; ‖w_L‖ growing by a hundredth or more over it; \
-            features turning less over the last third than over the middle one, or by at most 0.01 rad; a feature SVM \
-            at \
-            the end, whose margin has not halved over the last third.",
+            and it must still fall (at a quarter of the predicted rate; like (log t)^{−1/40} where there is none) or \
+            be below 1e-6 rad; else inconclusive: of features that the run itself learns no run proves what they come \
+            to. Hypotheses: ReLU network with a hidden layer; all margins positive and the smallest still growing over \
+            the last third of the run; ‖w_L‖ growing by a hundredth or more over it; a feature SVM at the end, whose \
+            margin has not halved over the last third. Inconclusive while the features turn no less over the last \
+            third than over the middle one, and by more than 0.01 rad.",
     subject: Subject::Flow,
     judge,
 };
@@ -66,12 +62,16 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
     };
     let turning = Turning::of(e, |k| features(e, k));
     if !turning.settles() {
-        return Err(not_applicable(format!(
-            "the features do not converge in direction: they turn by {:.3e} rad over the last third of the run, after \
-             {:.3e} rad over \
-             the middle one",
-            turning.last, turning.middle
-        )));
+        return Err(Verdict::new(
+            Outcome::Inconclusive,
+            turning.last,
+            direction::TOLERANCE,
+            format!(
+                "the features do not settle yet: they turn by {:.3e} rad over the last third of the run, after {:.3e} \
+                 rad over the middle one, extend {}",
+                turning.last, turning.middle, e.extend
+            ),
+        ));
     }
     let gap = match d.duality_gap[last] {
         Some(gap) => format!("; the output weights' own duality gap is {gap:.1e}"),
@@ -81,13 +81,15 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
         "{gap}; feature margin {margin:.3e}, features turn by {:.1e} rad over the last third of the run",
         turning.last
     );
-    let named = ("angle to the feature SVM", " rad");
-    let expected = d.rate.as_ref().and_then(|rate| rate.predicted);
-    let verdict = match expected {
-        Some(_) => direction::judge(e, named, &h.feature_angle, expected, &more),
-        None => relu::judge_without_rate(e, named, &h.feature_angle, &more),
+    let approach = Approach {
+        named: ("angle to the feature SVM", " rad"),
+        distance: &h.feature_angle,
+        expected: d.rate.as_ref().and_then(|rate| rate.predicted),
+        certified: false,
+        contradiction: None,
+        more,
     };
-    Ok(relu::unless_features_lead(e, turning, verdict))
+    Ok(direction::judge(e, &approach))
 }
 
 /// All features at save k as one vector.

@@ -1,5 +1,6 @@
 //! Theorem 4: the limit of the first layer of two-layer ReLU networks under fixed feedback.
 
+use super::direction::Approach;
 use super::relu::{self, Turning};
 use super::{Claim, Evidence, Outcome, Subject, Verdict, direction};
 use nalgebra::DVector;
@@ -15,15 +16,11 @@ pub const THM_4: Claim = Claim {
                 of one sign stay \
                 parallel, two effective units, which cannot fit data like exclusive or.",
     check: "Residual: the final angle between w_2 and the SVM of the features of the same save. Tolerance: 0.01 rad, \
-            and it must still \
-            fall, at a quarter of (log t)^{−1/3} or faster, or be below 1e-6 rad. Above: inconclusive while it falls, \
-            or while the layers turn by more than it over the last third of the \
-            run, violated once it has stalled. Where the layers turn no less over the last third of the run \
-            than over the middle one (and by more than 0.01 rad): violated if from log-log-time 24 on they turn in \
-            every quarter of its last half, \
-            and no less in the last two than in the two before; else, after one late change, inconclusive. Hypotheses: \
-            two-layer ReLU, fixed feedback, all \
-            margins positive and the smallest growing over the last third of the run.",
+            and it must still fall, at a quarter of (log t)^{−1/3} or faster, or be below 1e-6 rad. Inconclusive \
+            otherwise, and where the layers turn no less over the last third of the run than over the middle one (and \
+            by more than 0.01 rad): directions have changed late after standing still for long, so no run proves that \
+            they do not converge. Hypotheses: two-layer ReLU, fixed feedback, all margins positive and the smallest \
+            growing over the last third of the run.",
     subject: Subject::Flow,
     judge: |e| theorem(e).unwrap_or_else(|verdict| verdict),
 };
@@ -40,23 +37,16 @@ pub const FIRST_LAYER: Claim = Claim {
                 Σ_j ‖w_j‖⁴/(8b_j²). From other initial weights the level set is reached in direction. The residual \
                 falls like (log t)^{−1/3}.",
     check: "Residual: the final relative KKT residual, over the samples within one percent of the smallest margin, \
-            gates at kinks \
-            free in [0, 1], with the relative distance of w_2 from the level set in quadrature. Tolerance: 0.01, and \
-            it must still fall, at a \
-            quarter of (log t)^{−1/3} or faster, or be below 1e-6. Above: inconclusive while it falls, violated once \
-            it has \
-            stalled. The residual of min ½‖θ‖² subject to the same constraints, where gradient descent would lead, is \
-            given as \
-            a control: it should stay large. Hypotheses as for thm-4.",
+            gates at kinks free in [0, 1], with the relative distance of w_2 from the level set in quadrature. \
+            Tolerance: 0.01, and it must still fall, at a quarter of (log t)^{−1/3} or faster, or be below 1e-6; else \
+            inconclusive. The residual of min ½‖θ‖² subject to the same constraints, where gradient descent would \
+            lead, is given as a control: it should stay large. Hypotheses as for thm-4.",
     subject: Subject::Flow,
     judge: |e| first_layer(e).unwrap_or_else(|verdict| verdict),
 };
 
 /// The power of log t with which both residuals fall.
 const LAW: f64 = -1.0 / 3.0;
-
-/// Log-log-time before which turning may still accelerate: units change their positions as late as s = 20.
-const EARLY: f64 = 24.0;
 
 fn theorem(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
     let (h, _) = relu::two_layers_with_feedback(e)?;
@@ -76,36 +66,32 @@ fn theorem(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
         turning.last, turning.middle
     );
     if !turning.settles() {
-        let late = e
-            .diagnostics
-            .log_log_time
-            .last()
-            .is_some_and(|s| *s >= EARLY);
-        let (outcome, why) = if late && turning.steady {
-            (Outcome::Violated, "no convergence in direction")
-        } else if late {
-            (
-                Outcome::Inconclusive,
-                "a late change of direction, extend flow.until",
-            )
-        } else {
-            (Outcome::Inconclusive, "too early, extend flow.until")
-        };
         return Ok(Verdict::new(
-            outcome,
+            Outcome::Inconclusive,
             turning.last,
             direction::TOLERANCE,
-            format!("{why}: {turns}"),
+            format!("directions still change, extend {}: {turns}", e.extend),
         ));
     }
-    let verdict = direction::judge(
+    Ok(judge(
         e,
         ("angle to the feature SVM", " rad"),
         &h.feature_angle,
-        Some(LAW),
-        &format!("; {turns}"),
-    );
-    Ok(relu::unless_features_lead(e, turning, verdict))
+        format!("; {turns}"),
+    ))
+}
+
+/// Judges a measure that falls like [`LAW`].
+fn judge(e: &Evidence<'_>, named: (&str, &str), distance: &[Option<f64>], more: String) -> Verdict {
+    let approach = Approach {
+        named,
+        distance,
+        expected: Some(LAW),
+        certified: false,
+        contradiction: None,
+        more,
+    };
+    direction::judge(e, &approach)
 }
 
 fn first_layer(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
@@ -115,11 +101,10 @@ fn first_layer(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
         Some(residual) => format!("; that of min ½‖θ‖² is {residual:.3e}"),
         None => String::new(),
     };
-    Ok(direction::judge(
+    Ok(judge(
         e,
         ("KKT residual of min Σ_j ‖w_j‖⁴/b_j²", ""),
         &h.feedback_kkt,
-        Some(LAW),
-        &control,
+        control,
     ))
 }

@@ -304,6 +304,7 @@ impl Work<'_> {
                         log_multipliers,
                         accumulated: None,
                         kinks: None,
+                        loss_rise: None,
                         status,
                         message,
                         solver: SolverStatistics {

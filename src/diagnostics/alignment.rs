@@ -21,19 +21,14 @@ pub struct Alignment {
 }
 
 impl Alignment {
-    /// Largest relative difference between φ_l and its closed form over all saves after the first.
-    pub fn worst_recursion(&self) -> f64 {
-        self.phi
-            .iter()
-            .zip(self.closed_form.iter())
-            .filter(|(phi, closed)| **phi != 0.0 || **closed != 0.0)
-            .map(|(phi, closed)| (phi - closed).abs() / phi.abs().max(closed.abs()))
-            .fold(0.0, super::worse)
-    }
-
-    /// Largest residual over layers and saves.
-    pub fn worst_residual(&self) -> f64 {
-        self.residual.iter().copied().fold(0.0, super::worse)
+    /// Relative differences between φ_l and its closed form, rows l = 2..L, (L−1) × T; 0 while both vanish.
+    pub fn recursion(&self) -> DMatrix<f64> {
+        self.phi.zip_map(&self.closed_form, |phi, closed| {
+            match phi.abs().max(closed.abs()) {
+                0.0 => 0.0,
+                size => (phi - closed).abs() / size,
+            }
+        })
     }
 }
 

@@ -6,6 +6,7 @@ mod invariants;
 mod loss_rate;
 mod phases;
 mod rate;
+mod standing;
 
 pub use alignment::Alignment;
 pub use homogeneous::{Homogeneous, output_on_level_set};
@@ -13,6 +14,7 @@ pub use invariants::Invariant;
 pub use loss_rate::loss_rate;
 pub use phases::{Phase, Phases};
 pub use rate::{Rate, slope};
+pub use standing::Standing;
 
 use crate::limit::{Certifier, Limit, angle};
 use crate::problem::Problem;
@@ -36,8 +38,6 @@ pub struct Diagnostics {
     pub min_margin: Vec<f64>,
     /// ln 𝓛.
     pub log_loss: Vec<f64>,
-    /// `(d𝓛/dτ)/Σα`, from the vector field, see [`loss_rate`].
-    pub loss_rate: Vec<f64>,
     /// ‖w_l‖_F, L × T.
     pub layer_norms: DMatrix<f64>,
     /// The predictor, D × T (0 × T for networks that are not linear in their input).
@@ -45,7 +45,9 @@ pub struct Diagnostics {
     /// Angle between β and the limit, radians; `None` without a limit. π/2 while β = 0. For ReLU networks: between the
     /// output weights and the hard-margin SVM of the features of the same save, π/2 while there is no such SVM.
     pub angle_to_limit: Option<Vec<f64>>,
-    /// Angles to other limits that have been claimed, see [`Candidate`](crate::theory::CandidatePotential).
+    /// How the end of the run stands beside the limit, before the predicted potential (where that is convex).
+    pub beside_limit: Option<Standing>,
+    /// Angles to the other limits that have been claimed, see [`Candidate`](crate::theory::CandidatePotential).
     pub candidates: Vec<CandidateAngles>,
     /// Relative distance of the gradient of the predicted potential from the cone of the active samples; `None` while γ
     /// ≤ 0. For ReLU networks [`Homogeneous::feedback_kkt`] or [`Homogeneous::gradient_kkt`], by the rule; `None` where
@@ -82,6 +84,10 @@ pub struct CandidateAngles {
     pub beta: DVector<f64>,
     /// Angle between the run's β and the minimiser, radians, length T; π/2 while β = 0.
     pub angle: Vec<f64>,
+    /// How the end of the run stands beside it, before the predicted potential.
+    pub beside: Option<Standing>,
+    /// How the end of the run stands beside the limit, before the candidate's own potential.
+    pub limit_beside: Option<Standing>,
 }
 
 /// Measures `trajectory`, a run of `problem`, against `limit`.
@@ -189,7 +195,17 @@ impl<'a> Saves<'a> {
         d.beta.set_column(k, &beta);
     }
 
-    fn finish(self, d: &mut Diagnostics) {
+    fn finish(mut self, d: &mut Diagnostics) {
+        if let (Some(certifier), Some(limit)) = (&mut self.certifier, self.limit) {
+            let g = self.problem.dataset().signed_samples();
+            d.beside_limit = Standing::of(
+                certifier,
+                g,
+                &d.final_beta(),
+                &limit.beta,
+                &limit.multipliers,
+            );
+        }
         d.homogeneous = self.homogeneous.map(homogeneous::Builder::finish);
         if let (Some(h), Some(problem)) = (&d.homogeneous, self.margin_problem) {
             d.kkt_residual.clone_from(match problem {
@@ -229,10 +245,10 @@ impl Diagnostics {
             margins: DMatrix::zeros(problem.dataset().len(), saves),
             min_margin: Vec::with_capacity(saves),
             log_loss: Vec::with_capacity(saves),
-            loss_rate: loss_rate(problem, trajectory),
             layer_norms: DMatrix::zeros(network.depth(), saves),
             beta: DMatrix::zeros(dimension, saves),
             angle_to_limit: limit.map(|_| vec![FRAC_PI_2; saves]),
+            beside_limit: None,
             candidates: Vec::new(),
             kkt_residual: vec![None; saves],
             duality_gap: vec![None; saves],
@@ -246,8 +262,13 @@ impl Diagnostics {
         }
     }
 
-    /// Measures the angles to `candidates`.
-    pub fn compare(&mut self, candidates: Vec<Candidate>) {
+    /// Measures where the run is beside `candidates` as well, on signed samples G (N × D).
+    pub fn compare(&mut self, candidates: Vec<Candidate>, g: &DMatrix<f64>, limit: Option<&Limit>) {
+        let end = self.final_beta();
+        let beside = |of: &Limit, point: &Limit| {
+            let mut certifier = Certifier::new(g, &of.potential);
+            Standing::of(&mut certifier, g, &end, &point.beta, &of.multipliers)
+        };
         let angles = |limit: &Limit| {
             self.beta
                 .column_iter()
@@ -260,6 +281,8 @@ impl Diagnostics {
                 id: c.id,
                 label: c.label,
                 angle: angles(&c.limit),
+                beside: limit.and_then(|limit| beside(limit, &c.limit)),
+                limit_beside: limit.and_then(|limit| beside(&c.limit, limit)),
                 beta: c.limit.beta,
             })
             .collect();

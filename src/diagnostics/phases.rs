@@ -20,6 +20,9 @@ use num_complex::Complex64;
 pub struct Phases {
     /// Frequencies of the half spectrum that every feedback vector and the data reach, F of them, increasing.
     pub frequencies: Vec<usize>,
+    /// Whether at each of them the data lie on a line through the origin of the complex plane, so that no area is swept
+    /// and every φ_l stays real.
+    pub on_lines: bool,
     /// `Ẑ = (ŵ_1 − ŵ_1(0))/b̂_1^*`, F × T.
     pub z: DMatrix<Complex64>,
     /// `φ_l = ŵ_l/(b̂_{l−1} b̂_l^*)` for l = 2..L (index l − 2), each F × T.
@@ -30,6 +33,8 @@ pub struct Phases {
     /// Largest over frequencies of |arg φ_l|, rows l = 2..L, (L−1) × T, radians. Entries of ŵ_l below the run's
     /// absolute tolerance have no meaningful phase and are left out.
     pub argument: DMatrix<f64>,
+    /// The same, less what the errors of the run can turn an entry by: as far as phases are certain.
+    pub certain: DMatrix<f64>,
 }
 
 /// A phase and where it occurred.
@@ -87,6 +92,15 @@ impl Phases {
 /// Entries of the data's transform below this fraction of the largest are rounding: nothing is learned there.
 const ROUNDING: f64 = 1e-12;
 
+/// Errors of the steps of a run add up to this many times its relative tolerance.
+const ERRORS_ADD_UP: f64 = 20.0;
+
+/// Whether rows of two coordinates are multiples of one another, to rounding of a transform.
+fn is_a_line(rows: &DMatrix<f64>) -> bool {
+    let singular = rows.singular_values();
+    singular.min() <= ROUNDING * singular.max()
+}
+
 pub(super) struct Builder {
     network: SpectralLinear,
     /// `b̂_1 … b̂_L` on the frequencies in use.
@@ -94,6 +108,8 @@ pub(super) struct Builder {
     first: DVector<Complex64>,
     /// Smallest entry of ŵ_l whose phase counts.
     resolution: f64,
+    /// Errors of entries relative to their layer.
+    relative: f64,
     phases: Phases,
 }
 
@@ -122,13 +138,19 @@ impl Builder {
             network: network.clone(),
             feedback,
             resolution: trajectory.solver.atol,
+            relative: ERRORS_ADD_UP * trajectory.solver.rtol,
             first: pick(&first.column(0).into_owned()),
             phases: Phases {
+                on_lines: frequencies.iter().all(|&d| {
+                    let f = &entries[d];
+                    f.len == 1 || is_a_line(&coordinates.columns(f.start, f.len).into_owned())
+                }),
                 frequencies,
                 z: DMatrix::zeros(count, saves),
                 phi: vec![DMatrix::zeros(count, saves); depth - 1],
                 recursion: DMatrix::zeros(depth - 1, saves),
                 argument: DMatrix::zeros(depth - 1, saves),
+                certain: DMatrix::zeros(depth - 1, saves),
             },
         })
     }
@@ -138,6 +160,7 @@ impl Builder {
             .network
             .transforms(theta)
             .select_rows(&self.phases.frequencies);
+        let norms: Vec<f64> = w.column_iter().map(|layer| layer.norm()).collect();
         let b = &self.feedback;
         let phases = &mut self.phases;
         let mut distance = vec![0.0_f64; w.ncols() - 1];
@@ -154,9 +177,13 @@ impl Builder {
                 phases.phi[row][(d, k)] = phi;
                 distance[row] = distance[row].hypot((phi.re - expected) * scale.norm());
                 size[row] = size[row].hypot(phi.norm().max(expected) * scale.norm());
-                if w[(d, l - 1)].norm() > self.resolution {
+                let (entry, argument) = (w[(d, l - 1)].norm(), phi.arg().abs());
+                if entry > self.resolution {
                     let largest = &mut phases.argument[(row, k)];
-                    *largest = largest.max(phi.arg().abs());
+                    *largest = largest.max(argument);
+                    let error = self.resolution + self.relative * norms[l - 1];
+                    let largest = &mut phases.certain[(row, k)];
+                    *largest = largest.max(argument - error / entry);
                 }
                 expected = 0.5 * before.norm_sqr() * phi.norm_sqr();
             }

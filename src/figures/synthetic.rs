@@ -134,6 +134,8 @@ fn entry_by_entry(network: Network, has_feedback: bool) -> Case {
                 label,
                 beta: off(level, k),
                 angle: angles.iter().map(|a| a.hypot(level)).collect(),
+                beside: None,
+                limit_beside: None,
             }
         })
         .collect();
@@ -188,7 +190,9 @@ fn phases(case: &Case) -> Phases {
     };
     Phases {
         frequencies: (0..entries.len()).collect(),
+        on_lines: false,
         argument: DMatrix::from_fn(depth - 1, SAVES, |l, k| largest(&phi[l], k)),
+        certain: DMatrix::from_fn(depth - 1, SAVES, |l, k| largest(&phi[l], k)),
         recursion: DMatrix::from_fn(depth - 1, SAVES, |l, k| 1e-9 * wiggle(k + 7 * l)),
         phi,
         z,
@@ -271,7 +275,6 @@ fn diagnostics(problem: &Problem, rate: f64, horizon: f64) -> Diagnostics {
             .map(|c| Loss::Exponential.log_loss(c.iter().copied()))
             .collect(),
         margins,
-        loss_rate: vec![-1.0; SAVES],
         layer_norms,
         beta: DMatrix::from_fn(
             DIMENSION,
@@ -289,6 +292,7 @@ fn diagnostics(problem: &Problem, rate: f64, horizon: f64) -> Diagnostics {
         accumulated_gap: defined(1.5 * rate),
         alignment: None,
         phases: None,
+        beside_limit: None,
         candidates: Vec::new(),
         invariants: (1..=depth).map(invariant).collect(),
         multiplier_drift: (0..SAVES).map(|k| 1e-9 * wiggle(3 * k)).collect(),

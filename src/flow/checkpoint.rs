@@ -17,7 +17,7 @@ use crate::error::Result;
 use crate::network::Kernel;
 use crate::problem::Problem;
 use crate::storage::checkpoint::{File, Found};
-use crate::trajectory::{Kinks, SolverStatistics};
+use crate::trajectory::{Kinks, LossRise, SolverStatistics};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::Instant;
@@ -56,6 +56,7 @@ pub(super) struct Mark {
     /// State of the kernel's piece, [`Pieces::state`](crate::network::Pieces::state); empty for smooth fields.
     pub piece: Vec<u64>,
     pub kinks: Option<Kinks>,
+    pub loss_rise: LossRise,
     pub strongest_at_start: f64,
     pub rounding: Vec<f64>,
     pub watch: Watch,
@@ -277,6 +278,7 @@ mod tests {
                 }],
                 ..Default::default()
             }),
+            loss_rise: LossRise::of([(1.0, -2.0), (2.0, -1.5)]),
             strongest_at_start: -1e300,
             rounding: vec![0.0, 1e-12],
             watch: Watch::default(),

@@ -191,6 +191,7 @@ impl Drive<'_, '_> {
         let arrived = step.arrived && border.is_none();
         let s = if arrived { until } else { self.base + t };
         self.save(from, t, s, border.is_some())?;
+        self.see_loss(s, border.is_some());
         (self.observer)(Progress {
             log_log_time: s,
             steps: self.run.solver.steps,
@@ -297,6 +298,17 @@ impl Drive<'_, '_> {
             self.run.saves.push(s, theta, &v, self.accumulated.totals());
         }
         Ok(())
+    }
+
+    /// Records the loss at the end of a step. With `cut`, the state there is in `self.y`.
+    fn see_loss(&mut self, s: f64, cut: bool) {
+        let theta = if cut {
+            &self.y[..self.run.parameters]
+        } else {
+            self.integrator.weights()
+        };
+        let log_loss = self.system.log_loss(theta);
+        self.run.loss_rise.see(s, log_loss);
     }
 
     fn copy_state(&mut self) {

@@ -325,7 +325,8 @@ impl Field<'_> {
         run.strongest_at_start = self.in_piece(&kernel, 0.0).strongest(v, 0.0);
         let accumulated = Accumulated::new(&at_zero, &y, 0.0);
         run.saves.push(0.0, theta, v, accumulated.totals());
-        run.fix(0.0, &y, &self.in_piece(&kernel, 0.0), accumulated.totals())?;
+        run.loss_rise.see(0.0, at_zero.log_loss(theta));
+        run.fix(0.0, &y, &*kernel, accumulated.totals())?;
         Ok(LegStart {
             kernel,
             coordinates: None,

@@ -12,7 +12,7 @@ use super::watch::Watch;
 use super::{FlowOptions, Method};
 use crate::error::Result;
 use crate::network::Kernel;
-use crate::trajectory::{Kinks, SolverStatistics, Status, Trajectory};
+use crate::trajectory::{Kinks, LossRise, SolverStatistics, Status, Trajectory};
 use nalgebra::DMatrix;
 use std::sync::Arc;
 use std::time::Instant;
@@ -42,7 +42,8 @@ pub(super) struct FlowRun<'a> {
     pub strongest_at_start: f64,
     /// `None` for smooth fields.
     kinks: Option<Kinks>,
-    /// Rounding of each layer, a lower bound of absolute tolerances. Zero until it holds the run up.
+    pub loss_rise: LossRise,
+    /// Rounding of each layer: absolute tolerances are not tighter. Zero until a run is held up by it.
     rounding: Vec<f64>,
     pub layers: Vec<usize>,
 }
@@ -95,6 +96,7 @@ impl<'a> FlowRun<'a> {
             watch: Watch::default(),
             strongest_at_start: 0.0,
             kinks: None,
+            loss_rise: LossRise::default(),
             rounding: vec![0.0; layers.len()],
             layers,
         };
@@ -136,6 +138,7 @@ impl<'a> FlowRun<'a> {
             past: None,
             piece: pieces.map_or(Vec::new(), |pieces| pieces.state()),
             kinks: self.kinks.clone(),
+            loss_rise: self.loss_rise.clone(),
             strongest_at_start: self.strongest_at_start,
             rounding: self.rounding.clone(),
             watch: self.watch.clone(),
@@ -152,6 +155,7 @@ impl<'a> FlowRun<'a> {
         self.method = mark.method;
         self.past.clone_from(&mark.past);
         self.kinks.clone_from(&mark.kinks);
+        self.loss_rise.clone_from(&mark.loss_rise);
         self.strongest_at_start = mark.strongest_at_start;
         self.rounding.clone_from(&mark.rounding);
         self.watch.clone_from(&mark.watch);
@@ -285,6 +289,7 @@ impl<'a> FlowRun<'a> {
             )),
             log_log_time: self.saves.times,
             kinks: self.kinks,
+            loss_rise: Some(self.loss_rise),
             status,
             message,
             solver: self.solver,

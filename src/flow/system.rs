@@ -236,6 +236,18 @@ impl System {
         )
     }
 
+    /// `ln 𝓛` of the weights. It is taken from the margins and not from the p_n, which know those of samples that are
+    /// not learned to no more than a share of τ.
+    pub(super) fn log_loss(&self, theta: &[f64]) -> f64 {
+        let mut margins = vec![0.0; self.kernel.samples()];
+        self.kernel.margins(theta, &mut margins);
+        let each = margins.iter().enumerate().flat_map(|(n, m)| {
+            let count = self.log_counts.get(n).map_or(1.0, |log| log.exp());
+            std::iter::repeat_n(*m, count.round() as usize)
+        });
+        self.loss.log_loss(each)
+    }
+
     /// The state at s = 0, where τ = 0 and `p_n = −m_n(θ_0)`.
     pub fn initial_state(&self, theta0: &DVector<f64>) -> Vec<f64> {
         let mut margins = vec![0.0; self.kernel.samples()];

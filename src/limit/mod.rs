@@ -90,7 +90,7 @@ pub use stationary::{STATIONARITY_TOLERANCE, refine, stationary_residual};
 pub use undecided::{Uncertified, Undecided, Unrepresentable};
 
 use blocks::UnitBlocks;
-use nalgebra::DVector;
+use nalgebra::{DMatrix, DVector};
 
 /// Which limit the theory predicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,8 +159,23 @@ pub struct Limit {
     pub unique: bool,
 }
 
+/// Margins that differ by less than this share are equal.
+const SAME_MARGIN: f64 = 1e-9;
+
 impl Limit {
-    /// The evidence it was accepted on, in words.
+    /// The samples with the smallest margin, and those with multipliers, of signed samples G (N × D): more than the
+    /// support where more are active than independent, or where a multiplier happens to vanish.
+    pub fn active(&self, g: &DMatrix<f64>) -> Vec<usize> {
+        let margins = g * &self.beta;
+        let smallest = margins.min();
+        let rounding = |n: usize| 64.0 * f64::EPSILON * g.row(n).norm() * self.beta.norm();
+        let is_active = |n: &usize| {
+            margins[*n] <= (1.0 + SAME_MARGIN) * smallest + rounding(*n) || self.support.contains(n)
+        };
+        (0..g.nrows()).filter(is_active).collect()
+    }
+
+    /// What it was accepted on, in words.
     pub fn proof(&self) -> String {
         match (self.duality_gap, self.stationarity) {
             (Some(gap), _) => format!("duality gap {gap:.1e}"),

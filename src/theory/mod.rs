@@ -28,7 +28,7 @@ pub use alignment::{Alignment, FrequencyAlignment, OuterProducts};
 pub use conserved::drift;
 pub use growth::{Growth, predictor_degree};
 pub use limit::{Candidate, CandidatePotential, LimitForm, LimitLaw, certified_candidates};
-pub use rate::{Modes, RateLaw};
+pub use rate::RateLaw;
 
 use crate::limit::Potential;
 use crate::network::{Known, Signals};

@@ -36,20 +36,11 @@ pub struct RateLaw {
     pub of_features: bool,
     /// Log-log-time before which corrections to the power law are still visible.
     pub early: f64,
-    /// Set where several modes decay together, and the slowest need not be the largest yet.
-    pub modes: Option<Modes>,
+    /// Whether phases of complex entries approach in modes of their own, which may take long to show.
+    pub has_phases: bool,
     slope: Slope,
     /// What has been learned, on which the law depends; `None` where it does not matter.
     learned: Option<Learned>,
-}
-
-/// Modes that decay together.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Modes {
-    /// Slope of the fastest.
-    pub fastest: f64,
-    /// Whether some have complex exponents, and oscillate.
-    pub swing: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -90,11 +81,11 @@ pub(super) fn of(problem: &Problem) -> Option<RateLaw> {
         Errors::Fixed { .. } => "rate-dfa",
         Errors::Other => return None,
     };
-    let law = |slope, learned, modes| RateLaw {
+    let law = |slope, learned, has_phases| RateLaw {
         statement,
         of_features: false,
         early: EARLY,
-        modes,
+        has_phases,
         slope,
         learned,
     };
@@ -104,7 +95,7 @@ pub(super) fn of(problem: &Problem) -> Option<RateLaw> {
         Known::Gated(_) => (depth == 2 && errors.are_fixed()).then(|| RateLaw {
             of_features: true,
             early: EARLY_FEATURES,
-            ..law(Slope::Of(-1.0 / 3.0), None, None)
+            ..law(Slope::Of(-1.0 / 3.0), None, false)
         }),
         Known::FullyConnected(_) => {
             let rate = if errors.are_fixed() {
@@ -113,39 +104,32 @@ pub(super) fn of(problem: &Problem) -> Option<RateLaw> {
                 1.0 / depth as f64
             };
             let learned = Learned::of(problem, None);
-            Some(law(Slope::Power(-rate), Some(learned), None))
+            Some(law(Slope::Power(-rate), Some(learned), false))
         }
         Known::EntryByEntry(network) if errors.are_fixed() => {
-            let complex = network.frequencies().iter().any(|f| f.len == 2);
-            let modes = Modes {
-                fastest: -1.0 / degree,
-                swing: complex && depth > 2,
-            };
             let learned = Learned::of(problem, Some(network));
             let slope = Slope::SlowestMode(network.clone());
-            Some(law(slope, Some(learned), Some(modes)))
+            Some(law(slope, Some(learned), complex(network)))
         }
-        Known::EntryByEntry(network) => {
-            let modes = Some(Modes {
-                fastest: -1.0,
-                swing: false,
-            });
-            match depth {
-                1 => {
-                    let learned = Learned::of(problem, Some(network));
-                    Some(law(Slope::Of(-1.0), Some(learned), modes))
-                }
-                2 => {
-                    let slope = Slope::Sparse {
-                        network: network.clone(),
-                        signed_samples: problem.dataset().signed_samples().clone(),
-                    };
-                    Some(law(slope, None, modes))
-                }
-                _ => None,
+        Known::EntryByEntry(network) => match depth {
+            1 => {
+                let learned = Learned::of(problem, Some(network));
+                Some(law(Slope::Of(-1.0), Some(learned), complex(network)))
             }
-        }
+            2 => {
+                let slope = Slope::Sparse {
+                    network: network.clone(),
+                    signed_samples: problem.dataset().signed_samples().clone(),
+                };
+                Some(law(slope, None, complex(network)))
+            }
+            _ => None,
+        },
     }
+}
+
+fn complex(network: &SpectralLinear) -> bool {
+    network.frequencies().iter().any(|f| f.len == 2)
 }
 
 impl RateLaw {
@@ -177,11 +161,12 @@ impl RateLaw {
     }
 
     /// Whether everything learned or initialised lies in the span of the support vectors, so that the law has nothing
-    /// to act on.
+    /// to act on. Samples with the smallest margin count as support, whether they have a multiplier or not: where more
+    /// are active than independent, multipliers are one choice of many.
     pub fn has_nothing_to_act_on(&self, limit: &Limit) -> bool {
-        self.learned
-            .as_ref()
-            .is_some_and(|learned| learned.is_in_the_span_of(&limit.support))
+        self.learned.as_ref().is_some_and(|learned| {
+            learned.is_in_the_span_of(&limit.active(&learned.signed_samples))
+        })
     }
 }
 

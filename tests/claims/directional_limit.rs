@@ -45,7 +45,7 @@ fn another_limit_is_violated_however_near() {
                 limit: Some(limit),
                 ..case.clone()
             };
-            let v = judged.expect(id, Outcome::Violated, "stalled");
+            let v = judged.expect(id, Outcome::Violated, "certificate excludes it");
             assert!((v.residual.unwrap() / apart - 1.0).abs() < 0.01, "{v:?}");
         }
     }

@@ -292,25 +292,25 @@ fn weights_that_overflow_are_a_violation_wherever_the_theorem_applies() {
     }
 }
 
-/// The run is genuine, the alignment is not: φ_2 b_1 is also (−φ_2)(−b_1).
+/// The run is genuine, the alignment is not: φ_2 b_1 is also (−φ_2)(−b_1). Alignments may be negative for a while, and
+/// the loss tends to zero all the same.
 #[test]
-fn a_negative_alignment_is_a_violation_of_a_run_that_arrives() {
+fn a_negative_alignment_leaves_a_run_that_arrives_undecided() {
     let [(id, steps), ..] = far();
     let mut feedback = steps.problem.feedback().unwrap();
     feedback[0] = -&feedback[0];
     let mirrored = Rule::direct_feedback_alignment(feedback);
     let mirrored = steps.problem.clone().with_rule(mirrored).unwrap();
     let judged = steps.given_out_as(mirrored);
-    judged.expect(id, Outcome::Violated, &["φ_2 = -", "is negative"]);
+    judged.expect(id, Outcome::Inconclusive, &["φ_2 = -", "is negative"]);
 }
 
 #[test]
-fn a_direction_that_stalls_is_a_violation() {
+fn a_direction_that_stalls_does_not_hold_and_one_that_is_excluded_fails() {
     for (id, steps) in far() {
         let end = steps.trajectory.log_log_time.last().unwrap();
         let frozen = steps.frozen(end / 3.0);
-        let v = frozen.expect(id, Outcome::Violated, &["fails at", "stalled"]);
-        assert!(v.residual > v.tolerance, "{v:?}");
+        frozen.expect(id, Outcome::Inconclusive, &["undecided at"]);
         if id == "thm-3-discrete" {
             continue; // the machine of the run's own features
         }
@@ -319,7 +319,7 @@ fn a_direction_that_stalls_is_a_violation() {
                 limit: steps.limit.as_ref().map(|limit| turned(limit, radians)),
                 ..steps.clone()
             };
-            let v = other.expect(id, Outcome::Violated, &["stalled"]);
+            let v = other.expect(id, Outcome::Violated, &["certificate excludes it"]);
             // what the run itself still has to go comes on top
             let apart = v.residual.unwrap();
             assert!((apart - radians).abs() < 0.01, "{v:?}");
@@ -405,7 +405,7 @@ fn an_alignment_that_passes_through_zero_is_no_violation() {
     let mirrored = steps.problem.clone().with_rule(mirrored).unwrap();
     steps.given_out_as(mirrored).expect(
         "thm-2-discrete",
-        Outcome::Violated,
+        Outcome::Inconclusive,
         &["Re φ_2[", "is negative"],
     );
 }

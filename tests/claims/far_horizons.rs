@@ -26,7 +26,7 @@ fn angle_and_discrimination(problem: Problem, horizon: f64) -> (f64, bool) {
     for (id, name) in PRINTED {
         let apart = angle(case.candidate(name).beta.as_slice(), limit.beta.as_slice());
         if apart >= 0.05 {
-            let v = case.expect(id, Outcome::Violated, "stalled");
+            let v = case.expect(id, Outcome::Violated, "certificate excludes it");
             assert!(v.residual.unwrap() >= 0.05 - 1e-6, "{v:?}");
         } else {
             case.expect(id, Outcome::Inconclusive, "tell them apart");

@@ -10,7 +10,7 @@ use marginflow::diagnostics::{Diagnostics, diagnose};
 use marginflow::flow::{FlowOptions, SaveAt, integrate};
 use marginflow::limit::{Limit, Separability, angle, max_margin};
 use marginflow::loss::Loss;
-use marginflow::network::{FullyConnectedLinear, Network, Signals};
+use marginflow::network::{FullyConnectedLinear, Network};
 use marginflow::problem::Problem;
 use marginflow::rule::Rule;
 use marginflow::run::reference_limit;
@@ -141,7 +141,8 @@ impl Case {
 
     fn diagnose(&self) -> Diagnostics {
         let mut diagnostics = diagnose(&self.problem, &self.trajectory, self.limit.as_ref());
-        diagnostics.compare(self.candidates.clone());
+        let g = self.problem.dataset().signed_samples();
+        diagnostics.compare(self.candidates.clone(), g, self.limit.as_ref());
         diagnostics
     }
 
@@ -411,6 +412,9 @@ fn hypotheses_that_every_claim_shares() {
         }
     }
 }
+
+/// Inputs on which verdicts were wrong.
+mod cases;
 
 mod prop_1;
 

@@ -83,14 +83,14 @@ fn aligned_layers_alone_do_not_do() {
         theta.swap_columns(k, case.trajectory.len() - 1 - k);
     }
     backwards.expect("prop-1", Outcome::Violated, "the loss rises");
-    // Standing still, the loss does not rise, but the norms do not diverge.
+    // Standing still, the loss does not rise, but the norms do not grow, as on a plateau.
     let mut stalled = case.clone();
     let half = case.trajectory.len() / 2;
     let there = case.trajectory.theta.column(half).into_owned();
     for k in half..case.trajectory.len() {
         stalled.trajectory.theta.set_column(k, &there);
     }
-    stalled.expect("prop-1", Outcome::Violated, "does not grow");
+    stalled.expect("prop-1", Outcome::Inconclusive, "does not grow");
 }
 
 #[test]

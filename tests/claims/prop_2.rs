@@ -140,13 +140,17 @@ fn a_phase_of_a_right_angle_is_violated() {
     let theta = &mut case.trajectory.theta;
     let size = theta.view((second.start, save), (second.len(), 1)).norm();
     theta[(first.start, save)] = 0.0;
-    theta[(second.start, save)] = -1e-6 * size * b[0].re.signum();
+    theta[(second.start, save)] = -5e-5 * size * b[0].re.signum();
     let v = case.expect("prop-2-corrected", Outcome::Violated, "reaches π/2");
     assert!(v.residual < v.tolerance, "{v:?}");
+    // One that the errors of the run may have turned proves nothing.
+    case.trajectory.theta[(second.start, save)] = -1e-6 * size * b[0].re.signum();
+    case.expect("prop-2-corrected", Outcome::Holds, "");
+    case.expect("prop-2", Outcome::Violated, "");
 }
 
 #[test]
-fn phases_that_do_not_vanish_are_violated_or_not_yet_decided() {
+fn phases_that_do_not_vanish_are_not_yet_decided() {
     for (depth, horizon) in [(2, 4.0), (3, 9.0)] {
         let short = Case::to(conv(depth), horizon);
         short.expect(
@@ -155,7 +159,7 @@ fn phases_that_do_not_vanish_are_violated_or_not_yet_decided() {
             "extend flow.until",
         );
     }
-    // Standing still from a time when there were phases.
+    // Standing still from a time when there were phases: so does a plateau.
     let mut case = Case::to(conv(3), 60.0);
     let saves = case.trajectory.len();
     let there = case.trajectory.theta.column(saves / 10).into_owned();
@@ -164,8 +168,8 @@ fn phases_that_do_not_vanish_are_violated_or_not_yet_decided() {
     }
     case.expect(
         "prop-2-corrected",
-        Outcome::Violated,
-        "the phases do not vanish",
+        Outcome::Inconclusive,
+        "too early to see the phases vanish",
     );
 }
 
@@ -213,7 +217,7 @@ fn feedback_alignment_is_judged_with_its_products() {
         // With its filters for error signals it is not.
         let wrong = case.given_out_as(direct.clone());
         wrong.expect("prop-2-corrected", Outcome::Violated, "recursion");
-        wrong.expect("thm-2-corrected", Outcome::Violated, "stalled");
+        assert_ne!(wrong.judge("thm-2-corrected").outcome, Outcome::Holds);
     }
 }
 

@@ -100,8 +100,13 @@ fn the_residual_under_gradient_descent_shrinks_with_the_horizon() {
 }
 
 #[test]
-fn the_slope_of_another_depth_rule_or_clock_is_violated() {
+fn the_slope_of_another_depth_rule_or_clock_does_not_hold() {
     for (shallow, deep) in spectral(2).into_iter().zip(spectral(3)) {
+        // phases of complex entries have modes of their own
+        let (expected, why) = match shallow.signal_basis() {
+            Basis::Fourier => (Outcome::Inconclusive, "phases of complex entries"),
+            _ => (Outcome::Violated, "predicted -0.3333"),
+        };
         // The predictor of three layers at every time, in a network of two.
         let case = Case::to(dfa_on(21, deep.clone()), 80.0);
         let predictors = case.diagnose().beta;
@@ -110,9 +115,9 @@ fn the_slope_of_another_depth_rule_or_clock_is_violated() {
             problem: dfa_on(21, shallow.clone()),
             ..case.clone()
         };
-        let v = shallower.expect("rate-dfa", Outcome::Violated, "slope -0.14");
+        let v = shallower.expect("rate-dfa", expected, why);
         assert!(v.residual.unwrap() > 0.05, "{v:?}");
-        // The other way round it falls too steeply, though modes that swing excuse a convolutional network for a while.
+        // The other way round it falls too steeply, as it may while the law has little to act on.
         let case = Case::to(dfa_on(21, shallow), 45.0);
         let predictors = case.diagnose().beta;
         let deeper = Case {
@@ -120,11 +125,7 @@ fn the_slope_of_another_depth_rule_or_clock_is_violated() {
             problem: dfa_on(21, deep),
             ..case.clone()
         };
-        let (expected, why) = match deeper.problem.network().signal_basis() {
-            Basis::Fourier => (Outcome::Inconclusive, "swing"),
-            _ => (Outcome::Violated, "predicted -0.1429"),
-        };
-        let v = deeper.expect("rate-dfa", expected, why);
+        let v = deeper.expect("rate-dfa", Outcome::Inconclusive, "a faster mode");
         let apart = 1.0 / 3.0 - 1.0 / 7.0;
         assert!((v.residual.unwrap() - apart).abs() < 1e-3, "{v:?}");
         // A clock that is off by three percent.
@@ -132,7 +133,7 @@ fn the_slope_of_another_depth_rule_or_clock_is_violated() {
         for s in &mut slow.trajectory.log_log_time {
             *s *= 1.03;
         }
-        slow.expect("rate-dfa", Outcome::Violated, "predicted -0.3333");
+        slow.expect("rate-dfa", expected, why);
     }
     // A run of one rule given out as one of the other.
     let network = Network::diagonal(8, 2);
@@ -166,16 +167,18 @@ fn the_slope_of_another_depth_rule_or_clock_is_violated() {
             judged.limit.as_mut().unwrap().multipliers[limit.support[0]] *= factor;
             let (predicted, _) = slopes(&judged);
             assert!((predicted - right).abs() > 0.005, "{factor}: {predicted}");
-            let steeper = predicted > right;
+            // less steep than predicted, and no phases to excuse it
+            let decided = predicted < right && network == 1;
             let outcome = judged.judge("rate-bp").outcome;
+            assert_ne!(outcome, Outcome::Holds, "{factor}: {predicted}");
             assert_eq!(
                 outcome == Outcome::Violated,
-                !steeper,
+                decided,
                 "{factor}: {predicted}"
             );
             outcomes.push(outcome);
         }
-        assert!(outcomes.contains(&Outcome::Violated), "{outcomes:?}");
+        assert_eq!(outcomes.contains(&Outcome::Violated), network == 1);
     }
 }
 

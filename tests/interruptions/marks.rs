@@ -54,6 +54,7 @@ fn same(name: &str, a: &Trajectory, b: &Trajectory) {
     assert_eq!(a.log_multipliers, b.log_multipliers, "{name}");
     assert_eq!(a.accumulated, b.accumulated, "{name}");
     assert_eq!(a.kinks, b.kinks, "{name}");
+    assert_eq!(a.loss_rise, b.loss_rise, "{name}");
     assert_eq!((a.status, &a.message), (b.status, &b.message), "{name}");
     let counts = |t: &Trajectory| {
         let s = &t.solver;

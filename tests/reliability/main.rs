@@ -2,7 +2,7 @@
 //!
 //! [`battery::cases`] lists them as data; [`program`] runs one with a limit of time; [`judge`] knows what every outcome
 //! must look like, whatever it is; [`page`] writes docs/reliability.md. [`memory`] holds estimates of memory to real
-//! runs.
+//! runs, and [`reversals`] verdicts at one horizon to those at longer ones.
 
 mod battery;
 mod cells;
@@ -13,7 +13,9 @@ mod memory;
 #[path = "../support/program.rs"]
 mod outside;
 mod page;
+mod problems;
 mod program;
+mod reversals;
 mod scales;
 mod scenario;
 

@@ -1,7 +1,7 @@
 //! Twenty seeds at N = 2D with random labels: every flow reaches its horizon, and proves its accuracy.
 
 use super::{completed, on_level_set};
-use marginflow::diagnostics::diagnose;
+use marginflow::diagnostics::{diagnose, loss_rate};
 use marginflow::flow::FlowOptions;
 
 fn runs(seeds: std::ops::RangeInclusive<u64>, until: f64) {
@@ -28,7 +28,10 @@ fn runs(seeds: std::ops::RangeInclusive<u64>, until: f64) {
         let ratio = d.min_margin[last] / d.log_time[last];
         assert!((ratio - 1.0).abs() < 1e-3, "seed {seed}: {ratio}");
         // the loss never rises, and the units keep the signs of their feedback
-        assert!(d.loss_rate.iter().all(|rate| *rate <= 1e-9), "seed {seed}");
+        let rates = loss_rate(&problem, &run);
+        assert!(rates.iter().all(|rate| *rate <= 1e-9), "seed {seed}");
+        let rise = run.loss_rise.as_ref().unwrap();
+        assert!(rise.largest <= 1e-9, "seed {seed}: {rise:?}");
     }
 }
 
