@@ -271,6 +271,11 @@ impl Coordinates {
         }
     }
 
+    /// Margins `g_n·β` of all samples from those of the vectors, `u_i·β`.
+    pub fn of_vectors(&self, margins: Vec<f64>) -> Vec<f64> {
+        (&self.combine * DVector::from_vec(margins)).data.into()
+    }
+
     /// Writes `a = TᵀE`.
     pub fn pull(&self, multipliers: &[f64], a: &mut [f64]) {
         for (a, column) in a.iter_mut().zip(self.combine.column_iter()) {

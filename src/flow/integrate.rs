@@ -326,7 +326,7 @@ impl Field<'_> {
         let accumulated = Accumulated::new(&at_zero, &y, 0.0);
         run.saves.push(0.0, theta, v, accumulated.totals());
         run.loss_rise.see(0.0, at_zero.log_loss(theta));
-        run.fix(0.0, &y, &*kernel, accumulated.totals())?;
+        run.fix(0.0, &y, &self.in_piece(&kernel, 0.0), accumulated.totals())?;
         Ok(LegStart {
             kernel,
             coordinates: None,

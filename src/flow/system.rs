@@ -241,6 +241,9 @@ impl System {
     pub(super) fn log_loss(&self, theta: &[f64]) -> f64 {
         let mut margins = vec![0.0; self.kernel.samples()];
         self.kernel.margins(theta, &mut margins);
+        if let Some(coordinates) = &self.coordinates {
+            margins = coordinates.of_vectors(margins);
+        }
         let each = margins.iter().enumerate().flat_map(|(n, m)| {
             let count = self.log_counts.get(n).map_or(1.0, |log| log.exp());
             std::iter::repeat_n(*m, count.round() as usize)
