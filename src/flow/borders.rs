@@ -4,6 +4,7 @@
 //! piece is looked at along the integrator's own interpolant; where it turns negative, the step ends there, and a new
 //! leg begins in the next piece with a local clock, so that no step ever spans a kink.
 
+use super::drive::all_finite;
 use super::error::PieceError;
 use super::system::System;
 use crate::network::Kernel;
@@ -71,7 +72,7 @@ fn bisect(
 /// Puts `kernel` into the piece entered at the state `y`; what happened there, `None` for smooth fields.
 ///
 /// # Errors
-/// [`PieceError::NoneEntered`] with what [`Pieces::enter`](crate::network::Pieces::enter) says.
+/// [`PieceError::NotFinite`] if the state is not; [`PieceError::NoneEntered`] with what [`Pieces::enter`](crate::network::Pieces::enter) says.
 pub fn enter(
     kernel: &mut Arc<dyn Kernel>,
     system: &System,
@@ -82,6 +83,9 @@ pub fn enter(
         return Ok(None);
     };
     let multipliers = system.multipliers(y, t);
+    if !all_finite(y) || !all_finite(&multipliers) {
+        return Err(PieceError::NotFinite);
+    }
     let entered = pieces
         .enter(&mut y[..system.parameters()], &multipliers)
         .map_err(PieceError::NoneEntered)?;

@@ -18,6 +18,10 @@ use std::sync::Arc;
 /// the same.
 const LOCAL_SHARE: f64 = 0.001;
 
+/// Newton iterations of one leg that may fail: a leg has at most ten thousand steps, and few of them fail. Without this
+/// bound diffsol does not come back from a step length that is not a number.
+const MOST_FAILURES: usize = 20_000;
+
 /// [`Method::Bdf`](super::Method::Bdf).
 ///
 /// # Errors
@@ -75,7 +79,7 @@ fn problem(start: &Start<'_>) -> std::result::Result<OdeSolverProblem<Equations>
         .map_err(cannot_start)?;
     let options = &mut problem.ode_options;
     options.nonlinear_solver_tolerance = (1e-12 / rtol).clamp(1e-9, 0.1);
-    options.max_nonlinear_solver_failures = usize::MAX;
+    options.max_nonlinear_solver_failures = MOST_FAILURES;
     options.update_jacobian_after_steps = 1;
     options.update_rhs_jacobian_after_steps = 1;
     options.min_timestep_growth = Some(1.2);

@@ -150,7 +150,9 @@ impl Drive<'_, '_> {
 
     /// (θ, v) at the end of the last step.
     pub fn state(&self) -> Vec<f64> {
-        [self.integrator.weights(), self.integrator.log_multipliers()].concat()
+        let mut y = [self.integrator.weights(), self.integrator.log_multipliers()].concat();
+        self.system.complete(&mut y, self.time());
+        y
     }
 
     /// The end of the last step in the clock of `system`.
@@ -164,7 +166,7 @@ impl Drive<'_, '_> {
         let from = self.integrator.time();
         let step = match self.integrator.step(until - self.base) {
             Ok(step) => step,
-            Err(failure) => return Ok(Some((self.failed(failure), self.base + from))),
+            Err(failure) => return Ok(Some((self.failed(failure)?, self.base + from))),
         };
         self.run.solver.steps += 1;
         let to = self.integrator.time();
@@ -198,22 +200,25 @@ impl Drive<'_, '_> {
         Ok(out_of_budget.map(Why::Ended).or(why).map(|why| (why, s)))
     }
 
-    fn failed(&mut self, failure: Failure) -> Why {
+    fn failed(&mut self, failure: Failure) -> Result<Why> {
+        if let Some(status) = self.run.is_given_up()? {
+            return Ok(Why::Ended(status));
+        }
         let why = failure.to_string();
         let status = match failure {
             Failure::Stalled if self.integrator.kind() == Kind::Partitioned => {
-                return Why::HandOver;
+                return Ok(Why::HandOver);
             }
             Failure::NotFinite => {
                 // there was a step, even if it led nowhere
                 self.run.solver.steps += 1;
-                return Why::Ended(Status::NonFinite);
+                return Ok(Why::Ended(Status::NonFinite));
             }
             Failure::Stalled | Failure::StepTooSmall(_) => Status::StepTooSmall,
             Failure::Nonlinear(_) => Status::NonlinearFailure,
         };
         self.run.failure = Some(why);
-        Why::Ended(status)
+        Ok(Why::Ended(status))
     }
 
     /// The local time in the last step at which the state leaves its piece of the field, if it does.
@@ -266,11 +271,10 @@ impl Drive<'_, '_> {
             self.accumulated.advance(t - from, &middle, end);
         }
         if self.run.saves.due() == Some(s) {
-            let (theta, v) = if cut {
-                self.y.split_at(self.run.parameters)
-            } else {
-                (self.integrator.weights(), self.integrator.log_multipliers())
-            };
+            if !cut {
+                self.copy_state();
+            }
+            let (theta, v) = self.y.split_at(self.run.parameters);
             self.run.saves.push(s, theta, v, self.accumulated.totals());
         }
         Ok(())
@@ -280,6 +284,8 @@ impl Drive<'_, '_> {
         let (theta, v) = self.y.split_at_mut(self.run.parameters);
         theta.copy_from_slice(self.integrator.weights());
         v.copy_from_slice(self.integrator.log_multipliers());
+        let t = self.time();
+        self.system.complete(&mut self.y, t);
     }
 
     /// (θ, v) at a local time within the last step, into `self.y`.
@@ -288,7 +294,11 @@ impl Drive<'_, '_> {
             s: self.base + t,
             cause,
         };
-        self.integrator.interpolate(t, &mut self.y).map_err(lost)
+        self.integrator
+            .interpolate(t, &mut self.y)
+            .map_err(lost)?;
+        self.system.complete(&mut self.y, self.shift + t);
+        Ok(())
     }
 
     /// E there.

@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::loss::Loss;
 use crate::network::Kernel;
 use crate::problem::Problem;
-use crate::trajectory::{Status, Trajectory};
+use crate::trajectory::Trajectory;
 use nalgebra::DVector;
 use std::sync::Arc;
 
@@ -156,6 +156,7 @@ impl Field<'_> {
         observer: &mut dyn FnMut(Progress),
     ) -> Result<Trajectory> {
         let mut run = FlowRun::new(&**self.kernel, options, self.newton, keeper);
+        let _start = run.deadline();
         let mut at = match run.keeper.find(options, &**self.kernel, &mut run.saves)? {
             None => self.start(&mut run, theta0)?,
             Some(mark) => {
@@ -166,9 +167,16 @@ impl Field<'_> {
                 self.resume(mark)?
             }
         };
+        let _rest = run.deadline();
         loop {
             let system = self.system(&at.kernel, at.base);
-            let end = run.leg(&system, &at.y, &mut at.accumulated, observer)?;
+            let end = run.leg(&system, &at.y, &mut at.accumulated, observer);
+            if end.is_err()
+                && let Some(status) = run.is_given_up()?
+            {
+                return run.end(status, at.base, &at.y, at.accumulated.totals());
+            }
+            let end = end?;
             let LegEnd { why, s, y } = end;
             if let Why::Ended(status) = why {
                 return run.end(status, s, &y, at.accumulated.totals());
@@ -180,8 +188,9 @@ impl Field<'_> {
                 Why::HandOver => run.hand_over(s),
                 Why::Border => {
                     if let Err(why) = cross(&mut run, &mut at, &system, t) {
+                        let status = run.is_given_up()?.unwrap_or(why.status());
                         run.failure = Some(why.to_string());
-                        return run.end(Status::StepTooSmall, s, &at.y, at.accumulated.totals());
+                        return run.end(status, s, &at.y, at.accumulated.totals());
                     }
                 }
                 Why::FixedPoint | Why::Ended(_) => {}

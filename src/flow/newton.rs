@@ -20,8 +20,8 @@
 use super::clock::COMPRESSION;
 use super::dependence::{Dependent, FOLLOW_GROWTH};
 use super::system::{FactorisedStep, Factors, System};
-use crate::network::{InputResponse, LinearisedStep, linearised};
-use nalgebra::{DMatrix, DVector, Dyn, LU, SVD};
+use crate::network::{InputResponse, LinearisedStep, linearised, pseudo_inverse};
+use nalgebra::{DMatrix, DVector, Dyn, LU};
 
 /// Exact elimination to the active samples.
 pub struct NewtonStep {
@@ -75,12 +75,13 @@ impl NewtonStep {
         kernel.velocity(theta, &factors.multipliers, &mut velocity, &mut p_dot);
         factors.margin_to_multiplier_rates(&mut p_dot);
 
-        let weight: Vec<f64> = factors
+        let mut weight: Vec<f64> = factors
             .multipliers
             .iter()
             .zip(&factors.cosh)
             .map(|(e, c)| e * c)
             .collect();
+        factors.rest(&mut weight);
         let scale: Vec<f64> = (0..samples)
             .map(|n| {
                 let v_dot = factors.settled(p_dot[n]) / factors.cosh[n];
@@ -328,20 +329,13 @@ impl Equilibrated {
                 matrix.column_mut(j).scale_mut(k);
             }
         }
-        let finite = matrix.iter().all(|x| x.is_finite());
         let lu = matrix.clone().lu();
         let pivots = lu.u().diagonal().abs();
         let singular = n > 0 && pivots.min() < SINGULAR * pivots.max();
-        let factor = if singular && finite {
-            let svd = SVD::new(matrix, true, true);
-            let cut = SINGULAR * svd.singular_values.max();
-            match svd.pseudo_inverse(cut) {
-                Ok(inverse) => Factor::PseudoInverse(inverse),
-                Err(_) => Factor::Lu(lu),
-            }
-        } else {
-            Factor::Lu(lu)
-        };
+        let inverse = singular
+            .then(|| pseudo_inverse(matrix, |largest| SINGULAR * largest))
+            .flatten();
+        let factor = inverse.map_or(Factor::Lu(lu), Factor::PseudoInverse);
         Self {
             row,
             column,

@@ -10,6 +10,7 @@ use super::saves::Saves;
 use super::system::{NewtonSolver, System};
 use super::watch::Watch;
 use super::{FlowOptions, Method};
+use crate::control::Deadline;
 use crate::error::Result;
 use crate::network::Kernel;
 use crate::trajectory::{Kinks, SolverStatistics, Status, Trajectory};
@@ -189,6 +190,21 @@ impl<'a> FlowRun<'a> {
         for p in released.map(|n| expand(y[self.parameters + n])) {
             self.strongest_at_start = self.strongest_at_start.max(p);
         }
+    }
+
+    /// While it lives, whatever this run computes is over once its budget of seconds is spent.
+    pub fn deadline(&self) -> Deadline {
+        Deadline::after(self.options.max_wall_seconds - self.wall_seconds())
+    }
+
+    /// What ends a run whose step, or whose way into a piece, has been broken off: the budget that is spent, if it is
+    /// not something else that failed.
+    ///
+    /// # Errors
+    /// As [`Keeper::check`], once a signal has come.
+    pub fn is_given_up(&mut self) -> Result<Option<Status>> {
+        self.keeper.check(&self.saves)?;
+        Ok(self.out_of_budget())
     }
 
     pub fn out_of_budget(&self) -> Option<Status> {

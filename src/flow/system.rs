@@ -5,18 +5,20 @@
 //! `v_n' = (e^s − m_n')/C_n`, where `m_n'` is the margin rate that θ' causes. The exponent `s + p_n` is formed before
 //! exponentiating, so nothing overflows on the slow manifold, where `s + p_n` grows at most like s.
 //!
-//! Idle samples (ReLU networks: seen by no unit of the first layer) keep margins of zero, so that their `p_n` grows
-//! like τ; they move nothing, and what they hold on kinks they hold as well with any large multiplier, so their p
-//! counts as 12 at most.
+//! Dead samples (ReLU networks: some layer passes nothing on of them) have margins of exactly zero, so `p_n = τ`: their
+//! v is not integrated, where it would take up rounding that grows with τ, but told where states are read
+//! ([`System::complete`]). Idle samples, most of them dead, move nothing, and what they hold on kinks they hold as well
+//! with any large multiplier, so their p counts as 12 at most.
 //!
 //! The clock may be local, `s = base + t`: late changes of the support are narrower than the spacing of doubles near s,
 //! and a run resolves them with the solver's own time t counted from `base`.
 
-use super::clock::{COMPRESSION, compress, expand};
+use super::clock::{COMPRESSION, compress, expand, log_time};
 use super::dependence::{self, Dependent, FOLLOW_GROWTH};
+use super::drive::all_finite;
 use super::ending::STRONG;
 use super::newton::{DenseStep, NewtonStep};
-use crate::{loss::Loss, network::Kernel};
+use crate::{control, loss::Loss, network::Kernel};
 use nalgebra::DVector;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -62,6 +64,8 @@ pub(super) struct Factors {
     pub slope: Vec<f64>,
     /// Samples whose rates follow others'.
     pub dependents: Arc<Vec<Dependent>>,
+    /// Samples whose log-multipliers are not integrated.
+    dead: Vec<usize>,
 }
 
 impl Factors {
@@ -71,6 +75,14 @@ impl Factors {
             *rate = self.growth - *rate;
         }
         self.follow(rates);
+        self.rest(rates);
+    }
+
+    /// Zero for dead samples.
+    pub fn rest(&self, rates: &mut [f64]) {
+        for n in &self.dead {
+            rates[*n] = 0.0;
+        }
     }
 
     /// `p_n'` where it is not rounding of `e^s − m_n'`, for the curvature of the compression: on the slow manifold that
@@ -206,11 +218,9 @@ impl System {
             tanh: Vec::with_capacity(v.len()),
             slope,
             dependents: self.dependents(v, s),
+            dead: self.kernel.dead().to_vec(),
         };
-        for n in self.kernel.idle() {
-            correction[*n] = correction[*n].min(STRONG - expand(v[*n]));
-        }
-        for (v, correction) in v.iter().zip(correction) {
+        for (v, correction) in v.iter().zip(&correction) {
             let x = v / COMPRESSION;
             factors
                 .multipliers
@@ -218,7 +228,22 @@ impl System {
             factors.cosh.push(x.cosh());
             factors.tanh.push(x.tanh());
         }
+        for &n in &factors.dead {
+            factors.multipliers[n] = (s + log_time(s) + correction[n]).exp();
+            (factors.cosh[n], factors.tanh[n]) = (1.0, 0.0);
+        }
+        for &n in self.kernel.idle() {
+            factors.multipliers[n] = factors.multipliers[n].min((s + STRONG).exp());
+        }
         factors
+    }
+
+    /// Writes the log-multipliers of dead samples into a state (θ, v) at the local time t.
+    pub(super) fn complete(&self, y: &mut [f64], t: f64) {
+        let parameters = self.kernel.parameters();
+        for n in self.kernel.dead() {
+            y[parameters + n] = compress(log_time(self.clock(t)));
+        }
     }
 
     /// `E_n`
@@ -249,10 +274,19 @@ impl System {
         (sum.iter().zip(&size)).all(|(sum, size)| sum.abs() <= CANCELLED * size)
     }
 
-    /// `dy/ds` into `out`.
+    /// Whether nothing is to be computed at a state: it is not finite, or the computation [is over](control::is_over).
+    fn is_lost(y: &[f64], t: f64) -> bool {
+        !t.is_finite() || !all_finite(y) || control::is_over()
+    }
+
+    /// `dy/ds` into `out`; nothing that is a number where the state is lost, so that no step leads there.
     pub fn rhs(&self, y: &[f64], t: f64, out: &mut [f64]) {
         self.rhs_evaluations.fetch_add(1, Ordering::Relaxed);
         let parameters = self.kernel.parameters();
+        if Self::is_lost(y, t) {
+            out.fill(f64::NAN);
+            return;
+        }
         let factors = self.factors(y, t);
         let (velocity, rates) = out.split_at_mut(parameters);
         self.kernel
@@ -273,6 +307,7 @@ impl System {
         let mut d_multipliers: Vec<f64> = (0..d_v.len())
             .map(|n| factors.multipliers[n] * factors.cosh[n] * d_v[n])
             .collect();
+        factors.rest(&mut d_multipliers);
         if !self.loss.log_correction_is_zero() {
             let along =
                 self.kernel
@@ -280,6 +315,7 @@ impl System {
             for (n, d) in d_multipliers.iter_mut().enumerate() {
                 *d += factors.multipliers[n] * factors.slope[n] * along.margins[n];
             }
+            factors.rest(&mut d_multipliers);
         }
         let tangent = self
             .kernel
@@ -292,6 +328,7 @@ impl System {
         factors.margin_to_multiplier_rates(&mut rates);
         let mut d_rates: Vec<f64> = tangent.rates.iter().map(|r| -r).collect();
         factors.follow(&mut d_rates);
+        factors.rest(&mut d_rates);
         for n in 0..d_v.len() {
             let v_dot = factors.settled(rates[n]) / factors.cosh[n];
             out[parameters + n] =
@@ -302,6 +339,9 @@ impl System {
     /// The linearised implicit step `(1 − c ∂(dy/ds)/∂y) x = b` at `(y, t)`, factorised.
     pub fn linearise(&self, y: &[f64], t: f64, c: f64) -> Box<dyn FactorisedStep> {
         self.jacobian_evaluations.fetch_add(1, Ordering::Relaxed);
+        if Self::is_lost(y, t) {
+            return Box::new(Nowhere);
+        }
         match self.newton {
             NewtonSolver::Structured => Box::new(NewtonStep::new(self, y, t, c)),
             NewtonSolver::Dense => Box::new(DenseStep::new(self, y, t, c)),
@@ -313,4 +353,13 @@ impl System {
 pub trait FactorisedStep: Send {
     /// Overwrites b with x.
     fn solve(&self, b: &mut [f64]);
+}
+
+/// What no step is taken with.
+struct Nowhere;
+
+impl FactorisedStep for Nowhere {
+    fn solve(&self, b: &mut [f64]) {
+        b.fill(f64::NAN);
+    }
 }

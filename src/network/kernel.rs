@@ -68,6 +68,12 @@ pub trait Kernel: Send + Sync {
         &[]
     }
 
+    /// Offer: samples whose margins are zero and stay so, whatever the weights do, until this kernel is replaced by
+    /// another: their log-multiplier is τ exactly, and nothing has to be integrated for it.
+    fn dead(&self) -> &[usize] {
+        &[]
+    }
+
     /// Offer: what keeps an implicit method from going on at θ, in words: states near which the field is not smooth.
     fn obstacle(&self, _theta: &[f64]) -> Option<String> {
         None

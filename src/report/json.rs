@@ -20,7 +20,7 @@ struct Report<'a> {
     status: Status,
     message: Option<&'a str>,
     #[serde(rename = "final")]
-    last: Last,
+    last: Last<'a>,
     limit: LimitReport<'a>,
     invariants: BTreeMap<&'a str, f64>,
     rate: Option<RateReport>,
@@ -35,7 +35,7 @@ struct Report<'a> {
 }
 
 #[derive(Serialize)]
-struct Last {
+struct Last<'a> {
     log_log_time: f64,
     log_time: f64,
     min_margin: f64,
@@ -50,12 +50,12 @@ struct Last {
     /// With the multipliers accumulated along the run.
     accumulated_duality_gap: Option<f64>,
     /// Null for linear networks.
-    homogeneous: Option<HomogeneousReport>,
+    homogeneous: Option<HomogeneousReport<'a>>,
 }
 
 /// The last entries of [`Homogeneous`].
 #[derive(Serialize)]
-struct HomogeneousReport {
+struct HomogeneousReport<'a> {
     /// Radians.
     feature_angle: Option<f64>,
     feature_margin: Option<f64>,
@@ -65,10 +65,12 @@ struct HomogeneousReport {
     delta: Option<f64>,
     normalised_margin: Option<f64>,
     smoothed_margin: Option<f64>,
+    /// Samples, from 0, that some hidden layer passes nothing on of: margins of zero.
+    dead_samples: &'a [usize],
 }
 
-impl HomogeneousReport {
-    fn at_the_end_of(h: &Homogeneous) -> Self {
+impl<'a> HomogeneousReport<'a> {
+    fn at_the_end_of(h: &'a Homogeneous) -> Self {
         let last = |series: &[Option<f64>]| series.last().copied().flatten();
         Self {
             feature_angle: last(&h.feature_angle),
@@ -79,6 +81,7 @@ impl HomogeneousReport {
             delta: last(&h.delta),
             normalised_margin: h.normalised_margin.last().copied(),
             smoothed_margin: last(&h.smoothed_margin),
+            dead_samples: &h.dead,
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use super::Setting;
 use super::passes::{Forces, Forward};
-use super::pattern::Pattern;
+use super::pattern::{Pair, Pattern};
 use super::rays::{Rays, form};
 use super::smoothed_step::SmoothedStep;
 use crate::activation::Formula;
 use crate::network::{Kernel, LinearisedStep, Pieces, Tangent};
 use nalgebra::{DMatrix, DVector};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Weights of a unit of this size, relative to the largest of its layer, are about to vanish.
@@ -21,8 +22,12 @@ pub(super) struct ReluKernel {
     pub pattern: Option<Arc<Pattern>>,
     /// How often each unit of each layer has left zero.
     pub departures: Vec<Vec<usize>>,
+    /// How far pairs were past their kinks when the piece was entered; those that were.
+    pub slack: BTreeMap<Pair, f64>,
     /// See [`Setting::idle`].
     pub idle: Vec<usize>,
+    /// See [`Setting::dead`].
+    pub dead: Vec<usize>,
 }
 
 impl ReluKernel {
@@ -151,6 +156,10 @@ impl Kernel for ReluKernel {
 
     fn idle(&self) -> &[usize] {
         &self.idle
+    }
+
+    fn dead(&self) -> &[usize] {
+        &self.dead
     }
 
     fn pieces(&self) -> Option<&dyn Pieces> {

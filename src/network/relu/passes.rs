@@ -19,8 +19,8 @@ use super::arguments::Arguments;
 use super::pattern::Pattern;
 use super::rays::{Rays, form};
 use crate::activation::{Activation, Argument, Formula};
-use crate::network::View;
 use crate::network::signals::Held;
+use crate::network::{View, pseudo_inverse};
 use nalgebra::{DMatrix, DVector, Dyn, LU};
 
 /// Forward pass at θ with everything the other passes need of the activation.
@@ -165,6 +165,8 @@ pub(super) struct Forces {
 pub(super) enum SquareSystem {
     Lu(LU<f64, Dyn, Dyn>),
     PseudoInverse(DMatrix<f64>),
+    /// Of a matrix that is not finite: no solution is a number.
+    None,
 }
 
 /// Pivots below this fraction of the largest count as zero.
@@ -172,25 +174,28 @@ const SINGULAR: f64 = 1e-11;
 
 impl SquareSystem {
     fn new(matrix: DMatrix<f64>) -> Self {
+        if !matrix.iter().all(|x| x.is_finite()) {
+            return Self::None;
+        }
         let lu = matrix.clone().lu();
         let pivots = lu.u().diagonal().abs();
         if pivots.min() > SINGULAR * pivots.max() {
             return Self::Lu(lu);
         }
         let cut = SINGULAR * matrix.amax() * matrix.nrows() as f64;
-        match matrix.pseudo_inverse(cut.max(f64::MIN_POSITIVE)) {
-            Ok(inverse) => Self::PseudoInverse(inverse),
-            Err(_) => Self::Lu(lu),
+        match pseudo_inverse(matrix, |_| cut.max(f64::MIN_POSITIVE)) {
+            Some(inverse) => Self::PseudoInverse(inverse),
+            None => Self::Lu(lu),
         }
     }
 
     pub fn solve(&self, b: &DMatrix<f64>) -> DMatrix<f64> {
-        match self {
-            Self::Lu(lu) => lu
-                .solve(b)
-                .unwrap_or_else(|| DMatrix::from_element(b.nrows(), b.ncols(), f64::NAN)),
-            Self::PseudoInverse(inverse) => inverse * b,
-        }
+        let solution = match self {
+            Self::Lu(lu) => lu.solve(b),
+            Self::PseudoInverse(inverse) => Some(inverse * b),
+            Self::None => None,
+        };
+        solution.unwrap_or_else(|| DMatrix::from_element(b.nrows(), b.ncols(), f64::NAN))
     }
 }
 

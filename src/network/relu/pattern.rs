@@ -85,6 +85,12 @@ impl Pattern {
         }
     }
 
+    /// Whether there is such a pair.
+    pub fn has(&self, p: Pair) -> bool {
+        let of_layer = self.modes.get(p.layer);
+        of_layer.is_some_and(|modes| p.unit < modes.nrows() && p.sample < modes.ncols())
+    }
+
     pub fn get(&self, p: Pair) -> Mode {
         self.modes[p.layer][(p.unit, p.sample)]
     }

@@ -19,14 +19,15 @@ use super::pattern::{Mode, Pair, Pattern};
 use super::settle::settle;
 use super::sizes::{Sizes, all_sizes, gates, sine};
 use crate::activation::Formula;
-use crate::network::{Entered, Kernel, Pieces};
+use crate::network::{Entered, Kernel, Pieces, pseudo_inverse};
 use crate::trajectory::Kinks;
 use nalgebra::{DMatrix, DVector};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A preactivation is past its kink once its sine `a/(‖w‖‖h‖)` has the wrong sign by this much: rounding is not a
 /// crossing.
-const PAST: f64 = 1e-12;
+pub(super) const PAST: f64 = 1e-12;
 
 /// Pairs with a sine below this are on their kinks.
 const ON_KINK: f64 = 1e-11;
@@ -57,7 +58,7 @@ impl Pieces for ReluKernel {
             .pairs()
             .filter_map(|p| match pattern.get(p) {
                 Mode::Sliding | Mode::Resting => None,
-                mode => sine(&pass, &sizes, p, mode),
+                mode => Some(sine(&pass, &sizes, p, mode)? + self.slack(p)),
             })
             .fold(f64::INFINITY, f64::min);
         if pattern.sliding().is_empty() && pattern.resting().next().is_none() {
@@ -79,6 +80,9 @@ impl Pieces for ReluKernel {
     }
 
     fn enter(&self, theta: &mut [f64], multipliers: &[f64]) -> Result<Entered, String> {
+        if !theta.iter().chain(multipliers).all(|x| x.is_finite()) {
+            return Err("weights or multipliers are not finite".into());
+        }
         let before = self.present(theta)?;
         let mut pattern = before.clone();
         let mut departures = self.departures.clone();
@@ -86,10 +90,11 @@ impl Pieces for ReluKernel {
             departures: self.leave_zero(&mut pattern, theta, multipliers, &mut departures)?,
             ..Kinks::default()
         };
+        self.take_sides(&mut pattern, theta);
         let border = self.border(&pattern, theta);
-        set_onto_kinks(&self.setting, &pattern, &border, theta)?;
+        set_onto_kinks(&self.setting, &pattern, &border, theta);
         settle(&self.setting, &mut pattern, &border, theta, multipliers)?;
-        for p in border {
+        for p in before.pairs() {
             match (before.get(p), pattern.get(p)) {
                 (a, b) if a == b => {}
                 (_, Mode::Sliding) => kinks.slides += 1,
@@ -100,8 +105,10 @@ impl Pieces for ReluKernel {
         kinks.sliding = pattern.sliding_pairs();
         Ok(Entered {
             kernel: Arc::new(Self {
+                slack: slack(&self.setting, &pattern, theta),
                 setting: Arc::clone(&self.setting),
                 idle: self.setting.idle(&pattern),
+                dead: self.setting.dead(&pattern),
                 pattern: Some(Arc::new(pattern)),
                 departures,
             }),
@@ -109,14 +116,18 @@ impl Pieces for ReluKernel {
         })
     }
 
-    /// The mode of every pair, then how often every unit has left zero; nothing before the first piece has been
-    /// entered.
+    /// The mode of every pair, then how often every unit has left zero, then the slack of pairs that have some; nothing
+    /// before the first piece has been entered.
     fn state(&self) -> Vec<u64> {
         let Some(pattern) = self.pattern.as_deref() else {
             return Vec::new();
         };
         let departures = self.departures.iter().flatten().map(|n| *n as u64);
-        pattern.words().chain(departures).collect()
+        let slack = self.slack.iter().flat_map(|(pair, slack)| {
+            let place = [pair.layer, pair.unit, pair.sample].map(|i| i as u64);
+            place.into_iter().chain([slack.to_bits()])
+        });
+        pattern.words().chain(departures).chain(slack).collect()
     }
 
     fn restored(&self, state: &[u64]) -> Option<Arc<dyn Kernel>> {
@@ -129,10 +140,13 @@ impl Pieces for ReluKernel {
         for count in departures.iter_mut().flatten() {
             *count = usize::try_from(*words.next()?).ok()?;
         }
-        words.next().is_none().then(|| {
+        let slack = slack_of_words(words.as_slice(), &pattern)?;
+        Some({
             Arc::new(Self {
+                slack,
                 setting: Arc::clone(&self.setting),
                 idle: self.setting.idle(&pattern),
+                dead: self.setting.dead(&pattern),
                 pattern: Some(Arc::new(pattern)),
                 departures,
             }) as Arc<dyn Kernel>
@@ -140,7 +154,43 @@ impl Pieces for ReluKernel {
     }
 }
 
+/// From the words of [`Pieces::state`] behind modes and departures.
+fn slack_of_words(words: &[u64], pattern: &Pattern) -> Option<BTreeMap<Pair, f64>> {
+    let (quadruples, []) = words.as_chunks::<4>() else {
+        return None;
+    };
+    let read = |&[layer, unit, sample, bits]: &[u64; 4]| {
+        let [layer, unit, sample] = [layer, unit, sample].map(usize::try_from);
+        let pair = Pair {
+            layer: layer.ok()?,
+            unit: unit.ok()?,
+            sample: sample.ok()?,
+        };
+        let slack = f64::from_bits(bits);
+        (pattern.has(pair) && (0.0..=NEAR_KINK).contains(&slack)).then_some((pair, slack))
+    };
+    quadruples.iter().map(read).collect()
+}
+
+/// How far pairs are past their kinks at a state from which they are to be followed, as sines.
+fn slack(setting: &Setting, pattern: &Pattern, theta: &[f64]) -> BTreeMap<Pair, f64> {
+    let pass = Forward::new(setting, Some(pattern), theta);
+    let sizes = all_sizes(&pass);
+    pattern
+        .pairs()
+        .filter_map(|p| {
+            let sine = sine(&pass, &sizes, p, pattern.get(p))?;
+            (-NEAR_KINK..0.0).contains(&sine).then_some((p, -sine))
+        })
+        .collect()
+}
+
 impl ReluKernel {
+    /// How far a pair was past its kink when this piece was entered: rounding, or what locating a border leaves.
+    fn slack(&self, pair: Pair) -> f64 {
+        self.slack.get(&pair).copied().unwrap_or(0.0)
+    }
+
     /// The pattern of the present piece; before the first, that of the signs.
     fn present(&self, theta: &[f64]) -> Result<Pattern, String> {
         if let Some(pattern) = &self.pattern {
@@ -182,6 +232,30 @@ impl ReluKernel {
         Ok(leave)
     }
 
+    /// Gives pairs that are beyond their kinks the side they are on, lower layers first: those of a sample whose inputs
+    /// have just grown out of nothing may be anywhere.
+    fn take_sides(&self, pattern: &mut Pattern, theta: &[f64]) {
+        for layer in 0..self.departures.len() {
+            let pass = Forward::new(&self.setting, Some(pattern), theta);
+            let sizes = all_sizes(&pass);
+            let beyond: Vec<Pair> = pattern
+                .pairs()
+                .filter(|p| p.layer == layer)
+                .filter(|p| {
+                    let sine = sine(&pass, &sizes, *p, pattern.get(*p));
+                    sine.is_some_and(|sine| sine < -NEAR_KINK)
+                })
+                .collect();
+            for p in beyond {
+                let other = match pattern.get(p) {
+                    Mode::Active => Mode::Inactive,
+                    _ => Mode::Active,
+                };
+                pattern.set(p, other);
+            }
+        }
+    }
+
     /// Pairs on, or just past, their kinks, and pairs of samples that no unit below sees.
     fn border(&self, pattern: &Pattern, theta: &[f64]) -> Vec<Pair> {
         let pass = Forward::new(&self.setting, Some(pattern), theta);
@@ -196,16 +270,9 @@ impl ReluKernel {
     }
 }
 
-/// Moves the weights of each unit by the least that puts it onto its kinks.
-///
-/// # Errors
-/// If that is more than rounding.
-fn set_onto_kinks(
-    setting: &Setting,
-    pattern: &Pattern,
-    border: &[Pair],
-    theta: &mut [f64],
-) -> Result<(), String> {
+/// Moves the weights of each unit by the least that puts it onto its kinks. Where that is more than rounding (inputs that
+/// are nearly parallel), it stays where it is: a little past some of them.
+fn set_onto_kinks(setting: &Setting, pattern: &Pattern, border: &[Pair], theta: &mut [f64]) {
     for layer in 0..setting.layout.hidden().len() {
         let pass = Forward::new(setting, Some(pattern), theta);
         let sizes = Sizes::new(&pass, layer);
@@ -219,7 +286,7 @@ fn set_onto_kinks(
         pairs.sort();
         let moves: Vec<(usize, DVector<f64>)> = pairs
             .chunk_by(|p, q| p.unit == q.unit)
-            .map(|pairs| {
+            .filter_map(|pairs| {
                 // directions only: inputs of different sizes weigh the same
                 let columns = DMatrix::from_fn(pass.h[layer].nrows(), pairs.len(), |i, k| {
                     let n = pairs[k].sample;
@@ -229,27 +296,16 @@ fn set_onto_kinks(
                     let p = pairs[k];
                     pass.a[layer][(p.unit, p.sample)] / sizes.inputs[p.sample]
                 });
-                let inverse = columns
-                    .transpose()
-                    .pseudo_inverse(SINGULAR)
-                    .map_err(str::to_owned)?;
-                Ok((pairs[0].unit, inverse * off))
+                let by = pseudo_inverse(columns.transpose(), |_| SINGULAR)? * off;
+                let unit = pairs[0].unit;
+                (by.norm() <= MOVED * sizes.widths[unit]).then_some((unit, by))
             })
-            .collect::<Result<_, String>>()?;
-        let widths = sizes.widths;
+            .collect();
         for (unit, by) in moves {
-            let size = by.norm();
-            if size.is_nan() || size > MOVED * widths[unit] {
-                return Err(format!(
-                    "unit {unit} of layer {} stands on kinks that only a move of {size:.1e} would put it on",
-                    layer + 1
-                ));
-            }
             let own = &mut theta[setting.column(layer, unit)];
             for (w, by) in own.iter_mut().zip(by.iter()) {
                 *w -= by;
             }
         }
     }
-    Ok(())
 }

@@ -6,6 +6,7 @@ use super::pattern::{Mode, Pair, Pattern};
 use super::rays::{Rays, form};
 use super::sizes::{all_sizes, gates, significant_norms};
 use crate::activation::{Argument, Formula};
+use crate::control;
 use nalgebra::DMatrix;
 
 /// Velocities and gates are zero, or at an end of their interval, to this relative accuracy.
@@ -25,6 +26,9 @@ pub(super) fn settle(
     let patient = 2 * border.len() + 4;
     let mut dice: u64 = 1;
     for round in 0..100 * (border.len() + 4) {
+        if control::is_over() {
+            return Err("the search for gates was broken off".into());
+        }
         let pass = Forward::new(setting, Some(pattern), theta);
         let motion = pass.motion(multipliers, pass.forces().as_ref());
         let mut offences = offences(&pass, &motion, pattern, border);
