@@ -7,6 +7,7 @@
 //! ([`spacing`]), as it does at a kink or when its clock is shifted, and these *fixed points* are where it is marked.
 //! How often marks are written to disk is a matter of wall-clock time, and changes no bit either.
 
+use super::clock::Epoch;
 use super::past::Past;
 use super::saves::Saves;
 use super::watch::Watch;
@@ -39,9 +40,10 @@ pub fn spacing(parameters: usize, samples: usize) -> usize {
 /// All that a run depends on after a step, besides what it has saved.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Mark {
-    /// Base of the clock.
+    /// Base of the clock, of this epoch.
     pub s: f64,
-    /// s reached.
+    pub epoch: Epoch,
+    /// s reached, of the run.
     pub reached: f64,
     /// (θ, v)
     pub y: Vec<f64>,
@@ -256,6 +258,7 @@ mod tests {
     fn mark() -> Mark {
         Mark {
             s: 3.5,
+            epoch: Epoch::begun_at(2.0, -400.0),
             reached: 3.75,
             y: vec![0.25, -0.0, f64::MIN_POSITIVE],
             accumulated: vec![f64::MAX],

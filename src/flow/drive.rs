@@ -30,12 +30,15 @@ pub enum Why {
     HandOver,
     /// The state stands on a border of its piece.
     Border,
+    /// Multipliers have become so large that the clock has to be begun anew.
+    NewEpoch,
     Ended(Status),
 }
 
 /// The end of a leg.
 pub struct LegEnd {
     pub why: Why,
+    /// In the clock of the run's epoch.
     pub s: f64,
     /// (θ, v)
     pub y: Vec<f64>,
@@ -75,6 +78,7 @@ impl FlowRun<'_> {
         begin(&start, &mut |integrator| {
             self.restore_past(integrator)?;
             let mut drive = Drive {
+                end: self.epoch.local(self.options.until),
                 base: system.clock(0.0),
                 shift: 0.0,
                 markable: integrator.mark().is_some(),
@@ -121,7 +125,9 @@ pub struct Drive<'d, 'r> {
     pub integrator: &'d mut dyn Integrator,
     pub accumulated: &'d mut Accumulated,
     observer: &'d mut dyn FnMut(Progress),
-    /// `s = base + t`
+    /// The horizon in the clock of the epoch.
+    end: f64,
+    /// `s = base + t`, in the clock of the epoch.
     base: f64,
     /// How much later that is than the base of `system`'s clock.
     shift: f64,
@@ -162,22 +168,25 @@ impl Drive<'_, '_> {
 
     /// One step and all that follows it; why and where the leg ends, if it does.
     fn step(&mut self) -> Result<Option<(Why, f64)>> {
-        let until = self.run.options.until;
         let from = self.integrator.time();
-        let step = match self.integrator.step(until - self.base) {
+        let step = match self.integrator.step(self.end - self.base) {
             Ok(step) => step,
             Err(failure) => return Ok(Some((self.failed(failure)?, self.base + from))),
         };
         self.run.solver.steps += 1;
         let to = self.integrator.time();
         // a border at the horizon itself is none
-        let border = self.border(from, to).filter(|b| self.base + b < until);
+        let border = self.border(from, to).filter(|b| self.base + b < self.end);
         let t = border.unwrap_or(to);
         let arrived = step.arrived && border.is_none();
-        let s = if arrived { until } else { self.base + t };
-        self.save(from, t, s, border.is_some())?;
+        let (s, global) = if arrived {
+            (self.end, self.run.options.until)
+        } else {
+            (self.base + t, self.run.epoch.global(self.base + t))
+        };
+        self.save(from, t, global, border.is_some())?;
         (self.observer)(Progress {
-            log_log_time: s,
+            log_log_time: global,
             steps: self.run.solver.steps,
         });
         if arrived {
@@ -193,7 +202,7 @@ impl Drive<'_, '_> {
             Some(_) => Some(Why::Border),
             None => self.judge(&step, s),
         };
-        if let Some(end @ (Why::Ended(_) | Why::HandOver)) = why {
+        if let Some(end @ (Why::Ended(_) | Why::HandOver | Why::NewEpoch)) = why {
             return Ok(Some((end, s)));
         }
         let out_of_budget = self.keep(why)?;
@@ -240,11 +249,11 @@ impl Drive<'_, '_> {
         })
     }
 
-    /// Saves what is due up to the local time t at the end of the step (log-log-time s), and accumulates multipliers
-    /// up to there. With `cut`, t lies within the step, and `self.y` is the state there afterwards.
+    /// Saves what is due up to the local time t at the end of the step (log-log-time s of the run), and accumulates
+    /// multipliers up to there. With `cut`, t lies within the step, and `self.y` is the state there afterwards.
     fn save(&mut self, from: f64, t: f64, s: f64, cut: bool) -> Result<()> {
         while let Some(due) = self.run.saves.due().filter(|due| *due < s) {
-            let t = (due - self.base).clamp(from, t);
+            let t = (self.run.epoch.local(due) - self.base).clamp(from, t);
             if self.integrator.accumulated(t, &mut self.totals) {
                 self.interpolate(t)?;
             } else {
@@ -253,7 +262,8 @@ impl Drive<'_, '_> {
                 self.totals = self.accumulated.after(t - from, &middle, &end);
             }
             let (theta, v) = self.y.split_at(self.run.parameters);
-            self.run.saves.push(due, theta, v, &self.totals);
+            let epoch = self.run.epoch;
+            self.run.saves.push(due, epoch, (theta, v), &self.totals);
         }
         if self.integrator.accumulated(t, &mut self.totals) {
             self.accumulated.set(&self.totals);
@@ -275,7 +285,9 @@ impl Drive<'_, '_> {
                 self.copy_state();
             }
             let (theta, v) = self.y.split_at(self.run.parameters);
-            self.run.saves.push(s, theta, v, self.accumulated.totals());
+            let totals = self.accumulated.totals();
+            let epoch = self.run.epoch;
+            self.run.saves.push(s, epoch, (theta, v), totals);
         }
         Ok(())
     }
@@ -291,7 +303,7 @@ impl Drive<'_, '_> {
     /// (θ, v) at a local time within the last step, into `self.y`.
     fn interpolate(&mut self, t: f64) -> std::result::Result<(), FlowError> {
         let lost = |cause| FlowError::StateLost {
-            s: self.base + t,
+            s: self.run.epoch.global(self.base + t),
             cause,
         };
         self.integrator
@@ -357,7 +369,7 @@ impl Drive<'_, '_> {
         let totals = self.accumulated.totals();
         let mut mark = self.run.mark_at(self.base, &self.state(), kernel, totals);
         add(&mut mark.solver, self.integrator.statistics());
-        mark.reached = self.base + self.integrator.time();
+        mark.reached = self.run.epoch.global(self.base + self.integrator.time());
         mark.past = self.integrator.mark();
         mark
     }

@@ -2,6 +2,7 @@
 
 use super::FlowOptions;
 use super::clock::{expand, log_time};
+use crate::network::Kernel;
 use crate::trajectory::{SolverStatistics, Status};
 
 /// What happens on data that are not separable.
@@ -24,6 +25,16 @@ pub const NOT_FITTED: &str = "margins have stopped growing with log t while the 
 
 /// Log-multipliers p beyond this do not occur on separable data, where they end negative.
 pub const STRONG: f64 = 12.0;
+
+/// Log-multipliers p beyond this happen too fast for the clock in use: multipliers leave the range of numbers, or their
+/// squares do.
+const FAST: f64 = 100.0;
+
+/// Whether the clock is to be begun anew at compressed log-multipliers v: a sample that was dead and no longer is, or margins far
+/// below zero. Networks that are linear in their input know neither, and start with any margins as they are.
+pub fn is_fast(kernel: &dyn Kernel, v: &[f64]) -> bool {
+    kernel.signed_samples().is_none() && strongest(v, kernel.dead()) > FAST
+}
 
 /// The largest `p_n` of compressed log-multipliers v, without those of idle samples.
 pub fn strongest(v: &[f64], idle: &[usize]) -> f64 {

@@ -1,7 +1,9 @@
 //! What a run looks out for after every step: rest, overflow, and that it gets on.
 
 use super::drive::{Drive, Why};
-use super::ending::{Beyond, NO_SEPARATOR, NOT_FITTED, STRONG, beyond_separability, strongest};
+use super::ending::{
+    Beyond, NO_SEPARATOR, NOT_FITTED, STRONG, beyond_separability, is_fast, strongest,
+};
 use super::integrator::Kind;
 use super::system::System;
 use super::watch::{CRAWL, CRAWL_STEPS};
@@ -46,7 +48,15 @@ impl Drive<'_, '_> {
             }
             None => None,
         };
-        match beyond.filter(|_| self.system.updates_cancel(&self.state(), self.time()))? {
+        let cancelled = beyond.filter(|_| {
+            let y = self.state();
+            self.system.updates_cancel(&y, self.time())
+        });
+        let Some(cancelled) = cancelled else {
+            let v = self.integrator.log_multipliers();
+            return is_fast(self.system.kernel(), v).then_some(Why::NewEpoch);
+        };
+        match cancelled {
             Beyond::Rest => {
                 let y = self.state();
                 let totals = self.accumulated.totals();

@@ -2,8 +2,9 @@
 
 use super::accumulated::Accumulated;
 use super::checkpoint::{Keeper, Mark};
+use super::clock::Epoch;
 use super::drive::{LegEnd, Progress, Why, all_finite};
-use super::ending::strongest;
+use super::ending::{is_fast, strongest};
 use super::error::{FlowError, PieceError};
 use super::reduced::Reduced;
 use super::run::FlowRun;
@@ -162,14 +163,15 @@ impl Field<'_> {
             Some(mark) => {
                 run.restore(&mark);
                 if let Some(status) = run.out_of_budget() {
-                    return run.end(status, mark.reached, &mark.y, &mark.accumulated);
+                    let reached = run.epoch.local(mark.reached);
+                    return run.end(status, reached, &mark.y, &mark.accumulated);
                 }
                 self.resume(mark)?
             }
         };
         let _rest = run.deadline();
         loop {
-            let system = self.system(&at.kernel, at.base);
+            let system = self.system(&at.kernel, at.base, run.epoch);
             let end = run.leg(&system, &at.y, &mut at.accumulated, observer);
             if end.is_err()
                 && let Some(status) = run.is_given_up()?
@@ -193,33 +195,39 @@ impl Field<'_> {
                         return run.end(status, s, &at.y, at.accumulated.totals());
                     }
                 }
-                Why::FixedPoint | Why::Ended(_) => {}
+                Why::FixedPoint | Why::NewEpoch | Why::Ended(_) => {}
+            }
+            let fast = is_fast(&*at.kernel, &at.y[run.parameters..]);
+            let new_epoch = why == Why::NewEpoch || why == Why::Border && fast;
+            if new_epoch {
+                run.begin_epoch(at.base, &mut at.y);
+                at.base = 0.0;
             }
             let fixed_point = match why {
-                Why::FixedPoint | Why::HandOver => true,
-                Why::Border => run.fixed_point_due(),
+                Why::FixedPoint | Why::HandOver | Why::NewEpoch => true,
+                Why::Border => new_epoch || run.fixed_point_due(),
                 Why::Restart | Why::Ended(_) => false,
             };
             if fixed_point {
                 // what a restored run begins with
                 let totals = at.accumulated.totals().to_vec();
                 run.fix(at.base, &at.y, &*at.kernel, &totals)?;
-                let system = self.system(&at.kernel, at.base);
+                let system = self.system(&at.kernel, at.base, run.epoch);
                 at.accumulated = Accumulated::continued(totals, &system, &at.y, 0.0);
             }
         }
     }
 
-    /// The field with its clock counted from `base`, in the piece of `kernel`.
-    fn system(&self, kernel: &Arc<dyn Kernel>, base: f64) -> Arc<System> {
+    /// The field with the clock of `epoch` counted from `base`, in the piece of `kernel`.
+    fn system(&self, kernel: &Arc<dyn Kernel>, base: f64, epoch: Epoch) -> Arc<System> {
         let system = System::new(Arc::clone(kernel), self.loss, self.newton, base);
-        Arc::new(system.with_counts(self.counts))
+        Arc::new(system.with_counts(self.counts).in_unit(epoch.log_unit()))
     }
 
     /// The start of a flow; the first fixed point.
     fn start(&self, run: &mut FlowRun<'_>, theta0: &DVector<f64>) -> Result<LegStart> {
         let mut kernel = Arc::clone(self.kernel);
-        let at_zero = self.system(&kernel, 0.0);
+        let at_zero = self.system(&kernel, 0.0, Epoch::FIRST);
         let mut y = at_zero.initial_state(theta0);
         if all_finite(&y) {
             run.cross(&mut kernel, &at_zero, &mut y, 0.0)
@@ -227,14 +235,19 @@ impl Field<'_> {
             y = at_zero.initial_state(&DVector::from_column_slice(&y[..run.parameters]));
         }
         let mut derivative = vec![0.0; y.len()];
-        self.system(&kernel, 0.0).rhs(&y, 0.0, &mut derivative);
+        self.system(&kernel, 0.0, Epoch::FIRST).rhs(&y, 0.0, &mut derivative);
         if !all_finite(&y) || !all_finite(&derivative) {
             return Err(FlowError::NotFiniteAtStart.into());
         }
+        if is_fast(&*kernel, &y[run.parameters..]) {
+            run.begin_epoch(0.0, &mut y);
+        }
         let (theta, v) = y.split_at(run.parameters);
         run.strongest_at_start = strongest(v, kernel.idle());
-        let accumulated = Accumulated::new(&at_zero, &y, 0.0);
-        run.saves.push(0.0, theta, v, accumulated.totals());
+        let system = self.system(&kernel, 0.0, run.epoch);
+        let accumulated = Accumulated::new(&system, &y, 0.0);
+        let nothing = accumulated.totals();
+        run.saves.push(0.0, run.epoch, (theta, v), nothing);
         run.fix(0.0, &y, &*kernel, accumulated.totals())?;
         Ok(LegStart {
             kernel,
@@ -253,7 +266,7 @@ impl Field<'_> {
             None => Arc::clone(self.kernel),
             Some(pieces) => pieces.restored(&mark.piece).ok_or(FlowError::ForeignPast)?,
         };
-        let system = self.system(&kernel, mark.s);
+        let system = self.system(&kernel, mark.s, mark.epoch);
         Ok(LegStart {
             accumulated: Accumulated::continued(mark.accumulated, &system, &mark.y, 0.0),
             kernel,

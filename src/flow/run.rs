@@ -2,7 +2,7 @@
 
 use super::borders;
 use super::checkpoint::{Keeper, Mark, spacing};
-use super::clock::{compress, expand, log_time};
+use super::clock::{Epoch, compress, expand, log_time};
 use super::ending::{Ending, message};
 use super::error::PieceError;
 use super::past::Past;
@@ -39,6 +39,8 @@ pub(super) struct FlowRun<'a> {
     /// s at which the weights came to rest.
     rest: Option<f64>,
     pub watch: Watch,
+    /// The clock in use; all s but those of saves, messages and progress are its own.
+    pub epoch: Epoch,
     /// Largest p at s = 0, or of an idle sample when it was released.
     pub strongest_at_start: f64,
     /// `None` for smooth fields.
@@ -94,6 +96,7 @@ impl<'a> FlowRun<'a> {
             failure: None,
             rest: None,
             watch: Watch::default(),
+            epoch: Epoch::FIRST,
             strongest_at_start: 0.0,
             kinks: None,
             rounding: vec![0.0; layers.len()],
@@ -128,7 +131,8 @@ impl<'a> FlowRun<'a> {
     pub fn mark_at(&self, s: f64, y: &[f64], kernel: &dyn Kernel, totals: &[f64]) -> Mark {
         Mark {
             s,
-            reached: s,
+            epoch: self.epoch,
+            reached: self.epoch.global(s),
             y: y.to_vec(),
             accumulated: totals.to_vec(),
             method: self.method,
@@ -154,6 +158,7 @@ impl<'a> FlowRun<'a> {
         self.strongest_at_start = mark.strongest_at_start;
         self.rounding.clone_from(&mark.rounding);
         self.watch.clone_from(&mark.watch);
+        self.epoch = mark.epoch;
         self.before = mark.solver.wall_seconds;
         let fresh = std::mem::take(&mut self.solver);
         self.solver = SolverStatistics {
@@ -173,6 +178,7 @@ impl<'a> FlowRun<'a> {
     /// The fully implicit method goes on from log-log-time s.
     pub fn hand_over(&mut self, s: f64) {
         self.method = Method::FULLY_IMPLICIT;
+        let s = self.epoch.global(s);
         let (before, now) = (&self.solver.method, self.method.name());
         self.solver.method = format!("{before}, from s = {s:.4} {now}");
         self.solver.restarts += 1;
@@ -256,15 +262,30 @@ impl<'a> FlowRun<'a> {
     /// Saves the resting weights at every remaining time; `p_n = τ − m_n` grows with τ.
     pub fn repeat_until_the_horizon(&mut self, s: f64, y: &[f64], accumulated: &[f64]) {
         while let Some(due) = self.saves.due() {
-            let elapsed = log_time(due) - log_time(s);
+            let local = self.epoch.local(due);
+            let elapsed = log_time(local) - log_time(s);
             let mut y = y.to_vec();
             for v in &mut y[self.parameters..] {
                 *v = compress(expand(*v) + elapsed);
             }
             let (theta, v) = y.split_at(self.parameters);
-            self.saves.push(due, theta, v, accumulated);
+            self.saves.push(due, self.epoch, (theta, v), accumulated);
         }
-        self.rest = Some(s);
+        self.rest = Some(self.epoch.global(s));
+    }
+
+    /// Begins the clock anew at the state `y` of its log-log-time s, in the unit that the smallest margin asks for.
+    pub fn begin_epoch(&mut self, s: f64, y: &mut [f64]) {
+        let before = log_time(s) + self.epoch.log_unit();
+        let v = &mut y[self.parameters..];
+        let margins = || v.iter().map(|v| before - expand(*v));
+        let log_unit = margins().fold(0.0, f64::min);
+        self.epoch = Epoch::begun_at(self.epoch.global(s), log_unit);
+        for v in v {
+            *v = compress(log_unit - (before - expand(*v)));
+        }
+        self.strongest_at_start = 0.0;
+        self.watch = Watch::default();
     }
 
     /// The end at the state `y` of log-log-time s, which is saved unless it is the horizon's.
@@ -272,9 +293,10 @@ impl<'a> FlowRun<'a> {
     /// # Errors
     /// [`Error::Io`](crate::error::Error::Io) if a checkpoint is to be kept and cannot be written.
     pub fn end(mut self, status: Status, s: f64, y: &[f64], totals: &[f64]) -> Result<Trajectory> {
+        let s = self.epoch.global(s);
         if status != Status::Completed && s > self.saves.last() {
-            let (theta, v) = y.split_at(self.parameters);
-            self.saves.push(s, theta, v, totals);
+            let state = y.split_at(self.parameters);
+            self.saves.push(s, self.epoch, state, totals);
         }
         self.keeper.end(status.is_out_of_budget(), &self.saves)?;
         self.solver.wall_seconds = self.wall_seconds();

@@ -42,6 +42,8 @@ pub struct System {
     loss: Loss,
     newton: NewtonSolver,
     base: f64,
+    /// ln u of the clock, see [`Epoch`](super::clock::Epoch).
+    log_unit: f64,
     /// ln of how many equal samples each sample stands for.
     log_counts: Vec<f64>,
     /// Dependents of the last set of near samples: it changes a few times in a run.
@@ -111,6 +113,7 @@ impl System {
             loss,
             newton,
             base,
+            log_unit: 0.0,
             log_counts: Vec::new(),
             dependents: Mutex::default(),
             rhs_evaluations: AtomicUsize::new(0),
@@ -122,6 +125,11 @@ impl System {
     pub fn with_counts(mut self, counts: &[usize]) -> Self {
         self.log_counts = counts.iter().map(|k| (*k as f64).ln()).collect();
         self
+    }
+
+    /// The same with a clock in a unit of this logarithm.
+    pub fn in_unit(self, log_unit: f64) -> Self {
+        Self { log_unit, ..self }
     }
 
     /// s at the local time t.
@@ -229,7 +237,7 @@ impl System {
             factors.tanh.push(x.tanh());
         }
         for &n in &factors.dead {
-            factors.multipliers[n] = (s + log_time(s) + correction[n]).exp();
+            factors.multipliers[n] = (s + log_time(s) + self.log_unit + correction[n]).exp();
             (factors.cosh[n], factors.tanh[n]) = (1.0, 0.0);
         }
         for &n in self.kernel.idle() {
@@ -242,7 +250,7 @@ impl System {
     pub(super) fn complete(&self, y: &mut [f64], t: f64) {
         let parameters = self.kernel.parameters();
         for n in self.kernel.dead() {
-            y[parameters + n] = compress(log_time(self.clock(t)));
+            y[parameters + n] = compress(log_time(self.clock(t)) + self.log_unit);
         }
     }
 

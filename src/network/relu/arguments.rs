@@ -5,6 +5,7 @@ use crate::network::View;
 use nalgebra::{DMatrix, DVector};
 
 /// What the activations of one layer depend on beside the preactivations, per unit and per sample.
+#[derive(Clone)]
 pub(super) struct Arguments {
     /// q, units × N; empty for activations of the preactivation alone.
     pub roots: DMatrix<f64>,

@@ -7,6 +7,7 @@
 mod architecture;
 mod arguments;
 mod departure;
+mod equilibrium;
 mod kernel;
 mod passes;
 mod pattern;

@@ -24,6 +24,7 @@ use crate::network::{View, pseudo_inverse};
 use nalgebra::{DMatrix, DVector, Dyn, LU};
 
 /// Forward pass at θ with everything the other passes need of the activation.
+#[derive(Clone)]
 pub(super) struct Forward<'a> {
     pub setting: &'a Setting,
     pub pattern: Option<&'a Pattern>,
@@ -40,6 +41,7 @@ pub(super) struct Forward<'a> {
 }
 
 /// What the derivatives of a curved activation have beyond its gates, units × N.
+#[derive(Clone)]
 pub(super) struct Curve {
     pub arguments: Arguments,
     /// `∂g/∂w = M h + κ w`
@@ -284,7 +286,8 @@ impl Forward<'_> {
         (signals, errors)
     }
 
-    fn motion_with(&self, output: DMatrix<f64>, forces: DVector<f64>) -> Motion {
+    /// Under `output` errors `e_n` and forces of the sliding pairs.
+    pub fn motion_with(&self, output: DMatrix<f64>, forces: DVector<f64>) -> Motion {
         let hidden = self.hidden();
         let (signals, errors) = self.signals_and_errors(&output, &forces);
         let mut velocity = Vec::with_capacity(hidden + 1);

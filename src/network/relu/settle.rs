@@ -1,6 +1,7 @@
 //! Modes for pairs on their kinks that are consistent with the velocity they lead to.
 
 use super::Setting;
+use super::equilibrium::balance;
 use super::passes::{Forward, Motion};
 use super::pattern::{Mode, Pair, Pattern};
 use super::rays::{Rays, form};
@@ -11,6 +12,9 @@ use nalgebra::DMatrix;
 
 /// Velocities and gates are zero, or at an end of their interval, to this relative accuracy.
 const SETTLED: f64 = 1e-12;
+
+/// What gates that balance each other may miss.
+const BALANCED: f64 = 1e-9;
 
 /// Inputs and velocities below this share of the largest are rounding.
 const ROUNDING: f64 = 1e-13;
@@ -24,28 +28,30 @@ pub(super) fn settle(
     multipliers: &[f64],
 ) -> Result<(), String> {
     let patient = 2 * border.len() + 4;
-    let mut dice: u64 = 1;
-    for round in 0..100 * (border.len() + 4) {
+    let mut balanced = false;
+    for round in 0..7 * patient {
         if control::is_over() {
             return Err("the search for gates was broken off".into());
+        }
+        if round == 3 * patient || round == 5 * patient {
+            // under feedback alignment the matrix is not symmetric: all gates together
+            balanced = balance(setting, pattern, border, theta, multipliers);
         }
         let pass = Forward::new(setting, Some(pattern), theta);
         let motion = pass.motion(multipliers, pass.forces().as_ref());
         let mut offences = offences(&pass, &motion, pattern, border);
+        if balanced {
+            // what is left is rounding, or may be anything
+            offences.retain(|o| o.size > BALANCED && !o.unseen);
+        }
         let chosen = if round < patient {
             // the worst first, lower layers first: what happens there moves the preactivations above
             let lowest = offences.iter().map(|o| o.pair.layer).min();
             offences.retain(|o| Some(o.pair.layer) == lowest);
             offences.iter().max_by(|x, y| x.size.total_cmp(&y.size))
-        } else if round < 3 * patient {
+        } else {
             // if that goes round in circles, the first, which cannot for a positive definite matrix (Murty's rule)
             offences.first()
-        } else {
-            // under feedback alignment the matrix is not symmetric: any, by a fixed sequence
-            dice = dice
-                .wrapping_mul(6364136223846793005)
-                .wrapping_add(1442695040888963407);
-            offences.get((dice >> 33) as usize % offences.len().max(1))
         };
         let Some(offence) = chosen else {
             return Ok(());

@@ -1,0 +1,180 @@
+//! Gates of pairs on their kinks as one complementarity problem, where changing modes one at a time goes round in
+//! circles.
+//!
+//! With gates `g_i ∈ [κ, 1]` of the pairs on their kinks as unknowns, the rates `a'_i(g)` are polynomials of them, linear
+//! in each single one, and a piece is consistent if `a'_i ≥ 0` where `g_i = 1`, `a'_i ≤ 0` where `g_i = κ`, and
+//! `a'_i = 0` in between: a variational inequality on a box, which always has a solution. It is looked for gate by gate:
+//! each takes the value that answers all others (one of its ends where it pushes itself away from its kink: the one it
+//! is at), at first in full, then with more and more damping, since under feedback alignment answers may turn round each
+//! other.
+
+use super::Setting;
+use super::passes::{Forward, Motion};
+use super::pattern::{Mode, Pair, Pattern};
+use super::sizes::{Sizes, all_sizes};
+use crate::control;
+use nalgebra::{DMatrix, DVector};
+
+/// Rounds over all gates.
+const MOST_ROUNDS: usize = 240;
+
+/// Rounds without damping; after as many more, answers are taken half, then a quarter, and so on.
+const UNDAMPED: usize = 40;
+
+/// Changes of gates, and rates relative to what they consist of, that count as none.
+const SETTLED: f64 = 1e-12;
+
+/// Gates this near an end are at it.
+const AT_END: f64 = 1e-10;
+
+/// Gives the pairs of `border`, and those that slide, the modes of an equilibrium; false if none was found.
+pub(super) fn balance(
+    setting: &Setting,
+    pattern: &mut Pattern,
+    border: &[Pair],
+    theta: &[f64],
+    multipliers: &[f64],
+) -> bool {
+    let mut pairs: Vec<Pair> = border.iter().chain(pattern.sliding()).copied().collect();
+    pairs.sort();
+    pairs.dedup();
+    let mut closed = pattern.clone();
+    for pair in &pairs {
+        closed.set(*pair, Mode::Inactive);
+    }
+    let pass = Forward::new(setting, Some(&closed), theta);
+    let y = &setting.labels;
+    let search = Search {
+        output: DMatrix::from_fn(1, y.len(), |_, n| y[n] * multipliers[n]),
+        sizes: all_sizes(&pass),
+        pairs,
+        pass,
+    };
+    let Some(gates) = search.run(pattern) else {
+        return false;
+    };
+    let kink = pattern.kink();
+    for (pair, gate) in search.pairs.iter().zip(gates) {
+        let within = AT_END < gate - kink.inactive && AT_END < kink.active - gate;
+        let mode = if within && !search.is_unseen(*pair) {
+            Mode::Sliding
+        } else if 2.0 * gate >= kink.inactive + kink.active {
+            Mode::Active
+        } else {
+            Mode::Inactive
+        };
+        pattern.set(*pair, mode);
+    }
+    true
+}
+
+struct Search<'a> {
+    /// The unknowns, lower layers first.
+    pairs: Vec<Pair>,
+    /// With all unknown gates closed: none slides.
+    pass: Forward<'a>,
+    /// `‖w_j‖`, `‖h_n‖` per layer.
+    sizes: Vec<Sizes>,
+    /// `e_n`
+    output: DMatrix<f64>,
+}
+
+impl<'a> Search<'a> {
+    fn is_unseen(&self, pair: Pair) -> bool {
+        self.sizes[pair.layer].inputs[pair.sample] == 0.0
+    }
+
+    /// Gates that answer each other.
+    fn run(&self, pattern: &Pattern) -> Option<Vec<f64>> {
+        let kink = pattern.kink();
+        let mut gates: Vec<f64> = (self.pairs.iter())
+            .map(|p| match pattern.get(*p) {
+                Mode::Active => kink.active,
+                Mode::Inactive => kink.inactive,
+                Mode::Sliding | Mode::Resting => 0.5 * (kink.inactive + kink.active),
+            })
+            .collect();
+        let mut pass = self.pass.clone();
+        // from here on it has gates of its own
+        pass.pattern = None;
+        for (pair, gate) in self.pairs.iter().zip(&gates) {
+            pass.gates[pair.layer][(pair.unit, pair.sample)] = *gate;
+        }
+        for round in 0..MOST_ROUNDS {
+            if control::is_over() {
+                return None;
+            }
+            let share = 0.5_f64.powi((round / UNDAMPED) as i32);
+            let mut largest = 0.0_f64;
+            for (pair, gate) in self.pairs.iter().zip(&mut gates) {
+                let answer = self.answer(&mut pass, *pair, *gate, (kink.inactive, kink.active));
+                let next = *gate + share * (answer - *gate);
+                largest = largest.max((answer - *gate).abs());
+                *gate = next;
+                pass.gates[pair.layer][(pair.unit, pair.sample)] = next;
+            }
+            if largest < SETTLED {
+                return Some(gates);
+            }
+        }
+        None
+    }
+
+    /// The gate of one pair that answers all others.
+    fn answer(&self, pass: &mut Forward<'_>, pair: Pair, now: f64, (low, high): (f64, f64)) -> f64 {
+        let mut rate = |gate: f64| {
+            pass.gates[pair.layer][(pair.unit, pair.sample)] = gate;
+            let motion = pass.motion_with(self.output.clone(), DVector::zeros(0));
+            self.relative_rate(&motion, pass, pair)
+        };
+        let (closed, open) = (rate(low), rate(high));
+        let upwards = now - low >= high - now;
+        if closed.abs() <= SETTLED && open.abs() <= SETTLED {
+            now
+        } else if closed <= SETTLED && open <= SETTLED {
+            low
+        } else if closed >= -SETTLED && open >= -SETTLED {
+            high
+        } else if closed > open {
+            low + (high - low) * closed / (closed - open)
+        } else if upwards {
+            high
+        } else {
+            low
+        }
+    }
+
+    /// `a'` of a pair relative to the sizes of what it consists of; where no unit below sees the sample or comes to see
+    /// it, what a would be if the units on its kinks opened as far as their gates.
+    fn relative_rate(&self, motion: &Motion, pass: &Forward<'_>, pair: Pair) -> f64 {
+        let (layer, at) = (pair.layer, (pair.unit, pair.sample));
+        let width = self.sizes[layer].widths[pair.unit];
+        let inflow = motion.h_dot[layer].column(pair.sample).norm();
+        let speed = motion.velocity[layer].column(pair.unit).norm();
+        let size = speed * self.sizes[layer].inputs[pair.sample] + width * inflow;
+        if size > 0.0 {
+            return motion.a_dot[layer][at] / size;
+        }
+        if layer == 0 || width == 0.0 {
+            return 0.0;
+        }
+        let below = pass.gates[layer - 1].column(pair.sample);
+        let opened = below.component_mul(&self.on_kinks(pair));
+        let length = opened.norm();
+        if length > 0.0 {
+            pass.w[layer].column(pair.unit).dot(&opened) / (width * length)
+        } else {
+            0.0
+        }
+    }
+
+    /// One for units below that stand on their kinks of the pair's sample, zero for the others.
+    fn on_kinks(&self, pair: Pair) -> DVector<f64> {
+        let mut on = DVector::zeros(self.pass.w[pair.layer].nrows());
+        let below = |p: &&Pair| p.layer + 1 == pair.layer && p.sample == pair.sample;
+        for p in self.pairs.iter().filter(below) {
+            on[p.unit] = 1.0;
+        }
+        on
+    }
+}
