@@ -43,6 +43,8 @@ pub(super) struct Mark {
     /// Base of the clock, of this epoch.
     pub s: f64,
     pub epoch: Epoch,
+    /// s since which the whole Newton matrix is in use.
+    pub dense_since: Option<f64>,
     /// s reached, of the run.
     pub reached: f64,
     /// (θ, v)
@@ -259,6 +261,7 @@ mod tests {
         Mark {
             s: 3.5,
             epoch: Epoch::begun_at(2.0, -400.0),
+            dense_since: Some(3.0),
             reached: 3.75,
             y: vec![0.25, -0.0, f64::MIN_POSITIVE],
             accumulated: vec![f64::MAX],

@@ -81,6 +81,7 @@ impl FlowRun<'_> {
                 end: self.epoch.local(self.options.until),
                 base: system.clock(0.0),
                 shift: 0.0,
+                failures: 0,
                 markable: integrator.mark().is_some(),
                 y: y.to_vec(),
                 totals: totals.clone(),
@@ -131,6 +132,8 @@ pub struct Drive<'d, 'r> {
     base: f64,
     /// How much later that is than the base of `system`'s clock.
     shift: f64,
+    /// Iterations of Newton's method that had failed when it was last looked at.
+    pub failures: usize,
     /// Whether the run can be marked after any step.
     markable: bool,
     /// (θ, v) within a step.

@@ -9,6 +9,10 @@ use super::system::System;
 use super::watch::{CRAWL, CRAWL_STEPS};
 use crate::trajectory::Status;
 
+/// Failures of Newton's method in the two hundred steps of a [drag](super::watch::Watch::drags) that are not to be put
+/// up with.
+const MANY_FAILURES: usize = 20;
+
 impl Drive<'_, '_> {
     /// Whether the state at the end of the last step, of log-log-time s, ends the leg.
     pub fn guard(&mut self, s: f64) -> Option<Why> {
@@ -87,10 +91,23 @@ impl Drive<'_, '_> {
             ));
             return Some(Why::Ended(Status::StepTooSmall));
         }
-        if self.run.watch.drags(s) && self.run.rounding_has_grown(self.integrator.weights()) {
-            return self.with_new_tolerances();
+        if self.run.watch.drags(s) {
+            if self.run.rounding_has_grown(self.integrator.weights()) {
+                return self.with_new_tolerances();
+            }
+            if self.newton_fails() {
+                return self.run.solve_densely(s).then_some(Why::Restart);
+            }
         }
-        None
+        self.run.solve_as_before(s).then_some(Why::Restart)
+    }
+
+    /// Whether many iterations of Newton's method have failed since this was last asked.
+    fn newton_fails(&mut self) -> bool {
+        let failures = self.integrator.statistics().newton_failures;
+        let since = failures - self.failures;
+        self.failures = failures;
+        since >= MANY_FAILURES
     }
 
     /// Rounding of the weights has grown beyond the tolerances in use.

@@ -2,7 +2,6 @@
 
 use super::accumulated::Accumulated;
 use super::checkpoint::{Keeper, Mark};
-use super::clock::Epoch;
 use super::drive::{LegEnd, Progress, Why, all_finite};
 use super::ending::{is_fast, strongest};
 use super::error::{FlowError, PieceError};
@@ -166,12 +165,12 @@ impl Field<'_> {
                     let reached = run.epoch.local(mark.reached);
                     return run.end(status, reached, &mark.y, &mark.accumulated);
                 }
-                self.resume(mark)?
+                self.resume(mark, &run)?
             }
         };
         let _rest = run.deadline();
         loop {
-            let system = self.system(&at.kernel, at.base, run.epoch);
+            let system = self.system(&at.kernel, at.base, &run);
             let end = run.leg(&system, &at.y, &mut at.accumulated, observer);
             if end.is_err()
                 && let Some(status) = run.is_given_up()?
@@ -212,22 +211,22 @@ impl Field<'_> {
                 // what a restored run begins with
                 let totals = at.accumulated.totals().to_vec();
                 run.fix(at.base, &at.y, &*at.kernel, &totals)?;
-                let system = self.system(&at.kernel, at.base, run.epoch);
+                let system = self.system(&at.kernel, at.base, &run);
                 at.accumulated = Accumulated::continued(totals, &system, &at.y, 0.0);
             }
         }
     }
 
     /// The field with the clock of `epoch` counted from `base`, in the piece of `kernel`.
-    fn system(&self, kernel: &Arc<dyn Kernel>, base: f64, epoch: Epoch) -> Arc<System> {
-        let system = System::new(Arc::clone(kernel), self.loss, self.newton, base);
-        Arc::new(system.with_counts(self.counts).in_unit(epoch.log_unit()))
+    fn system(&self, kernel: &Arc<dyn Kernel>, base: f64, run: &FlowRun<'_>) -> Arc<System> {
+        let system = System::new(Arc::clone(kernel), self.loss, run.newton(), base);
+        Arc::new(system.with_counts(self.counts).in_unit(run.epoch.log_unit()))
     }
 
     /// The start of a flow; the first fixed point.
     fn start(&self, run: &mut FlowRun<'_>, theta0: &DVector<f64>) -> Result<LegStart> {
         let mut kernel = Arc::clone(self.kernel);
-        let at_zero = self.system(&kernel, 0.0, Epoch::FIRST);
+        let at_zero = self.system(&kernel, 0.0, run);
         let mut y = at_zero.initial_state(theta0);
         if all_finite(&y) {
             run.cross(&mut kernel, &at_zero, &mut y, 0.0)
@@ -235,7 +234,7 @@ impl Field<'_> {
             y = at_zero.initial_state(&DVector::from_column_slice(&y[..run.parameters]));
         }
         let mut derivative = vec![0.0; y.len()];
-        self.system(&kernel, 0.0, Epoch::FIRST).rhs(&y, 0.0, &mut derivative);
+        self.system(&kernel, 0.0, run).rhs(&y, 0.0, &mut derivative);
         if !all_finite(&y) || !all_finite(&derivative) {
             return Err(FlowError::NotFiniteAtStart.into());
         }
@@ -244,7 +243,7 @@ impl Field<'_> {
         }
         let (theta, v) = y.split_at(run.parameters);
         run.strongest_at_start = strongest(v, kernel.idle());
-        let system = self.system(&kernel, 0.0, run.epoch);
+        let system = self.system(&kernel, 0.0, run);
         let accumulated = Accumulated::new(&system, &y, 0.0);
         let nothing = accumulated.totals();
         run.saves.push(0.0, run.epoch, (theta, v), nothing);
@@ -261,12 +260,12 @@ impl Field<'_> {
     ///
     /// # Errors
     /// [`FlowError::ForeignPast`] if it names no piece of this field.
-    fn resume(&self, mark: Mark) -> Result<LegStart> {
+    fn resume(&self, mark: Mark, run: &FlowRun<'_>) -> Result<LegStart> {
         let kernel = match self.kernel.pieces() {
             None => Arc::clone(self.kernel),
             Some(pieces) => pieces.restored(&mark.piece).ok_or(FlowError::ForeignPast)?,
         };
-        let system = self.system(&kernel, mark.s, mark.epoch);
+        let system = self.system(&kernel, mark.s, run);
         Ok(LegStart {
             accumulated: Accumulated::continued(mark.accumulated, &system, &mark.y, 0.0),
             kernel,

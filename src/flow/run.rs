@@ -24,6 +24,10 @@ pub(super) struct FlowRun<'a> {
     pub keeper: Keeper<'a>,
     /// The method in use.
     pub method: Method,
+    /// How its Newton systems are solved.
+    newton: NewtonSolver,
+    /// s at which the whole matrix has come into use, until it is no longer needed.
+    dense_since: Option<f64>,
     pub parameters: usize,
     pub samples: usize,
     pub saves: Saves,
@@ -55,6 +59,12 @@ pub(super) struct FlowRun<'a> {
 /// chase the rounding of the sum.
 const ROUNDING: f64 = 64.0 * f64::EPSILON;
 
+/// Most unknowns of a Newton matrix that is written down.
+const MOST_DENSE: usize = 400;
+
+/// Progress in s after which the structured Newton step is tried again.
+const DENSE_FOR: f64 = 0.5;
+
 /// The error allowed to one step, as a share of the run's absolute tolerance of weights. From zero they start as
 /// powers of time (layer l like `t^{2^{l−1}}`), and conserved quantities compare powers of them: early on they must be
 /// known to digits of their own.
@@ -79,6 +89,8 @@ impl<'a> FlowRun<'a> {
             options,
             keeper,
             method,
+            newton,
+            dense_since: None,
             parameters,
             samples,
             saves: Saves::new(options, parameters, samples),
@@ -132,6 +144,7 @@ impl<'a> FlowRun<'a> {
         Mark {
             s,
             epoch: self.epoch,
+            dense_since: self.dense_since,
             reached: self.epoch.global(s),
             y: y.to_vec(),
             accumulated: totals.to_vec(),
@@ -159,6 +172,7 @@ impl<'a> FlowRun<'a> {
         self.rounding.clone_from(&mark.rounding);
         self.watch.clone_from(&mark.watch);
         self.epoch = mark.epoch;
+        self.dense_since = mark.dense_since;
         self.before = mark.solver.wall_seconds;
         let fresh = std::mem::take(&mut self.solver);
         self.solver = SolverStatistics {
@@ -182,6 +196,34 @@ impl<'a> FlowRun<'a> {
         let (before, now) = (&self.solver.method, self.method.name());
         self.solver.method = format!("{before}, from s = {s:.4} {now}");
         self.solver.restarts += 1;
+    }
+
+    /// How Newton systems are solved now.
+    pub fn newton(&self) -> NewtonSolver {
+        match self.dense_since {
+            Some(_) => NewtonSolver::Dense,
+            None => self.newton,
+        }
+    }
+
+    /// Takes the whole Newton matrix from log-log-time s on, if it is small enough and not in use: while samples that are
+    /// not fitted have large multipliers, what the structured step leaves to the iteration is stiff.
+    pub fn solve_densely(&mut self, s: f64) -> bool {
+        let unknowns = self.parameters + self.samples;
+        let possible = unknowns <= MOST_DENSE && self.newton() == NewtonSolver::Structured;
+        if possible {
+            self.dense_since = Some(s);
+        }
+        possible
+    }
+
+    /// Goes back from the whole matrix once the run has got on.
+    pub fn solve_as_before(&mut self, s: f64) -> bool {
+        let over = self.dense_since.is_some_and(|since| s > since + DENSE_FOR);
+        if over {
+            self.dense_since = None;
+        }
+        over
     }
 
     /// Absolute tolerances of one step, by layer.
@@ -286,6 +328,7 @@ impl<'a> FlowRun<'a> {
         }
         self.strongest_at_start = 0.0;
         self.watch = Watch::default();
+        self.dense_since = self.dense_since.map(|_| 0.0);
     }
 
     /// The end at the state `y` of log-log-time s, which is saved unless it is the horizon's.
