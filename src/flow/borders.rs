@@ -69,7 +69,7 @@ fn bisect(
     outside.0
 }
 
-/// Puts `kernel` into the piece entered at the state `y`; what happened there, `None` for smooth fields.
+/// Puts `kernel` into the piece entered at the state `y`; what happened there, `None` for smooth fields and where nothing did.
 ///
 /// # Errors
 /// [`PieceError::NotFinite`] if the state is not; [`PieceError::NoneEntered`] with what [`Pieces::enter`](crate::network::Pieces::enter) says.
@@ -89,8 +89,9 @@ pub fn enter(
     let entered = pieces
         .enter(&mut y[..system.parameters()], &multipliers)
         .map_err(PieceError::NoneEntered)?;
+    let counted = pieces.has_kinks() || entered.kinks != Kinks::default();
     *kernel = entered.kernel;
-    Ok(Some(entered.kinks))
+    Ok(counted.then_some(entered.kinks))
 }
 
 #[cfg(test)]

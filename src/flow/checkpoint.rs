@@ -246,7 +246,7 @@ impl Mark {
     fn names_a_piece_of(&self, kernel: &dyn Kernel) -> bool {
         let named = match kernel.pieces() {
             None => self.piece.is_empty() && self.kinks.is_none(),
-            Some(pieces) => self.kinks.is_some() && pieces.restored(&self.piece).is_some(),
+            Some(pieces) => pieces.restored(&self.piece).is_some(),
         };
         named && self.rounding.len() == kernel.layers().len()
     }

@@ -133,7 +133,10 @@ mod tests {
     #[test]
     fn epochs_tell_the_same_times() {
         let first = Epoch::FIRST;
-        assert_eq!((first.local(3.7), first.global(3.7), first.offset(3.7)), (3.7, 3.7, 0.0));
+        assert_eq!(
+            (first.local(3.7), first.global(3.7), first.offset(3.7)),
+            (3.7, 3.7, 0.0)
+        );
         for (start, log_unit) in [(0.0, -400.0), (2.5, 0.0), (16.0, 0.0), (5.0, -30.0)] {
             let epoch = Epoch::begun_at(start, log_unit);
             assert_eq!(epoch.local(start), 0.0);

@@ -309,9 +309,7 @@ impl Drive<'_, '_> {
             s: self.run.epoch.global(self.base + t),
             cause,
         };
-        self.integrator
-            .interpolate(t, &mut self.y)
-            .map_err(lost)?;
+        self.integrator.interpolate(t, &mut self.y).map_err(lost)?;
         self.system.complete(&mut self.y, self.shift + t);
         Ok(())
     }

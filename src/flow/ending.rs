@@ -2,6 +2,7 @@
 
 use super::FlowOptions;
 use super::clock::{expand, log_time};
+use crate::loss::Loss;
 use crate::network::Kernel;
 use crate::trajectory::{SolverStatistics, Status};
 
@@ -28,12 +29,26 @@ pub const STRONG: f64 = 12.0;
 
 /// Log-multipliers p beyond this happen too fast for the clock in use: multipliers leave the range of numbers, or their
 /// squares do.
-const FAST: f64 = 100.0;
+const FAST: f64 = 150.0;
 
-/// Whether the clock is to be begun anew at compressed log-multipliers v: a sample that was dead and no longer is, or margins far
-/// below zero. Networks that are linear in their input know neither, and start with any margins as they are.
-pub fn is_fast(kernel: &dyn Kernel, v: &[f64]) -> bool {
-    kernel.signed_samples().is_none() && strongest(v, kernel.dead()) > FAST
+/// ln of the largest multiplier (relative to the clock τ, as p) of samples that are not dead.
+pub fn fastest(kernel: &dyn Kernel, loss: Loss, v: &[f64], log_time: f64) -> f64 {
+    (v.iter().enumerate())
+        .filter(|(n, _)| !kernel.dead().contains(n))
+        .map(|(_, v)| {
+            let p = expand(*v);
+            p + loss.log_correction(log_time - p)
+        })
+        .fold(f64::NEG_INFINITY, f64::max)
+}
+
+/// Whether the clock is to be begun anew at compressed log-multipliers v: because of a sample that was dead and no longer
+/// is, of margins far below zero, or of one that feedback drives down faster and faster. Networks that are linear in
+/// their input start with any margins as they are.
+pub fn is_fast(kernel: &dyn Kernel, loss: Loss, v: &[f64], log_time: f64) -> bool {
+    kernel.signed_samples().is_none()
+        && strongest(v, kernel.dead()) > FAST
+        && fastest(kernel, loss, v, log_time) > FAST
 }
 
 /// The largest `p_n` of compressed log-multipliers v, without those of idle samples.

@@ -58,7 +58,8 @@ impl Drive<'_, '_> {
         });
         let Some(cancelled) = cancelled else {
             let v = self.integrator.log_multipliers();
-            return is_fast(self.system.kernel(), v).then_some(Why::NewEpoch);
+            let (kernel, loss) = (self.system.kernel(), self.system.loss());
+            return is_fast(kernel, loss, v, self.run.log_time(s)).then_some(Why::NewEpoch);
         };
         match cancelled {
             Beyond::Rest => {
@@ -76,15 +77,11 @@ impl Drive<'_, '_> {
 
     fn gets_nowhere(&mut self, s: f64) -> Option<Why> {
         if self.run.watch.crawls(s) {
-            let theta = self.integrator.weights();
             let why = if self.strongest() > STRONG {
-                cannot_follow(self.system).into()
-            } else if let Some(obstacle) = self.system.kernel().obstacle(theta) {
-                obstacle
+                cannot_follow(self.system)
             } else {
                 "support vectors that are linearly dependent, or nearly equal, do this far out, and so do tolerances \
                  near rounding"
-                    .into()
             };
             self.run.failure = Some(format!(
                 "the last {CRAWL_STEPS} steps advanced log-log-time by less than {CRAWL}; {why}"

@@ -3,7 +3,7 @@
 use super::accumulated::Accumulated;
 use super::checkpoint::{Keeper, Mark};
 use super::drive::{LegEnd, Progress, Why, all_finite};
-use super::ending::{is_fast, strongest};
+use super::ending::{fastest, is_fast, strongest};
 use super::error::{FlowError, PieceError};
 use super::reduced::Reduced;
 use super::run::FlowRun;
@@ -196,11 +196,9 @@ impl Field<'_> {
                 }
                 Why::FixedPoint | Why::NewEpoch | Why::Ended(_) => {}
             }
-            let fast = is_fast(&*at.kernel, &at.y[run.parameters..]);
-            let new_epoch = why == Why::NewEpoch || why == Why::Border && fast;
+            let new_epoch = why == Why::NewEpoch || why == Why::Border && self.is_fast(&run, &at);
             if new_epoch {
-                run.begin_epoch(at.base, &mut at.y);
-                at.base = 0.0;
+                self.begin_epoch(&mut run, &mut at);
             }
             let fixed_point = match why {
                 Why::FixedPoint | Why::HandOver | Why::NewEpoch => true,
@@ -220,7 +218,11 @@ impl Field<'_> {
     /// The field with the clock of `epoch` counted from `base`, in the piece of `kernel`.
     fn system(&self, kernel: &Arc<dyn Kernel>, base: f64, run: &FlowRun<'_>) -> Arc<System> {
         let system = System::new(Arc::clone(kernel), self.loss, run.newton(), base);
-        Arc::new(system.with_counts(self.counts).in_unit(run.epoch.log_unit()))
+        Arc::new(
+            system
+                .with_counts(self.counts)
+                .in_unit(run.epoch.log_unit()),
+        )
     }
 
     /// The start of a flow; the first fixed point.
@@ -238,22 +240,38 @@ impl Field<'_> {
         if !all_finite(&y) || !all_finite(&derivative) {
             return Err(FlowError::NotFiniteAtStart.into());
         }
-        if is_fast(&*kernel, &y[run.parameters..]) {
-            run.begin_epoch(0.0, &mut y);
-        }
-        let (theta, v) = y.split_at(run.parameters);
-        run.strongest_at_start = strongest(v, kernel.idle());
-        let system = self.system(&kernel, 0.0, run);
-        let accumulated = Accumulated::new(&system, &y, 0.0);
-        let nothing = accumulated.totals();
-        run.saves.push(0.0, run.epoch, (theta, v), nothing);
-        run.fix(0.0, &y, &*kernel, accumulated.totals())?;
-        Ok(LegStart {
+        let mut start = LegStart {
+            accumulated: Accumulated::new(&at_zero, &y, 0.0),
             kernel,
             base: 0.0,
             y,
-            accumulated,
-        })
+        };
+        let v = &start.y[run.parameters..];
+        run.strongest_at_start = strongest(v, start.kernel.idle());
+        if self.is_fast(run, &start) {
+            self.begin_epoch(run, &mut start);
+        }
+        let system = self.system(&start.kernel, 0.0, run);
+        start.accumulated = Accumulated::new(&system, &start.y, 0.0);
+        let totals = start.accumulated.totals();
+        let state = start.y.split_at(run.parameters);
+        run.saves.push(0.0, run.epoch, state, totals);
+        run.fix(0.0, &start.y, &*start.kernel, totals)?;
+        Ok(start)
+    }
+
+    /// Whether what happens next is too fast for the clock in use.
+    fn is_fast(&self, run: &FlowRun<'_>, at: &LegStart) -> bool {
+        let v = &at.y[run.parameters..];
+        is_fast(&*at.kernel, self.loss, v, run.log_time(at.base))
+    }
+
+    /// Begins the clock anew.
+    fn begin_epoch(&self, run: &mut FlowRun<'_>, at: &mut LegStart) {
+        let v = &at.y[run.parameters..];
+        let fastest = fastest(&*at.kernel, self.loss, v, run.log_time(at.base));
+        run.begin_epoch(at.base, &mut at.y, fastest);
+        at.base = 0.0;
     }
 
     /// Where a mark was taken.

@@ -316,15 +316,20 @@ impl<'a> FlowRun<'a> {
         self.rest = Some(self.epoch.global(s));
     }
 
-    /// Begins the clock anew at the state `y` of its log-log-time s, in the unit that the smallest margin asks for.
-    pub fn begin_epoch(&mut self, s: f64, y: &mut [f64]) {
-        let before = log_time(s) + self.epoch.log_unit();
-        let v = &mut y[self.parameters..];
-        let margins = || v.iter().map(|v| before - expand(*v));
-        let log_unit = margins().fold(0.0, f64::min);
+    /// τ' + ln u at the log-log-time s of the epoch: what log-multipliers p and margins add up to.
+    pub fn log_time(&self, s: f64) -> f64 {
+        log_time(s) + self.epoch.log_unit()
+    }
+
+    /// Begins the clock anew at the state `y` of its log-log-time s, in the unit in which the largest multiplier is one;
+    /// its p is `fastest`.
+    pub fn begin_epoch(&mut self, s: f64, y: &mut [f64], fastest: f64) {
+        let before = self.log_time(s);
+        let log_unit = before - fastest;
         self.epoch = Epoch::begun_at(self.epoch.global(s), log_unit);
-        for v in v {
-            *v = compress(log_unit - (before - expand(*v)));
+        for v in &mut y[self.parameters..] {
+            // log_unit − m with m = before − p
+            *v = compress(expand(*v) - fastest);
         }
         self.strongest_at_start = 0.0;
         self.watch = Watch::default();

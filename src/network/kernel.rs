@@ -74,11 +74,6 @@ pub trait Kernel: Send + Sync {
         &[]
     }
 
-    /// Offer: what keeps an implicit method from going on at θ, in words: states near which the field is not smooth.
-    fn obstacle(&self, _theta: &[f64]) -> Option<String> {
-        None
-    }
-
     /// Offer: the pieces of a field that is smooth in pieces only. A smooth field has none.
     fn pieces(&self) -> Option<&dyn Pieces> {
         None
@@ -128,6 +123,12 @@ pub trait Pieces {
     /// # Errors
     /// A sentence, if no piece is consistent with its own velocity.
     fn enter(&self, theta: &mut [f64], multipliers: &[f64]) -> Result<Entered, String>;
+
+    /// Offer: whether gates have kinks, of which a run keeps an account even where nothing happens at them. Otherwise
+    /// pieces only end where units come to zero weights.
+    fn has_kinks(&self) -> bool {
+        true
+    }
 
     /// What tells this piece from others, as words to be stored.
     fn state(&self) -> Vec<u64>;

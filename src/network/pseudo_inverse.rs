@@ -30,7 +30,8 @@ mod tests {
         for x in [f64::NAN, f64::INFINITY] {
             assert!(pseudo_inverse(dmatrix![1.0, x; 0.0, 1.0], |_| 1e-12).is_none());
         }
-        let inverse = pseudo_inverse(dmatrix![2.0, 0.0; 0.0, 1e-15], |largest| 1e-12 * largest).unwrap();
+        let inverse =
+            pseudo_inverse(dmatrix![2.0, 0.0; 0.0, 1e-15], |largest| 1e-12 * largest).unwrap();
         assert!((inverse - dmatrix![0.5, 0.0; 0.0, 0.0]).amax() < 1e-15);
     }
 }

@@ -11,7 +11,8 @@
 use super::Setting;
 use super::passes::{Forward, Motion};
 use super::pattern::{Mode, Pair, Pattern};
-use super::sizes::{Sizes, all_sizes};
+use super::sizes::{Sizes, all_sizes, significant_norms};
+use crate::activation::Kink;
 use crate::control;
 use nalgebra::{DMatrix, DVector};
 
@@ -19,10 +20,20 @@ use nalgebra::{DMatrix, DVector};
 const MOST_ROUNDS: usize = 240;
 
 /// Rounds without damping; after as many more, answers are taken half, then a quarter, and so on.
-const UNDAMPED: usize = 40;
+const UNDAMPED: usize = 20;
+
+/// Starts from other gates.
+const MOST_STARTS: usize = 6;
+
+/// Where no unit below sees a sample, gates pass from one side to the other while the cosine of weights and opening units
+/// goes from minus to plus this.
+const TRANSITION: f64 = 1e-3;
 
 /// Changes of gates, and rates relative to what they consist of, that count as none.
 const SETTLED: f64 = 1e-12;
+
+/// Rates of inputs below this share of the largest are rounding, or what gates in the making leave.
+const ROUNDING: f64 = 1e-9;
 
 /// Gates this near an end are at it.
 const AT_END: f64 = 1e-10;
@@ -56,7 +67,11 @@ pub(super) fn balance(
     let kink = pattern.kink();
     for (pair, gate) in search.pairs.iter().zip(gates) {
         let within = AT_END < gate - kink.inactive && AT_END < kink.active - gate;
-        let mode = if within && !search.is_unseen(*pair) {
+        if within && search.is_unseen(*pair) {
+            pattern.set_gate(*pair, gate);
+            continue;
+        }
+        let mode = if within {
             Mode::Sliding
         } else if 2.0 * gate >= kink.inactive + kink.active {
             Mode::Active
@@ -94,78 +109,104 @@ impl<'a> Search<'a> {
                 Mode::Sliding | Mode::Resting => 0.5 * (kink.inactive + kink.active),
             })
             .collect();
+        let mut draws: u64 = 1;
+        for _ in 0..MOST_STARTS {
+            if self.settles(&mut gates, kink) {
+                return Some(gates);
+            }
+            for gate in &mut gates {
+                draws = (draws.wrapping_mul(6364136223846793005)).wrapping_add(1442695040888963407);
+                let share = (draws >> 11) as f64 / (1_u64 << 53) as f64;
+                *gate = kink.inactive + share * (kink.active - kink.inactive);
+            }
+        }
+        None
+    }
+
+    /// Whether the gates come to answer each other.
+    fn settles(&self, gates: &mut [f64], kink: Kink) -> bool {
         let mut pass = self.pass.clone();
         // from here on it has gates of its own
         pass.pattern = None;
-        for (pair, gate) in self.pairs.iter().zip(&gates) {
+        for (pair, gate) in self.pairs.iter().zip(&*gates) {
             pass.gates[pair.layer][(pair.unit, pair.sample)] = *gate;
         }
         for round in 0..MOST_ROUNDS {
             if control::is_over() {
-                return None;
+                return false;
             }
             let share = 0.5_f64.powi((round / UNDAMPED) as i32);
             let mut largest = 0.0_f64;
-            for (pair, gate) in self.pairs.iter().zip(&mut gates) {
-                let answer = self.answer(&mut pass, *pair, *gate, (kink.inactive, kink.active));
+            for (pair, gate) in self.pairs.iter().zip(&mut *gates) {
+                let answer = self.answer(&mut pass, *pair, *gate, kink);
                 let next = *gate + share * (answer - *gate);
                 largest = largest.max((answer - *gate).abs());
                 *gate = next;
                 pass.gates[pair.layer][(pair.unit, pair.sample)] = next;
             }
             if largest < SETTLED {
-                return Some(gates);
+                return true;
             }
         }
-        None
+        false
     }
 
     /// The gate of one pair that answers all others.
-    fn answer(&self, pass: &mut Forward<'_>, pair: Pair, now: f64, (low, high): (f64, f64)) -> f64 {
+    fn answer(&self, pass: &mut Forward<'_>, pair: Pair, now: f64, kink: Kink) -> f64 {
+        let (low, high) = (kink.inactive, kink.active);
         let mut rate = |gate: f64| {
             pass.gates[pair.layer][(pair.unit, pair.sample)] = gate;
             let motion = pass.motion_with(self.output.clone(), DVector::zeros(0));
-            self.relative_rate(&motion, pass, pair)
+            self.relative_rate(&motion, pair)
         };
         let (closed, open) = (rate(low), rate(high));
-        let upwards = now - low >= high - now;
         if closed.abs() <= SETTLED && open.abs() <= SETTLED {
-            now
+            match self.opening(pass, pair) {
+                Some(cosine) => {
+                    let share = 0.5 + 0.5 * cosine / TRANSITION;
+                    low + (high - low) * share.clamp(0.0, 1.0)
+                }
+                None => now,
+            }
         } else if closed <= SETTLED && open <= SETTLED {
             low
         } else if closed >= -SETTLED && open >= -SETTLED {
             high
         } else if closed > open {
             low + (high - low) * closed / (closed - open)
-        } else if upwards {
+        } else if now - low >= high - now {
             high
         } else {
             low
         }
     }
 
-    /// `a'` of a pair relative to the sizes of what it consists of; where no unit below sees the sample or comes to see
-    /// it, what a would be if the units on its kinks opened as far as their gates.
-    fn relative_rate(&self, motion: &Motion, pass: &Forward<'_>, pair: Pair) -> f64 {
-        let (layer, at) = (pair.layer, (pair.unit, pair.sample));
-        let width = self.sizes[layer].widths[pair.unit];
-        let inflow = motion.h_dot[layer].column(pair.sample).norm();
+    /// `a'` of a pair relative to the sizes of what it consists of.
+    fn relative_rate(&self, motion: &Motion, pair: Pair) -> f64 {
+        let layer = pair.layer;
+        let inflow = significant_norms(&motion.h_dot[layer], ROUNDING)[pair.sample];
         let speed = motion.velocity[layer].column(pair.unit).norm();
-        let size = speed * self.sizes[layer].inputs[pair.sample] + width * inflow;
+        let sizes = &self.sizes[layer];
+        let size = speed * sizes.inputs[pair.sample] + sizes.widths[pair.unit] * inflow;
         if size > 0.0 {
-            return motion.a_dot[layer][at] / size;
-        }
-        if layer == 0 || width == 0.0 {
-            return 0.0;
-        }
-        let below = pass.gates[layer - 1].column(pair.sample);
-        let opened = below.component_mul(&self.on_kinks(pair));
-        let length = opened.norm();
-        if length > 0.0 {
-            pass.w[layer].column(pair.unit).dot(&opened) / (width * length)
+            motion.a_dot[layer][(pair.unit, pair.sample)] / size
         } else {
             0.0
         }
+    }
+
+    /// Of a pair on a sample that no unit below sees: the cosine of its weights and of what it would see if the units on
+    /// their kinks opened as far as their gates. `None` if none would.
+    fn opening(&self, pass: &Forward<'_>, pair: Pair) -> Option<f64> {
+        let width = self.sizes[pair.layer].widths[pair.unit];
+        if pair.layer == 0 || width == 0.0 || !self.is_unseen(pair) {
+            return None;
+        }
+        let below = pass.gates[pair.layer - 1].column(pair.sample);
+        let opened = below.component_mul(&self.on_kinks(pair));
+        let length = opened.norm();
+        let along = pass.w[pair.layer].column(pair.unit).dot(&opened);
+        (length > 0.0).then(|| along / (width * length))
     }
 
     /// One for units below that stand on their kinks of the pair's sample, zero for the others.

@@ -22,6 +22,7 @@ mod stepper;
 mod tangent;
 #[cfg(test)]
 mod tests;
+mod vanishing;
 
 pub(super) use architecture::KIND;
 
@@ -92,7 +93,11 @@ impl Relu {
     /// Rows of `samples` on which some hidden layer passes nothing on, so that f = 0, in order: dead samples.
     pub fn dead(&self, theta: &[f64], samples: &DMatrix<f64>) -> Vec<usize> {
         let h = self.activations(theta, samples);
-        let is_dark = |n: &usize| h[1..].iter().any(|h| h.column(*n).iter().all(|x| *x == 0.0));
+        let is_dark = |n: &usize| {
+            h[1..]
+                .iter()
+                .any(|h| h.column(*n).iter().all(|x| *x == 0.0))
+        };
         (0..samples.nrows()).filter(is_dark).collect()
     }
 
@@ -213,7 +218,8 @@ impl Setting {
 
     /// Blank samples, and those that one of the first `layers` layers is dark on.
     fn dark(&self, pattern: &Pattern, layers: usize) -> Vec<usize> {
-        let is_dark = |n: &usize| (0..layers).any(|layer| pattern.is_dark(layer, *n));
+        let closes = self.activation.kink().is_some_and(Kink::closes);
+        let is_dark = |n: &usize| closes && (0..layers).any(|layer| pattern.is_dark(layer, *n));
         (0..self.labels.len())
             .filter(|n| self.is_blank(*n) || is_dark(n))
             .collect()

@@ -105,11 +105,18 @@ impl<'a> Forward<'a> {
             let g = setting.activation;
             let (h, gates) = if g.curved() {
                 let arguments = Arguments::new(g, &pass.w[l], inputs, &a);
-                let (h, gates) = (
+                let (mut h, mut gates) = (
                     arguments.map(&a, |at| g.value(at)),
                     arguments.map(&a, |at| g.gate(at)),
                 );
-                pass.curves.push(Curve::new(g, arguments, &a));
+                let mut curve = Curve::new(g, arguments, &a);
+                let resting = pattern.into_iter().flat_map(Pattern::resting);
+                for (_, unit) in resting.filter(|(layer, _)| *layer == l) {
+                    for of_unit in [&mut h, &mut gates, &mut curve.kappa, &mut curve.mu] {
+                        of_unit.row_mut(unit).fill(0.0);
+                    }
+                }
+                pass.curves.push(curve);
                 (h, gates)
             } else {
                 let gates = match pattern {

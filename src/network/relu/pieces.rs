@@ -18,6 +18,7 @@ use super::passes::Forward;
 use super::pattern::{Mode, Pair, Pattern};
 use super::settle::settle;
 use super::sizes::{Sizes, all_sizes, gates, sine};
+use super::vanishing::NO_SIDES;
 use crate::activation::Formula;
 use crate::network::{Entered, Kernel, Pieces, pseudo_inverse};
 use crate::trajectory::Kinks;
@@ -49,6 +50,9 @@ const VANISHED: f64 = 1e-10;
 
 impl Pieces for ReluKernel {
     fn clearance(&self, theta: &[f64], multipliers: &[f64]) -> f64 {
+        if self.setting.activation.curved() {
+            return self.distance_from_zero(theta);
+        }
         let Some(pattern) = self.pattern.as_deref() else {
             return f64::INFINITY;
         };
@@ -83,6 +87,9 @@ impl Pieces for ReluKernel {
         if !theta.iter().chain(multipliers).all(|x| x.is_finite()) {
             return Err("weights or multipliers are not finite".into());
         }
+        if self.setting.activation.curved() {
+            return Ok(self.pass_zero(theta, multipliers));
+        }
         let before = self.present(theta)?;
         let mut pattern = before.clone();
         let mut departures = self.departures.clone();
@@ -116,32 +123,43 @@ impl Pieces for ReluKernel {
         })
     }
 
-    /// The mode of every pair, then how often every unit has left zero, then the slack of pairs that have some; nothing
-    /// before the first piece has been entered.
+    fn has_kinks(&self) -> bool {
+        !self.setting.activation.curved()
+    }
+
+    /// The mode of every pair, then how often every unit has left zero, then the slack and the gates of pairs that have
+    /// some of their own; nothing before the first piece has been entered.
     fn state(&self) -> Vec<u64> {
         let Some(pattern) = self.pattern.as_deref() else {
             return Vec::new();
         };
         let departures = self.departures.iter().flatten().map(|n| *n as u64);
-        let slack = self.slack.iter().flat_map(|(pair, slack)| {
-            let place = [pair.layer, pair.unit, pair.sample].map(|i| i as u64);
-            place.into_iter().chain([slack.to_bits()])
+        let lists = [&self.slack, pattern.partial()].map(|list| {
+            let entries = list.iter().flat_map(|(pair, x)| {
+                let place = [pair.layer, pair.unit, pair.sample].map(|i| i as u64);
+                place.into_iter().chain([x.to_bits()])
+            });
+            [list.len() as u64].into_iter().chain(entries)
         });
-        pattern.words().chain(departures).chain(slack).collect()
+        let lists = lists.into_iter().flatten();
+        pattern.words().chain(departures).chain(lists).collect()
     }
 
     fn restored(&self, state: &[u64]) -> Option<Arc<dyn Kernel>> {
         let widths: Vec<usize> = self.departures.iter().map(Vec::len).collect();
         let mut words = state.iter();
-        let kink = self.setting.activation.kink()?;
+        let kink = self.setting.activation.kink().unwrap_or(NO_SIDES);
         let samples = self.setting.labels.len();
-        let pattern = Pattern::of_words(kink, &widths, samples, &mut words)?;
+        let mut pattern = Pattern::of_words(kink, &widths, samples, &mut words)?;
         let mut departures = self.departures.clone();
         for count in departures.iter_mut().flatten() {
             *count = usize::try_from(*words.next()?).ok()?;
         }
-        let slack = slack_of_words(words.as_slice(), &pattern)?;
-        Some({
+        let slack = list_of_words(&mut words, &pattern)?;
+        for (pair, gate) in list_of_words(&mut words, &pattern)? {
+            pattern.set_gate(pair, gate);
+        }
+        words.next().is_none().then(|| {
             Arc::new(Self {
                 slack,
                 setting: Arc::clone(&self.setting),
@@ -154,22 +172,26 @@ impl Pieces for ReluKernel {
     }
 }
 
-/// From the words of [`Pieces::state`] behind modes and departures.
-fn slack_of_words(words: &[u64], pattern: &Pattern) -> Option<BTreeMap<Pair, f64>> {
-    let (quadruples, []) = words.as_chunks::<4>() else {
-        return None;
-    };
-    let read = |&[layer, unit, sample, bits]: &[u64; 4]| {
-        let [layer, unit, sample] = [layer, unit, sample].map(usize::try_from);
+/// One of the lists in the words of [`Pieces::state`].
+fn list_of_words<'a>(
+    words: &mut impl Iterator<Item = &'a u64>,
+    pattern: &Pattern,
+) -> Option<BTreeMap<Pair, f64>> {
+    let mut list = BTreeMap::new();
+    for _ in 0..*words.next()? {
+        let mut place = || usize::try_from(*words.next()?).ok();
         let pair = Pair {
-            layer: layer.ok()?,
-            unit: unit.ok()?,
-            sample: sample.ok()?,
+            layer: place()?,
+            unit: place()?,
+            sample: place()?,
         };
-        let slack = f64::from_bits(bits);
-        (pattern.has(pair) && (0.0..=NEAR_KINK).contains(&slack)).then_some((pair, slack))
-    };
-    quadruples.iter().map(read).collect()
+        let x = f64::from_bits(*words.next()?);
+        if !pattern.has(pair) || !(0.0..=1.0).contains(&x) {
+            return None;
+        }
+        list.insert(pair, x);
+    }
+    Some(list)
 }
 
 /// How far pairs are past their kinks at a state from which they are to be followed, as sines.
