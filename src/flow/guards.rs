@@ -2,16 +2,20 @@
 
 use super::drive::{Drive, Why};
 use super::ending::{
-    Beyond, NO_SEPARATOR, NOT_FITTED, STRONG, beyond_separability, is_fast, strongest,
+    Beyond, NO_SEPARATOR, NOT_FITTED, STRONG, UNSEEN, beyond_separability, is_fast, strongest,
 };
 use super::integrator::Kind;
 use super::system::System;
 use super::watch::{CRAWL, CRAWL_STEPS};
+use crate::network::Kernel;
 use crate::trajectory::Status;
 
 /// Failures of Newton's method in the two hundred steps of a [drag](super::watch::Watch::drags) that are not to be put
 /// up with.
 const MANY_FAILURES: usize = 20;
+
+/// ln t up to which quantities that grow like t are numbers.
+const RANGE: f64 = 600.0;
 
 impl Drive<'_, '_> {
     /// Whether the state at the end of the last step, of log-log-time s, ends the leg.
@@ -40,6 +44,10 @@ impl Drive<'_, '_> {
     }
 
     fn rests_or_overflows(&mut self, s: f64) -> Option<Why> {
+        if self.run.log_time(s) > RANGE && moves_unseen(self.system.kernel()) {
+            self.run.failure = Some(UNSEEN.into());
+            return Some(Why::Ended(Status::NonlinearFailure));
+        }
         let theta = self.integrator.weights();
         let strongest = self.strongest();
         let at_start = self.run.strongest_at_start;
@@ -132,6 +140,11 @@ impl Drive<'_, '_> {
         kernel.velocity(theta, &multipliers, &mut velocity, &mut rates);
         velocity
     }
+}
+
+/// Whether some dead sample moves weights.
+fn moves_unseen(kernel: &dyn Kernel) -> bool {
+    kernel.dead().iter().any(|n| !kernel.idle().contains(n))
 }
 
 /// Why a run whose margins no longer grow cannot go on.

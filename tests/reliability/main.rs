@@ -14,6 +14,7 @@ mod memory;
 mod outside;
 mod page;
 mod program;
+mod relu;
 mod scales;
 mod scenario;
 
