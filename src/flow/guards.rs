@@ -101,7 +101,8 @@ impl Drive<'_, '_> {
                 return self.with_new_tolerances();
             }
             if self.newton_fails() {
-                return self.run.solve_densely(s).then_some(Why::Restart);
+                self.run.solve_densely(s);
+                return Some(Why::Restart);
             }
         }
         self.run.solve_as_before(s).then_some(Why::Restart)

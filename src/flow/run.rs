@@ -206,15 +206,12 @@ impl<'a> FlowRun<'a> {
         }
     }
 
-    /// Takes the whole Newton matrix from log-log-time s on, if it is small enough and not in use: while samples that are
-    /// not fitted have large multipliers, what the structured step leaves to the iteration is stiff.
-    pub fn solve_densely(&mut self, s: f64) -> bool {
-        let unknowns = self.parameters + self.samples;
-        let possible = unknowns <= MOST_DENSE && self.newton() == NewtonSolver::Structured;
-        if possible {
+    /// Takes the whole Newton matrix from log-log-time s on, if it is small enough: while samples that are not fitted have
+    /// large multipliers, what the structured step leaves to the iteration is stiff.
+    pub fn solve_densely(&mut self, s: f64) {
+        if self.parameters + self.samples <= MOST_DENSE {
             self.dense_since = Some(s);
         }
-        possible
     }
 
     /// Goes back from the whole matrix once the run has got on.

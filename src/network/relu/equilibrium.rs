@@ -32,6 +32,9 @@ const TRANSITION: f64 = 1e-3;
 /// Changes of gates, and rates relative to what they consist of, that count as none.
 const SETTLED: f64 = 1e-12;
 
+/// Answers this near are taken in full.
+const NEAR: f64 = 1e-5;
+
 /// Rates of inputs below this share of the largest are rounding, or what gates in the making leave.
 const ROUNDING: f64 = 1e-9;
 
@@ -139,7 +142,11 @@ impl<'a> Search<'a> {
             let mut largest = 0.0_f64;
             for (pair, gate) in self.pairs.iter().zip(&mut *gates) {
                 let answer = self.answer(&mut pass, *pair, *gate, kink);
-                let next = *gate + share * (answer - *gate);
+                let next = if (answer - *gate).abs() < NEAR {
+                    answer
+                } else {
+                    *gate + share * (answer - *gate)
+                };
                 largest = largest.max((answer - *gate).abs());
                 *gate = next;
                 pass.gates[pair.layer][(pair.unit, pair.sample)] = next;
@@ -154,6 +161,12 @@ impl<'a> Search<'a> {
     /// The gate of one pair that answers all others.
     fn answer(&self, pass: &mut Forward<'_>, pair: Pair, now: f64, kink: Kink) -> f64 {
         let (low, high) = (kink.inactive, kink.active);
+        if self.is_unseen(pair) {
+            let share = self
+                .opening(pass, pair, high)
+                .map(|cosine| 0.5 + 0.5 * cosine / TRANSITION);
+            return share.map_or(now, |share| low + (high - low) * share.clamp(0.0, 1.0));
+        }
         let mut rate = |gate: f64| {
             pass.gates[pair.layer][(pair.unit, pair.sample)] = gate;
             let motion = pass.motion_with(self.output.clone(), DVector::zeros(0));
@@ -161,13 +174,7 @@ impl<'a> Search<'a> {
         };
         let (closed, open) = (rate(low), rate(high));
         if closed.abs() <= SETTLED && open.abs() <= SETTLED {
-            match self.opening(pass, pair) {
-                Some(cosine) => {
-                    let share = 0.5 + 0.5 * cosine / TRANSITION;
-                    low + (high - low) * share.clamp(0.0, 1.0)
-                }
-                None => now,
-            }
+            now
         } else if closed <= SETTLED && open <= SETTLED {
             low
         } else if closed >= -SETTLED && open >= -SETTLED {
@@ -195,15 +202,31 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Of a pair on a sample that no unit below sees: the cosine of its weights and of what it would see if the units on
-    /// their kinks opened as far as their gates. `None` if none would.
-    fn opening(&self, pass: &Forward<'_>, pair: Pair) -> Option<f64> {
+    /// Of a pair on a sample that no unit below sees: the cosine of its weights and of what it is about to see, which are
+    /// the units below that open at the rates they open with, or, if none does, those that slide, as far as they are
+    /// open. `None` if there are none.
+    fn opening(&self, pass: &Forward<'_>, pair: Pair, high: f64) -> Option<f64> {
         let width = self.sizes[pair.layer].widths[pair.unit];
-        if pair.layer == 0 || width == 0.0 || !self.is_unseen(pair) {
+        if pair.layer == 0 || width == 0.0 {
             return None;
         }
-        let below = pass.gates[pair.layer - 1].column(pair.sample);
-        let opened = below.component_mul(&self.on_kinks(pair));
+        let below = pair.layer - 1;
+        let gates = (pass.gates[below].column(pair.sample)).component_mul(&self.on_kinks(pair));
+        let opens = |gate: &f64| *gate >= high - AT_END;
+        let mut opened = gates.clone();
+        if gates.iter().any(opens) {
+            let motion = pass.motion_with(self.output.clone(), DVector::zeros(0));
+            let rates = motion.a_dot[below].column(pair.sample);
+            let opening = gates.zip_map(
+                &rates,
+                |gate, rate| {
+                    if opens(&gate) { rate.max(0.0) } else { 0.0 }
+                },
+            );
+            if opening.norm() > 0.0 {
+                opened = opening;
+            }
+        }
         let length = opened.norm();
         let along = pass.w[pair.layer].column(pair.unit).dot(&opened);
         (length > 0.0).then(|| along / (width * length))
