@@ -1,20 +1,20 @@
-//! Alarms: what must hold along every run, and by how much it may fail to.
+//! Alarms: what must hold along every run, and by how much it may fail to hold.
 //!
-//! A solver that goes wrong rarely says so: it ends at its horizon with a plausible direction. So a run is `completed`
-//! only if everything that can be checked without another run holds to the tolerance, over all saves:
+//! A solver that goes wrong rarely reports it: it reaches its horizon with a plausible direction. So a run is
+//! `completed` only if everything that can be checked without another run holds to the tolerance, over all saves:
 //!
 //! - *conserved quantities* of the rule (relative drift, see [`Invariant`](crate::diagnostics::Invariant)): layers
 //!   against each other;
-//! - *log-multipliers*: `max_n |p_n − (τ − m_n(θ))|/max(1+τ, |m_n|)`, which are integrated side by side with the
-//!   weights and tied to them by nothing but the equations: margins against the clock;
+//! - *log-multipliers*: `max_n |p_n − (τ − m_n(θ))|/max(1+τ, |m_n|)`, which are integrated alongside the weights and
+//!   tied to them only by the equations: margins against the clock;
 //! - *accumulated multipliers*, for linear networks under fixed feedback: the first layer has learned
-//!   `w_1(t) − w_1(0) = Z b_1ᵀ` with `Z = Gᵀ A(t)` (entry by entry `ŵ_1 − ŵ_1(0) = b̂_1^* ⊙ Ẑ`): weights against
-//!   multipliers. (Under all methods but `adams-bdf` A comes from a quadrature of its own; there it is summed by the
-//!   formula of the weights, and the law holds to rounding.)
+//!   `w_1(t) − w_1(0) = Z b_1ᵀ` with `Z = Gᵀ A(t)` (entrywise layers: `ŵ_1 − ŵ_1(0) = b̂_1^* ⊙ Ẑ`): weights against
+//!   multipliers. (For all methods but `adams-bdf` A comes from a separate quadrature; there it is summed by the same
+//!   formula as the weights, and the law holds to rounding.)
 //! - the *closed form* of fully connected linear networks under fixed feedback from zero weights:
 //!   `w_l = φ_l b_{l−1} b_lᵀ` with the recursion of φ_l;
 //! - with `--verify`, the *same run at a hundredth of the tolerances* ([`verify`]): the angle between the two ends. (A
-//!   tighter run that does not complete verifies nothing: the command fails, the run's own status stays.)
+//!   tighter run that does not complete verifies nothing: the command fails, and the run keeps its own status.)
 //!
 //! The tolerance is [`tolerance`]. The [`Conclusion`] on a run beyond it is [`Inaccurate`](Status::Inaccurate); it says
 //! by how much, where, and what to tighten, and claims are not judged as if the run had arrived.
@@ -30,16 +30,16 @@ use crate::theory::Alignment;
 use crate::trajectory::{SolverStatistics, Status, Trajectory};
 use nalgebra::DVector;
 
-/// Errors of the steps of a run add up: it may drift by this many times its relative tolerance.
+/// Errors of the steps accumulate: a run may drift by this many times its relative tolerance.
 const STEPS_ADD_UP: f64 = 20.0;
 
-/// However loose the tolerance, a run that drifts by more is wrong.
+/// However loose the tolerance, a run that drifts by more than this is wrong.
 const LARGEST: f64 = 1e-3;
 
-/// What tolerances near rounding cannot get below.
+/// The smallest drift allowed, for tolerances near rounding.
 const ROUNDING: f64 = 1e-8;
 
-/// Largest drift of a run that is as accurate as it says: 20 rtol, at least 1e-8 and at most 1e-3.
+/// Largest drift of a run that is as accurate as claimed: 20 rtol, at least 1e-8 and at most 1e-3.
 pub fn tolerance(options: &FlowOptions) -> f64 {
     (STEPS_ADD_UP * options.rtol).clamp(ROUNDING, LARGEST)
 }
@@ -51,7 +51,7 @@ pub struct Drift {
     pub name: String,
     /// Its largest value, relative.
     pub worst: f64,
-    /// s there.
+    /// s at which it occurs.
     pub log_log_time: f64,
 }
 
@@ -72,9 +72,9 @@ impl Drift {
     }
 }
 
-/// Everything that must stay zero along a run of `problem`, and how far it does not.
+/// Everything that must stay zero along a run of `problem`, and how far it departs from zero.
 ///
-/// Weights are known to `atol`, not better: where closed forms say what they are, errors of that size are none.
+/// Weights are known only to `atol`: in comparisons with closed forms, errors of that size do not count.
 pub fn drifts(
     problem: &Problem,
     options: &FlowOptions,
@@ -110,7 +110,7 @@ pub fn drifts(
                 .collect()
         };
         let norms = &measured.layer_norms;
-        // ‖w_l − φ_l b_{l−1} b_lᵀ‖, and that of layers with φ_l and with its closed form
+        // ‖w_l − φ_l b_{l−1} b_lᵀ‖, and that of layers with the measured φ_l and with its closed form
         let off = |l: usize, k: usize| {
             alignment.residual[(l, k)] * norms[(l, k)] / (norms[(l, k)] + floor)
         };
@@ -139,7 +139,7 @@ pub fn drifts(
 }
 
 /// `‖w_1 − w_1(0) − Z b_1ᵀ‖/(‖w_1 − w_1(0)‖ + floor)`, `Z = GᵀA`, per save; `None` where there is no such law. A
-/// difference that is rounding of w_1 is none.
+/// difference at the rounding level of w_1 counts as zero.
 fn first_layer_against_multipliers(
     problem: &Problem,
     trajectory: &Trajectory,
@@ -169,8 +169,8 @@ fn first_layer_against_multipliers(
     Some((0..trajectory.len()).map(drift).collect())
 }
 
-/// How a run ended, once it has been measured: as its integration ended, unless that reached the horizon with something
-/// amiss.
+/// How a run ended, once it has been measured: the status of its integration, unless that reached the horizon with
+/// something amiss.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conclusion {
     pub status: Status,
@@ -192,7 +192,7 @@ impl Conclusion {
         self.status == Status::Completed
     }
 
-    /// A run that completed is no better than one it stands on: how that one ended, if it did not complete.
+    /// A run that depends on another one takes over that one's conclusion, if that did not complete.
     #[must_use]
     pub fn standing_on(self, name: &str, other: &Self) -> Self {
         if !self.completed() || other.completed() {
@@ -228,7 +228,7 @@ impl Conclusion {
     }
 }
 
-/// How a run ended: inaccurate if it reached its horizon although something drifted beyond the tolerance.
+/// How a run ended: inaccurate if it reached its horizon but something drifted beyond the tolerance.
 pub fn judge(
     problem: &Problem,
     options: &FlowOptions,

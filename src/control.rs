@@ -1,4 +1,4 @@
-//! Who watches a long run, where it leaves checkpoints, and what ends it early.
+//! Who observes a long run, where it writes checkpoints, and what ends it early.
 
 use crate::error::{Error, Result};
 use std::cell::Cell;
@@ -25,7 +25,7 @@ pub struct StepProgress {
     pub total: u64,
 }
 
-/// Who watches runs being made; called from any thread.
+/// Observes runs in progress; called from any thread.
 pub trait Observer: Sync {
     /// Called after every step of a flow.
     fn flow(&self, _progress: FlowProgress) {}
@@ -33,21 +33,21 @@ pub trait Observer: Sync {
     /// Called a few times a second during finite steps; `taken == total` at the end.
     fn steps(&self, _progress: StepProgress) {}
 
-    /// Called with one sentence on a checkpoint that was found.
+    /// Called with one sentence about a checkpoint that was found.
     fn note(&self, _text: String) {}
 }
 
-/// Nobody watches.
+/// Observes nothing.
 impl Observer for () {}
 
-/// What a caller decides while runs are made.
+/// A caller's settings for runs in progress.
 #[derive(Clone, Copy)]
 pub struct Control<'a> {
-    /// Folder for checkpoints, made if missing; none are kept without.
+    /// Folder for checkpoints, created if missing; without it none are kept.
     pub checkpoints: Option<&'a Path>,
     /// Seconds between checkpoints.
     pub interval: f64,
-    /// Becomes the number of a signal to stop at, after a checkpoint; 0 to go on.
+    /// Set to the number of a signal that stops the run, after a checkpoint; 0 to continue.
     pub signal: &'a AtomicUsize,
     pub observer: &'a dyn Observer,
 }
@@ -55,7 +55,7 @@ pub struct Control<'a> {
 static NO_SIGNAL: AtomicUsize = AtomicUsize::new(0);
 
 impl Control<'static> {
-    /// Nobody watches, nothing is kept.
+    /// No observer, no checkpoints.
     pub fn none() -> Self {
         Self {
             checkpoints: None,
@@ -67,7 +67,7 @@ impl Control<'static> {
 }
 
 impl Control<'_> {
-    /// Whether to go on.
+    /// Whether to continue.
     ///
     /// # Errors
     /// [`Error::Interrupted`] once a signal has come.

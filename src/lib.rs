@@ -4,7 +4,7 @@
 //! descent (BP) and direct feedback alignment (DFA) out to times like t = exp(10^30), and checks on every run what
 //! theory says about it.
 //!
-//! # The model in a page
+//! # The model in brief
 //! Data `x_n` with labels `y_n = ±1`, signed samples `g_n = y_n x_n`; a network with predictor β and margins
 //! `m_n = g_n·β`; multipliers `α_n = −∂𝓛/∂m_n`. A rule moves the weights, `θ' = Σ_n α_n y_n 𝒢_n(θ)`. Directions
 //! converge like powers of `τ = ln(1+t)`, so the flow is integrated in the clock `s = ln(1+τ)`, with the
@@ -19,10 +19,10 @@
 //!                    └─ theory::of ──────→ Theory: what is predicted, read by everything to the right
 //! ```
 //! Each arrow is one public function: `scenario::Scenario::build`, [`flow::integrate`], [`diagnostics::diagnose`],
-//! [`claims::check`], `report` and `figures::figures`; `run::run` is all of them in order. What theory predicts of a
-//! problem, [`theory::of`], is a plain value that everything to the right of the problem reads.
+//! [`claims::check`], `report` and `figures::figures`; `run::run` calls all of them in order. What theory predicts
+//! for a problem, [`theory::of`], is a plain value that everything to the right of the problem reads.
 //!
-//! Cargo features: `scenarios` (TOML), `figures`, `cli`; all on by default, none needed by what is named above.
+//! Cargo features: `scenarios` (TOML), `figures`, `cli`; all on by default; the links above work without them.
 //!
 //! # The three things people do
 //! **Follow a flow, and measure it against what theory predicts.** Depth-2 DFA from zero weights on three points of the
@@ -48,7 +48,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **Ask what theory says of a problem**, without running anything ([`theory`]):
+//! **Ask what theory says about a problem**, without running anything ([`theory`]):
 //! ```
 //! # use marginflow::{dataset::gaussian_teacher, loss::Loss, network::Network, problem::Problem, rule::Rule, theory};
 //! # use nalgebra::{DVector, dvector};
@@ -66,8 +66,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! **Bring a field of one's own.** A [`Kernel`](network::Kernel) needs its sizes and three functions; clocks, implicit
-//! steps and horizons come with [`flow::integrate_kernel`]. Here one weight per feature, `m_n = g_n·(w ⊙ w)`:
+//! **Bring your own field.** A [`Kernel`](network::Kernel) needs its sizes and three functions; clocks, implicit steps
+//! and horizons come with [`flow::integrate_kernel`]. Here one weight per feature, `m_n = g_n·(w ⊙ w)`:
 //! ```
 //! use marginflow::flow::{FlowOptions, NewtonSolver, integrate_kernel};
 //! use marginflow::network::{Kernel, Tangent};

@@ -1,9 +1,9 @@
-//! What a run will need of memory, estimated from its sizes before anything is drawn, and what the machine can give.
+//! Memory needed by a run, estimated from its sizes before anything is drawn, and memory available on the machine.
 //!
 //! The estimate is a sum of parts, each a size times a factor: how many copies of the data, of the weights, of saved
-//! states are held at once when most are. The factors were measured (peak resident memory of whole runs,
-//! docs/design.md) and a test holds them to real runs: never below two thirds of what a run takes, never above three
-//! times it. All in bytes and in f64, so that no size a scenario can state overflows.
+//! states are held at once at the peak. The factors were measured (peak resident memory of whole runs,
+//! docs/design.md) and a test checks them against real runs: never below two thirds of what a run takes, never above
+//! three times that. Everything is in bytes and in f64, so that no size in a scenario can overflow.
 
 use crate::network::Footprint;
 use std::fmt::Write;
@@ -16,14 +16,14 @@ const NUMBER: f64 = 8.0;
 /// The program, its threads, and the figures it draws.
 const BASE: f64 = 65e6;
 
-/// What is done with a problem.
+/// The work to be done on a problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
-    /// Built and measured, and its limit found.
+    /// Build it, measure it, and find its limit.
     Limit,
-    /// Followed by the flow to the horizon, with finite steps beside it if the scenario has any.
+    /// The flow to the horizon, and finite steps if the scenario has any.
     Run,
-    /// Finite steps, and the flow as far as they go.
+    /// Finite steps, and the flow as far as they reach.
     Compare,
 }
 
@@ -36,7 +36,7 @@ pub struct StepSizes {
     pub records: f64,
 }
 
-/// The sizes everything follows from.
+/// The sizes that determine the estimate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sizes {
     /// N
@@ -50,7 +50,7 @@ pub struct Sizes {
     /// Numbers in the feedback.
     pub feedback: f64,
     pub footprint: Footprint,
-    /// Whether the integrator keeps velocities of weights in factors (fully connected networks by Adams formulas).
+    /// Whether the integrator keeps velocities in factored form (fully connected networks under Adams formulas).
     pub factored: bool,
     /// States saved along the flow.
     pub saves: f64,
@@ -62,7 +62,7 @@ pub struct Sizes {
 pub struct Part {
     /// What it is, in words.
     pub what: &'static str,
-    /// The keys of the scenario that make it smaller.
+    /// The scenario keys that reduce it.
     pub keys: &'static str,
     pub bytes: f64,
 }
@@ -142,7 +142,7 @@ impl Sizes {
     }
 }
 
-/// Numbers a save costs besides states: what is measured there and drawn of it.
+/// Numbers per save besides states: what is measured there and drawn.
 const PER_SAVE: f64 = 20.0;
 
 impl Estimate {
@@ -151,7 +151,7 @@ impl Estimate {
         BASE + self.parts.iter().map(|part| part.bytes).sum::<f64>()
     }
 
-    /// The part that takes most.
+    /// The largest part.
     fn dominant(&self) -> Option<&Part> {
         self.parts.iter().max_by(|a, b| a.bytes.total_cmp(&b.bytes))
     }
@@ -159,7 +159,7 @@ impl Estimate {
     /// Why the work cannot be done with `available` bytes, and what to change; `None` if it can.
     pub fn refusal(&self, available: f64) -> Option<Refusal> {
         let part = self.dominant()?;
-        // Not `total > available`: a total that is not a number is refused as well.
+        // Not `total > available`: a NaN total is refused too.
         let fits = self.total() <= available;
         (!fits).then(|| {
             let sizes = &self.sizes;
@@ -193,7 +193,7 @@ pub struct Refusal {
     pub advice: String,
 }
 
-/// A count as people write it.
+/// A count in readable form.
 fn count(n: f64) -> String {
     if n < 1e7 {
         n.to_string()
@@ -202,7 +202,7 @@ fn count(n: f64) -> String {
     }
 }
 
-/// Bytes with a unit people know.
+/// Bytes with a readable unit.
 fn in_words(bytes: f64) -> String {
     if bytes < 1e9 {
         format!("{:.0} MB", bytes / 1e6)
@@ -215,8 +215,8 @@ fn in_words(bytes: f64) -> String {
     }
 }
 
-/// Bytes this process can still get: the least of what the machine has available, what the control groups it is in
-/// leave, and what its address space may grow by. Infinite where the system does not tell.
+/// Bytes this process can still get: the minimum of what the machine has available, what its control groups leave,
+/// and what its address space may grow by. Infinite if the system does not tell.
 pub(crate) fn available() -> f64 {
     let texts = |path: &str| fs::read_to_string(path).ok();
     [
@@ -242,12 +242,12 @@ fn field(text: &str, name: &str) -> Option<f64> {
 /// What is left of the address space (`ulimit -v`).
 fn address_space(limits: &str, status: &str) -> Option<f64> {
     let line = (limits.lines()).find_map(|line| line.strip_prefix("Max address space"))?;
-    // "unlimited" is no number
+    // "unlimited" is not a number
     let limit: f64 = line.split_whitespace().next()?.parse().ok()?;
     Some((limit - field(status, "VmSize:")?).max(0.0))
 }
 
-/// What the control groups of a process leave it, of either version: the least over the group and all above it.
+/// What the control groups of a process (v1 or v2) leave it: the minimum over the group and all its ancestors.
 fn control_groups(groups: &str, root: &Path) -> Option<f64> {
     groups
         .lines()

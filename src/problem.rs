@@ -1,5 +1,5 @@
-//! A learning problem: data, network, rule, loss and initial weights. Everything downstream reads it, nothing changes
-//! it.
+//! A learning problem: data, network, rule, loss and initial weights. Everything downstream reads it; nothing
+//! modifies it.
 
 use crate::network::stepping::{Lane, Schedule, Stepper, Training};
 use crate::network::{FullyConnectedLinear, Kernel, MisfitSignals, Network};
@@ -8,7 +8,7 @@ use crate::{dataset::Dataset, loss::Loss, rule::Rule};
 use nalgebra::DVector;
 use std::sync::Arc;
 
-/// One initial value problem of learning. Its parts fit together.
+/// One initial value problem of learning, whose parts are known to fit together.
 #[derive(Debug, Clone)]
 pub struct Problem {
     dataset: Dataset,
@@ -21,16 +21,16 @@ pub struct Problem {
 /// Parts that do not fit together.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ProblemError {
-    /// The first layer takes another number of inputs than the samples have features.
+    /// The number of inputs of the first layer differs from the number of features of the samples.
     #[error("the samples have {found} features, the network takes {expected}")]
     Dimension { found: usize, expected: usize },
     /// The rule's feedback does not have the network's shapes.
     #[error(transparent)]
     Signals(#[from] MisfitSignals),
-    /// θ(0) has another length than the network has parameters.
+    /// The length of θ(0) differs from the number of the network's parameters.
     #[error("{found} initial weights, the network has {expected} parameters")]
     Weights { found: usize, expected: usize },
-    /// Some initial weight is not a finite number.
+    /// An initial weight is not finite.
     #[error("the initial weight {0} (from 0) is not finite")]
     NotFinite(usize),
 }
@@ -89,17 +89,17 @@ impl Problem {
         &self.dataset
     }
 
-    /// What is trained.
+    /// The network to be trained.
     pub fn network(&self) -> &Network {
         &self.network
     }
 
-    /// How errors reach its layers.
+    /// The rule by which errors reach its layers.
     pub fn rule(&self) -> &Rule {
         &self.rule
     }
 
-    /// What is made small.
+    /// The loss to be minimised.
     pub fn loss(&self) -> Loss {
         self.loss
     }
@@ -146,10 +146,10 @@ impl Problem {
         Self { loss, ..self }
     }
 
-    /// What all runs of this problem by this build on this machine have in common.
+    /// Fingerprint shared by all runs of this problem with this build on this machine.
     ///
     /// # Errors
-    /// [`Error::Io`](crate::error::Error::Io) if this program cannot be read.
+    /// [`Error::Io`](crate::error::Error::Io) if the program's own executable cannot be read.
     pub(crate) fn fingerprint(&self) -> crate::error::Result<Fingerprint> {
         let mut print = Fingerprint::of_program()?;
         print.text(&format!("{:?}", self.network));
@@ -163,7 +163,7 @@ impl Problem {
         Ok(print)
     }
 
-    /// `b_1 … b_{L−1}` where the error signals never change, see
+    /// `b_1 … b_{L−1}` if the error signals never change, see
     /// [`Architecture::fixed_signals`](crate::network::Architecture::fixed_signals).
     pub fn feedback(&self) -> Option<Vec<DVector<f64>>> {
         if self.rule.evolves() {
@@ -177,10 +177,10 @@ impl Problem {
         self.rule.kernel(&self.network, &self.dataset)
     }
 
-    /// The same on other data of this dimension.
+    /// The same vector field on other data of this dimension.
     ///
     /// # Panics
-    /// If they have another dimension.
+    /// If their dimension differs.
     pub fn kernel_on(&self, data: &Dataset) -> Arc<dyn Kernel> {
         self.rule.kernel(&self.network, data)
     }
@@ -190,7 +190,7 @@ impl Problem {
         self.state_of(&self.theta0)
     }
 
-    /// Numbers in a run's state: P, and what the rule moves beside the weights.
+    /// Numbers in a run's state: P, plus the size of the rule's own state.
     pub fn unknowns(&self) -> usize {
         self.theta0.len() + self.rule.state(&self.network).len()
     }
@@ -202,7 +202,7 @@ impl Problem {
         DVector::from_iterator(length, theta.iter().chain(own.iter()).copied())
     }
 
-    /// What finite steps of this problem follow.
+    /// What finite steps of this problem depend on.
     pub fn training(&self, schedule: Schedule) -> Training<'_> {
         Training {
             signals: self.rule.signals(),
@@ -215,17 +215,17 @@ impl Problem {
     /// Finite steps from the states of `lanes`.
     ///
     /// # Panics
-    /// If a state has another length than [`Self::state0`].
+    /// If the length of a state differs from that of [`Self::state0`].
     pub fn steps(&self, schedule: Schedule, lanes: &[Lane]) -> Box<dyn Stepper> {
         self.rule
             .steps(&self.network, &self.training(schedule), lanes)
     }
 
-    /// The network and the fixed error signals `b_1 … b_{L−1}` of a problem with a reduced state: `w_l = w_l(0) + u_l
-    /// b_lᵀ` for all times.
+    /// The network and the fixed error signals `b_1 … b_{L−1}` of a problem with a reduced state:
+    /// `w_l = w_l(0) + u_l b_lᵀ` at all times.
     ///
     /// # Errors
-    /// [`NoReducedState`], if the layers of this problem do not move by rank one.
+    /// [`NoReducedState`], if the changes of this problem's layers are not of rank one.
     pub fn rank_one(&self) -> Result<(&FullyConnectedLinear, Vec<DVector<f64>>), NoReducedState> {
         let network = self.network.reducible();
         let network = network.ok_or(NoReducedState::Network(self.network.key()))?;
@@ -237,14 +237,14 @@ impl Problem {
     }
 }
 
-/// What a run moves.
+/// The unknowns of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum State {
     /// All weights.
     #[default]
     Full,
     /// Far fewer numbers that determine them, for fully connected linear networks under fixed feedback, where
-    /// `w_l = w_l(0) + u_l b_lᵀ`: the same run, exact but for rounding. Finite steps move the vectors u_l (L·D
+    /// `w_l = w_l(0) + u_l b_lᵀ`: the same run, exact except for rounding. Finite steps update the vectors u_l (L·D
     /// numbers), flows the coordinates of the accumulated column `u_1 = Z` (min(N, D) numbers, see
     /// [`Reduction`](crate::network::Reduction)).
     Reduced,

@@ -1,4 +1,4 @@
-//! The limit a run is measured against: known before the run, or only at its end.
+//! The limit against which a run is measured: known before the run, or only at its end.
 
 use crate::accuracy;
 use crate::diagnostics::diagnose;
@@ -14,7 +14,7 @@ use crate::problem::Problem;
 use crate::theory::{self, LimitForm};
 use crate::trajectory::Trajectory;
 
-/// What theory says about the limit of a problem before it is run.
+/// What theory says about the limit of a problem before the run.
 #[derive(Debug, Clone)]
 pub enum Reference {
     /// The certified minimiser of the predicted potential.
@@ -22,14 +22,14 @@ pub enum Reference {
     /// The potential is not convex (p < 1): the limit is a stationary point, and which one depends on the path.
     Local(Potential),
     /// A ReLU network: the output weights tend to the hard-margin SVM of the features, which the run itself learns.
-    /// Whether a hyperplane separates the data does not matter.
+    /// The data need not be separable by a hyperplane.
     Features,
-    /// Theory names no limit, or the data are not separable.
+    /// Theory predicts no limit, or the data are not separable.
     None,
 }
 
 impl Reference {
-    /// The limit, now that the run has been made.
+    /// The limit, given the finished run.
     pub fn after(self, problem: &Problem, trajectory: &Trajectory) -> Option<Limit> {
         let theta = trajectory.theta.column(trajectory.len() - 1);
         let theta = theta.as_slice();
@@ -49,11 +49,11 @@ impl Reference {
         }
     }
 
-    /// The limit without the run: the flow is made only where the limit depends on it, with two saves. `None` for data
-    /// that no hyperplane separates, where this was allowed, and for ReLU networks that do not fit their data.
+    /// The limit without a given run: the flow is integrated only if the limit depends on it, with two saves. `None`
+    /// for non-separable data, if these were allowed, and for ReLU networks that do not fit their data.
     ///
     /// # Errors
-    /// [`Error::Solver`] if the flow does not reach its horizon, or no stationary point is found next to its end.
+    /// [`Error::Solver`] if the flow does not reach its horizon, or no stationary point is found near its end.
     pub fn alone(self, problem: &Problem, options: &FlowOptions) -> Result<Option<Limit>> {
         let local = match self {
             Self::Global(limit) => return Ok(Some(*limit)),
@@ -82,7 +82,7 @@ impl Reference {
 /// [`Reference::Features`] for ReLU networks on any data.
 ///
 /// # Errors
-/// [`Error::NotSeparable`], naming the support of the certificate, or saying what could not be decided.
+/// [`Error::NotSeparable`], naming the support of the certificate, or saying why this could not be decided.
 pub fn reference_limit(problem: &Problem, allow_nonseparable: bool) -> Result<Reference> {
     let g = problem.dataset().signed_samples();
     let (potential, local) = match theory::of(problem).limit.map(|law| law.form) {

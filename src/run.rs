@@ -19,7 +19,7 @@ use crate::scenario::Scenario;
 use crate::theory::certified_candidates;
 use crate::trajectory::{Status, Trajectory};
 
-/// How a run is to be made, beyond what its scenario says.
+/// Options of a run beyond its scenario.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RunOptions {
     /// Rerun at a hundredth of the tolerance and compare.
@@ -28,22 +28,22 @@ pub struct RunOptions {
     pub allow_nonseparable: bool,
 }
 
-/// A finished run with everything that was measured on it.
+/// A finished run with everything measured on it.
 pub struct Run {
-    /// The verb that made it: `run`, or `compare`, where the flow goes only as far as the finite steps.
+    /// The command that made it: `run`, or `compare`, where the flow goes only as far as the finite steps.
     pub verb: &'static str,
     pub scenario: Scenario,
     pub problem: Problem,
     /// `None` if the data are not separable (or not through the frequencies the feedback reaches, or this is undecided)
-    /// and the run was allowed all the same, if no stationary point was found where the predicted potential is not
-    /// convex, or if a ReLU network does not fit its data at the end of the run.
+    /// but the run was allowed, if no stationary point was found where the predicted potential is not convex, or if a
+    /// ReLU network does not fit its data at the end of the run.
     pub limit: Option<Limit>,
-    /// As integrated; [`Self::conclusion`] says how it ended once it had been measured.
+    /// As integrated; [`Self::conclusion`] says how it ended, all checks included.
     pub trajectory: Trajectory,
     pub diagnostics: Diagnostics,
     /// How the run ended, all checks included.
     pub conclusion: Conclusion,
-    /// Finite steps beside the flow, if the scenario has any.
+    /// Finite steps compared with the flow, if the scenario has any.
     pub steps: Option<Comparison>,
     pub verdicts: Vec<Verdict>,
     pub verification: Option<Verification>,
@@ -132,8 +132,8 @@ pub fn run(scenario: Scenario, options: RunOptions, control: &Control<'_>) -> Re
     })
 }
 
-/// Compares the finite steps of a scenario with the flow, followed as far as they go: the run's trajectory is the flow
-/// at the times the steps recorded, and only claims about steps are judged.
+/// Compares the finite steps of a scenario with the flow, integrated as far as they reach: the run's trajectory is the
+/// flow at the times the steps recorded, and only claims about steps are judged.
 ///
 /// # Errors
 /// [`Error::Scenario`] if the scenario has no `[steps]`, else as [`run`] and [`descend`].
@@ -182,7 +182,7 @@ pub fn compare(scenario: Scenario, allow_nonseparable: bool, control: &Control<'
 }
 
 impl Run {
-    /// What figures look at.
+    /// The data figures are drawn from.
     #[cfg(feature = "figures")]
     pub fn drawn(&self) -> figures::Drawn<'_> {
         figures::Drawn {
@@ -205,7 +205,7 @@ impl Run {
     }
 
     /// The exit code, see [`exit`]: as expected, a claim came out otherwise, the solver failed, is inaccurate or
-    /// disagrees with its tighter self, or a budget ran out.
+    /// disagrees with the tighter run, or a budget ran out.
     pub fn exit_code(&self) -> u8 {
         match self.conclusion.status {
             Status::BudgetSteps | Status::BudgetWall => exit::BUDGET,

@@ -1,10 +1,11 @@
-//! The orthonormal coordinates in which the layers of a network act entry by entry.
+//! The orthonormal coordinates in which the layers of a network act entrywise.
 //!
 //! A convolutional layer multiplies the unitary discrete Fourier transform of its input,
-//! `x̂[d] = D^{−1/2} Σ_j x(j) e^{−2πi jd/D}`, entry by entry; a diagonal layer multiplies the input itself. The
-//! transform of a real vector is conjugate symmetric, so it is kept as D real *coordinates* on its half spectrum
-//! d = 0 … ⌊D/2⌋: one coordinate `x̂[d]` where it is real (d = 0, and d = D/2 if D is even), else the pair
-//! `√2 Re x̂[d], √2 Im x̂[d]`. The map from x to its coordinates is orthogonal: products and norms are those of x.
+//! `x̂[d] = D^{−1/2} Σ_j x(j) e^{−2πi jd/D}`, entrywise; a diagonal layer multiplies the input itself. The transform
+//! of a real vector is conjugate symmetric, so it is stored as D real *coordinates* on its half spectrum d = 0 …
+//! ⌊D/2⌋: one coordinate `x̂[d]` where it is real (d = 0, and d = D/2 if D is even), else the pair
+//! `√2 Re x̂[d], √2 Im x̂[d]`. The map from x to its coordinates is orthogonal: inner products and norms are those of
+//! x.
 //!
 //! ```
 //! use marginflow::spectrum::Basis;
@@ -65,7 +66,7 @@ impl Frequency {
 }
 
 impl Basis {
-    /// The half spectrum of `R^D`, in order of frequency: D entries in the standard basis, ⌊D/2⌋ + 1 in Fourier's.
+    /// The half spectrum of `R^D`, in order of frequency: D entries in the standard basis, ⌊D/2⌋ + 1 in Fourier.
     pub fn frequencies(self, dimension: usize) -> Vec<Frequency> {
         match self {
             Self::Standard => (0..dimension)

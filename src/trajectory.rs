@@ -1,9 +1,9 @@
-//! What a run leaves behind: times, states, solver statistics, and how it ended.
+//! The result of an integration: times, states, solver statistics, and how it ended.
 
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
 
-/// How a run ended. Only `Completed` reached its horizon with all that must hold on the way holding to the tolerance.
+/// How a run ended. `Completed`: it reached its horizon, and all that must hold along the way did, to the tolerance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
@@ -19,7 +19,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Whether a larger budget would have let the run go on.
+    /// Whether the run could have continued under a larger budget.
     pub fn is_out_of_budget(self) -> bool {
         matches!(self, Self::BudgetSteps | Self::BudgetWall)
     }
@@ -43,7 +43,7 @@ pub struct SolverStatistics {
     pub wall_seconds: f64,
 }
 
-/// Where a preactivation stays on its kink: `w_{l,j}·h_{l−1,n} = 0` while the field pushes back from both sides.
+/// A pair whose preactivation stays on its kink: `w_{l,j}·h_{l−1,n} = 0` while the field pushes back from both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlidingPair {
     /// l, from 1.
@@ -59,9 +59,9 @@ pub struct SlidingPair {
 pub struct Kinks {
     /// Pairs that crossed their kink.
     pub crossings: usize,
-    /// Pairs that began to slide along it.
+    /// Pairs that began to slide along their kink.
     pub slides: usize,
-    /// Pairs that ceased to slide.
+    /// Pairs that stopped sliding.
     pub releases: usize,
     /// Units that left zero weights.
     pub departures: usize,
@@ -70,7 +70,7 @@ pub struct Kinks {
 }
 
 impl Kinks {
-    /// Counts of both; the sliding pairs of the later.
+    /// The counts of both added up; the sliding pairs are those of `later`.
     pub fn followed_by(self, later: Self) -> Self {
         Self {
             crossings: self.crossings + later.crossings,
@@ -91,8 +91,8 @@ pub struct Trajectory {
     pub theta: DMatrix<f64>,
     /// Log-multipliers `p_n = τ − m_n` as integrated, N × T (τ = e^s − 1 = ln(1+t)).
     pub log_multipliers: DMatrix<f64>,
-    /// Accumulated multipliers `A_n = ∫_0^t α_n`, N × T (of a flow that came to rest, up to then); `None` for finite
-    /// steps.
+    /// Accumulated multipliers `A_n = ∫_0^t α_n`, N × T (for a flow that came to rest, up to that time); `None` for
+    /// finite steps.
     pub accumulated: Option<DMatrix<f64>>,
     /// What happened at the kinks; `None` for networks that have none.
     pub kinks: Option<Kinks>,

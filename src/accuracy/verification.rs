@@ -18,18 +18,18 @@ pub struct Verification {
     pub status: Status,
     /// Angle between the two final predictors (for ReLU networks: their outputs on the N samples), radians.
     pub angle_between: f64,
-    /// The tighter run's final angle to the limit (for ReLU networks: of its output weights to the machine of its own
+    /// The tighter run's final angle to the limit (for ReLU networks: of its output weights to the SVM of its own
     /// features), radians.
     pub angle_to_limit: Option<f64>,
     /// Relative difference of the two smallest margins.
     pub relative_difference_of_min_margin: f64,
-    /// What `angle_between` is held against: 100 rtol, at most 1 %, of the angle to the limit (1e-4 of it at the
+    /// What `angle_between` is compared with: 100 rtol, at most 1 %, of the angle to the limit (1e-4 of it at the
     /// default tolerance), or of one radian without a limit, plus 1e-12.
     pub stated_accuracy: f64,
     pub agrees: bool,
 }
 
-/// Share of the angle to the limit that two runs may differ by at any tolerance: what is off by more is wrong.
+/// Fraction of the angle to the limit by which two runs may differ at any tolerance; a larger difference is an error.
 const MOST_OF_ANGLE: f64 = 0.01;
 
 /// Integrates a run again at a hundredth of its tolerances and compares the two ends; its checkpoint is called
@@ -102,7 +102,7 @@ mod tests {
     use crate::network::{FullyConnectedLinear, Network};
     use crate::rule::Rule;
 
-    /// The angle to the limit falls like e^{−s/2}: a run that ends δ earlier is off by δ/2 of it.
+    /// The angle to the limit falls like e^{−s/2}: a run that ends δ earlier differs by δ/2 of it.
     #[test]
     fn however_loose_the_tolerance_one_percent_of_the_angle_is_too_much() {
         let network = Network::new(FullyConnectedLinear::new(6, &[6]));

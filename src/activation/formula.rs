@@ -1,4 +1,4 @@
-//! What an activation is asked: its formula, with derivatives.
+//! The interface of an activation: its formula, with derivatives.
 
 use nalgebra::{DMatrix, DVectorView};
 
@@ -7,7 +7,7 @@ use nalgebra::{DMatrix, DVectorView};
 pub struct Argument {
     /// a
     pub preactivation: f64,
-    /// q, as [`Formula::root`] has it.
+    /// q, as computed by [`Formula::root`].
     pub root: f64,
     /// `‖w‖²`
     pub weights: f64,
@@ -16,7 +16,7 @@ pub struct Argument {
 }
 
 impl Argument {
-    /// For a function of the preactivation alone.
+    /// The argument for a function of the preactivation alone.
     #[inline(always)]
     pub fn of(preactivation: f64) -> Self {
         Self {
@@ -85,19 +85,19 @@ pub struct Row<'a> {
     pub inputs: &'a [f64],
 }
 
-/// What the rest of the program asks of an activation. The defaults are those of functions of the preactivation alone.
+/// What the rest of the program needs from an activation. Defaults are for functions of the preactivation alone.
 pub trait Formula: Copy {
     /// g
     fn value(self, at: Argument) -> f64;
 
-    /// `M = ∂g/∂a`; the right one on a kink.
+    /// `M = ∂g/∂a`; the right-hand derivative on a kink.
     fn gate(self, at: Argument) -> f64;
 
     /// The kink at zero; `None` for activations that are smooth there.
     fn kink(self) -> Option<Kink>;
 
-    /// Whether g bends, so that its gates vary along a flow; not so the functions that are linear on either side of a
-    /// kink.
+    /// Whether g is curved, so that its gates vary along a flow; false for functions that are linear on either side
+    /// of a kink.
     fn curved(self) -> bool {
         self.kink().is_none()
     }
@@ -107,7 +107,7 @@ pub trait Formula: Copy {
         1
     }
 
-    /// The parameter that tells this activation from the plain ReLU, in words; empty for the ReLU itself.
+    /// The parameter that distinguishes this activation from the plain ReLU, in words; empty for the ReLU itself.
     fn description(self) -> String {
         String::new()
     }
@@ -117,24 +117,24 @@ pub trait Formula: Copy {
         0.0
     }
 
-    /// `q = √(a² + ε²‖w‖²‖h‖²)` from a and `‖w‖‖h‖`, without overflow on the way.
+    /// `q = √(a² + ε²‖w‖²‖h‖²)` from a and `‖w‖‖h‖`, without intermediate overflow.
     fn root(self, preactivation: f64, _lengths: f64) -> f64 {
         preactivation.abs()
     }
 
-    /// q from a, `‖w‖²` and `‖h‖²`, in operations that run in vectors; overflows where a² does.
+    /// q from a, `‖w‖²` and `‖h‖²`, in vectorisable operations; overflows where a² does.
     #[inline(always)]
     fn root_of_squares(self, preactivation: f64, _weights: f64, _inputs: f64) -> f64 {
         preactivation.abs()
     }
 
-    /// c in κ and μ.
+    /// The constant c in κ and μ.
     #[inline(always)]
     fn stretch(self) -> f64 {
         0.0
     }
 
-    /// κ: what `∂g/∂w` has of w itself.
+    /// κ: the coefficient of w in `∂g/∂w`.
     fn of_weights(self, at: Argument) -> f64 {
         if at.root > 0.0 {
             self.stretch() * at.inputs / at.root
@@ -143,7 +143,7 @@ pub trait Formula: Copy {
         }
     }
 
-    /// μ: what `∂g/∂h` has of h itself.
+    /// μ: the coefficient of h in `∂g/∂h`.
     fn of_inputs(self, at: Argument) -> f64 {
         if at.root > 0.0 {
             self.stretch() * at.weights / at.root
@@ -152,7 +152,7 @@ pub trait Formula: Copy {
         }
     }
 
-    /// How M, κ and μ change along a direction.
+    /// Derivatives of M, κ and μ along a direction.
     fn turn(self, _at: Argument, _along: Direction) -> Turn {
         Turn::default()
     }
@@ -162,8 +162,8 @@ pub trait Formula: Copy {
         0.0
     }
 
-    /// Adds `factor·∇²_w g` to `matrix` (inputs × inputs), but for a multiple of the identity: that is returned, so
-    /// that it can be summed over samples first.
+    /// Adds `factor·∇²_w g` to `matrix` (inputs × inputs), except for a multiple of the identity, whose coefficient
+    /// is returned so that it can be summed over samples first.
     fn add_curvature(
         self,
         _at: Argument,

@@ -1,4 +1,4 @@
-//! The leaky ReLU `g = max(a, κa)`, 0 < κ < 1: a unit that is off still passes a share of everything on.
+//! The leaky ReLU `g = max(a, κa)`, 0 < κ < 1: an inactive unit still passes on a fraction of everything.
 
 use super::{Activation, Argument, ExactRelu, Formula, Kink, Parameter};
 
@@ -21,7 +21,7 @@ impl LeakyRelu {
         make: Self::or_exact,
     });
 
-    /// With slope κ < 1 for negative preactivations; the exact ReLU unless κ > 0.
+    /// A leaky ReLU with slope κ < 1 for negative preactivations; the exact ReLU unless κ > 0.
     fn or_exact(slope: f64) -> Activation {
         if slope > 0.0 {
             Self { slope }.into()

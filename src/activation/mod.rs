@@ -2,7 +2,7 @@
 //!
 //! A unit with weights w and inputs h has the preactivation `a = w·h` and the output `g`. Networks without biases are
 //! homogeneous only if g is homogeneous in w and in h, so an activation is either a function of a alone with its only
-//! kink at zero, or it is rounded off there over a width that grows with the lengths of w and h, through the root
+//! kink at zero, or its kink is rounded over a width proportional to the lengths of w and h, through the root
 //! `q = √(a² + ε²‖w‖²‖h‖²)`. In both cases
 //! ```text
 //! ∂g/∂w = M h + κ w,    κ = c‖h‖²/q          (c = 0 for functions of a alone)
@@ -25,15 +25,15 @@ pub use formula::{Argument, Direction, Formula, Kink, Row, Turn};
 use nalgebra::{DMatrix, DVectorView};
 use thiserror::Error;
 
-/// The number that chooses an activation in a scenario: a key of its network's table. Zero, or no such key, means the
-/// ReLU.
+/// The number that selects an activation in a scenario: a key in the network's table. Zero, or an absent key, means
+/// the ReLU.
 #[derive(Debug, Clone, Copy)]
 pub struct Parameter {
     pub key: &'static str,
     /// What the number is, with its article.
     pub noun: &'static str,
     pub documentation: &'static str,
-    /// Admissible from zero up to here.
+    /// Upper bound of the admissible range, which starts at zero.
     pub bound: f64,
     /// Whether the bound itself is admissible.
     pub bound_included: bool,
@@ -67,7 +67,7 @@ impl Parameter {
 #[error("{value} is not {expected}")]
 pub struct OutOfRange {
     pub value: f64,
-    /// What it should be, in words.
+    /// The admissible range, in words.
     pub expected: String,
 }
 
@@ -84,8 +84,8 @@ pub fn parameters() -> impl Iterator<Item = &'static Parameter> {
     ACTIVATIONS.iter().filter_map(|a| a.parameter.as_ref())
 }
 
-/// An enum of all formulas that is one itself, so that no call goes through a table at run time: steps need loops that
-/// are compiled for their activation, and everything else gains by it.
+/// An enum of all formulas that implements [`Formula`] itself, so that no call is dispatched through a vtable: steps
+/// need loops compiled for their activation, and everything else benefits too.
 macro_rules! registry {
     ($($module:ident::$formula:ident),+ $(,)?) => {
         $(pub use $module::$formula;)+

@@ -26,7 +26,7 @@ impl SmoothedRelu {
         make: Self::or_exact,
     });
 
-    /// With smoothing ε; the exact ReLU unless ε > 0.
+    /// A smoothed ReLU with smoothing ε; the exact ReLU unless ε > 0.
     pub fn or_exact(epsilon: f64) -> Activation {
         if epsilon > 0.0 {
             Self { epsilon }.into()
@@ -93,7 +93,7 @@ impl Formula for SmoothedRelu {
         }
     }
 
-    /// `½(1 + ε²)‖h‖²/q`, falling like `(ε‖w‖‖h‖/q)²` away from the kink; twice that.
+    /// Twice `½(1 + ε²)‖h‖²/q`, times `(ε‖w‖‖h‖/q)²` away from the kink.
     fn curvature_bound(self, at: Argument) -> f64 {
         let q = at.root;
         if q == 0.0 {

@@ -134,7 +134,7 @@ fn gates_are_one_at_zero_and_on_either_side_those_of_the_kink() {
     }
 }
 
-/// What steps compute in columns against the values one by one.
+/// Column-wise values used by steps, compared with the values one by one.
 #[test]
 fn columns_are_made_of_single_pairs() {
     for g in examples() {

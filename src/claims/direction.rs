@@ -1,31 +1,31 @@
-//! What the claims on directions share: has an angle arrived, is it still falling, or has it stalled?
+//! Shared by the claims on directions: has an angle arrived, is it still falling, or has it stalled?
 
 use super::{Evidence, Outcome, Verdict};
 
 /// Radians.
 pub const TOLERANCE: f64 = 0.01;
 
-/// An angle's name and unit, as evidence has them.
+/// An angle's name and unit, as used in evidence.
 pub const ANGLE: (&str, &str) = ("angle", " rad");
 
-/// A measure below this is at its limit, falling or not.
+/// A measure below this counts as at its limit, falling or not.
 const ARRIVED: f64 = 1e-6;
 
-/// A stall says something once the predicted fall over the last third of the run is this factor (its logarithm).
+/// A stall is conclusive once the predicted fall over the last third of a run is this factor (as its logarithm).
 const TELLING: f64 = std::f64::consts::LN_2;
 
-/// What counts as the predicted slope where theory has none: such measures fall like small powers of log t.
+/// Stands in for the predicted slope where theory has none: such measures fall like small powers of log t.
 const SLOW: f64 = -0.1;
 
-/// Saves a slope needs.
+/// Fewest saves needed for a slope.
 const FEWEST: usize = 8;
 
 /// Judges a measure of distance along the run (an angle in radians, a residual; its name and unit) that is claimed to
 /// tend to zero.
 ///
-/// *Holds* at or below [`TOLERANCE`] if it still falls, at a quarter of the `expected` slope in ln ln t or faster over
-/// the last third or the last two thirds of the run (at some depths distances swing on their way down), or has arrived;
-/// *inconclusive* while it falls, or while the run is too short to tell; *violated* once it has stalled.
+/// *Holds* at or below [`TOLERANCE`] if it has arrived or still falls, at a quarter of the `expected` slope in ln ln t
+/// or faster over the last third or the last two thirds of the run (at some depths distances oscillate on their way
+/// down); *inconclusive* while it falls, or while the run is too short to tell; *violated* once it has stalled.
 pub fn judge(
     e: &Evidence<'_>,
     (name, unit): (&str, &str),

@@ -47,7 +47,7 @@ fn judge(e: &Evidence<'_>, id: &str, feedback: bool) -> Verdict {
     angle_to_limit(e)
 }
 
-/// Judges the angle to the run's limit; the evidence has the run's own certificate.
+/// Judges the angle to the run's limit; the evidence includes the run's own certificate.
 pub fn angle_to_limit(e: &Evidence<'_>) -> Verdict {
     let d = e.diagnostics;
     let angles: Vec<Option<f64>> = match &d.angle_to_limit {

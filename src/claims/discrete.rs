@@ -1,10 +1,10 @@
 //! Theorems 1, 2 and 3 for finite steps: the same limits, and a step size that must not be too large.
 //!
-//! Every size of `[steps]` is judged by itself, then all together: one size that fails is a violation, and the evidence
-//! says which sizes hold and which fail. At times finite steps reach, directions are still far from their limits (the
-//! angle falls like a small power of ln t); a run that has not arrived is held to what the theorem says of it there:
-//! the loss tends to zero, the alignments are positive, the angle to the limit falls, and the run follows the flow,
-//! which has that limit.
+//! Every size of `[steps]` is judged separately, then all together: one size that fails is a violation, and the
+//! evidence says which sizes hold and which fail. At the times that finite steps can reach, directions are still far
+//! from their limits (the angle falls like a small power of ln t); a run that has not arrived is judged by what the
+//! theorem implies at such times: the loss tends to zero, the alignments are positive, the angle to the limit falls,
+//! and the run follows the flow, which has that limit.
 
 use super::{
     Claim, Evidence, Outcome, Subject, Verdict, direction, directional_limit, not_applicable, relu,
@@ -80,8 +80,8 @@ pub const THM_3: Claim = Claim {
 #[derive(Clone, Copy)]
 struct Theorem {
     of_the_flow: fn(&Evidence<'_>) -> Verdict,
-    /// Whether the hypotheses on the problem hold, where there are others, on the end of the run: those are moot if the
-    /// loss does not tend to zero.
+    /// Whether the hypotheses on the problem hold, for claims that also have hypotheses on the end of the run: the
+    /// latter are moot if the loss does not tend to zero.
     is_about: Option<fn(&Evidence<'_>) -> bool>,
 }
 
@@ -95,12 +95,12 @@ impl Theorem {
     }
 }
 
-/// What one size comes out as.
+/// The result for one size.
 struct Finding {
     size: f64,
     outcome: Outcome,
     residual: Option<f64>,
-    /// What the residual is held against.
+    /// What the residual is compared with.
     tolerance: f64,
     why: String,
 }
@@ -117,7 +117,7 @@ impl Finding {
     }
 }
 
-/// A slope that is less than this share short of the predicted one is the predicted one on its way.
+/// A slope that falls short of the predicted one by less than this fraction counts as still approaching it.
 const SHORTFALL: f64 = 0.5;
 
 fn judge(e: &Evidence<'_>, theorem: Theorem) -> Verdict {
@@ -204,7 +204,7 @@ fn one_size(e: &Evidence<'_>, run: &Beside, theorem: Theorem) -> Finding {
     if !applies {
         return finding(Outcome::NotApplicable, None, verdict.evidence);
     }
-    // From other than zero weights alignments may start negative under the flow as well.
+    // From non-zero weights alignments may start negative under the flow too.
     let last = d.log_log_time.len() - 1;
     let late = d.log_loss[last] < e.problem.loss().log_loss(std::iter::once(0.0));
     let from_zero = e.problem.theta0().amax() == 0.0;
@@ -281,7 +281,7 @@ fn not_to_zero(e: &Evidence<'_>, d: &Diagnostics) -> Option<String> {
     if last == 0 {
         return None;
     }
-    // what rounding leaves of a loss that stays is no rise
+    // rounding of a constant loss does not count as a rise
     let rounding = 1e-9 * e.problem.dataset().len() as f64;
     if end > start + rounding {
         return Some(format!(
@@ -297,8 +297,8 @@ fn not_to_zero(e: &Evidence<'_>, d: &Diagnostics) -> Option<String> {
     })
 }
 
-/// The alignment that is negative, if one is: at the end, or for fully connected layers from zero weights at any
-/// record, or for convolutional and diagonal ones throughout the last third of the run.
+/// Describes a negative alignment, if there is one: at the end, or for fully connected layers from zero weights at
+/// any record, or for convolutional and diagonal ones throughout the last third of the run.
 fn negative_alignment(e: &Evidence<'_>, d: &Diagnostics) -> Option<String> {
     let last = d.log_log_time.len() - 1;
     let from_zero = e.problem.theta0().amax() == 0.0;
@@ -310,7 +310,7 @@ fn negative_alignment(e: &Evidence<'_>, d: &Diagnostics) -> Option<String> {
             Some(format!("φ_{} = {:.2e} is negative", l + 2, column[l]))
         });
     }
-    // Where Ẑ is real it may change its sign, and Re φ_2 is then negative for a while however small η is.
+    // Where Ẑ is real it may change sign, and Re φ_2 is then negative for a while however small η is.
     let phases = d.phases.as_ref()?;
     let since = relu::since(d, 2.0 / 3.0);
     phases.phi.iter().enumerate().find_map(|(l, phi)| {

@@ -97,8 +97,8 @@ fn imprisoned_entry(e: &Evidence<'_>) -> Option<usize> {
 }
 
 /// An entry on the limit's support that has less than nine tenths of its share and has been gaining on the others
-/// steadily: runs rest for long near vectors with too few entries, off which the missing ones grow like small powers of
-/// log t. (What merely converges gains less and less.)
+/// steadily: runs linger near vectors with too few entries while the missing ones grow like small powers of log t. (An
+/// entry that merely converges gains less and less.)
 fn late_entry(e: &Evidence<'_>, limit: &Limit) -> Option<usize> {
     let network = e.problem.network().spectrum()?;
     let d = e.diagnostics;

@@ -27,7 +27,7 @@ pub const CLAIM: Claim = Claim {
     judge: |e| verdict(e).unwrap_or_else(|verdict| verdict),
 };
 
-/// However loosely a run is integrated.
+/// Upper bound of the tolerance, however loosely a run is integrated.
 const LARGEST_TOLERANCE: f64 = 0.01;
 
 fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
@@ -61,7 +61,7 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
     }
     relu::fits(e)?;
     let last = h.normalised_margin.len() - 1;
-    // ‖θ̃‖ = (‖θ‖^L/γ)^{1/L}: ε has its unit, δ that of its square
+    // ‖θ̃‖ = (‖θ‖^L/γ)^{1/L}: ε has its unit, δ the unit of its square
     let depth = e.problem.network().depth() as f64;
     let relative = |k: usize| -> Option<(f64, f64)> {
         let per_size = h.normalised_margin[k].max(0.0).powf(1.0 / depth);
@@ -87,7 +87,7 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
     ))
 }
 
-/// The largest relative fall of the smoothed margin between saves, and the save it ends at.
+/// The largest relative fall of the smoothed margin between saves, and the save at which it ends.
 fn worst_fall(h: &Homogeneous) -> (usize, f64) {
     let pairs = h.smoothed_margin.windows(2).enumerate();
     pairs

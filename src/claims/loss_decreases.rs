@@ -1,4 +1,4 @@
-//! Does the loss fall at all times? Under fixed feedback the flow is not a gradient flow, and it need not.
+//! Does the loss fall at all times? Under fixed feedback the flow is not a gradient flow, and the loss need not fall.
 
 use super::{Claim, Evidence, Outcome, Subject, Verdict, unfinished};
 
@@ -20,7 +20,7 @@ pub const CLAIM: Claim = Claim {
     judge,
 };
 
-/// However loosely a run is integrated.
+/// Upper bound of the tolerance, however loosely a run is integrated.
 const LARGEST_TOLERANCE: f64 = 0.01;
 
 fn judge(e: &Evidence<'_>) -> Verdict {

@@ -1,7 +1,7 @@
 //! The claims of the report, checked one by one.
 //!
-//! A [`Claim`] knows its statement as printed, what is true, and how to check it on one run; [`CLAIMS`] lists them all.
-//! To add a claim: one file here, one line in [`CLAIMS`]; the command line, reports and docs follow.
+//! A [`Claim`] has its statement as printed, the corrected one, and a check on one run; [`CLAIMS`] lists them all. To
+//! add a claim: one file here, one line in [`CLAIMS`]; the command line, reports and docs follow.
 
 mod direction;
 mod directional_limit;
@@ -43,7 +43,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// The outcome as it stands in files and tables.
+    /// The outcome as written in files and tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::Holds => "holds",
@@ -58,19 +58,19 @@ impl Outcome {
 pub struct Claim {
     /// Stable id, as used in `[expect]` and reports.
     pub id: &'static str,
-    /// The statement as the report (or, where it is ours, the documentation) prints it.
+    /// The statement as printed in the report (or in the documentation, for claims of our own).
     pub printed: &'static str,
     /// What is true, with corrections.
     pub corrected: &'static str,
     /// How a run is judged: residual, tolerance, hypotheses.
     pub check: &'static str,
-    /// What it is about.
+    /// Whether it concerns the flow or finite steps.
     pub subject: Subject,
-    /// The check itself; [`Claim::judge`] puts the id in.
+    /// The check itself; [`Claim::judge`] fills in the id.
     pub judge: fn(&Evidence<'_>) -> Verdict,
 }
 
-/// What a claim is about.
+/// What a claim concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
     /// The flow.
@@ -130,18 +130,18 @@ pub struct Evidence<'a> {
     /// The options the run was integrated with; tolerances of exact statements follow its `rtol`.
     pub options: &'a FlowOptions,
     pub trajectory: &'a Trajectory,
-    /// How the run ended once it had been measured; see [`Conclusion`](crate::accuracy::Conclusion).
+    /// How the run ended, judged after all measurements; see [`Conclusion`](crate::accuracy::Conclusion).
     pub status: Status,
     pub diagnostics: &'a Diagnostics,
     /// `None` if the data are not separable (ReLU networks: their features at the end of the run).
     pub limit: Option<&'a Limit>,
-    /// Finite steps beside the flow; `None` where the scenario has none.
+    /// Finite steps compared with the flow; `None` if the scenario has none.
     pub steps: Option<&'a Comparison>,
-    /// The key that makes the run longer, for advice.
+    /// The key that makes the run longer, to be named in advice.
     pub extend: &'static str,
 }
 
-/// The outcome of one claim on one run, with what it rests on.
+/// The outcome of one claim on one run, with its evidence.
 #[derive(Debug, Clone, Serialize)]
 pub struct Verdict {
     pub id: &'static str,
@@ -149,7 +149,7 @@ pub struct Verdict {
     pub outcome: Outcome,
     /// The measured number that decides; `None` where nothing was measured.
     pub residual: Option<f64>,
-    /// What the residual is held against.
+    /// What the residual is compared with.
     pub tolerance: Option<f64>,
     /// The reason in a sentence or two.
     pub evidence: String,
@@ -188,7 +188,7 @@ pub fn check_steps(evidence: &Evidence<'_>) -> Vec<Verdict> {
     about_steps.map(|claim| claim.judge(evidence)).collect()
 }
 
-/// The limit, if the data have one and the run reached its horizon; else the verdict to return.
+/// The limit, if the data have one and the run reached its horizon.
 ///
 /// # Errors
 /// *not applicable* without separability, *inconclusive* for a run that ended early.
@@ -219,7 +219,7 @@ fn unfinished(e: &Evidence<'_>) -> Option<Verdict> {
     Some(Verdict::without_measurement(Outcome::Inconclusive, why))
 }
 
-/// *Not applicable* unless theory has `claim` state the limit of this network under this rule.
+/// *Not applicable* unless `claim` states the limit of this network under this rule.
 fn other_limit(e: &Evidence<'_>, claim: &str, why: &str) -> Option<Verdict> {
     let law = e.diagnostics.theory.limit.as_ref();
     let stated = law.is_some_and(|law| law.is_stated_by(claim));

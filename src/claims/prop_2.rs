@@ -37,10 +37,10 @@ pub const CORRECTED: Claim = Claim {
     judge: corrected,
 };
 
-/// However loosely a run is integrated.
+/// Upper bound of the tolerance, however loosely a run is integrated.
 const LARGEST_TOLERANCE: f64 = 0.01;
 
-/// Phases below this count as gone (radians).
+/// Phases below this count as zero (radians).
 const SMALL_PHASE: f64 = 0.01;
 
 fn measured<'a>(e: &'a Evidence<'_>) -> Result<&'a Phases, Verdict> {

@@ -1,6 +1,6 @@
 //! Proposition 3: under fixed feedback the output weights of a two-layer ReLU network take the signs of the feedback.
 //!
-//! `c_j = b_j w_{2,j} − ½‖w_j‖²` does not change (`diagnostics::invariants`), so `b_j w_{2,j} = c_j + ½‖w_j‖² ≥ 0` for
+//! `c_j = b_j w_{2,j} − ½‖w_j‖²` does not change (`diagnostics::invariants`), so `b_j w_{2,j} = c_j + ½‖w_j‖² ≥ 0` at
 //! all times wherever `c_j ≥ 0`. With `S_j = Σ α_n y_n d_{jn}` (d: derivative of a unit's output in its weights,
 //! `w_j·d_{jn} = h_{jn}`) the flow is `w_j' = b_j S_j`, `w_{2,j}' = w_j·S_j`, and
 //!
@@ -30,10 +30,10 @@ pub const CLAIM: Claim = Claim {
     judge,
 };
 
-/// However loosely a run is integrated.
+/// Upper bound of the tolerance, however loosely a run is integrated.
 const LARGEST_TOLERANCE: f64 = 0.01;
 
-/// Negative c_j below this fraction of their terms are rounding of the initial weights.
+/// Negative c_j below this fraction of their terms count as rounding of the initial weights.
 const ROUNDING: f64 = 1e-9;
 
 fn judge(e: &Evidence<'_>) -> Verdict {

@@ -54,7 +54,7 @@ const CHECK: &str = "Residual: |fitted − predicted slope| of ln angle against 
 
 const TOLERANCE: f64 = 0.005;
 
-/// The longest period seen of modes with complex exponents (depth 3, docs/theory.md).
+/// The longest observed period of modes with complex exponents (depth 3, docs/theory.md).
 const LONGEST_SWING: f64 = 116.0;
 
 fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
@@ -117,7 +117,7 @@ fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
         "slope {:+.4} over log-log-time {:.1} to {:.1} (halves {first:+.4}, {second:+.4}), predicted {:+.4}",
         rate.observed, rate.window[0], rate.window[1], predicted
     );
-    // Corrections to a power law die out slowly where exponents are small.
+    // Corrections to a power law decay slowly if exponents are small.
     let approaches = (first - predicted).abs() > 1.05 * (second - predicted).abs();
     let moving = (first - second).abs() > TOLERANCE || (residual > TOLERANCE && approaches);
     let (outcome, evidence) = if let Some(why) = several_modes(e, law, rate, predicted) {
@@ -140,7 +140,7 @@ fn judge(e: &Evidence<'_>, feedback: bool) -> Verdict {
     Verdict::new(outcome, residual, TOLERANCE, evidence)
 }
 
-/// Why theory has no law of the rate.
+/// Why theory has no law for the rate.
 fn no_law(e: &Evidence<'_>) -> &'static str {
     match e.diagnostics.theory.limit.as_ref().map(|law| &law.form) {
         Some(LimitForm::FeatureMachine) => {
@@ -155,8 +155,8 @@ fn no_law(e: &Evidence<'_>) -> &'static str {
     }
 }
 
-/// Where layers act entry by entry several modes decay side by side, and the slowest need not be the largest yet: why a
-/// slope other than the predicted one says nothing, if so.
+/// Where layers act entrywise several modes decay together, and the slowest need not be the largest yet. If so, returns
+/// why a slope other than the predicted one is inconclusive.
 fn several_modes(e: &Evidence<'_>, law: &RateLaw, rate: &Rate, predicted: f64) -> Option<String> {
     let modes = law.modes?;
     if (rate.observed - predicted).abs() <= TOLERANCE {

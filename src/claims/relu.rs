@@ -1,4 +1,4 @@
-//! What the claims on ReLU networks share: their hypotheses, and whether directions settle.
+//! Shared by the claims on ReLU networks: their hypotheses, and whether directions settle.
 
 use super::{Evidence, Outcome, Verdict, direction, not_applicable, unfinished};
 use crate::diagnostics::{Diagnostics, Homogeneous};
@@ -45,8 +45,8 @@ pub fn two_layers_with_feedback<'a>(
 /// last third.
 ///
 /// # Errors
-/// *not applicable* if it does not, with the number of directions among the units of the first layer (units from zero
-/// weights share two); *inconclusive* for a run that ended early in any other way.
+/// *not applicable* if it does not, with the number of directions among the units of the first layer (units that
+/// start from zero weights share two); *inconclusive* for a run that ended early in any other way.
 pub fn fits(e: &Evidence<'_>) -> Result<(), Verdict> {
     let d = e.diagnostics;
     let last = d.min_margin.len() - 1;
@@ -54,7 +54,7 @@ pub fn fits(e: &Evidence<'_>) -> Result<(), Verdict> {
     let stuck: Vec<usize> = (0..d.margins.nrows())
         .filter(|&n| {
             let (before, now) = (d.margins[(n, earlier)], d.margins[(n, last)]);
-            // what rounding leaves of a margin of zero is not positive
+            // a margin that is zero up to rounding is not positive
             let zero = 1e-9 * d.margins.column(last).amax();
             now <= zero && now <= before + zero
         })
@@ -106,14 +106,14 @@ pub fn fits(e: &Evidence<'_>) -> Result<(), Verdict> {
     )))
 }
 
-/// Log-time from which samples without a positive margin count as not fitted: their multipliers are then
-/// e^10 times those at the start of the clock, and still nothing moves.
+/// Log-time from which samples without a positive margin count as not fitted: their multipliers are then e^10 times
+/// those at the start, and still nothing moves.
 const LATE: f64 = 10.0;
 
-/// Columns nearer than this have one direction (radians).
+/// Columns at a smaller angle than this count as one direction (radians).
 const ONE_DIRECTION: f64 = 1e-3;
 
-/// The number of directions among the columns that are not zero.
+/// The number of distinct directions among the non-zero columns.
 fn distinct_directions(columns: &DMatrix<f64>) -> usize {
     let mut found: Vec<Vec<f64>> = Vec::new();
     for column in columns.column_iter().filter(|c| c.amax() > 0.0) {
@@ -125,12 +125,12 @@ fn distinct_directions(columns: &DMatrix<f64>) -> usize {
     found.len()
 }
 
-/// A measure that no rate is predicted for and that is smaller at the end than at two thirds of the run by this share
-/// has not stalled.
+/// A measure without a predicted rate has not stalled if it ends below this fraction of its value at two thirds of
+/// the run.
 const STILL_FALLING: f64 = 0.99;
 
-/// [`direction::judge`] where nothing excludes modes that decay like any small power of log t: what still falls has not
-/// stalled.
+/// [`direction::judge`] for cases where modes may decay like an arbitrarily small power of log t: a measure that still
+/// falls has not stalled.
 pub fn judge_without_rate(
     e: &Evidence<'_>,
     named: (&str, &str),
@@ -154,9 +154,8 @@ pub fn judge_without_rate(
     }
 }
 
-/// A verdict of *violated* only where the output weights are further from the machine of their features than the
-/// features have turned over the last third of the run: an output layer that follows features on the move has not
-/// stalled.
+/// A verdict of *violated* only where the output weights are further from the SVM of their features than the features
+/// have turned over the last third of the run: an output layer that follows moving features has not stalled.
 pub fn unless_features_lead(e: &Evidence<'_>, turning: Turning, verdict: Verdict) -> Verdict {
     match verdict.residual {
         Some(distance) if verdict.outcome == Outcome::Violated && turning.last > distance => {
@@ -180,13 +179,13 @@ pub fn since(d: &Diagnostics, share: f64) -> usize {
         .min(s.len() - 1)
 }
 
-/// How far directions turn, in radians: over the middle and over the last third of a run.
+/// How far directions turn, in radians, over the middle and the last third of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Turning {
     pub middle: f64,
     pub last: f64,
-    /// Whether they turn by more than the tolerance in each quarter of the last half, no less in its second half than
-    /// in its first: a motion that goes on, and not one late change of place.
+    /// Whether they turn by more than the tolerance in each quarter of the last half, and no less in the second of
+    /// them than in the first: a continuing motion, not a single late change.
     pub steady: bool,
 }
 
@@ -219,7 +218,7 @@ impl Turning {
         }
     }
 
-    /// Less than before, or hardly at all.
+    /// Whether they turn less than before, or hardly at all.
     pub fn settles(self) -> bool {
         self.last < self.middle || self.last <= direction::TOLERANCE
     }

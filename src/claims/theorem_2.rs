@@ -1,7 +1,7 @@
 //! Theorem 2: which norm convolutional (and diagonal) linear networks minimise under fixed feedback.
 //!
 //! The report prints two exponents; both are misprints of the one derived in docs/theory.md. Each printed norm is taken
-//! at its word, its constrained minimiser computed and certified, and the run's angle to it measured.
+//! literally: its constrained minimiser is computed and certified, and the run's angle to it is measured.
 
 use super::directional_limit::angle_to_limit;
 use super::{Claim, Evidence, Outcome, Subject, Verdict, direction, limit_of_completed_run};
@@ -55,7 +55,7 @@ const CHECK: &str = "Residual: the final angle between the predictor and the pri
                      linear, \
                      fixed feedback, separable data.";
 
-/// Minimisers nearer than this are not told apart (radians).
+/// Minimisers at a smaller angle than this are not distinguished (radians).
 const DISCRIMINATING: f64 = 0.05;
 
 /// The verdict to return where the theorem does not apply.

@@ -1,4 +1,4 @@
-//! Theorem 4: two-layer ReLU networks under fixed feedback, and what their first layer converges to.
+//! Theorem 4: the limit of the first layer of two-layer ReLU networks under fixed feedback.
 
 use super::relu::{self, Turning};
 use super::{Claim, Evidence, Outcome, Subject, Verdict, direction};
@@ -52,10 +52,10 @@ pub const FIRST_LAYER: Claim = Claim {
     judge: |e| first_layer(e).unwrap_or_else(|verdict| verdict),
 };
 
-/// Power of log t that both residuals fall with.
+/// The power of log t with which both residuals fall.
 const LAW: f64 = -1.0 / 3.0;
 
-/// Log-log-time before which directions may still turn faster and faster: units change places as late as s = 20.
+/// Log-log-time before which turning may still accelerate: units change their positions as late as s = 20.
 const EARLY: f64 = 24.0;
 
 fn theorem(e: &Evidence<'_>) -> Result<Verdict, Verdict> {

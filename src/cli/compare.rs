@@ -15,7 +15,7 @@ pub(super) struct CompareArgs {
     #[command(flatten)]
     scenario: ScenarioArgs,
     /// Measure the critical step size instead: the largest one at which the loss tends to zero and alignments stay
-    /// positive, also against depth, by feedback and by gradient descent
+    /// positive, also against depth, under feedback and under gradient descent
     #[arg(long)]
     critical: bool,
     /// Output folder [default: out/<scenario name>-compare, or -critical]

@@ -11,7 +11,7 @@ pub(super) fn measure(of: &ScenarioArgs, control: &Control<'_>) -> Result<Stabil
     stability::measure(&of.scenario, &of.overrides, of.allow_nonseparable, control)
 }
 
-/// Writes and prints it; the exit code.
+/// Writes and prints the result; returns the exit code.
 pub(super) fn finish(
     measured: &Stability,
     folder: &Path,

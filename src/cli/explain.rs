@@ -7,7 +7,7 @@ use clap::Args;
 
 #[derive(Args)]
 pub(super) struct ExplainArgs {
-    /// Id of a claim, as `marginflow claims` lists them
+    /// Id of a claim, as listed by `marginflow claims`
     id: String,
 }
 

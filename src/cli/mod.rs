@@ -29,13 +29,13 @@ pub struct Cli {
 enum Verb {
     /// Integrate a scenario, measure it, judge the claims, write report and figures
     Run(run::RunArgs),
-    /// Set finite steps beside the flow, followed as far as they go
+    /// Compare finite steps with the flow, over the time the steps cover
     Compare(compare::CompareArgs),
-    /// Compute and certify the limit of a scenario alone
+    /// Only compute and certify the limit of a scenario
     Limit(limit::LimitArgs),
     /// Many networks, sample sizes and seeds: plan them, run them in shards, merge them
     Sweep(sweep::SweepArgs),
-    /// Run every scenario and set down what became of the claims: a table, every figure, one page
+    /// Run every scenario and report the verdicts on all claims: a table, every figure, one page
     Reproduce(reproduce::ReproduceArgs),
     /// List every claim
     Claims(claims::ClaimsArgs),
@@ -55,7 +55,7 @@ struct ScenarioArgs {
     /// Change a key of the scenario, e.g. flow.rtol=1e-8 (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// Go on with data that no hyperplane through the origin separates; claims about limits are then not applicable
+    /// Run even if no hyperplane through the origin separates the data; claims about limits are then not applicable
     #[arg(long)]
     allow_nonseparable: bool,
 }
@@ -70,10 +70,10 @@ enum Format {
 }
 
 impl Cli {
-    /// Runs the verb; the exit code of a command that came to its end.
+    /// Runs the verb; returns the exit code of a command that finished.
     ///
     /// # Errors
-    /// Whatever kept it from coming to its end; see [`crate::error::Error::exit_code`].
+    /// Whatever kept it from finishing; see [`crate::error::Error::exit_code`].
     pub fn execute(self) -> Result<u8> {
         signals::let_writes_fail()?;
         match self.verb {
@@ -90,7 +90,7 @@ impl Cli {
     }
 }
 
-/// Prints to standard output; a reader that has gone away (`| head`) is no error.
+/// Prints to standard output; a reader that has gone away (`| head`) is not an error.
 fn print(text: &str) -> Result<()> {
     use std::io::Write;
     match std::io::stdout().write_all(text.as_bytes()) {

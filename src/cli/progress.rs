@@ -19,7 +19,7 @@ const TICKS: f64 = 1000.0;
 /// How often checkpoints are written.
 #[derive(Args, Clone, Copy)]
 pub(super) struct Checkpoints {
-    /// Seconds between checkpoints, from which the same command goes on if it is killed; changes no result
+    /// Seconds between checkpoints, from which the same command resumes after being killed; does not affect results
     #[arg(long = "checkpoint-every", value_name = "SECONDS", default_value = "5")]
     every: f64,
 }
@@ -75,7 +75,7 @@ impl Bars {
         })
     }
 
-    /// What runs are made with: checkpoints go to `folder`.
+    /// The control for runs; checkpoints go to `folder`.
     pub(super) fn control<'a>(&'a self, folder: &'a Path) -> Control<'a> {
         Control {
             checkpoints: Some(folder),

@@ -21,7 +21,7 @@ pub(super) struct ReproduceArgs {
     /// Folder of the scenarios
     #[arg(long, value_name = "DIR", default_value = "scenarios")]
     scenarios: PathBuf,
-    /// Output folder; what is whole in it and made from the same is kept
+    /// Output folder; results in it that are intact and made from the same inputs are kept
     #[arg(long, value_name = "DIR", default_value = "out/reproduction")]
     out: PathBuf,
     /// Only the experiments that decide this claim, or this scenario
@@ -30,19 +30,19 @@ pub(super) struct ReproduceArgs {
     /// Only the cheapest experiments that show every outcome of every claim
     #[arg(long, conflicts_with_all = ["only", "all", "gallery"])]
     quick: bool,
-    /// Long sweeps too: those that measure flows and finite steps
+    /// Include long sweeps: those that measure flows and finite steps
     #[arg(long)]
     all: bool,
-    /// Do again what is done
+    /// Repeat what is already done
     #[arg(long)]
     fresh: bool,
     /// Copy every figure (SVG) into DIR/<scenario>/
     #[arg(long, value_name = "DIR")]
     gallery: Option<PathBuf>,
-    /// Threads [default: as many as there are cores]
+    /// Threads [default: the number of cores]
     #[arg(long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
-    /// Print nothing but errors
+    /// Print only errors
     #[arg(long)]
     quiet: bool,
     /// What to print when done

@@ -28,10 +28,10 @@ pub(super) struct RunArgs {
 /// What a run leaves and prints.
 #[derive(Args)]
 pub(super) struct Output {
-    /// Draw no figures: numbers alone, and a page without pictures
+    /// Draw no figures: only numbers, and a page without pictures
     #[arg(long)]
     no_figures: bool,
-    /// Print nothing but errors
+    /// Print only errors
     #[arg(long)]
     pub quiet: bool,
     /// What to print when done
@@ -57,14 +57,14 @@ impl RunArgs {
     }
 }
 
-/// Writes the output, forgets checkpoints, prints; the exit code.
+/// Writes the output, removes checkpoints, prints; returns the exit code.
 pub(super) fn finish(finished: &Run, folder: &Path, output: &Output) -> Result<u8> {
     let figures = match output.no_figures {
         true => Vec::new(),
         false => figures::figures(&finished.drawn()),
     };
     report::write_all(finished, &figures, folder)?;
-    // a run out of its budget goes on under a larger one
+    // a run that is out of budget can continue under a larger one
     let ended = [
         Some(finished.conclusion.status),
         finished.verification.as_ref().map(|v| v.status),

@@ -7,8 +7,8 @@ use signal_hook::flag;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 
-/// A signal ends a command after a checkpoint, or once the cases it is working on are done; a second one ends it at
-/// once, with the same exit code.
+/// A signal ends a command after a checkpoint, or once the cases it is working on are done; a second one ends it
+/// immediately, with the same exit code.
 pub(super) struct Signals {
     /// Number of the signal that came, or 0.
     pub came: Arc<AtomicUsize>,
@@ -18,7 +18,7 @@ impl Signals {
     /// Starts watching for signals.
     ///
     /// # Errors
-    /// [`Error::Io`] if they cannot be.
+    /// [`Error::Io`] if they cannot be watched.
     pub(crate) fn watch() -> Result<Self> {
         Self::registered().map_err(|e| Error::io("signals", e))
     }
@@ -36,7 +36,7 @@ impl Signals {
     }
 }
 
-/// Lets a write beyond the limit on file sizes fail as one on a full disk does, instead of ending the command.
+/// Makes a write beyond the file size limit fail like one on a full disk, instead of killing the command.
 ///
 /// # Errors
 /// [`Error::Io`] if the signal cannot be handled.

@@ -22,7 +22,7 @@ pub(super) struct SweepArgs {
 
 #[derive(Subcommand)]
 enum SweepVerb {
-    /// Lay out the cases of a scenario with a table [sweep] in a folder
+    /// Set up a folder with the cases of a scenario that has a table [sweep]
     Plan {
         /// Scenario file (TOML)
         scenario: PathBuf,
@@ -32,21 +32,21 @@ enum SweepVerb {
         #[arg(long = "set", value_name = "KEY=VALUE")]
         overrides: Vec<String>,
     },
-    /// Do the cases that are missing; any number of times, shards and machines
+    /// Run the cases that are missing; any number of times, in any number of shards, on any number of machines
     Run {
         #[command(flatten)]
         folder: SweepFolder,
         /// Only the cases whose id is i mod N
         #[arg(long, value_name = "i/N")]
         shard: Option<Shard>,
-        /// Threads [default: as many as there are cores]
+        /// Threads [default: the number of cores]
         #[arg(long, value_name = "N")]
         jobs: Option<NonZeroUsize>,
-        /// Print nothing but errors
+        /// Print only errors
         #[arg(long)]
         quiet: bool,
     },
-    /// Say what is done and what is missing; exit code 3 as long as something is
+    /// Show what is done and what is missing; exit code 3 while something is missing
     Status {
         #[command(flatten)]
         folder: SweepFolder,
@@ -58,7 +58,7 @@ enum SweepVerb {
     Merge {
         #[command(flatten)]
         folder: SweepFolder,
-        /// Print nothing but errors
+        /// Print only errors
         #[arg(long)]
         quiet: bool,
     },

@@ -6,9 +6,9 @@ use nalgebra::{DMatrix, DVector};
 
 /// `x_n ~ N(0, I_D)`, `y_n = ±1` with equal probability, all independent.
 ///
-/// The samples are those of [`gaussian_teacher`](super::gaussian_teacher) for the same seed (its stream, the D entries
-/// of the teacher passed over); the label `y_n` is the sign of the n-th draw of the stream `random-labels`. So a larger
-/// N adds samples and changes none.
+/// The samples are those of [`gaussian_teacher`](super::gaussian_teacher) for the same seed (its stream, skipping the D
+/// entries of the teacher); the label `y_n` is the sign of the n-th draw of the stream `random-labels`. So a larger N
+/// adds samples without changing the others.
 ///
 /// # Panics
 /// If `dimension` or `samples` is zero.
@@ -44,7 +44,7 @@ mod tests {
         assert_eq!(large.labels().rows(0, 3), small.labels().rows(0, 3));
     }
 
-    /// Scenarios mean these numbers: a change here changes what every published scenario computes.
+    /// Scenarios depend on these numbers: a change here changes the result of every published scenario.
     #[test]
     fn draws_stay_what_they_are() {
         let data = gaussian_random_labels(3, 8, 1);

@@ -6,7 +6,7 @@ use nalgebra::{DMatrix, DVector};
 /// `x_n ~ N(0, I_D)`, teacher `w* ~ N(0, I_D)`, `y_n = sign(x_n·w*)` (`+1` at zero).
 ///
 /// The stream `gaussian-teacher` of `seed` is read in this order: the D entries of `w*`, then `x_1`, `x_2`, …, each
-/// entry by entry. So a larger N adds samples and changes none.
+/// entry by entry. So a larger N adds samples without changing the others.
 ///
 /// # Panics
 /// If `dimension` or `samples` is zero.
@@ -24,7 +24,7 @@ pub fn gaussian_teacher(dimension: usize, samples: usize, seed: u64) -> Dataset 
     Dataset::new(x, y)
 }
 
-/// The teacher w* that [`gaussian_teacher`] of this dimension and seed labels with.
+/// The teacher w* that [`gaussian_teacher`] uses for this dimension and seed.
 pub fn gaussian_teacher_vector(dimension: usize, seed: u64) -> DVector<f64> {
     let stream = standard_normals("gaussian-teacher", seed);
     DVector::from_iterator(dimension, stream.take(dimension))
@@ -42,7 +42,7 @@ mod tests {
         assert_eq!(large.labels().rows(0, 3), small.labels().rows(0, 3));
     }
 
-    /// Scenarios mean these numbers: a change here changes what every published scenario computes.
+    /// Scenarios depend on these numbers: a change here changes the result of every published scenario.
     #[test]
     fn draws_stay_what_they_are() {
         let data = gaussian_teacher(3, 2, 1);

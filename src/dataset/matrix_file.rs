@@ -1,7 +1,7 @@
 //! Matrices in files: CSV without a header line, or NumPy `.npy`.
 //!
-//! Which of the two is decided by the extension: `.npy`, in any case, or else CSV. Every entry read is finite.
-//! Positions in errors count from 1; the row of a CSV file is its line, as an editor shows it.
+//! The extension decides: `.npy` (upper or lower case), otherwise CSV. Every entry read is finite. Positions in
+//! errors count from 1; the row of a CSV file is its line, as an editor shows it.
 
 use super::npy;
 use crate::error::{Error, Result};
@@ -13,17 +13,17 @@ use std::path::Path;
 /// `.npy` arrays have one dimension (read as a column) or two, of floating-point numbers or integers.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read; [`Error::Data`] as of [`parse_matrix`].
+/// [`Error::Io`] if the file cannot be read; [`Error::Data`] as for [`parse_matrix`].
 pub fn read_matrix(path: &Path) -> Result<DMatrix<f64>> {
     let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
     parse_matrix(path, &bytes)
 }
 
-/// The matrix that the contents of a file named `path` hold; opens no file.
+/// Parses `bytes`, the contents of a file named `path`; opens no file.
 ///
 /// # Errors
-/// [`Error::Data`] if it is empty, ragged, or has an entry that is not a finite number; if the header of a `.npy` file
-/// does not tell what follows it.
+/// [`Error::Data`] if it is empty, ragged, or has an entry that is not a finite number; or if the header of a `.npy`
+/// file does not describe what follows it.
 ///
 /// ```
 /// use marginflow::dataset::parse_matrix;
@@ -50,7 +50,7 @@ pub(super) fn text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str> {
     })
 }
 
-/// A CSV parser that trims fields and leaves ragged rows to us, so that the error can say what was expected.
+/// A CSV parser that trims fields and accepts ragged rows, so that our own error can say what was expected.
 pub(super) fn csv_reader(text: &str, header: bool) -> csv::Reader<&[u8]> {
     csv::ReaderBuilder::new()
         .has_headers(header)
@@ -59,8 +59,8 @@ pub(super) fn csv_reader(text: &str, header: bool) -> csv::Reader<&[u8]> {
         .from_reader(text.as_bytes())
 }
 
-/// The line (from 1) a record starts on. The parser's own count stands before the blank lines it skips and the
-/// second half of a CRLF, so the line is counted afresh, on errors only.
+/// The line (from 1) a record starts on. The parser's own count is taken before the blank lines it skips and the
+/// second half of a CRLF, so the line is counted again, only on errors.
 pub(super) fn line_of(text: &str, record: &csv::StringRecord) -> usize {
     let bytes = text.as_bytes();
     let mut start = record.position().map_or(0, |p| p.byte() as usize);
@@ -98,7 +98,7 @@ pub(super) fn finite_number(field: &str) -> std::result::Result<f64, NotANumber>
     }
 }
 
-/// A field as a message may hold it: short, and without control characters, which would command a terminal.
+/// A field as shown in a message: short, and without control characters, which a terminal would obey.
 pub(super) fn shown(field: &str) -> String {
     const LONGEST: usize = 40;
     let mut shown = String::new();
@@ -115,7 +115,7 @@ pub(super) fn shown(field: &str) -> String {
     shown
 }
 
-/// How many fields a row has against how many it should have.
+/// The error for a row with the wrong number of fields.
 pub(super) fn ragged(
     path: &Path,
     row: usize,

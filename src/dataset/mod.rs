@@ -1,10 +1,10 @@
-//! Samples, labels and the signed samples every formula is written in.
+//! Samples, labels, and the signed samples in which every formula is written.
 //!
-//! A data set comes from one of four places, and all of them keep the same promises (finite entries, labels ±1,
-//! N ≥ 1, D ≥ 1): [`gaussian_teacher`] draws one that a hyperplane separates, [`gaussian_random_labels`] one whose
-//! labels know nothing of the samples, [`read_files`] reads a matrix and its labels, [`Table::read`] reads a real-world
-//! CSV file with a header and a label column. One class only is legitimate: the signed samples `g_n` are all that
-//! linear networks see, and relabelling `(x, y)` as `(−x, −y)` does not change them.
+//! A data set comes from one of four sources, all with the same guarantees (finite entries, labels ±1, N ≥ 1, D ≥ 1):
+//! [`gaussian_teacher`] draws one that a hyperplane separates, [`gaussian_random_labels`] one whose labels are
+//! independent of the samples, [`read_files`] reads a matrix and its labels, [`Table::read`] reads a real-world CSV
+//! file with a header and a label column. A single class is allowed: the signed samples `g_n` are all that linear
+//! networks see, and relabelling `(x, y)` as `(−x, −y)` does not change them.
 
 mod files;
 mod gaussian_random_labels;
@@ -37,7 +37,7 @@ impl Dataset {
     /// A data set with finite entries, labels ±1, N ≥ 1 and D ≥ 1.
     ///
     /// # Errors
-    /// The first of these promises that is not kept.
+    /// The first of these conditions that does not hold.
     ///
     /// ```
     /// use marginflow::dataset::{DataError, Dataset};
@@ -69,7 +69,7 @@ impl Dataset {
         Ok(Self::new(samples, labels))
     }
 
-    /// A data set of which the caller knows what [`Self::try_new`] checks, as the readers and generators do.
+    /// A data set for which the caller guarantees what [`Self::try_new`] checks, as the readers and generators do.
     ///
     /// # Panics
     /// If the number of labels differs from the number of rows.
@@ -101,12 +101,12 @@ impl Dataset {
         &self.signed_samples
     }
 
-    /// How margins belong to samples: with labels ±1 each sample has one.
+    /// How margins are assigned to samples: with labels ±1 each sample has one.
     pub fn groups(&self) -> Groups {
         Groups::single(self.len())
     }
 
-    /// Margins of all samples together, [`Groups::rows`].
+    /// Number of margins of all samples together, [`Groups::rows`].
     pub fn rows(&self) -> usize {
         self.groups().rows()
     }
@@ -127,13 +127,14 @@ impl Dataset {
     }
 
     /// The samples with distinct signed rows `g_n`, in order of first appearance, and for each of the N samples the
-    /// index of the one it equals. To networks that are linear in their input, equal signed samples are one.
+    /// index of the one it equals. For networks that are linear in their input, equal signed samples are the same
+    /// sample.
     pub fn distinct(&self) -> (Self, Vec<usize>) {
         self.first_of_equals(|n| bits(self.signed_samples.row(n).iter()))
     }
 
     /// The distinct pairs `(x_n, y_n)`, in order of first appearance, and for each of the N samples the index of the
-    /// one it equals. To networks that are not linear in their input, `(x, y)` and `(−x, −y)` are two samples.
+    /// one it equals. For networks that are not linear in their input, `(x, y)` and `(−x, −y)` are different samples.
     pub fn distinct_pairs(&self) -> (Self, Vec<usize>) {
         self.first_of_equals(|n| bits(self.samples.row(n).iter().chain([&self.labels[n]])))
     }
@@ -157,7 +158,7 @@ impl Dataset {
     }
 }
 
-/// Why samples and labels make no data set. Rows and columns count from 0.
+/// Why samples and labels do not form a data set. Rows and columns count from 0.
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum DataError {
     #[error("an empty data set: {rows} samples of {columns} entries")]
@@ -174,7 +175,7 @@ pub enum DataError {
     Label { row: usize, label: f64 },
 }
 
-/// What identifies numbers that compare equal.
+/// Bit patterns that agree for numbers that compare equal.
 fn bits<'a>(numbers: impl Iterator<Item = &'a f64>) -> Vec<u64> {
     // adding zero maps -0.0 to 0.0
     numbers.map(|x| (x + 0.0).to_bits()).collect()
@@ -228,7 +229,7 @@ mod tests {
             signed.signed_samples(),
             &dmatrix![1.0, 0.0; 2.0, 3.0; -2.0, -3.0]
         );
-        // (x, y): the third is the first seen from behind, which only a linear network cannot tell.
+        // (x, y): the third is the mirror image of the first, which only a linear network cannot distinguish.
         let (pairs, stands_for) = data.distinct_pairs();
         assert_eq!(stands_for, [0, 1, 2, 0, 1, 3]);
         assert_eq!(

@@ -1,8 +1,8 @@
 //! NumPy's `.npy` files (format versions 1 to 3), read as NumPy's own reader does: the magic string, a version, the
-//! length of a header, the header, and then nothing but the array.
+//! length of a header, the header, and then only the array.
 //!
 //! The header is a Python dictionary of three entries, `{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }`.
-//! What it says is held against the bytes there are before anything is allocated.
+//! What it says is checked against the number of bytes present before anything is allocated.
 
 use super::matrix_file::shown;
 use crate::error::{Error, Result};
@@ -82,7 +82,7 @@ fn first_not_finite(matrix: &DMatrix<f64>) -> Option<(usize, usize)> {
         .find(|&position| !matrix[position].is_finite())
 }
 
-/// Why the beginning of a file is no header that NumPy writes.
+/// Why the beginning of a file is not a header written by NumPy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 enum HeaderError {
     #[error("it does not start with NumPy's mark")]
@@ -97,18 +97,18 @@ enum HeaderError {
     UnknownEntry(String),
     #[error("its header has no entry `{0}`")]
     NoEntry(&'static str),
-    /// What is wanted, where the header has ended.
+    /// What was expected where the header ended.
     #[error("its header ends where {0} is expected")]
     Ends(String),
-    /// Something else than what is wanted.
+    /// Something other than what was expected.
     #[error("its header has `{}` where {wanted} is expected", shown(found))]
     Unexpected { found: String, wanted: String },
 }
 
-/// What comes of reading a header.
+/// The result of reading a header.
 type Parsed<T> = std::result::Result<T, HeaderError>;
 
-/// Header and array of a file.
+/// Splits a file into header and array.
 fn split(bytes: &[u8]) -> Parsed<(&str, &[u8])> {
     let rest = (bytes.strip_prefix(b"\x93NUMPY")).ok_or(HeaderError::NoMark)?;
     let (length, rest) = match *rest {
@@ -122,10 +122,10 @@ fn split(bytes: &[u8]) -> Parsed<(&str, &[u8])> {
     Ok((header, data))
 }
 
-/// What a header says of its array.
+/// What a header says about its array.
 #[derive(Debug, PartialEq)]
 struct Header<'a> {
-    /// What an entry is, e.g. `<f8`; `None` if entries have several fields.
+    /// The type of an entry, e.g. `<f8`; `None` if entries have several fields.
     kind: Option<&'a str>,
     /// Whether entries are stored column by column.
     fortran_order: bool,
@@ -170,7 +170,7 @@ impl<'a> Header<'a> {
     }
 }
 
-/// What is left of a Python literal; spaces between its tokens do not matter.
+/// The unread rest of a Python literal; spaces between its tokens do not matter.
 struct Literal<'a>(&'a str);
 
 impl<'a> Literal<'a> {
@@ -242,17 +242,17 @@ impl<'a> Literal<'a> {
     }
 }
 
-/// From the bytes of all entries to numbers.
+/// Converts the bytes of all entries to numbers.
 type Entries = Box<dyn Fn(&[u8]) -> Vec<f64>>;
 
 /// How entries become numbers.
 struct Decoder {
-    /// Bytes of an entry.
+    /// Bytes per entry.
     width: usize,
     entries: Entries,
 }
 
-/// For a kind as NumPy writes it: order of the bytes, letter, bytes of an entry.
+/// The decoder for a kind as NumPy writes it: byte order, letter, bytes per entry.
 fn decoder(kind: &str) -> Option<Decoder> {
     let (order, number) = kind.split_at_checked(1)?;
     let big = match order {
@@ -356,7 +356,7 @@ mod tests {
         }
     }
 
-    /// As NumPy 1 and 2, Julia's NPZ and others write it.
+    /// Headers as NumPy 1 and 2, Julia's NPZ and others write them.
     #[test]
     fn headers_are_read_however_they_are_spaced_and_quoted() {
         let data = [0_u8; 16];

@@ -2,9 +2,9 @@
 //!
 //! A stream is a `Pcg64` (XSL-RR 128/64) whose 256-bit seed is SHA-256 of the ASCII text `marginflow/1 PURPOSE SEED`
 //! with the seed in decimal, read by the ziggurat of `rand_distr::StandardNormal`. Hashing the purpose in means that
-//! data, feedback and initial weights drawn with the same small seed are independent; with one generator per
-//! seed, teacher and feedback vector would be the same numbers. The draws are part of what a scenario means: golden
-//! tests hold them fixed.
+//! data, feedback and initial weights drawn with the same small seed are independent; with one generator per seed,
+//! teacher and feedback vector would be the same numbers. The draws are part of what a scenario means, so golden
+//! tests pin them.
 
 use rand::{RngExt, SeedableRng};
 use rand_distr::StandardNormal;

@@ -8,7 +8,7 @@ use nalgebra::{DMatrix, DVector};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// How to make a binary data set out of a table.
+/// How to make a binary data set from a table.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
     /// Name of the label column; every other column is a feature, in the order of the file.
@@ -28,13 +28,13 @@ impl Table {
     /// Reads the table. Only the rows kept need to be numeric.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be read; [`Error::Data`] as of [`Self::parse`].
+    /// [`Error::Io`] if the file cannot be read; [`Error::Data`] as for [`Self::parse`].
     pub fn read(&self, path: &Path) -> Result<Dataset> {
         let bytes = std::fs::read(path).map_err(|e| Error::io(path, e))?;
         self.parse(path, &bytes)
     }
 
-    /// The data that the contents of a file named `path` hold; opens no file.
+    /// Parses `bytes`, the contents of a file named `path`; opens no file.
     ///
     /// # Errors
     /// [`Error::Data`] with row (the line, the header being line 1) and column for a missing label column, a ragged
@@ -146,7 +146,7 @@ impl Table {
         }
     }
 
-    /// A listed value that no row has is a misspelling: say so, rather than train on the wrong classes.
+    /// A listed value that no row has is a misspelling; it is reported, rather than training on the wrong classes.
     fn check_values(&self, path: &Path, values: &BTreeSet<String>) -> Result<()> {
         let mut listed = self.positive.iter().chain(self.negative.iter().flatten());
         match listed.find(|value| !values.contains(*value)) {
@@ -164,8 +164,8 @@ impl Table {
     }
 }
 
-/// Subtracts the mean of each column and divides by its population standard deviation, by 1 where that is 0.
-/// The error is the first column whose variance overflows or underflows, or whose mean is not known as well as its
+/// Subtracts the mean of each column and divides by its population standard deviation, by 1 where that is 0. The
+/// error is the first column whose variance overflows or underflows, or whose mean is not accurate relative to its
 /// spread.
 fn standardise(samples: &mut DMatrix<f64>) -> std::result::Result<(), usize> {
     let n = samples.nrows() as f64;
@@ -178,7 +178,8 @@ fn standardise(samples: &mut DMatrix<f64>) -> std::result::Result<(), usize> {
         let mean = column.sum() / n;
         column.add_scalar_mut(-mean);
         let variance = column.norm_squared() / n;
-        // Of values that differ in their last digits only, the rounded mean leaves a mean of the size of the deviation.
+        // If values differ only in their last digits, subtracting the rounded mean leaves a mean of the size of the
+        // deviation.
         let left = column.sum() / n;
         if !variance.is_normal() || left.abs() > 1e-6 * variance.sqrt() {
             return Err(index);
@@ -240,7 +241,7 @@ mod tests {
             constant_feature: true,
             ..table()
         };
-        // 0.1 added up and divided is not 0.1: the constant column must still come out as exact zeros.
+        // 0.1 summed up and divided is not 0.1: the constant column must still come out as exact zeros.
         let text = "x,kind,flat\n1,a,0.1\n2,b,0.1\n6,b,0.1\n";
         let data = parse(&options, text).unwrap();
         // Mean 3, population variance (4+1+9)/3.

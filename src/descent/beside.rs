@@ -1,8 +1,8 @@
-//! Finite steps beside the flow: the run of step size η at step k against the flow at the same time t_k.
+//! Finite steps compared with the flow: the run of step size η at step k against the flow at the same time t_k.
 //!
-//! The distance is of first order in η. It is measured at every record, in all weights and in the direction learned;
-//! the *observed order* is the slope of `ln ‖θ_k − θ(t_k)‖` against ln η between the two smallest step sizes, at the
-//! same ηk: the end of the shortest run. Larger sizes need not have reached the regime where the order shows.
+//! The distance is of first order in η. It is measured at every record, for all weights and for the learned
+//! direction; the *observed order* is the slope of `ln ‖θ_k − θ(t_k)‖` against ln η between the two smallest step
+//! sizes, at the same ηk: the end of the shortest run. Larger sizes need not be in the asymptotic regime.
 
 use super::{Descent, StepOptions};
 use crate::control::Control;
@@ -18,15 +18,15 @@ use crate::trajectory::Trajectory;
 pub struct Beside {
     pub descent: Descent,
     pub diagnostics: Diagnostics,
-    /// `‖θ_k − θ(t_k)‖/‖θ(t_k)‖`; `None` where the flow did not get.
+    /// `‖θ_k − θ(t_k)‖/‖θ(t_k)‖`; `None` where the flow did not reach t_k.
     pub relative_distance: Vec<Option<f64>>,
     /// Angle between β_k and β(t_k), radians (for ReLU networks: between the outputs on the N samples); `None` where
-    /// one of the two is zero, or the flow did not get.
+    /// one of the two is zero, or the flow did not reach t_k.
     pub angle_to_flow: Vec<Option<f64>>,
 }
 
 impl Beside {
-    /// The largest relative distance of the run; `None` if it was measured nowhere after the start.
+    /// The largest relative distance of the run; `None` if it was never measured after the start.
     pub fn max_relative_distance(&self) -> Option<f64> {
         let after_start = self.relative_distance.iter().skip(1).flatten();
         after_start.copied().reduce(f64::max)
@@ -54,14 +54,14 @@ pub struct Order {
     pub distances: Vec<(f64, f64)>,
 }
 
-/// All runs of a scenario beside the flow.
+/// All runs of a scenario, compared with the flow.
 #[derive(Debug, Clone)]
 pub struct Comparison {
     /// In the order of the scenario's sizes.
     pub runs: Vec<Beside>,
     /// The flow at every time that some run recorded.
     pub flow: Diagnostics,
-    /// `None` with fewer than two sizes that were compared at the same ηk.
+    /// `None` if fewer than two sizes were compared at the same ηk.
     pub order: Option<Order>,
 }
 
@@ -84,10 +84,10 @@ pub fn flow_beside(
     integrate_under(problem, &options, "beside", control)
 }
 
-/// Smallest s at which the flow is asked for: below, steps of the integrator have no digits.
+/// Smallest s at which the flow is evaluated: below it, steps of the integrator have no significant digits.
 const RESOLVED: f64 = 1e-13;
 
-/// Every s that some run recorded and the flow can be asked for, increasing.
+/// Every s that some run recorded and at which the flow can be evaluated, increasing.
 fn times(descents: &[Descent]) -> Vec<f64> {
     let mut times: Vec<f64> = descents
         .iter()
@@ -100,7 +100,7 @@ fn times(descents: &[Descent]) -> Vec<f64> {
     times
 }
 
-/// Measures runs against `flow`, as [`flow_beside`] leaves it and `measured` measures it.
+/// Measures runs against `flow`, as returned by [`flow_beside`], with the measurements `measured`.
 pub fn compare(
     problem: &Problem,
     limit: Option<&Limit>,
@@ -156,7 +156,7 @@ fn beside(problem: &Problem, limit: Option<&Limit>, descent: Descent, flow: &Tra
     }
 }
 
-/// The predictor, or for ReLU networks the outputs `f(x_n)`.
+/// What was learned: the predictor, or for ReLU networks the outputs `f(x_n)`.
 fn learned(problem: &Problem, theta: &[f64]) -> Vec<f64> {
     let vector = problem.network().predictor(theta).unwrap_or_else(|| {
         let margins = problem.network().margins(theta, problem.dataset());

@@ -1,4 +1,4 @@
-//! What a checkpoint of finite-step runs holds, see [`crate::storage::checkpoint`].
+//! The content of a checkpoint of finite-step runs, see [`crate::storage::checkpoint`].
 
 use super::StepOptions;
 use super::records::Records;
@@ -7,7 +7,7 @@ use crate::storage::checkpoint::File;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// Where one group of lanes stands.
+/// The state of one group of lanes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct LanesMark {
     /// Steps taken.
@@ -45,7 +45,7 @@ pub(super) fn file<'a>(
 }
 
 impl LanesMark {
-    /// Whether a run with a state like `state`, so many lanes and weights, and `count` steps can go on from here.
+    /// Whether a run with a state like `state`, this many lanes and weights, and `count` steps can resume from here.
     pub fn fits(&self, state: &[f64], lanes: usize, weights: usize, count: u64) -> bool {
         let whole = |r: &Records| {
             let recorded = r.log_time.len();

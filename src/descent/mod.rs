@@ -1,8 +1,8 @@
 //! Runs of finite steps of a learning rule: `θ_{k+1} = θ_k + η_k Σ_n α_n y_n 𝒢_n(θ_k)`, at time `t_k = Σ_{j<k} η_j`.
 //!
-//! [`descend`] makes the runs a scenario asks for with the [`Stepper`]s of its network, keeps log-spaced records and
-//! checkpoints, and leaves a [`Descent`] per step size, with a [`Trajectory`](crate::trajectory::Trajectory) like that
-//! of a flow.
+//! [`descend`] makes the runs requested by a scenario with the [`Stepper`]s of its network, keeps log-spaced records
+//! and checkpoints, and returns a [`Descent`] per step size, with a [`Trajectory`](crate::trajectory::Trajectory) like
+//! that of a flow.
 
 mod beside;
 mod checkpoint;
@@ -36,7 +36,7 @@ pub struct StepOptions {
 }
 
 impl StepOptions {
-    /// The step at which a run of size η is as far, in ηk, as the shortest run at its end.
+    /// The step at which a run of size η has the same ηk as the shortest run at its end.
     pub fn common_step(&self, size: f64) -> u64 {
         let smallest = self.sizes.iter().copied().fold(size, f64::min);
         ((smallest / size * self.count as f64).round() as u64).max(1)
@@ -53,11 +53,12 @@ pub fn stepper(problem: &Problem, schedule: Schedule, lanes: &[Lane]) -> Box<dyn
     problem.steps(schedule, &lanes)
 }
 
-/// The stepper of a fully connected linear network under fixed feedback that carries the vectors u_l of
+/// The stepper of a fully connected linear network under fixed feedback that steps the vectors u_l of
 /// `w_l = w_l(0) + u_l b_lᵀ` (exact, also for finite steps) instead of all weights: Σ_l inputs_l unknowns.
 ///
 /// # Errors
-/// [`NoReducedState`], if the layers of this problem do not move by rank one: other networks, or gradient descent.
+/// [`NoReducedState`], if the changes of this problem's layers are not of rank one: other networks, or gradient
+/// descent.
 pub fn reduced_stepper(
     problem: &Problem,
     schedule: Schedule,

@@ -1,19 +1,19 @@
-//! Which steps of a run are kept, and what is kept of them.
+//! Which steps of a run are recorded, and what is recorded.
 
 use super::{Schedule, Stepper};
 use crate::problem::Problem;
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
-/// Most numbers one run keeps: 20 MiB of weights, as a flow does.
+/// Most numbers one run keeps: 20 MiB of weights, as for a flow.
 const KEPT: usize = (20 << 20) / 8;
 
-/// How many steps a run records, the start and those at which runs are compared left out.
+/// How many steps a run records, not counting the start and those at which runs are compared.
 fn spaced_records(parameters: usize) -> usize {
     (KEPT / parameters.max(1)).clamp(25, 200)
 }
 
-/// A bound on the records of one run.
+/// An upper bound on the records of one run.
 #[cfg(feature = "scenarios")]
 pub fn records_at_most(options: &super::StepOptions, parameters: usize) -> u64 {
     let others = 2 + options.sizes.len() as u64;

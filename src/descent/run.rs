@@ -1,7 +1,7 @@
 //! The finite-step runs of a scenario: grouped into lanes, spread over the cores, recorded, checkpointed.
 //!
-//! How runs are grouped depends on their number alone, and groups do not touch each other: results are the same for any
-//! number of threads, and for any number of interruptions.
+//! How runs are grouped depends only on their number, and groups are independent of each other: results are the same
+//! for any number of threads, and for any number of interruptions.
 
 use super::checkpoint::{self, LanesMark};
 use super::records::{Records, recorded_steps};
@@ -26,31 +26,31 @@ pub struct Descent {
     /// η.
     pub size: f64,
     pub schedule: Schedule,
-    /// Steps asked for.
+    /// Steps requested.
     pub count: u64,
-    /// k of each record; fewer than asked for if the run overflowed.
+    /// k of each record; fewer than requested if the run overflowed.
     pub steps: Vec<u64>,
     /// States at these steps, at `s = ln(1 + ln(1 + t_k))`. Completed, or non-finite if the run overflowed. The
     /// log-multipliers are those of the margins; multipliers are not accumulated.
     pub trajectory: Trajectory,
-    /// Seconds this run took, interruptions left out; an equal share of them where several runs were made together.
+    /// Seconds this run took, without interruptions; an equal share if several runs were made together.
     pub wall_seconds: f64,
 }
 
-/// Runs of linear networks made together, in the lanes of one stepper: at most.
+/// Most runs of linear networks made together, in the lanes of one stepper.
 const LANES: usize = 8;
 
-/// From this many step sizes on, runs of linear networks are made together; fewer are spread over the cores.
+/// Fewest step sizes for which runs of linear networks are made together; fewer are spread over the cores.
 const TOGETHER: usize = 4;
 
-/// Wall-clock time between looks at the signal.
+/// Wall-clock time between checks of the signal.
 const CHUNK: Duration = Duration::from_millis(50);
 
 /// Makes the runs, in the order of `options.sizes`.
 ///
 /// # Errors
 /// [`Error::Interrupted`] if a signal came, after a checkpoint; [`Error::Io`] if checkpoints cannot be read or written;
-/// [`Error::Solver`] if the problem has no reduced state and it was asked for.
+/// [`Error::Solver`] if the reduced state was requested and the problem has none.
 pub fn descend(
     problem: &Problem,
     options: &StepOptions,
@@ -75,7 +75,7 @@ pub fn descend(
     Ok(finished.into_iter().flatten().collect())
 }
 
-/// What all groups share.
+/// Data shared by all groups.
 struct Work<'a> {
     problem: &'a Problem,
     options: &'a StepOptions,
@@ -84,14 +84,14 @@ struct Work<'a> {
     taken: AtomicU64,
 }
 
-/// One group on its way.
+/// One group in progress.
 struct Group<'a> {
     sizes: &'a [f64],
     stepper: Box<dyn Stepper>,
     records: Vec<Records>,
     taken: u64,
     recorded: usize,
-    /// Seconds of earlier sessions.
+    /// Seconds spent in earlier sessions.
     before: f64,
     since: Instant,
 }
@@ -151,8 +151,8 @@ impl Work<'_> {
             self.record(&mut run);
         }
         self.report_progress((self.options.count - run.taken) * sizes.len() as u64);
-        // A run that ended keeps its last checkpoint until the results are written: other groups may still be under
-        // way.
+        // A run that ended keeps its last checkpoint until the results are written: other groups may still be
+        // running.
         if run.before > 0.0 || saved.elapsed().as_secs_f64() > self.control.interval {
             save(&run)?;
         }
@@ -225,7 +225,7 @@ impl Work<'_> {
     }
 
     /// The steps that the runs of these sizes record. Besides log-spaced ones, those at the end of the shortest run, in
-    /// ηk: there all runs can be compared.
+    /// ηk: where all runs can be compared.
     fn recorded_steps(&self, sizes: &[f64]) -> Vec<u64> {
         let common: Vec<u64> = (sizes.iter())
             .map(|&size| self.options.common_step(size))

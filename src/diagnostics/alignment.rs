@@ -1,9 +1,9 @@
 //! Alignment of the layers with the feedback under DFA.
 //!
 //! From zero initial weights (report, Proposition 1; its recursion A.1 is misprinted) every layer is a multiple of one
-//! outer product for all times: `w_1 = Z b_1ᵀ`, `w_l = φ_l b_{l−1} b_lᵀ` (l = 2..L, `b_L = 1`), with
-//! `φ_2 = ½‖Z‖²`, `φ_{l+1} = ½‖b_{l−1}‖² φ_l²`. Here Z is read off the first layer, the φ_l off theirs, and both the
-//! distance from the outer products and the recursion are measured, neither is used to compute the other.
+//! outer product for all times: `w_1 = Z b_1ᵀ`, `w_l = φ_l b_{l−1} b_lᵀ` (l = 2..L, `b_L = 1`), with `φ_2 = ½‖Z‖²`,
+//! `φ_{l+1} = ½‖b_{l−1}‖² φ_l²`. Here Z is read off the first layer and each φ_l off its own layer; the distance from
+//! the outer products and the recursion are measured independently of each other.
 
 use crate::problem::Problem;
 use crate::theory::{OuterProducts, Theory};
@@ -21,7 +21,7 @@ pub struct Alignment {
 }
 
 impl Alignment {
-    /// Largest relative difference between φ_l and its closed form after the first save.
+    /// Largest relative difference between φ_l and its closed form over all saves after the first.
     pub fn worst_recursion(&self) -> f64 {
         self.phi
             .iter()
@@ -44,7 +44,7 @@ pub(super) struct Builder {
 }
 
 impl Builder {
-    /// `None` unless theory has layers align with outer products of their feedback.
+    /// `None` unless theory predicts that layers align with outer products of their feedback.
     pub fn new(problem: &Problem, theory: &Theory, saves: usize) -> Option<Self> {
         let law = theory.alignment.as_ref()?.outer_products()?.clone();
         let depth = law.feedback.len();
@@ -82,8 +82,8 @@ impl Builder {
         }
     }
 
-    /// `None` where the scalars, which grow like the 2^L-th power of Z and fall like the feedback's, leave the range of
-    /// f64.
+    /// `None` where the scalars, which grow like the 2^L-th power of Z and shrink like that of the feedback, leave the
+    /// range of f64.
     pub fn finish(self) -> Option<Alignment> {
         let a = self.alignment;
         let mut all = a

@@ -1,4 +1,4 @@
-//! Drift of the conserved quantities along a run, relative to the size of the terms they are made of.
+//! Drift of the conserved quantities along a run, relative to the size of their terms.
 
 use crate::theory::{Conserved, Measured, drift};
 
@@ -22,7 +22,7 @@ impl Invariant {
 
 pub(super) struct Tracker<'a> {
     conserved: &'a [Conserved],
-    /// At the first save: units with exact kinks leave zero weights by a step, which is not the integrator's error.
+    /// Values at the first save: units with exact kinks jump off zero weights, which is no integration error.
     start: Vec<Measured>,
     drifts: Vec<Vec<f64>>,
 }

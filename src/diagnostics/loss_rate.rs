@@ -1,9 +1,9 @@
-//! How fast the loss moves, from the vector field itself rather than from differences of saves.
+//! Rate of change of the loss, from the vector field itself rather than from differences between saves.
 //!
-//! With `a_n = α_n (1+t) = exp(p_n + κ(m_n))`, the multipliers in the clock τ = ln(1+t), the loss moves like
-//! `d𝓛/dτ = −Σ_n α_n dm_n/dτ`, and the margins move with the multipliers by [`Kernel::velocity`], linearly. Relative to
+//! With `a_n = α_n (1+t) = exp(p_n + κ(m_n))`, the multipliers in the clock τ = ln(1+t), the loss changes by
+//! `d𝓛/dτ = −Σ_n α_n dm_n/dτ`, and the margin rates are linear in the multipliers, by [`Kernel::velocity`]. Relative to
 //! `Σ α_n`, which is 𝓛 itself for the exponential loss, that is minus the mean rate of the margins under the weights
-//! `α_n/Σ α_n`, in which nothing underflows.
+//! `α_n/Σ α_n`, which do not underflow.
 //!
 //! [`Kernel::velocity`]: crate::network::Kernel::velocity
 
@@ -15,7 +15,7 @@ const ROUNDED: f64 = 12.0;
 
 /// `(d𝓛/dτ)/Σ_n α_n` at every save, length T: `d ln 𝓛/dτ` for the exponential loss, and of the sign of 𝓛' for either.
 ///
-/// Zero in a fixed point, and once a run without a separator amplifies rounding, −1 on the way a loss falls like 1/t,
+/// Zero at a fixed point, and once a run without a separator amplifies rounding; −1 while the loss falls like 1/t;
 /// positive where it rises.
 pub fn loss_rate(problem: &Problem, trajectory: &Trajectory) -> Vec<f64> {
     let kernel = problem.kernel();
@@ -23,7 +23,7 @@ pub fn loss_rate(problem: &Problem, trajectory: &Trajectory) -> Vec<f64> {
     let mut margins = vec![0.0; samples];
     let mut velocity = vec![0.0; kernel.parameters()];
     let mut rates = vec![0.0; samples];
-    // On data without a separator multipliers grow like t: what they multiply sinks into rounding, and so does the
+    // On data without a separator multipliers grow like t: what they multiply sinks below rounding, and so does the
     // rate.
     let strongest = |k: usize| trajectory.log_multipliers.column(k).max();
     let meaningless = ROUNDED + strongest(0).max(0.0);
@@ -41,7 +41,8 @@ pub fn loss_rate(problem: &Problem, trajectory: &Trajectory) -> Vec<f64> {
                 }
             }
             let multipliers = log_multipliers.map(f64::exp);
-            // Where the field has kinks, the piece the flow is in: its gates on them are the ones that hold it there.
+            // Where the field has kinks, use the piece the flow is in: its gates on the kinks are those that hold the
+            // flow there.
             let mut at = theta.into_owned();
             let entered = kernel
                 .pieces()
@@ -85,7 +86,7 @@ mod tests {
         .unwrap()
     }
 
-    /// Against central differences of ln 𝓛 over neighbouring saves, times 𝓛/Σα.
+    /// Compared with central differences of ln 𝓛 over neighbouring saves, times 𝓛/Σα.
     #[test]
     fn is_the_slope_of_the_loss() {
         for loss in [Loss::Exponential, Loss::Logistic] {

@@ -1,4 +1,4 @@
-//! Everything measured along a trajectory; claims and figures read this and nothing else.
+//! Everything measured along a trajectory; the only input of claims and figures.
 
 mod alignment;
 mod homogeneous;
@@ -24,7 +24,7 @@ use std::f64::consts::FRAC_PI_2;
 /// All measurements; every vector has one entry per save (T).
 #[derive(Debug, Clone)]
 pub struct Diagnostics {
-    /// What theory says of the problem: claims and figures read it beside the measurements.
+    /// What theory says about the problem; claims and figures read it along with the measurements.
     pub theory: Theory,
     /// s = ln(1+ln(1+t)).
     pub log_log_time: Vec<f64>,
@@ -43,31 +43,31 @@ pub struct Diagnostics {
     /// The predictor, D × T (0 × T for networks that are not linear in their input).
     pub beta: DMatrix<f64>,
     /// Angle between β and the limit, radians; `None` without a limit. π/2 while β = 0. For ReLU networks: between the
-    /// output weights and the hard-margin SVM of the features of the same save, π/2 while there is none.
+    /// output weights and the hard-margin SVM of the features of the same save, π/2 while there is no such SVM.
     pub angle_to_limit: Option<Vec<f64>>,
-    /// Angles to the other limits that have been claimed, see [`Candidate`](crate::theory::CandidatePotential).
+    /// Angles to other limits that have been claimed, see [`Candidate`](crate::theory::CandidatePotential).
     pub candidates: Vec<CandidateAngles>,
     /// Relative distance of the gradient of the predicted potential from the cone of the active samples; `None` while γ
     /// ≤ 0. For ReLU networks [`Homogeneous::feedback_kkt`] or [`Homogeneous::gradient_kkt`], by the rule; `None` where
     /// no such problem is known (fixed feedback, more than two layers).
     pub kkt_residual: Vec<Option<f64>>,
-    /// The duality gap the run certifies by itself, with the best multipliers for its β; `None` while γ ≤ 0. For ReLU
-    /// networks that of the output weights on the features of the save.
+    /// The duality gap that β certifies, with the best multipliers for it; `None` while γ ≤ 0. For ReLU networks that
+    /// of the output weights on the features of the save.
     pub duality_gap: Vec<Option<f64>>,
-    /// The same with the multipliers accumulated along the run, `A(t) = ∫_0^t α`, in their place: what the path itself
-    /// proves. `None` for ReLU networks, whose features turned on the way.
+    /// The duality gap with the multipliers accumulated along the run, `A(t) = ∫_0^t α`, instead: what the path itself
+    /// certifies. `None` for ReLU networks, whose features turned along the way.
     pub accumulated_gap: Vec<Option<f64>>,
-    /// What is measured on ReLU networks.
+    /// Measurements specific to ReLU networks.
     pub homogeneous: Option<Homogeneous>,
-    /// Alignment with the feedback (fully connected, fixed feedback, depth ≥ 2, all of it in the range of f64).
+    /// Alignment with the feedback (fully connected, fixed feedback, depth ≥ 2, if all of it is in the range of f64).
     pub alignment: Option<Alignment>,
     /// Alignment per frequency (convolutional or diagonal network, fixed feedback, depth ≥ 2).
     pub phases: Option<Phases>,
     /// Conserved quantities of the rule.
     pub invariants: Vec<Invariant>,
-    /// `max_n |p_n − (τ − m_n)|/max(1+τ, |m_n|)`: doubles hold no more digits where margins are huge.
+    /// `max_n |p_n − (τ − m_n)|/max(1+τ, |m_n|)`: relative where margins are huge, as doubles hold no more digits.
     pub multiplier_drift: Vec<f64>,
-    /// The fitted rate of directional convergence, where there is a limit and a window to fit in.
+    /// The fitted rate of directional convergence, if there is a limit and a window to fit in.
     pub rate: Option<Rate>,
 }
 
@@ -78,9 +78,9 @@ pub struct CandidateAngles {
     pub id: &'static str,
     /// What the candidate is, for legends.
     pub label: &'static str,
-    /// Its minimiser in the original space, length D.
+    /// The candidate's minimiser in the original space, length D.
     pub beta: DVector<f64>,
-    /// Angle between β and it, radians, length T; π/2 while β = 0.
+    /// Angle between the run's β and the minimiser, radians, length T; π/2 while β = 0.
     pub angle: Vec<f64>,
 }
 
@@ -98,12 +98,12 @@ pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit
     d
 }
 
-/// Everything that measures a run save by save.
+/// The measurements of a run made save by save.
 struct Saves<'a> {
     problem: &'a Problem,
     trajectory: &'a Trajectory,
     limit: Option<&'a Limit>,
-    /// Of the predicted potential of β, where there is one.
+    /// For the predicted potential of β, where there is one.
     certifier: Option<Certifier>,
     homogeneous: Option<homogeneous::Builder<'a>>,
     alignment: Option<alignment::Builder>,
@@ -137,7 +137,7 @@ impl<'a> Saves<'a> {
     fn record(&mut self, k: usize, d: &mut Diagnostics) {
         let state = self.trajectory.theta.column(k);
         let (state, network) = (state.as_slice(), self.problem.network());
-        // a rule may move more than the weights, which come first
+        // a rule may have state besides the weights, which come first
         let theta = &state[..network.parameters()];
         let weights = network.weights(theta);
         let margins = network.margins(theta, self.problem.dataset());
@@ -170,7 +170,7 @@ impl<'a> Saves<'a> {
         self.invariants.record(state);
     }
 
-    /// What a predictor β proves by itself.
+    /// Records what a predictor β certifies by itself.
     fn record_predictor(&mut self, k: usize, theta: &[f64], d: &mut Diagnostics) {
         let Some(beta) = self.problem.network().predictor(theta) else {
             return;
@@ -203,13 +203,13 @@ impl<'a> Saves<'a> {
     }
 }
 
-/// The larger of two errors; one that is not a number is the largest.
+/// The larger of two errors; NaN counts as the largest.
 pub(crate) fn worse(x: f64, y: f64) -> f64 {
     if x.is_nan() || x > y { x } else { y }
 }
 
 impl Diagnostics {
-    /// Room for every save, and nothing measured yet.
+    /// Diagnostics with room for every save, nothing measured yet.
     fn empty(
         problem: &Problem,
         theory: &Theory,
@@ -246,7 +246,7 @@ impl Diagnostics {
         }
     }
 
-    /// Measures the angles to `candidates` as well.
+    /// Measures the angles to `candidates`.
     pub fn compare(&mut self, candidates: Vec<Candidate>) {
         let angles = |limit: &Limit| {
             self.beta

@@ -1,11 +1,12 @@
-//! Alignment of entry-by-entry layers with their feedback, frequency by frequency.
+//! Alignment of entrywise layers with their feedback, frequency by frequency.
 //!
 //! From zero weights `ŵ_1 = b̂_1^* Ẑ` and `ŵ_l = φ_l b̂_{l−1} b̂_l^*` (l = 2..L, `b̂_L = 1`) with complex φ_l:
-//! `φ_2' = Ẑ^* Ẑ'` and `φ_{l+1}' = |b̂_{l−1}|² φ_l^* φ_l'`. Real parts integrate, `Re φ_2 = ½|Ẑ|²`,
-//! `Re φ_{l+1} = ½|b̂_{l−1}|² |φ_l|²`; imaginary parts are (twice) areas swept, `Im φ_2` by Ẑ in the complex plane, and
-//! not zero. The report's Proposition 2 has φ_l positive; what is true is `Re φ_l > 0`, so `arg φ_l ∈ (−π/2, π/2)`.
+//! `φ_2' = Ẑ^* Ẑ'` and `φ_{l+1}' = |b̂_{l−1}|² φ_l^* φ_l'`. The real parts integrate to `Re φ_2 = ½|Ẑ|²`,
+//! `Re φ_{l+1} = ½|b̂_{l−1}|² |φ_l|²`; the imaginary parts are (twice) areas swept in the complex plane, `Im φ_2` by Ẑ,
+//! and not zero. The report's Proposition 2 claims that φ_l is positive; true is only `Re φ_l > 0`, so
+//! `arg φ_l ∈ (−π/2, π/2)`.
 //!
-//! Ẑ is read off the first layer and φ_l off the others; the recursion is measured, not used.
+//! Ẑ is read off the first layer and φ_l off the others; the recursion is checked, not used.
 
 use crate::network::SpectralLinear;
 use crate::problem::Problem;
@@ -27,11 +28,11 @@ pub struct Phases {
     /// `‖b̂_{l−1} b̂_l (Re φ_l − …)‖/‖ŵ_l‖`; rows l = 2..L, (L−1) × T; exact from zero weights.
     pub recursion: DMatrix<f64>,
     /// Largest over frequencies of |arg φ_l|, rows l = 2..L, (L−1) × T, radians. Entries of ŵ_l below the run's
-    /// absolute tolerance have no phase to speak of and do not count.
+    /// absolute tolerance have no meaningful phase and are left out.
     pub argument: DMatrix<f64>,
 }
 
-/// A phase and where it was seen.
+/// A phase and where it occurred.
 #[derive(Debug, Clone, Copy)]
 pub struct Phase {
     /// |arg φ_l|
@@ -83,21 +84,21 @@ impl Phases {
     }
 }
 
-/// Data below this fraction of the largest are rounding of a transform: nothing is learned there.
+/// Entries of the data's transform below this fraction of the largest are rounding: nothing is learned there.
 const ROUNDING: f64 = 1e-12;
 
 pub(super) struct Builder {
     network: SpectralLinear,
-    /// `b̂_1 … b̂_L` on the frequencies that count.
+    /// `b̂_1 … b̂_L` on the frequencies in use.
     feedback: Vec<DVector<Complex64>>,
     first: DVector<Complex64>,
-    /// Smallest entry of ŵ_l that counts.
+    /// Smallest entry of ŵ_l whose phase counts.
     resolution: f64,
     phases: Phases,
 }
 
 impl Builder {
-    /// `None` unless theory has layers align with their feedback entry by entry.
+    /// `None` unless theory predicts that layers align with their feedback entrywise.
     pub fn new(problem: &Problem, theory: &Theory, trajectory: &Trajectory) -> Option<Self> {
         let law = theory.alignment.as_ref()?.frequencies()?;
         let (saves, network) = (trajectory.len(), &law.network);

@@ -1,14 +1,14 @@
-//! Exit codes: the one table of them. docs/architecture.md shows it to readers.
+//! The table of exit codes, also shown in docs/architecture.md.
 
 /// Done, and every expectation met.
 pub const DONE: u8 = 0;
-/// A claim came out otherwise than `[expect]` says.
+/// A claim had another verdict than `[expect]` says.
 pub const UNEXPECTED: u8 = 1;
 /// The command line is wrong.
 pub const USAGE: u8 = 2;
 /// Cases of a sweep are missing.
 pub const INCOMPLETE: u8 = 3;
-/// The integrator could not start, failed on the way, or is not as accurate as it should be.
+/// The integrator could not start, failed midway, or is not as accurate as it should be.
 pub const SOLVER: u8 = 4;
 /// A budget ran out; the output is partial.
 pub const BUDGET: u8 = 5;
@@ -22,12 +22,12 @@ pub fn of_signal(signal: usize) -> u8 {
     u8::try_from(128 + signal).unwrap_or(u8::MAX)
 }
 
-/// Whether a run that ended with this code got to its horizon, whatever became of the claims.
+/// Whether a run that ended with this code reached its horizon, whatever the verdicts on claims.
 pub fn is_complete(code: u8) -> bool {
     code < SOLVER
 }
 
-/// Whether a run that ended with this code left a report, if only a partial one.
+/// Whether a run that ended with this code left a report, even if only a partial one.
 pub fn leaves_report(code: u8) -> bool {
     code < DATA
 }

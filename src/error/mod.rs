@@ -1,7 +1,7 @@
 //! Every way a command can fail, and the exit code it ends with.
 //!
-//! An [`Error`] has a variant for each way, which holds what there is to know and renders it for the user: what, where,
-//! what to do. [`exit`] is the table of exit codes.
+//! An [`Error`] has a variant for each way, which holds the details and renders them for the user: what, where, what to
+//! do. [`exit`] is the table of exit codes.
 
 pub mod exit;
 #[cfg(feature = "scenarios")]
@@ -19,7 +19,7 @@ pub use usage::{AssignmentError, UsageError};
 use std::fmt::Write;
 use std::path::PathBuf;
 
-/// What went wrong, said to the user.
+/// What went wrong, as told to the user.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The command line itself is wrong.
@@ -65,10 +65,10 @@ pub enum Error {
 /// Cases of a sweep that are missing or damaged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Incomplete {
-    /// So many of a sweep that was run as a whole.
+    /// This many cases of a sweep that was run as a whole.
     #[error("{0} cases are missing")]
     Cases(usize),
-    /// These of a sweep that is run in shards.
+    /// These cases of a sweep that is run in shards.
     #[error(
         "{} of {total} cases are missing or damaged; `marginflow sweep run --out {}` does them:{}",
         missing.len(),
@@ -76,9 +76,9 @@ pub enum Incomplete {
         listed(missing)
     )]
     Sweep {
-        /// Number and name of each.
+        /// Number and name of each missing case.
         missing: Vec<(usize, String)>,
-        /// Cases of the sweep.
+        /// Number of cases in the sweep.
         total: usize,
         folder: PathBuf,
     },
@@ -102,7 +102,7 @@ fn position(row: Option<usize>, column: Option<usize>) -> String {
 }
 
 impl Error {
-    /// An I/O error that names the path it happened at.
+    /// An I/O error that names the path at which it happened.
     pub fn io(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         Self::Io {
             path: path.into(),
@@ -120,7 +120,7 @@ impl Error {
         }
     }
 
-    /// The same data error, at a row (from 1: the line of a CSV file). Other errors stay as they are.
+    /// The same data error, at a row (from 1: the line of a CSV file). Other errors are unchanged.
     pub fn at_row(mut self, at: usize) -> Self {
         if let Self::Data { row, .. } = &mut self {
             *row = Some(at);
@@ -128,7 +128,7 @@ impl Error {
         self
     }
 
-    /// The same data error, at a column (from 1). Other errors stay as they are.
+    /// The same data error, at a column (from 1). Other errors are unchanged.
     pub fn at_column(mut self, at: usize) -> Self {
         if let Self::Data { column, .. } = &mut self {
             *column = Some(at);

@@ -1,4 +1,4 @@
-//! What is wrong with a scenario, shown in its text.
+//! Errors in a scenario, shown in its text.
 
 use super::usage::printable;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
@@ -20,15 +20,15 @@ pub enum ScenarioError {
     Mistake(Box<Mistake>),
 }
 
-/// What is wrong at a place of a scenario's text. Displayed as a snippet: the problem, the file with line and column,
-/// the line with a caret under the place, and the advice.
+/// An error at a place in a scenario's text. Displayed as a snippet: the problem, the file with line and column, the
+/// line with a caret under the place, and the advice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
     /// The name the scenario is shown under.
     pub name: String,
-    /// Its text, with what the command line assigned.
+    /// Its text, including assignments from the command line.
     pub text: String,
-    /// The place, in bytes of the text; of a place of several lines, the first is shown.
+    /// The place, in bytes of the text; of a place that spans several lines, the first is shown.
     pub span: Range<usize>,
     /// What is wrong.
     pub problem: String,
@@ -49,7 +49,7 @@ impl Mistake {
         1 + before[start..].chars().count()
     }
 
-    /// The part of the span on its first line, on character boundaries: a missing key's span is a whole table.
+    /// The part of the span on its first line, on character boundaries (the span of a missing key is a whole table).
     fn shown(&self) -> Range<usize> {
         let start = self.character_at(self.span.start);
         let line_end = self.text[start..]

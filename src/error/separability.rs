@@ -1,6 +1,6 @@
-//! Why a problem has no limit that theory names.
+//! Why a problem has no limit predicted by theory.
 
-/// Data that no hyperplane through the origin separates, or a limit that is not known.
+/// Data that no hyperplane through the origin separates, or whose separability could not be decided.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum NotSeparable {
     /// A proof that there is no separating hyperplane: `Σ_n a_n y_n x_n = 0` with `a_n ≥ 0`, not all zero.
@@ -17,8 +17,8 @@ pub enum NotSeparable {
         /// How far the combination is from zero, relative to its terms.
         residual: f64,
     },
-    /// The data are separable, but not through the frequencies that learn; those at which the feedback vanishes (from
-    /// 0).
+    /// The data are separable, but not by the frequencies that learn; holds those at which the feedback vanishes
+    /// (from 0).
     #[error(
         "the data are separable, but not through the frequencies that learn by feedback: the feedback vanishes at \
          {unusable:?} (from 0); take another feedback; --allow-nonseparable runs the flow all the same"

@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-/// Why a solver could not start, or has nothing to show.
+/// Why a solver could not start, or has no result.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SolverError {
     /// The time-stepping method refuses the start.
     #[error("the integrator could not start: {0}")]
     CannotStart(String),
-    /// A state on the way cannot be had from the method.
+    /// The method could not supply an intermediate state.
     #[error("the state at log-log-time {log_log_time} was lost: {cause}")]
     StateLost { log_log_time: f64, cause: String },
     /// The flow at the initial weights overflows.
@@ -22,18 +22,18 @@ pub enum SolverError {
         "margins of the initial weights overflow before the first step; scale the data or the initial weights down"
     )]
     StepsOverflow,
-    /// The initial weights lie on a border of the field, and no piece of it is entered there.
+    /// The initial weights lie on a border of the field, and no piece of the field is entered from there.
     #[error("{0}")]
     NoPiece(String),
-    /// A reduced state was asked for, and the problem has none.
+    /// A reduced state was requested, but the problem has none.
     #[error("{0}")]
     NoReducedState(String),
-    /// A checkpoint whose checksum is right and whose content is not.
+    /// A checkpoint whose checksum is correct but whose content is not.
     #[error(
         "the checkpoint does not hold a state of this integrator; it has been removed, give the command again"
     )]
     ForeignState,
-    /// The flow that a limit depends on ended early; why, as its trajectory says.
+    /// The flow on which a limit depends ended early; the reason as given by its trajectory.
     #[error("{0}")]
     Unfinished(String),
     #[error(
@@ -43,7 +43,7 @@ pub enum SolverError {
     /// Cases of a sweep with their number, and why they failed.
     #[error("some angles could not be had; the next run tries again:{}", cases(.0))]
     CasesFailed(Vec<(usize, String)>),
-    /// What is left out of the tables of a sweep.
+    /// What is missing from the tables of a sweep.
     #[error(
         "merged, but some angles could not be had and are left out of the tables:\n  {}",
         .0.join("\n  ")

@@ -1,17 +1,17 @@
-//! What is wrong with a command line.
+//! Errors in a command line.
 
 use std::path::PathBuf;
 
-/// A command line that asks for what there is not, or says what is not understood.
+/// A command line that asks for something that does not exist, or cannot be understood.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum UsageError {
-    /// `--set` with something that is no assignment to a key.
+    /// `--set` with something that is not an assignment to a key.
     #[error("{}", printable(&format!("--set {assignment}: {why}")))]
     Assignment {
         assignment: String,
         why: AssignmentError,
     },
-    /// `--checkpoint-every` with something that is no time.
+    /// `--checkpoint-every` with something that is not a time.
     #[error("--checkpoint-every {0}: give a number of seconds >= 0")]
     CheckpointInterval(f64),
     #[error("there is no claim \"{id}\"; the claims are {}", known.join(", "))]
@@ -19,13 +19,13 @@ pub enum UsageError {
         id: String,
         known: Vec<&'static str>,
     },
-    /// What `reproduce --only` asks for is unknown.
+    /// `reproduce --only` with an unknown name.
     #[error("\"{name}\" is neither a scenario here nor a claim; the claims are {}", claims.join(", "))]
     UnknownExperiment {
         name: String,
         claims: Vec<&'static str>,
     },
-    /// `reproduce --only` with a claim that no scenario expects anything of.
+    /// `reproduce --only` with a claim about which no scenario has an expectation.
     #[error("no scenario here is expected to decide the claim \"{0}\"")]
     UndecidedClaim(String),
     /// A folder without scenarios, and why.
@@ -40,7 +40,7 @@ pub enum UsageError {
         folder = _0.display()
     )]
     NoSweep(PathBuf),
-    /// A sweep is planned into the folder of another one.
+    /// A sweep is planned in the folder of another one.
     #[error(
         "{} holds another sweep (scenario {scenario}, sha256 {}…, version {version}); give a folder of its own \
          with --out",
@@ -70,7 +70,7 @@ pub enum UsageError {
     PathNotForSlurm(PathBuf),
 }
 
-/// Why `--set` cannot be done.
+/// Why `--set` cannot be applied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AssignmentError {
     #[error("expected key=value, e.g. --set flow.rtol=1e-8")]
@@ -82,7 +82,7 @@ pub enum AssignmentError {
     NotATable(String),
 }
 
-/// A message with marks for control characters: what is quoted in it must not command a terminal.
+/// A message with visible marks for control characters, so that quoted text cannot control the terminal.
 pub(crate) fn printable(message: &str) -> String {
     let mark = |c: char| {
         if c.is_control() && c != '\n' {

@@ -1,7 +1,7 @@
-//! Letters under a circumflex that Unicode has no character for, such as β̂ and b̂: the letter, then U+0302.
+//! Letters with a circumflex for which Unicode has no single character, such as β̂ and b̂: the letter, then U+0302.
 //!
-//! Viewers of an SVG put the two together. plotters' bitmap sets glyph after glyph: there the text is set bare, and
-//! every circumflex is a text of its own, centred above its letter.
+//! SVG viewers combine the two. plotters' bitmap backend sets glyph after glyph, so there the text is set without
+//! circumflexes, and each circumflex is a separate text, centred above its letter.
 
 use std::borrow::Cow;
 
@@ -9,13 +9,13 @@ use super::sheet::{Align, Lettering, TextWidth};
 
 const COMBINING: char = '\u{302}';
 
-/// The circumflex as a character of its own, as high above the baseline as it stands on an `x`.
+/// The circumflex as a character of its own, at the height it has on an `x`.
 const CIRCUMFLEX: &str = "ˆ";
 
-/// How much higher it stands on tall letters, in em: their height less that of an `x`, in DejaVu Sans.
+/// How much higher it sits on tall letters, in em: their height minus that of an `x`, in DejaVu Sans.
 const RAISE: f64 = 0.21;
 
-/// Letters that reach above an `x`, of those that figures put a circumflex on.
+/// Letters taller than an `x`, among those that get a circumflex in figures.
 const TALL: &str = "bdfhklβδθλφψ";
 
 /// The text without combining circumflexes.
@@ -27,7 +27,7 @@ pub(crate) fn bare(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// What to set for `line`, one after the other: its bare text, and every circumflex.
+/// The texts to set for `line`, one after the other: its bare text, then every circumflex.
 pub(crate) fn apart(line: &Lettering, measure: &TextWidth) -> Vec<Lettering> {
     let width = |text: &str| measure(text, line.size, line.bold);
     let whole = bare(&line.text);
@@ -106,7 +106,7 @@ mod tests {
         );
         let right = pieces("aβ̂ x̂", Align::Right, false);
         assert_eq!(right[2], circumflex(97.5, 200.0));
-        // Read upwards: along the line is up the sheet, above it is left.
+        // Text read upwards: along the line is up the sheet, above the line is left.
         let upright = pieces("aβ̂ x̂", Align::Centre, true);
         assert_eq!(upright[1], circumflex(100.0 - 10.0 * RAISE, 202.5));
     }
@@ -114,7 +114,7 @@ mod tests {
     #[test]
     fn other_texts_stay_whole() {
         assert_eq!(pieces("ŵ₁ and Ẑ", Align::Centre, false).len(), 1);
-        // Nothing to stand on.
+        // A circumflex without a letter.
         assert_eq!(pieces("\u{302}a", Align::Left, false).len(), 1);
         assert_eq!(bare("|b̂|²"), "|b|²");
     }

@@ -6,7 +6,7 @@ pub(crate) const ID: &str = "alignment";
 
 /// Markers per curve of the closed form.
 const MARKERS: usize = 24;
-/// Black, on lines of any colour.
+/// Palette index: black rings show on lines of any colour.
 const RING: usize = 6;
 
 /// Applies to DFA runs.

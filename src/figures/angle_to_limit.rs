@@ -1,12 +1,12 @@
-//! How fast the direction of β reaches its limit: `angle ∝ (ln t)^r`, a straight line of slope r here. On ReLU
-//! networks, where no β exists, how fast the output weights reach the hard-margin SVM of their features.
+//! How fast the direction of β approaches its limit: `angle ∝ (ln t)^r`, a straight line of slope r here. On ReLU
+//! networks, which have no β, how fast the output weights approach the hard-margin SVM of their features.
 
 use super::{Axis, Drawn, Figure, Panel, Scale, Series, Window, build};
 use crate::diagnostics::Rate;
 
 pub(crate) const ID: &str = "angle-to-limit";
 
-/// Feature margins that many times smaller than the last one are below the frame.
+/// Feature margins smaller than the last one by more than this factor are below the frame.
 const DEEPEST: f64 = 100.0;
 
 /// Applies where there is a limit to measure the angle to.
@@ -50,7 +50,7 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     Some(run.figure(ID, words.title, caption, panels))
 }
 
-/// What is measured, in words.
+/// Texts that describe what is measured.
 struct Wording {
     title: &'static str,
     axis: &'static str,
@@ -79,7 +79,7 @@ impl Wording {
     }
 }
 
-/// The angles over the saves; not a number where there is none.
+/// The angles over the saves; NaN where there is none.
 fn angles(run: &Drawn) -> Option<Vec<f64>> {
     if let Some(angles) = &run.diagnostics.angle_to_limit {
         return Some(angles.clone());
@@ -89,7 +89,7 @@ fn angles(run: &Drawn) -> Option<Vec<f64>> {
     known.then(|| angles.iter().map(|a| a.unwrap_or(f64::NAN)).collect())
 }
 
-/// The law of two layers with fixed feedback, for runs that no rate was fitted to: slope −1/3, anchored at the end.
+/// The law of two layers with fixed feedback, for runs without a fitted rate: slope −1/3, anchored at the end.
 fn law_of_two_layers(run: &Drawn, angles: &[f64]) -> Option<Series> {
     let law = run.theory().rate.as_ref();
     let applies = law.is_some_and(|law| law.of_features);
@@ -104,7 +104,7 @@ fn law_of_two_layers(run: &Drawn, angles: &[f64]) -> Option<Series> {
     })
 }
 
-/// The margin of the SVM of the features, in a frame for how it ends: on the way features may be all but inseparable.
+/// The margin of the SVM of the features, framed for its final values: earlier, features may be almost inseparable.
 fn feature_margin(run: &Drawn, margins: &[Option<f64>]) -> Panel {
     let known = || margins.iter().flatten().copied().filter(|m| *m > 0.0);
     let (low, high) = known().fold((f64::INFINITY, 0.0f64), |(a, b), m| (a.min(m), b.max(m)));
@@ -141,7 +141,7 @@ fn fit(
         at(&run.diagnostics.log_log_time, angles, middle),
     ) {
         // ln(angle) is linear in s = ln(1+τ): the guide bends a little where τ is not yet large. It spans the window
-        // and half of it again on either side.
+        // and half its length on either side.
         let reach = to - from;
         let guide = (0..=60)
             .map(|k| middle - reach + 2.0 * reach * f64::from(k) / 60.0)
@@ -235,7 +235,7 @@ mod tests {
         let guide = &figure.panels[0].series[1];
         assert_eq!(guide.label.as_deref(), Some("predicted slope −0.333"));
 
-        // Without a fitted rate the law of two layers stands in.
+        // Without a fitted rate the law of two layers is used instead.
         case.diagnostics.rate = None;
         case.diagnostics.angle_to_limit = None;
         let figure = build(&case.run()).unwrap();

@@ -1,7 +1,7 @@
-//! Units of the first hidden layer at the activation boundaries of the samples, `w_j·x_n = 0`: who crosses, who stays.
+//! Units of the first hidden layer at the samples' activation boundaries, `w_j·x_n = 0`: which cross, which stay.
 //!
-//! Everything is read off the saves: a crossing between two saves is seen if the signs differ, a pair (unit, sample)
-//! that slides if it is on its boundary at several saves in a row.
+//! Everything is read off the saves: a crossing between two saves is detected if the signs differ, a sliding pair
+//! (unit, sample) if it is on its boundary at several consecutive saves.
 
 use std::ops::Range;
 
@@ -12,16 +12,16 @@ use crate::activation::Formula;
 use crate::limit::angle;
 
 /// Sine of the angle to the boundary below which a pair counts as on it: far above the error of a run, far below what
-/// two saves in a row come near by chance.
+/// occurs by chance at two consecutive saves.
 const ON: f64 = 1e-6;
-/// However wide the kinks are, pairs farther than this from a boundary do not count as sliding: ordinary pairs lie
-/// there too.
+/// However wide the kinks are, pairs farther than this from a boundary do not count as sliding, since ordinary pairs
+/// lie there too.
 const WIDEST: f64 = 0.01;
 
 /// In units of the width ε of a rounded kink: where units that would slide settle, as long as their gates are in [0.01,
 /// 0.99].
 const ROUNDED: f64 = 5.0;
-/// On the boundary at this many saves in a row: sliding.
+/// A pair on the boundary at this many consecutive saves is sliding.
 const STRETCH: usize = 3;
 
 /// Units of the first hidden layer and samples, as seen at the saves.
@@ -77,12 +77,12 @@ impl<'a> Boundaries<'a> {
         sine.is_finite().then_some(sine)
     }
 
-    /// The angle between the unit and the boundary over the saves, degrees; not a number for zero weights.
+    /// The angle between the unit and the boundary over the saves, degrees; NaN for zero weights.
     pub fn degrees(&self, unit: usize, sample: usize) -> Vec<f64> {
         self.over_saves(|k| Some(self.sine(unit, sample, k)?.clamp(-1.0, 1.0).asin()))
     }
 
-    /// How far the unit has turned since its first save with weights other than zero, degrees.
+    /// How far the unit has turned since its first save with non-zero weights, degrees.
     pub fn turned(&self, unit: usize) -> Vec<f64> {
         let start = (0..self.saves()).find_map(|k| self.direction(unit, k));
         self.over_saves(|k| {
@@ -138,7 +138,7 @@ impl<'a> Boundaries<'a> {
         found
     }
 
-    /// Crossings up to every save: a pair has crossed when it is off its boundary on the other side than it last was.
+    /// Crossings up to every save: a pair has crossed when it is off its boundary on the side opposite its last.
     pub fn crossings(&self) -> Vec<usize> {
         let mut new = vec![0; self.saves()];
         for (unit, sample) in self.pairs() {
@@ -177,19 +177,19 @@ mod tests {
         let saves = sines.ncols();
         sines.fill(0.5);
         for k in 0..saves {
-            // Unit 1, sample 0: over at save 10, back at 20; on the way for two saves on the boundary.
+            // Unit 1, sample 0: crosses at save 10, returns at 20; in between two saves on the boundary.
             sines[(1, k)] = match k {
                 9 | 10 => 1e-9,
                 11..20 => -0.1,
                 _ => 0.1,
             };
-            // Unit 0, sample 1: arrives at save 30, stays until 39, leaves to where it came from.
+            // Unit 0, sample 1: arrives at save 30, stays until 39, leaves to the side it came from.
             sines[(2, k)] = if (30..40).contains(&k) { -1e-12 } else { 0.2 };
         }
         homogeneous.directions.fill(0.0);
         homogeneous.directions.row_mut(0).fill(1.0);
         homogeneous.directions.row_mut(2).fill(1.0);
-        // No weights, no direction: the zeros of unit 1 and sample 2 mean nothing.
+        // Zero weights have no direction: the zeros of unit 1 and sample 2 mean nothing.
         homogeneous.activation_sines[(5, 3)] = -0.3;
         homogeneous.directions.column_mut(3).fill(0.0);
         let run = case.run();

@@ -1,4 +1,4 @@
-//! What the figure builders share: the time axis, curves over it, the line that names the problem.
+//! Shared by the figure builders: the time axis, curves over it, the line that names the problem.
 
 pub(crate) use super::ticks::plain;
 use super::{Axis, Drawn, Figure, Panel, Scale, Series, Style};
@@ -58,8 +58,8 @@ pub(crate) fn reference(label: Option<String>, points: Vec<(f64, f64)>) -> Serie
     }
 }
 
-/// The range of a logarithmic axis that holds what the curves do from ln(1+t) = 1 on, with a little air: before, values
-/// may be rounding or arbitrarily large. From the data where that leaves nothing.
+/// The range of a logarithmic axis that covers the curves from ln(1+t) = 1 on, with a little margin: before that,
+/// values may be rounding or arbitrarily large. `None`, a range from all data, if nothing remains.
 pub(crate) fn settled_range(series: &[Series]) -> Option<(f64, f64)> {
     let (low, high) = series
         .iter()
@@ -99,7 +99,7 @@ impl Drawn<'_> {
         self.over_time(values.iter().map(|v| v.map_or(f64::NAN, floored)))
     }
 
-    /// A figure headed by its title and the line that names the problem.
+    /// A figure with its title and the line that names the problem.
     pub fn figure(&self, id: &str, title: &str, caption: String, panels: Vec<Panel>) -> Figure {
         Figure {
             id: id.into(),
@@ -110,7 +110,7 @@ impl Drawn<'_> {
         }
     }
 
-    /// Whether every sample is on its right side at the end.
+    /// Whether every sample is classified correctly at the end.
     pub fn fits(&self) -> bool {
         let end = self.diagnostics.min_margin.last();
         end.is_some_and(|margin| *margin > 0.0)
@@ -121,12 +121,12 @@ impl Drawn<'_> {
         self.problem.network().depth()
     }
 
-    /// What theory says of the problem.
+    /// What theory says about the problem.
     pub fn theory(&self) -> &Theory {
         &self.diagnostics.theory
     }
 
-    /// Whether error signals come through fixed feedback (feedback alignment of either kind).
+    /// Whether error signals pass through fixed feedback (feedback alignment of either kind).
     pub fn has_feedback(&self) -> bool {
         self.theory().errors.are_fixed()
     }
@@ -162,7 +162,7 @@ pub(crate) fn words(name: &str) -> String {
     }
 }
 
-/// Hidden widths, and what tells the activation from the plain ReLU, if anything.
+/// Hidden widths, and what distinguishes the activation from the plain ReLU, if anything.
 fn units(network: &Relu) -> String {
     let hidden = &network.shapes()[..network.shapes().len() - 1];
     let widths: Vec<String> = hidden.iter().map(|(_, units)| units.to_string()).collect();

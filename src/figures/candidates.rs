@@ -1,4 +1,4 @@
-//! Which of the claimed limits the run goes to: its angle to each against log time.
+//! Which of the claimed limits the run converges to: its angle to each against log time.
 
 use nalgebra::DVector;
 
@@ -6,7 +6,7 @@ use super::{Drawn, Figure, Scale, build};
 
 pub(crate) const ID: &str = "candidates";
 
-/// A limit that has been claimed for the run, the right one or not.
+/// A limit that has been claimed for the run, rightly or not.
 pub(crate) struct Claimed<'a> {
     pub label: &'a str,
     pub colour: usize,
@@ -35,7 +35,7 @@ pub(crate) fn claimed<'a>(run: &Drawn<'a>) -> Vec<Claimed<'a>> {
         .collect()
 }
 
-/// Applies where there are candidates to be told from the predicted limit.
+/// Applies if there are candidates to distinguish from the predicted limit.
 pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     if run.diagnostics.candidates.is_empty() {
         return None;

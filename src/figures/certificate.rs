@@ -1,4 +1,4 @@
-//! How near its limit the run can prove itself to be, with no reference solution: KKT residual and duality gap.
+//! How near its limit the run can prove itself to be, without a reference solution: KKT residual and duality gap.
 
 use super::{Drawn, Figure, Scale, Series, build};
 
@@ -68,7 +68,7 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     ))
 }
 
-/// What the output weights of a ReLU network prove on the features of the save.
+/// What the output weights of a ReLU network certify on the features of each save.
 fn features(run: &Drawn, series: Vec<Series>) -> Option<Figure> {
     if series.is_empty() {
         return None;

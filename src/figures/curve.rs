@@ -1,4 +1,4 @@
-//! From values to what can be seen of them: mapping to the plot area, clipping, thinning.
+//! From values to visible curves: mapping to the plot area, clipping, thinning.
 
 use super::Scale;
 
@@ -101,7 +101,7 @@ impl Rect {
 }
 
 /// The visible pieces of a curve, in px: broken at points an axis cannot show, clipped to `plot`, thinned. A piece of
-/// one point is a point with no neighbour to be joined to.
+/// one point has no neighbour to be joined to.
 pub(crate) fn pieces(
     points: &[(f64, f64)],
     x: &Mapping,
@@ -143,12 +143,12 @@ fn clip_run(run: &[Point], plot: Rect, done: &mut Vec<Vec<Point>>) {
     done.extend((piece.len() > 1).then_some(piece));
 }
 
-/// How far a thinned curve may stray from the full one, in px: below what the eye or the printer resolves.
+/// How far a thinned curve may deviate from the full one, in px: less than the eye or a printer resolves.
 const STRAY: f64 = 0.12;
 /// Most vertices of one curve.
 const MOST: usize = 2000;
 
-/// Fewer vertices for the same picture (Ramer–Douglas–Peucker; evenly thinned where that leaves too many).
+/// Fewer vertices for the same picture (Ramer–Douglas–Peucker; evenly thinned if that leaves too many).
 pub(crate) fn thinned(piece: &[Point]) -> Vec<Point> {
     let mut kept = vec![false; piece.len()];
     let mut stack = vec![(0, piece.len().saturating_sub(1))];
@@ -178,7 +178,7 @@ pub(crate) fn thinned(piece: &[Point]) -> Vec<Point> {
     spread(&points, MOST)
 }
 
-/// At most `most` of the items, evenly spread, the ends included.
+/// At most `most` of the items, evenly spread, including the ends.
 pub(crate) fn spread<T: Clone>(items: &[T], most: usize) -> Vec<T> {
     if items.len() <= most || most < 2 {
         return items.to_vec();

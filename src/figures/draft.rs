@@ -13,7 +13,7 @@ use super::{
 
 const TICK_LENGTH: f64 = 5.0;
 
-/// The range of an axis in its own coordinates, with a little air; never empty.
+/// The range of an axis in its own coordinates, with a little margin; never empty.
 fn extent(axis: &Axis, values: impl Iterator<Item = f64>, air: f64) -> (f64, f64) {
     let fixed = axis
         .range
@@ -33,7 +33,7 @@ fn extent(axis: &Axis, values: impl Iterator<Item = f64>, air: f64) -> (f64, f64
             (0.0, 1.0)
         };
     }
-    // A constant is shown in the middle of a readable stretch, not on a magnified rounding error.
+    // A constant is shown in the middle of a readable range, not as a magnified rounding error.
     let least = match axis.scale {
         Scale::Log10 => 0.05,
         Scale::Linear | Scale::Whole => (1e-6 * low.abs().max(high.abs())).max(1e-300),
@@ -50,7 +50,7 @@ fn extent(axis: &Axis, values: impl Iterator<Item = f64>, air: f64) -> (f64, f64
     (low - widen, high + widen)
 }
 
-/// The ranges widened about their middles until they relate like width and height.
+/// The ranges, widened about their middles to the ratio of width and height.
 fn with_equal_units(
     x: (f64, f64),
     y: (f64, f64),
@@ -64,7 +64,7 @@ fn with_equal_units(
     (widened(x, width), widened(y, height))
 }
 
-/// A panel with its ranges and margins, before its place is known.
+/// A panel with its ranges and margins, before its position is known.
 pub(crate) struct Draft<'a> {
     panel: &'a Panel,
     x: (f64, f64),
@@ -102,7 +102,7 @@ impl<'a> Draft<'a> {
         let x = extent(&panel.x, shown(only_references).map(|p| p.0), 0.02);
         let y = extent(&panel.y, shown(only_references).map(|p| p.1), 0.05);
         let around = if panel.equal_units {
-            // The plot is not known yet: its usual shape will do for the width of labels.
+            // The plot is not known yet; its usual shape is good enough for the width of labels.
             with_equal_units(x, y, (3.0, 2.0)).1
         } else {
             y
@@ -192,7 +192,7 @@ impl<'a> Draft<'a> {
             .iter()
             .map(|s| {
                 if s.style == Style::Band {
-                    // A polygon is drawn whole, or cut where the axes end.
+                    // A polygon is drawn as a whole, or cut off at the ends of the axes.
                     let corner = |p: &(f64, f64)| {
                         let (px, py) = (x.px(p.0)?, y.px(p.1)?);
                         Some((px.clamp(plot.x0, plot.x1), py.clamp(plot.y0, plot.y1)))
@@ -248,7 +248,7 @@ impl<'a> Draft<'a> {
         legend::place(&self.entries, plot, &obstacles, measure)
     }
 
-    /// Extra height for a legend below the plot, 0 when it fits inside.
+    /// Extra height for a legend below the plot, 0 if it fits inside.
     pub(crate) fn foot_below(&self, plot: Rect, measure: &TextWidth) -> f64 {
         if self.entries.is_empty() || self.legend(plot, measure) != Place::Below {
             return 0.0;
@@ -283,7 +283,7 @@ impl<'a> Draft<'a> {
         self.draw_legend(plot, measure, sheet);
     }
 
-    /// The curves, guides above all others.
+    /// Draws the curves, guides on top.
     fn draw_curves(&self, plot: Rect, sheet: &mut Sheet) {
         let curves = self.curves(plot);
         for references in [false, true] {
@@ -336,7 +336,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// How places in the plot are read off.
+    /// Data for reading values off the plot.
     fn readout(&self, plot: Rect) -> Readout {
         let (x, y) = self.mappings(plot);
         let axis = |axis: &Axis, mapping| ReadoutAxis {

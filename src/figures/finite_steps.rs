@@ -1,4 +1,4 @@
-//! Finite steps beside the flow: the same quantities against the same time.
+//! Finite steps compared with the flow: the same quantities against the same time.
 
 use super::{Axis, Drawn, Figure, Scale, Series, Style, build};
 use crate::descent::Beside;
@@ -26,7 +26,7 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     };
     let with_flow = |values: Vec<f64>, of: &dyn Fn(&Beside) -> Vec<f64>| {
         let points = after_the_start(&flow.log_time, &values);
-        // On top and dashed: where the steps follow it, nothing else would be seen of it.
+        // On top and dashed, since otherwise it would be hidden where the steps follow it.
         let mut series = beside(of);
         series.push(Series {
             style: Style::Dashed,

@@ -1,14 +1,14 @@
-//! Which frequencies a figure tells apart: all of a few; of many the ones with the largest phases, before a grey
-//! bundle.
+//! Which frequencies a figure distinguishes: all, if there are few; otherwise those with the largest phases, in front
+//! of a grey bundle.
 
 use num_complex::Complex64;
 
 use super::{Drawn, GREY, Series, build};
 use crate::diagnostics::Phases;
 
-/// Up to this many frequencies all have a colour: black, the last one, is for what is marked.
+/// Up to this many frequencies each have a colour; black, the last one, is reserved for markers.
 const FEW: usize = 6;
-/// Of more than that, this many.
+/// If there are more, only this many have one.
 const EXTREME: usize = 3;
 
 /// A frequency and how its curves look.
@@ -23,7 +23,7 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
-    /// Whether it is told apart from the others.
+    /// Whether it is distinguished from the others.
     pub(crate) fn named(&self) -> bool {
         self.colour != GREY
     }
@@ -38,7 +38,7 @@ impl Shown {
     }
 }
 
-/// The phase, and not a number for zero, which has none.
+/// The phase; NaN for zero, which has none.
 pub(crate) fn argument(phi: Complex64) -> f64 {
     if phi == Complex64::ZERO {
         f64::NAN

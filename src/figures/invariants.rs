@@ -1,4 +1,4 @@
-//! Drift of what the flow conserves exactly: the integrator's own error bar.
+//! Drift of what the flow conserves exactly, which measures the integrator's error.
 
 use super::{Drawn, Figure, Scale, Style, build};
 
@@ -15,7 +15,7 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
         .map(|(k, invariant)| {
             let mut line = build::line(&invariant.formula, k % 6, floored(&invariant.drift));
             // Drifts of related quantities often coincide: dashes let the curve below show through. The palette has
-            // seven colours, and the last is the multipliers'.
+            // seven colours, and the last is taken by the multipliers.
             if k % 2 == 1 || k >= 6 {
                 line.style = Style::Dashed;
             }

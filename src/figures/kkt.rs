@@ -9,7 +9,7 @@ use crate::theory::MarginProblem;
 
 pub(crate) const ID: &str = "kkt";
 
-/// A margin that shrinks by more than this calls for a logarithmic axis.
+/// A margin that shrinks by more than this factor needs a logarithmic axis.
 const WIDE: f64 = 10.0;
 
 /// Applies to ReLU networks that have classified all samples correctly at some save.
@@ -93,7 +93,7 @@ fn margins(run: &Drawn, homogeneous: &Homogeneous) -> Panel {
     let last = homogeneous.normalised_margin.last().copied();
     let shrinks = last.filter(|last| *last > 0.0 && high / last > WIDE);
     let mut y = build::axis("margin per size of the weights", Scale::Linear);
-    // On the way to a positive margin it has every smaller value: the frame is for what comes after.
+    // On its way to a positive value the margin passes through all smaller ones; the frame is for what follows.
     if let Some(last) = shrinks {
         y.scale = Scale::Log10;
         y.range = Some((last / 1.3, 1.3 * high));

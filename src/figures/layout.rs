@@ -49,7 +49,7 @@ pub(crate) fn layout(figure: &Figure, measure: &TextWidth) -> Sheet {
     y += 8.0;
 
     for row in figure.panels.chunks(columns) {
-        // The plots of a row share their upper and lower edges: reserve what the neediest panel needs.
+        // The plots of a row share their upper and lower edges: reserve the largest space that any panel needs.
         let drafts: Vec<Draft> = row
             .iter()
             .map(|panel| Draft::new(panel, panel_width, measure))

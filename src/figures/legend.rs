@@ -30,7 +30,7 @@ fn entry_width(entry: &Entry, measure: &TextWidth) -> f64 {
     SWATCH + GAP + measure(&entry.label, LABEL, false)
 }
 
-/// The corner of `plot` whose box meets nothing of `obstacles`, tried clockwise from the top right; else below.
+/// The corner of `plot` whose box meets none of the `obstacles`, tried clockwise from the top right; else below.
 pub(crate) fn place(
     entries: &[Entry],
     plot: Rect,

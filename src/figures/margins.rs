@@ -4,9 +4,9 @@ use super::{Axis, Drawn, Figure, GREY, Scale, Series, Style, build, curve::sprea
 
 pub(crate) const ID: &str = "margins";
 
-/// Most samples drawn of either kind; beyond it the curves are a band anyway.
+/// Most samples drawn of either kind; more curves would merge into a band anyway.
 const MOST: usize = 150;
-/// From this log time on a margin counts for the range of the axis: before, `m_n(0)/ln(1+t)` is arbitrarily large.
+/// From this log time on margins determine the range of the axis: before, `m_n(0)/ln(1+t)` is arbitrarily large.
 const SETTLED: f64 = 1.0;
 
 /// Always applies.
@@ -90,7 +90,7 @@ fn bundles(run: &Drawn) -> Vec<Series> {
     series
 }
 
-/// The axis of the margins, for what they do from [`SETTLED`] on.
+/// The axis of the margins, for their values from [`SETTLED`] on.
 fn axis(series: &[Series]) -> Axis {
     let settled: Vec<f64> = series
         .iter()

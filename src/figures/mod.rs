@@ -1,13 +1,13 @@
-//! Figures of a run: plain data first (`Figure` → `Panel` → `Series`), one renderer after.
+//! Figures of a run: plain data first (`Figure` → `Panel` → `Series`), then one renderer.
 //!
 //! ```text
 //! Problem, Diagnostics, Limit ─FIGURES→ Figure ─layout→ Sheet of marks ─render→ SVG | PNG
 //! ```
 //!
 //! A builder (one file per figure, one line in [`FIGURES`]) only says which curves belong on which axes. `layout`
-//! decides where every line, dot and word goes, and is plain arithmetic; `render` hands the marks to plotters and is
-//! the only file that knows it. Time is always plotted as `τ = ln(1+t)` on a logarithmic axis: directions converge like
-//! powers of τ, so a power law is a straight line there, and τ itself runs to 10^26 and beyond.
+//! places every line, dot and word, by plain arithmetic; `render` hands the marks to plotters and is the only file that
+//! knows it. Time is always plotted as `τ = ln(1+t)` on a logarithmic axis: directions converge like powers of τ, so a
+//! power law is a straight line there, and τ itself runs to 10^26 and beyond.
 
 mod accent;
 mod alignment;
@@ -52,7 +52,7 @@ pub use render::{png, svg};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scale {
     Linear,
-    /// Linear, with ticks at whole numbers only: for what is counted.
+    /// Linear, with ticks at whole numbers only: for counts.
     Whole,
     /// Base-10 logarithmic: coordinates are values, not logarithms; values that are not positive cannot be shown.
     Log10,
@@ -61,7 +61,7 @@ pub enum Scale {
 /// One axis.
 #[derive(Debug, Clone)]
 pub struct Axis {
-    /// What is measured, with its symbol and unit.
+    /// The quantity, with its symbol and unit.
     pub label: String,
     pub scale: Scale,
     /// Fixed range (low, high) in values; from the data when `None`. Curves are clipped to it.
@@ -97,7 +97,7 @@ pub struct Series {
     pub opacity: f64,
 }
 
-/// A shaded interval of the abscissa, such as the window a slope was fitted on.
+/// A shaded interval of the abscissa, such as the window of a fitted slope.
 #[derive(Debug, Clone)]
 pub struct Window {
     pub label: String,
@@ -114,11 +114,11 @@ pub struct Panel {
     pub y: Axis,
     pub series: Vec<Series>,
     pub window: Option<Window>,
-    /// One unit is as long on either axis, so that angles and areas are true: axes are widened as far as that needs.
+    /// Whether units are equally long on both axes, so that angles and areas are true; axes are widened as needed.
     pub equal_units: bool,
 }
 
-/// A figure: panels side by side (from three on: two columns), with the caption that says what to see.
+/// A figure: panels side by side (from three on: two columns), with a caption that says what to look for.
 #[derive(Debug, Clone)]
 pub struct Figure {
     /// File stem, e.g. "angle-to-limit".
@@ -126,18 +126,18 @@ pub struct Figure {
     pub title: String,
     /// One line on the problem: rule, network, data.
     pub subtitle: String,
-    /// Not drawn; stands below the figure in a report.
+    /// Not drawn; printed below the figure in a report.
     pub caption: String,
     pub panels: Vec<Panel>,
 }
 
-/// What a figure may look at.
+/// The data a figure may use.
 #[derive(Clone, Copy)]
 pub struct Drawn<'a> {
     pub problem: &'a Problem,
     pub diagnostics: &'a Diagnostics,
     pub limit: Option<&'a Limit>,
-    /// Finite steps beside the flow.
+    /// Finite steps, compared with the flow.
     pub steps: Option<&'a Comparison>,
 }
 

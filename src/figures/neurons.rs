@@ -1,4 +1,4 @@
-//! Where the units of the first hidden layer point: they travel, cross activation boundaries, and some stay on one.
+//! Directions of the units of the first hidden layer: they turn, cross activation boundaries, and some stay on one.
 
 use super::{
     Drawn, Figure, GREY, Panel, Scale, Series,
@@ -10,9 +10,9 @@ use super::{
 
 pub const ID: &str = "neurons";
 
-/// A change of angle from one save to the next, in degrees, that is no turn to be drawn.
+/// A larger change of angle from one save to the next, in degrees, is not drawn as a turn.
 const PASSAGE: f64 = 90.0;
-/// Black, on lines of any colour.
+/// Palette index: black shows on lines of any colour.
 const SLIDING: usize = 6;
 
 /// Applies to ReLU networks whose directions were recorded.
@@ -56,7 +56,7 @@ pub fn build(run: &Drawn) -> Option<Figure> {
     Some(run.figure(ID, title, caption, panels))
 }
 
-/// `curve` during the stretches only.
+/// `curve` only while the pair slides.
 fn during(curve: Vec<(f64, f64)>, pair: &Sliding) -> Vec<(f64, f64)> {
     let inside = |k: usize| pair.stretches.iter().any(|s| s.contains(&k));
     curve
@@ -70,7 +70,7 @@ fn counted(count: usize, singular: &str, plural: &str) -> String {
     format!("{count} {}", if count == 1 { singular } else { plural })
 }
 
-/// D = 2: polar angles over time, with the boundaries as horizontals.
+/// D = 2: polar angles over time, with the boundaries as horizontal lines.
 fn map(run: &Drawn, boundaries: &Boundaries, signs: Option<&Signs>, sliding: &[Sliding]) -> Panel {
     let curve = |&unit: &usize| {
         let mut curve = run.over_time(polar(run, boundaries, unit));
@@ -132,7 +132,7 @@ fn polar(run: &Drawn, boundaries: &Boundaries, unit: usize) -> Vec<f64> {
         .collect()
 }
 
-/// The saves after which a unit points elsewhere.
+/// The saves after which a unit jumps to another direction.
 fn passages(curve: &[(f64, f64)]) -> Vec<usize> {
     (1..curve.len())
         .filter(|&k| (curve[k].1 - curve[k - 1].1).abs() > PASSAGE)

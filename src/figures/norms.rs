@@ -25,7 +25,7 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
         let (Some(&end), Some(&size)) = (times.last(), norm.iter().next_back()) else {
             continue;
         };
-        // The later half of the logarithmic axis: a power law is a statement on the end.
+        // The later half of the logarithmic axis: a power law is an asymptotic statement.
         let slope = numerator / denominator;
         let start = end.max(1.0).sqrt();
         let guide = vec![(start, size * (start / end).powf(slope)), (end, size)];

@@ -7,10 +7,10 @@ use nalgebra::DVector;
 
 pub(crate) const ID: &str = "output-weights";
 
-/// The side of an axis of directions, whose entries lie in [−1, 1], that no point leaves.
+/// Guides end here, beyond every point: entries of directions lie in [−1, 1].
 const BEYOND: f64 = 2.0;
 
-/// Applies to ReLU networks with fixed feedback, once something is in the output weights.
+/// Applies to ReLU networks with fixed feedback, once output weights are non-zero.
 pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let homogeneous = run.diagnostics.homogeneous.as_ref()?;
     let feedback = run.theory().errors.last_feedback()?.clone();
@@ -94,7 +94,7 @@ impl Units<'_> {
         )
     }
 
-    /// The name of the share of a unit in the output weights.
+    /// The label for a unit's share of the output weights.
     fn share(&self) -> String {
         let l = subscript(self.run.depth());
         format!("w{l}ⱼ / ‖w{l}‖")

@@ -1,15 +1,15 @@
-//! Phases of the alignment coefficients, `arg φ_l` per frequency: not zero, as Proposition 2 has it, but always inside
-//! (−π/2, π/2), and vanishing in the end.
+//! Phases of the alignment coefficients, `arg φ_l` per frequency: not zero, as Proposition 2 claims, but always inside
+//! (−π/2, π/2), and vanishing in the limit.
 //!
 //! # How fast
 //! What was learned off the support shifts `Ẑ ∝ τ^e`, `e = 1/(2^L−1)`, by a constant, hence phases `∝ τ^{−e}`. But
-//! phases also act back. If that of `Ẑ_d` is `θ τ^{−r}`, the area it sweeps gives φ_2 the phase `−2r/(2e−r) θ τ^{−r}`,
-//! and φ_{l+1} `−2r/(2^l e−r)` times that of φ_l. So a change of `Ẑ_d` along itself changes `β̂_d` by `2^L − 1` times
-//! as much, relatively, and one across itself by `c(r) = 1 − 2r/(2e−r) (1 − 2r/(4e−r) (1 − …))` times (`Σ_l arg φ_l`
-//! with `φ_1 = Ẑ`). With `K_0 + c(r) K_1` the change this makes to the margins of the support, as a quadratic form in
-//! its multipliers (`K_0 > 0` from changes along, `K_1 ≥ 0` from those across), modes with `det(K_0 + c(r) K_1) = 0`
-//! decay by themselves. At L = 2, `c = −λ` gives `r = ⅔(1+λ)/(3+λ)`: with λ < 1 slower than τ^{−1/3}, and never as slow
-//! as τ^{−2/9}. At L = 3 these modes have complex r, of real part no less than e: the local slope swings.
+//! phases also feed back. If that of `Ẑ_d` is `θ τ^{−r}`, the area it sweeps gives φ_2 the phase `−2r/(2e−r) θ τ^{−r}`,
+//! and φ_{l+1} `−2r/(2^l e−r)` times that of φ_l. So a radial change of `Ẑ_d` changes `β̂_d` relatively by `2^L − 1`
+//! times as much, and a tangential one by `c(r) = 1 − 2r/(2e−r) (1 − 2r/(4e−r) (1 − …))` times (`Σ_l arg φ_l` with
+//! `φ_1 = Ẑ`). Let `K_0 + c(r) K_1` be the resulting change of the margins of the support, as a quadratic form in its
+//! multipliers (`K_0 > 0` from radial changes, `K_1 ≥ 0` from tangential ones); modes with `det(K_0 + c(r) K_1) = 0`
+//! decay freely. At L = 2, `c = −λ` gives `r = ⅔(1+λ)/(3+λ)`: with λ < 1 slower than τ^{−1/3}, and never as slow as
+//! τ^{−2/9}. At L = 3 these modes have complex r, with real part at least e: the local slope oscillates.
 
 use std::f64::consts::{FRAC_PI_2, PI};
 
@@ -25,9 +25,9 @@ pub(crate) const ID: &str = "phases";
 
 /// At most this many layers have a panel of their own.
 const LAYERS: usize = 5;
-/// Black, on lines of any colour.
+/// Palette index: black rings show on lines of any colour.
 const RING: usize = 6;
-/// Phases below this, in radians, cannot be told from zero on a linear axis.
+/// Phases below this, in radians, cannot be distinguished from zero on a linear axis.
 const VISIBLE: f64 = 0.02;
 /// The linear panels run at least to this log time.
 const SHORTEST: f64 = 100.0;
@@ -72,7 +72,7 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     ))
 }
 
-/// The log times from the first positive one until no phase can be told from zero any more.
+/// The log times from the first positive one until all phases are indistinguishable from zero.
 fn visible(run: &Drawn, phases: &Phases, shown: &[Shown]) -> Option<(f64, f64)> {
     let times = &run.diagnostics.log_time;
     let first = times.iter().copied().find(|t| *t > 0.0)?;
@@ -125,7 +125,7 @@ fn layer(
     }
 
     let mut y = build::axis(format!("arg {name} (radians)"), Scale::Linear);
-    // Other weights than zero may start anywhere.
+    // From non-zero weights phases may start anywhere.
     let inside = largest.is_none_or(|(point, _)| point.1.abs() <= FRAC_PI_2);
     let bound = if inside { 1.12 * FRAC_PI_2 } else { 1.06 * PI };
     y.range = Some((-bound, bound));
@@ -134,8 +134,8 @@ fn layer(
     panel
 }
 
-/// The exponents of ln t that theory has for the phases, with their legend entries: that of the angle to the limit, or,
-/// where none is known for the run, its bounds.
+/// The exponents of ln t that theory predicts for the phases, with their legend entries: that of the angle to the
+/// limit, or, where none is known for the run, its bounds.
 fn slopes(run: &Drawn) -> Vec<(f64, String)> {
     if let Some(predicted) = run.diagnostics.rate.as_ref().and_then(|r| r.predicted) {
         let label = format!("predicted slope {}", build::slope(predicted));

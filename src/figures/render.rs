@@ -1,8 +1,8 @@
-//! Marks to SVG and PNG, through plotters. The only file that knows it.
+//! Renders marks to SVG and PNG with plotters. The only file that knows plotters.
 //!
-//! plotters' canvases have whole-number coordinates. Both formats are drawn on a finer grid than they are shown at: the
-//! SVG keeps its grid behind a `viewBox`, the PNG is averaged down, which smooths its edges. The fonts are embedded, so
-//! that pictures need no system package and come out the same everywhere.
+//! plotters' canvases have integer coordinates, so both formats are drawn on a grid finer than the displayed size: the
+//! SVG keeps the grid by means of a `viewBox`, the PNG is averaged down, which smooths its edges. Fonts are embedded,
+//! so that pictures need no system package and look the same everywhere.
 
 use std::sync::Once;
 
@@ -57,7 +57,7 @@ pub fn svg(figure: &Figure) -> String {
         )
         .expect("drawing into memory with an embedded font cannot fail");
     }
-    // plotters writes the grid as the size; show it at its size in px.
+    // plotters writes the grid size as the document's size; set the size in px instead.
     let grid = format!(
         "width=\"{}\" height=\"{}\"",
         width * SVG_GRID,
@@ -65,7 +65,7 @@ pub fn svg(figure: &Figure) -> String {
     );
     let mut document =
         document.replacen(&grid, &format!("width=\"{width}\" height=\"{height}\""), 1);
-    // Behind the opening tag: what a page needs to read values off the curves.
+    // After the opening tag, insert the metadata that a page needs to read values off the curves.
     if let Some(end) = document.find("<svg").and_then(|at| {
         let tag = document[at..].find('>')?;
         Some(at + tag + 1)
@@ -179,7 +179,7 @@ fn averaged(pixels: &[u8], width: usize, height: usize, side: usize) -> Vec<u8> 
     result
 }
 
-/// What plotters makes of a font size, which differs between its two canvases.
+/// How plotters interprets a font size, which differs between its two canvases.
 #[derive(Clone, Copy)]
 struct TextMetrics {
     /// plotters' size for a text of 1 em.
@@ -187,7 +187,7 @@ struct TextMetrics {
     anchor: VPos,
     /// From plotters' position down to the baseline, in em.
     baseline: f64,
-    /// Whether whoever shows the text puts accents on their letters.
+    /// Whether the viewer places combining accents on their letters.
     accents: bool,
 }
 
@@ -208,7 +208,7 @@ impl TextMetrics {
     };
 }
 
-/// From px to a canvas of plotters.
+/// Maps px to a canvas of plotters.
 #[derive(Clone, Copy)]
 struct Grid {
     cells: f64,
@@ -262,7 +262,7 @@ fn font(size: f64, bold: bool) -> FontDesc<'static> {
 
 /// Width in px of a text at a font size in px.
 pub(crate) fn text_width(text: &str, size: f64, bold: bool) -> f64 {
-    // plotters measures in whole pixels: measure large.
+    // plotters measures in whole pixels, so measure at a large size.
     let em = 1000.0;
     let (width, _) = font(em * FONT_HEIGHT, bold)
         .box_size(&accent::bare(text))
@@ -362,7 +362,7 @@ fn set<B: DrawingBackend>(
     area.draw(&Text::new(line.text.as_str(), grid.point(at), style))
 }
 
-/// A line cut where it turns by more than a right angle: plotters draws a spike at such corners.
+/// Cuts a line where it turns by more than a right angle, since plotters draws a spike at such corners.
 fn smooth_parts(points: &[Point]) -> Vec<&[Point]> {
     let mut parts = Vec::new();
     let mut start = 0;

@@ -1,4 +1,4 @@
-//! The marks a drawing is made of, in px: all a renderer has to know.
+//! The marks that make up a drawing, in px: all that a renderer needs to know.
 
 use super::{
     GREY, Style,
@@ -47,7 +47,7 @@ impl Ink {
         }
     }
 
-    /// Okabe and Ito's colours, told apart by readers with any colour vision (without the yellow, too light on white).
+    /// Okabe and Ito's colours, distinguishable with any colour vision (without yellow, too light on white).
     pub(crate) fn of(colour: usize) -> Self {
         const PALETTE: [Ink; 7] = [
             Ink::opaque(0x00, 0x72, 0xB2),
@@ -66,7 +66,7 @@ impl Ink {
     }
 }
 
-/// Which end of a text stands at its position.
+/// Which part of a text is at its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Align {
     Left,
@@ -116,18 +116,18 @@ pub(crate) struct Lettering {
     pub align: Align,
     pub size: f64,
     pub bold: bool,
-    /// Turned by 90°, to be read from below upwards.
+    /// Turned by 90°, to be read upwards.
     pub upright: bool,
     pub ink: Ink,
 }
 
-/// What turns a place in a plot back into values.
+/// Data that map a position in a plot back to values.
 #[derive(Debug, Clone)]
 pub(crate) struct Readout {
     pub plot: Rect,
     pub x: ReadoutAxis,
     pub y: ReadoutAxis,
-    /// Names of curves by their ink; those whose ink is not theirs alone are left out.
+    /// Names of curves by their ink; curves that share their ink with others are left out.
     pub curves: Vec<(Ink, String)>,
 }
 
@@ -210,7 +210,7 @@ pub(crate) fn wrapped(
 /// Opacity of a band whose series is opaque.
 const BAND: f64 = 0.22;
 
-/// A curve in its style.
+/// Draws a curve in its style.
 pub(crate) fn draw_line(points: &[Point], style: Style, ink: Ink, sheet: &mut Sheet) {
     if style == Style::Band {
         sheet.marks.push(Mark::Area {

@@ -1,4 +1,4 @@
-//! The spectrum of what was learned against those of the limits: `|β̂_d|/‖β‖` at the end of the run.
+//! The spectrum of the learned predictor against those of the limits: `|β̂_d|/‖β‖` at the end of the run.
 
 use nalgebra::DVector;
 use num_complex::Complex64;
@@ -12,10 +12,10 @@ use crate::spectrum::Basis;
 
 pub(crate) const ID: &str = "spectrum";
 
-/// Black, on lines of any colour.
+/// Palette index: black rings show on lines of any colour.
 const RING: usize = 6;
 
-/// Applies where layers act entry by entry and something has been learned.
+/// Applies where layers act entrywise and something has been learned.
 pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let network = run.problem.network().spectrum()?;
     let learned = direction(network, &run.diagnostics.final_beta())?;
@@ -129,7 +129,7 @@ mod tests {
         for (a, b) in run.points.iter().zip(&predicted.points) {
             assert!(a.0 == b.0 && (a.1 - b.1).abs() < 1e-6);
         }
-        // On the full spectrum a direction has length one.
+        // Over the full spectrum a direction has norm one.
         let square: f64 = run
             .points
             .iter()

@@ -1,9 +1,9 @@
-//! What turns φ_2: `Im φ_2` is twice the area that the path of `Ẑ_d` sweeps in the complex plane.
+//! What gives φ_2 its phase: `Im φ_2` is twice the area that the path of `Ẑ_d` sweeps in the complex plane.
 //!
-//! `φ_2' = Ẑ^* Ẑ'` (from other weights than zero with `Ẑ + ŵ_1(0)/b̂_1^*` for Ẑ), so `Re φ_2` grows with the distance
-//! from the origin, and `Im φ_2` with the area of the sector between the path and the origin. The polygon through the
-//! saves has twice the area `Σ_k Im(Ẑ_k^* Ẑ_{k+1})`: computed from the first layer alone, to be compared with the
-//! second.
+//! `φ_2' = Ẑ^* Ẑ'` (from non-zero weights with `Ẑ + ŵ_1(0)/b̂_1^*` in place of Ẑ), so `Re φ_2` grows with the
+//! distance from the origin, and `Im φ_2` with the area of the sector between the path and the origin. The polygon
+//! through the saves has twice the area `Σ_k Im(Ẑ_k^* Ẑ_{k+1})`: this is computed from the first layer alone, and
+//! compared with the second.
 
 use num_complex::Complex64;
 
@@ -18,7 +18,7 @@ pub(crate) const ID: &str = "swept-area";
 
 /// Markers per curve of the polygon's area.
 const MARKERS: usize = 24;
-/// The sum over saves starts at this log time: before, they are too far apart for the turns of the path.
+/// The sum over saves starts at this log time: before, they are too far apart to resolve the turns of the path.
 const RESOLVED: f64 = 1.0;
 /// Paths are shown until they are as far from the origin as at this log time.
 const EARLY: f64 = 30.0;

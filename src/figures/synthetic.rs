@@ -81,7 +81,7 @@ pub fn convolutional_gradient_descent(dimension: usize, depth: usize) -> Case {
     entry_by_entry(Network::convolutional(dimension, depth), false)
 }
 
-/// A network that acts entry by entry, with candidate limits 0.1, 0.2, … rad from its own.
+/// A network whose layers act entrywise, with candidate limits 0.1, 0.2, … rad from its own.
 fn entry_by_entry(network: Network, has_feedback: bool) -> Case {
     let (depth, dimension) = (network.depth(), network.shapes()[0].0);
     let mut case = if has_feedback {
@@ -145,7 +145,7 @@ fn entry_by_entry(network: Network, has_feedback: bool) -> Case {
 }
 
 /// Paths `Ẑ = e^{id} (x + i v x/(1+x))` with `x = (1+τ)^{1/(2^L−1)} − 1`, so that
-/// `Im φ_2 = −v (x − 2 ln(1+x) + x/(1+x))` exactly; above layer 2 only the real parts and the decay are right.
+/// `Im φ_2 = −v (x − 2 ln(1+x) + x/(1+x))` exactly; above layer 2 only the real parts and the decay are correct.
 fn phases(case: &Case) -> Phases {
     let network = case.problem.network().spectrum().unwrap();
     let depth = case.problem.network().depth();
@@ -195,7 +195,7 @@ fn phases(case: &Case) -> Phases {
     }
 }
 
-/// A fully connected case out to `horizon` in s = ln(1+τ), e.g. 322 for τ = 10^140.
+/// A fully connected case up to `horizon` in s = ln(1+τ), e.g. 322 for τ = 10^140.
 pub fn case(depth: usize, rule: Rule, rate: f64, horizon: f64) -> Case {
     let network = Network::fully_connected(DIMENSION, &vec![DIMENSION; depth - 1]);
     case_of(network, rule, rate, horizon)

@@ -1,4 +1,4 @@
-//! ReLU networks whose units turn along arcs, some of them until they reach a boundary they stay on.
+//! ReLU networks whose units turn along arcs, some of them until they reach a boundary and stay on it.
 
 use nalgebra::{DMatrix, DVector};
 
@@ -83,7 +83,7 @@ pub fn smooth(case: &mut Case, smoothing: f64) {
     .unwrap();
 }
 
-/// (D · units) × T: arcs, every other unit kept on the first boundary it meets.
+/// (D · units) × T: arcs, every other unit stays on the first boundary it meets.
 fn directions(case: &Case, dimension: usize, units: usize) -> DMatrix<f64> {
     let samples = case.problem.dataset().samples();
     let s = &case.diagnostics.log_log_time;

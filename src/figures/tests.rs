@@ -1,4 +1,4 @@
-//! The way from runs to files: every figure, and data nobody would plot on purpose.
+//! From runs to files: every figure, and data nobody would plot on purpose.
 
 use super::{
     Axis, FIGURES, Figure, Panel, Scale, Series, Style, figures, layout::layout, png,
@@ -35,7 +35,7 @@ fn one(style: Style, scale: Scale, points: Vec<(f64, f64)>) -> Figure {
     }
 }
 
-/// Tags balance, attributes are quoted, and nothing but text stands between them.
+/// Tags balance, attributes are quoted, and only text is between them.
 fn assert_well_formed(document: &str) {
     let mut open: Vec<&str> = Vec::new();
     let mut rest = document.trim();
@@ -156,7 +156,7 @@ fn strange_data_draw_without_panic() {
     assert_well_formed(&svg(&blank));
 }
 
-/// Writes the figures of synthetic runs to the temporary directory, to be looked at.
+/// Writes the figures of synthetic runs to the temporary directory, for inspection.
 #[test]
 fn dump_for_the_eye() {
     if std::env::var_os("MARGINFLOW_DUMP_FIGURES").is_none() {

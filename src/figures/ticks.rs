@@ -1,11 +1,11 @@
-//! Where the ticks of an axis stand and what they say.
+//! Positions and labels of the ticks of an axis.
 //!
 //! Logarithmic axes span from less than one to several hundred decades; labels are powers of ten `10ⁿ` every 1, 2, 5,
-//! 10, … decades, or 1–2–5 where too few powers of ten fall inside, or linear where even those are too few.
+//! 10, … decades, or at 1–2–5 if too few powers of ten fall inside, or linear if even those are too few.
 
 use super::Scale;
 
-/// At most this many labels on one axis.
+/// Most labels on one axis.
 const MOST: usize = 8;
 
 /// A labelled tick, or an unlabelled minor one (`label = None`), at `value` in the axis's own coordinate: the value on
@@ -25,7 +25,7 @@ pub(crate) fn ticks(scale: Scale, low: f64, high: f64) -> Vec<Tick> {
     }
 }
 
-/// Numbers `k·step` in `[low, high]`, with a little slack so that ends on a tick keep it.
+/// Numbers `k·step` in `[low, high]`, with a little slack, so that a tick at an end is kept.
 fn multiples(step: f64, low: f64, high: f64) -> Vec<f64> {
     let slack = 1e-9 * (high - low) / step;
     let (first, last) = ((low / step - slack).ceil(), (high / step + slack).floor());
@@ -53,7 +53,7 @@ fn step_for(low: f64, high: f64, least: f64) -> f64 {
     }
 }
 
-/// Ticks no nearer to each other than `least`.
+/// Ticks at least `least` apart.
 fn linear_ticks(low: f64, high: f64, least: f64) -> Vec<Tick> {
     let step = step_for(low, high, least);
     let largest = low.abs().max(high.abs());
@@ -80,7 +80,7 @@ fn log_ticks(low: f64, high: f64) -> Vec<Tick> {
             .iter()
             .map(|&d| labelled(d, power_of_ten(d as i64)))
             .collect();
-        // Between labels: 2…9 where decades are wide, else whole decades (or tens of them), never a comb.
+        // Between labels: 2…9 if decades are wide, else whole decades (or tens of them), never too dense.
         if step == 1.0 && high - low <= 5.0 {
             all.extend(
                 mantissas(low, high, &[2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0])
@@ -203,13 +203,12 @@ pub(crate) fn plain(value: f64, decimals: usize) -> String {
     }
 }
 
-/// Decimals needed to tell multiples of `step` apart.
+/// Decimals needed to distinguish multiples of `step`.
 fn decimals(step: f64) -> usize {
     (-step.log10() - 1e-9).ceil().clamp(0.0, 12.0) as usize
 }
 
-/// A tick of a linear axis: decimals as the step needs them, powers of ten where the axis runs beyond 10⁴ or below
-/// 10⁻³.
+/// A tick of a linear axis: decimals as needed by the step, powers of ten if the axis goes beyond 10⁴ or below 10⁻³.
 fn linear_label(value: f64, step: f64, largest: f64) -> String {
     if value == 0.0 {
         return "0".into();
@@ -218,7 +217,7 @@ fn linear_label(value: f64, step: f64, largest: f64) -> String {
         return plain(value, decimals(step));
     }
     let exponent = largest.log10().floor();
-    // Divide in two strides: 10^exponent itself may leave the range of f64.
+    // Divide in two steps: 10^exponent itself may leave the range of f64.
     let half = 10f64.powf((exponent / 2.0).trunc());
     let rest = 10f64.powf(exponent - (exponent / 2.0).trunc());
     format!(

@@ -1,4 +1,4 @@
-//! Units of the first hidden layer by the sign that tells them apart, and bundles of curves in its colour.
+//! Units of the first hidden layer grouped by the sign that distinguishes them, and bundles of curves in its colour.
 
 use super::{Drawn, GREY, Series, Style, curve::spread};
 use crate::theory::Errors;
@@ -6,15 +6,15 @@ use crate::theory::Errors;
 /// Most curves of one kind in a panel.
 pub const MOST: usize = 150;
 
-/// What tells the units of the first hidden layer apart: the sign their error signal has at all times.
+/// What distinguishes the units of the first hidden layer: the sign of their error signal, the same at all times.
 pub struct Signs {
     pub values: Vec<f64>,
     /// Its symbol.
     pub symbol: &'static str,
 }
 
-/// The sign of the units' feedback, or, under gradient descent on two layers, of the weights they end with in the
-/// output. `None` where no such sign exists.
+/// The sign of the units' feedback, or, under gradient descent on two layers, of their final output weights. `None`
+/// where no such sign exists.
 pub fn signs(run: &Drawn) -> Option<Signs> {
     let (values, symbol) = match &run.theory().errors {
         Errors::Fixed { first, .. } => (first.clone()?, "bⱼ"),
@@ -80,7 +80,7 @@ pub fn bundle<T: Clone>(
         .collect()
 }
 
-/// Fainter in a crowd.
+/// The more curves, the fainter.
 pub fn opacity(curves: usize) -> f64 {
     if curves > 20 { 0.6 } else { 0.9 }
 }

@@ -1,8 +1,8 @@
 //! The accumulated multipliers `A_n(t) = ∫_0^t α_n dt' = ∫ E_n ds`, by quadrature along the accepted steps.
 //!
 //! They are the run's own dual certificate: any A ≥ 0 bounds how far β is from its limit, and under fixed feedback
-//! `Gᵀ A` is what the first layer has learned. Simpson's rule on the integrator's own interpolant: steps resolve every
-//! change of the multipliers, so its error is far below that of the states.
+//! `Gᵀ A` is what the first layer has learned. They are computed by Simpson's rule on the integrator's own
+//! interpolant; steps resolve every change of the multipliers, so its error is far below that of the states.
 
 use super::system::System;
 
@@ -14,7 +14,7 @@ pub struct Accumulated {
 }
 
 impl Accumulated {
-    /// Zero, at the state `y` of the local time t.
+    /// Totals of zero, starting from the state `y` at local time t.
     pub fn new(system: &System, y: &[f64], t: f64) -> Self {
         let rates = system.multipliers(y, t);
         Self {
@@ -23,24 +23,24 @@ impl Accumulated {
         }
     }
 
-    /// Continued from `totals` at the state `y` of the local time t.
+    /// Continues from `totals` at the state `y` and local time t.
     pub fn continued(totals: Vec<f64>, system: &System, y: &[f64], t: f64) -> Self {
         let rates = system.multipliers(y, t);
         Self { totals, rates }
     }
 
-    /// Totals at the end of the last step.
+    /// The totals at the end of the last step.
     pub fn totals(&self) -> &[f64] {
         &self.totals
     }
 
-    /// Other totals, of a method that keeps its own account. The rates stay behind: [`Self::continued`] takes them
-    /// anew.
+    /// Replaces the totals, for a method that keeps its own account. The rates are not updated: [`Self::continued`]
+    /// computes them afresh.
     pub fn set(&mut self, totals: &[f64]) {
         self.totals.copy_from_slice(totals);
     }
 
-    /// Totals a length `h` later, from the multipliers in the middle and at the end.
+    /// The totals after a further step of length `h`, from the multipliers in the middle and at the end.
     pub fn after(&self, h: f64, middle: &[f64], end: &[f64]) -> Vec<f64> {
         let rates = self.rates.iter().zip(middle).zip(end);
         self.totals
@@ -50,7 +50,7 @@ impl Accumulated {
             .collect()
     }
 
-    /// Moves to the end of a step of length `h`.
+    /// Advances to the end of a step of length `h`.
     pub fn advance(&mut self, h: f64, middle: &[f64], end: Vec<f64>) {
         self.totals = self.after(h, middle, &end);
         self.rates = end;

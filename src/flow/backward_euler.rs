@@ -1,5 +1,5 @@
-//! The smallest integrator that can be written: backward Euler with steps of one size. It shows that a method is
-//! nothing but its steps: saves, budgets, kinks, fixed points and checkpoints come from the driver.
+//! The smallest possible integrator: backward Euler with constant steps. It shows that a method only has to supply
+//! its steps: saves, budgets, kinks, fixed points and checkpoints come from the driver.
 
 use super::drive::{LegEnd, all_finite};
 use super::error::Cause;
@@ -7,10 +7,10 @@ use super::integrator::{Driver, Effort, Failure, Integrator, Kind, Start, Step};
 use super::system::System;
 use crate::error::Result;
 
-/// Iterations of Newton's method in one step.
+/// Most Newton iterations in one step.
 const MOST_ROUNDS: usize = 50;
 
-/// [`Method::BackwardEuler`](super::Method::BackwardEuler): the size of the steps is the relative tolerance.
+/// [`Method::BackwardEuler`](super::Method::BackwardEuler): the step size is the relative tolerance.
 pub fn begin(start: &Start<'_>, drive: &mut Driver<'_>) -> Result<LegEnd> {
     drive(&mut BackwardEuler {
         system: start.system,
@@ -25,7 +25,7 @@ pub fn begin(start: &Start<'_>, drive: &mut Driver<'_>) -> Result<LegEnd> {
 struct BackwardEuler<'a> {
     system: &'a System,
     size: f64,
-    /// The last step.
+    /// The last step starts here.
     from: f64,
     to: f64,
     /// (θ, v) at its ends.
@@ -161,7 +161,7 @@ mod tests {
         run
     }
 
-    /// Largest relative distances of weights, log-multipliers and accumulated multipliers over all saves but the first.
+    /// Largest relative differences of weights, log-multipliers and accumulated multipliers after the first save.
     fn distances(a: &Trajectory, b: &Trajectory) -> [f64; 3] {
         assert_eq!(a.log_log_time, b.log_log_time);
         let totals = |t: &Trajectory| t.accumulated.clone().unwrap();
@@ -227,7 +227,7 @@ mod tests {
         }
     }
 
-    /// It has no marks of its own, so the run begins it anew at fixed points, and goes on from there.
+    /// It has no marks of its own, so the run restarts it at fixed points and resumes from those.
     #[test]
     fn it_is_taken_up_again_bit_for_bit() {
         for problem in [linear(), kinked()] {

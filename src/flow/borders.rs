@@ -1,7 +1,7 @@
-//! Borders between the pieces of a field that is smooth in pieces: where a step crosses one, and what lies beyond.
+//! Borders between the pieces of a piecewise smooth field: where a step crosses one, and what lies beyond.
 //!
 //! Within a leg the integrator follows the smooth continuation of one piece. After every step the clearance of the
-//! piece is looked at along the integrator's own interpolant; where it turns negative, the step ends there, and a new
+//! piece is checked along the integrator's own interpolant; if it turns negative, the step is cut there, and a new
 //! leg begins in the next piece with a local clock, so that no step ever spans a kink.
 
 use super::drive::all_finite;
@@ -11,10 +11,10 @@ use crate::network::Kernel;
 use crate::trajectory::Kinks;
 use std::sync::Arc;
 
-/// Points of a step at which its clearance is looked at.
+/// Points of a step at which its clearance is checked.
 const LOOKS: usize = 2;
 
-/// A clearance between minus this and zero is on the border.
+/// A clearance between minus this and zero counts as on the border.
 const ON_BORDER: f64 = 1e-13;
 
 /// Iterations that halve the bracket down to the spacing of doubles.
@@ -30,7 +30,7 @@ pub fn first_border(from: f64, to: f64, mut clearance: impl FnMut(f64) -> f64) -
             from + (to - from) * look as f64 / LOOKS as f64
         };
         let value = clearance(t);
-        // a value that is not a number is no clearance either
+        // NaN counts as outside
         if value >= 0.0 {
             inside = (t, value);
             continue;
@@ -40,7 +40,7 @@ pub fn first_border(from: f64, to: f64, mut clearance: impl FnMut(f64) -> f64) -
     None
 }
 
-/// Between a time inside and one outside: secants, and halves where they do not get on.
+/// Bracketed root between a time inside and one outside: secant steps, and bisection where those make no progress.
 fn bisect(
     mut inside: (f64, f64),
     mut outside: (f64, f64),
@@ -102,7 +102,7 @@ mod tests {
     fn the_first_border_is_found_to_rounding() {
         let found = first_border(0.0, 1.0, |t| 0.3 - t).unwrap();
         assert!(found > 0.3 && found - 0.3 < 1e-12, "{found}");
-        // the second root of a dip is not the first, and a jump is a border too
+        // of the two roots of a dip the first is found, and a jump is a border too
         let found = first_border(0.0, 1.0, |t| (t - 0.4) * (t - 0.6)).unwrap();
         assert!((found - 0.4).abs() < 1e-12, "{found}");
         let found = first_border(0.0, 2.0, |t| if t > 0.7 { -5.0 } else { f64::INFINITY });

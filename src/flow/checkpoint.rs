@@ -1,11 +1,11 @@
 //! Marks of a flow, and the checkpoints they are written to.
 //!
-//! What comes after a [`Mark`] depends on nothing but what it holds, so a run that is restored from one goes on bit
-//! for bit as the run that was never interrupted. An integrator that has a
-//! [`mark`](super::integrator::Integrator::mark) (`adams-bdf`) can be marked after any step: its past is part of the
-//! run's. Diffsol's methods keep theirs to themselves; with them a run begins its integrator anew every so many steps
-//! ([`spacing`]), as it does at a kink or when its clock is shifted, and these *fixed points* are where it is marked.
-//! How often marks are written to disk is a matter of wall-clock time, and changes no bit either.
+//! Everything after a [`Mark`] depends only on what the mark holds, so a run restored from one continues bit for bit
+//! like a run that was never interrupted. An integrator that has a [`mark`](super::integrator::Integrator::mark)
+//! (`adams-bdf`) can be marked after any step: its history is saved with the run. Diffsol's methods do not expose
+//! theirs; with them a run restarts its integrator every so many steps ([`spacing`]), as it does at a kink or when
+//! its clock is shifted, and is marked at these *fixed points*. How often marks are written to disk depends on
+//! wall-clock time, and does not affect the results either.
 
 use super::clock::Epoch;
 use super::past::Past;
@@ -22,11 +22,11 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 use std::time::Instant;
 
-/// Numbers touched between fixed points, about.
+/// Approximate number of values touched between fixed points.
 const WORK: f64 = 4e9;
 
-/// Fewest and most steps between fixed points. Beginning anew costs some forty steps; with more than ten thousand a run
-/// would lose minutes.
+/// Fewest and most steps between fixed points. A restart costs some forty steps; with more than ten thousand between
+/// fixed points an interruption would lose minutes of work.
 const FEWEST: f64 = 200.0;
 
 /// See [`FEWEST`].
@@ -37,7 +37,7 @@ pub fn spacing(parameters: usize, samples: usize) -> usize {
     (WORK / (parameters.max(1) as f64 * samples.max(1) as f64)).clamp(FEWEST, MOST) as usize
 }
 
-/// All that a run depends on after a step, besides what it has saved.
+/// Everything the rest of a run depends on after a step, besides what it has saved.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Mark {
     /// Base of the clock, of this epoch.
@@ -52,21 +52,21 @@ pub(super) struct Mark {
     /// `∫ E ds`
     pub accumulated: Vec<f64>,
     pub method: Method,
-    /// The integrator's; `None` at fixed points, where it begins anew.
+    /// The integrator's history; `None` at fixed points, where it restarts.
     pub past: Option<Past>,
-    /// Of the kernel's piece, [`Pieces::state`](crate::network::Pieces::state); nothing for smooth fields.
+    /// State of the kernel's piece, [`Pieces::state`](crate::network::Pieces::state); empty for smooth fields.
     pub piece: Vec<u64>,
     pub kinks: Option<Kinks>,
     pub strongest_at_start: f64,
     pub rounding: Vec<f64>,
     pub watch: Watch,
-    /// With the seconds spent up to here.
+    /// Includes the seconds spent up to here.
     pub solver: SolverStatistics,
     /// Number of saves.
     pub saved: usize,
 }
 
-/// The checkpoint of one flow: where it is, and what is on disk.
+/// The checkpoint of one flow: its last mark, and whether that is on disk.
 pub(super) struct Keeper<'a> {
     control: &'a Control<'a>,
     file: Option<File<'a>>,
@@ -115,16 +115,16 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// Removes a file that cannot be used after all.
+    /// Removes a file that turned out to be unusable.
     pub fn discard(&self) {
         if let Some(file) = &self.file {
-            // one that stays is refused again
+            // a file that cannot be removed is refused again next time
             let _ = std::fs::remove_file(&file.path);
         }
     }
 
-    /// What an earlier run has left, if it can be used. Budgets are no part of what a run depends on: one that ran out
-    /// of its budget goes on under a larger one.
+    /// What an earlier run left, if it can be used. A run's state does not depend on its budgets: one that ran out of
+    /// its budget can continue under a larger one.
     ///
     /// # Errors
     /// [`Error::Io`](crate::error::Error::Io) if there is a file that cannot be read.
@@ -171,14 +171,14 @@ impl<'a> Keeper<'a> {
         }
     }
 
-    /// Whether what is on disk is old enough to be written anew, or a signal has come.
+    /// Whether what is on disk is old enough to be rewritten, or a signal has come.
     pub fn is_due(&self) -> bool {
         self.file.is_some()
             && (self.written.elapsed().as_secs_f64() > self.control.interval
                 || self.control.check().is_err())
     }
 
-    /// The run has been marked; that is written if what is on disk is old enough.
+    /// Takes the latest mark, and writes it if what is on disk is old enough.
     ///
     /// # Errors
     /// [`Error::Io`](crate::error::Error::Io) if it cannot be written.
@@ -204,7 +204,7 @@ impl<'a> Keeper<'a> {
         Ok(())
     }
 
-    /// To be asked after every step.
+    /// To be called after every step.
     ///
     /// # Errors
     /// [`Error::Interrupted`](crate::error::Error::Interrupted) once a signal has come, with the last mark on disk;
@@ -217,8 +217,8 @@ impl<'a> Keeper<'a> {
         go_on
     }
 
-    /// A flow has ended. One that took long, or ran out of its budget, keeps its last mark until results are on disk,
-    /// or for a larger budget.
+    /// To be called when the flow has ended. One that took long keeps its last mark until its results are on disk,
+    /// one that ran out of its budget keeps it for a larger budget.
     ///
     /// # Errors
     /// [`Error::Io`](crate::error::Error::Io) if it cannot be written.
@@ -234,7 +234,7 @@ impl<'a> Keeper<'a> {
 pub(super) type States = [Vec<f64>; 4];
 
 impl Mark {
-    /// Whether a run that saves as `saves` does can go on from here, with `states` saved so far.
+    /// Whether a run with the save grid of `saves` can continue from here, with `states` saved so far.
     fn fits(&self, saves: &Saves, states: &States) -> bool {
         saves.fits(states)
             && self.saved == states[0].len()

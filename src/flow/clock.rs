@@ -3,7 +3,7 @@
 //! Three clocks name the same instant: time t, log-time `τ = ln(1+t)` and log-log-time `s = ln(1+τ)`. The flow is
 //! integrated in s, where directions move like `e^{−rs}` and everything of interest is slow.
 //!
-//! The log-multiplier `p_n = τ − m_n` (so that `α_n (1+t) = e^{p_n}`) of a sample far from active runs off like `−e^s`;
+//! The log-multiplier `p_n = τ − m_n` (so that `α_n (1+t) = e^{p_n}`) of a sample far from active diverges like `−e^s`;
 //! [`compress`] keeps it bounded by a multiple of s without touching the range that matters.
 
 use serde::{Deserialize, Serialize};

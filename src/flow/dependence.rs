@@ -3,8 +3,8 @@
 //! In a network linear in its input, `p_n = τ − g_n·β`. If `g_j = Σ_k T_jk g_k` with `Σ_k T_jk = 1` (duplicates,
 //! points of the support on a line, a square …), then `p_j = Σ_k T_jk p_k` up to a constant, at all times. The flow
 //! cannot see the difference: the rates `p_n' = e^s − m_n'` carry rounding errors of size ε e^s, which stiffness damps
-//! in every combination of samples but these. Far out they would drown p_j, so there the rate of a dependent sample is
-//! taken from the samples it depends on, which is exact.
+//! in every combination of samples but these. At large s they would drown p_j, so there the rate of a dependent sample
+//! is computed from those of the samples it depends on, which is exact.
 
 use nalgebra::{DMatrix, DVector};
 
@@ -16,13 +16,13 @@ pub struct Dependent {
     pub on: Vec<(usize, f64)>,
 }
 
-/// e^s from which dependent samples follow the others: below, rounding of size ε e^s is far under any tolerance.
+/// e^s from which dependent samples follow the others: below it, rounding of size ε e^s is far under any tolerance.
 pub const FOLLOW_GROWTH: f64 = 2e4;
 
-/// Pivots below this fraction of the largest mean dependence.
+/// A pivot below this fraction of the largest means dependence.
 const DEPENDENT: f64 = 1e-11;
 
-/// Samples whose log-multiplier is above `−(3s + 100)`: those being learned, with room to spare (all others run off
+/// Samples whose log-multiplier is above `−(3s + 100)`: those being learned, with room to spare (all others diverge
 /// like −e^s).
 pub fn near(log_multipliers: impl Iterator<Item = f64>, s: f64) -> Vec<usize> {
     log_multipliers
@@ -103,7 +103,8 @@ mod tests {
 
     #[test]
     fn independent_and_merely_parallel_samples_stay() {
-        // parallel samples of different length have different margins: no affine combination
+        // parallel samples of different length have different margins, so neither is an affine combination of the
+        // other
         assert!(of(&dmatrix![1.0, 0.0; 2.0, 0.0]).is_empty());
         assert!(of(&dmatrix![1.0, 0.0; 0.0, 1.0; 0.3, 0.1]).is_empty());
         assert_eq!(

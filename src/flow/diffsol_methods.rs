@@ -14,8 +14,8 @@ use std::sync::Arc;
 
 /// The error allowed to one step, as a share of the run's tolerance: errors of the order of a thousand steps add up,
 /// and a margin is a product of L layers. Measured (docs/design.md): with it the drift of every conserved quantity
-/// stays below rtol; ten times shorter steps than rtol alone would give need fewer Newton iterations each, and cost
-/// the same.
+/// stays below rtol; the steps are ten times shorter than with rtol alone, but need fewer Newton iterations each, so
+/// the cost is the same.
 const LOCAL_SHARE: f64 = 0.001;
 
 /// Newton iterations of one leg that may fail: a leg has at most ten thousand steps, and few of them fail. Without this
@@ -25,7 +25,7 @@ const MOST_FAILURES: usize = 20_000;
 /// [`Method::Bdf`](super::Method::Bdf).
 ///
 /// # Errors
-/// As those of all methods here: if the field is not finite at the start, or what the driver says.
+/// As for all methods here: if the field is not finite at the start, and the driver's own errors.
 pub fn bdf(start: &Start<'_>, drive: &mut Driver<'_>) -> Result<LegEnd> {
     let problem = problem(start)?;
     let solver = problem.bdf::<NewtonLinearSolver>().map_err(cannot_start)?;
@@ -65,7 +65,7 @@ pub fn tsit45(start: &Start<'_>, drive: &mut Driver<'_>) -> Result<LegEnd> {
 /// and a Newton tolerance that keeps its product with the relative tolerance at 1e-12, since it, not the tolerance
 /// of the steps, sets the accuracy of directions.
 fn problem(start: &Start<'_>) -> std::result::Result<OdeSolverProblem<Equations>, FlowError> {
-    // below 1e-13 steps would chase rounding
+    // below 1e-13 the step control would chase rounding
     let rtol = (start.rtol * LOCAL_SHARE).max(1e-13);
     let atol_multipliers = 100.0 * start.atol * LOCAL_SHARE;
     let kernel = start.system.kernel();
@@ -110,13 +110,13 @@ struct Diffsol<'a, S> {
     solver: S,
     kind: Kind,
     system: &'a System,
-    /// Whether the solver knows where to stop.
+    /// Whether the solver has been told where to stop.
     approaching: bool,
-    /// End of the last step that was finite.
+    /// End of the last step whose state was finite.
     t: f64,
     /// (θ, v) there.
     y: Vec<f64>,
-    /// Where the solver interpolates.
+    /// Buffer for the solver's interpolation.
     buffer: State,
 }
 
@@ -135,9 +135,9 @@ impl<'a, S> Diffsol<'a, S> {
 }
 
 impl<'s, S: OdeSolverMethod<'s, Equations>> Diffsol<'_, S> {
-    /// Tells the solver where to stop, but not before the step that passes that place: told earlier, diffsol shortens
-    /// the *next* step as soon as one is done, and rescales what that one is interpolated from by as much, which loses
-    /// every digit if little is left.
+    /// Tells the solver where to stop, but only once a step would pass that point: told earlier, diffsol shortens the
+    /// *next* step as soon as one is done, and rescales its interpolation data by the same factor, which loses every
+    /// digit if little is left.
     fn approach(&mut self, end: f64) -> std::result::Result<(), DiffsolError> {
         let state = self.solver.state();
         if !self.approaching && state.t + state.h > end {

@@ -1,9 +1,9 @@
 //! The driver: steps any [`Integrator`] through one leg of a run.
 //!
-//! A *leg* lasts until the integrator is begun anew or replaced, at a border between pieces of the field, at a fixed
-//! point, where the clock is shifted, at a hand-over, or until the run ends. After every step, in this order: saves,
-//! progress, guards ([`guards`](super::guards)), clock, checkpoint, signal, budget. The checkpoint comes after all
-//! that a step changes, so that a run taken up from it goes on with the next step.
+//! A *leg* lasts until the integrator is restarted or replaced (at a border between pieces of the field, at a fixed
+//! point, where the clock is shifted, at a hand-over) or until the run ends. After every step, in this order: saves,
+//! progress, guards ([`guards`](super::guards)), clock, checkpoint, signal, budget. The checkpoint comes after
+//! everything that a step changes, so that a run resumed from it continues with the next step.
 
 use super::accumulated::Accumulated;
 use super::borders;
@@ -24,11 +24,11 @@ pub use crate::control::FlowProgress as Progress;
 pub enum Why {
     /// The clock is counted from here, or tolerances have changed.
     Restart,
-    /// The integrator begins anew, and the run is marked.
+    /// The integrator restarts, and the run is marked.
     FixedPoint,
-    /// The fully implicit method is to go on.
+    /// The fully implicit method takes over.
     HandOver,
-    /// The state stands on a border of its piece.
+    /// The state is on a border of its piece.
     Border,
     /// Multipliers have become so large that the clock has to be begun anew.
     NewEpoch,
@@ -44,7 +44,7 @@ pub struct LegEnd {
     pub y: Vec<f64>,
 }
 
-/// Steps shorter than this share of the local time are near the spacing of doubles.
+/// Steps shorter than this fraction of the local time are near the spacing of doubles.
 const SHORTEST: f64 = 1e-12;
 
 impl FlowRun<'_> {
@@ -95,7 +95,7 @@ impl FlowRun<'_> {
         })
     }
 
-    /// What a marked integrator goes on from, if this leg begins at a mark.
+    /// Restores the history of a marked integrator, if this leg begins at a mark.
     fn restore_past(&mut self, integrator: &mut dyn Integrator) -> Result<()> {
         let Some(past) = self.past.take() else {
             return Ok(());
@@ -106,7 +106,7 @@ impl FlowRun<'_> {
         })
     }
 
-    /// Adds what an integrator did.
+    /// Adds the work an integrator did to the statistics.
     fn count(&mut self, effort: Effort) {
         add(&mut self.solver, effort);
     }
@@ -119,7 +119,7 @@ fn add(solver: &mut crate::trajectory::SolverStatistics, effort: Effort) {
     solver.jacobian_evaluations += effort.jacobian_evaluations;
 }
 
-/// One leg on its way.
+/// One leg in progress.
 pub struct Drive<'d, 'r> {
     pub run: &'d mut FlowRun<'r>,
     pub system: &'d System,
@@ -130,7 +130,7 @@ pub struct Drive<'d, 'r> {
     end: f64,
     /// `s = base + t`, in the clock of the epoch.
     base: f64,
-    /// How much later that is than the base of `system`'s clock.
+    /// How much later this base is than that of `system`'s clock.
     shift: f64,
     /// Iterations of Newton's method that had failed when it was last looked at.
     pub failures: usize,
@@ -169,7 +169,7 @@ impl Drive<'_, '_> {
         self.shift + self.integrator.time()
     }
 
-    /// One step and all that follows it; why and where the leg ends, if it does.
+    /// One step and everything that follows it; returns why and where the leg ends, if it does.
     fn step(&mut self) -> Result<Option<(Why, f64)>> {
         let from = self.integrator.time();
         let step = match self.integrator.step(self.end - self.base) {
@@ -222,7 +222,7 @@ impl Drive<'_, '_> {
                 return Ok(Why::HandOver);
             }
             Failure::NotFinite => {
-                // there was a step, even if it led nowhere
+                // the step counts even if it led nowhere
                 self.run.solver.steps += 1;
                 return Ok(Why::Ended(Status::NonFinite));
             }
@@ -320,7 +320,7 @@ impl Drive<'_, '_> {
         Ok(self.system.multipliers(&self.y, self.shift + t))
     }
 
-    /// What the state at the end of a step, of log-log-time s, asks for.
+    /// Whether, and why, the leg has to end after a step that reached log-log-time s.
     fn judge(&mut self, step: &Step, s: f64) -> Option<Why> {
         let why = self.guard(s);
         if why.is_some() {
@@ -332,7 +332,7 @@ impl Drive<'_, '_> {
         self.shift_clock(step, s)
     }
 
-    /// Once steps have fallen to the spacing of the clock, counts it from here.
+    /// Once steps have shrunk to the spacing of doubles in the clock, restarts the clock from here.
     fn shift_clock(&mut self, step: &Step, s: f64) -> Option<Why> {
         let t = self.integrator.time();
         if step.next.abs() >= SHORTEST * t {
@@ -352,7 +352,7 @@ impl Drive<'_, '_> {
         Some(Why::Restart)
     }
 
-    /// Marks the run if it goes on with the next step, and that is due; obeys signals. Says whether a budget is spent.
+    /// Marks the run if it continues and a mark is due; obeys signals. Returns a status if a budget is spent.
     fn keep(&mut self, why: Option<Why>) -> Result<Option<Status>> {
         let budget = self.run.out_of_budget();
         let due = budget.is_some() || self.run.keeper.is_due();
@@ -364,7 +364,7 @@ impl Drive<'_, '_> {
         Ok(budget)
     }
 
-    /// Where the run is after a step.
+    /// The mark of the run after a step.
     fn mark(&self) -> Mark {
         let kernel = self.system.kernel();
         let totals = self.accumulated.totals();

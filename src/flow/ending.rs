@@ -1,4 +1,4 @@
-//! How runs end: on data that are not separable, and in words.
+//! How runs end: detection on data that are not separable, and the messages.
 
 use super::FlowOptions;
 use super::clock::{expand, log_time};
@@ -6,7 +6,7 @@ use crate::loss::Loss;
 use crate::network::Kernel;
 use crate::trajectory::{SolverStatistics, Status};
 
-/// What happens on data that are not separable.
+/// What can happen on data that are not separable.
 pub enum Beyond {
     /// The weights no longer move.
     Rest,
@@ -14,7 +14,7 @@ pub enum Beyond {
     Overflow,
 }
 
-/// What a run on data without a separator says when it cannot go on.
+/// Message of a run on data without a separator that cannot continue.
 pub const NO_SEPARATOR: &str = "margins have stopped growing with log t while the weights still \
      move: no hyperplane that the network can learn separates all of the data, or fixed \
      feedback drives the loss up, and double precision cannot follow further";
@@ -68,9 +68,9 @@ pub fn strongest(v: &[f64], idle: &[usize]) -> f64 {
 /// On separable data margins grow with log t and `p_n = τ − m_n` stays small. Where it does not, the flow comes to
 /// rest at a minimum of the loss (weights that move by less than 1e-8 of themselves per unit of s although multipliers
 /// per unit of s exceed e^12: stationary to rounding), or some samples contradict each other while others are still
-/// being learned (either only if their updates cancel, see `System::updates_cancel`: on tiny data multipliers grow
-/// because nothing has moved yet). Then, beyond the multipliers of the start, `E_n` amplifies the rounding of `p_n`
-/// until the implicit equations have no solution in doubles.
+/// being learned (both only if their updates cancel, see `System::updates_cancel`: on tiny data multipliers grow
+/// merely because nothing has moved yet). In the second case, once multipliers exceed those of the start, `E_n`
+/// amplifies the rounding of `p_n` until the implicit equations have no solution in doubles.
 pub fn beyond_separability(
     s: f64,
     strongest: f64,
@@ -105,7 +105,7 @@ pub struct Ending<'a> {
     pub rest: Option<f64>,
 }
 
-/// What happened, where, and what to try, in a sentence; nothing for a run that simply completed.
+/// What happened, where, and what to try, in a sentence; `None` for a run that simply completed.
 pub fn message(status: Status, ending: &Ending<'_>) -> Option<String> {
     let at = format!(
         "at log-log-time {:.6} (log-time {:.6e}), step {}, method {}",
@@ -124,7 +124,7 @@ pub fn message(status: Status, ending: &Ending<'_>) -> Option<String> {
                 "the weights came to rest at log-log-time {s:.3}, a minimum of the loss; later saves repeat them"
             )
         }),
-        // what flags a run says why
+        // whatever flags a run as inaccurate gives the reason
         Status::Inaccurate => None,
         Status::BudgetSteps => Some(format!(
             "the budget of {} steps ran out {at}; raise flow.max-steps",

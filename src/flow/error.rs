@@ -3,10 +3,10 @@
 use crate::error::{Error, SolverError};
 use crate::trajectory::Status;
 
-/// An error of a solver underneath, whichever it is.
+/// An error of whichever solver is underneath.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Why there is no trajectory at all. (A run that fails on its way has one, with a status and a message.)
+/// Why there is no trajectory at all. (A run that fails midway has one, with a status and a message.)
 #[derive(Debug, thiserror::Error)]
 pub enum FlowError {
     #[error(
@@ -30,7 +30,7 @@ pub enum FlowError {
     Piece(#[from] PieceError),
 }
 
-/// Why a run does not get from one piece of its field into the next.
+/// Why a run cannot pass from one piece of its field into the next.
 #[derive(Debug, thiserror::Error)]
 pub enum PieceError {
     #[error("weights or multipliers on a border are no longer finite")]

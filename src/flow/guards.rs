@@ -1,4 +1,4 @@
-//! What a run looks out for after every step: rest, overflow, and that it gets on.
+//! What is checked after every step: rest, overflow, and whether the run still makes progress.
 
 use super::drive::{Drive, Why};
 use super::ending::{
@@ -18,7 +18,7 @@ const MANY_FAILURES: usize = 20;
 const RANGE: f64 = 600.0;
 
 impl Drive<'_, '_> {
-    /// Whether the state at the end of the last step, of log-log-time s, ends the leg.
+    /// Why the state at the end of the last step, at log-log-time s, ends the leg, if it does.
     pub fn guard(&mut self, s: f64) -> Option<Why> {
         match self.integrator.kind() {
             Kind::Partitioned => self.leaves_to_others(s),
@@ -27,8 +27,8 @@ impl Drive<'_, '_> {
         }
     }
 
-    /// A partitioned method leaves weights that have become stiff to the fully implicit one, whose guards are the
-    /// others.
+    /// A partitioned method hands weights that have become stiff over to the fully implicit one, to which the other
+    /// guards apply.
     fn leaves_to_others(&mut self, s: f64) -> Option<Why> {
         if self.integrator.hands_over(s, self.run.strongest_at_start) {
             return Some(Why::HandOver);
@@ -53,7 +53,7 @@ impl Drive<'_, '_> {
         let at_start = self.run.strongest_at_start;
         let beyond = match self.integrator.velocity() {
             Some(velocity) => beyond_separability(s, strongest, at_start, theta, velocity),
-            // evaluated only where it is looked at
+            // evaluated only where it is needed
             None if s + strongest > STRONG => {
                 let velocity = self.velocity();
                 beyond_separability(s, strongest, at_start, theta, &velocity)

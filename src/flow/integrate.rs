@@ -22,12 +22,12 @@ use std::sync::Arc;
 
 /// Integrates the flow of `problem` from s = 0 to `options.until`.
 ///
-/// The saves lie on a uniform grid of s, the first at 0 and the last at the horizon; a run that ends early is saved
-/// up to, and at, its last good state, with a status and a message that say why.
+/// The saves lie on a uniform grid of s, the first at 0 and the last at the horizon; a run that ends early keeps the
+/// saves up to its last good state, and that state itself, with a status and a message that say why.
 ///
 /// # Errors
 /// [`Error::Solver`] if the integrator cannot start (weights or data whose flow is not finite at s = 0), or if the
-/// problem has no reduced state and it was asked for.
+/// reduced state was requested and the problem has none.
 pub fn integrate(
     problem: &Problem,
     options: &FlowOptions,
@@ -38,7 +38,7 @@ pub fn integrate(
 }
 
 /// [`integrate`] under a control: watched, stopped by its signal, and kept in the checkpoint `name` of its folder,
-/// from which it goes on if there is one. However often it is interrupted, the trajectory is the same to the bit (but
+/// from which it resumes if there is one. However often it is interrupted, the trajectory is bitwise the same (except
 /// for the seconds it took).
 ///
 /// # Errors
@@ -60,8 +60,8 @@ fn integrate_kept(
     keeper: Keeper<'_>,
     observer: &mut dyn FnMut(Progress),
 ) -> Result<Trajectory> {
-    // Equal samples have equal margins at all times; as separate states their difference would drown in rounding far
-    // out.
+    // Equal samples have equal margins at all times; as separate states their difference would drown in rounding at
+    // large s.
     let (dataset, stands_for) = if problem.network().is_linear() {
         problem.dataset().distinct()
     } else {
@@ -98,7 +98,7 @@ fn integrate_kept(
             }
             accumulated.select_rows(&stands_for)
         });
-        // pairs are named by the first of equal samples
+        // a pair names the first of a set of equal samples
         for pair in trajectory.kinks.iter_mut().flat_map(|k| &mut k.sliding) {
             let first = stands_for.iter().position(|n| *n == pair.sample);
             pair.sample = first.unwrap_or(pair.sample);
@@ -107,7 +107,7 @@ fn integrate_kept(
     Ok(trajectory)
 }
 
-/// [`integrate`] for any [`Kernel`] (a network or rule of one's own), with a choice of Newton solver.
+/// [`integrate`] for any [`Kernel`] (a user's own network or rule), with a choice of Newton solver.
 ///
 /// # Errors
 /// As [`integrate`].
@@ -129,16 +129,16 @@ pub fn integrate_kernel(
     field.integrate(theta0, options, Keeper::none(&control), observer)
 }
 
-/// What is integrated.
+/// The field to be integrated.
 struct Field<'a> {
     kernel: &'a Arc<dyn Kernel>,
-    /// How many equal samples each one stands for; empty: one each.
+    /// How many equal samples each sample stands for; empty: one each.
     counts: &'a [usize],
     loss: Loss,
     newton: NewtonSolver,
 }
 
-/// Where a leg begins: the state `y` at log-log-time `base`, in the piece of `kernel`.
+/// The start of a leg: the state `y` at log-log-time `base`, in the piece of `kernel`.
 struct LegStart {
     kernel: Arc<dyn Kernel>,
     base: f64,
@@ -206,7 +206,7 @@ impl Field<'_> {
                 Why::Restart | Why::Ended(_) => false,
             };
             if fixed_point {
-                // what a restored run begins with
+                // the totals a restored run begins with
                 let totals = at.accumulated.totals().to_vec();
                 run.fix(at.base, &at.y, &*at.kernel, &totals)?;
                 let system = self.system(&at.kernel, at.base, &run);
@@ -225,7 +225,7 @@ impl Field<'_> {
         )
     }
 
-    /// The start of a flow; the first fixed point.
+    /// The start of a flow, which is its first fixed point.
     fn start(&self, run: &mut FlowRun<'_>, theta0: &DVector<f64>) -> Result<LegStart> {
         let mut kernel = Arc::clone(self.kernel);
         let at_zero = self.system(&kernel, 0.0, run);
@@ -274,7 +274,7 @@ impl Field<'_> {
         at.base = 0.0;
     }
 
-    /// Where a mark was taken.
+    /// The leg start at which a mark was taken.
     ///
     /// # Errors
     /// [`FlowError::ForeignPast`] if it names no piece of this field.
@@ -293,7 +293,7 @@ impl Field<'_> {
     }
 }
 
-/// Over the border on which the leg of `system` has ended, at its local time t.
+/// Crosses the border on which the leg of `system` has ended, at its local time t.
 fn cross(
     run: &mut FlowRun<'_>,
     at: &mut LegStart,

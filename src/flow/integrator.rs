@@ -19,8 +19,8 @@ use crate::error::Result;
 /// both in local time.
 ///
 /// A method needs `kind`, `time`, `step`, `weights`, `log_multipliers`, `interpolate` and `statistics`; all others are
-/// offers with a default that is always right. Given the same [`Start`], or the same mark, an integrator takes the
-/// same steps to the last bit: that is what a resumed run stands on.
+/// optional, with a default that is always correct. Given the same [`Start`], or the same mark, an integrator takes
+/// the same steps to the last bit: resumed runs rely on that.
 pub trait Integrator {
     /// What slow progress of this method means.
     fn kind(&self) -> Kind;
@@ -28,11 +28,11 @@ pub trait Integrator {
     /// Local time at the end of the last step; 0 before the first, that of the mark after [`Self::restore`].
     fn time(&self) -> f64;
 
-    /// One accepted step, of a length of the integrator's choice but not beyond the local time `end` (of which it is
-    /// told the same in every call until [`Self::rebase`]). Rejected attempts are its own business.
+    /// Takes one accepted step, of a length of the integrator's choice but not beyond the local time `end` (the same
+    /// in every call until [`Self::rebase`]). How it handles rejected attempts is its own business.
     ///
     /// # Errors
-    /// Why there is no step. The state is then still that before it.
+    /// Why there is no step. The state is then still the one before the call.
     fn step(&mut self, end: f64) -> std::result::Result<Step, Failure>;
 
     /// θ at the end of the last step, length P.
@@ -42,17 +42,17 @@ pub trait Integrator {
     fn log_multipliers(&self) -> &[f64];
 
     /// Writes (θ, v) at a local time within the last step, its ends included: continuous, and as accurate as the steps.
-    /// Saves, borders and accumulated multipliers are read from it. Only asked after a step.
+    /// Saves, borders and accumulated multipliers are computed from it. Only called after a step.
     ///
     /// # Errors
-    /// If the state cannot be told, which ends the run.
+    /// If the state cannot be computed, which ends the run.
     fn interpolate(&mut self, t: f64, y: &mut [f64]) -> std::result::Result<(), Cause>;
 
-    /// What was done since the start, or since [`Self::restore`].
+    /// Work done since the start, or since [`Self::restore`].
     fn statistics(&self) -> Effort;
 
     /// Writes the accumulated multipliers `∫ E ds` (length N) up to a local time within the last step, if the method
-    /// has formulas of its own for them. Otherwise false, and the driver takes Simpson's rule on
+    /// has formulas of its own for them. Otherwise returns false, and the driver uses Simpson's rule on
     /// [`Self::interpolate`].
     fn accumulated(&self, _t: f64, _totals: &mut [f64]) -> bool {
         false
@@ -63,49 +63,49 @@ pub trait Integrator {
         None
     }
 
-    /// Whether the state, at the log-log-time s, is one that a [`Kind::Partitioned`] method leaves to the fully
-    /// implicit one. `strongest_at_start` is the largest `p_n` at s = 0.
+    /// Whether a [`Kind::Partitioned`] method hands the state, at log-log-time s, over to the fully implicit one.
+    /// `strongest_at_start` is the largest `p_n` at s = 0.
     fn hands_over(&mut self, _s: f64, _strongest_at_start: f64) -> bool {
         false
     }
 
-    /// Takes other absolute tolerances of the weights from the next step on, one per layer. False if it cannot: it is
-    /// then begun anew with them.
+    /// Changes the absolute tolerances of the weights from the next step on, one per layer. False if it cannot: it is
+    /// then restarted with them.
     fn set_tolerances(&mut self, _weights: &[f64]) -> bool {
         false
     }
 
-    /// Counts local time from the end of the last step on, where steps have come near the spacing of doubles. False if
-    /// it cannot: it is then begun anew there.
+    /// Resets local time to zero at the end of the last step, once steps have come near the spacing of doubles. False
+    /// if it cannot: it is then restarted there.
     fn rebase(&mut self) -> bool {
         false
     }
 
     /// Everything the next step depends on besides the clock's base, θ, v and the accumulated multipliers, so that a
-    /// run can be taken up after any step. `None` if the method keeps that to itself: the driver then begins it anew
-    /// every so many steps, and marks the run there. Either always or never `None`.
+    /// run can be resumed after any step. `None` if the method does not expose it: the driver then restarts it every
+    /// so many steps, and marks the run there. Either always or never `None`.
     fn mark(&self) -> Option<Past> {
         None
     }
 
-    /// Takes over a [`mark`](Self::mark) of the same problem. The integrator has been made from the base, (θ, v) and
-    /// accumulated multipliers of that time, and goes on bit for bit as the marked one.
+    /// Takes over a [`mark`](Self::mark) of the same problem. The integrator has been constructed from the base, (θ,
+    /// v) and accumulated multipliers of that time, and continues bit for bit like the marked one.
     ///
     /// # Errors
-    /// If it is none of this method's; the integrator is not used any more.
+    /// If it is not one of this method's marks; the integrator must not be used afterwards.
     fn restore(&mut self, _past: &Past) -> std::result::Result<(), ForeignPast> {
         Err(ForeignPast)
     }
 }
 
-/// What it means that steps of a method hardly advance.
+/// What it means when steps of a method hardly advance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Nothing: steps are held short by stability, and budgets end the run.
     Explicit,
-    /// Rounding, or an end: no other method would get further.
+    /// Rounding, or that the flow has come to an end: no other method would get further.
     Implicit,
-    /// Implicit in the log-multipliers only, so the weights may have become stiff: the fully implicit method goes on.
+    /// Implicit only in the log-multipliers, so weights may have become stiff: the fully implicit method takes over.
     Partitioned,
 }
 
@@ -114,14 +114,14 @@ pub enum Kind {
 pub struct Step {
     /// Whether it ends at `end`, to rounding.
     pub arrived: bool,
-    /// Length of the next.
+    /// Length of the next step.
     pub next: f64,
 }
 
 /// Why there is no step.
 #[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// Of a [`Kind::Partitioned`] method: the fully implicit one goes on.
+    /// Of a [`Kind::Partitioned`] method: the fully implicit one takes over.
     #[error("no step is short enough")]
     Stalled,
     #[error("the end of the step is not finite")]
@@ -132,12 +132,12 @@ pub enum Failure {
     Nonlinear(#[source] Cause),
 }
 
-/// A mark that is none of the integrator's own.
+/// A mark that is not one of the integrator's own.
 #[derive(Debug, thiserror::Error)]
 #[error("no state of this integrator")]
 pub struct ForeignPast;
 
-/// What was done for the steps of one integrator.
+/// Work done for the steps of one integrator.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Effort {
     pub rejected_steps: usize,
@@ -147,7 +147,7 @@ pub struct Effort {
     pub jacobian_evaluations: usize,
 }
 
-/// Where an integrator starts, and what it is held to.
+/// Where an integrator starts, and the tolerances it must meet.
 pub struct Start<'a> {
     /// The field, with its clock.
     pub system: &'a std::sync::Arc<System>,
@@ -155,9 +155,9 @@ pub struct Start<'a> {
     pub y: &'a [f64],
     /// `∫ E ds` up to there, length N.
     pub accumulated: &'a [f64],
-    /// Accuracy of the whole run, as asked for: a step gets a share of it, of the method's choice.
+    /// Requested relative accuracy of the whole run; the method chooses what share of it a step may use.
     pub rtol: f64,
-    /// Its absolute accuracy, as asked for.
+    /// Requested absolute accuracy of the whole run.
     pub atol: f64,
     /// Absolute tolerances of the weights for one step, one per layer: a share of `atol`, or the rounding of the
     /// layer's velocity.

@@ -6,7 +6,7 @@ use super::{adams_bdf, diffsol_methods};
 use crate::network::Kernel;
 use serde::{Deserialize, Serialize};
 
-/// From a line `/// what it is` `Variant = "name" => constructor;` to everything that has to know of a method.
+/// Generates all code that lists the methods, from lines `/// what it is` `Variant = "name" => constructor;`.
 macro_rules! methods {
     ($($(#[$about:meta])* $variant:ident = $name:literal => $constructor:path;)+) => {
         /// Time-stepping method.
@@ -26,7 +26,7 @@ macro_rules! methods {
                 }
             }
 
-            /// What makes its integrators.
+            /// The constructor of its integrators.
             pub(super) fn constructor(self) -> Constructor {
                 match self {
                     $($(#[$about])* Self::$variant => $constructor,)+
@@ -55,10 +55,10 @@ methods! {
 }
 
 impl Method {
-    /// The method that goes on where a partitioned one hands over.
+    /// The method that takes over where a partitioned one hands over.
     pub(super) const FULLY_IMPLICIT: Self = Self::Bdf;
 
-    /// The method of a name.
+    /// The method with this name.
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL
             .iter()
@@ -66,8 +66,8 @@ impl Method {
             .find(|method| method.name() == name)
     }
 
-    /// The method that is used where this one is asked for: `adams-bdf` knows only networks that are linear in their
-    /// input, and no Newton matrix other than its own.
+    /// The method actually used where this one is requested: `adams-bdf` supports only networks that are linear in
+    /// their input, and only its own Newton matrix.
     pub(super) fn for_field(self, kernel: &dyn Kernel, newton: NewtonSolver) -> Self {
         let known = kernel.signed_samples().is_some() && newton == NewtonSolver::Structured;
         if self == Self::AdamsBdf && !known {

@@ -2,7 +2,7 @@
 //!
 //! States are the flattened weights θ and compressed log-multipliers v, in the clock `s = ln(1+ln(1+t))` from s = 0
 //! (see [`clock`]). The vector field and its exact Newton systems are in `system` and `newton`. Time is stepped by an
-//! `Integrator` (`adams_bdf`, our own; `diffsol_methods`), and one driver, `drive`, does all that surrounds the steps.
+//! `Integrator` (`adams_bdf`, our own; `diffsol_methods`), and one driver, `drive`, does everything around the steps.
 //! Nothing outside this module names diffsol.
 
 mod accumulated;
@@ -47,7 +47,7 @@ pub enum SaveAt {
     Default,
     /// On a uniform grid of s of this many saves (≥ 2).
     Uniform(usize),
-    /// At these s, increasing, the first > 0 and the last ≤ the horizon; besides at s = 0.
+    /// At s = 0 and at these s, increasing, the first > 0 and the last ≤ the horizon.
     Times(Vec<f64>),
 }
 
@@ -56,18 +56,18 @@ pub enum SaveAt {
 pub struct FlowOptions {
     /// Horizon s = ln(1 + ln(1 + t)).
     pub until: f64,
-    /// Relative accuracy of the run: conserved quantities drift by less. Single steps are held to a small share of it.
+    /// Relative accuracy of the run: conserved quantities drift by less. Single steps get a small share of it.
     pub rtol: f64,
     /// Absolute accuracy of θ; that of the compressed log-multipliers is 100 times larger.
     pub atol: f64,
     /// Time-stepping method.
     pub method: Method,
-    /// What is integrated. A trajectory holds all weights in either case.
+    /// Which state is integrated. A trajectory holds all weights in either case.
     pub state: State,
     /// When states are saved.
     pub saves: SaveAt,
-    /// Accepted steps between fixed points, where methods other than [`Method::AdamsBdf`] begin anew and a checkpoint
-    /// may be taken; `None`: by the size of the problem, 200 to 10,000.
+    /// Accepted steps between fixed points, where methods other than [`Method::AdamsBdf`] restart and a checkpoint
+    /// may be taken; `None`: chosen by the size of the problem, 200 to 10,000.
     pub checkpoint_steps: Option<usize>,
     /// Budget of accepted steps.
     pub max_steps: usize,
@@ -76,7 +76,7 @@ pub struct FlowOptions {
 }
 
 impl FlowOptions {
-    /// The recipe of docs/design.md to the horizon `until` (log-log-time).
+    /// The settings of docs/design.md, up to the horizon `until` (log-log-time).
     pub fn to(until: f64) -> Self {
         Self {
             until,

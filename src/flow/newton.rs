@@ -2,20 +2,20 @@
 //!
 //! Only the N multiplier directions are stiff. With θ eliminated exactly by the network's
 //! [`LinearisedStep`](crate::network::LinearisedStep), in terms of `x_n` defined by `dE_n = E_n C_n x_n`
-//! (`x_n = dv_n + λ_n dm_n/C_n`, λ = ∂κ/∂m; x = dv for the exponential loss), the rows of v read
-//! `(D_n C_n/c) x_n + Σ_k (M'_nk − (D_n λ_n/c) M_nk) E_k C_k x_k = C_n r_n/c − m'_r,n + (D_n λ_n/c) m_r,n`, with
+//! (`x_n = dv_n + λ_n dm_n/C_n`, λ = ∂κ/∂m; x = dv for the exponential loss), the rows of v read `(D_n C_n/c) x_n +
+//! Σ_k (M'_nk − (D_n λ_n/c) M_nk) E_k C_k x_k = C_n r_n/c − m'_r,n + (D_n λ_n/c) m_r,n`, with
 //! `D_n = 1 + c v_n' tanh(v_n/P)/P`, M and M' the responses of margins and rates to the multipliers, and m_r, m'_r
-//! what the residual of θ alone causes. Columns of samples whose multipliers are too small to matter are diagonal, so
-//! a dense system remains in the *active* samples only; it is equilibrated before factorising, since its entries span
-//! e^s.
+//! their responses to the residual of θ alone. Columns of samples whose multipliers are too small to matter are
+//! diagonal, so a dense system remains in the *active* samples only; it is equilibrated before factorising, since its
+//! entries span e^s.
 //!
 //! Where more samples are active than the input has dimensions (early times with N > D, or data that are not
 //! separable), that system is nearly singular: a diagonal plus a matrix of rank D. For a network linear in its input
 //! it is then solved in the input space instead, `(1 + R Δ⁻¹ L) y = R Δ⁻¹ b`, `x = Δ⁻¹(b − L y)` with
 //! `Δ = diag(DC/c)`, `L = G Q' − diag(Dλ/c) G Q`, `R = Gᵀ diag(EC)`. The difference `b − L y` loses a factor e^s of
-//! accuracy, so late times keep the first form, where the rows of samples that are affine combinations of others (see
-//! `dependence`) are replaced by what remains of them after subtracting that combination:
-//! `Δ_j x_j − Σ_k T_jk Δ_k x_k = C_j r_j/c − Σ_k T_jk C_k r_k/c` (λ is zero to rounding by then).
+//! accuracy, so late times use the first form, in which the rows of samples that are affine combinations of others
+//! (see `dependence`) are replaced by what remains of them after subtracting that combination: `Δ_j x_j − Σ_k T_jk
+//! Δ_k x_k = C_j r_j/c − Σ_k T_jk C_k r_k/c` (λ is zero to rounding by then).
 
 use super::clock::COMPRESSION;
 use super::dependence::{Dependent, FOLLOW_GROWTH};
@@ -137,8 +137,8 @@ impl NewtonStep {
 }
 
 /// The samples whose columns matter against their own diagonal C/c: when their weight, relative to the largest,
-/// exceeds about (C/c) e^{−s} (the response to the largest weights is of size e^s); 1e-17 below that it is lost in
-/// rounding. And all that dependent samples are made of.
+/// exceeds about (C/c) e^{−s} (the response to the largest weights is of size e^s); at 1e-17 of that it is lost in
+/// rounding. Also all samples that dependent ones are combinations of.
 fn active_samples(factors: &Factors, weight: &[f64], c: f64) -> Vec<usize> {
     let largest = weight.iter().copied().fold(0.0, f64::max);
     let mut is_active: Vec<bool> = (0..weight.len())
@@ -175,7 +175,7 @@ impl Stiff {
         for (j, &n) in active.iter().enumerate() {
             matrix[(j, j)] += diagonal[n];
         }
-        // In the row of j minus its combination of other rows all entries of size e^s cancel; write down what remains.
+        // In the row of j minus its combination of other rows all entries of size e^s cancel; keep what remains.
         let position = |n: usize| active.partition_point(|&a| a < n);
         let dependents: Vec<(usize, Vec<(usize, f64)>)> = dependents
             .iter()
@@ -363,7 +363,7 @@ impl Equilibrated {
     }
 }
 
-/// `1/√x`, leaving empty or overflowed rows alone.
+/// `1/√x`, or 1 for empty or overflowed rows.
 fn inverse_root(x: f64) -> f64 {
     if x > 0.0 && x.is_finite() {
         x.sqrt().recip()

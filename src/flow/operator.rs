@@ -1,9 +1,9 @@
 //! The bridge to diffsol: the flow as its equations, with a Newton matrix that is never formed.
 //!
-//! diffsol assembles `1·a + b·J` through a matrix type of the caller's. [`NewtonMatrix`] remembers a, b and the point
-//! of linearisation; [`NewtonLinearSolver`] turns it into a [`FactorisedStep`]. Operations on single entries have no
-//! meaning for such an operator; diffsol asks for them only for mass matrices, sensitivities and adjoints, which a
-//! flow does not have.
+//! diffsol assembles `1·a + b·J` in a matrix type supplied by the caller. [`NewtonMatrix`] remembers a, b and the
+//! point of linearisation; [`NewtonLinearSolver`] turns it into a [`FactorisedStep`]. Operations on single entries
+//! have no meaning for such an operator; diffsol asks for them only for mass matrices, sensitivities and adjoints,
+//! which a flow does not have.
 
 use super::system::{FactorisedStep, System};
 use diffsol::matrix::sparsity::{Dense, DenseRef};
@@ -62,7 +62,7 @@ impl NewtonMatrix {
     }
 }
 
-/// Where diffsol would want entries of an operator that has none.
+/// Called where diffsol wants single entries, which this operator does not have.
 fn no_entries() -> ! {
     panic!("a Newton operator has no entries: flows have neither mass matrices nor sensitivities")
 }
@@ -196,7 +196,7 @@ impl Matrix for NewtonMatrix {
     }
 }
 
-/// Solves with a [`NewtonMatrix`] by the system's own factorisation.
+/// Solves linear systems with a [`NewtonMatrix`] by the system's own factorisation.
 #[derive(Default)]
 pub struct NewtonLinearSolver {
     factor: Option<Box<dyn FactorisedStep>>,

@@ -1,20 +1,20 @@
-//! What an integrator leaves in a mark, without its type.
+//! The history an integrator stores in a mark, with its type erased.
 
 use serde::de::{DeserializeOwned, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// An integrator's part of a mark: bytes of a form that is the integrator's own affair.
+/// An integrator's part of a mark: bytes whose format only the integrator knows.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Past(Vec<u8>);
 
 impl Past {
-    /// As serde writes it; `None` if it cannot, which a structure of numbers, lists and options never meets.
+    /// Serialised by serde; `None` if that fails, which never happens for structures of numbers, lists and options.
     pub fn of(past: &impl Serialize) -> Option<Self> {
         postcard::to_allocvec(past).ok().map(Self)
     }
 
-    /// What [`Self::of`] was made from; `None` if it was something else.
+    /// The value [`Self::of`] was called with; `None` if it was of another type.
     pub fn read<T: DeserializeOwned>(&self) -> Option<T> {
         match postcard::take_from_bytes(&self.0) {
             Ok((past, [])) => Some(past),
@@ -29,7 +29,7 @@ impl fmt::Debug for Past {
     }
 }
 
-// As one block of bytes: serde takes a `Vec<u8>` for a list, and each byte for an element.
+// As one block of bytes: serde treats a `Vec<u8>` as a list with one element per byte.
 impl Serialize for Past {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bytes(&self.0)

@@ -1,4 +1,4 @@
-//! Flows in the reduced state: how they start, how accurate they must be, and all weights again at the end.
+//! Flows in the reduced state: how they start, how accurate they must be, and how all weights are recovered.
 
 use super::saves::affordable;
 use super::{FlowOptions, SaveAt};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 pub(super) struct Reduced {
     reduction: Arc<Reduction>,
-    /// What the reduced unknowns are integrated with.
+    /// The options with which the reduced unknowns are integrated.
     pub options: FlowOptions,
 }
 
@@ -28,11 +28,11 @@ impl Reduced {
             .map_err(|why| SolverError::NoReducedState(why.to_string()))?;
         let theta0 = problem.theta0().as_slice();
         let mut options = options.clone();
-        // Margins have degree L in the weights, but 2ᴸ − 1 in these unknowns, and amplify their relative errors by as
-        // much.
+        // Margins have degree L in the weights, but 2ᴸ − 1 in these unknowns, and amplify their relative errors by
+        // that factor.
         let depth = problem.network().depth();
         options.rtol *= depth as f64 / theory::predictor_degree(depth);
-        // They become states of all weights in the end.
+        // Saves are expanded to all weights at the end.
         if options.saves == SaveAt::Default {
             options.saves = SaveAt::Uniform(affordable(theta0.len() + data.len()));
         }
@@ -48,7 +48,7 @@ impl Reduced {
         (Arc::clone(&self.reduction) as Arc<dyn Kernel>, unknowns)
     }
 
-    /// From the unknowns at every save to all weights, of a run that was asked for with `options`.
+    /// Expands the unknowns at every save to all weights; `options` are those the run was requested with.
     pub fn expand(&self, trajectory: &mut Trajectory, options: &FlowOptions) {
         trajectory.theta = self.reduction.theta(&trajectory.theta);
         trajectory.solver.method += " (reduced state)";

@@ -1,4 +1,4 @@
-//! What a run carries from leg to leg: budgets, saves, statistics, fixed points.
+//! State that a run carries from leg to leg: budgets, saves, statistics, fixed points.
 
 use super::borders;
 use super::checkpoint::{Keeper, Mark, spacing};
@@ -18,7 +18,7 @@ use nalgebra::DMatrix;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The flow of one problem on its way.
+/// The flow of one problem in progress.
 pub(super) struct FlowRun<'a> {
     pub options: &'a FlowOptions,
     pub keeper: Keeper<'a>,
@@ -33,11 +33,11 @@ pub(super) struct FlowRun<'a> {
     pub saves: Saves,
     pub solver: SolverStatistics,
     clock: Instant,
-    /// Seconds of earlier sessions.
+    /// Seconds spent in earlier sessions.
     before: f64,
-    /// Steps at which the next fixed point is due.
+    /// Step count at which the next fixed point is due.
     next_fixed_point: usize,
-    /// What the next integrator goes on from, if it begins at a mark.
+    /// History for the next integrator to resume from, if it begins at a mark.
     pub past: Option<Past>,
     pub failure: Option<String>,
     /// s at which the weights came to rest.
@@ -49,14 +49,14 @@ pub(super) struct FlowRun<'a> {
     pub strongest_at_start: f64,
     /// `None` for smooth fields.
     kinks: Option<Kinks>,
-    /// Rounding of each layer: absolute tolerances are not tighter. Zero until a run is held up by it.
+    /// Rounding of each layer, a lower bound of absolute tolerances. Zero until it holds the run up.
     rounding: Vec<f64>,
     pub layers: Vec<usize>,
 }
 
 /// Rounding of a layer's velocity over a unit of s, relative to its largest weight. A velocity is a sum of terms of
-/// that size; where they cancel, a weight stays bounded while the layer grows, and steps held to its own size would
-/// chase the rounding of the sum.
+/// that size; where they cancel, a weight stays bounded while the layer grows, and steps held to the weight's own
+/// size would chase the rounding of the sum.
 const ROUNDING: f64 = 64.0 * f64::EPSILON;
 
 /// Most unknowns of a Newton matrix that is written down.
@@ -124,12 +124,12 @@ impl<'a> FlowRun<'a> {
         self.next_fixed_point = self.solver.steps.saturating_add(steps);
     }
 
-    /// Whether the integrator is to begin anew.
+    /// Whether the integrator is due to be restarted.
     pub fn fixed_point_due(&self) -> bool {
         self.solver.steps >= self.next_fixed_point
     }
 
-    /// At a fixed point: the state `y` of log-log-time s in the piece of `kernel`.
+    /// Records a fixed point: the state `y` at log-log-time s in the piece of `kernel`.
     ///
     /// # Errors
     /// [`Error::Io`](crate::error::Error::Io) if a checkpoint is due and cannot be written.
@@ -139,7 +139,7 @@ impl<'a> FlowRun<'a> {
         self.keeper.keep(mark, &self.saves)
     }
 
-    /// The mark of an integrator that begins anew at the state `y` of log-log-time s.
+    /// The mark of an integrator that restarts at the state `y` at log-log-time s.
     pub fn mark_at(&self, s: f64, y: &[f64], kernel: &dyn Kernel, totals: &[f64]) -> Mark {
         Mark {
             s,
@@ -163,7 +163,7 @@ impl<'a> FlowRun<'a> {
         }
     }
 
-    /// Goes on from a fixed point; its saves have been restored.
+    /// Resumes from a mark whose saves have been restored.
     pub fn restore(&mut self, mark: &Mark) {
         self.method = mark.method;
         self.past.clone_from(&mark.past);
@@ -189,7 +189,7 @@ impl<'a> FlowRun<'a> {
         self.before + self.clock.elapsed().as_secs_f64()
     }
 
-    /// The fully implicit method goes on from log-log-time s.
+    /// Hands over to the fully implicit method at log-log-time s.
     pub fn hand_over(&mut self, s: f64) {
         self.method = Method::FULLY_IMPLICIT;
         let s = self.epoch.global(s);
@@ -229,7 +229,7 @@ impl<'a> FlowRun<'a> {
         self.rounding.iter().map(|floor| floor.max(atol)).collect()
     }
 
-    /// Samples that were idle before a border and are not after it start with the multipliers they have by then.
+    /// Releases samples idle only before a border: they start with the multipliers they have by then.
     pub fn release(&mut self, y: &[f64], before: &[usize], after: &[usize]) {
         let released = before.iter().filter(|n| !after.contains(n));
         for p in released.map(|n| expand(y[self.parameters + n])) {
@@ -262,7 +262,7 @@ impl<'a> FlowRun<'a> {
         }
     }
 
-    /// Into the piece that the state `y` at the base of the next leg enters; counts what happened at its kinks.
+    /// Enters the piece that the state `y` at the base of the next leg leads into; counts what happened at its kinks.
     ///
     /// # Errors
     /// As [`borders::enter`].
@@ -333,7 +333,7 @@ impl<'a> FlowRun<'a> {
         self.dense_since = self.dense_since.map(|_| 0.0);
     }
 
-    /// The end at the state `y` of log-log-time s, which is saved unless it is the horizon's.
+    /// Ends the run at the state `y` at log-log-time s, which is saved unless it is the horizon's.
     ///
     /// # Errors
     /// [`Error::Io`](crate::error::Error::Io) if a checkpoint is to be kept and cannot be written.

@@ -12,7 +12,7 @@ pub fn affordable(numbers: usize) -> usize {
     (SAVED_BYTES / 8 / numbers).clamp(25, 201)
 }
 
-/// The grid, and what has been saved on it.
+/// The save grid, and what has been saved on it so far.
 pub struct Saves {
     grid: Vec<f64>,
     parameters: usize,
@@ -84,7 +84,7 @@ impl Saves {
         ]
     }
 
-    /// Whether these could be the first saves of this run.
+    /// Whether `states` could be the first saves of this run.
     pub fn fits(&self, states: &States) -> bool {
         let [times, theta, log_multipliers, accumulated] = states;
         let count = times.len();
@@ -94,7 +94,7 @@ impl Saves {
             && accumulated.len() == count * self.samples
     }
 
-    /// Takes over the saves of a run that this one goes on from.
+    /// Takes over the saves of a run that this one resumes.
     pub fn restore(&mut self, states: States) {
         [
             self.times,

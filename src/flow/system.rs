@@ -32,10 +32,10 @@ const ROUNDED_UPDATES: f64 = 1e-13;
 /// How the Newton systems of implicit steps are solved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NewtonSolver {
-    /// Exact elimination to the active samples (the default, fast at every size).
+    /// Exact elimination to the active samples (the default; fast at every size).
     #[default]
     Structured,
-    /// The full (P+N)² matrix, equilibrated LU: the slow twin of the tests.
+    /// The full (P+N)² matrix, equilibrated LU: the slow twin, for tests.
     Dense,
 }
 
@@ -49,13 +49,13 @@ pub struct System {
     log_unit: f64,
     /// ln of how many equal samples each sample stands for.
     log_counts: Vec<f64>,
-    /// Dependents of the last set of near samples: it changes a few times in a run.
+    /// Dependents of the last set of near samples, cached because that set changes only a few times in a run.
     dependents: Mutex<(Vec<usize>, Arc<Vec<Dependent>>)>,
     rhs_evaluations: AtomicUsize,
     jacobian_evaluations: AtomicUsize,
 }
 
-/// The factors all formulas share, at one state.
+/// Factors common to all formulas, at one state.
 pub(super) struct Factors {
     /// `e^s`
     pub growth: f64,
@@ -67,14 +67,14 @@ pub(super) struct Factors {
     pub tanh: Vec<f64>,
     /// `∂κ/∂m_n`
     pub slope: Vec<f64>,
-    /// Samples whose rates follow others'.
+    /// Samples whose rates follow those of others.
     pub dependents: Arc<Vec<Dependent>>,
     /// Samples whose log-multipliers are not integrated.
     dead: Vec<usize>,
 }
 
 impl Factors {
-    /// From `m_n'` to `p_n' = e^s − m_n'`.
+    /// Converts `m_n'` to `p_n' = e^s − m_n'`, in place.
     pub fn margin_to_multiplier_rates(&self, rates: &mut [f64]) {
         for rate in rates.iter_mut() {
             *rate = self.growth - *rate;
@@ -90,8 +90,9 @@ impl Factors {
         }
     }
 
-    /// `p_n'` where it is not rounding of `e^s − m_n'`, for the curvature of the compression: on the slow manifold that
-    /// term is negligible, but rounding of size ε e^s would make the Newton matrix meaningless far out.
+    /// `p_n'`, or zero where it is only rounding of `e^s − m_n'`, for the curvature of the compression: on the slow
+    /// manifold that term is negligible, but rounding of size ε e^s would make the Newton matrix meaningless at large
+    /// s.
     pub fn settled(&self, p_dot: f64) -> f64 {
         if p_dot.abs() < 1e-13 * self.growth {
             0.0
@@ -100,7 +101,7 @@ impl Factors {
         }
     }
 
-    /// Replaces the entries of dependent samples by the combinations they are.
+    /// Replaces the entries of dependent samples by the combinations they are equal to.
     fn follow(&self, rates: &mut [f64]) {
         for d in self.dependents.iter() {
             rates[d.sample] = d.on.iter().map(|&(k, t)| t * rates[k]).sum();
@@ -150,7 +151,7 @@ impl System {
         self.kernel.parameters()
     }
 
-    /// The field, for steps that keep it.
+    /// The field, for linearised steps that hold on to it.
     pub(super) fn shared_kernel(&self) -> &Arc<dyn Kernel> {
         &self.kernel
     }
@@ -184,7 +185,7 @@ impl System {
         &self.log_counts
     }
 
-    /// Whether some samples' rates have to follow others' (see [`dependence`]) at the log-log-time s.
+    /// Whether the rates of some samples have to follow those of others (see [`dependence`]) at the log-log-time s.
     pub(super) fn has_dependents(&self, v: &[f64], s: f64) -> bool {
         !self.dependents(v, s).is_empty()
     }
@@ -263,8 +264,8 @@ impl System {
     }
 
     /// Whether the updates of the samples cancel in every weight, `|Σ_n E_n y_n 𝒢_n| ≤ 1e-8 Σ_n |E_n y_n 𝒢_n|`, entry
-    /// by entry: what tells weights that rest, and samples that contradict each other, from updates that are small
-    /// because the data are.
+    /// by entry. This distinguishes resting weights and samples that contradict each other from updates that are
+    /// small because the data are.
     pub(super) fn updates_cancel(&self, y: &[f64], t: f64) -> bool {
         let theta = &y[..self.kernel.parameters()];
         let multipliers = self.multipliers(y, t);

@@ -84,7 +84,7 @@ fn jacobian_products_match_central_differences() {
                         .zip(&minus)
                         .map(|(a, b)| (a - b) / (2.0 * h))
                         .collect();
-                    // row by row for v, whose scales differ; θ as a whole
+                    // row by row for v, whose scales differ, and as a whole for θ
                     for i in 0..y.len() {
                         let scale = if i < p {
                             largest(&exact[..p])
@@ -105,7 +105,7 @@ fn jacobian_products_match_central_differences() {
     }
 }
 
-/// The margins of the kernel move as the rates say: v' is the derivative of P asinh((τ − m)/P) along the flow.
+/// The margins of the kernel change at the stated rates: v' is the derivative of P asinh((τ − m)/P) along the flow.
 #[test]
 fn log_multipliers_follow_the_margins() {
     for feedback in [true, false] {
@@ -208,10 +208,10 @@ fn structured_solves_equal_dense_ones_along_real_runs() {
                             "{loss:?} feedback {feedback} N = {} s = {s} c = {c}",
                             g.nrows()
                         );
-                        // entries of A span e^s, so only errors relative to each row mean anything
+                        // entries of A span e^s, so only errors relative to each row are meaningful
                         let residual = backward_error(&a, &x, &b);
                         assert!(residual <= 1e-13, "{case}: {residual}");
-                        // θ and v have scales of their own
+                        // θ and v have different scales
                         for (part, len) in [(0, p), (p, y.len() - p)] {
                             let size = largest(reference.rows(part, len).as_slice());
                             let difference = largest((&x - &reference).rows(part, len).as_slice());
@@ -224,8 +224,8 @@ fn structured_solves_equal_dense_ones_along_real_runs() {
     }
 }
 
-/// Twins move their margins alike; only the right-hand side tells them apart, `x_n − x_m = b_n − b_m`, and that must
-/// not drown in entries of size e^s.
+/// Duplicate samples have equal margin rates; they differ only in the right-hand side, `x_n − x_m = b_n − b_m`, and
+/// that must not drown in entries of size e^s.
 #[test]
 fn duplicated_samples_keep_their_difference() {
     for loss in LOSSES {
@@ -237,7 +237,7 @@ fn duplicated_samples_keep_their_difference() {
             for k in [0, 3, 10, 20, 30, 40, 55] {
                 let (s, c) = (k as f64, 0.03);
                 let mut y = run.theta.column(k).as_slice().to_vec();
-                // two share what one had
+                // the two share what one had
                 let shares = run.log_multipliers.column(k).add_scalar(-2f64.ln());
                 y.extend(shares.iter().chain(shares.iter()).map(|p| compress(*p)));
                 let system = System::new(Arc::clone(&twins), loss, NewtonSolver::Structured, 0.0);
@@ -261,7 +261,7 @@ fn duplicated_samples_keep_their_difference() {
     }
 }
 
-/// `∂v_n'/∂v_n` at fixed margin rate, `−v_n' tanh(v_n/P)/P`; none where `p_n'` is rounding of `e^s − m_n'`.
+/// `∂v_n'/∂v_n` at fixed margin rate, `−v_n' tanh(v_n/P)/P`; zero where `p_n'` is rounding of `e^s − m_n'`.
 fn twin_decay(system: &System, y: &[f64], s: f64, n: usize) -> f64 {
     let mut dy = vec![0.0; y.len()];
     system.rhs(y, s, &mut dy);

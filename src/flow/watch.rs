@@ -1,30 +1,30 @@
-//! Whether a run still gets anywhere.
+//! Detects runs that no longer make progress.
 
 use super::error::PieceError;
 use serde::{Deserialize, Serialize};
 
-/// Restarts without progress after which a run is given up; an event needs one or two.
+/// Restarts without progress after which a run is abandoned; an event needs one or two.
 pub const MOST_STALLED_RESTARTS: usize = 50;
 
-/// Steps after which, if they advanced s by less than [`CRAWL`], a run is given up.
+/// A run is abandoned if this many steps advance s by less than [`CRAWL`].
 pub const CRAWL_STEPS: usize = 20_000;
 
 /// See [`CRAWL_STEPS`].
 pub const CRAWL: f64 = 0.5;
 
-/// Steps after which, if they advanced s by less than [`DRAG`], rounding is suspected of holding a run up.
+/// Rounding is suspected of holding a run up if this many steps advance s by less than [`DRAG`].
 const DRAG_STEPS: usize = 200;
 
 /// See [`DRAG_STEPS`].
 const DRAG: f64 = 0.1;
 
-/// Steps of the Adams formulas after which, if they advanced s by less than [`LINGER`], something else is to be done.
+/// The Adams formulas make way for another method if this many steps advance s by less than [`LINGER`].
 const LINGER_STEPS: usize = 1500;
 
 /// See [`LINGER_STEPS`].
 const LINGER: f64 = 0.1;
 
-/// Borders crossed in a row without progress after which a run is given up.
+/// Borders crossed in a row without progress after which a run is abandoned.
 const MOST_STALLED_BORDERS: usize = 5_000;
 
 /// What a run remembers of its own progress.
@@ -39,7 +39,7 @@ pub struct Watch {
     linger: Milestones,
 }
 
-/// Progress per so many steps without a border.
+/// Progress measured over a fixed number of steps, not counting those that end at a border.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Milestones {
     /// s at the last milestone.
@@ -49,7 +49,7 @@ struct Milestones {
 }
 
 impl Milestones {
-    /// Counts a step; the progress since the last milestone if this is the next.
+    /// Counts a step; returns the progress since the last milestone if a new one is reached.
     fn tick(&mut self, s: f64, every: usize) -> Option<f64> {
         self.steps += 1;
         if self.steps < every {
@@ -63,32 +63,32 @@ impl Milestones {
 
 impl Watch {
     /// Whether an implicit method, which takes tens of steps per unit of s and some thousand at an event, has ceased
-    /// to advance. To be asked after every step that ends inside its piece; steps up to a border do not count, there
-    /// may be thousands.
+    /// to advance. To be called after every step that ends inside its piece; steps up to a border do not count, since
+    /// there may be thousands.
     pub fn crawls(&mut self, s: f64) -> bool {
         self.crawl
             .tick(s, CRAWL_STEPS)
             .is_some_and(|progress| progress < CRAWL)
     }
 
-    /// Whether the last few hundred steps of an implicit method hardly advanced. To be asked as [`Self::crawls`].
+    /// Whether the last few hundred steps of an implicit method hardly advanced. To be called like [`Self::crawls`].
     pub fn drags(&mut self, s: f64) -> bool {
         self.drag
             .tick(s, DRAG_STEPS)
             .is_some_and(|progress| progress < DRAG)
     }
 
-    /// Whether the last steps of the Adams formulas hardly advanced. To be asked after every one of them.
+    /// Whether the last steps of the Adams formulas hardly advanced. To be called after each of them.
     pub fn lingers(&mut self, s: f64) -> bool {
         self.linger
             .tick(s, LINGER_STEPS)
             .is_some_and(|progress| progress < LINGER)
     }
 
-    /// Counts borders that follow each other without progress.
+    /// Counts consecutive borders without progress.
     ///
     /// # Errors
-    /// [`PieceError::Stalled`], once there were too many.
+    /// [`PieceError::Stalled`], once there are too many.
     pub fn border(&mut self, s: f64) -> Result<(), PieceError> {
         self.crawl = Milestones { last: s, steps: 0 };
         self.drag = Milestones { last: s, steps: 0 };
@@ -105,7 +105,7 @@ impl Watch {
         Err(PieceError::Stalled(MOST_STALLED_BORDERS))
     }
 
-    /// Counts restarts that follow each other without progress; true if there were too many.
+    /// Counts consecutive restarts without progress; true if there are too many.
     pub fn restart_stalls(&mut self, s: f64) -> bool {
         let progress = s - self.last_restart;
         self.stalled = if progress < 1e-10 * s {
@@ -136,7 +136,7 @@ mod tests {
         after(CRAWL_STEPS, 0.7, true, true);
         after(DRAG_STEPS, 1.0, false, false);
         after(DRAG_STEPS, 1.05, false, true);
-        // borders begin the count anew
+        // borders reset the count
         let mut watch = Watch::default();
         for k in 0..3 * CRAWL_STEPS {
             assert!(!watch.crawls(0.1) && !watch.drags(0.1));

@@ -1,4 +1,4 @@
-//! The law of the weights ω that fixed feedback gives to blocks.
+//! The distribution of the weights ω that fixed feedback gives to blocks.
 //!
 //! Under feedback alignment at depth L the potential is `Σ_d ω_d |β̂_d|^p` with `p = 2^L/(2^L − 1)` and
 //! `ω = ∏_{l<L} |b̂_l|^{−2^{L−l}/(2^L−1)}`. Gaussian feedback has independent Gaussian b̂_l[d]: complex of
@@ -25,10 +25,10 @@ pub struct Law(Vec<(f64, f64)>);
 
 /// Spacing of the lattice of `ln |b̂|²`.
 const SPACING: f64 = 0.25;
-/// Where the density of `ln |b̂|²` is cut; below, probability `e^{−30}` (complex), `e^{−15}` (real, hence the longer
-/// tail there).
+/// Where the density of `ln |b̂|²` is cut; below it lies probability `e^{−30}` (complex), `e^{−15}` (real, hence the
+/// longer tail there).
 const CUT: [f64; 2] = [60.0, 30.0];
-/// Above, `exp(−e^4/2)`.
+/// Upper cut; above it lies probability `exp(−e^4/2)`.
 const TOP: f64 = 4.5;
 
 impl Law {

@@ -1,4 +1,4 @@
-//! What the margins see: equation (1), and the moments of `z = c|u| + s̄h` below κ.
+//! Equations of the margins: (1), and the moments of `z = c|u| + s̄h` below κ.
 //!
 //! z has the skew normal density `2 φ(z) Φ(cz/s̄)`. Below κ,
 //!
@@ -8,8 +8,8 @@
 //! t² = E (κ − z)₊² = κ m − c a + s̄² P,     a = E (κ − z)₊|u| = √(2/π) [κ Φ(κ/s̄) + s̄ φ(κ/s̄)] − c P
 //! ```
 //!
-//! with Owen's function `T(h, tan ψ) = (1/2π) ∫_0^ψ exp(−h²/(2 cos²ϕ)) dϕ`, and by parts (Stein's identity in h; in |u|
-//! with its boundary term). (1) is `c = α (P c + a)`.
+//! with Owen's function `T(h, tan ψ) = (1/2π) ∫_0^ψ exp(−h²/(2 cos²ϕ)) dϕ`, and integration by parts (Stein's identity
+//! in h; in |u| with its boundary term). (1) is `c = α (P c + a)`.
 
 use super::numerics::{density, distribution, gauss_legendre, root};
 use std::f64::consts::{FRAC_PI_2, FRAC_PI_4, TAU};
@@ -25,11 +25,11 @@ static RULE: LazyLock<Vec<(f64, f64)>> = LazyLock::new(|| gauss_legendre(64));
 pub struct Margins {
     /// α = N/D
     pub ratio: f64,
-    /// Margin at unit norm per coordinate: of β with ‖β‖² = D and samples of length about √D, over √D.
+    /// Margin at unit norm per coordinate: that of β with ‖β‖² = D and samples of length about √D, divided by √D.
     pub kappa: f64,
     /// θ, radians; `c = cos θ`.
     pub angle: f64,
-    /// P: the part of the samples that end as support vectors.
+    /// P: the fraction of the samples that become support vectors.
     pub support: f64,
     /// t²
     pub square: f64,
@@ -83,7 +83,7 @@ fn mean_shortfall(kappa: f64, s: f64) -> f64 {
     }
 }
 
-/// P: on either side of 45° the form whose integrand is smooth.
+/// P, on either side of 45° by the form whose integrand is smooth.
 fn below(kappa: f64, angle: f64) -> f64 {
     if angle > FRAC_PI_4 {
         return distribution(kappa) - 2.0 * owen(kappa, FRAC_PI_2 - angle);

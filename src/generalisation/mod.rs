@@ -1,10 +1,10 @@
-//! What the implicit bias is worth: the angle between a limit and the teacher that labelled the data, in the limit of
-//! high dimension.
+//! How well the implicit bias generalises: the angle between a limit and the teacher that labelled the data, in high
+//! dimension.
 //!
 //! Samples `x_n ~ N(0, I_D)`, labels `y_n = sign(x_n·w*)`, `α = N/D` fixed, `D → ∞`. The minimiser of a potential `ψ`
 //! subject to `Gβ ≥ 1` then makes a definite angle `θ` with the teacher w*; a new sample is misclassified with
-//! probability `θ/π`. Two numbers describe what the margins see of β, whatever ψ is: `c = cos θ` and the margin κ at
-//! unit norm per coordinate, and
+//! probability `θ/π`. The margins depend on β only through two numbers, whatever ψ is: `c = cos θ` and the margin κ
+//! at unit norm per coordinate, and
 //!
 //! ```text
 //! z = c |u| + s̄ h,   s̄ = √(1 − c²),   u, h ~ N(0, 1)                                    the margins before training
@@ -12,8 +12,8 @@
 //! c = α √(2/π) [κ Φ(κ/s̄) + s̄ φ(κ/s̄)]                                                   (1)
 //! ```
 //!
-//! (1) gives c as a function of κ alone ([`Margins::at`]). What is left to find is κ, from ψ. With `S² = α t² + c²` and
-//! `q = αP` a coordinate (or block of coordinates) of the minimiser, seen along its own field of length R, is
+//! (1) gives c as a function of κ alone ([`Margins::at`]). It remains to find κ, from ψ. With `S² = α t² + c²` and
+//! `q = αP`, the component x of a coordinate (or block) of the minimiser along its own field, of length R, satisfies
 //!
 //! ```text
 //! ω λ x^{p−1} + q x = S R          R = |N(0, 1)|, or the length of a pair of them
@@ -21,8 +21,8 @@
 //! E R x = S                                                                             (3), fixes κ
 //! ```
 //!
-//! for `ψ = Σ_b ω_b ‖β_b‖^p`, expectations per real dimension and over the law of ω ([`Law`]). For p = 2 these are
-//! `x = R`, `S = 1`: the equations of Gardner and of Opper and Kinzel. `docs/generalisation.md` derives all this.
+//! for `ψ = Σ_b ω_b ‖β_b‖^p`, with expectations per real dimension and over the law of ω ([`Law`]). For p = 2 these
+//! are `x = R`, `S = 1`: the equations of Gardner and of Opper and Kinzel. `docs/generalisation.md` derives all this.
 
 mod law;
 mod margins;
@@ -36,7 +36,7 @@ pub use potential::{BlockSize, Blocks, Prediction};
 
 use numerics::root;
 
-/// Ratios α for which the curves have been checked; outside, equations lose digits by cancellation.
+/// Ratios α for which the curves have been checked; outside this range the equations lose digits by cancellation.
 pub const RATIOS: std::ops::RangeInclusive<f64> = 1e-3..=1e3;
 
 /// Why there is no angle at a ratio.
@@ -49,7 +49,7 @@ pub enum NoPrediction {
     Unsolved(f64),
 }
 
-/// Angle to the teacher of the hard-margin machine, `S = 1`: fully connected linear networks under every rule.
+/// Angle to the teacher of the hard-margin SVM, `S = 1`: fully connected linear networks under every rule.
 ///
 /// # Errors
 /// [`NoPrediction`], if α is not within [`RATIOS`].
@@ -83,9 +83,9 @@ pub fn separable(ratio: f64, blocks: &Blocks) -> Result<Prediction, NoPrediction
     if blocks.exponent == 2.0 && blocks.law.is_constant() {
         return euclidean(ratio);
     }
-    // At κ = 0, E Rx > S. No minimiser has a larger margin per norm than the hard-margin machine, where S = 1 ≥ E Rx;
-    // just beyond, where S > 1, the sign is beyond rounding too. Where S < q there is no λ ≥ 0, which happens on that
-    // side only.
+    // At κ = 0, E Rx > S. No minimiser has a larger margin per norm than the hard-margin SVM, where S = 1 ≥ E Rx;
+    // just beyond, where S > 1, the sign is safe from rounding. Where S < q there is no λ ≥ 0, which happens only on
+    // that side.
     let machine = euclidean(ratio)?.kappa;
     let most = machine + 0.01 * (Margins::largest_kappa(ratio) - machine);
     let excess = |kappa: f64| {

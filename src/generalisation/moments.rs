@@ -1,7 +1,7 @@
 //! Moments of one block: `ωλ x^{p−1} + q x = S R`.
 //!
-//! x is found by no iteration: R is a function of x, so expectations over R are integrals over `y = x^{p−1}` (`y = x`
-//! for p = 1), in which both R and the integrand are smooth, also where x(R) has an infinite slope or a kink.
+//! x is not solved for: R is a function of x, so expectations over R are integrals over `y = x^{p−1}` (`y = x` for p
+//! = 1), in which both R and the integrand are smooth, even where x(R) has an infinite slope or a kink.
 
 use super::numerics::{density, gauss_legendre};
 use super::potential::BlockSize;
@@ -11,7 +11,7 @@ static RULE: LazyLock<Vec<(f64, f64)>> = LazyLock::new(|| gauss_legendre(NODES))
 
 const NODES: usize = 80;
 
-/// Fields longer than this do not occur: `e^{−50}`.
+/// Fields longer than this are neglected: their probability is `e^{−50}`.
 const LONGEST: f64 = 10.0;
 
 /// Expectations per real dimension.
@@ -74,7 +74,7 @@ impl Response {
 }
 
 impl BlockSize {
-    /// Density of R: of |N(0, 1)|, or of the length of two.
+    /// Density of R: of |N(0, 1)|, or of the length of a pair of them.
     fn density(self, field: f64) -> f64 {
         match self {
             Self::Single => 2.0 * density(field),

@@ -12,7 +12,7 @@ pub(crate) fn distribution(x: f64) -> f64 {
     0.5 * libm::erfc(-x * FRAC_1_SQRT_2)
 }
 
-/// Nodes and weights of Gauss and Legendre's rule on `[0, 1]`.
+/// Nodes and weights of Gauss–Legendre quadrature on `[0, 1]`.
 pub(crate) fn gauss_legendre(nodes: usize) -> Vec<(f64, f64)> {
     let n = nodes as f64;
     (0..nodes)
@@ -39,14 +39,14 @@ pub(crate) fn gauss_legendre(nodes: usize) -> Vec<(f64, f64)> {
 }
 
 /// A zero of a continuous function between two points where its signs differ, by Ridders' method, to the spacing of
-/// f64. A value that is not a number counts as no solution.
+/// f64. A NaN value counts as no solution.
 pub(crate) fn root(f: impl Fn(f64) -> f64, from: f64, to: f64) -> Option<f64> {
     let (mut a, mut b) = (from, to);
     let (mut fa, mut fb) = (f(a), f(b));
     if fa == 0.0 || fb == 0.0 {
         return Some(if fa == 0.0 { a } else { b });
     }
-    // Rounding may take away the sign at an end where the function vanishes.
+    // Rounding may lose the sign at an end where the function vanishes.
     let opposed = fa.signum() != fb.signum();
     if !opposed || fa.is_nan() || fb.is_nan() {
         return None;

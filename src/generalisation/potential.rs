@@ -1,16 +1,16 @@
-//! Separable potentials as this theory sees them, and what it predicts.
+//! Separable potentials as this theory describes them, and what it predicts.
 
 use super::law::Law;
 use super::margins::Margins;
 use super::moments::{Moments, Response};
 use super::numerics::root;
 
-/// The coordinates that one absolute value is taken of.
+/// The coordinates under one absolute value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BlockSize {
     /// An entry.
     Single,
-    /// Real and imaginary part of a Fourier coefficient. The two real coefficients of a real vector do not count in
+    /// Real and imaginary part of a Fourier coefficient. The two real coefficients of a real vector are negligible in
     /// high dimension.
     Pair,
 }
@@ -75,14 +75,14 @@ impl Blocks {
     }
 }
 
-/// What the theory says of a minimiser.
+/// What the theory predicts for a minimiser.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Prediction {
     /// θ, the angle to the teacher, radians.
     pub angle: f64,
     /// κ: smallest margin of β at unit norm, over samples of variance 1 per coordinate.
     pub kappa: f64,
-    /// The part of the samples that are support vectors.
+    /// The fraction of the samples that are support vectors.
     pub support: f64,
 }
 

@@ -12,8 +12,8 @@ fn fixed_feedback(depth: u32, feedback: Feedback) -> Blocks {
     }
 }
 
-/// Angles of an independent computation, in degrees: to ±0.012 (its last column is a hundredth of a degree too large,
-/// as the next test shows), and ±0.1 in the Gaussian rows, where it averaged over drawn feedback.
+/// Angles from an independent computation, in degrees: to ±0.012 (its last column is a hundredth of a degree too
+/// large, as the next test shows), and ±0.1 in the Gaussian rows, where it averaged over drawn feedback.
 #[test]
 fn angles_are_those_of_an_independent_computation() {
     let sparse = Blocks {
@@ -66,14 +66,14 @@ fn angles_are_those_of_an_independent_computation() {
     }
 }
 
-/// The equations of Gardner, Opper and Kinzel as they are usually written, by plain integration.
+/// The equations of Gardner, Opper and Kinzel in their usual form, by plain integration.
 #[test]
 fn the_euclidean_angle_solves_the_textbook_equations() {
     let rule = gauss_legendre(300);
     for ratio in [1e-3, 0.05, 0.25, 1.0, 2.0, 8.0, 50.0, 1e3] {
         let found = euclidean(ratio).unwrap();
         let (s, r) = found.angle.sin_cos();
-        // below, φ or Φ is nothing
+        // below, φ or Φ is negligible
         let from = -12.0 * (s / r).min(1.0);
         let integral: f64 = (rule.iter())
             .map(|(x, w)| {
@@ -165,7 +165,7 @@ fn the_elimination_solves_the_original_equations() {
     }
 }
 
-/// Between p = 1 and p = 2 the angle lies between, and the ends are reached continuously.
+/// For p between 1 and 2 the angle lies between those at the ends, which are approached continuously.
 #[test]
 fn exponents_join_up() {
     let angle = |exponent: f64| {

@@ -1,9 +1,8 @@
 //! QR factors of a changing set of samples.
 //!
-//! `G_Sᵀ = Q R` (D × k, columns `g_n`, n ∈ S), kept up to date while samples enter and leave. Everything is solved with
-//! Q and R, never with the Gram matrix `G_S G_Sᵀ`, whose condition number is the square. Columns are treated alike
-//! whatever their length: Gram–Schmidt with reorthogonalisation is column-wise backward stable, so samples of very
-//! different norms do no harm.
+//! `G_Sᵀ = Q R` (D × k, columns `g_n`, n ∈ S), kept up to date while samples enter and leave. All solves use Q and R,
+//! never the Gram matrix `G_S G_Sᵀ`, whose condition number is squared. Gram–Schmidt with reorthogonalisation is
+//! column-wise backward stable, so samples of very different norms do no harm.
 
 use nalgebra::{DMatrix, DVector};
 
@@ -18,7 +17,7 @@ pub(super) struct ActiveSet {
     r: DMatrix<f64>,
 }
 
-/// A sample split along and across the span of the active set.
+/// A sample split into its parts along and across the span of the active set.
 pub(super) struct SplitSample {
     /// `Qᵀ g`, length k.
     pub along: DVector<f64>,
@@ -52,7 +51,7 @@ impl ActiveSet {
         &self.members
     }
 
-    /// Whether S spans the whole space already, so that no sample can be independent of it.
+    /// Whether S already spans the whole space, so that no sample can be independent of it.
     pub fn is_full(&self) -> bool {
         self.members.len() == self.q.ncols()
     }
@@ -78,7 +77,7 @@ impl ActiveSet {
         }
     }
 
-    /// Adds sample n; `split` must be its split for the present set, and independent.
+    /// Adds sample n; `split` must be its split for the current set, and independent of it.
     pub fn push(&mut self, n: usize, split: &SplitSample) {
         let k = self.members.len();
         self.q
@@ -90,7 +89,7 @@ impl ActiveSet {
         self.is_member[n] = true;
     }
 
-    /// Takes out the member at `position`, and restores the triangle by Givens rotations.
+    /// Removes the member at `position`, and restores the triangle by Givens rotations.
     pub fn remove(&mut self, position: usize) {
         let k = self.members.len();
         let n = self.members.remove(position);

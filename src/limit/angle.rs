@@ -4,8 +4,8 @@ use super::scaling::{largest, power_of_two};
 use nalgebra::DVector;
 
 /// Angle between two vectors in radians, `2 atan2(‖û − v̂‖, ‖û + v̂‖)` (Kahan): as accurate near 0 and π as elsewhere,
-/// where the arc cosine of a product loses half the digits. A zero vector has no direction; its angle to anything is
-/// π/2.
+/// whereas the arc cosine of the inner product loses half the digits there. A zero vector has no direction; its angle
+/// to anything is π/2.
 ///
 /// # Panics
 /// If the lengths differ.

@@ -1,9 +1,9 @@
-//! Coordinates in which a potential has unit weights, and what is computed in them.
+//! Coordinates in which a potential has unit weights, and computations in them.
 //!
 //! With `x_b = κ_b^{1/p} β_b` on the usable blocks, `ψ(β) = (Σ_b ‖x_b‖^p)^{1/p}`, samples become `κ_b^{−1/p} g_{n,b}`,
-//! and products are kept: `Gβ` and `β·Gᵀa` are the same in both. The dual norm is `(Σ_b ‖z_b‖^q)^{1/q}`. The weights of
-//! the flows' potentials span many decades, but these scales do not: with `κ_d = W_d^{−1/(2^L−1)}` and
-//! `W_d = ∏_k |b̂_k|^{2^{L−k}}` they are `κ^{−1/p} = ∏_k |b̂_k|^{2^{−k}}`.
+//! and products are preserved: `Gβ` and `β·Gᵀa` are the same in both coordinates. The dual norm is
+//! `(Σ_b ‖z_b‖^q)^{1/q}`. The weights of the flows' potentials span many decades, but these scales do not: with
+//! `κ_d = W_d^{−1/(2^L−1)}` and `W_d = ∏_k |b̂_k|^{2^{L−k}}` they are `κ^{−1/p} = ∏_k |b̂_k|^{2^{−k}}`.
 
 use super::potential::Potential;
 use super::scaling::{largest, power_of_two};
@@ -61,7 +61,7 @@ impl UnitBlocks {
         }
     }
 
-    /// The blocks with `keep[i]`, and the unit coordinates they had here.
+    /// The blocks with `keep[i]`, and their unit coordinates in `self`.
     pub fn restricted(&self, keep: &[bool]) -> (Self, Vec<usize>) {
         let mut coordinates = Vec::new();
         let mut spans = Vec::new();
@@ -91,8 +91,8 @@ impl UnitBlocks {
             && self.spans.iter().all(|span| span.scale == 1.0)
     }
 
-    /// x for β in original coordinates (whose part in unusable blocks is left out). Fourier coefficients at the
-    /// rounding of β itself are taken for zero: a large weight would make them count.
+    /// x for β in original coordinates (whose part in unusable blocks is dropped). Fourier coefficients at the
+    /// rounding level of β count as zero: a large weight would amplify them.
     pub fn point(&self, beta: &DVector<f64>) -> DVector<f64> {
         if self.is_identity() {
             return beta.clone();
@@ -125,7 +125,7 @@ impl UnitBlocks {
         self.basis.original(&coordinates)
     }
 
-    /// A gradient with respect to x as one with respect to β, in original coordinates; zero in the blocks left out.
+    /// A gradient with respect to x as one with respect to β, in original coordinates; zero in unusable blocks.
     pub fn covector(&self, z: &DVector<f64>) -> DVector<f64> {
         if self.is_identity() {
             return z.clone();
@@ -161,7 +161,7 @@ impl UnitBlocks {
         DVector::from_iterator(self.len(), entries)
     }
 
-    /// Whether the part of β that `point` leaves out is more than rounding.
+    /// Whether the part of β that `point` drops is more than rounding.
     pub fn leaves_out(&self, beta: &DVector<f64>) -> bool {
         if self.len() == self.dimension {
             return false;
@@ -197,7 +197,7 @@ impl UnitBlocks {
             if norm > 0.0 {
                 let mut part = unit.rows_mut(span.start, span.len);
                 part /= norm;
-                // A second pass: the norm of a subnormal part has few digits.
+                // A second pass: the norm of a subnormal part has only a few digits.
                 let length = part.norm();
                 part /= length;
             }
@@ -205,7 +205,7 @@ impl UnitBlocks {
         unit
     }
 
-    /// `‖v_b‖^{s−1} v_b/‖v_b‖`: the gradient of `Σ_b ‖v_b‖^s/s`, taken as zero where `v_b = 0`.
+    /// `‖v_b‖^{s−1} v_b/‖v_b‖`: the gradient of `Σ_b ‖v_b‖^s/s`, set to zero where `v_b = 0`.
     pub fn gradient(&self, v: &DVector<f64>, s: f64) -> DVector<f64> {
         let mut gradient = self.directions(v);
         for (span, norm) in self.spans.iter().zip(self.norms(v)) {

@@ -1,4 +1,4 @@
-//! What a direction can prove about itself: duality gap, best multipliers, KKT residual.
+//! Certificates computed from a direction alone: duality gap, best multipliers, KKT residual.
 //!
 //! Everything is computed in unit coordinates x (`blocks`), where `Φ = Σ_b ‖x_b‖^p/p`. Multipliers are fitted in the
 //! norm
@@ -7,10 +7,10 @@
 //! ‖v‖_x² = Σ_b ‖x_b‖^{2−p} ‖v_b‖²  =  Σ_b κ_b⁻¹ ‖β_b‖^{2−p} ‖V_b‖²  (V in the coordinates of β),      ‖∇Φ(x)‖_x² = Σ_b ‖x_b‖^p = ψ^p
 //! ```
 //!
-//! which is that of the inverse Hessian of Φ up to the factor `1/(p − 1)` on radial errors: to second order,
-//! `ψψ* − x·z ≤ ½ max(1, q − 1) ‖z − ∇Φ(x)‖_x²`, so a fit with a residual of first order certifies a gap of second
+//! which is the norm of the inverse Hessian of Φ, up to the factor `1/(p − 1)` on radial errors: to second order,
+//! `ψψ* − x·z ≤ ½ max(1, q − 1) ‖z − ∇Φ(x)‖_x²`, so a fit whose residual is of first order certifies a gap of second
 //! order. At p = 2 it is the Euclidean norm. Where `x_b = 0` and p > 2 the weight would be infinite; `‖x_b‖` counts as
-//! at least `min(1e-3, 1e-16^{1/(p−2)})` of the largest, since smaller blocks have no share in ψ.
+//! at least `min(1e-3, 1e-16^{1/(p−2)})` of the largest, since smaller blocks do not contribute to ψ.
 
 use super::blocks::{UnitBlocks, length};
 use super::gap::gap;
@@ -23,10 +23,10 @@ use nalgebra::{DMatrix, DVector};
 /// Samples with `g_n·β ≤ (1 + δ) γ` count as active in the KKT residual, δ = 0.01.
 ///
 /// Along a run the normalised margins of support vectors agree like `e^{−s}` (`m_n = τ − p_n`, where the `p_n` of the
-/// support differ by constants and `τ = e^s − 1`), so from s ≈ 7 on all of them are counted; earlier the residual is
-/// large because some are missing. A sample outside the support is counted only if its margin in the limit is within
-/// one percent of the smallest, and what it contributes then shows in [`KktResidual::complementarity`]. δ is fixed so
-/// that residuals of different runs and times compare; a δ that shrank with s could not show a run that fails to
+/// support differ by constants and `τ = e^s − 1`), so from s ≈ 7 on all of them count as active; earlier the residual
+/// is large because some are missing. A sample outside the support counts only if its margin in the limit is within
+/// one percent of the smallest, and its contribution then shows in [`KktResidual::complementarity`]. δ is fixed so
+/// that residuals of different runs and times are comparable; a δ that shrank with s would hide a run that fails to
 /// equalise its margins.
 pub const KKT_ACTIVE: f64 = 0.01;
 
@@ -34,7 +34,7 @@ pub const KKT_ACTIVE: f64 = 0.01;
 #[derive(Debug, Clone)]
 pub struct KktResidual {
     /// `min_λ ‖∇Φ − Gᵀλ‖_x / ‖∇Φ‖_x` over λ ≥ 0 on the active samples, in [0, 1], in the norm of the module. For p = 2
-    /// it is `min_λ ‖β/γ − Σ λ_n g_n‖ / ‖β/γ‖`; for p < 1 only the blocks of the support count (see
+    /// it is `min_λ ‖β/γ − Σ λ_n g_n‖ / ‖β/γ‖`; for p < 1 only the blocks of the support are used (see
     /// [`stationary_residual`](super::stationary_residual())).
     pub stationarity: f64,
     /// `Σ λ_n (g_n·β/γ − 1) / Σ λ_n`, in [0, δ] (zero if λ = 0): the mean excess margin of the samples used.
@@ -48,8 +48,8 @@ pub struct KktResidual {
 /// Certifies many directions on the same signed samples.
 ///
 /// It remembers the active set of the last call (for p = 2 with its QR factors), so that a sequence of nearby β, such
-/// as the saves of a trajectory, costs little more than one product with `G` each, and the fit of the last β, which
-/// multipliers and residual share. The free functions of this module are one-shot forms for the Euclidean case.
+/// as the saves of a trajectory, costs little more than one product with `G` each; and the fit of the last β, which
+/// multipliers and residual share. The free functions of this module are one-shot versions for the Euclidean case.
 #[derive(Debug, Clone)]
 pub struct Certifier {
     blocks: UnitBlocks,
@@ -58,7 +58,7 @@ pub struct Certifier {
     last: Option<(DVector<f64>, Fit)>,
 }
 
-/// β in scaled unit coordinates with its margins.
+/// β in scaled unit coordinates, with its margins.
 struct Scaled {
     x: DVector<f64>,
     size: f64,
@@ -66,7 +66,7 @@ struct Scaled {
     smallest: f64,
 }
 
-/// Multipliers of one β.
+/// Multipliers fitted for one β.
 #[derive(Debug, Clone)]
 struct Fit {
     /// In scaled units: `Σ λ_n g_n ≈ ∇Φ(x)`.
@@ -101,17 +101,17 @@ impl Certifier {
     }
 
     /// The a ≥ 0 (length N), zero off the active samples (see [`KKT_ACTIVE`]), that minimises `‖Gᵀa − ∇Φ‖_x`, in the
-    /// scale `Gᵀa ≈ ∇(½ψ²)(β)`: multipliers with which β certifies itself, with no solver involved. Zero if `γ = min
-    /// g_n·β ≤ 0`, or β is not finite or not of the usable blocks, when nothing can be certified.
+    /// scale `Gᵀa ≈ ∇(½ψ²)(β)`: multipliers with which β certifies itself, without any solver. Zero if nothing can be
+    /// certified: if `γ = min g_n·β ≤ 0`, or β is not finite or not confined to the usable blocks.
     ///
-    /// The restriction matters. With more samples than dimensions, the gradient lies in the interior of the cone of
-    /// *all* samples and is reproduced exactly by many `a`, most of them on samples with large margins, where
-    /// `Σ a_n (g_n·β − γ)` keeps the gap near one however close β is to the limit. On the active samples that sum is at
-    /// most `δ γ 1ᵀa`. (The multipliers with the smallest gap are those of the limit itself, whatever β is.)
+    /// The restriction to active samples matters. With more samples than dimensions, the gradient lies in the interior
+    /// of the cone of *all* samples and is reproduced exactly by many `a`, most of them on samples with large margins,
+    /// where `Σ a_n (g_n·β − γ)` keeps the gap near one however close β is to the limit. On the active samples that sum
+    /// is at most `δ γ 1ᵀa`. (The multipliers with the smallest gap are those of the limit itself, whatever β is.)
     ///
-    /// For p = 1 the blocks near zero ask for `‖z_b‖ ≤ 1` only, which the fit does not know; where more samples are
-    /// active than the other blocks determine, it may break that. Then the fit is repeated on the samples within `10⁻²
-    /// δ, 10⁻⁴ δ, …` of γ, and the multipliers with the smallest gap are returned.
+    /// For p = 1 the blocks near zero only require `‖z_b‖ ≤ 1`, a constraint that the fit ignores; where more samples
+    /// are active than the other blocks determine, it may violate that. Then the fit is repeated on the samples within
+    /// `10⁻² δ, 10⁻⁴ δ, …` of γ, and the multipliers with the smallest gap are returned.
     pub fn best_multipliers(&mut self, beta: &DVector<f64>) -> DVector<f64> {
         let Some(scaled) = self.scaled(beta) else {
             return DVector::zeros(self.samples.columns.ncols());
@@ -143,12 +143,12 @@ impl Certifier {
         best * scale
     }
 
-    /// Duality gap `(ψ(β)/γ)(ψ*(Gᵀa)/1ᵀa) − 1` of any β with `γ = min_n g_n·β > 0` and any `a ≥ 0`, `a ≠ 0`: an upper
-    /// bound on how much larger the best γ/ψ is, relatively. `None` if γ ≤ 0, if some `a_n < 0`, if a = 0, if an entry
-    /// is not finite, if β has more than rounding in a block of infinite weight, and for p < 1.
+    /// Duality gap `(ψ(β)/γ)(ψ*(Gᵀa)/1ᵀa) − 1` of any β with `γ = min_n g_n·β > 0` and any `a ≥ 0`, `a ≠ 0`: a
+    /// relative upper bound on how much larger the best γ/ψ is. `None` if γ ≤ 0, if some `a_n < 0`, if a = 0, if an
+    /// entry is not finite, if β has more than rounding in a block of infinite weight, and for p < 1.
     ///
-    /// The gap is a sum of non-negative terms, margins and `Gᵀa` in doubled arithmetic (module docs of `limit`):
-    /// nothing cancels, nothing is clamped, and gaps far below 1e-16 keep their digits.
+    /// The gap is computed as a sum of non-negative terms, with margins and `Gᵀa` in doubled arithmetic (see module
+    /// `gap`): nothing cancels, nothing is clamped, and gaps far below 1e-16 keep their digits.
     pub fn duality_gap(&self, beta: &DVector<f64>, multipliers: &DVector<f64>) -> Option<f64> {
         let (beta_size, multiplier_size) = (largest(beta), largest(multipliers));
         if self.blocks.exponent < 1.0
@@ -171,8 +171,8 @@ impl Certifier {
         )
     }
 
-    /// How far β is from stationarity; `None` unless `γ = min g_n·β > 0`, β is finite and of the usable blocks. It does
-    /// not depend on the length of β.
+    /// How far β is from stationarity; `None` unless `γ = min g_n·β > 0`, and β is finite and confined to the usable
+    /// blocks. Independent of the length of β.
     pub fn kkt_residual(&mut self, beta: &DVector<f64>) -> Option<KktResidual> {
         let scaled = self.scaled(beta)?;
         let allowed = scaled.active(KKT_ACTIVE);
@@ -199,7 +199,7 @@ impl Certifier {
         })
     }
 
-    /// `None` unless β is finite, of the usable blocks, and γ > 0.
+    /// `None` unless β is finite and confined to the usable blocks, and γ > 0.
     fn scaled(&self, beta: &DVector<f64>) -> Option<Scaled> {
         let beta_size = largest(beta);
         if !beta_size.is_finite() || self.blocks.leaves_out(beta) {
@@ -228,7 +228,7 @@ impl Certifier {
         length(&self.blocks.norms(&scaled.x), p).powf(2.0 - p)
     }
 
-    /// The fit of β, remembered.
+    /// The fit for β, cached.
     fn fit(&mut self, beta: &DVector<f64>, scaled: &Scaled) -> Fit {
         if let Some((last, fit)) = &self.last
             && last == beta

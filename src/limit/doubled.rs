@@ -1,8 +1,8 @@
 //! Doubled arithmetic: numbers held as an unevaluated sum `hi + lo` of two f64 (about 32 digits).
 //!
-//! Certificates live on differences of nearly equal numbers (margins of support vectors, the cancelling sum `Gᵀa`), and
-//! an active-set solution of a badly conditioned problem is only as good as the residuals it is refined with. Both need
-//! twice the digits of f64, in dot products and vector updates only. The building blocks are the error-free
+//! Certificates depend on differences of nearly equal numbers (margins of support vectors, the cancelling sum `Gᵀa`),
+//! and an active-set solution of an ill-conditioned problem is only as good as the residuals used to refine it. Both
+//! need twice the digits of f64, but only in dot products and vector updates. The building blocks are the error-free
 //! transformations of Knuth (sum) and Dekker–Veltkamp (product); the dot product is Dot2 of Ogita, Rump & Oishi (2005).
 //! Entries must stay well inside the exponent range (products below 1e300): callers scale their data by powers of two.
 
@@ -101,7 +101,7 @@ impl DoubledVector {
         self.lo *= power_of_two;
     }
 
-    /// `self (1 − t) + other t`, to f64.
+    /// `self (1 − t) + other t`, accurate to f64.
     pub fn between(&self, other: &Self, t: f64) -> Self {
         (&self.hi * (1.0 - t) + &other.hi * t).into()
     }

@@ -7,11 +7,11 @@
 //! ψψ* − x·z = ψψ* Σ_b [ (u_b^p/p + w_b^q/q − u_b w_b)  +  ½ u_b w_b ‖x_b/‖x_b‖ − z_b/‖z_b‖‖² ]
 //! ```
 //!
-//! Every bracket is non-negative: Young's inequality, and a square. Near the optimum Young's deficit is a difference of
-//! nearly equal numbers, so it is computed from `r = ln(u^p/w^q)` as `w^q f(r)`, `f(r) = e^r/p + 1/q − e^{r/p}`
-//! `= Σ_{k≥2} (1/p − 1/p^k) r^k/k!`. A rounding error η of the normalisations enters as η·gap + η², because
-//! `Σ u^p − Σ u w` is itself the deficit: nothing is lost far below 1e-16. For p = 1, `w_b = ‖z_b‖/max_c ‖z_c‖` and the
-//! bracket's first part is `u_b (1 − w_b)`.
+//! Both parts of the bracket are non-negative: one by Young's inequality, the other as a square. Near the optimum
+//! Young's deficit is a difference of nearly equal numbers, so it is computed from `r = ln(u^p/w^q)` as `w^q f(r)`,
+//! `f(r) = e^r/p + 1/q − e^{r/p}` `= Σ_{k≥2} (1/p − 1/p^k) r^k/k!`. A rounding error η of the normalisations enters as
+//! η·gap + η², because `Σ u^p − Σ u w` is itself the deficit, so gaps far below 1e-16 keep their digits. For p = 1,
+//! `w_b = ‖z_b‖/max_c ‖z_c‖` and the bracket's first part is `u_b (1 − w_b)`.
 
 use super::blocks::{UnitBlocks, length};
 use super::doubled::{Doubled, DoubledVector};
@@ -76,7 +76,7 @@ fn young(u: f64, w: f64, p: f64) -> f64 {
         return u.powf(p) / p + w.powf(q) / q;
     }
     let r = p * u.ln() - q * w.ln();
-    // The larger of the two powers in front: no overflow of the exponential.
+    // Factor out the larger of the two powers, so that the exponential cannot overflow.
     if r <= 0.0 {
         w.powf(q) * convexity(r, p)
     } else {

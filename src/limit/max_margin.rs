@@ -1,14 +1,15 @@
 //! The hard-margin direction: coordinate ascent for a first support, active set for the digits.
 //!
 //! Coordinate ascent on the dual `max 1ᵀa − ½‖Gᵀa‖², a ≥ 0` (Hildreth 1957) costs 2ND multiplications a sweep and soon
-//! tells most of the support; only the order of its multipliers is used. They give the active-set method of
-//! `projection` its first set, which then finds the exact one and solves on it with doubled residuals. If that ends
-//! without a certificate, a better first set is asked of an interior-point method, at ten to twenty times the cost of
-//! all the rest; last comes the empty set. The outcome is accepted on the certificate alone.
+//! identifies most of the support; only the order of its multipliers is used. It gives the active-set method of
+//! `projection` its initial set; that method then finds the exact support and solves on it with doubled residuals. If
+//! this ends without a certificate, an interior-point method supplies a better initial set, at ten to twenty times the
+//! cost of everything else; the last attempt starts from the empty set. The outcome is accepted on its certificate
+//! alone.
 //!
-//! As interior-point method, Clarabel solves the nearest-point form `min ½‖z‖² s.t. z = Gᵀa, 1ᵀa = 1, a ≥ 0` (the point
-//! of the convex hull of the samples nearest to the origin), which is feasible and bounded whether or not the data are
-//! separable. Its β is good to 1e-5 … 1e-8 only, so again nothing but the order of its multipliers is used.
+//! As the interior-point method, Clarabel solves the nearest-point form `min ½‖z‖² s.t. z = Gᵀa, 1ᵀa = 1, a ≥ 0` (the
+//! point of the convex hull of the samples nearest to the origin), which is feasible and bounded whether or not the
+//! data are separable. Its β is accurate only to 1e-5 … 1e-8, so again only the order of its multipliers is used.
 
 use super::doubled::DoubledVector;
 use super::gap::gap;
@@ -24,21 +25,21 @@ use nalgebra::{DMatrix, DVector};
 /// Largest duality gap of an accepted solution.
 pub const GAP_TOLERANCE: f64 = 1e-12;
 
-/// Below this `‖Gᵀa‖ / Σ a_n‖g_n‖` the margin is rounding of the data: changing their last digit can change its sign.
+/// Below this `‖Gᵀa‖ / Σ a_n‖g_n‖` the margin is rounding of the data: changing their last digit can flip its sign.
 const MARGIN_ROUNDING: f64 = 1e-14;
 
-/// Multipliers below this fraction of the largest are taken for zero.
+/// Multipliers below this fraction of the largest count as zero.
 const SUPPORT_ROUNDING: f64 = 64.0 * f64::EPSILON;
 
 /// Solves `min ‖β‖₂ s.t. Gβ ≥ 1` for signed samples `G` (N × D, rows `y_n x_n`), or proves that the data are not
 /// separable.
 ///
-/// A returned limit has `duality_gap ≤` [`GAP_TOLERANCE`]; a returned certificate has
-/// `residual ≤` [`FARKAS_TOLERANCE`](super::FARKAS_TOLERANCE).
-/// Data whose margin is below 1e-14 of their size, feature by feature, count as not separable (the certificate's
-/// residual shows it). [`Separability::Undecided`] for no samples, margins that small of which only features much
-/// smaller than others tell, entries that are not finite, data too badly conditioned for either proof, and data whose
-/// solution does not survive rounding to f64.
+/// A returned limit has `duality_gap ≤` [`GAP_TOLERANCE`]; a returned certificate has `residual ≤`
+/// [`FARKAS_TOLERANCE`](super::FARKAS_TOLERANCE). Data whose margin is below 1e-14 of their size in every feature
+/// count as not separable (the certificate's residual shows it). [`Separability::Undecided`] is returned for no
+/// samples, for margins that small that depend on features much smaller than the others, for entries that are not
+/// finite, for data too ill-conditioned for either proof, and for data whose solution does not survive rounding to
+/// f64.
 ///
 /// ```
 /// use marginflow::limit::{Separability, max_margin};
@@ -52,10 +53,10 @@ pub fn max_margin(signed_samples: &DMatrix<f64>) -> Separability {
 }
 
 /// [`max_margin`] with a guess of the support: along a run the limit of one save starts the search for the next, and
-/// the interior point is asked only if the guess leads nowhere. The outcome rests on the same certificates.
+/// the interior-point method is used only if the guess fails. The outcome rests on the same certificates.
 ///
 /// # Panics
-/// If an index of the guess is not that of a sample.
+/// If an index in the guess is not that of a sample.
 pub fn max_margin_from(signed_samples: &DMatrix<f64>, guess: &[usize]) -> Separability {
     if signed_samples.is_empty() {
         return Separability::Undecided(Undecided::NoSamples);
@@ -84,14 +85,14 @@ pub fn max_margin_from(signed_samples: &DMatrix<f64>, guess: &[usize]) -> Separa
     Separability::Undecided(Undecided::NoCertificate(reasons))
 }
 
-/// Runs the active-set method from `guess`; `Err` tells why the outcome has no certificate.
+/// Runs the active-set method from `guess`; `Err` says why the outcome has no certificate.
 fn decide(samples: &ScaledSamples, guess: &[usize]) -> Result<Separability, Uncertified> {
     let columns = &samples.columns;
     let mut projection = Projection::new(columns.clone(), DVector::zeros(columns.nrows()), 1.0);
     projection.start_from(guess);
     let mut outcome = projection.run(Precision::Working);
     if !matches!(outcome, Outcome::Infeasible(_)) {
-        // Fresh factors: refinement should not have to mend the rounding of many updates.
+        // Fresh factors, so that refinement need not repair the rounding of many updates.
         let members = projection.members().to_vec();
         projection.start_from(&members);
         outcome = projection.run(Precision::Doubled);
@@ -170,7 +171,7 @@ fn rounded(
     })
 }
 
-/// Silent, on one thread, as accurate as it gets: what Clarabel is asked for everywhere.
+/// Settings for all uses of Clarabel: silent, single-threaded, as accurate as possible.
 pub(super) fn interior_point_settings() -> DefaultSettings<f64> {
     DefaultSettings {
         verbose: false,
@@ -182,13 +183,13 @@ pub(super) fn interior_point_settings() -> DefaultSettings<f64> {
     }
 }
 
-/// Sweeps of coordinate ascent at most.
+/// Most sweeps of coordinate ascent.
 const SWEEPS: usize = 100;
 
-/// Samples in the order of their `a_n‖g_n‖`, largest first, after coordinate ascent on `max 1ᵀa − ½‖Gᵀa‖², a ≥ 0`.
+/// Samples ordered by their `a_n‖g_n‖`, largest first, after coordinate ascent on `max 1ᵀa − ½‖Gᵀa‖², a ≥ 0`.
 ///
-/// Each step makes one margin of `z = Gᵀa` exact: `a_n ← max(0, a_n + (1 − g_n·z)/‖g_n‖²)`. Stops early where no step
-/// of a sweep moves z by 1e-3 of its length; on data that are not separable it need not settle at all.
+/// Each step makes one margin of `z = Gᵀa` exact: `a_n ← max(0, a_n + (1 − g_n·z)/‖g_n‖²)`. Stops early if no step of
+/// a sweep moves z by 1e-3 of its length; on data that are not separable it need not converge at all.
 fn ascended_support(columns: &DMatrix<f64>) -> Vec<usize> {
     let (dimension, count) = columns.shape();
     let squares: Vec<f64> = columns.column_iter().map(|g| g.norm_squared()).collect();
@@ -197,7 +198,7 @@ fn ascended_support(columns: &DMatrix<f64>) -> Vec<usize> {
     for _ in 0..SWEEPS {
         let mut moved: f64 = 0.0;
         for (n, g) in columns.column_iter().enumerate() {
-            // Squares this small have lost their digits; a sample without length is for `decide` to judge.
+            // Squares this small have lost their digits; samples of zero length are left to `decide`.
             if squares[n] < f64::MIN_POSITIVE / f64::EPSILON {
                 continue;
             }
@@ -218,7 +219,7 @@ fn ascended_support(columns: &DMatrix<f64>) -> Vec<usize> {
     support
 }
 
-/// Samples in the order of Clarabel's multipliers, largest first, as far as they stand out; empty if it fails.
+/// Samples ordered by Clarabel's multipliers, largest first, as far as these stand out; empty if it fails.
 fn interior_support(columns: &DMatrix<f64>) -> Vec<usize> {
     let (dimension, count) = columns.shape();
     // Unknowns (z, a); rows: Gᵀa − z = 0, 1ᵀa = 1, −a ≤ 0.
@@ -274,7 +275,7 @@ fn interior_support(columns: &DMatrix<f64>) -> Vec<usize> {
 mod tests {
     use super::*;
 
-    /// Separable data in general position: 1.2 in the first feature outweighs the waves only just.
+    /// Separable data in general position: 1.2 in the first feature only just outweighs the waves.
     fn samples(n: usize, d: usize) -> ScaledSamples {
         let g = DMatrix::from_fn(n, d, |i, j| {
             let wave = ((i * i + 5 * i * j + 11 * j) as f64 * 0.9).sin();

@@ -1,7 +1,8 @@
 //! Limits of the flow: reference solutions, the separability decision, certificates and KKT residuals.
 //!
-//! On separable data the direction of β tends to a minimiser of a potential subject to `Gβ ≥ 1` (rows `g_n = y_n x_n`).
-//! One family covers the linear networks: with blocks `β_b` of orthonormal coordinates ([`Potential`]),
+//! On separable data the direction of β converges to that of a minimiser of a potential subject to `Gβ ≥ 1` (rows
+//! `g_n = y_n x_n`). One family covers the linear networks: with blocks `β_b` of orthonormal coordinates
+//! ([`Potential`]),
 //!
 //! ```text
 //! ψ(β) = (Σ_b κ_b ‖β_b‖^p)^{1/p}        ψ*(Z) = (Σ_b κ_b^{1−q} ‖Z_b‖^q)^{1/q},  1/p + 1/q = 1        (p = 1: max_b ‖Z_b‖/κ_b)
@@ -27,22 +28,23 @@
 //! gap = (ψ(β)/γ) (ψ*(Gᵀa)/1ᵀa) − 1 ≥ 0
 //! ```
 //!
-//! and it vanishes only at the optimum: the first factor is at least the minimum of the primal, the second at least its
-//! inverse (put the minimiser for β), so a gap ε means that `ψ(β)/γ` is at most `1 + ε` times the best. Every solution
-//! here is accepted on that number, never on a solver's status word, and every run can certify itself with it. `gap`
-//! writes it as a sum of non-negative terms. In Fourier coordinates the samples carry the rounding of the transform,
-//! which limits what a gap says to about `ε max‖g_n‖‖β‖/γ`.
+//! which vanishes only at the optimum: the first factor is at least the minimum of the primal, the second at least its
+//! inverse (take the minimiser for β), so a gap ε means that `ψ(β)/γ` is at most `1 + ε` times the best. Every solution
+//! here is accepted on that number, never on a solver's status, and every run can certify itself with it. `gap`
+//! computes it as a sum of non-negative terms. In Fourier coordinates the samples carry the rounding of the transform,
+//! which limits the resolution of a gap to about `ε max‖g_n‖‖β‖/γ`.
 //!
 //! **Separability.** By Gordan's theorem either `Gβ > 0` has a solution, or some `a ≥ 0, a ≠ 0` has `Gᵀa = 0`;
-//! [`max_margin()`] returns whichever of the two it can prove, or says that it can prove neither. A potential with
-//! infinite weights asks the same question of the usable blocks alone.
+//! [`max_margin()`] returns whichever of the two it can prove, or says that it can prove neither. For a potential
+//! with infinite weights the same alternative holds on the usable blocks alone.
 //!
-//! Layout: [`mod@max_margin`] solves the Euclidean case (interior point, then active set); [`norm_margin`] the others
-//! (Newton steps of `newton`, each a projection in the metric of the Hessian; `sparse` finds the support for p = 1) in
-//! the unit coordinates of `blocks`; [`stationary`] is what is left for p < 1. [`separability`] holds the decision and
-//! Farkas' certificate, [`certificate`] gaps, multipliers and KKT residuals, [`cone`] distances from the cones that
-//! subdifferentials generate, `feature_margin` the SVM of a network's features, [`mod@angle`] the angle. The active-set
-//! method (`projection`, on the QR factors of `active_set` and the arithmetic of `doubled`) serves them all.
+//! Layout: [`mod@max_margin`] solves the Euclidean case (coordinate ascent, then active set); [`norm_margin`] the
+//! others (Newton steps of `newton`, each a projection in the metric of the Hessian; `sparse` finds the support for p =
+//! 1) in the unit coordinates of `blocks`; [`stationary`] handles stationary points for p < 1. [`separability`] holds
+//! the decision and Farkas' certificate, [`certificate`] gaps, multipliers and KKT residuals, [`cone`] distances from
+//! the cones that subdifferentials generate, `feature_margin` the SVM of a network's features, [`mod@angle`] the angle.
+//! The active-set method (`projection`, on the QR factors of `active_set` and the arithmetic of `doubled`) serves them
+//! all.
 
 mod active_set;
 pub mod angle;
@@ -130,28 +132,28 @@ pub struct Limit {
     pub kind: LimitKind,
     /// ψ.
     pub potential: Potential,
-    /// Minimiser of min ψ(β) s.t. Gβ ≥ 1 (smallest margin one, to rounding), length D, original coordinates. For p < 1
-    /// a stationary point.
+    /// Minimiser of min ψ(β) s.t. Gβ ≥ 1 (smallest margin one, up to rounding), length D, original coordinates. For p
+    /// < 1 a stationary point.
     pub beta: DVector<f64>,
     /// Dual multipliers a ≥ 0 with `Gᵀa = ∇(½ψ²)(β)` (a subgradient where ψ has a kink), length N; `1ᵀa = ψ(β)²`, and β
-    /// = Gᵀa in the Euclidean case. Where more samples are active than independent they are not unique; these have
-    /// independent support.
+    /// = Gᵀa in the Euclidean case. Where more samples are active than independent they are not unique; those returned
+    /// have independent support.
     pub multipliers: DVector<f64>,
     /// p ≥ 1: (ψ(β)/γ)(ψ*(Gᵀa)/1ᵀa) − 1 ≥ 0 of the solution in doubled arithmetic, of which `beta` and `multipliers`
-    /// are the nearest f64. Recomputed from those it is larger by up to about ε max‖g_n‖‖β‖ (the rounding of β seen in
-    /// the margins), which shows when the margin is tiny. `None` for p < 1, where there is no dual.
+    /// are the nearest f64. Recomputed from those it is larger by up to about ε max‖g_n‖‖β‖ (the effect of rounding β
+    /// on the margins), which is noticeable when the margin is tiny. `None` for p < 1, where there is no dual.
     pub duality_gap: Option<f64>,
     /// p < 1: the stationarity residual of `beta` (see [`stationary_residual()`]). `None` otherwise.
     pub stationarity: Option<f64>,
     /// Indices n with a_n > 0, increasing, from 0.
     pub support: Vec<usize>,
-    /// Whether no other minimiser exists: always for p > 1; for p = 1 where the multipliers exclude one; never for p <
-    /// 1, where other stationary points are usual.
+    /// Whether no other minimiser exists: always true for p > 1; for p = 1 if the multipliers exclude one; never for p
+    /// < 1, where there usually are other stationary points.
     pub unique: bool,
 }
 
 impl Limit {
-    /// What it was accepted on, in words.
+    /// The evidence it was accepted on, in words.
     pub fn proof(&self) -> String {
         match (self.duality_gap, self.stationarity) {
             (Some(gap), _) => format!("duality gap {gap:.1e}"),

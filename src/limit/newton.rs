@@ -1,7 +1,7 @@
 //! Projected Newton steps for `min ψ(x) s.t. Gx ≥ 1`, by projections in the metric of the Hessian.
 //!
-//! Let `Φ = Σ_b ‖x_b‖^p/p` and its conjugate `Φ* = Σ_b ‖z_b‖^q/q` (unit coordinates). Linked pairs are `z = ∇Φ(x)`, or
-//! `x = ∇Φ*(z)`, and there the Hessians are inverse to each other,
+//! Let `Φ = Σ_b ‖x_b‖^p/p` and its conjugate `Φ* = Σ_b ‖z_b‖^q/q` (unit coordinates). For linked pairs, `z = ∇Φ(x)` or
+//! `x = ∇Φ*(z)`, the Hessians are inverse to each other,
 //!
 //! ```text
 //! H = ∇²Φ(x) = [∇²Φ*(z)]⁻¹ = ‖x_b‖^{p−2} [ I + (p − 2) x̂_b x̂_bᵀ ]      block by block
@@ -14,15 +14,16 @@
 //! min ½ (x⁺ − x)ᵀ H (x⁺ − x) + z·(x⁺ − x)   s.t.  G x⁺ ≥ e,         multipliers λ⁺ ≥ 0,   Gᵀλ⁺ = z + H (x⁺ − x)
 //! ```
 //!
-//! and in the coordinates `H^{1/2} x` it is a projection (`projection`): active sets, degenerate samples and digits are
-//! dealt with there. The smooth side leads: for p < 2 the dual (q > 2, Φ* twice differentiable), a line search moving
-//! λ; for p > 2 the primal, a line search moving x. λ stays non-negative and x feasible by themselves. The merits
-//! `ln(ψ*(Gᵀλ)/1ᵀλ)` and `ln(ψ(x)/γ)` do not depend on scale; before every step the iterate is scaled to a norm near
-//! one and the level e to what is best for that scale, so nothing overflows. `(x⁺, λ⁺)` is feasible on both sides
-//! whatever the iterate is, so every step measures its own gap, second order in the distance to the optimum.
+//! and in the coordinates `H^{1/2} x` it is a projection (`projection`): active sets, degenerate samples and accuracy
+//! are dealt with there. The smooth side leads: for p < 2 the dual (q > 2, Φ* twice differentiable), with a line search
+//! in λ; for p > 2 the primal, with a line search in x. λ stays non-negative and x feasible automatically. The merit
+//! functions `ln(ψ*(Gᵀλ)/1ᵀλ)` and `ln(ψ(x)/γ)` do not depend on scale; before every step the iterate is scaled to a
+//! norm near one and the level e to the best value for that scale, so nothing overflows. `(x⁺, λ⁺)` is feasible on both
+//! sides whatever the iterate is, so every step measures its own gap, which is of second order in the distance to the
+//! optimum.
 //!
-//! Where `‖v_b‖ → 0` on the leading side its Hessian vanishes; it is computed with `‖v_b‖` no smaller than a floor,
-//! which only shortens the steps of blocks whose share in the norm is below rounding.
+//! Where `‖v_b‖ → 0` on the leading side its Hessian vanishes; it is computed with `‖v_b‖` bounded below by a floor,
+//! which only shortens the steps of blocks whose share of the norm is below rounding.
 //!
 //! For p ≤ 1, on the blocks of a support, the primal leads with its own gradient and the radial curvature `p − 1 ≤ 0`
 //! replaced by a small positive one: every step minimises an upper bound of Φ to second order, so ψ still falls.
@@ -37,20 +38,20 @@ use nalgebra::{DMatrix, DVector};
 /// Most steps; ten to forty are usual.
 pub(super) const STEPS: usize = 300;
 
-/// Steps without a better measure after which the best is taken.
+/// Steps without improvement of the measure after which the best is returned.
 const PATIENCE: usize = 40;
 
-/// How often the two sides may take turns.
+/// How often the two sides may alternate.
 const ROUNDS: usize = 4;
 
-/// A gap with which nothing else is tried.
+/// A gap at which the search stops.
 const DONE: f64 = 1e-18;
 
 /// A gap no step can improve.
 const ROUNDING: f64 = 1e-29;
 
-/// Radial curvature where the potential has none (p ≤ 1), relative to the tangential: at the first step, and at least.
-/// It falls tenfold with every step: convergence is linear at a rate proportional to it.
+/// Radial curvature where the potential has none (p ≤ 1), relative to the tangential: at the first step, and its
+/// minimum. It falls tenfold with every step; convergence is linear at a rate proportional to it.
 const PROXIMAL: (f64, f64) = (1e-2, 1e-9);
 
 /// Which variable the line search moves.
@@ -70,7 +71,7 @@ pub(super) struct Program<'a> {
     pub columns: &'a DMatrix<f64>,
 }
 
-/// What a step reached.
+/// The result of a step.
 #[derive(Debug, Clone)]
 pub(super) struct Pair {
     /// x with `Gx ≥ e`.
@@ -108,10 +109,10 @@ impl Metric {
 }
 
 impl Program<'_> {
-    /// The minimiser for p > 1, from x with positive margins. The smooth side needs a start of the right sizes: from
-    /// the hard-margin solution blocks may have to change by many orders, which it does by a factor a step, while the
-    /// other side, where it is safe, gets there at once. So the other side takes a few steps first; and more whenever
-    /// the smooth side ends early.
+    /// The minimiser for p > 1, from x with positive margins. The smooth side needs a start with the right orders of
+    /// magnitude: from the hard-margin solution blocks may have to change by many orders, which it does only by a
+    /// factor per step, while the other side, where it is safe, gets there at once. So the other side takes a few
+    /// steps first, and more whenever the smooth side ends early.
     pub fn minimise(&self, start: &DVector<f64>) -> Option<Pair> {
         let smooth_is_dual = self.blocks.exponent < 2.0;
         let mut best: Option<Pair> = None;
@@ -211,7 +212,7 @@ impl Program<'_> {
         }
     }
 
-    /// Scales the leading iterate to a norm in [1, 2); the metric there, and the level. `None` if it has no scale.
+    /// Scales the leading iterate to a norm in [1, 2); returns metric and level, `None` if it cannot be scaled.
     fn linearised(
         &self,
         side: Side,
@@ -262,8 +263,8 @@ impl Program<'_> {
     }
 
     /// x⁺ and λ⁺ from the projection, refined: the active margins equal the level in doubled arithmetic, and near the
-    /// optimum `Gᵀλ = ∇Φ(x)` to rounding in every block. The projection itself solves for samples rounded by the
-    /// metric, which large multipliers that cancel would show.
+    /// optimum `Gᵀλ = ∇Φ(x)` to rounding in every block. The projection itself works on samples rounded by the
+    /// metric, an error that large cancelling multipliers would expose.
     fn refined(
         &self,
         metric: &Metric,
@@ -301,7 +302,7 @@ impl Program<'_> {
             let mut next_multipliers = multipliers.clone();
             next_multipliers.add(&next);
             let next_measure = self.measure(&next_x, &next_multipliers);
-            // Below the rounding of the measure the correction still helps the smallest blocks.
+            // Even where the measure is at rounding level, the correction still helps the smallest blocks.
             let better = next_measure <= measure.max(ROUNDING);
             if !better || next_multipliers.hi.min() < 0.0 {
                 break;
@@ -361,7 +362,7 @@ impl Program<'_> {
         if fit.is_finite() { fit } else { f64::INFINITY }
     }
 
-    /// The best of `v + t (next − v)`, t = 1, ½, ¼, …; `None` if none is as good as v.
+    /// The best of `v + t (next − v)`, t = 1, ½, ¼, …; `None` if none is at least as good as v.
     fn line_search(
         &self,
         side: Side,
@@ -373,7 +374,7 @@ impl Program<'_> {
         let here = at(0.0);
         let mut t = 1.0;
         let mut value = at(t);
-        // Accept a full step as soon as it does not rise by more than rounding.
+        // Accept a full step if the merit does not rise by more than rounding.
         while value.is_nan() || value > here + 1e-14 {
             t *= 0.5;
             if t < 1e-12 {
@@ -396,8 +397,8 @@ impl Program<'_> {
         })
     }
 
-    /// The vector whose norm counts and what divides it, the smallest entry of the second. Both may be what large
-    /// numbers leave when they cancel, hence the doubled arithmetic.
+    /// The two vectors of a side's merit: the norm of the first is divided by the smallest entry of the second. Both
+    /// may result from cancellation of large numbers, hence the doubled arithmetic.
     fn images(&self, side: Side, v: &DoubledVector) -> (DVector<f64>, DVector<f64>) {
         match side {
             Side::Dual => (self.combination(v).hi, DVector::from_element(1, v.hi.sum())),

@@ -1,4 +1,4 @@
-//! Minimisers of every potential on awkward data: absent, unusable, badly scaled, not unique, not convex.
+//! Minimisers of every potential in awkward cases: absent, unusable, badly scaled, not unique, not convex.
 
 use super::norm_tests::{EXPONENTS, assert_optimal, dfa, minimiser, with_exponent};
 use super::tests::{gaussian, teacher};
@@ -10,7 +10,7 @@ use rand_pcg::Pcg64;
 
 #[test]
 fn absent_features_and_frequencies_stay_empty() {
-    // A zero column in the standard basis; data without the highest frequency in Fourier's.
+    // A zero column in the standard basis; data without the highest frequency in the Fourier basis.
     let mut g = teacher(6, 8, 13);
     g.column_mut(3).fill(0.0);
     let smooth = DMatrix::from_fn(6, 8, |n, j| g[(n, j)] + g[(n, (j + 1) % 8)]);
@@ -115,7 +115,7 @@ fn margins_of_very_different_size() {
                 Separability::Separable(limit) => {
                     assert!(angle(limit.beta.as_slice(), w.as_slice()) < 10.0 * m, "{p}");
                 }
-                // Only where the ninth power meets the thinnest margin, and then the gap is told.
+                // Allowed only for p = 9 and the thinnest margin, and then the gap is reported.
                 Separability::Undecided(reason) => {
                     assert!(p == 9.0 && m < 1e-8, "p = {p}, {m:e}: {reason}");
                     assert!(reason.to_string().contains("duality gap of"), "{reason}");

@@ -1,9 +1,9 @@
-//! Minimisers of every convex potential of the family.
+//! Minimisers of every convex potential in the family.
 //!
-//! The problem is written in unit coordinates (`blocks`), on the blocks that are usable and in which the data have
-//! something to say. The hard-margin machine there ([`max_margin()`]) decides separability, with its proof, and is the
-//! start: projected Newton steps (`newton`) for p > 1, a second-order cone program and then the same steps on its
-//! support (`sparse`) for p = 1. The outcome is accepted on its duality gap alone.
+//! The problem is written in unit coordinates (`blocks`), on the blocks that are usable and in which the data are not
+//! just rounding. The hard-margin SVM there ([`max_margin()`]) decides separability, with proof, and provides the
+//! starting point. Then come projected Newton steps (`newton`) for p > 1, or a second-order cone program followed by
+//! the same steps on its support (`sparse`) for p = 1. The outcome is accepted on its duality gap alone.
 
 use super::blocks::UnitBlocks;
 use super::doubled::DoubledVector;
@@ -16,7 +16,7 @@ use super::undecided::{Undecided, Unrepresentable};
 use super::{Limit, LimitKind, sparse};
 use nalgebra::{DMatrix, DVector};
 
-/// A block in which no sample has more than this part of its norm holds rounding of the transform only.
+/// A block in which no sample has more than this fraction of its norm holds only rounding of the transform.
 const ABSENT: f64 = 8.0 * f64::EPSILON;
 
 /// Solves `min ψ(β) s.t. Gβ ≥ 1` for signed samples `G` (N × D, rows `y_n x_n`, original coordinates) and p ≥ 1, or
@@ -24,10 +24,10 @@ const ABSENT: f64 = 8.0 * f64::EPSILON;
 ///
 /// A returned limit has `duality_gap ≤` [`GAP_TOLERANCE`]. [`Separability::Unreachable`] if the data are separable, but
 /// only with blocks of infinite weight. [`Separability::Undecided`] as for [`max_margin()`], for p < 1 (see
-/// [`refine`](super::refine())), and where the gap of the best solution found is larger; the sentence says how large.
+/// [`refine`](super::refine())), and if the gap of the best solution found is larger; the message says how large.
 ///
 /// # Panics
-/// If the potential is not one of `R^D`.
+/// If the potential is not defined on `R^D`.
 ///
 /// ```
 /// use marginflow::{limit::{Potential, Separability, minimise}, spectrum::Basis};
@@ -129,7 +129,7 @@ pub(super) fn reduced(
     (size > 0.0 && size.is_finite()).then(|| (blocks, columns / power_of_two(size)))
 }
 
-/// Tells data that cannot be separated at all from data that the usable blocks alone cannot separate.
+/// Distinguishes data that cannot be separated at all from data that only the usable blocks cannot separate.
 fn unreachable(
     signed_samples: &DMatrix<f64>,
     potential: &Potential,
@@ -168,7 +168,7 @@ fn vanishes(certificate: &FarkasCertificate, signed_samples: &DMatrix<f64>) -> b
 }
 
 /// The pair in original coordinates and the data's own units, with smallest margin one. `Err` if it over- or
-/// underflows, or if β rounded to f64 has a margin that plain arithmetic cannot tell from zero.
+/// underflows, or if β rounded to f64 has a margin that plain arithmetic cannot distinguish from zero.
 pub(super) fn in_data_units(
     program: &Program<'_>,
     signed_samples: &DMatrix<f64>,

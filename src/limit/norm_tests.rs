@@ -53,7 +53,7 @@ pub(super) fn minimiser(g: &DMatrix<f64>, potential: &Potential) -> Limit {
     }
 }
 
-/// What a limit promises, recomputed from its β and a alone; returns the gap of those.
+/// Checks what a limit guarantees, recomputed from its β and a alone; returns the resulting gap.
 pub(super) fn assert_optimal(g: &DMatrix<f64>, limit: &Limit) -> f64 {
     let p = limit.potential.exponent;
     assert!(
@@ -73,7 +73,7 @@ pub(super) fn assert_optimal(g: &DMatrix<f64>, limit: &Limit) -> f64 {
     if p > 1.0 {
         let back = limit.potential.inverse_gradient(&z);
         let error = angle(back.as_slice(), limit.beta.as_slice());
-        // The rounding ε of Z is ε^{q−1} in β.
+        // A rounding error ε of Z becomes ε^{q−1} in β.
         let rounding = 10.0 * 1e-16f64.powf((1.0 / (p - 1.0)).min(1.0)).max(1e-9);
         assert!(error < rounding, "p = {p}: {error:e}");
     }
@@ -176,12 +176,12 @@ fn equal_weights_at_two_are_the_hard_margin_machine() {
             assert_eq!(limit.kind, LimitKind::MaxMargin);
             assert_eq!(limit.support, svm.support);
             assert!(angle(limit.beta.as_slice(), svm.beta.as_slice()) < 1e-14);
-            // Multipliers carry the factor of ψ²: Gᵀa = 0.37 β.
+            // Multipliers scale with the factor of ψ²: Gᵀa = 0.37 β.
             assert!(
                 (&limit.multipliers / 0.37 - &svm.multipliers).norm()
                     < 1e-12 * svm.multipliers.norm()
             );
-            // Exponents next to two lead there, from both sides.
+            // Exponents next to two give nearly the same limit, from both sides.
             for p in [1.999_999, 2.000_001] {
                 let near = minimiser(&g, &Potential::spectral(basis, d, p, &weights));
                 assert!(angle(near.beta.as_slice(), svm.beta.as_slice()) < 1e-5);
@@ -206,7 +206,7 @@ fn every_exponent_is_solved_to_rounding() {
                         "{n}×{d}, p = {p}: {}",
                         limit.proof()
                     );
-                    // β certifies itself as well as its own multipliers do.
+                    // β certifies itself as well as the limit's own multipliers do.
                     let mut certifier = Certifier::new(&g, &potential);
                     let best = certifier.best_multipliers(&limit.beta);
                     let gap = certifier.duality_gap(&limit.beta, &best).unwrap();
@@ -220,7 +220,7 @@ fn every_exponent_is_solved_to_rounding() {
     }
 }
 
-/// At the sizes promised one turn of both sides is enough, and of few steps; benches/flows/limits.rs measures what they
+/// At the supported sizes one round of both sides is enough, with few steps; benches/flows/limits.rs measures their
 /// cost.
 #[test]
 fn the_sizes_promised_take_few_newton_steps() {
@@ -369,7 +369,7 @@ fn agrees_with_sequential_quadratic_programming() {
         let apart = angle(limit.beta.as_slice(), &beta);
         assert!(apart < 1e-4, "p = {p}: {apart:e}");
     }
-    // ψ alone where SLSQP's β is loose.
+    // Only ψ where SLSQP's β is inaccurate.
     for (p, psi) in [(9.0, 0.3575266038071914), (1.0, 1.927570941852283)] {
         let potential = Potential::spectral(Basis::Fourier, 9, p, &weights);
         let value = potential.value(&minimiser(&g, &potential).beta);
@@ -382,7 +382,7 @@ fn agrees_with_sequential_quadratic_programming() {
 
 #[test]
 fn the_certified_gap_is_of_second_order() {
-    // β with the limit's active margins kept equal: β* + h v, v orthogonal to the active samples.
+    // Perturb β keeping the limit's active margins equal: β* + h v, v orthogonal to the active samples.
     for (basis, p) in [
         (Basis::Fourier, 4.0 / 3.0),
         (Basis::Fourier, 1.5),

@@ -1,4 +1,4 @@
-//! The potentials whose constrained minima flows converge to.
+//! The potentials whose constrained minima are the limits of flows.
 //!
 //! One family covers the linear networks. In orthonormal coordinates (see [`Basis`]) split into blocks `β_b`,
 //!
@@ -7,7 +7,7 @@
 //!                                          dual (p = 1)                  ψ*(Z) = max_b ‖Z_b‖/κ_b
 //! ```
 //!
-//! A block with `κ_b = ∞` is one the network cannot use: `β_b = 0`, and `Z_b` does not count.
+//! A block with `κ_b = ∞` is one the network cannot use: `β_b = 0`, and `Z_b` is ignored.
 
 use super::blocks::{UnitBlocks, length};
 use super::scaling::{largest, power_of_two};
@@ -17,7 +17,7 @@ use nalgebra::{DMatrix, DVector};
 /// `ψ(β) = (Σ_b κ_b ‖β_b‖^p)^{1/p}`; for p < 1 a quasi-norm, whose constrained minima are local.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Potential {
-    /// The coordinates the blocks are blocks of.
+    /// The coordinates that are split into blocks.
     pub basis: Basis,
     /// p > 0.
     pub exponent: f64,
@@ -116,7 +116,7 @@ impl Potential {
     }
 
     /// `∇(½ψ²)(β) = ψ^{2−p} κ_b ‖β_b‖^{p−2} β_b`, in original coordinates (length D); zero in blocks where `β_b = 0`
-    /// and in unusable ones. It is homogeneous of degree one, whatever p is, and for p > 1 inverted by
+    /// and in unusable ones. It is homogeneous of degree one, whatever p is, and for p > 1 its inverse is
     /// [`Self::inverse_gradient`].
     pub fn gradient(&self, beta: &DVector<f64>) -> DVector<f64> {
         let size = power_of_two(largest(beta));

@@ -1,6 +1,6 @@
 //! Projection onto a polyhedron by the dual active-set method of Goldfarb & Idnani (1983).
 //!
-//! One problem covers the Euclidean limit, Newton steps towards the others, and their certificates:
+//! One problem covers the Euclidean limit, the Newton steps towards the others, and all certificates:
 //!
 //! ```text
 //! min ½‖β − b‖²  s.t.  g_n·β ≥ e for every allowed n,        β = b + Gᵀλ,  λ ≥ 0,  λ_n (g_n·β − e) = 0
@@ -11,12 +11,12 @@
 //! * both non-zero: a Newton step for any other potential, in the metric of its Hessian (`newton`).
 //!
 //! The method keeps a linearly independent set S with `λ_S ≥ 0`, `g_n·β = e` on S (so β is optimal for the constraints
-//! in S alone) and lets violated samples in one by one. When sample p enters, `g_p = Σ_S c_n g_n + z`, `z ⟂ span S`,
-//! and the step moves `β += t z`, `λ_S −= t c`, `λ_p += t`. A full step `t = (e − g_p·β)/‖z‖²` makes p tight; a
-//! multiplier that would turn negative earlier leaves S first. If neither happens (`z = 0`, `c ≤ 0`), then `g_p − Σ c_n
-//! g_n = 0` is a non-negative combination with `Σ` of coefficients positive: Farkas' certificate that no β is feasible.
-//! The objective rises with every full step, so the method is finite, and degenerate or repeated samples never enter S
-//! together.
+//! in S alone) and adds violated samples one by one. When sample p enters, `g_p = Σ_S c_n g_n + z`, `z ⟂ span S`, and
+//! the step is `β += t z`, `λ_S −= t c`, `λ_p += t`. A full step `t = (e − g_p·β)/‖z‖²` makes p tight; a sample whose
+//! multiplier would turn negative before that leaves S first. If neither happens (`z = 0`, `c ≤ 0`), then
+//! `g_p − Σ c_n g_n = 0` is a non-negative combination with a positive sum of coefficients: Farkas' certificate that no
+//! β is feasible. The objective rises with every full step, so the method is finite, and degenerate or repeated samples
+//! never enter S together.
 
 use super::active_set::ActiveSet;
 use super::doubled::{Doubled, DoubledVector};
@@ -55,7 +55,7 @@ pub(super) struct Projection {
     multipliers: DoubledVector,
 }
 
-/// Entries of one sample without measurable progress in between before it is left alone.
+/// How often one sample may enter without measurable progress in between before it is ignored.
 const ATTEMPTS: u8 = 8;
 
 impl Projection {
@@ -89,7 +89,7 @@ impl Projection {
         }
     }
 
-    /// Starts afresh from the independent ones among `guess`, taken in this order.
+    /// Restarts from the independent samples in `guess`, taken in this order.
     pub fn start_from(&mut self, guess: &[usize]) {
         self.active.clear();
         for &n in guess {
@@ -133,7 +133,7 @@ impl Projection {
         all
     }
 
-    /// Runs the method from the present active set.
+    /// Runs the method from the current active set.
     pub fn run(&mut self, precision: Precision) -> Outcome {
         self.settle(precision);
         let count = self.samples.ncols();
@@ -162,7 +162,7 @@ impl Projection {
         Outcome::Stalled
     }
 
-    /// Drops members whose multiplier is below `threshold · max_n λ_n‖g_n‖` (in the same measure), and solves again.
+    /// Drops members whose multiplier is below `threshold · max_n λ_n‖g_n‖` (weighted likewise), and solves again.
     pub fn prune(&mut self, threshold: f64, precision: Precision) {
         let weights: Vec<f64> = self.member_weights().collect();
         let largest = weights.iter().copied().fold(0.0, f64::max);
@@ -174,7 +174,7 @@ impl Projection {
         self.settle(precision);
     }
 
-    /// Solves for the present S, and lets negative multipliers go, the most negative first.
+    /// Solves for the current S, and drops members with negative multipliers, the most negative first.
     pub fn settle(&mut self, precision: Precision) {
         loop {
             self.solve(precision);
@@ -255,7 +255,7 @@ impl Projection {
     }
 
     /// The sample farthest (in units of its length) on the wrong side: index, `e − g_n·β`, and whether it has attempts
-    /// left. Samples out of attempts are named only when no other is violated.
+    /// left. Samples without attempts left are returned only when no other is violated.
     fn most_violated(&self, precision: Precision, attempts: &[u8]) -> Option<(usize, f64, bool)> {
         let size = self.point.hi.norm() + self.anchor.norm();
         let plain = match precision {
@@ -304,7 +304,7 @@ impl Projection {
         worst
     }
 
-    /// Lets sample p in, dropping the members that block it. `Some` with a vanishing combination if none exists.
+    /// Adds sample p, dropping the members that block it. If that is impossible, returns a vanishing combination.
     fn enter(&mut self, p: usize, mut violation: f64) -> Option<Vec<(usize, f64)>> {
         let mut multipliers: Vec<f64> = self.multipliers.hi.iter().copied().collect();
         loop {
@@ -345,7 +345,7 @@ impl Projection {
         }
     }
 
-    /// The member whose multiplier reaches zero first: its position and the step at which it does.
+    /// The member whose multiplier reaches zero first: its position and the step length at which it does.
     fn blocking(
         &self,
         p: usize,

@@ -1,4 +1,4 @@
-//! Exact scaling of the data, so that no square overflows and tolerances are relative to max‖g_n‖.
+//! Exact scaling of the data, so that squares do not overflow and tolerances are relative to max‖g_n‖.
 
 use nalgebra::DMatrix;
 
@@ -21,7 +21,7 @@ pub(super) fn largest<'a>(entries: impl IntoIterator<Item = &'a f64>) -> f64 {
     })
 }
 
-/// Signed samples as columns (D × N), divided by `unit`, a power of two (so no digit changes).
+/// Signed samples as columns (D × N), divided by `unit`, a power of two (so the division is exact).
 #[derive(Debug, Clone)]
 pub(super) struct ScaledSamples {
     pub columns: DMatrix<f64>,

@@ -1,4 +1,4 @@
-//! Separable, not separable, or undecided; and Farkas' certificate of the second.
+//! Separable, not separable, or undecided; and Farkas' certificate for the second.
 
 use super::Limit;
 use super::doubled::DoubledVector;
@@ -15,7 +15,7 @@ pub const FARKAS_TOLERANCE: f64 = 1e-12;
 pub enum Separability {
     /// Yes: the limit, whose margins are positive.
     Separable(Limit),
-    /// No: a non-negative combination of the samples vanishes (to rounding).
+    /// No: a non-negative combination of the samples vanishes (up to rounding).
     NotSeparable(FarkasCertificate),
     /// Yes, but not through the blocks of finite weight: no β that the network can represent separates.
     Unreachable {
@@ -25,7 +25,7 @@ pub enum Separability {
         /// Indices of the blocks of infinite weight, increasing, from 0: for a spectral potential the frequencies.
         unusable: Vec<usize>,
     },
-    /// Neither could be proved in f64: what was measured and what to try.
+    /// Neither could be proved in f64; says what was measured and what to try.
     Undecided(Undecided),
 }
 
@@ -34,10 +34,10 @@ pub enum Separability {
 pub struct FarkasCertificate {
     /// a, length N, summing to one.
     pub multipliers: DVector<f64>,
-    /// ‖Gᵀa‖ / Σ a_n‖g_n‖ (zero if the support is zero samples only), recomputed in plain arithmetic from the data. It
-    /// is at least `‖Gᵀa‖ / max‖g_n‖`, and does not change when samples are rescaled one by one.
+    /// ‖Gᵀa‖ / Σ a_n‖g_n‖ (zero if the support consists of zero samples), recomputed in plain arithmetic from the
+    /// data. It is at least `‖Gᵀa‖ / max‖g_n‖`, and does not change when samples are rescaled individually.
     pub residual: f64,
-    /// Indices n with a_n > 0, increasing, from 0; no smaller subset of them carries a certificate. At most D + 1.
+    /// Indices n with a_n > 0, increasing, from 0; no proper subset of them supports a certificate. At most D + 1.
     pub support: Vec<usize>,
 }
 
@@ -66,9 +66,9 @@ impl FarkasCertificate {
         }
     }
 
-    /// Whether the combination vanishes in every feature by itself, `|Σ a_n g_nd| ≤ 1e-12 Σ a_n|g_nd|`: where features
+    /// Whether the combination vanishes in every single feature, `|Σ a_n g_nd| ≤ 1e-12 Σ a_n|g_nd|`: where features
     /// differ in scale, [`residual`](Self::residual) is blind to the small ones, and one of them may separate the data.
-    /// `columns` is D × N, in any unit in which sums do not overflow.
+    /// `columns` is D × N, in any units in which sums do not overflow.
     pub(super) fn vanishes_in_every_feature(&self, columns: &DMatrix<f64>) -> bool {
         columns.row_iter().all(|feature| {
             let (mut sum, mut size) = (0.0, 0.0);
@@ -81,7 +81,7 @@ impl FarkasCertificate {
     }
 
     /// Refines a vanishing combination found by the active-set method: with the entering sample p at weight one, the
-    /// others solve `min_{λ≥0} ‖g_p + Σ λ_n g_n‖` in doubled arithmetic; members at rounding level leave.
+    /// others solve `min_{λ≥0} ‖g_p + Σ λ_n g_n‖` in doubled arithmetic; members at rounding level are dropped.
     pub(super) fn refined(columns: &DMatrix<f64>, combination: &[(usize, f64)]) -> Option<Self> {
         let (entering, others) = combination.split_first()?;
         let anchor = columns.column(entering.0).into_owned();

@@ -1,9 +1,9 @@
 //! p = 1: `min Σ_b ‖x_b‖ s.t. Gx ≥ 1`.
 //!
-//! Clarabel solves the second-order cone program to about 1e-8, which tells the blocks of the minimiser from the others
-//! but not its digits. On a guessed support the potential is differentiable, and the steps of `newton` end at the
-//! stationary point there; λ then also decides about the other blocks, because the gap counts every `‖z_b‖`. The
-//! supports tried are those of a ladder of thresholds, and the best gap wins.
+//! Clarabel solves the second-order cone program to about 1e-8, which is enough to identify the blocks of the
+//! minimiser, but not to resolve its digits. On a guessed support the potential is differentiable, and the steps of
+//! `newton` converge to the stationary point there; λ then also decides about the other blocks, because the gap
+//! involves every `‖z_b‖`. The supports tried come from a ladder of thresholds, and the best gap wins.
 
 use super::blocks::UnitBlocks;
 use super::doubled::DoubledVector;
@@ -20,7 +20,7 @@ const DUALLY_TIGHT: f64 = 1e-7;
 /// Singular values below this fraction of the largest count as zero.
 const RANK_ROUNDING: f64 = 1e-10;
 
-/// Blocks below this fraction of the largest are leaving.
+/// Blocks below this fraction of the largest are leaving the support.
 const VANISHED: f64 = 1e-9;
 
 /// How far `‖z_b‖` must exceed one for a block to enter.
@@ -38,7 +38,7 @@ pub(super) struct SparseSolution {
     pub unique: bool,
 }
 
-/// The best pair found; `start` has positive margins, and is used where Clarabel's solution has none.
+/// The best pair found; `start` must have positive margins, and is used if Clarabel's solution does not.
 pub(super) fn solve(program: &Program<'_>, start: &DVector<f64>) -> Option<SparseSolution> {
     let mut best: Option<Pair> = None;
     for guess in [cone_solution(program, start), Some(start.clone())] {
@@ -64,8 +64,8 @@ pub(super) fn solve(program: &Program<'_>, start: &DVector<f64>) -> Option<Spars
     })
 }
 
-/// Solves on a support, and changes it until it stays: blocks that shrink to nothing leave, blocks with `‖z_b‖ > 1`
-/// enter along `z_b`.
+/// Solves on a support, and changes it until it no longer changes: blocks that shrink to nothing leave, blocks with
+/// `‖z_b‖ > 1` enter along `z_b`.
 fn exchange(
     program: &Program<'_>,
     mut keep: Vec<bool>,
@@ -152,8 +152,8 @@ fn is_unique(program: &Program<'_>, pair: &Pair) -> bool {
     values.min() > RANK_ROUNDING * values.max()
 }
 
-/// Clarabel's x for `min Σ t_b s.t. ‖x_b‖ ≤ t_b, Gx ≥ level`, the level being that of `start` at unit size; `None` if
-/// its margins are not all positive.
+/// Clarabel's x for `min Σ t_b s.t. ‖x_b‖ ≤ t_b, Gx ≥ level`, the level being that of `start` scaled to unit size;
+/// `None` if its margins are not all positive.
 fn cone_solution(program: &Program<'_>, start: &DVector<f64>) -> Option<DVector<f64>> {
     let UnitBlocks { spans, .. } = program.blocks;
     let (dimension, count) = program.columns.shape();

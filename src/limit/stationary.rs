@@ -1,13 +1,13 @@
 //! p < 1: stationary points instead of minima.
 //!
 //! `Σ_b κ_b ‖β_b‖^p` is not convex, so there is no dual and no certificate of a global minimum. What the theory
-//! promises of the direction of a run (gradient descent on convolutional or diagonal networks of depth L > 2, p = 2/L)
-//! is first-order stationarity: on the blocks of the support, where the potential is smooth, its gradient lies in the
-//! cone of the active samples; on the others its slope is infinite and asks for nothing.
+//! guarantees for the direction of a run (gradient descent on convolutional or diagonal networks of depth L > 2, p =
+//! 2/L) is first-order stationarity: on the blocks of the support, where the potential is smooth, its gradient lies in
+//! the cone of the active samples; on the others its slope is infinite and imposes no condition.
 //!
-//! [`stationary_residual()`] measures that for any β, [`refine()`] moves a run's β to the stationary point next to it,
-//! unless it is there already: the steps of `newton` on the blocks of the support, with all samples as constraints, so
-//! margins and signs of the multipliers are right by construction.
+//! [`stationary_residual()`] measures that for any β, [`refine()`] moves a run's β to the nearby stationary point,
+//! unless it is there already. It takes the steps of `newton` on the blocks of the support, with all samples as
+//! constraints, so that margins and signs of the multipliers are correct by construction.
 
 use super::angle::angle;
 use super::blocks::UnitBlocks;
@@ -22,28 +22,28 @@ use nalgebra::{DMatrix, DVector};
 /// Largest stationarity residual of an accepted stationary point.
 pub const STATIONARITY_TOLERANCE: f64 = 1e-9;
 
-/// A stationary point farther than this from the start (radians) is another one.
+/// A stationary point farther than this from the start (radians) counts as a different one.
 const NEAR: f64 = 0.2;
 
 /// Blocks above this fraction of the largest (in unit coordinates, `κ_b^{1/p} ‖β_b‖`) always belong to the support.
 const CLEARLY_PRESENT: f64 = 0.1;
 
-/// Blocks below this fraction of the largest are rounding of zero.
+/// Blocks below this fraction of the largest count as rounding of zero.
 const ROUNDING: f64 = 1e-13;
 
 /// The smallest ratio of consecutive norms that separates the support from the rest. Small blocks of a support are
-/// rarely this much smaller than the others, and what is left behind is so from log t of this size on.
+/// rarely smaller than the others by this factor, and blocks off the support are once log t is of this size.
 const SEPARATION: f64 = 1000.0;
 
 /// The relative distance of `∇Φ`, `Φ = Σ_b κ_b ‖β_b‖^p/p`, from the cone of the active samples (those within
-/// [`KKT_ACTIVE`](super::KKT_ACTIVE) of the smallest margin), in the norm of [`certificate`](super::certificate). For p
-/// < 1 on the support blocks only; `None` where [`Certifier::kkt_residual`] is.
+/// [`KKT_ACTIVE`](super::KKT_ACTIVE) of the smallest margin), in the norm of [`certificate`](super::certificate).
+/// For p < 1 only on the support blocks; `None` where [`Certifier::kkt_residual`] is `None`.
 ///
 /// **Support.** Sort the norms `κ_b^{1/p}‖β_b‖` above rounding; among the places where they fall below a tenth of the
 /// largest, the support ends at the largest ratio of neighbours, provided it is at least a thousand; otherwise every
-/// block above rounding belongs to it. Along a run the support grows like log t against bounded others, so the ratio of
-/// those two groups ends up the largest one; once the others have sunk into rounding, small blocks of the support are
-/// not mistaken for them.
+/// block above rounding belongs to it. Along a run the support grows like log t while the other blocks stay bounded, so
+/// the ratio between those two groups ends up the largest one; once the others have sunk into rounding, small blocks of
+/// the support are not mistaken for them.
 ///
 /// # Panics
 /// As [`Certifier::new`].
@@ -57,7 +57,7 @@ pub fn stationary_residual(
         .map(|residual| residual.stationarity)
 }
 
-/// The stationary point of `min ψ(β) s.t. Gβ ≥ 1` next to `beta_start`, on its support blocks (see
+/// The stationary point of `min ψ(β) s.t. Gβ ≥ 1` near `beta_start`, on its support blocks (see
 /// [`stationary_residual()`]), for p < 1. `None` if p ≥ 1 (see [`minimise`](super::minimise())), if `beta_start` is not
 /// finite or does not separate on its support, if no point with residual ≤ [`STATIONARITY_TOLERANCE`] is reached, or if
 /// it is more than 0.2 rad away.
@@ -102,8 +102,8 @@ pub fn refine(
     })
 }
 
-/// The start itself, without what is off its support, where that is stationary already: far out a run is, to rounding,
-/// also at points that are no local minima, which descent would leave.
+/// The start itself, restricted to its support, if that is already stationary: late in a run β is stationary up to
+/// rounding even at points that are not local minima, and descent would move away from those.
 fn as_it_stands(
     signed_samples: &DMatrix<f64>,
     potential: &Potential,
@@ -177,17 +177,17 @@ mod tests {
             support_blocks(&far),
             [true, false, true, true, false, false]
         );
-        // Nothing below a tenth, or nothing set apart: all belong to it.
+        // Nothing below a tenth, or nothing clearly separated: all blocks belong to the support.
         assert_eq!(support_blocks(&[1.0, 0.5, 0.2]), [true; 3]);
         assert_eq!(support_blocks(&[1.0, 0.3, 0.09, 0.03, 0.01]), [true; 5]);
-        // Growth like log t against bounded others shows long before it is over.
+        // The support grows like log t and the others stay bounded, which shows long before they reach rounding.
         for log_t in [1e4, 1e9, 1e30] {
             assert_eq!(
                 support_blocks(&[log_t, 2.0, 0.4 * log_t, 0.7]),
                 [true, false, true, false]
             );
         }
-        // A small block beside rounding of zero is present all the same.
+        // A small block counts as present next to rounding of zero.
         assert_eq!(
             support_blocks(&[1.5, 1.3, 0.1, 1e-17]),
             [true, true, true, false]
@@ -197,7 +197,8 @@ mod tests {
 
     #[test]
     fn one_sample_ends_on_one_block() {
-        // Two coordinates are stationary too, but a maximum along their line: a start near it is left.
+        // Points with two coordinates can be stationary too, but as maxima along their line: a start near one moves
+        // away.
         let g = DMatrix::from_row_slice(1, 3, &[1.0, 2.0, 0.5]);
         let potential = potential(Basis::Standard, 3, 0.5);
         let start = DVector::from_vec(vec![1e-4, 3.0, 1e-5]);
@@ -211,7 +212,7 @@ mod tests {
             ..potential.clone()
         };
         assert!(refine(&g, &convex, &start).is_none());
-        // β off the support does not count, on it the gradient must be in the cone: (1, 1) ∝ (x^{-1/2}) is not (1, 2).
+        // β off the support is ignored; on it the gradient must be in the cone: (1, 1) ∝ (x^{-1/2}) is not (1, 2).
         assert!(stationary_residual(&g, &potential, &start).unwrap() < 1e-15);
         let even = stationary_residual(&g, &potential, &DVector::from_vec(vec![1.0, 1.0, 0.0]));
         assert!((even.unwrap() - 0.1f64.sqrt()).abs() < 1e-15, "{even:?}");

@@ -41,7 +41,7 @@ fn gap_of(limit: &Limit) -> f64 {
     limit.duality_gap.expect("a convex problem")
 }
 
-/// Checks everything a limit promises, in plain arithmetic.
+/// Checks everything a limit guarantees, in plain arithmetic.
 fn assert_certified(g: &DMatrix<f64>, limit: &Limit) {
     assert!(gap_of(limit) <= GAP_TOLERANCE, "{}", gap_of(limit));
     let size = g.row_iter().map(|r| r.norm()).fold(0.0, f64::max) * limit.beta.norm();
@@ -174,7 +174,7 @@ fn thin_margins_are_still_decided() {
         assert!(gap_of(&limit) < 1e-15, "{m:e}: {:e}", gap_of(&limit));
         let margin = limit.beta.norm().recip();
         assert!((0.3..3.0).contains(&(margin / m)), "{margin:e} for {m:e}");
-        // The noise fixes the direction to within the margin; below ε the rounding of the data does.
+        // The noise fixes the direction to within the margin; below ε the rounding of the data fixes it.
         assert!(angle(limit.beta.as_slice(), w.as_slice()) < 10.0 * m + 1e-15);
     }
 }
@@ -280,7 +280,7 @@ fn a_zero_sample_is_its_own_certificate() {
 
 #[test]
 fn redundant_features_do_not_separate_by_their_rounding() {
-    // The third column is a combination of the first two up to rounding: the data have rank two in truth.
+    // The third column is a combination of the first two up to rounding: the true rank is two.
     let g = gaussian(60, 2, &mut Pcg64::seed_from_u64(8));
     let g = g.insert_column(2, 0.0);
     let g = DMatrix::from_fn(60, 3, |n, d| {

@@ -3,7 +3,7 @@
 use super::max_margin::GAP_TOLERANCE;
 use super::separability::FARKAS_TOLERANCE;
 
-/// Why neither a limit nor its impossibility could be certified: what was measured, and what to try.
+/// Why neither a limit nor its non-existence could be certified: what was measured, and what to try.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum Undecided {
     #[error("there are no samples, so every direction separates them; give at least one")]
@@ -16,7 +16,7 @@ pub enum Undecided {
          direction instead"
     )]
     NotConvex(f64),
-    /// What each start of the active-set method came to.
+    /// The outcome of each start of the active-set method.
     #[error(
         "neither a separator nor its impossibility could be certified ({}; wanted: duality gap at most \
          {:e}, or certificate residual at most {:e}); rescale or standardise the data, or \
@@ -31,7 +31,7 @@ pub enum Undecided {
     SmallFeature,
     #[error("the data are separable, but no direction with positive margins was reached")]
     NoPositiveMargins,
-    /// A minimiser that is not as good as it should be.
+    /// A minimiser that is not accurate enough.
     #[error(
         "the data are separable, but the minimiser of the potential of exponent {exponent} was found only to a duality \
          gap of {gap:.1e} (wanted: {:e}); standardise the data, or remove samples that nearly coincide \
@@ -63,7 +63,7 @@ pub enum Uncertified {
     Unrepresentable(#[from] Unrepresentable),
 }
 
-/// Why a solution cannot be written down in the data's own units.
+/// Why a solution cannot be represented in the data's own units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unrepresentable {
     #[error(

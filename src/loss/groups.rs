@@ -1,11 +1,11 @@
-//! Which rows belong to which sample.
+//! Assignment of rows to samples.
 
 use std::ops::Range;
 
 /// N samples of k consecutive rows each: the rows of sample n are `nk … (n+1)k − 1`.
 ///
-/// Labels ±1 need one row a sample. With C classes and outputs `f_c`, the margins of a sample of class y are the C − 1
-/// differences `f_y − f_c`, `c ≠ y`.
+/// Labels ±1 need one row per sample. With C classes and outputs `f_c`, the margins of a sample of class y are the C −
+/// 1 differences `f_y − f_c`, `c ≠ y`.
 ///
 /// ```
 /// use marginflow::loss::Groups;
@@ -21,7 +21,7 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// `samples` groups of `size` rows; of one row, if `size` is zero.
+    /// `samples` groups of `size` rows; of one row if `size` is zero.
     pub fn new(samples: usize, size: usize) -> Self {
         Self {
             samples,
@@ -64,7 +64,7 @@ impl Groups {
         row / self.size
     }
 
-    /// What belongs to each sample, of one number per row.
+    /// Splits one number per row into the parts that belong to each sample.
     ///
     /// # Panics
     /// If there is not one number per row.

@@ -4,7 +4,7 @@ use super::{LossFunction, VectorForm, log_sum};
 
 pub(super) struct Logistic;
 
-/// From this margin on `ln(1+e^{−m}) = e^{−m}` to double precision.
+/// Beyond this margin `ln(1+e^{−m}) = e^{−m}` to double precision.
 const FAR: f64 = 37.0;
 
 impl LossFunction for Logistic {
@@ -36,7 +36,7 @@ impl LossFunction for Logistic {
         }
     }
 
-    /// From `ln(1 + e^{−m}) = 𝓛`; far out `e^𝓛 − 1 = 𝓛` to double precision.
+    /// From `ln(1 + e^{−m}) = 𝓛`; for large margins `e^𝓛 − 1 = 𝓛` to double precision.
     fn inverse(&self, log_loss: f64) -> f64 {
         if log_loss < -FAR {
             -log_loss

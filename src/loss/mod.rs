@@ -1,12 +1,12 @@
 //! Losses, with multipliers in log space so that nothing underflows.
 //!
-//! With margins `m`, the multiplier of a row is `α = −∂𝓛/∂m`, and a loss is known by its log-correction
+//! With margins `m`, the multiplier of a row is `α = −∂𝓛/∂m`, and a loss is characterised by its log-correction
 //! `κ = ln(α e^m)`: the log-multiplier is `−m + κ`. Margins belong to rows and rows to samples ([`Groups`]); a loss
-//! sees one *group* at a time, the margins of one sample, and `𝓛 = Σ_n ℓ(group n)`. With one row a sample, as for
-//! labels ±1, groups are single numbers, and [`Loss`] has methods that take these.
+//! sees one *group* at a time, the margins of one sample, and `𝓛 = Σ_n ℓ(group n)`. With one row per sample, as for
+//! labels ±1, groups are single numbers, and [`Loss`] has methods for these.
 //!
-//! A loss of one's own implements [`LossFunction`] and is used as `Loss::new(&MyLoss)`; one that scenarios may name has
-//! its line in [`Loss::ALL`].
+//! Your own loss implements [`LossFunction`] and is used as `Loss::new(&MyLoss)`; to be available in scenarios it needs
+//! a line in [`Loss::ALL`].
 
 mod exponential;
 mod groups;
@@ -18,7 +18,7 @@ pub use groups::Groups;
 
 use std::fmt;
 
-/// What is known of a loss ℓ.
+/// What a loss ℓ must provide.
 pub trait LossFunction: Sync {
     /// Its name in a scenario and in reports.
     fn key(&self) -> &'static str;
@@ -38,21 +38,21 @@ pub trait LossFunction: Sync {
     /// `ℓ⁻¹(𝓛)`, the margin of a single sample (a group of one) whose loss is 𝓛, from `ln 𝓛`.
     fn inverse(&self, log_loss: f64) -> f64;
 
-    /// `ℓ⁻¹(𝓛)` as the figures write it.
+    /// `ℓ⁻¹(𝓛)` as written in figures.
     fn inverse_symbol(&self) -> &'static str;
 
-    /// Whether `κ = 0` for all margins, so that log-multipliers are `−m`: then nobody needs the margins themselves.
+    /// Whether `κ = 0` for all margins, so that log-multipliers are `−m` and the margins themselves are not needed.
     fn log_correction_is_zero(&self) -> bool {
         false
     }
 
-    /// Whether finite steps have vector instructions for its multipliers.
+    /// The vector form, if any, in which finite steps compute its multipliers.
     fn vector_form(&self) -> VectorForm {
         VectorForm::None
     }
 }
 
-/// Formulas for multipliers of groups of one that finite steps have vector instructions for.
+/// Formulas for multipliers of groups of one that finite steps evaluate in vector arithmetic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VectorForm {
     /// `α = e^{−m}`.
@@ -82,12 +82,12 @@ impl Loss {
     /// Every loss a scenario may name.
     pub const ALL: &[Self] = &[Self::Exponential, Self::Logistic];
 
-    /// A loss of one's own.
+    /// A user-defined loss.
     pub const fn new(function: &'static dyn LossFunction) -> Self {
         Self(function)
     }
 
-    /// The loss of a name.
+    /// The loss with this name.
     pub fn of_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|loss| loss.name() == name)
     }
@@ -134,7 +134,7 @@ impl Loss {
     /// Writes `∂κ_i/∂m_j` of one group of k margins, row by row.
     ///
     /// # Panics
-    /// If `jacobian` has not k × k entries.
+    /// If `jacobian` does not have k × k entries.
     pub fn jacobian(self, margins: &[f64], jacobian: &mut [f64]) {
         assert_eq!(jacobian.len(), margins.len().pow(2), "k × k entries");
         self.0.jacobian(margins, jacobian);
@@ -158,12 +158,12 @@ impl Loss {
         self.0.inverse(log_loss)
     }
 
-    /// `ℓ⁻¹(𝓛)` as the figures write it.
+    /// `ℓ⁻¹(𝓛)` as written in figures.
     pub fn inverse_symbol(self) -> &'static str {
         self.0.inverse_symbol()
     }
 
-    /// Which vector instructions finite steps may use.
+    /// The vector form that finite steps may use.
     pub fn vector_form(self) -> VectorForm {
         self.0.vector_form()
     }
@@ -178,7 +178,7 @@ fn log_sum(terms: impl Iterator<Item = f64> + Clone) -> f64 {
     largest + terms.map(|x| (x - largest).exp()).sum::<f64>().ln()
 }
 
-/// Losses are told apart by their names.
+/// Losses are distinguished by their names.
 impl PartialEq for Loss {
     fn eq(&self, other: &Self) -> bool {
         self.name() == other.name()

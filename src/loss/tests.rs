@@ -69,7 +69,7 @@ fn names_are_found_again() {
     assert_ne!(Loss::Exponential, Loss::Logistic);
 }
 
-/// The formulas as they are written on paper, where these neither overflow nor cancel.
+/// Compared with the textbook formulas, where these neither overflow nor cancel.
 #[test]
 fn scalar_losses_are_their_formulas() {
     for m in MARGINS {
@@ -100,7 +100,7 @@ fn the_inverse_is_the_margin_of_a_single_sample() {
         for m in MARGINS.into_iter().filter(|m| m.abs() < 700.0) {
             let log_loss = loss.log_loss([m].into_iter());
             let found = loss.inverse(log_loss);
-            // where ℓ is large, e^𝓛 − 1 is all that tells margins apart
+            // where ℓ is large, e^𝓛 − 1 is all that distinguishes margins
             assert!(
                 (found - m).abs() <= 1e-13 * m.abs().max(1.0),
                 "{loss:?} at {m}: {found}"
@@ -109,7 +109,7 @@ fn the_inverse_is_the_margin_of_a_single_sample() {
     }
 }
 
-/// Groups of one are what the scalar methods say, bit for bit, whichever way they are asked.
+/// Groups of one agree bit for bit with the scalar methods, through either interface.
 #[test]
 fn groups_of_one_are_scalars() {
     let groups = Groups::single(MARGINS.len());
@@ -134,7 +134,7 @@ fn groups_of_one_are_scalars() {
     }
 }
 
-/// Where a loss takes rows on their own, how they are grouped does not matter.
+/// For a loss that treats rows separately, their grouping does not matter.
 #[test]
 fn losses_of_single_rows_do_not_see_the_groups() {
     let margins = [0.3, -1.2, 4.0, 0.0, 2.2, 40.0];
@@ -224,7 +224,7 @@ fn cross_entropy_over_groups_is_its_closed_form() {
     }
 }
 
-/// Two classes have one row a sample, and cross-entropy is the logistic loss.
+/// Two classes have one row per sample, and cross-entropy is the logistic loss.
 #[test]
 fn cross_entropy_of_two_classes_is_logistic() {
     for m in MARGINS {
@@ -236,7 +236,7 @@ fn cross_entropy_of_two_classes_is_logistic() {
             ]
         });
         for (found, expected) in found.into_iter().zip(expected) {
-            // they are added to exponents of order one: what is below their rounding says nothing
+            // they are added to exponents of order one, so differences below the rounding of those are meaningless
             assert!(
                 (found - expected).abs() <= 1e-13 * expected.abs().max(1e-3),
                 "{m}: {found} {expected}"

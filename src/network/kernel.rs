@@ -1,16 +1,16 @@
-//! A network under a rule on a data set, as a vector field: all that integrators and steppers know of it.
+//! A network under a rule on a data set, as a vector field: all that integrators and steppers need to know of it.
 
 use super::{QuasiNewtonStep, WeightPath};
 use crate::trajectory::Kinks;
 use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
 
-/// A vector field on θ that is linear in the multipliers of N samples, `θ' = Σ_n α_n y_n 𝒢_n(θ)`, and knows neither
-/// loss nor clock.
+/// A vector field on θ that is linear in the multipliers of N samples, `θ' = Σ_n α_n y_n 𝒢_n(θ)`, independent of loss
+/// and clock.
 ///
-/// What a kernel must have are its sizes and three functions: [`margins`](Self::margins), [`velocity`](Self::velocity)
-/// and [`tangent`](Self::tangent). Everything else is an *offer*: it has a default that is right for every kernel, and
-/// a kernel overrides it where it knows something cheaper or something more.
+/// A kernel must supply its sizes and three functions: [`margins`](Self::margins), [`velocity`](Self::velocity) and
+/// [`tangent`](Self::tangent). Everything else is *optional*: it has a default that is correct for every kernel, and a
+/// kernel overrides it where it knows a cheaper way or can provide more.
 ///
 /// Slices: `theta`, `velocity` have length P; `multipliers`, `margins`, `rates` length N.
 pub trait Kernel: Send + Sync {
@@ -35,19 +35,19 @@ pub trait Kernel: Send + Sync {
         d_multipliers: &[f64],
     ) -> Tangent;
 
-    /// Offer: parts of θ whose entries grow together (the layers), one after the other, by length. By default all of θ
-    /// is one.
+    /// Optional: lengths of the consecutive parts of θ whose entries grow together (the layers). By default all of θ
+    /// is one part.
     fn layers(&self) -> Vec<usize> {
         vec![self.parameters()]
     }
 
-    /// Offer: G (N × D), where margins are linear in the input, `m_n = g_n·β`, in any orthonormal coordinates.
-    /// Integrators then step the weights explicitly, and eliminate through the input space where D < N.
+    /// Optional: G (N × D), where margins are linear in the input, `m_n = g_n·β`, in any orthonormal coordinates.
+    /// Integrators then step the weights explicitly, and eliminate in the input space where D < N.
     fn signed_samples(&self) -> Option<&DMatrix<f64>> {
         None
     }
 
-    /// Offer: the tangent kernel `K_nm = ∂m_n/∂θ · y_m 𝒢_m(θ)` for all n and the samples m in `active`, N ×
+    /// Optional: the tangent kernel `K_nm = ∂m_n/∂θ · y_m 𝒢_m(θ)` for all n and the samples m in `active`, N ×
     /// `active.len()`. By default one [`velocity`](Self::velocity) per active sample.
     fn tangent_kernel(&self, theta: &[f64], active: &[usize]) -> DMatrix<f64> {
         let mut columns = DMatrix::zeros(self.samples(), active.len());
@@ -62,8 +62,8 @@ pub trait Kernel: Send + Sync {
         columns
     }
 
-    /// Offer: samples whose multipliers move nothing, however large they are: at most they hold preactivations on their
-    /// kinks.
+    /// Optional: samples whose multipliers move no weight, however large they are; at most they hold preactivations on
+    /// their kinks.
     fn idle(&self) -> &[usize] {
         &[]
     }
@@ -74,19 +74,19 @@ pub trait Kernel: Send + Sync {
         &[]
     }
 
-    /// Offer: the pieces of a field that is smooth in pieces only. A smooth field has none.
+    /// Optional: the pieces of a piecewise smooth field. A smooth field has none.
     fn pieces(&self) -> Option<&dyn Pieces> {
         None
     }
 
-    /// Offer: the weights along an integration, from `theta`, with room for `slots` velocities, in a form that is
+    /// Optional: the weights along an integration, from `theta`, with room for `slots` velocities, in a form that is
     /// cheaper than [`FullPath`](super::FullPath), the default.
     fn path(&self, _theta: &[f64], _slots: usize) -> Option<Box<dyn WeightPath + '_>> {
         None
     }
 
-    /// Offer: the equations of one implicit step, `dθ = r + c · d(velocity)`, linearised at `(θ, α)` and solved
-    /// exactly. By default the step is a [`QuasiNewtonStep`]; ask [`linearised`] for either.
+    /// Optional: the equations of one implicit step, `dθ = r + c · d(velocity)`, linearised at `(θ, α)` and solved
+    /// exactly. By default the step is a [`QuasiNewtonStep`]; [`linearised`] returns either.
     fn linearise(
         &self,
         _theta: &[f64],
@@ -109,19 +109,19 @@ pub fn linearised(
         .unwrap_or_else(|| Box::new(QuasiNewtonStep::new(kernel, theta, multipliers, step)))
 }
 
-/// A vector field that is smooth in pieces (exact kinks). A kernel that has been handed out by [`Pieces::enter`] is the
-/// smooth continuation of one piece beyond its borders, and knows when a state has left it.
+/// A piecewise smooth vector field (exact kinks). A kernel returned by [`Pieces::enter`] is the smooth continuation of
+/// one piece beyond its borders, and can tell when a state has left it.
 ///
 /// `theta` has length P, `multipliers` (in any scale, the same for all samples) length N.
 pub trait Pieces {
-    /// Positive inside the piece, negative once some border has been passed.
+    /// Positive inside the piece, negative once a border has been crossed.
     fn clearance(&self, theta: &[f64], multipliers: &[f64]) -> f64;
 
-    /// The piece that the flow enters at a state: inside the present one, or on its border, where `theta` is set onto
-    /// the border exactly.
+    /// The piece that the flow enters at a state: inside the present piece, or on its border, where `theta` is moved
+    /// exactly onto the border.
     ///
     /// # Errors
-    /// A sentence, if no piece is consistent with its own velocity.
+    /// A message, if no piece is consistent with its own velocity.
     fn enter(&self, theta: &mut [f64], multipliers: &[f64]) -> Result<Entered, String>;
 
     /// Offer: whether gates have kinks, of which a run keeps an account even where nothing happens at them. Otherwise
@@ -133,11 +133,11 @@ pub trait Pieces {
     /// What tells this piece from others, as words to be stored.
     fn state(&self) -> Vec<u64>;
 
-    /// The piece of the same field with this [`state`](Self::state); `None` if there is none.
+    /// The piece of the same field with this [`state`](Self::state), if there is one.
     fn restored(&self, state: &[u64]) -> Option<Arc<dyn Kernel>>;
 }
 
-/// A piece of a field, and what happened on the way into it.
+/// A piece of a field, and what happened on entering it.
 pub struct Entered {
     pub kernel: Arc<dyn Kernel>,
     /// What changed at this border, and the pairs that slide from now on.
@@ -155,7 +155,7 @@ pub struct Tangent {
     pub rates: DVector<f64>,
 }
 
-/// One implicit step with its θ-part eliminated: what a change of the N multipliers does to the margins and to their
+/// One implicit step with its θ-part eliminated: the effect of a change of the N multipliers on the margins and their
 /// rates once `dθ = r + c·d(velocity)` has been solved exactly.
 pub trait LinearisedStep: Send {
     /// With r = 0: derivatives of (margins, rates) in the multipliers of the samples `active`, each N × `active.len()`.
@@ -167,8 +167,8 @@ pub trait LinearisedStep: Send {
         None
     }
 
-    /// Solves `dθ = r + c·d(velocity)` in place (`residual`: r in, dθ out). The change of the multipliers is asked from
-    /// `close` once the part of (dm, dm') caused by r alone is known. Returns the total change of the margins.
+    /// Solves `dθ = r + c·d(velocity)` in place (`residual`: r in, dθ out). `close` is called for the change of the
+    /// multipliers once the part of (dm, dm') caused by r alone is known. Returns the total change of the margins.
     fn solve(&self, residual: &mut [f64], close: &mut Closure<'_>) -> DVector<f64>;
 }
 
@@ -182,5 +182,5 @@ pub struct InputResponse<'a> {
     pub rates: DMatrix<f64>,
 }
 
-/// From (dm, dm') caused by the residual alone to the change of the multipliers.
+/// Maps the (dm, dm') caused by the residual alone to the change of the multipliers.
 pub type Closure<'a> = dyn FnMut(&DVector<f64>, &DVector<f64>) -> DVector<f64> + 'a;

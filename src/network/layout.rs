@@ -15,7 +15,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Of layers with these shapes, inputs × units.
+    /// A layout of layers with these shapes, inputs × units.
     pub fn new(shapes: Vec<(usize, usize)>) -> Self {
         let mut starts = vec![0];
         for (inputs, units) in &shapes {
@@ -57,7 +57,7 @@ impl Layout {
         self.starts.windows(2).map(|w| w[1] - w[0]).collect()
     }
 
-    /// Where the layer of this index (from 0) lies in θ.
+    /// Where the layer with this index (from 0) lies in θ.
     ///
     /// # Panics
     /// If there is no such layer.
@@ -65,7 +65,7 @@ impl Layout {
         self.starts[layer]..self.starts[layer + 1]
     }
 
-    /// The weights inside θ; what θ holds beyond P is left out.
+    /// The weights inside θ; entries of θ beyond P are ignored.
     ///
     /// # Panics
     /// If θ is shorter than P.
@@ -85,7 +85,7 @@ impl Layout {
         self.views(theta).iter().map(View::clone_owned).collect()
     }
 
-    /// The layers of a flat vector, to be written to.
+    /// The layers of a flat vector, mutable.
     ///
     /// # Panics
     /// If it is shorter than P.

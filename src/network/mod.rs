@@ -1,9 +1,9 @@
 //! Network architectures: shapes, and the vector fields flows and steps are built from.
 //!
 //! A network under a rule is a vector field on the flattened weights θ, linear in the multipliers `α_n`:
-//! `θ' = Σ_n α_n y_n 𝒢_n(θ)`. [`Architecture`] is what a network must tell of itself, [`Kernel`] is all that
-//! integrators know of its field. Every network is one folder here and one line in [`NETWORKS`]; what theory predicts
-//! for it stands in [`theory`](crate::theory).
+//! `θ' = Σ_n α_n y_n 𝒢_n(θ)`. [`Architecture`] is what a network must provide, [`Kernel`] is all that integrators
+//! know of its field. Every network is one folder here and one line in [`NETWORKS`]; what theory predicts for it is
+//! in [`theory`](crate::theory).
 
 mod fully_connected;
 mod kernel;
@@ -42,7 +42,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use stepping::{GenericStepper, Lane, Stepper, Training};
 
-/// A kind of network, for whoever goes through all of them.
+/// A kind of network, for code that iterates over all of them.
 pub struct Kind {
     /// Its key in a scenario.
     pub key: &'static str,
@@ -60,9 +60,9 @@ pub const NETWORKS: &[Kind] = &[
     relu::KIND,
 ];
 
-/// What a network must tell of itself, and what it may offer.
+/// What a network must provide, and what it can provide in addition.
 ///
-/// θ has length P, weights are inputs × units. Offers have defaults that are right for every network.
+/// θ has length P, weights are inputs × units. Optional methods have defaults that are correct for every network.
 pub trait Architecture: Debug + Send + Sync + 'static {
     /// The key in a scenario.
     fn key(&self) -> &'static str;
@@ -73,34 +73,34 @@ pub trait Architecture: Debug + Send + Sync + 'static {
     /// Margins `m_n = y_n f_θ(x_n)`, length N.
     fn margins(&self, theta: &[f64], data: &Dataset) -> DVector<f64>;
 
-    /// The vector field on `data` where error signals take this way.
+    /// The vector field on `data` with error signals propagated as `signals` says.
     ///
     /// # Panics
     /// If the data or the signals do not have the network's shapes; those of a [`Problem`](crate::problem::Problem) do.
     fn kernel(&self, signals: Signals<'_>, data: &Dataset) -> Arc<dyn Kernel>;
 
-    /// How much memory its integration takes.
+    /// How much memory integrating it takes.
     fn footprint(&self) -> Footprint;
 
-    /// What theory needs to recognise it; [`Known::Nothing`] where theory has nothing to say.
+    /// What theory needs in order to recognise it; [`Known::Nothing`] where theory has nothing to say.
     fn known(&self) -> Known<'_> {
         Known::Nothing
     }
 
-    /// Offer: θ of the weights `w_1 … w_L`, each column by column, in the original space. By default the weights
+    /// Optional: θ of the weights `w_1 … w_L`, each column by column, in the original space. By default the weights
     /// themselves.
     fn theta(&self, weights: DVector<f64>) -> DVector<f64> {
         weights
     }
 
-    /// The weights inside θ, in the original space: the inverse of [`theta`](Self::theta). What θ holds beyond P is
-    /// left out.
+    /// The weights inside θ, in the original space: the inverse of [`theta`](Self::theta). Entries of θ beyond P are
+    /// ignored.
     fn weights(&self, theta: &[f64]) -> Vec<DMatrix<f64>> {
         self.layout().matrices(theta)
     }
 
-    /// Offer: the linear predictor β with `f = β·x`, original space, length D. Networks that are not linear in x have
-    /// none.
+    /// Optional: the linear predictor β with `f = β·x`, original space, length D. Networks that are not linear in x
+    /// have none.
     fn predictor(&self, _theta: &[f64]) -> Option<DVector<f64>> {
         None
     }
@@ -110,13 +110,13 @@ pub trait Architecture: Debug + Send + Sync + 'static {
         self.layout().hidden().iter().map(|shape| shape.1).collect()
     }
 
-    /// The coordinates in which error signals act entry by entry.
+    /// The coordinates in which error signals act entrywise.
     fn signal_basis(&self) -> Basis {
         Basis::Standard
     }
 
-    /// Offer: the fixed error signals `b_1 … b_{L−1}` (original space) that signals amount to, where the gates of the
-    /// hidden layers do not stand between them. Direct ones are their own.
+    /// Optional: the fixed error signals `b_1 … b_{L−1}` (original space) that `signals` amounts to, where no gates
+    /// of hidden layers intervene. Direct signals are returned as they are.
     fn fixed_signals(&self, signals: Signals<'_>) -> Option<Vec<DVector<f64>>> {
         match signals {
             Signals::Direct(b) => Some(b.to_vec()),
@@ -124,7 +124,7 @@ pub trait Architecture: Debug + Send + Sync + 'static {
         }
     }
 
-    /// Offer: finite steps faster than those by the vector field, which every network has.
+    /// Optional: a faster stepper than the one by the vector field, which every network has.
     fn stepper(&self, _training: &Training<'_>, _lanes: &[Lane]) -> Option<Box<dyn Stepper>> {
         None
     }
@@ -134,23 +134,23 @@ pub trait Architecture: Debug + Send + Sync + 'static {
         false
     }
 
-    /// Offer: a reduced state that determines all weights under fixed signals.
+    /// Optional: a reduced state that determines all weights under fixed signals.
     fn reducible(&self) -> Option<&FullyConnectedLinear> {
         None
     }
 
-    /// Offer: transforms of weights and signals, where layers act entry by entry in some basis.
+    /// Optional: transforms of weights and signals, where layers act entrywise in some basis.
     fn spectrum(&self) -> Option<&SpectralLinear> {
         None
     }
 
-    /// Offer: hidden units with gates: their preactivations, activations, and the features of the output layer.
+    /// Optional: hidden units with gates: their preactivations, activations, and the features of the output layer.
     fn units(&self) -> Option<&Relu> {
         None
     }
 }
 
-/// What theory can recognise a network by: read by [`theory`](crate::theory) and nothing else.
+/// What theory recognises a network by; used only by [`theory`](crate::theory).
 pub enum Known<'a> {
     /// `β = w_1 ⋯ w_L`
     FullyConnected(&'a FullyConnectedLinear),
@@ -165,9 +165,9 @@ pub enum Known<'a> {
 /// Memory that integration takes, in numbers (not bytes) per size; see [`memory`](crate::memory).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Footprint {
-    /// Copies of the weights that an integrator holds, where it keeps velocities in factors, and where it does not.
+    /// Copies of the weights that an integrator holds: with velocities kept in factored form, and otherwise.
     pub copies: [f64; 2],
-    /// Of the equations of an implicit step: per `N·min(N, D)`, `N·D`, `N²`, `N·P` and `N·Σ units`.
+    /// Memory for the equations of an implicit step: per `N·min(N, D)`, `N·D`, `N²`, `N·P` and `N·Σ units`.
     pub linearised: [f64; 5],
 }
 
@@ -176,7 +176,7 @@ pub struct Footprint {
 pub struct Network(Arc<dyn Architecture>);
 
 impl PartialEq for Network {
-    /// Whether both are the same kind of network, of the same shapes and settings, as their `Debug` forms show them.
+    /// Whether both are the same kind of network, with the same shapes and settings, judged by their `Debug` output.
     fn eq(&self, other: &Self) -> bool {
         self.key() == other.key() && format!("{self:?}") == format!("{other:?}")
     }
@@ -197,7 +197,7 @@ impl Deref for Network {
 }
 
 impl Network {
-    /// A network of this architecture: one of ours, or one of your own.
+    /// A network of this architecture, built in or your own.
     pub fn new(architecture: impl Architecture) -> Self {
         Self(Arc::new(architecture))
     }
@@ -255,7 +255,7 @@ impl Network {
         signals.check(&self.signal_lengths(), self.feedback_shapes())
     }
 
-    /// Finite steps: the network's own stepper, or that by its vector field.
+    /// Finite steps: the network's own stepper, or the generic one by its vector field.
     ///
     /// # Panics
     /// If the data, the signals or the weights do not have the network's shapes.
@@ -267,7 +267,7 @@ impl Network {
     }
 }
 
-/// For networks whose `kernel` is given data and signals.
+/// Checks the arguments of a network's `kernel`.
 ///
 /// # Panics
 /// If these do not have the network's shapes.
@@ -279,7 +279,7 @@ fn expect_fit(network: &impl Architecture, signals: Signals<'_>, data: &Dataset)
     }
 }
 
-/// Samples that are zero: no weight moves by them, and their margins are zero for ever.
+/// Samples that are zero: they move no weight, and their margins stay zero.
 fn blank(signed_samples: &DMatrix<f64>) -> Vec<usize> {
     (signed_samples.row_iter().enumerate())
         .filter(|(_, g)| g.iter().all(|&g| g == 0.0))

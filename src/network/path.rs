@@ -1,8 +1,9 @@
 //! Weights along an integration by linear multistep formulas.
 //!
-//! Between two steps θ is fixed; every weight the integrator asks about is `θ + Σ_j c_j f_j`, with velocities `f_j` it
-//! has asked for before, kept in numbered slots. A network may keep them, and answer, in whatever form is cheap for it:
-//! a fully connected one keeps factors of rank one and never writes such a sum down ([`Kernel::path`]).
+//! Between two steps θ is fixed; all weights the integrator needs are of the form `θ + Σ_j c_j f_j`, with velocities
+//! `f_j` that it requested before, kept in numbered slots. A network may keep them, and evaluate such sums, in whatever
+//! form is cheap for it: a fully connected one keeps factors of rank one and never writes such a sum down
+//! ([`Kernel::path`]).
 
 use super::Kernel;
 use nalgebra::DMatrix;
@@ -12,19 +13,19 @@ pub trait WeightPath {
     /// θ.
     fn theta(&self) -> &[f64];
 
-    /// The velocity for `multipliers` (length N) at `θ + Σ c_j f_j` into a slot (whose old value may still be part of
-    /// the sum), the margin rates it causes into `rates` (length N).
+    /// Writes the velocity for `multipliers` (length N) at `θ + Σ c_j f_j` to a slot (whose old value may still be
+    /// part of the sum), and the margin rates it causes to `rates` (length N).
     fn velocity(&mut self, at: &[f64], multipliers: &[f64], slot: usize, rates: &mut [f64]);
 
-    /// Multiplies the velocity in a slot: what a multiple of all multipliers does to it.
+    /// Multiplies the velocity in a slot by `factor`, as scaling all multipliers would.
     fn scale(&mut self, slot: usize, factor: f64);
 
     /// The tangent kernel `K_nm = ∂m_n/∂θ · y_m 𝒢_m(θ)` at `θ + Σ c_j f_j` among the samples `active`.
     fn tangent_kernel(&mut self, at: &[f64], active: &[usize]) -> DMatrix<f64>;
 
-    /// Size of `Σ c_j f_j` against the tolerances: the largest, over the layers, root mean square of its entries in
-    /// units of `absolute_l + relative·|w|`, with the weights themselves or, where no weight has digits of its own, the
-    /// root mean square of the layer's.
+    /// Size of `Σ c_j f_j` relative to the tolerances: for each layer the root mean square of its entries in units of
+    /// `absolute_l + relative·|w|`, then the largest over the layers. |w| is the weight itself or, where single weights
+    /// have no significant digits of their own, the root mean square of the layer's weights.
     fn size(&mut self, combination: &[f64], relative: f64, absolute: &[f64]) -> f64;
 
     /// `out = θ + Σ c_j f_j`
@@ -33,11 +34,11 @@ pub trait WeightPath {
     /// `θ += Σ c_j f_j`
     fn advance(&mut self, combination: &[f64]);
 
-    /// All velocities, slot after slot or in whatever form they are kept, as numbers to be stored.
+    /// All velocities in whatever form they are kept, as numbers to be stored.
     fn velocities(&self) -> Vec<f64>;
 
-    /// Takes over the [`velocities`](Self::velocities) of a path of the same network and slots; `None` if they cannot
-    /// be.
+    /// Takes over the [`velocities`](Self::velocities) of a path of the same network and slots; `None` if they do not
+    /// fit.
     fn restore(&mut self, velocities: &[f64]) -> Option<()>;
 }
 
@@ -52,7 +53,7 @@ pub struct FullPath<'k> {
 }
 
 impl<'k> FullPath<'k> {
-    /// At rest in `theta`, with room for `slots` velocities.
+    /// A path at `theta`, with room for `slots` velocities.
     pub fn new(kernel: &'k dyn Kernel, theta: &[f64], slots: usize) -> Self {
         Self {
             kernel,

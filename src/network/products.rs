@@ -3,15 +3,15 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
-/// Columns taken together.
+/// Columns processed together.
 const TOGETHER: usize = 4;
 
-/// `out = wᵀ x`, w of as many rows as x is long.
+/// `out = wᵀ x`, w with as many rows as x has entries.
 pub fn transposed_product(w: &[f64], x: &[f64], out: &mut [f64]) {
     Arch::new().dispatch(Transposed { w, x, out });
 }
 
-/// `out = w x`, w of as many columns as x is long.
+/// `out = w x`, w with as many columns as x has entries.
 pub fn product(w: &[f64], x: &[f64], out: &mut [f64]) {
     out.fill(0.0);
     Arch::new().dispatch(Combined {
@@ -38,8 +38,8 @@ pub fn add_product(w: &[f64], x: &[f64], out: &mut [f64]) {
     });
 }
 
-/// `target += left rightᵀ` for a target of as many rows as `left` has, `right` given row by row: `terms` numbers for
-/// each column of the target.
+/// `target += left rightᵀ` for a target with as many rows as `left`; `right` is given row by row, with `terms`
+/// numbers for each column of the target.
 pub fn add_outer_products(target: &mut [f64], rows: usize, left: &[f64], right: &[f64]) {
     Arch::new().dispatch(Outer {
         target,

@@ -1,16 +1,16 @@
 //! The linearised implicit step of any kernel, by its tangent kernel.
 //!
-//! Of `dθ = r + c·d(velocity)` only the response to the multipliers is stiff: it is kept, the change of the velocity
-//! with θ, which is of order one in the clock s, is left to the Newton iteration. Then `dθ = r + c Σ_n 𝒢_n dE_n`,
-//! margins move by `A r + c K dE` and rates by `(∂m'/∂θ) r + K dE`, with A = ∂m/∂θ and `K = A 𝒢` the tangent kernel.
-//! The iteration converges linearly, with a factor of the order of c instead of quadratically, and what it converges to
-//! is the same.
+//! Of `dθ = r + c·d(velocity)` only the response to the multipliers is stiff, so only that is kept; the change of the
+//! velocity with θ, which is of order one in the clock s, is left to the Newton iteration. Then
+//! `dθ = r + c Σ_n 𝒢_n dE_n`, margins move by `A r + c K dE` and rates by `(∂m'/∂θ) r + K dE`, with A = ∂m/∂θ and
+//! `K = A 𝒢` the tangent kernel. The iteration converges linearly with a factor of order c, instead of quadratically,
+//! but to the same solution.
 
 use super::{Closure, Kernel, LinearisedStep};
 use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
 
-/// The linearised step of any [`Kernel`]: what it keeps of the equations is in the module's introduction.
+/// The linearised step of any [`Kernel`]; the module docs say which terms of the equations it keeps.
 pub struct QuasiNewtonStep {
     kernel: Arc<dyn Kernel>,
     theta: Vec<f64>,
@@ -19,7 +19,7 @@ pub struct QuasiNewtonStep {
 }
 
 impl QuasiNewtonStep {
-    /// At `(θ, α)`, lengths P and N, with c = `step`.
+    /// The step at `(θ, α)`, lengths P and N, with c = `step`.
     pub fn new(kernel: &Arc<dyn Kernel>, theta: &[f64], multipliers: &[f64], step: f64) -> Self {
         Self {
             kernel: Arc::clone(kernel),

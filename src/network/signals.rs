@@ -1,4 +1,4 @@
-//! The ways error signals take to the hidden layers.
+//! How error signals reach the hidden layers.
 
 use nalgebra::{DMatrix, DVector};
 
@@ -14,7 +14,7 @@ pub enum Signals<'a> {
     Direct(&'a [DVector<f64>]),
 }
 
-/// [`Signals`] that a kernel or a stepper keeps, with matrices M and vectors V.
+/// Owned [`Signals`] of a kernel or a stepper, with matrices M and vectors V.
 pub(super) enum Held<M, V> {
     Backward,
     Layerwise(Vec<M>),
@@ -74,7 +74,7 @@ impl<'a> Signals<'a> {
         Ok(())
     }
 
-    /// The fixed error signal `b_{L−1}` of the last hidden layer; none back through the weights, or without hidden
+    /// The fixed error signal `b_{L−1}` of the last hidden layer; `None` for backpropagation, or without hidden
     /// layers.
     pub fn last(self) -> Option<DVector<f64>> {
         match self {
@@ -84,9 +84,9 @@ impl<'a> Signals<'a> {
         }
     }
 
-    /// The vectors `b_l` these come to where layers act linearly and errors never meet a gate: `b_{L−1} = F_{L−1}` and
-    /// `b_l = F_l b_{l+1}`, by the network's own `product` of a matrix, or filter, and a vector. None back through the
-    /// weights.
+    /// The vectors `b_l` these signals are equivalent to where layers are linear and errors pass no gate:
+    /// `b_{L−1} = F_{L−1}` and `b_l = F_l b_{l+1}`, by the network's own `product` of a matrix, or filter, and a
+    /// vector. `None` for backpropagation.
     pub(super) fn composed(
         self,
         product: impl Fn(&DMatrix<f64>, &DVector<f64>) -> DVector<f64>,
@@ -107,7 +107,7 @@ impl<'a> Signals<'a> {
         Some(signals)
     }
 
-    /// The same, with matrices and vectors in a form of one's own.
+    /// The same signals, with matrices and vectors converted to the caller's types.
     pub(super) fn held<M, V>(
         self,
         matrix: impl Fn(&DMatrix<f64>) -> M,

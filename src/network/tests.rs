@@ -17,7 +17,7 @@ pub(super) fn random_data(samples: usize, dimension: usize) -> Dataset {
     Dataset::new(x, labels)
 }
 
-/// Gaussian direct feedback of the shapes the network asks for.
+/// Gaussian direct feedback of the shapes the network needs.
 pub(super) fn random_feedback(network: &Network) -> Rule {
     let signals = network.signal_lengths().into_iter().enumerate();
     let draw = |(l, length)| DVector::from_vec(gaussian(20 + l as u64, length));
@@ -237,7 +237,7 @@ fn linearised_step_solves_its_equation() {
         let total = margins_alone + &margins * &d_alpha;
         assert_close(total.as_slice(), t.margins.as_slice(), 1e-12, &name);
         let Some(input) = step.input_response() else {
-            // these keep of the equation what is stiff: relu/step_tests has their dense twins
+            // these keep only the stiff part of the equation; their dense twins are in relu/step_tests
             assert!(name.starts_with("relu"), "{name}: a linear network");
             continue;
         };
@@ -302,10 +302,10 @@ fn sizes_along_paths_of_rank_one_are_those_of_all_weights() {
     }
 }
 
-/// Sizes against absolute tolerances. Sums of rank-one matrices whose rows point in one direction (a single velocity,
-/// or fixed error signals) have the size of the full vectors. What points across the newest velocity v is estimated by
-/// random signs x: with `M⊥ = M(1 − vvᵀ)` the mean of `‖M⊥ x‖²` is `‖M⊥‖²`, and it is at most as many times that as M
-/// has columns.
+/// Checks sizes relative to absolute tolerances. Sums of rank-one matrices whose rows point in one direction (a single
+/// velocity, or fixed error signals) have the size of the full vectors. The part orthogonal to the newest velocity v
+/// is estimated by random signs x: with `M⊥ = M(1 − vvᵀ)` the mean of `‖M⊥ x‖²` is `‖M⊥‖²`, and its largest value is
+/// at most the number of columns of M times that.
 fn check_sizes(
     own: &mut dyn WeightPath,
     full: &mut FullPath<'_>,
@@ -355,7 +355,7 @@ fn check_sizes(
     }
 }
 
-/// A path in a form of its own answers as the one of plain vectors does, and as the kernel does at the same weights.
+/// A path in a special form gives the same results as one of plain vectors, and as the kernel at the same weights.
 #[test]
 fn paths_in_any_form_agree() {
     const SLOTS: usize = 4;

@@ -24,7 +24,7 @@ struct Report<'a> {
     limit: LimitReport<'a>,
     invariants: BTreeMap<&'a str, f64>,
     rate: Option<RateReport>,
-    /// Null for networks that have none.
+    /// Null for networks without kinks.
     kinks: Option<&'a Kinks>,
     claims: &'a [Verdict],
     steps: Vec<StepsReport>,
@@ -98,7 +98,7 @@ struct LimitReport<'a> {
 #[derive(Serialize)]
 struct StepsReport {
     size: f64,
-    /// Steps asked for.
+    /// Steps requested.
     count: u64,
     /// Steps until the last finite state.
     taken: u64,
@@ -160,7 +160,7 @@ struct RateReport {
 /// Key of the drift of the log-multipliers, `max_n |p_n − (τ − m_n)|/max(1+τ, |m_n|)`, among the invariants.
 const MULTIPLIER_DRIFT: &str = "log-multipliers";
 
-/// The report as pretty-printed JSON. Numbers a run does not have are null; a completed run has no others that are.
+/// The report as pretty-printed JSON. Numbers that a run does not have are null; in a completed run no others are.
 pub fn json(run: &Run) -> String {
     let d = &run.diagnostics;
     let k = d.log_log_time.len() - 1;

@@ -1,9 +1,8 @@
-//! What a run leaves behind: pure functions from a finished [`Run`](crate::run::Run) to bytes, and one that writes
-//! them.
+//! The output of a run: pure functions from a finished [`Run`](crate::run::Run) to bytes, and one that writes them.
 //!
 //! - [`json`]: `report.json`, the contract scripts rely on;
 //! - `text`: the table a person reads;
-//! - `html`: a page that needs no network, and what pages are made of;
+//! - `html`: a page that needs no network access, and the parts of pages;
 //! - [`npz`]: `trajectory.npz`, for `numpy.load`;
 //! - `write_all`: writes a run into its folder.
 

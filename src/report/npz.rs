@@ -3,7 +3,7 @@
 //! Arrays (T saves, N samples, D dimensions): `log_log_time`, `log_time`, `log_loss`, `min_margin`,
 //! `multiplier_drift` (T); `margins`, `log_multipliers`, `accumulated_multipliers` (T × N); `layer_norms` (T × L);
 //! `w_1 … w_L` (T × inputs × units); `angle_to_limit` (T, with a limit); `certified` (indices of the saves with
-//! positive margins) with `kkt_residual` and, but for non-convex potentials, `duality_gap` at those saves.
+//! positive margins) with `kkt_residual` and, except for non-convex potentials, `duality_gap` at those saves.
 //!
 //! - Linear networks: `beta` (T × D); under DFA `phi`, `phi_closed_form` (T × (L−1)), `alignment_residual` (T × L).
 //! - ReLU networks: `output_weights`, `unit_norms` (T × units of the last hidden layer), `normalised_margin` (T); each
@@ -15,7 +15,7 @@
 //! `steps_i_relative_distance` and `steps_i_angle_to_flow` where they are defined, at the records whose indices are in
 //! `steps_i_relative_distance_saves` and `steps_i_angle_to_flow_saves`.
 //!
-//! No array holds a number that is not finite.
+//! All numbers in the arrays are finite.
 
 use crate::descent::Beside;
 use crate::diagnostics::Homogeneous;
@@ -26,7 +26,7 @@ use npyz::npz::NpzWriter;
 use npyz::zip;
 use std::io::{self, BufWriter, Seek, Write};
 
-/// Writes the archive, a buffer at a time: it can be as large as all else a run holds in memory.
+/// Writes the archive, a buffer at a time: it can be as large as everything else a run holds in memory.
 ///
 /// # Errors
 /// If `out` fails.
@@ -128,7 +128,7 @@ impl<W: Write + Seek> Archive<W> {
         self.array(name, &shape, m.iter().copied())
     }
 
-    /// One run of finite steps beside the flow.
+    /// One run of finite steps.
     fn steps(&mut self, name: &str, run: &Beside) -> io::Result<()> {
         let d = &run.diagnostics;
         let count = [run.descent.steps.len() as u64];
@@ -165,7 +165,7 @@ impl<W: Write + Seek> Archive<W> {
         Ok(())
     }
 
-    /// The entries of a series that are there, and the indices they have.
+    /// The entries of a series that are defined, and their indices.
     fn defined(&mut self, name: &str, series: &[Option<f64>]) -> io::Result<()> {
         let there: Vec<(f64, f64)> = series
             .iter()

@@ -73,8 +73,8 @@ pub(super) fn facts(run: &Run) -> Vec<(&'static str, String)> {
     rows
 }
 
-/// The verdicts of a run: those its table shows, and those it folds, which are claims that do not apply and that the
-/// scenario does not list in `[expect]`.
+/// The verdicts of a run: those its table shows, and those it folds: claims that do not apply and that the scenario
+/// does not list in `[expect]`.
 pub(super) fn shown_and_folded(run: &Run) -> (Vec<&Verdict>, Vec<&Verdict>) {
     (run.verdicts.iter()).partition(|v| {
         v.outcome != Outcome::NotApplicable || run.scenario.expect.contains_key(v.id)
@@ -112,7 +112,7 @@ fn of_the_end(run: &Run) -> Vec<(&'static str, String)> {
     rows
 }
 
-/// What the same run at a hundredth of the tolerances says.
+/// The result of the same run at a hundredth of the tolerances.
 fn verified(v: &Verification) -> String {
     match v.status {
         Status::Completed => format!(
@@ -132,12 +132,12 @@ fn verified(v: &Verification) -> String {
     }
 }
 
-/// A number of a table, or a dash.
+/// A number in a table, or a dash.
 pub(crate) fn number(x: Option<f64>) -> String {
     x.map_or_else(|| "-".to_owned(), |x| format!("{x:.2e}"))
 }
 
-/// What is to be said about how the run ended, with its label.
+/// A remark on how the run ended, with its label.
 pub(super) fn note(run: &Run) -> Option<(&'static str, &str)> {
     let message = run.conclusion.message.as_deref()?;
     let label = match run.conclusion.status {
@@ -195,7 +195,7 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
     Ok(())
 }
 
-/// One line per step size, and the observed order; the last line without its end.
+/// One line per step size, and the observed order; the last line without a newline.
 pub(super) fn table_of_steps(steps: &Comparison) -> String {
     let mut lines = vec![format!(
         "  {:<12}{:>12}{:>14}{:>14}{:>15}{:>16}{:>19}{:>11}",
@@ -237,7 +237,7 @@ pub(super) fn table_of_steps(steps: &Comparison) -> String {
     lines.join("\n")
 }
 
-/// Rows on the end of the run of a ReLU network, those that are defined.
+/// Rows about the end of a ReLU network's run, as far as they are defined.
 fn homogeneous(h: &Homogeneous) -> Vec<(&'static str, String)> {
     let last = |series: &[Option<f64>]| series.last().copied().flatten();
     let mut rows = Vec::new();

@@ -10,10 +10,10 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-/// Writes `scenario.toml`, `trajectory.npz`, the `figures` (as [`figures::figures`] makes them, or none) into
-/// `figures/*`, `report.html` and, last, `report.json` into `folder` (made if missing).
+/// Writes `scenario.toml`, `trajectory.npz`, the `figures` (those of [`figures::figures`], or none) into `figures/*`,
+/// `report.html` and, last, `report.json` into `folder` (created if missing).
 ///
-/// A `report.json` of an earlier run is removed first, so that a folder holding one holds all its files.
+/// A `report.json` of an earlier run is removed first, so that a folder that has one has all its files.
 ///
 /// # Errors
 /// [`Error::Io`] with the path that could not be written.

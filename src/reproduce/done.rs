@@ -1,4 +1,4 @@
-//! One experiment: doing it, and recognising later that it has been done.
+//! One experiment: running it, and recognising later that it has been done.
 
 use super::plan::{Experiment, ExperimentKind};
 use crate::control::Control;
@@ -17,18 +17,18 @@ use std::time::Instant;
 
 const NAME: &str = "done.json";
 
-/// What became of an experiment; as written to `done.json`.
+/// The outcome of an experiment, as written to `done.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Done {
-    /// What it was made from.
+    /// Key of the inputs it was made from.
     key: String,
-    /// That of the verb alone: 0 as expected, 1 a claim came out otherwise, 4 and above it failed.
+    /// Exit code of the verb alone: 0 as expected, 1 some claim had an unexpected verdict, 4 and above it failed.
     pub exit_code: u8,
     /// Why it failed.
     pub message: Option<String>,
     pub wall_seconds: f64,
     pub figures: Vec<Drawing>,
-    /// SHA-256 of every file it left, by its path in the folder.
+    /// SHA-256 of every file it wrote, by path in the folder.
     files: BTreeMap<String, String>,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct Drawing {
 }
 
 impl Done {
-    /// What was done before, if it ran to its end, from the same inputs, and its files are intact.
+    /// The earlier outcome, if the experiment finished, from the same inputs, and its files are intact.
     pub(super) fn read(folder: &Path, key: &str) -> Option<Self> {
         let done: Self = serde_json::from_slice(&fs::read(folder.join(NAME)).ok()?).ok()?;
         let whole = |(name, digest): (&String, &String)| {
@@ -52,11 +52,11 @@ impl Done {
     }
 }
 
-/// Does the experiment and writes its folder, which is that of the control's checkpoints, `done.json` last.
+/// Runs the experiment and writes its folder (also that of the control's checkpoints), `done.json` last.
 ///
 /// # Errors
-/// [`Error::Io`] if the folder cannot be written, or another process is in it; [`Error::Interrupted`]; whatever else
-/// goes wrong is recorded.
+/// [`Error::Io`] if the folder cannot be written, or another process is in it; [`Error::Interrupted`]; anything else
+/// that goes wrong is recorded.
 pub(super) fn make(
     experiment: &Experiment,
     jobs: usize,
@@ -66,7 +66,7 @@ pub(super) fn make(
     let folder = control.checkpoints.expect("experiments have folders");
     let _here = match experiment.kind {
         ExperimentKind::Run | ExperimentKind::Critical => Folder::alone(folder)?,
-        // with others that do cases of it
+        // shared with other processes that run cases of it
         ExperimentKind::Sweep => Folder::together(folder)?,
     };
     let path = folder.join(NAME);
@@ -122,11 +122,11 @@ pub(super) fn make(
     Ok(done)
 }
 
-/// Exit code, why it is not 0 or 1, figures.
+/// Exit code, the reason if it is not 0 or 1, figures.
 type Made = (u8, Option<String>, Vec<Figure>);
 
 fn single(experiment: &Experiment, folder: &Path, control: &Control<'_>) -> Result<Made> {
-    // as the tests and the verb do: what the scenario says of its data is enough
+    // as in the tests and the verb: the scenario's own statements about its data are enough
     let finished = run(experiment.scenario.clone(), RunOptions::default(), control)?;
     let figures = figures::figures(&finished.drawn());
     report::write_all(&finished, &figures, folder)?;

@@ -1,12 +1,12 @@
-//! Everything at once: all scenarios of a folder, run side by side, and one table of what became of the claims.
+//! Everything at once: all scenarios in a folder, run in parallel, and one table of the verdicts on all claims.
 //!
 //! ```text
 //! folder of scenarios ─plan→ Experiment… ─run→ Done… (a folder each) ─ClaimsTable::of→ ClaimsTable ─html→ index.html
 //! ```
 //!
-//! An experiment's folder holds what the verbs `run`, `compare --critical` and `sweep` leave, and `done.json`: what it
-//! was made from, and checksums of what was made. What is found whole and made from the same is kept, so that a
-//! reproduction that was cut goes on where it was. The table is a function of those folders alone.
+//! An experiment's folder holds the output of the verbs `run`, `compare --critical` and `sweep`, and `done.json`: what
+//! it was made from, and checksums of the output. Folders that are intact and made from the same inputs are kept, so
+//! that an interrupted reproduction continues where it stopped. The table is a function of those folders alone.
 
 mod done;
 mod page;
@@ -30,32 +30,31 @@ const CHECKPOINTS: f64 = 5.0;
 
 /// How experiments are run.
 pub(crate) struct Options<'a> {
-    /// Folder that gets one folder per experiment.
+    /// Folder with one subfolder per experiment.
     pub out: &'a Path,
     /// Threads.
     pub jobs: usize,
-    /// Whether to do again what is done.
+    /// Whether to repeat what is already done.
     pub fresh: bool,
-    /// Becomes the number of a signal to stop at, once every run in progress has written a checkpoint; 0 to go on.
+    /// Set to the number of a signal that stops runs once they have written a checkpoint; 0 to continue.
     pub signal: &'a AtomicUsize,
     /// Called when an experiment begins and when it has ended; from any thread.
     pub observer: &'a (dyn Fn(Event) + Sync),
 }
 
-/// What an observer hears.
+/// The events an observer is told about.
 pub(crate) enum Event<'a> {
     Begins(&'a Experiment),
     Ends(&'a Experiment),
 }
 
-/// Runs what is not done yet; what became of each experiment, in their order.
+/// Runs what is not done yet; returns the outcome of each experiment, in order.
 ///
-/// Experiments of one thread are run side by side, those with threads of their own (sweeps) one after another behind
-/// them. An experiment that fails is recorded with its reason and keeps no other from running; the next call tries it
-/// again.
+/// Single-threaded experiments run in parallel; those with threads of their own (sweeps) follow, one after another.
+/// An experiment that fails is recorded with its reason and does not stop the others; the next call tries it again.
 ///
 /// # Errors
-/// [`Error::Io`] if a folder cannot be written; [`Error::Interrupted`] if a signal came, with what is done kept.
+/// [`Error::Io`] if a folder cannot be written; [`Error::Interrupted`] if a signal came; what is done is kept.
 pub(crate) fn run(experiments: &[Experiment], options: &Options) -> Result<Vec<Done>> {
     let program = program()?;
     let one = |experiment: &Experiment, jobs: usize| -> Result<Done> {
@@ -78,7 +77,7 @@ pub(crate) fn run(experiments: &[Experiment], options: &Options) -> Result<Vec<D
     };
     let (mut order, alone): (Vec<usize>, Vec<usize>) =
         (0..experiments.len()).partition(|i| experiments[*i].kind != ExperimentKind::Sweep);
-    // the longest first, so that no thread is left with it at the end
+    // the longest first, so that no thread is left with a long one at the end
     order.sort_by(|a, b| experiments[*b].work.total_cmp(&experiments[*a].work));
     let results: Mutex<Vec<Option<Result<Done>>>> =
         Mutex::new((0..experiments.len()).map(|_| None).collect());
@@ -113,7 +112,7 @@ pub(crate) fn run(experiments: &[Experiment], options: &Options) -> Result<Vec<D
 }
 
 impl Options<'_> {
-    /// Where an experiment leaves its output.
+    /// The output folder of an experiment.
     pub(crate) fn folder(&self, experiment: &Experiment) -> PathBuf {
         self.out.join(experiment.id())
     }

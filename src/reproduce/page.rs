@@ -17,15 +17,15 @@ pub(crate) struct Page<'a> {
 
 /// One experiment.
 pub(crate) struct Section<'a> {
-    /// Its folder, beside the index.
+    /// Its folder, next to the index.
     pub id: String,
     pub title: &'a str,
-    /// What its scenario says of itself.
+    /// The scenario's description of itself.
     pub about: String,
     pub kind: ExperimentKind,
     pub command: String,
     pub done: &'a Done,
-    /// Its figures with their SVG, the most telling one first.
+    /// Its figures with their SVG, the most informative one first.
     pub drawings: Vec<(&'a Drawing, String)>,
 }
 

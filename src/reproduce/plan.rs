@@ -1,4 +1,4 @@
-//! Which experiments there are, and which of them were selected.
+//! Which experiments there are, and which of them are selected.
 
 use crate::claims::{self, Outcome};
 use crate::error::{Error, Result, UsageError};
@@ -7,29 +7,29 @@ use crate::storage::hexadecimal;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Scenarios whose critical step size is measured too: the one that is about it.
+/// Scenarios whose critical step size is measured too: the one that studies it.
 const CRITICAL: [&str; 1] = ["fc-dfa-steps-too-large"];
 
-/// What is done with a scenario.
+/// The kind of experiment done with a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ExperimentKind {
-    /// As the verb `run`.
+    /// Like the verb `run`.
     Run,
-    /// As `compare --critical`.
+    /// Like `compare --critical`.
     Critical,
-    /// As `sweep plan`, `run` and `merge`.
+    /// Like `sweep plan`, `run` and `merge`.
     Sweep,
 }
 
-/// A scenario, and what is done with it.
+/// A scenario, and what to do with it.
 #[derive(Debug, Clone)]
 pub(crate) struct Experiment {
     pub scenario: Scenario,
     pub path: PathBuf,
     pub kind: ExperimentKind,
-    /// Weights times samples: which runs are long.
+    /// Weights times samples, a measure of how long a run takes.
     pub work: f64,
-    /// SHA-256 of the scenario and the numbers it starts from.
+    /// SHA-256 of the scenario and of the numbers it starts from.
     inputs: String,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Selection {
 }
 
 impl Experiment {
-    /// Its folder's name, different for every experiment.
+    /// The name of its folder, unique to the experiment.
     pub(crate) fn id(&self) -> String {
         match self.kind {
             ExperimentKind::Run | ExperimentKind::Sweep => self.scenario.name.clone(),
@@ -53,7 +53,7 @@ impl Experiment {
         }
     }
 
-    /// The command that does it alone.
+    /// The command that runs it alone.
     pub(crate) fn command(&self) -> String {
         let path = self.path.display();
         match self.kind {
@@ -68,7 +68,7 @@ impl Experiment {
         }
     }
 
-    /// What its output depends on: scenario, data and start, what is done with them, and the program.
+    /// A key for everything its output depends on: scenario, data and start, what is done with them, and the program.
     pub(super) fn key(&self, program: &str) -> String {
         let text = format!("{:?} {} {program}", self.kind, self.inputs);
         hexadecimal(text.as_bytes())
@@ -133,7 +133,7 @@ pub(crate) fn plan(folder: &Path, selection: &Selection) -> Result<Vec<Experimen
     Ok(chosen)
 }
 
-/// Whether it is a sweep that follows flows or makes finite steps, which is long.
+/// Whether it is a sweep that integrates flows or makes finite steps, which takes long.
 fn sweeps_flows(scenario: &Scenario) -> bool {
     (scenario.sweep())
         .is_some_and(|(options, _)| options.kinds.iter().any(|kind| *kind != Kind::Limit))
@@ -175,7 +175,7 @@ fn named(mut experiments: Vec<Experiment>, only: &str) -> Result<Vec<Experiment>
     .into())
 }
 
-/// From the cheapest on, those that add an outcome of a claim.
+/// Starting from the cheapest, those that add an outcome of a claim.
 fn cheapest(mut experiments: Vec<Experiment>) -> Vec<Experiment> {
     experiments.sort_by(|a, b| a.work.total_cmp(&b.work));
     let mut seen = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! What became of the claims.
+//! The table of verdicts on the claims.
 
 use super::done::Done;
 use super::plan::{Experiment, ExperimentKind};
@@ -18,7 +18,7 @@ pub(crate) struct Row {
     /// What is true.
     pub corrected: &'static str,
     pub verdict: Outcome,
-    /// `None` where the scenario expects nothing of this claim: any verdict will do.
+    /// `None` if the scenario expects nothing of this claim: any verdict will do.
     pub expected: Option<Outcome>,
     pub residual: Option<f64>,
     pub tolerance: Option<f64>,
@@ -38,7 +38,7 @@ pub(crate) struct ClaimsTable {
     code: u8,
 }
 
-/// What is read of `report.json`.
+/// The part of `report.json` that is read.
 #[derive(Deserialize)]
 struct ReportedClaims {
     claims: Vec<Judged>,
@@ -54,7 +54,7 @@ struct Judged {
 }
 
 impl ClaimsTable {
-    /// From the folders of experiments: `done[i]` and `<out>/<id>/report.json` of `experiments[i]`.
+    /// The table from the folders of experiments: `done[i]` and `<out>/<id>/report.json` of `experiments[i]`.
     ///
     /// # Errors
     /// [`Error::Io`] if a report cannot be read.
@@ -92,7 +92,7 @@ impl ClaimsTable {
         })
     }
 
-    /// 0 if every verdict that a scenario expects is the expected one, 1 if not, and if an experiment failed its code.
+    /// 0 if all verdicts are as scenarios expect, 1 if not; if an experiment failed, its code.
     pub(crate) fn exit_code(&self) -> u8 {
         self.code
     }
@@ -143,7 +143,7 @@ impl ClaimsTable {
         String::from_utf8(bytes).expect("rows are text")
     }
 
-    /// For people.
+    /// As text for people.
     pub(crate) fn text(&self) -> String {
         let number = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.2e}"));
         let mut out = format!(
@@ -174,7 +174,7 @@ impl ClaimsTable {
     }
 }
 
-/// `None` where the claim does not apply, unless the scenario expects something else of it.
+/// `None` where the claim does not apply, unless the scenario expects otherwise.
 fn row(claim: &Claim, experiment: &Experiment, judged: &Judged) -> Option<Row> {
     let expected = experiment.scenario.expect.get(claim.id).copied();
     let applies = judged.verdict != Outcome::NotApplicable;

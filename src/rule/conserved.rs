@@ -1,4 +1,4 @@
-//! What is conserved along a flow: by a rule itself, or by a network under it.
+//! Quantities conserved along a flow: by a rule itself, or by a network under it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub struct Conserved {
 
 type Measure = dyn Fn(&[f64]) -> Measured + Send + Sync;
 
-/// A quantity at one time, and the size of the terms it is a difference of.
+/// A quantity at one time, and the size of the terms of which it is a difference.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Measured {
     pub value: Vec<f64>,
@@ -30,7 +30,7 @@ impl fmt::Debug for Conserved {
 }
 
 impl Conserved {
-    /// Of layer l (from 1), named `name-l`; `measure` takes a state (θ, and what the rule moves beside it).
+    /// The quantity of layer l (from 1), named `name-l`; `measure` takes a state (θ, then the rule's own state).
     pub fn new(
         name: &str,
         layer: usize,

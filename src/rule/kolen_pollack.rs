@@ -1,12 +1,12 @@
-//! Kolen–Pollack learning: error signals come back through matrices that learn along with the weights they stand for.
+//! Kolen–Pollack learning: error signals come back through matrices that learn along with the weights they replace.
 //!
-//! `δ_l = F_l δ_{l+1}` as in feedback alignment, but every change of `w_{l+1}` is made to `F_l` too (which is kept in
-//! the shape of `w_{l+1}`): `F_l' = w_{l+1}'`. So `F_l − w_{l+1}` never changes, and as weights that separate the data
-//! grow without bound, the feedback aligns with them: the limit is that of gradient descent. From `F_l(0) = w_{l+1}(0)`
-//! the rule *is* gradient descent. (Kolen and Pollack, ICNN 1994; Akrout et al., NeurIPS 2019.)
+//! `δ_l = F_l δ_{l+1}` as in feedback alignment, but every change of `w_{l+1}` is applied to `F_l` too (which has the
+//! shape of `w_{l+1}`): `F_l' = w_{l+1}'`. So `F_l − w_{l+1}` never changes, and as weights that separate the data grow
+//! without bound, the feedback aligns with them: the limit is that of gradient descent. From `F_l(0) = w_{l+1}(0)` the
+//! rule *is* gradient descent. (Kolen and Pollack, ICNN 1994; Akrout et al., NeurIPS 2019.)
 //!
-//! A run's state is `(θ, F_1 … F_{L−1})`, both in the network's coordinates. The field needs nothing of the network but
-//! its field under [`Signals::Layerwise`], which is made anew for the F of every state.
+//! A run's state is `(θ, F_1 … F_{L−1})`, both in the network's coordinates. All the field needs from the network is
+//! its field under [`Signals::Layerwise`], which is rebuilt for the F of every state.
 
 use super::{Conserved, Entry, LearningRule, Measured, Needs, Rule};
 use crate::dataset::Dataset;
@@ -47,7 +47,7 @@ impl LearningRule for KolenPollack {
         true
     }
 
-    /// F in the network's coordinates, as `w_2 … w_L` are kept in θ.
+    /// F in the network's coordinates, laid out like `w_2 … w_L` in θ.
     fn state(&self, network: &Network) -> DVector<f64> {
         let first = network.layout().range(0).len();
         let mut weights = vec![0.0; first];
@@ -90,9 +90,9 @@ impl LearningRule for KolenPollack {
 struct Field {
     network: Network,
     data: Dataset,
-    /// The network's field under the feedback at time 0, in this piece: what does not depend on F.
+    /// The network's field under the feedback at time 0, in this piece; serves whatever does not depend on F.
     first: Arc<dyn Kernel>,
-    /// The piece of a field that is smooth in pieces, as its state; none before one has been entered.
+    /// The state of the current piece of a piecewise smooth field; none before one has been entered.
     piece: Option<Vec<u64>>,
 }
 
@@ -109,7 +109,7 @@ impl Field {
         self.network.weights(&theta).split_off(1)
     }
 
-    /// The network's field under the feedback of a state.
+    /// The network's field under the feedback `f`.
     fn under(&self, f: &[f64]) -> Arc<dyn Kernel> {
         let feedback = self.feedback(f);
         let kernel = self
@@ -128,7 +128,7 @@ impl Field {
         (velocity, DVector::from_vec(rates))
     }
 
-    /// The same field in another piece of the network's.
+    /// The same field in another piece of the network's field.
     fn in_piece(&self, kernel: Arc<dyn Kernel>) -> Arc<dyn Kernel> {
         Arc::new(Self {
             network: self.network.clone(),
@@ -145,8 +145,8 @@ impl Field {
     }
 }
 
-/// A step of F for differences along it, relative to F. The field is a polynomial of degree L − 1 in F, for which
-/// differences of fourth order are exact up to L = 5, and beyond (or on sliding sets) as good as rounding.
+/// Step for differences along F, relative to F. The field is a polynomial of degree L − 1 in F, for which
+/// fourth-order differences are exact up to L = 5, and beyond that (or on sliding sets) accurate to rounding.
 const STEP: f64 = 1e-3;
 
 impl Kernel for Field {
@@ -312,7 +312,7 @@ mod tests {
         .unwrap()
     }
 
-    /// Every registered network, against differences of fourth order.
+    /// Every registered network, compared with fourth-order differences.
     #[test]
     fn tangents_are_derivatives_along_weights_feedback_and_multipliers() {
         for network in NETWORKS.iter().flat_map(|kind| (kind.examples)(4)) {
@@ -341,7 +341,7 @@ mod tests {
         }
     }
 
-    /// Feedback that starts as the weights are stays what they are.
+    /// Feedback that starts equal to the weights stays equal to them.
     #[test]
     fn from_its_own_weights_it_is_gradient_descent() {
         for network in [
@@ -368,7 +368,7 @@ mod tests {
         }
     }
 
-    /// The limit is the hard-margin machine, and F − w stays what it was.
+    /// The limit is the hard-margin SVM, and F − w does not change.
     #[test]
     fn it_tends_to_the_limit_of_gradient_descent() {
         let network = Network::fully_connected(5, &[4]);
@@ -399,7 +399,7 @@ mod tests {
         assert!(before < 1e-5, "{before:e}");
     }
 
-    /// Halving the step halves the distance of finite steps from the flow.
+    /// Halving the step size halves the distance of finite steps from the flow.
     #[test]
     fn the_flow_is_the_limit_of_small_steps() {
         for network in [Network::diagonal(4, 3), Network::relu(4, &[5], 0.1)] {

@@ -26,22 +26,22 @@ pub const RULES: &[Entry] = &[
     kolen_pollack::ENTRY,
 ];
 
-/// What a scenario's reader needs to know of a rule.
+/// What code that reads scenarios needs to know about a rule.
 #[derive(Debug)]
 pub struct Entry {
     /// The key in a scenario.
     pub key: &'static str,
-    /// What it does, in a line.
+    /// What it does, in one line.
     pub about: &'static str,
-    /// What it needs to be given.
+    /// What it has to be given.
     pub needs: Needs,
-    /// What its feedback is, in a line; empty for rules without.
+    /// What its feedback is, in one line; empty for rules without feedback.
     pub about_feedback: &'static str,
-    /// Whether its error signals come through feedback that never changes.
+    /// Whether its error signals pass through feedback that never changes.
     pub is_fixed: bool,
 }
 
-/// What has to be drawn or read before a rule can be had.
+/// What has to be drawn or read before a rule can be constructed.
 #[derive(Debug, Clone, Copy)]
 pub enum Needs {
     /// Nothing.
@@ -54,12 +54,13 @@ pub enum Needs {
 
 /// A learning rule.
 ///
-/// It says which way error signals take. All else are offers, with defaults for rules whose signals stay what they are.
+/// It says how error signals are propagated. Everything else is optional, with defaults for rules whose signals never
+/// change.
 pub trait LearningRule: Debug + Send + Sync + 'static {
     /// The key in a scenario.
     fn key(&self) -> &'static str;
 
-    /// The way of the error signals, at the start of the flow.
+    /// How error signals are propagated, at the start of the flow.
     fn signals(&self) -> Signals<'_>;
 
     /// The signals under which theory predicts the same limit; `None` where nothing is predicted. By default its own.
@@ -67,7 +68,7 @@ pub trait LearningRule: Debug + Send + Sync + 'static {
         Some(self.signals())
     }
 
-    /// Offer: numbers that move along with the weights, at the start; they follow θ in a run's state. By default none.
+    /// Optional: initial state of the rule's own, stored after θ in a run's state. By default empty.
     fn state(&self, _network: &Network) -> DVector<f64> {
         DVector::zeros(0)
     }
@@ -77,12 +78,12 @@ pub trait LearningRule: Debug + Send + Sync + 'static {
         false
     }
 
-    /// Offer: the vector field on (θ, state). By default the network's own under fixed signals.
+    /// Optional: the vector field on (θ, state). By default the network's own under fixed signals.
     fn kernel(&self, network: &Network, data: &Dataset) -> Arc<dyn Kernel> {
         network.kernel(self.signals(), data)
     }
 
-    /// Offer: what the rule itself conserves on a network, beside what the network conserves under its signals.
+    /// Optional: what the rule itself conserves on a network, besides what the network conserves under its signals.
     fn conserved(&self, _network: &Network) -> Vec<Conserved> {
         Vec::new()
     }
@@ -108,7 +109,7 @@ impl std::ops::Deref for Rule {
 }
 
 impl Rule {
-    /// A rule of this kind: one of ours, or one of your own.
+    /// A rule of this kind, built in or your own.
     pub fn new(rule: impl LearningRule) -> Self {
         Self(Arc::new(rule))
     }

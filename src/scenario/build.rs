@@ -1,5 +1,5 @@
-//! From the keys of a scenario to a [`Problem`]: reads the files it names, draws what it draws, and checks that
-//! the shapes fit.
+//! From the keys of a scenario to a [`Problem`]: reads the named files, draws what is random, and checks that shapes
+//! fit.
 
 use super::numbers::{AtLeast, Depth};
 use super::rule::LearningRule;
@@ -23,14 +23,14 @@ pub(super) fn layers(depth: &Spanned<Depth>) -> usize {
     depth.get_ref().get()
 }
 
-/// What building needs: the keys, where they are written, and the folder paths start from.
+/// What building needs: the keys, where they are written, and the folder to which paths are relative.
 pub(super) struct Builder<'a> {
     pub document: &'a Document,
     pub source: &'a Source,
     pub folder: &'a Path,
     pub flow: &'a FlowOptions,
     pub steps: Option<&'a StepOptions>,
-    /// What the problem is built for, and must leave memory for.
+    /// The work the problem is built for, for which there must be enough memory.
     pub work: Work,
 }
 
@@ -202,8 +202,9 @@ impl Builder<'_> {
         })
     }
 
-    /// One fixed matrix per hidden layer, named `name_l`. Gaussian draws fill them in order, column by column; of unit
-    /// modulus are the same draws, each entry divided by its modulus, in the coordinates in which the layers act.
+    /// One fixed matrix per hidden layer, named `name_l`. Gaussian draws fill them in order, column by column;
+    /// unit-modulus feedback uses the same draws, each entry divided by its modulus in the coordinates in which the
+    /// layers act.
     fn feedback(
         &self,
         network: &Network,
@@ -289,7 +290,7 @@ impl Builder<'_> {
         Err(self.source.error(file.span(), &problem, advice))
     }
 
-    /// Reads a file, if it fits into memory, and points at its name in the scenario if it cannot be read at all.
+    /// Reads a file, if it fits into memory; if it cannot be read, the error points at its name in the scenario.
     fn reading<T>(&self, file: &FilePath, read: impl FnOnce(&Path) -> Result<T>) -> Result<T> {
         let path = self.folder.join(file.get_ref());
         self.check_file(file, &path)?;

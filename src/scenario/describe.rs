@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// A number's schema, written where the number stands.
+/// A number's schema, inlined where the number is used.
 macro_rules! number_schema {
     ($number:ty, $schema:tt) => {
         impl JsonSchema for $number {
@@ -50,7 +50,7 @@ impl<const MIN: i64> JsonSchema for AtLeast<MIN> {
     }
 }
 
-/// `[expect]` has the ids of claims as keys, and no others.
+/// Restricts the keys of `[expect]` to the ids of claims.
 pub(super) fn claims_as_keys(schema: &mut Schema) {
     let outcome = schema.remove("additionalProperties").unwrap_or(true.into());
     let keys: Map<String, Value> = (CLAIMS.iter())
@@ -73,7 +73,7 @@ pub fn schema_json() -> String {
     serde_json::to_string_pretty(&schema).expect("a schema is plain data") + "\n"
 }
 
-/// Every key with type, default and meaning, as Markdown: what docs/scenarios.md holds below its introduction.
+/// Every key with type, default and meaning, as Markdown: the content of docs/scenarios.md below its introduction.
 pub fn schema_markdown() -> String {
     let schema = schema_for!(Document).to_value();
     let mut text = String::from(
@@ -95,7 +95,7 @@ struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    /// What a reference stands for; `Option` aside.
+    /// Resolves a reference, ignoring `Option`.
     fn resolved(&self, schema: &'a Value) -> &'a Value {
         if let Some(path) = schema["$ref"].as_str() {
             let name = path.rsplit('/').next().unwrap_or_default();
@@ -111,7 +111,7 @@ impl<'a> Page<'a> {
         schema
     }
 
-    /// The alternatives of a choice: name, its schema (`None` for a mere word), meaning.
+    /// The alternatives of a choice: name, its schema (`None` for a plain word), meaning.
     fn alternatives(&self, schema: &'a Value) -> Vec<(&'a str, Option<&'a Value>, &'a str)> {
         let parts = schema["oneOf"].as_array().map_or(&[][..], Vec::as_slice);
         let mut found = Vec::new();
@@ -137,7 +137,7 @@ impl<'a> Page<'a> {
         found
     }
 
-    /// One table with its keys, then those below it.
+    /// Writes one table with its keys, then its subtables.
     fn table(&self, path: &str, schema: &'a Value, text: &mut String) {
         let Some(properties) = schema["properties"].as_object() else {
             return;
@@ -263,7 +263,7 @@ mod tests {
     use super::*;
     use crate::flow::FlowOptions;
 
-    /// Every key has a meaning, and a key that may be absent says what then.
+    /// Every key has a description, and optional keys say what happens if they are absent.
     #[test]
     fn every_key_is_described() {
         let text = schema_markdown();

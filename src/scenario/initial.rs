@@ -1,4 +1,4 @@
-//! θ(0): zero, drawn or read; put on the conserved level if the scenario asks; refused where no weight would ever move.
+//! θ(0): zero, drawn or read; put on the conserved level on request; refused if no weight would ever move.
 
 use super::build::Builder;
 use super::schema::{FilePath, Initial};
@@ -11,7 +11,7 @@ use nalgebra::DVector;
 use std::ops::Range;
 
 impl Builder<'_> {
-    /// θ(0) from `w_1 … w_L`, each column by column. Gaussian draws fill them in this very order.
+    /// θ(0) from `w_1 … w_L`, each column by column. Gaussian draws fill them in this order.
     pub(super) fn initial(&self, network: &Network, rule: &Rule) -> Result<DVector<f64>> {
         let parameters = network.parameters();
         match self.document.initial.get_ref() {
@@ -101,7 +101,7 @@ impl Builder<'_> {
         dataset: &Dataset,
     ) -> Result<()> {
         let span = self.document.initial.span();
-        // Every gradient is a product of all layers but one (where a ReLU unit has zero weights its slope is one).
+        // Every gradient is a product of all layers but one (the slope of a ReLU unit with zero weights is one).
         if rule.signals() == Signals::Backward && zero_layers(network, theta0) >= 2 {
             let problem = "gradient descent never leaves this initialisation: with two or more zero layers every \
                  gradient is zero";
@@ -140,8 +140,8 @@ fn zero_layers(network: &Network, theta: &DVector<f64>) -> usize {
     layers.iter().filter(is_zero).count()
 }
 
-/// The first hidden layer (from 1) whose preactivations are all negative. Where kinks close, its outputs and slopes
-/// vanish then: it and the layers below get no signal, those above no input, and the network stays zero for ever.
+/// The first hidden layer (from 1) whose preactivations are all negative. If kinks close, its outputs and slopes
+/// vanish: it and the layers below get no signal, those above no input, and no weight ever moves.
 fn dead_layer(relu: &Relu, theta: &DVector<f64>, dataset: &Dataset) -> Option<usize> {
     relu.activation().kink().filter(|kink| kink.closes())?;
     relu.preactivations(theta.as_slice(), dataset.samples())

@@ -1,4 +1,4 @@
-//! Whether a scenario fits into the machine's memory, asked before anything is drawn or read.
+//! Whether a scenario fits into the machine's memory, checked before anything is drawn or read.
 
 use super::build::Builder;
 use super::relu::ReluTable;
@@ -13,11 +13,11 @@ use crate::rule::Needs;
 use std::ops::Range;
 use std::path::Path;
 
-/// Bytes that reading takes per byte of a file: numbers of two characters, `1,`, are the worst case, eight bytes each,
-/// and are copied twice on the way into a data set.
+/// Bytes of memory needed per byte of a file: numbers of two characters, `1,`, are the worst case; they take eight
+/// bytes each, and are copied twice before they are in a data set.
 const PER_BYTE_READ: f64 = 12.0;
 
-/// Of no network at all.
+/// The footprint of no network at all.
 const NOTHING: Footprint = Footprint {
     copies: [0.0; 2],
     linearised: [0.0; 5],
@@ -40,7 +40,7 @@ pub(super) fn samples_fit(samples: f64, dimension: usize) -> bool {
 }
 
 impl Builder<'_> {
-    /// [`Self::check_memory`] for data that are drawn, whose sizes the scenario says.
+    /// [`Self::check_memory`] for data that are drawn, whose sizes are in the scenario.
     pub(super) fn check_drawn_data(&self) -> Result<()> {
         match &self.document.dataset {
             DatasetSource::GaussianTeacher {
@@ -70,7 +70,7 @@ impl Builder<'_> {
 
     /// Refuses a file too large to be read.
     pub(super) fn check_file(&self, file: &FilePath, path: &Path) -> Result<()> {
-        // a file that cannot be looked at is for the reader to complain of
+        // a file without accessible metadata is left to the reader, which reports the error
         let bytes = std::fs::metadata(path).map_or(0, |found| found.len()) as f64;
         let available = available();
         if PER_BYTE_READ * bytes <= available {
@@ -86,7 +86,7 @@ impl Builder<'_> {
         Err(self.source.error(file.span(), &problem, advice))
     }
 
-    /// Where the scenario says how large the larger of data set and network is.
+    /// Where the scenario sets the size of the larger of data set and network.
     fn span_of_size(&self, sizes: &Sizes) -> Range<usize> {
         match &self.document.dataset {
             DatasetSource::GaussianTeacher { dimension, .. }

@@ -34,12 +34,13 @@
 //! ```
 //!
 //! A file passes three stages. [`load`] reads it; [`parse`] applies `--set` assignments to the text and reads the
-//! result, so that every error points into text the user can see, and numbers become types that cannot hold a wrong
-//! value; [`Scenario::build`] reads the files named, draws what is random, and checks that the shapes fit. Random
+//! result, so that every error points into text the user can see, and numbers become types that cannot hold an invalid
+//! value; [`Scenario::build`] reads the named files, draws what is random, and checks that the shapes fit. Random
 //! draws: feedback `b_1, b_2, …`, entry by entry, from the stream `feedback`; weights `w_1, w_2, …`, each column by
-//! column, from the stream `initial` (see [`crate::dataset::standard_normals`]). With `level-set = true` the output
-//! weights drawn give way to `w_{L,j} = ‖w_{L−1,j}‖²/(2b_j)`, b the feedback of the last hidden layer: the level of the
-//! conserved quantity `b_j w_{L,j} − ½‖w_{L−1,j}‖²` on which zero weights lie too, and on which Theorem 4 is stated.
+//! column, from the stream `initial` (see [`crate::dataset::standard_normals`]). With `level-set = true` the drawn
+//! output weights are replaced by `w_{L,j} = ‖w_{L−1,j}‖²/(2b_j)`, with b the feedback of the last hidden layer: the
+//! level set of the conserved quantity `b_j w_{L,j} − ½‖w_{L−1,j}‖²` that contains zero weights, and for which Theorem
+//! 4 is stated.
 
 mod build;
 mod describe;
@@ -76,12 +77,12 @@ use toml::Spanned;
 use toml_edit::DocumentMut;
 pub use variants::Variant;
 
-/// A scenario that has been read and understood; the files it names have not been opened yet.
+/// A scenario that has been read and parsed; the files it names have not been opened yet.
 #[derive(Debug, Clone)]
 pub struct Scenario {
     /// File stem: names the output folder.
     pub name: String,
-    /// The title given, or else the name.
+    /// The given title, or else the name.
     pub title: String,
     /// The text after `--set`, with absolute paths, so that a copy runs from any folder.
     pub resolved: String,
@@ -92,7 +93,7 @@ pub struct Scenario {
     /// Expected outcome per claim id.
     pub expect: BTreeMap<String, Outcome>,
     pub flow: FlowOptions,
-    /// Finite-step runs beside the flow, if any.
+    /// Runs of finite steps, if any.
     pub steps: Option<StepOptions>,
     sweep: Option<(SweepOptions, Teacher)>,
     document: Document,
@@ -104,7 +105,7 @@ pub struct Scenario {
 ///
 /// # Errors
 /// [`Error::Scenario`] with file, line and caret for anything wrong in the text; [`Error::Usage`] for an override
-/// that is no assignment.
+/// that is not an assignment.
 pub fn load(path: &Path, overrides: &[String]) -> Result<Scenario> {
     let text = std::fs::read_to_string(path).map_err(|source| ScenarioError::Unreadable {
         path: path.to_owned(),
@@ -113,11 +114,11 @@ pub fn load(path: &Path, overrides: &[String]) -> Result<Scenario> {
     parse(path, &text, overrides)
 }
 
-/// The scenario that `text` is as the file `path`, with `overrides` applied. Opens no file: of the file system it only
-/// asks what the paths it names are in full.
+/// Parses `text` as the content of the file `path`, with `overrides` applied. Opens no file: it only asks the file
+/// system for the absolute form of the paths named.
 ///
 /// # Errors
-/// As [`load`], but for a file that cannot be read.
+/// As [`load`], except for a file that cannot be read.
 ///
 /// ```
 /// use marginflow::scenario;
@@ -250,8 +251,8 @@ fn step_options(document: &Document, source: &Source) -> Result<Option<StepOptio
     }))
 }
 
-/// What a run moves, from the key `state` of a table. Reduced states exist where the weights are `w_l(0) + u_l b_lᵀ`
-/// for all times.
+/// The unknowns of a run, from the key `state` of a table. Reduced states exist where the weights are
+/// `w_l(0) + u_l b_lᵀ` at all times.
 fn state(key: Option<&Spanned<StateName>>, document: &Document, source: &Source) -> Result<State> {
     let Some(key) = key else {
         return Ok(State::Full);
@@ -278,7 +279,7 @@ impl Scenario {
         &self.source.text
     }
 
-    /// What its leading comment says it shows.
+    /// What it shows, according to its leading comment.
     pub fn about(&self) -> String {
         let lines = self.source.text.lines();
         let comment = lines.map_while(|line| line.strip_prefix('#'));
@@ -287,7 +288,7 @@ impl Scenario {
 
     /// The problem: reads data and weight files, draws data, feedback and initial weights.
     ///
-    /// Whether the data are separable is not asked here.
+    /// Separability of the data is not checked here.
     ///
     /// # Errors
     /// [`Error::Data`] with row and column for a file with wrong contents; [`Error::Scenario`] for a missing file,
@@ -297,7 +298,7 @@ impl Scenario {
         self.build_for(Work::Limit)
     }
 
-    /// [`Self::build`], refused before anything is drawn if `work` on the problem would need more memory than there is.
+    /// [`Self::build`], which fails before drawing anything if `work` on the problem needs too much memory.
     ///
     /// # Errors
     /// As [`Self::build`].
@@ -326,7 +327,7 @@ impl Scenario {
         }
     }
 
-    /// The scenario with more assignments (as of `--set`).
+    /// The scenario with further assignments (as for `--set`).
     ///
     /// # Errors
     /// As [`load`].
@@ -340,7 +341,7 @@ impl Scenario {
         )
     }
 
-    /// The error of a command that needs `[steps]`.
+    /// The error for a command that needs `[steps]`.
     pub fn without_steps(&self) -> Error {
         self.source.error(
             0..0,

@@ -6,8 +6,8 @@ use crate::generalisation::{
 use crate::theory::predictor_degree;
 use serde::Deserialize;
 
-/// Depths with a theory curve; deeper potentials hardly differ from `p = 1`, and their layers hardly learn at reachable
-/// times.
+/// Depths with a theory curve; deeper potentials hardly differ from `p = 1`, and their layers hardly learn within
+/// reachable times.
 const DEPTHS: std::ops::RangeInclusive<u32> = 1..=6;
 
 /// Depth of the case `fc`; its limit is the same at any depth and under every rule.
@@ -30,7 +30,7 @@ pub struct NetworkCase {
     layers: Layers,
     /// L
     depth: u32,
-    /// Law of the feedback; none under gradient descent.
+    /// Distribution of the feedback; none under gradient descent.
     feedback: Option<Feedback>,
 }
 
@@ -120,7 +120,7 @@ impl NetworkCase {
         format!("{layers} {rule}, L = {}{signal}", self.depth)
     }
 
-    /// Assignments (as of `--set`) that make a scenario this network and rule, with feedback of this seed.
+    /// Assignments (as for `--set`) that make a scenario this network and rule, with feedback of this seed.
     pub(crate) fn assignments(&self, feedback_seed: u64) -> Vec<String> {
         let network = match self.layers {
             Layers::FullyConnected => "fully-connected-linear",
@@ -144,12 +144,12 @@ impl NetworkCase {
         ]
     }
 
-    /// The same for `[steps]`, where there are any.
+    /// The same for `[steps]`, if there is such a table.
     pub(crate) fn step_assignments(&self) -> Vec<String> {
         vec![format!("steps.state={}", self.state())]
     }
 
-    /// Which state is followed: the reduced one is exact, and smaller by far, where there is one.
+    /// Which state is integrated: where there is a reduced one, it is exact and far smaller.
     fn state(&self) -> &'static str {
         if self.is_fully_connected() {
             "reduced"
@@ -158,7 +158,7 @@ impl NetworkCase {
         }
     }
 
-    /// What theory predicts of its limit at `n/D = ratio`.
+    /// What theory predicts for its limit at `n/D = ratio`.
     ///
     /// # Errors
     /// As [`separable`].
@@ -218,7 +218,7 @@ mod tests {
         }
     }
 
-    /// One layer is one layer, however it is parametrised.
+    /// A single layer is the same however it is parametrised.
     #[test]
     fn at_depth_one_all_predictions_are_one() {
         let angle = |name: &str| {

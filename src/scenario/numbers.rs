@@ -1,10 +1,10 @@
-//! Numbers that are right by construction: a scenario holding one of these needs no further check.
+//! Numbers that are valid by construction: a scenario holding one of these needs no further check.
 //!
-//! Each is made from what TOML has while it is read, so that the error stands at the number itself.
+//! Each is converted from the TOML value while it is read, so that the error points at the number itself.
 
 use serde::{Deserialize, Deserializer, de};
 
-/// A number as people write it: 2.5, but 1e200 and not two hundred digits.
+/// A number in readable form: 2.5, but 1e200 rather than two hundred digits.
 pub(super) fn shown(x: f64) -> String {
     if x == 0.0 || !x.is_finite() || (1e-4..1e7).contains(&x.abs()) {
         x.to_string()
@@ -13,7 +13,7 @@ pub(super) fn shown(x: f64) -> String {
     }
 }
 
-/// A number outside of its bounds: what was given, and what is asked for.
+/// A number outside its bounds: what was given, and what is required.
 #[derive(Debug, thiserror::Error)]
 #[error("{given} is not {wanted}")]
 pub(super) struct OutOfBounds {
@@ -21,7 +21,7 @@ pub(super) struct OutOfBounds {
     wanted: String,
 }
 
-/// `Name(what it holds) from what TOML has { conversion or None }, otherwise "given is not …"`.
+/// `Name(type held) from TOML type { conversion or None }, otherwise "given is not …"`.
 macro_rules! bounded {
     (
         $(#[$meta:meta])*
@@ -68,7 +68,7 @@ bounded! {
 }
 
 bounded! {
-    /// A horizon in any clock, at least 1e-100: the first steps of an integrator are shares of it, and must not
+    /// A horizon in any clock, at least 1e-100: the first steps of an integrator are fractions of it, and must not
     /// underflow.
     Horizon(f64) from f64,
     |x| (x.is_finite() && x >= Self::LEAST).then_some(x),
@@ -101,7 +101,7 @@ bounded! {
 }
 
 bounded! {
-    /// A number of finite steps, 1 ≤ n ≤ 10^12: at the ten million steps a second of the fastest networks, a day.
+    /// A number of finite steps, 1 ≤ n ≤ 10^12: a day at the ten million steps per second of the fastest networks.
     StepCount(u64) from i64,
     |n| u64::try_from(n).ok().filter(|n| (1..=Self::MOST).contains(n)),
     n.to_string() => "a number of steps between 1 and 10^12; with steps.schedule = \"loss-normalised\" fewer go further"

@@ -1,7 +1,7 @@
 //! `--set key=value`: assignments to the document before it is read.
 //!
 //! An assignment replaces whatever is there. Where the scenario offers a choice (an enum, written as a table with one
-//! key), assigning below another alternative replaces the old one: `flow.until.log-time=50` drops
+//! key), assigning a key of another alternative replaces the old one: `flow.until.log-time=50` drops
 //! `until.log-log-time`, and `rule=gradient-descent` drops `[rule.direct-feedback-alignment]`.
 
 use super::rule::with_feedback;
@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::error::{AssignmentError, Result, UsageError};
 use toml_edit::{DocumentMut, Item, Key, Table, TableLike, Value};
 
-/// Where a table holds exactly one of several alternatives.
+/// Paths of tables that hold exactly one of several alternatives.
 const CHOICES: [&[&str]; 5] = [
     &["dataset"],
     &["network"],
@@ -25,10 +25,10 @@ fn is_choice(path: &[&str]) -> bool {
         || matches!(path, ["rule", key, "feedback"] if with_feedback().any(|rule| rule == *key))
 }
 
-/// Applies one `key=value`; the value is TOML, or else taken as a bare string.
+/// Applies one `key=value`; the value is TOML, or otherwise a bare string.
 ///
 /// # Errors
-/// [`Error::Usage`] if there is no `=`, the key is not a dotted TOML key, or it leads below a plain value.
+/// [`Error::Usage`] if there is no `=`, the key is not a dotted TOML key, or it goes below a plain value.
 pub(super) fn apply(document: &mut DocumentMut, assignment: &str) -> Result<()> {
     let usage = |why| UsageError::Assignment {
         assignment: assignment.to_owned(),
@@ -81,7 +81,7 @@ fn assign(
     assign(below, names, level + 1, value)
 }
 
-/// Replaces a value, keeping the comment beside it.
+/// Replaces a value, keeping the comment next to it.
 fn replace(table: &mut dyn TableLike, name: &str, mut value: Value) {
     if let Some(old) = table.get(name).and_then(Item::as_value) {
         *value.decor_mut() = old.decor().clone();
@@ -99,7 +99,7 @@ mod tests {
         for assignment in assignments {
             apply(&mut document, assignment)?;
         }
-        // Through the text, as the scenario itself is read.
+        // Via text, as the scenario itself is read.
         Ok(document.to_string().parse().unwrap())
     }
 

@@ -16,7 +16,7 @@ fn path_keys() -> Vec<Vec<&'static str>> {
     keys
 }
 
-/// Rewrites each path, read from `folder`, as absolute. A path that is not valid UTF-8 stays as it is.
+/// Rewrites each path, read from `folder`, as absolute. A path that is not valid UTF-8 is left unchanged.
 pub(super) fn make_absolute(document: &mut DocumentMut, folder: &Path) {
     for keys in path_keys() {
         let mut item: Option<&mut Item> = Some(document.as_item_mut());
@@ -36,7 +36,7 @@ fn absolute(value: &mut Value, folder: &Path) {
         return;
     };
     let path = folder.join(path);
-    // A file that is not there yet has no canonical path.
+    // A file that does not exist yet has no canonical path.
     let path = path.canonicalize().or_else(|_| std::path::absolute(&path));
     if let Some(path) = path.ok().as_deref().and_then(Path::to_str) {
         let decor = value.decor().clone();

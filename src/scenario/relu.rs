@@ -1,4 +1,4 @@
-//! The table `[network.relu]`: the widths of its layers, and the keys that the registry of activations brings along.
+//! The table `[network.relu]`: the widths of its layers, and the keys contributed by the registry of activations.
 
 use super::numbers::{AtLeast, shown};
 use crate::activation::{Activation, ExactRelu, Parameter, parameters};
@@ -81,7 +81,7 @@ impl<'de> Deserialize<'de> for Key {
     }
 }
 
-/// The value of a parameter, where another may have chosen an activation already; errors stand at the value.
+/// Reads a parameter's value, where another may have chosen an activation already; errors point at the value.
 struct Choice {
     parameter: &'static Parameter,
     chosen: Option<(&'static str, Activation)>,

@@ -63,7 +63,7 @@ fn feedback_has_the_shapes_of_the_rule() {
     assert_eq!(f[1], DMatrix::from_column_slice(5, 1, &drawn[15..]));
 }
 
-/// `b_j w_{L,j} = ½‖w_{L−1,j}‖²` with the feedback of the last hidden layer; all other weights as without the level.
+/// `b_j w_{L,j} = ½‖w_{L−1,j}‖²` with the feedback of the last hidden layer; all others as without the level set.
 #[test]
 fn the_level_set_moves_the_output_weights_alone() {
     let deep = "network.relu.hidden=[3, 5]";
@@ -97,7 +97,7 @@ fn the_level_set_moves_the_output_weights_alone() {
     }
 }
 
-/// Gradient descent moves from one zero layer, wherever it is, and from preactivations that are exactly zero.
+/// Gradient descent moves if a single layer is zero, whichever it is, and from preactivations that are exactly zero.
 #[test]
 fn one_zero_layer_moves() {
     let folder = tempfile::tempdir().unwrap();
@@ -123,7 +123,7 @@ fn one_zero_layer_moves() {
         std::fs::write(&path, text).unwrap();
         let built = load(&path, &[]).unwrap().build();
         assert_eq!(built.is_ok(), moves, "{files:?}");
-        // What the check says of these weights is what the vector field does.
+        // The check agrees with the vector field at these weights.
         let names = files.map(|name| crate::dataset::read_matrix(&folder.path().join(name)));
         let theta: Vec<f64> = names
             .into_iter()

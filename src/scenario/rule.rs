@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::LazyLock;
 
-/// A rule, and the feedback it is given.
+/// A rule, and its feedback.
 #[derive(Debug, Clone)]
 pub(super) struct LearningRule {
     pub entry: &'static Entry,
@@ -65,7 +65,7 @@ impl<'de> Visitor<'de> for OneOfRules {
     }
 }
 
-/// The name of a rule; a mistake in it is pointed at where it stands.
+/// The name of a rule; an error points at the name itself.
 struct Key(&'static Entry);
 
 impl<'de> Deserialize<'de> for Key {

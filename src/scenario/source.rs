@@ -3,7 +3,7 @@
 use crate::error::{Error, Mistake, ScenarioError};
 use std::ops::Range;
 
-/// Scenario text and the name it is shown under.
+/// Scenario text and the name under which it is shown.
 #[derive(Debug, Clone)]
 pub(super) struct Source {
     pub name: String,
@@ -23,7 +23,7 @@ impl Source {
         ScenarioError::Mistake(Box::new(mistake)).into()
     }
 
-    /// A syntax or type error, in the words of someone who writes scenarios rather than Rust.
+    /// A syntax or type error, worded for someone who writes scenarios, not Rust.
     pub(super) fn parse_error(&self, error: &toml::de::Error) -> Error {
         let span = error.span().unwrap_or(0..0);
         let (problem, advice) = explain(&with_short_numbers(error.message()));
@@ -31,7 +31,7 @@ impl Source {
     }
 }
 
-/// The message with numbers of more than thirty digits (serde writes 1e200 out) in scientific notation.
+/// The message with numbers of more than thirty digits (serde writes out 1e200) in scientific notation.
 fn with_short_numbers(message: &str) -> String {
     let words = message.split('`').map(|word| match word.parse::<f64>() {
         Ok(x) if word.len() > 30 => format!("{x:e}"),
@@ -148,7 +148,7 @@ fn example_of(key: &str) -> &'static str {
     }
 }
 
-/// "; did you mean `…`?" if one of the known names is a few slips away.
+/// "; did you mean `…`?" if one of the known names is a few typos away.
 pub(super) fn did_you_mean(name: &str, known: &[&str]) -> Option<String> {
     known
         .iter()

@@ -36,7 +36,7 @@ impl Kind {
     }
 }
 
-/// The table `[sweep]` of a scenario: lists without repetition, none of them empty.
+/// The table `[sweep]` of a scenario: non-empty lists without repetitions.
 #[derive(Debug, Clone)]
 pub struct SweepOptions {
     pub cases: Vec<NetworkCase>,
@@ -147,7 +147,7 @@ pub(super) fn options(
     Ok(Some((options, teacher)))
 }
 
-/// Refuses an empty list, and one that says something twice.
+/// Refuses an empty list, and one with repetitions.
 fn distinct<T>(
     list: &Spanned<Vec<T>>,
     source: &Source,
@@ -171,7 +171,7 @@ fn distinct<T>(
 }
 
 impl Scenario {
-    /// The table `[sweep]`, and the data it is about.
+    /// The table `[sweep]`, and the data it concerns.
     pub(crate) fn sweep(&self) -> Option<(&SweepOptions, Teacher)> {
         let (options, teacher) = self.sweep.as_ref()?;
         Some((options, *teacher))
@@ -182,7 +182,7 @@ impl Scenario {
         matches!(self.document.initial.get_ref(), Initial::Gaussian { .. })
     }
 
-    /// The error of a command that needs `[sweep]`.
+    /// The error for a command that needs `[sweep]`.
     pub(crate) fn without_sweep(&self) -> Error {
         self.source.error(
             0..0,

@@ -1,5 +1,4 @@
-//! Good scenarios: defaults, assignments, and the draws they stand for. Bad ones are in
-//! `tests/repository/bad_scenarios.rs`.
+//! Valid scenarios: defaults, assignments, and their draws. Invalid ones are in `tests/repository/bad_scenarios.rs`.
 
 use super::*;
 use crate::rule::Rule;
@@ -195,7 +194,7 @@ fn scale_multiplies_the_same_draws() {
         problem.theta0().clone()
     };
     assert_eq!(theta("2") * 0.25, theta("0.5"));
-    // Equal seeds, different purposes: weights are not the feedback.
+    // Equal seeds but different purposes: weights differ from the feedback.
     let problem = read(SMALL, &["initial.gaussian.scale=1"])
         .unwrap()
         .build()

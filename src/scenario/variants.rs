@@ -9,12 +9,12 @@ pub struct Variant {
     /// How the weights start, in words.
     pub initial: String,
     depth_key: &'static str,
-    /// Assignments but for the depth.
+    /// Assignments except for the depth.
     others: Vec<String>,
 }
 
 impl Variant {
-    /// The assignments (as of `--set`) that make the scenario this variant.
+    /// The assignments (as for `--set`) that turn the scenario into this variant.
     pub fn assignments(&self, depth: usize) -> Vec<String> {
         let mut assignments = self.others.clone();
         assignments.push(format!("{}={depth}", self.depth_key));
@@ -24,11 +24,11 @@ impl Variant {
 
 impl Scenario {
     /// The scenario under fixed feedback (its own, or that of seed 1), and under gradient descent. Weights start as in
-    /// the scenario, but under gradient descent, which cannot leave zero, from Gaussian ones that keep the size of a
-    /// signal: of variance 1/D in fully connected layers on `dimension` inputs, of variance 1 in those that act entry
-    /// by entry.
+    /// the scenario; but under gradient descent, which cannot leave zero, they start from Gaussian ones that preserve
+    /// the size of a signal: with variance 1/D in fully connected layers on `dimension` inputs, and variance 1 in
+    /// those that act entrywise.
     ///
-    /// Empty where the depth cannot be changed alone: hidden widths are given, or weights or feedback come from files.
+    /// Empty if the depth cannot be changed alone: hidden widths are given, or weights or feedback come from files.
     pub fn variants_by_depth(&self, dimension: usize) -> Vec<Variant> {
         let document = &self.document;
         let (depth_key, scale) = match &document.network {

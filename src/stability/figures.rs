@@ -1,4 +1,4 @@
-//! The critical step size: what larger and larger steps lead to, and how it depends on depth and rule.
+//! Figures of the critical step size: the effect of ever larger steps, and the dependence on depth and rule.
 
 use super::Stability;
 use crate::descent::{Demand, Trial};

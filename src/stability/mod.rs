@@ -31,8 +31,8 @@ pub struct Stability {
     /// The alignments at the smallest bad size, where they have a discrete form: from zero weights on fully connected
     /// linear networks under fixed feedback.
     pub above: Option<Vec<DiscreteAlignment>>,
-    /// The same data at other depths, by fixed feedback and by gradient descent. Empty where depth alone does not
-    /// describe the network (widths given, ReLU), and where weights or feedback come from files.
+    /// The same data at other depths, under fixed feedback and under gradient descent. Empty where depth alone does
+    /// not describe the network (widths given, ReLU), and where weights or feedback come from files.
     pub depths: Vec<DepthPoint>,
 }
 

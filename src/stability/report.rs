@@ -1,4 +1,4 @@
-//! What `compare --critical` leaves behind: `critical.json`, a table, figures.
+//! The output of `compare --critical`: `critical.json`, a table, figures.
 
 use super::Stability;
 use super::figures::figures;
@@ -22,7 +22,7 @@ struct CriticalReport<'a> {
     count: u64,
     demand: &'static str,
     schedule: &'static str,
-    /// η*: the largest size found good where a larger one is bad.
+    /// η*: the largest size found good if a larger one is bad.
     eta: Option<f64>,
     largest_good: Option<f64>,
     smallest_bad: Option<f64>,
@@ -34,7 +34,7 @@ struct CriticalReport<'a> {
     trials: Vec<TrialReport>,
 }
 
-/// φ_l at its smallest, measured and as ½(‖Σηz‖² − Σ‖ηz‖²) (l = 2; its recursion beyond).
+/// φ_l at its smallest, measured and as ½(‖Σηz‖² − Σ‖ηz‖²) (l = 2; by the recursion for larger l).
 #[derive(Serialize)]
 struct AlignmentReport {
     layer: usize,

@@ -1,13 +1,14 @@
-//! Checkpoints: everything a killed run needs to end as if it had not been.
+//! Checkpoints: everything a killed run needs to finish as if it had never been killed.
 //!
 //! A file holds a line of text, the content as serde writes it in postcard's format (numbers bit by bit, NaN payloads
 //! included), and the SHA-256 of all before it. The line names the format, the kind of run, the version of this
-//! program, and the *fingerprint*: a hash of all that the numbers depend on, this very build and the vector
-//! instructions of the machine included (others round differently). A file that is damaged, of another version, or of
-//! another run is never used. Files are written whole or not at all ([`write_file`](crate::storage::write_file)).
+//! program, and the *fingerprint*: a hash of everything the numbers depend on, including this very build and the
+//! vector instructions of the machine (others round differently). A file that is damaged, of another version, or of
+//! another run is never used. Files are written completely or not at all
+//! ([`write_file`](crate::storage::write_file)).
 //!
-//! What is restored goes on bit for bit: finite steps and `adams-bdf` from any step, the other methods from fixed
-//! points at which the uninterrupted run begins anew as well (see `flow::checkpoint`).
+//! A restored run continues bit for bit: finite steps and `adams-bdf` from any step, the other methods from fixed
+//! points, at which the uninterrupted run restarts too (see `flow::checkpoint`).
 
 use super::{create_folder, hexadecimal, program, write_file};
 use crate::error::{Error, Result};
@@ -22,7 +23,7 @@ const FORMAT: &str = "marginflow-checkpoint/3";
 
 const EXTENSION: &str = "checkpoint";
 
-/// What a checkpoint of another run is set aside with; nothing of ours touches it again.
+/// File extension with which a checkpoint of another run is set aside; we never touch such files again.
 const KEPT: &str = "checkpoint.other";
 
 const DAMAGED: &str = "it is damaged";
@@ -44,7 +45,7 @@ pub fn forget(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Whether a file is called as the checkpoints of runs are.
+/// Whether a file is named like the checkpoint of a run.
 fn has_our_name(path: &Path) -> bool {
     let name = path.file_stem().and_then(|name| name.to_str());
     path.extension().is_some_and(|e| e == EXTENSION)
@@ -53,14 +54,14 @@ fn has_our_name(path: &Path) -> bool {
         })
 }
 
-/// A hash of all that a run depends on, gathered piece by piece.
+/// A hash of everything a run depends on, gathered piece by piece.
 pub(crate) struct Fingerprint(Vec<u8>);
 
 impl Fingerprint {
-    /// Of what every run by this build on this machine depends on.
+    /// The fingerprint of what every run with this build on this machine depends on.
     ///
     /// # Errors
-    /// [`Error::Io`] if this program cannot be read.
+    /// [`Error::Io`] if the program's own executable cannot be read.
     pub fn of_program() -> Result<Self> {
         let mut print = Self(Vec::new());
         print.text(program()?);
@@ -85,7 +86,7 @@ impl Fingerprint {
     }
 }
 
-/// Elementary functions at a few places: those of another system's library may round otherwise.
+/// Elementary functions at a few arguments: those of another system's library may round differently.
 fn elementary_functions() -> Vec<f64> {
     let places = (1..40).map(|k| 0.37 * f64::from(k));
     let functions = [
@@ -103,10 +104,10 @@ fn elementary_functions() -> Vec<f64> {
         .collect()
 }
 
-/// Which checkpoint a run looks for: two that agree in this may stand for each other.
+/// Identifies the checkpoint a run looks for: two that agree in this are interchangeable.
 #[derive(Debug, Clone)]
 struct Identity {
-    /// What is made: `steps` or `flow`.
+    /// The kind of run: `steps` or `flow`.
     kind: &'static str,
     /// [`Fingerprint::finish`].
     fingerprint: String,
@@ -124,7 +125,7 @@ impl Identity {
     }
 }
 
-/// What came of looking for a checkpoint.
+/// The result of looking for a checkpoint.
 #[derive(Debug)]
 pub(crate) enum Found<T> {
     None,
@@ -142,7 +143,7 @@ pub(crate) struct File<'a> {
 }
 
 impl<'a> File<'a> {
-    /// The checkpoint `name` of a folder, of a run of a kind (`steps` or `flow`).
+    /// The checkpoint `name` in a folder, of a run of the given kind (`steps` or `flow`).
     pub fn new(
         folder: &Path,
         name: &str,
@@ -175,7 +176,7 @@ impl<'a> File<'a> {
             Ok(bytes) => {
                 let found = read(&bytes, self.identity()?);
                 if matches!(found, Found::Unusable(why) if why != DAMAGED) {
-                    // hours of somebody's work: kept out of the way of this run's own
+                    // it may hold hours of work, so it is moved out of the way of this run's own
                     let kept = self.path.with_extension(KEPT);
                     fs::rename(&self.path, &kept).map_err(|e| Error::io(kept, e))?;
                 }
@@ -186,7 +187,7 @@ impl<'a> File<'a> {
         }
     }
 
-    /// Writes the file, in a folder made if missing: whole, or not at all.
+    /// Writes the file completely or not at all, in a folder created if missing.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -198,7 +199,7 @@ impl<'a> File<'a> {
     }
 }
 
-/// What a file holds.
+/// The content of a file.
 fn bytes(content: &impl Serialize, identity: &Identity) -> postcard::Result<Vec<u8>> {
     let mut bytes = postcard::to_extend(content, identity.header().into_bytes())?;
     let digest = Sha256::digest(&bytes);
@@ -255,7 +256,7 @@ mod tests {
         bytes(&content, identity).unwrap()
     }
 
-    /// A file of that content, with a checksum that is right.
+    /// A file with this content and a correct checksum.
     fn signed(content: &[u8], identity: &Identity) -> Vec<u8> {
         let mut bytes = identity.header().into_bytes();
         bytes.extend(content);
@@ -290,7 +291,7 @@ mod tests {
         }
     }
 
-    /// Checksums of these are right; what they hold is not what is looked for.
+    /// The checksums of these are correct, but their content is not what is expected.
     #[test]
     fn files_of_other_runs_and_versions_and_contents_are_refused() {
         let mine = identity("ab");
@@ -304,7 +305,7 @@ mod tests {
         assert_eq!(refusal(&shorter, &mine), "it is damaged");
         let longer = bytes(&(Vec::<f64>::new(), "", 7_u64, 0_u64), &mine).unwrap();
         assert_eq!(refusal(&longer, &mine), "it is damaged");
-        // more numbers than there is memory for
+        // more numbers than fit into memory
         let boundless = signed(
             &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1],
             &mine,
@@ -312,7 +313,7 @@ mod tests {
         assert_eq!(refusal(&boundless, &mine), "it is damaged");
     }
 
-    /// As marginflow wrote them before: eight bytes a word.
+    /// The earlier format of marginflow: eight bytes per word.
     #[test]
     fn files_of_the_format_before_are_of_another_version() {
         let mine = identity("ab");

@@ -1,4 +1,4 @@
-//! Checksums of what is written and of what it was made from.
+//! Checksums of files written and of what they were made from.
 
 use crate::error::{Error, Result};
 use sha2::{Digest, Sha256};
@@ -11,7 +11,7 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The checksum of this program: another build may round otherwise.
+/// The checksum of this program: another build may round differently.
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be read.
@@ -20,7 +20,7 @@ pub(crate) fn program() -> Result<&'static str> {
     if let Some(digest) = PROGRAM.get() {
         return Ok(digest);
     }
-    // what runs, even if its file has been replaced in the meantime
+    // the running program, even if its file has been replaced in the meantime
     let running = Path::new("/proc/self/exe");
     let path = match running.exists() {
         true => running.to_owned(),

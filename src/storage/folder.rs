@@ -1,8 +1,8 @@
-//! A folder in use: who may write into it, and what killed processes left behind in it.
+//! A folder in use: who may write into it, and cleaning up what killed processes left in it.
 //!
-//! Locks are those of the operating system (a file system without locks keeps nobody out), on the file `.lock` of the
-//! folder. They end with the process that holds them, however it ends, so that none is ever stale. What the file says
-//! (who holds it) is for people only.
+//! Locks are those of the operating system (a file system without locks excludes nobody), on the file `.lock` of the
+//! folder. They are released when the process that holds them ends, however it ends, so that none is ever stale. The
+//! content of the file (who holds it) is only for people.
 
 use super::write::{cannot_write, create_folder, is_temporary};
 use crate::error::{Error, Result};
@@ -15,17 +15,17 @@ use std::time::{Duration, Instant};
 /// The file that is locked.
 const LOCK: &str = ".lock";
 
-/// Folders below that hold files of ours.
+/// Subfolders that hold our files.
 const BELOW: [&str; 4] = [".", "figures", "cases", "slurm"];
 
-/// Tries to lock a file that others keep removing.
+/// Most attempts to lock a file that others keep removing.
 const MOST_TRIES: usize = 100;
 
-/// How long other processes may take to clean a folder they share with us.
+/// How long to wait for other processes to clean a folder they share with us.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A folder that this process writes into, alone or with others that expect company. When it is left, folders that were
-/// made for it and stayed empty are removed.
+/// A folder into which this process writes, alone or together with others that allow it. When it is left, folders that
+/// were created for it and stayed empty are removed.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
@@ -34,10 +34,10 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Makes a folder if it is missing, and enters it alone.
+    /// Creates a folder if it is missing, and enters it exclusively.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be made or written, or if another process is in it, with its number.
+    /// [`Error::Io`] if it cannot be created or written, or if another process is in it, with its process ID.
     pub fn alone(path: &Path) -> Result<Self> {
         let mut folder = Self::enter(path, File::try_lock)?;
         folder.sign()?;
@@ -45,23 +45,24 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Makes a folder if it is missing, and enters it with any number of others that do the same. Whoever finds nobody
-    /// there first removes what killed processes have left; with others present, some of it may be theirs.
+    /// Creates a folder if it is missing, and enters it together with any number of others that do the same. Whoever
+    /// finds nobody there first removes what killed processes have left; if others are present, some of it may be
+    /// theirs.
     ///
     /// # Errors
-    /// As [`Self::alone`], if somebody is in it alone.
+    /// As [`Self::alone`], if another process is in it exclusively.
     pub fn together(path: &Path) -> Result<Self> {
         let begin = Instant::now();
         loop {
             if let Ok(mut folder) = Self::enter(path, File::try_lock) {
                 folder.sign()?;
                 folder.remove_orphans()?;
-                // from alone to together; somebody may come in between
+                // from exclusive to shared; another process may come in between
                 if folder.lock.try_lock_shared().is_ok() {
                     return Ok(folder);
                 }
             }
-            // somebody else may be cleaning just now
+            // another process may be cleaning just now
             match Self::enter(path, File::try_lock_shared) {
                 Err(Error::Io { source, .. })
                     if source.kind() == io::ErrorKind::ResourceBusy
@@ -93,7 +94,7 @@ impl Folder {
                 .open(&name);
             let mut file = match opened {
                 Ok(file) => file,
-                // removed, as a folder that stayed empty, by who was in it before
+                // removed, because it stayed empty, by the process that was in it before
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {
                     create_folder(path)?;
                     continue;
@@ -118,7 +119,7 @@ impl Folder {
         Err(Error::io(name, busy))
     }
 
-    /// Says who is here.
+    /// Writes who holds the lock.
     fn sign(&mut self) -> Result<()> {
         let text = format!("{}\n{}\n", std::process::id(), host());
         self.lock
@@ -155,7 +156,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         let name = self.path.join(LOCK);
-        // the last one to leave takes the lock away; nothing can be done where that fails, and nothing depends on it
+        // the last process to leave removes the lock; if that fails nothing can be done, and nothing depends on it
         if self.lock.try_lock().is_ok() && is_same(&self.lock, &name) {
             let _ = fs::remove_file(name);
         }
@@ -168,7 +169,7 @@ impl Drop for Folder {
     }
 }
 
-/// The error of somebody who comes second, with what the lock says of who is there.
+/// The error for a process that comes second, with what the lock says about its holder.
 fn refused(path: &Path, lock: &mut File, e: TryLockError) -> Error {
     let error = match e {
         TryLockError::WouldBlock => {
@@ -197,7 +198,7 @@ fn refused(path: &Path, lock: &mut File, e: TryLockError) -> Error {
     Error::io(path, error)
 }
 
-/// Whether this is a file system without locks (some of clusters): there nobody can be kept out, and nobody is.
+/// Whether this is a file system without locks (as on some clusters), where nobody can be excluded.
 fn has_no_locks(e: &io::Error) -> bool {
     e.kind() == io::ErrorKind::Unsupported
         || [libc::ENOSYS, libc::ENOLCK, libc::EOPNOTSUPP]
@@ -272,7 +273,7 @@ mod tests {
         Folder::alone(&path).unwrap();
     }
 
-    /// A killed process leaves its lock file, whose lock is gone, and files not yet renamed.
+    /// A killed process leaves its lock file, whose lock has been released, and files not yet renamed.
     #[test]
     fn what_killed_processes_left_is_cleaned_and_nothing_else() {
         let root = tempfile::tempdir().unwrap();

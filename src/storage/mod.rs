@@ -1,7 +1,7 @@
-//! What touches the disk: atomic writes, folders in use, digests, checkpoint files.
+//! Disk access: atomic writes, folders in use, digests, checkpoint files.
 //!
-//! Nothing here knows what is stored; every other module may depend on it, and it depends on [`error`](crate::error)
-//! only.
+//! Nothing here knows what is stored; every other module may depend on it, and it depends only on
+//! [`error`](crate::error).
 
 pub(crate) mod checkpoint;
 mod digest;

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Makes a folder and its ancestors.
+/// Creates a folder and its ancestors.
 ///
 /// # Errors
 /// [`Error::Io`] with the path.
@@ -19,7 +19,7 @@ pub(crate) fn cannot_write(path: &Path, error: io::Error) -> Error {
     Error::io(path, io::Error::new(error.kind(), advice))
 }
 
-/// Names of temporary files: six letters or digits stand between these.
+/// Names of temporary files: six letters or digits between prefix and suffix.
 const PREFIX: &str = ".marginflow-";
 const SUFFIX: &str = ".tmp";
 
@@ -29,7 +29,7 @@ pub(crate) fn is_temporary(name: &str) -> bool {
         .is_some_and(|rest| rest.ends_with(SUFFIX))
 }
 
-/// Writes a file whole or not at all: into a temporary file beside it, flushed, then renamed over it.
+/// Writes a file completely or not at all: into a temporary file next to it, flushed, then renamed over it.
 ///
 /// # Errors
 /// [`Error::Io`] with the path.

@@ -1,4 +1,4 @@
-//! A case's angles: by the certified limit, the flow and finite steps.
+//! The angles of a case: for the certified limit, the flow and finite steps.
 
 use super::{Case, Kind, Measurement, Plan, Record};
 use crate::accuracy::judge;
@@ -21,8 +21,8 @@ type FoundDirection = std::result::Result<(DVector<f64>, Option<f64>), String>;
 /// Measures a case.
 ///
 /// # Errors
-/// [`Error::Interrupted`] if a signal came; whatever keeps the case from being built. A limit that cannot be certified,
-/// a flow or steps that do not come to their end are part of the record.
+/// [`Error::Interrupted`] if a signal came; any error in building the case. A limit that cannot be certified, and a
+/// flow or steps that end early, are part of the record.
 pub(super) fn evaluate(plan: &Plan, case: &Case, signal: &AtomicUsize) -> Result<Record> {
     let scenario = plan.scenario_of(case)?;
     let problem = scenario.build()?;
@@ -95,7 +95,7 @@ fn flow(problem: &Problem, options: &FlowOptions, signal: &AtomicUsize) -> Resul
     Ok(Ok((beta.expect("swept networks are linear"), None)))
 }
 
-/// The next run does the case again.
+/// An interrupted case; the next run does it again.
 fn interrupted(signal: usize) -> Error {
     Error::Interrupted {
         signal,
@@ -103,7 +103,7 @@ fn interrupted(signal: usize) -> Error {
     }
 }
 
-/// Time between looks at the signal.
+/// Time between checks of the signal.
 const CHUNK: Duration = Duration::from_millis(100);
 
 fn steps_taken(

@@ -1,4 +1,4 @@
-//! What `sweep merge` leaves behind, and the tables it prints.
+//! The output of `sweep merge`, and the tables it prints.
 
 use super::figures::figures;
 use super::merge::theory;
@@ -29,7 +29,7 @@ pub(crate) fn write(merged: &Merged, folder: &Path) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// Means over seeds beside theory, and paired differences, for people.
+/// Means over seeds next to theory, and paired differences, as text.
 pub(crate) fn text(merged: &Merged) -> String {
     let plan = merged.plan;
     let mut text = format!(
@@ -120,7 +120,7 @@ impl Merged<'_> {
         text
     }
 
-    /// `summary.csv`: means over seeds beside theory.
+    /// `summary.csv`: means over seeds next to theory.
     fn summary_csv(&self) -> String {
         let summaries = self.summaries();
         means_csv(
@@ -155,7 +155,7 @@ impl Merged<'_> {
     }
 }
 
-/// One row per mean, with what it is the mean of before it and what it is compared with behind.
+/// One row per mean: first what it is the mean of, then the mean, then what it is compared with.
 fn means_csv<'a>(
     header: &str,
     rows: impl Iterator<Item = (&'a NetworkCase, f64, Kind, Mean, [Option<f64>; 2])>,

@@ -1,4 +1,4 @@
-//! What limits are worth: angles to the teacher against n/D, beside theory; differences to the fully connected network;
+//! Figures of a sweep: angles to the teacher against n/D, next to theory; differences to the fully connected network;
 //! limit, flow and steps together.
 
 use super::{Difference, Kind, Mean, Merged, NetworkCase, PredictedAngle, Summary};
@@ -86,7 +86,7 @@ fn angles(merged: &Merged, summaries: &[Summary], curves: &[PredictedAngle]) -> 
             continue;
         }
         let theory = curve(network, curves);
-        // The legend names the network at its curve, or at its points where there is none.
+        // The legend names the network at its curve, or at its points if there is no curve.
         let named = Some(network.label());
         let at_points = named.clone().filter(|_| theory.is_empty());
         if !theory.is_empty() {
@@ -174,7 +174,7 @@ fn sorted(mut points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     points
 }
 
-/// Limit, flow and steps of each network; only where more than one kind has been measured.
+/// Limit, flow and steps of each network; only if more than one kind has been measured.
 fn kinds(merged: &Merged, summaries: &[Summary], curves: &[PredictedAngle]) -> Option<Figure> {
     let options = &merged.plan.options;
     if options.kinds.len() < 2 {

@@ -15,7 +15,7 @@ pub struct Merged<'a> {
     pub plan: &'a Plan,
     /// One per case.
     records: Vec<(Case, Record)>,
-    /// Per network and ratio, in the order of the plan; no entry where theory has none.
+    /// Per network and ratio, in the order of the plan; no entry where theory has no prediction.
     pub theory: Vec<PredictedAngle>,
 }
 
@@ -27,7 +27,7 @@ pub struct PredictedAngle {
     pub angle_degrees: f64,
 }
 
-/// Seeds averaged: mean and standard error of a number, and how many seeds it is of.
+/// Seeds averaged: mean and standard error of a number, and the number of seeds.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Mean {
     pub count: usize,
@@ -37,7 +37,7 @@ pub struct Mean {
 }
 
 impl Mean {
-    /// `None` of nothing.
+    /// `None` for an empty slice.
     fn of(values: &[f64]) -> Option<Self> {
         let count = values.len();
         if count == 0 {
@@ -61,26 +61,26 @@ pub struct Summary {
     pub ratio: f64,
     pub kind: Kind,
     pub angle: Mean,
-    /// The theory of the limit, degrees.
+    /// The predicted angle of the limit, degrees.
     pub theory: Option<f64>,
 }
 
 impl Summary {
-    /// How many standard errors the mean of limits is above theory.
+    /// By how many standard errors the mean over limits exceeds theory.
     pub fn deviation(&self) -> Option<f64> {
         let error = self.angle.standard_error.filter(|e| *e > 0.0)?;
         (self.kind == Kind::Limit).then_some((self.angle.mean - self.theory?) / error)
     }
 }
 
-/// Angles of the fully connected network less those of another one on the same data.
+/// Angles of the fully connected network minus those of another one on the same data.
 #[derive(Debug, Clone)]
 pub struct Difference {
     pub network: NetworkCase,
     pub ratio: f64,
     pub kind: Kind,
     pub difference: Mean,
-    /// The same of the theory of limits, degrees.
+    /// The same difference predicted for the limits, degrees.
     pub theory: Option<f64>,
 }
 

@@ -1,18 +1,18 @@
-//! Sweeps: what the limits of several networks are worth against the number of samples, over many seeds, on one machine
-//! or many.
+//! Sweeps: how well the limits of several networks generalise, against the number of samples, over many seeds, on one
+//! machine or many.
 //!
 //! ```text
 //! scenario with [sweep] ─plan→ folder ─run, any number of times, shards, threads→ cases/*.json ─merge→ tables, figures
 //! ```
 //!
-//! A **case** is one network and rule at one ratio `n/D` and one seed: the scenario with a few keys assigned anew
-//! ([`Plan::assignments`]), so that each can be run by itself. Everything random in a case follows from the seed of the
-//! scenario and the name of the case by SHA-256; the data of one (ratio, seed) are the same for every network and rule,
-//! and differences between networks are paired. So results do not depend on threads, shards, interruptions or their
-//! order, to the last bit.
+//! A **case** is one network and rule at one ratio `n/D` and one seed: the scenario with a few keys reassigned
+//! ([`Plan::assignments`]), so that each can be run on its own. Everything random in a case follows from the seed of
+//! the scenario and the name of the case by SHA-256; the data of one (ratio, seed) are the same for every network and
+//! rule, and differences between networks are paired. So results are bitwise independent of threads, shards,
+//! interruptions and their order.
 //!
-//! A case that is done is a file with its own checksum, written whole or not at all. What is missing, damaged, or has
-//! failed is done by the next `run`. Merging is a pure function of all case files, in the order of their ids.
+//! A finished case is a file with its own checksum, written completely or not at all. Cases that are missing, damaged
+//! or failed are done by the next `run`. Merging is a pure function of all case files, in the order of their ids.
 
 mod evaluate;
 #[cfg(feature = "cli")]

@@ -1,4 +1,4 @@
-//! What is to be done: the cases of a sweep, and the folder that holds it.
+//! The plan: the cases of a sweep, and the folder that holds it.
 
 use super::{NetworkCase, SweepOptions};
 use crate::error::{Error, Result, UsageError};
@@ -21,12 +21,12 @@ pub struct Case {
 }
 
 impl Case {
-    /// The name all its random numbers follow from.
+    /// The name from which all its random numbers are derived.
     pub fn name(&self) -> String {
         format!("{}/{}/{}", self.network.name(), self.ratio, self.seed)
     }
 
-    /// The name that those of its data follow from: the same for all networks.
+    /// The name from which the random numbers of its data are derived: the same for all networks.
     fn data_name(&self) -> String {
         format!("data/{}/{}", self.ratio, self.seed)
     }
@@ -50,18 +50,18 @@ struct PlanHeader {
     version: String,
     scenario: String,
     scenario_sha256: String,
-    /// Of `scenario.toml` beside it.
+    /// Checksum of the `scenario.toml` next to it.
     resolved_sha256: String,
     cases: usize,
 }
 
 const FORMAT: &str = "marginflow-sweep/1";
 
-/// The file that makes a folder that of a sweep.
+/// The file that marks a folder as that of a sweep.
 pub(super) const PLAN: &str = "plan.json";
 
 impl Plan {
-    /// The plan of a scenario, not written anywhere yet.
+    /// The plan of a scenario, not yet written.
     ///
     /// # Errors
     /// [`Error::Scenario`] if it has no `[sweep]`, or if one of its cases cannot be built.
@@ -94,7 +94,7 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Writes `scenario.toml` and, last, `plan.json`. The same plan over itself changes nothing that has been done.
+    /// Writes `scenario.toml` and, last, `plan.json`. Writing the same plan again leaves finished cases untouched.
     ///
     /// # Errors
     /// [`Error::Usage`] if the folder holds another sweep; [`Error::Io`].
@@ -195,7 +195,7 @@ impl Plan {
         derived_seed(self.master, &case.data_name())
     }
 
-    /// The assignments (as of `--set`) to the scenario that make it this case.
+    /// The assignments (as for `--set`) that turn the scenario into this case.
     pub fn assignments(&self, case: &Case) -> Vec<String> {
         let seed = derived_seed(self.master, &case.name());
         let mut assignments = vec![
@@ -218,12 +218,12 @@ impl Plan {
     /// The case as a scenario.
     ///
     /// # Errors
-    /// [`Error::Scenario`], as of [`scenario::load`].
+    /// [`Error::Scenario`], as for [`scenario::load`].
     pub fn scenario_of(&self, case: &Case) -> Result<Scenario> {
         self.scenario.with(&self.assignments(case))
     }
 
-    /// Where the cases are.
+    /// The folder of the cases.
     pub(crate) fn cases_folder(&self) -> PathBuf {
         self.folder.join("cases")
     }

@@ -11,7 +11,7 @@ use std::fs;
 pub(crate) struct Measurement {
     /// [`Kind::name`]
     pub kind: String,
-    /// Angle between β and the teacher; `None` if it could not be had.
+    /// Angle between β and the teacher; `None` if it could not be obtained.
     pub angle_degrees: Option<f64>,
     /// Duality gap of a limit.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,7 +50,7 @@ impl Record {
         }
     }
 
-    /// Whether some angle could not be had.
+    /// Whether some angle could not be obtained.
     pub(crate) fn failed(&self) -> bool {
         self.results.iter().any(|m| m.angle_degrees.is_none())
     }
@@ -60,7 +60,7 @@ impl Record {
         self.results.iter().find(|m| m.kind == kind.name())
     }
 
-    /// Writes the case's file: whole, or not at all.
+    /// Writes the case's file completely or not at all.
     ///
     /// # Errors
     /// [`Error::Io`].
@@ -74,7 +74,7 @@ impl Record {
         format!("{line}{SEPARATOR}{digest}\n")
     }
 
-    /// The record of a case, if there is one whose checksum is right and that belongs to this case of this sweep.
+    /// The record of a case, if there is one with a correct checksum that belongs to this case of this sweep.
     ///
     /// # Errors
     /// [`Error::Io`] if there is a file that cannot be read.

@@ -1,4 +1,4 @@
-//! Doing the cases of a shard, on several threads.
+//! Runs the cases of a shard, on several threads.
 
 use super::evaluate::evaluate;
 use super::{Case, Plan, Record};
@@ -46,29 +46,29 @@ pub struct ShardOptions<'a> {
     pub shard: Shard,
     /// Threads, at least one.
     pub jobs: usize,
-    /// Becomes the number of a signal to stop at: limits being computed are finished, flows and steps are abandoned; 0
-    /// to go on.
+    /// Set to the number of a signal that stops the run: limits being computed are finished, flows and steps are
+    /// abandoned; 0 to continue.
     pub signal: &'a AtomicUsize,
     /// Called after every case with the number done and to be done; from any thread.
     pub observer: &'a (dyn Fn(usize, usize) + Sync),
 }
 
-/// What became of a shard.
+/// The outcome of a shard.
 #[derive(Debug, Default)]
 pub struct ShardOutcome {
     /// Cases that had been done before.
     pub kept: usize,
     /// Cases done now.
     pub done: usize,
-    /// Among the latter, those without some angle, by id, with the reason.
+    /// Those cases done now that lack some angle: id and reason.
     pub failed: Vec<(usize, String)>,
 }
 
-/// Does what is missing, damaged or has failed among the cases of a shard.
+/// Runs the cases of a shard that are missing, damaged or failed.
 ///
 /// # Errors
-/// [`Error::Interrupted`] if a signal came, once the limits being computed are finished; [`Error::Io`]; whatever keeps
-/// a case from being built.
+/// [`Error::Interrupted`] if a signal came, once the limits being computed are finished; [`Error::Io`]; any error in
+/// building a case.
 pub fn run(plan: &Plan, options: &ShardOptions<'_>) -> Result<ShardOutcome> {
     let _here = Folder::together(&plan.folder)?;
     create_folder(&plan.cases_folder())?;

@@ -5,7 +5,7 @@ use crate::error::{Error, Result, UsageError};
 use crate::storage::{Folder, create_folder, write_file};
 use std::path::{Path, PathBuf};
 
-/// What the array looks like.
+/// The size of the array.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SlurmOptions {
     /// Tasks of the array, one shard each.
@@ -14,7 +14,7 @@ pub(crate) struct SlurmOptions {
     pub jobs: usize,
 }
 
-/// Writes `slurm/array.sh`, `slurm/merge.sh` and `slurm/submit.sh`; the path of the last.
+/// Writes `slurm/array.sh`, `slurm/merge.sh` and `slurm/submit.sh`; returns the path of the last.
 ///
 /// # Errors
 /// [`Error::Io`]; [`Error::Usage`] if a path cannot be put into a script.
@@ -37,7 +37,7 @@ pub(crate) fn write_slurm(plan: &Plan, program: &Path, options: SlurmOptions) ->
     Ok(submit)
 }
 
-/// As they are written in a shell script; `log` as in a line `#SBATCH`.
+/// Paths quoted for a shell script; `log` for an `#SBATCH` line.
 struct Paths {
     program: String,
     folder: String,
@@ -114,7 +114,7 @@ fn quoted(path: &Path) -> Result<String> {
     Ok(format!("'{}'", text.replace('\'', r"'\''")))
 }
 
-/// A folder as part of a pattern of file names; `#SBATCH` lines know no escape for white space.
+/// A folder as part of a pattern of file names; `#SBATCH` lines have no escape for white space.
 fn batch_pattern(folder: &Path) -> Result<String> {
     let text = quoted(folder)?;
     let text = text.trim_matches('\'');
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
     use std::process::Command;
 
-    /// `(variables of the task, shard it has to take)` of an array of four.
+    /// `(variables of the task, shard it should take)` in an array of four.
     #[test]
     fn tasks_take_their_shards_also_when_submitted_alone() {
         let paths = Paths {
@@ -145,7 +145,7 @@ mod tests {
             (["2", "1", "2", "2"], "2/4"),
             (["3", "2", "1", "3"], "3/4"),
             (["3", "2", "0", "3"], "3/4"),
-            // the first alone takes all: nothing is left out
+            // the first task alone takes everything
             (["0", "1", "0", "0"], "0/1"),
             (["1", "3", "0", "2"], "1/3"),
         ] {

@@ -1,7 +1,7 @@
 //! How the layers of linear networks align with fixed feedback.
 //!
-//! From zero weights every layer is tied to its feedback for all times, `w_l = φ_l b_{l−1} b_lᵀ` (`ŵ_l = φ_l b̂_{l−1}
-//! b̂_l^*` where layers act entry by entry), `b_L = 1`; from other weights it tends to be. The first layer has learned
+//! From zero weights every layer stays tied to its feedback, `w_l = φ_l b_{l−1} b_lᵀ` (`ŵ_l = φ_l b̂_{l−1} b̂_l^*`
+//! where layers act entrywise), `b_L = 1`; from other weights this holds asymptotically. The first layer has learned
 //! `w_1 − w_1(0) = Z b_1ᵀ` (`b̂_1^* ⊙ Ẑ`) from any weights, with `Z = Gᵀ∫α dt`.
 
 use crate::network::{Known, SpectralLinear};
@@ -9,7 +9,7 @@ use crate::problem::Problem;
 use nalgebra::{DMatrix, DVector};
 use num_complex::Complex64;
 
-/// The law of alignment of a linear network with a hidden layer under fixed feedback.
+/// The law of alignment of a linear network with hidden layers under fixed feedback.
 #[derive(Debug, Clone)]
 pub enum Alignment {
     OuterProducts(OuterProducts),
@@ -81,7 +81,7 @@ impl Alignment {
         }
     }
 
-    /// The law of layers that act entry by entry.
+    /// The law of layers that act entrywise.
     pub fn frequencies(&self) -> Option<&FrequencyAlignment> {
         match self {
             Self::OuterProducts(_) => None,

@@ -1,31 +1,31 @@
-//! How directions approach their limit where layers act entry by entry.
+//! How directions approach their limit where layers act entrywise.
 //!
 //! # Fixed feedback, complex entries
 //! Near the limit write `Ẑ = r(ẑ* + ε r^{−a})`, r growing like `(log t)^{1/(2^L−1)}`. A relative change x + iy of `Ẑ_d`
-//! changes the modulus of `β̂_d` by `(2^L − 1)x`, exactly as for real entries. Its phase is another matter: `Re φ_{l+1}
-//! ∝ |φ_l|²` and `Im φ_{l+1} ∝ Im ∫ φ_l^* dφ_l` (see `phases`) give, with `|φ_l| ∝ r^{2^{l−1}}` and Ẑ in the place of
-//! φ_1,
+//! changes the modulus of `β̂_d` by `(2^L − 1)x`, exactly as for real entries. Its phase behaves differently:
+//! `Re φ_{l+1} ∝ |φ_l|²` and `Im φ_{l+1} ∝ Im ∫ φ_l^* dφ_l` (see `phases`) give, with `|φ_l| ∝ r^{2^{l−1}}` and Ẑ in
+//! place of φ_1,
 //!
 //! ```text
 //! arg φ_{l+1} = −2a/(2^l − a) · arg φ_l,      arg β̂ = T_L(a) y,      T_L(a) = 1 + Σ_{l=2}^{L} ∏_{j=2}^{l} (−2a/(2^{j−1} − a))
 //! ```
 //!
-//! The margins of the support must not feel the change: `G_S M_a ε = 0`, where `M_a` multiplies the radial part of
-//! each entry by `(2^L − 1)|β̂*/ẑ*|` and the tangential part by `T_L(a)|β̂*/ẑ*|`. What was learned off the span of the
-//! support forces ε with a = 1, the law `(log t)^{−1/(2^L−1)}`. But ε in the span, `ε = G_Sᵀ c`, goes free where
-//! `K(a) = G_S M_a G_Sᵀ` is singular. K(0) is positive definite; the first a > 0 at which K is not is the slowest mode.
-//! (A mode that is tangential in every entry has `T_L(a) = 0` there and does not show in β.) For real entries there is
-//! none. `T_2 = (2 − 3a)/(2 − a)` turns negative at a = 2/3, so at L = 2 the slope may be anything from −1/3 to −2/9;
-//! `T_3 > 0` on [0, 1], so at L = 3 the law holds; `T_4` is negative from a = 0.96.
+//! The change must not affect the margins of the support: `G_S M_a ε = 0`, where `M_a` multiplies the radial part of
+//! each entry by `(2^L − 1)|β̂*/ẑ*|` and the tangential part by `T_L(a)|β̂*/ẑ*|`. What was learned outside the span of
+//! the support forces ε with a = 1, the law `(log t)^{−1/(2^L−1)}`. But ε in the span, `ε = G_Sᵀ c`, is a free mode
+//! where `K(a) = G_S M_a G_Sᵀ` is singular. K(0) is positive definite; the first a > 0 at which K is singular is the
+//! slowest mode. (A mode that is tangential in every entry has `T_L(a) = 0` there and does not show in β.) For real
+//! entries there is no free mode. `T_2 = (2 − 3a)/(2 − a)` turns negative at a = 2/3, so at L = 2 the slope may be
+//! anything from −1/3 to −2/9; `T_3 > 0` on [0, 1], so at L = 3 the law holds; `T_4` is negative from a = 0.96.
 //!
 //! # Gradient descent, L = 2
 //! With balanced layers `d ln|β̂_d|/ds = 2τ|ẑ_d| cos Δ_d`, `(arg β̂_d)' = 2τ|ẑ_d| sin Δ_d`, `Δ_d = arg ẑ_d − arg β̂_d`.
 //! On the support of the ℓ1 limit `2τ|ẑ_d| → 1`; off it `2τ|ẑ_d| → κ_d < 1`, the dual's entry relative to the largest,
-//! so those entries fall behind like `(log t)^{κ_d − 1}`. On it, small changes (χ + iϑ, relative) obey `χ' = ξ`, `ϑ' =
-//! η − ϑ` with `ξ = Rᵀc, η = Tᵀc` from the multipliers (R, T: radial and tangential parts of `Ĝ_S`), and margins fix c:
-//! `K c = Tρϑ`, `K = RρRᵀ + TρTᵀ` (ρ = |β̂*|). So ϑ decays at rates `1 − μ`, μ an eigenvalue of `K^{−1}TρTᵀ`: the
-//! eigenvalues of the pencil `(RρRᵀ, K)`, of which zeros do not count (there the margins fix ϑ = 0). The slowest of all
-//! these leads.
+//! so those entries decay relative to the others like `(log t)^{κ_d − 1}`. On the support, small changes (χ + iϑ,
+//! relative) obey `χ' = ξ`, `ϑ' = η − ϑ` with `ξ = Rᵀc, η = Tᵀc` from the multipliers (R, T: radial and tangential
+//! parts of `Ĝ_S`), and the margins fix c: `K c = Tρϑ`, `K = RρRᵀ + TρTᵀ` (ρ = |β̂*|). So ϑ decays at rates `1 − μ`, μ
+//! an eigenvalue of `K^{−1}TρTᵀ`: the eigenvalues of the pencil `(RρRᵀ, K)`, leaving out zeros (there the margins fix ϑ
+//! = 0). The slowest of all these dominates.
 
 use super::growth::predictor_degree;
 use crate::limit::Limit;
@@ -47,17 +47,17 @@ fn phase_factor(depth: usize, a: f64) -> f64 {
     sum
 }
 
-/// How changes of the dual move the margins of the support, as quadratic forms in its multipliers.
+/// How changes of the dual affect the margins of the support, as quadratic forms in its multipliers.
 struct Forms {
-    /// `Σ_d |β̂*_d/ẑ*_d| r_d r_dᵀ`, with `r_d` the samples' parts along `ẑ*_d`.
+    /// `Σ_d |β̂*_d/ẑ*_d| r_d r_dᵀ`, with `r_d` the samples' components along `ẑ*_d`.
     along: DMatrix<f64>,
-    /// The same for the parts across, where entries are complex.
+    /// The same for the components across, where entries are complex.
     across: DMatrix<f64>,
-    /// `|ẑ_d|` over the largest, for entries with `β̂*_d = 0`.
+    /// `|ẑ_d|` divided by the largest, for entries with `β̂*_d = 0`.
     idle: Vec<f64>,
 }
 
-/// Entries of β̂* below this fraction of the largest, and eigenvalues below it, are zero.
+/// Entries of β̂* below this fraction of the largest, and eigenvalues below it, count as zero.
 const ZERO: f64 = 1e-9;
 
 impl Forms {
@@ -98,11 +98,9 @@ impl Forms {
     }
 }
 
-/// The smallest a in (0, `up_to`] of a mode that β can see; `None` if there is none. `up_to` must be below 2, the first
-/// pole of T.
-///
-/// `K(a) c = 0` where `T_L(a) = −k` for an eigenvalue k ≥ 0 of the pencil of the two forms. Modes with k = 0 are
-/// tangential in every entry, and T = 0 keeps them out of β.
+/// The smallest a in (0, `up_to`] of a mode that is visible in β; `None` if there is none. `up_to` must be below 2, the
+/// first pole of T. `K(a) c = 0` where `T_L(a) = −k` for an eigenvalue k ≥ 0 of the pencil of the two forms. Modes with
+/// k = 0 are tangential in every entry, and invisible in β since T = 0.
 pub fn slowest_mode(
     network: &SpectralLinear,
     signed_samples: &DMatrix<f64>,
@@ -161,7 +159,7 @@ pub fn sparse_rate(
 mod tests {
     use super::*;
 
-    /// T against the recursion integrated numerically: φ_1 = r e^{i y r^{−a}} and `φ_{l+1}' = φ_l^* φ_l'`.
+    /// T compared with the recursion integrated numerically: φ_1 = r e^{i y r^{−a}} and `φ_{l+1}' = φ_l^* φ_l'`.
     #[test]
     fn phase_factor_is_what_the_recursion_does() {
         use num_complex::Complex64;

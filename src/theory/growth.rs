@@ -1,14 +1,14 @@
-//! How fast layers grow, and the exponents that everything else is made of.
+//! How fast layers grow, and the exponents that everything else builds on.
 //!
 //! Under fixed feedback layer l grows like `‖Z‖^{2^{l−1}}` (`φ_{l+1} ∝ φ_l²`), and β, of degree `2^L − 1` in Z, like
-//! log t: `‖w_l‖ ∝ (log t)^{2^{l−1}/(2^L−1)}`. Under gradient descent layers stay balanced and share log t: `(log
-//! t)^{1/L}`.
+//! log t: `‖w_l‖ ∝ (log t)^{2^{l−1}/(2^L−1)}`. Under gradient descent layers stay balanced and share log t equally:
+//! `(log t)^{1/L}`.
 
 use super::{Errors, errors};
 use crate::network::Known;
 use crate::problem::Problem;
 
-/// `2^L`, the degree of the potential in Z under fixed feedback: q.
+/// `q = 2^L`, the degree of the potential in Z under fixed feedback.
 pub(super) fn potential_degree(depth: usize) -> f64 {
     2f64.powi(depth as i32)
 }
@@ -28,7 +28,7 @@ pub struct Growth {
     pub law: &'static str,
 }
 
-/// The growth of the layers of a network and a rule that theory knows.
+/// The growth of the layers, for a network and a rule that theory covers.
 pub(super) fn of(problem: &Problem) -> Option<Growth> {
     let depth = problem.network().depth();
     match (problem.network().known(), errors(problem)) {

@@ -1,4 +1,4 @@
-//! Where a problem's flow goes in direction: the potential that theory (or the report) says it minimises.
+//! The limit direction of a problem's flow: the potential that theory (or the report) says it minimises.
 //!
 //! | network and rule | limit direction of β |
 //! |---|---|
@@ -7,9 +7,9 @@
 //! | convolutional, diagonal; BP, L = 2 | min `Σ_d |β̂_d|` |
 //! | convolutional, diagonal; BP, L > 2 | a first-order stationary point of `Σ_d |β̂_d|^{2/L}` |
 //!
-//! all subject to `Gβ ≥ 1`. The second row is where the report's Theorem 2 is misprinted. Its main text has the
-//! exponent `2^{L−1} + 1` and weights `1/∏_l |b̂_l|^{2^l}`; its appendix the exponent `1 + 1/2^{L−1}`, which is the
-//! right one, `1 + 1/(2^L − 1)`, read wrongly, and is taken here with the weights read likewise, `1/∏_l
+//! all subject to `Gβ ≥ 1`. The second row corrects the report's Theorem 2, which is misprinted. Its main text has
+//! the exponent `2^{L−1} + 1` and weights `1/∏_l |b̂_l|^{2^l}`; its appendix has the exponent `1 + 1/2^{L−1}`, a
+//! misreading of the correct `1 + 1/(2^L − 1)`, and is used here with the weights misread in the same way, `1/∏_l
 //! |b̂_l|^{2^{L−l}/2^{L−1}}`.
 
 use super::growth::{potential_degree, predictor_degree};
@@ -23,12 +23,12 @@ use nalgebra::{DMatrix, DVector};
 /// The limit direction of a problem.
 #[derive(Debug, Clone)]
 pub struct LimitLaw {
-    /// The claim that states it, by its id; none for limits that no claim is about.
+    /// The id of the claim that states it; none for limits without a claim.
     pub statement: Option<&'static str>,
     pub form: LimitForm,
 }
 
-/// What the limit is.
+/// The form of the limit.
 #[derive(Debug, Clone)]
 pub enum LimitForm {
     /// β tends to the minimiser of a convex potential subject to `Gβ ≥ 1`.
@@ -40,7 +40,7 @@ pub enum LimitForm {
 }
 
 impl LimitLaw {
-    /// The potential of β; none for limits that are not about β.
+    /// The potential of β; none for limits that do not concern β.
     pub fn potential(&self) -> Option<&Potential> {
         match &self.form {
             LimitForm::Minimiser(potential) | LimitForm::Stationary(potential) => Some(potential),
@@ -48,7 +48,7 @@ impl LimitLaw {
         }
     }
 
-    /// Whether it is about the output weights and the features of the run.
+    /// Whether it concerns the output weights and the features of the run.
     pub fn is_about_features(&self) -> bool {
         matches!(self.form, LimitForm::FeatureMachine)
     }
@@ -82,7 +82,7 @@ pub fn certified_candidates(list: &[CandidatePotential], g: &DMatrix<f64>) -> Ve
         .collect()
 }
 
-/// A claimed potential.
+/// A potential claimed to give the limit.
 #[derive(Debug, Clone)]
 pub struct CandidatePotential {
     /// `svm`, `main-text`, `appendix`, `sparse`.
@@ -92,7 +92,7 @@ pub struct CandidatePotential {
     pub potential: Potential,
 }
 
-/// The signals whose limit a problem has, with the fixed vectors they amount to, if theory predicts one.
+/// The signals whose limit a problem has, with the fixed vectors they are equivalent to, if theory predicts one.
 enum LimitSignals {
     Backward,
     Fixed(Vec<DVector<f64>>),
@@ -111,7 +111,7 @@ fn limit_signals(problem: &Problem) -> Option<LimitSignals> {
 /// The limit of `problem`.
 pub(super) fn of(problem: &Problem) -> Option<LimitLaw> {
     let depth = problem.network().depth();
-    // a rule that only shares its limit with another is not what that one's claim is about
+    // a claim about one rule does not cover another rule that only shares its limit
     let stated = |claim: &'static str| match errors(problem) {
         Errors::Other => None,
         Errors::Backward | Errors::Fixed { .. } => Some(claim),
@@ -150,7 +150,7 @@ pub(super) fn of(problem: &Problem) -> Option<LimitLaw> {
     }
 }
 
-/// What has been claimed, or would be the limit under another rule: to be told apart from [`of`].
+/// Limits that have been claimed, or would hold under another rule, to be distinguished from [`of`].
 pub(super) fn candidates(problem: &Problem) -> Vec<CandidatePotential> {
     let (Known::EntryByEntry(network), Some(signals)) =
         (problem.network().known(), limit_signals(problem))
@@ -183,7 +183,7 @@ pub(super) fn candidates(problem: &Problem) -> Vec<CandidatePotential> {
     list
 }
 
-/// The report's Theorem 2 in two of its printings.
+/// The report's Theorem 2 in its two misprinted versions.
 fn as_printed(
     network: &SpectralLinear,
     depth: usize,
@@ -213,7 +213,7 @@ fn quasi_norm(network: &SpectralLinear, exponent: f64) -> Potential {
     Potential::spectral(network.basis(), network.dimension(), exponent, &ones)
 }
 
-/// `Σ_d |β̂_d|^p / ∏_l |b̂_l[d]|^{power(l)}` with l = 1 … L−1. Where some feedback vanishes to rounding, β̂_d must
+/// `Σ_d |β̂_d|^p / ∏_l |b̂_l[d]|^{power(l)}` with l = 1 … L−1. Where some feedback vanishes up to rounding, β̂_d must
 /// vanish.
 fn weighted(
     network: &SpectralLinear,

@@ -1,8 +1,9 @@
-//! What is known of a problem before it is run: the one place that says what theory predicts.
+//! What is known about a problem before it is run: the only place that states what theory predicts.
 //!
-//! [`of`] goes from network, rule, loss and start to a [`Theory`], a plain value. Limits, diagnostics, alarms, claims
-//! and figures read that value and ask no network or rule what it is. `None` and empty lists mean *not applicable*: of
-//! a network or a rule that theory does not know, nothing is predicted, and nothing else fails.
+//! [`of`] derives a [`Theory`], a plain value, from network, rule, loss and start. Limits, diagnostics, alarms, claims
+//! and figures read that value and never inspect the network or rule themselves. `None` and empty lists mean *not
+//! applicable*: for a network or a rule that theory does not cover nothing is predicted, and everything else still
+//! works.
 //!
 //! | statement | where |
 //! |---|---|
@@ -34,33 +35,33 @@ use crate::network::{Known, Signals};
 use crate::problem::Problem;
 use nalgebra::DVector;
 
-/// What theory says of a problem.
+/// What theory says about a problem.
 #[derive(Debug, Clone)]
 pub struct Theory {
-    /// How errors reach the hidden layers, as far as statements depend on it.
+    /// How errors reach the hidden layers, as far as predictions depend on it.
     pub errors: Errors,
-    /// Where the weights go in direction.
+    /// The direction in which the weights converge.
     pub limit: Option<LimitLaw>,
-    /// How fast.
+    /// How fast they converge.
     pub rate: Option<RateLaw>,
     /// How fast the layers grow.
     pub growth: Option<Growth>,
-    /// What does not change along the flow.
+    /// Quantities that do not change along the flow.
     pub conserved: Vec<Conserved>,
-    /// What changes in one direction only.
+    /// Quantities that change in one direction only.
     pub monotone: Vec<Monotone>,
     /// How layers align with fixed feedback.
     pub alignment: Option<Alignment>,
-    /// Whether the alignment has a closed form in Z: from zero weights.
+    /// Whether the alignment has a closed form in Z, as it has from zero weights.
     pub closed_form: bool,
-    /// The margin problem that all layers together tend to a KKT point of, where the network is not linear.
+    /// The margin problem to a KKT point of which all layers together converge, where the network is not linear.
     pub margin_problem: Option<MarginProblem>,
-    /// Limits that have been claimed, or would be those of another rule, to be told from [`limit`](Self::limit).
+    /// Limits that have been claimed, or would hold under another rule, to compare with [`limit`](Self::limit).
     pub candidates: Vec<CandidatePotential>,
 }
 
 impl Theory {
-    /// The potential whose constrained minimum β tends to (for an exponent below one: a stationary point of it).
+    /// The potential whose constrained minimum (stationary point for p < 1) β tends to in direction.
     pub fn potential(&self) -> Option<&Potential> {
         self.limit.as_ref().and_then(LimitLaw::potential)
     }
@@ -75,25 +76,25 @@ pub enum Errors {
     Fixed {
         /// `b_{L−1}` of the last hidden layer, where there is one.
         last: Option<DVector<f64>>,
-        /// `b_1`, the error signal of the first layer, where no gates stand between it and the output.
+        /// `b_1`, the error signal of the first layer, where no gates intervene between it and the output.
         first: Option<DVector<f64>>,
     },
-    /// In a way of the rule's own.
+    /// In a way specific to the rule.
     Other,
 }
 
 impl Errors {
-    /// Whether gradient descent is followed.
+    /// Whether the rule is gradient descent.
     pub fn are_gradients(&self) -> bool {
         *self == Self::Backward
     }
 
-    /// Whether error signals come through fixed feedback.
+    /// Whether error signals pass through fixed feedback.
     pub fn are_fixed(&self) -> bool {
         matches!(self, Self::Fixed { .. })
     }
 
-    /// `b_{L−1}` of the last hidden layer, where errors come through fixed feedback.
+    /// `b_{L−1}` of the last hidden layer, where errors pass through fixed feedback.
     pub fn last_feedback(&self) -> Option<&DVector<f64>> {
         match self {
             Self::Fixed { last, .. } => last.as_ref(),
@@ -121,7 +122,7 @@ pub enum MarginProblem {
     LeastFeedbackPotential(DVector<f64>),
 }
 
-/// What theory says of `problem`.
+/// What theory says about `problem`.
 pub fn of(problem: &Problem) -> Theory {
     let (network, rule) = (problem.network(), problem.rule());
     let from_zero = problem.theta0().amax() == 0.0;
@@ -158,7 +159,7 @@ fn errors(problem: &Problem) -> Errors {
     }
 }
 
-/// Where it is proved that a quantity changes in one direction only.
+/// The quantities that provably change in one direction only.
 fn monotone(problem: &Problem, errors: &Errors, from_zero: bool) -> Vec<Monotone> {
     let depth = problem.network().depth();
     match (problem.network().known(), errors) {

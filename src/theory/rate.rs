@@ -1,18 +1,18 @@
 //! How fast the direction approaches its limit: `angle ∝ (log t)^{−r}`, a slope −r of ln(angle) against s.
 //!
-//! r = 1/(2^L − 1) under fixed feedback, 1/L under BP, when something that is not in the span of the support vectors
-//! was learned (or initialised) on the way. Otherwise the multipliers of the support vectors settle to constant ratios,
-//! their margins differ by constants, and the angle falls like `1/log t`: r = 1. Where layers act entry by entry, the
-//! slope depends on the limit (module `approach`): `−a/(2^L − 1)` with a ≤ 1 under fixed feedback, and a number of its
-//! own under BP with L = 2; under BP with L > 2 none is known.
+//! r = 1/(2^L − 1) under fixed feedback, 1/L under BP, if something outside the span of the support vectors was learned
+//! along the way (or initialised). Otherwise the multipliers of the support vectors settle to constant ratios, their
+//! margins differ by constants, and the angle falls like `1/log t`: r = 1. Where layers act entrywise, the slope
+//! depends on the limit (module `approach`): `−a/(2^L − 1)` with a ≤ 1 under fixed feedback, and a value specific to
+//! the limit under BP with L = 2; under BP with L > 2 none is known.
 //!
-//! ReLU networks are measured on the angle between `w_L` and the SVM of the features of the same save. Two layers,
-//! fixed feedback: `w_j = w_j(0) + b_j Σ_n y_n ∫ α_n g' x_n`, so the first layer is `r w̄_j + e_j` with constant e_j
-//! (what it started with, and what samples off the support left) and r growing like `(log t)^{1/3}`: the law of motion
-//! is a mirror flow, whose positive definite `∂m/∂A` fixes everything else. `w_{2,j} = ‖w_j‖²/(2b_j)` then is off its
-//! direction by `w̄_j·e_j/r` relatively, twice as much as the SVM of features that are off by `e_j·x/r`: r = 1/3. Under
-//! BP `w_{2,j} = ±‖w_j‖` moves with the features to this order, and slower modes are not excluded; no number is given
-//! there, nor for more layers.
+//! For ReLU networks the rate is that of the angle between `w_L` and the SVM of the features of the same save. Two
+//! layers, fixed feedback: `w_j = w_j(0) + b_j Σ_n y_n ∫ α_n g' x_n`, so the first layer is `r w̄_j + e_j` with
+//! constant e_j (from initialisation, and from samples off the support) and r growing like `(log t)^{1/3}`: the law of
+//! motion is a mirror flow, whose positive definite `∂m/∂A` fixes everything else. `w_{2,j} = ‖w_j‖²/(2b_j)` then is
+//! off its direction by `w̄_j·e_j/r` relatively, twice as much as the SVM of features that are off by `e_j·x/r`: r =
+//! 1/3. Under BP `w_{2,j} = ±‖w_j‖` moves with the features to this order, and slower modes are not excluded; no number
+//! is given there, nor for more layers.
 
 use super::growth::predictor_degree;
 use super::{Errors, approach, errors};
@@ -21,34 +21,34 @@ use crate::network::{Architecture, Known, SpectralLinear};
 use crate::problem::Problem;
 use nalgebra::{DMatrix, DVector};
 
-/// Log-log-time before which corrections to a power law still show.
+/// Log-log-time before which corrections to a power law are still visible.
 const EARLY: f64 = 8.0;
 
-/// The same where the features themselves still turn.
+/// The same if the features themselves still turn.
 const EARLY_FEATURES: f64 = 15.0;
 
-/// The law of the rate of a problem.
+/// The law for the rate of convergence of a problem.
 #[derive(Debug, Clone)]
 pub struct RateLaw {
-    /// The claim that states it, by its id.
+    /// The id of the claim that states it.
     pub statement: &'static str,
-    /// Whether it is about the output weights and the machine of their features.
+    /// Whether it concerns the output weights and the SVM of their features.
     pub of_features: bool,
-    /// Log-log-time before which corrections to the power law still show.
+    /// Log-log-time before which corrections to the power law are still visible.
     pub early: f64,
-    /// Where several modes decay side by side, and the slowest need not be the largest yet.
+    /// Set where several modes decay together, and the slowest need not be the largest yet.
     pub modes: Option<Modes>,
     slope: Slope,
-    /// What the law acts on; `None` where it does not matter what was learned.
+    /// What has been learned, on which the law depends; `None` where it does not matter.
     learned: Option<Learned>,
 }
 
-/// Modes that decay side by side.
+/// Modes that decay together.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Modes {
     /// Slope of the fastest.
     pub fastest: f64,
-    /// Whether some have complex exponents, and swing.
+    /// Whether some have complex exponents, and oscillate.
     pub swing: bool,
 }
 
@@ -56,11 +56,11 @@ pub struct Modes {
 enum Slope {
     /// The same for all limits.
     Of(f64),
-    /// That of a power law if there is something for it to act on, else −1.
+    /// That of a power law if something was learned outside the span of the support, else −1.
     Power(f64),
     /// `−a/degree`, with a of the slowest mode.
     SlowestMode(SpectralLinear),
-    /// Of the ℓ1 limit of gradient descent with L = 2.
+    /// That of the ℓ1 limit of gradient descent with L = 2.
     Sparse {
         network: SpectralLinear,
         /// G, N × D.
@@ -68,20 +68,20 @@ enum Slope {
     },
 }
 
-/// What the first layer can have learned, and what it keeps of its start.
+/// What the first layer can have learned, and what it retains of its initial weights.
 #[derive(Debug, Clone)]
 struct Learned {
     /// G, without what the feedback does not reach, in some orthonormal coordinates; N × D.
     reached: DMatrix<f64>,
     /// G itself, N × D.
     signed_samples: DMatrix<f64>,
-    /// What the first layer starts with and keeps, as columns in the same coordinates.
+    /// What the first layer retains of its initial weights, as columns in the same coordinates.
     kept: DMatrix<f64>,
-    /// The size that rounding of `kept` is relative to.
+    /// The size to which rounding of `kept` is relative.
     scale: f64,
 }
 
-/// The law of a network and a rule that theory has one for.
+/// The law for a problem, where theory has one.
 pub(super) fn of(problem: &Problem) -> Option<RateLaw> {
     let depth = problem.network().depth();
     let errors = errors(problem);
@@ -149,7 +149,7 @@ pub(super) fn of(problem: &Problem) -> Option<RateLaw> {
 }
 
 impl RateLaw {
-    /// The predicted slope towards a limit; `None` where theory gives no number.
+    /// The predicted slope towards a limit; `None` where theory gives no value.
     pub fn predicted(&self, limit: &Limit) -> Option<f64> {
         match &self.slope {
             Slope::Of(slope) => Some(*slope),
@@ -171,7 +171,7 @@ impl RateLaw {
         match (self.has_nothing_to_act_on(limit), real) {
             (false, _) => Some(-mode(1.0).unwrap_or(1.0) / degree),
             (true, true) => Some(-1.0),
-            // nothing forces a = 1; the slowest free mode leads if it lies before the first pole
+            // nothing forces a = 1; the slowest free mode dominates if it lies before the first pole
             (true, false) => mode(1.999).map(|a| -a / degree),
         }
     }
@@ -186,7 +186,7 @@ impl RateLaw {
 }
 
 impl Learned {
-    /// Of fully connected layers, or of layers that act entry by entry as `network` does.
+    /// For fully connected layers, or for layers that act entrywise like those of `network`.
     fn of(problem: &Problem, network: Option<&SpectralLinear>) -> Self {
         let signed_samples = problem.dataset().signed_samples().clone();
         let feedback = problem.feedback();
@@ -209,16 +209,17 @@ impl Learned {
         }
     }
 
-    /// The first layer reaches the span of the samples, and keeps what it starts with: all of `w_1(0)` under BP,
-    /// `w_1(0) b_1` under DFA (β sees the first layer through the feedback once it has grown; where that vanishes, the
-    /// rest of `w_1(0)` still fades, at twice the rate of the law).
+    /// Whether all of it lies in the span of the support. The first layer moves in the span of the samples, and
+    /// retains of its initial weights all of `w_1(0)` under BP, `w_1(0) b_1` under DFA (β sees the first layer through
+    /// the feedback once it has grown; where that vanishes, the rest of `w_1(0)` fades too, at twice the rate of the
+    /// law).
     fn is_in_the_span_of(&self, support: &[usize]) -> bool {
         let (g, kept) = (&self.reached, &self.kept);
         let mut reached = DMatrix::zeros(g.nrows() + kept.ncols(), g.ncols());
         reached.rows_mut(0, g.nrows()).copy_from(g);
         for (j, column) in kept.column_iter().enumerate() {
-            // directions count, not sizes: small initial weights are kept all the same, but the rounding of w_1(0) b_1
-            // = 0 is not
+            // directions matter, not sizes: small initial weights are retained like large ones, but rounding of w_1(0)
+            // b_1 = 0 is not
             let size = column.norm();
             if size > 1e-9 * self.scale {
                 reached
@@ -230,9 +231,9 @@ impl Learned {
     }
 }
 
-/// What the first layer starts with and keeps, as columns of the input space, and the size that rounding is relative
-/// to: `w_1(0)` under BP; `w_1(0) b_1` under fixed feedback, or the coordinates of `ŵ_1(0)/b̂_1^*` where layers act
-/// entry by entry (the value of Ẑ at the start).
+/// What the first layer retains of its initial weights, as columns in the input space, and the size to which rounding
+/// is relative: `w_1(0)` under BP; `w_1(0) b_1` under fixed feedback, or the coordinates of `ŵ_1(0)/b̂_1^*` where
+/// layers act entrywise (the value of Ẑ at the start).
 fn kept_from_the_start(
     problem: &Problem,
     network: Option<&SpectralLinear>,

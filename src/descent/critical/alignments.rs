@@ -1,10 +1,10 @@
-//! Alignments of the layers with fixed feedback at one state, as [`diagnostics`](crate::diagnostics) has them along a
-//! run.
+//! Alignments of the layers with fixed feedback at one state, as [`diagnostics`](crate::diagnostics) measures them
+//! along a run.
 
 use crate::problem::Problem;
 use crate::theory::{self, Alignment};
 
-/// The smallest alignment of a layer among the steps looked at.
+/// The smallest alignment of a layer among the steps examined.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Least {
     /// l
@@ -15,10 +15,10 @@ pub struct Least {
     pub phi: f64,
 }
 
-/// Entries of ŵ_l below this fraction of its largest are rounding.
+/// Entries of ŵ_l below this fraction of its largest count as rounding.
 const ROUNDING: f64 = 1e-12;
 
-/// Alignments where theory has layers align.
+/// Alignments, where theory predicts that layers align.
 pub(super) struct Alignments(Alignment);
 
 impl Alignments {

@@ -1,13 +1,13 @@
 //! The alignments of fully connected layers after finite steps from zero weights.
 //!
 //! With `Δz = ηz` and `Z = ΣΔz`, DFA keeps `w_1 = Z b_1ᵀ` and `w_l = φ_l b_{l−1} b_lᵀ` exactly, as the flow does, but
-//! what the flow integrates the steps sum at the left end: `Δφ_2 = Z·Δz`, `Δφ_{l+1} = ‖b_{l−1}‖² φ_l Δφ_l`. Summed by
-//! parts,
+//! where the flow integrates, the steps form left Riemann sums: `Δφ_2 = Z·Δz`, `Δφ_{l+1} = ‖b_{l−1}‖² φ_l Δφ_l`.
+//! Summed by parts,
 //! ```text
 //! φ_2 = ½(‖Z‖² − Σ‖Δz‖²),        φ_{l+1} = ½‖b_{l−1}‖² (φ_l² − Σ(Δφ_l)²):
 //! ```
-//! the flow's alignment less half the squares of all steps. It is negative once steps have been large and Z has come
-//! back.
+//! the flow's alignment minus half the squares of all steps. It is negative once steps have been large and Z has
+//! returned close to zero.
 
 use super::alignments::Alignments;
 use crate::descent::{Lane, Schedule, stepper};
@@ -19,7 +19,7 @@ use nalgebra::DVector;
 pub struct DiscreteAlignment {
     /// l
     pub layer: usize,
-    /// k, at least l: φ_l is zero before.
+    /// k, at least l: φ_l is zero before that.
     pub step: u64,
     /// φ_l, read off w_l.
     pub measured: f64,
@@ -30,8 +30,8 @@ pub struct DiscreteAlignment {
 }
 
 /// φ_2 … φ_L at their smallest over `count` steps of size `size` from zero weights, measured and summed; fewer steps if
-/// the run overflows. `None` unless the network is fully connected, linear and of two layers at least, its feedback
-/// fixed, and its weights zero.
+/// the run overflows. `None` unless the network is fully connected, linear and of two layers at least, with fixed
+/// feedback, and starts from zero weights.
 pub fn discrete_alignment(
     problem: &Problem,
     size: f64,
@@ -113,7 +113,7 @@ struct Sum {
     phi: f64,
     /// `Σ‖Δz‖²` or `Σ(Δφ_{l−1})²`
     squares: f64,
-    /// Largest size of what φ_l is the difference of.
+    /// Largest size of the terms of which φ_l is the difference.
     scale: f64,
     disagreement: f64,
 }

@@ -1,12 +1,12 @@
 //! The critical step size: the largest η up to which steps of constant size drive the loss to zero.
 //!
-//! A flow does so whatever its clock; steps need not. Too large a step throws margins of samples that the others
-//! outweigh far below zero, their multipliers answer exponentially, and the run overflows. Under fixed feedback the
-//! same happens to the alignment of the layers, whose discrete form may be negative ([`discrete_alignment`]).
+//! A flow always does so; steps need not. Too large a step pushes margins of samples outweighed by the others far
+//! below zero, their multipliers grow exponentially, and the run overflows. Under fixed feedback the alignment of the
+//! layers can fail in the same way: its discrete form may be negative ([`discrete_alignment`]).
 //!
 //! Sizes are tried eight at a time, as lanes of one [`Stepper`](super::Stepper): first on a geometric grid, which shows
 //! whether good and bad sizes alternate, then between the smallest bad size and the largest good one below it, which
-//! narrows the bracket ninefold a pass. What lies above the first bad size is reported, not searched: a theorem about
+//! narrows the bracket ninefold per pass. Sizes above the first bad one are reported, not searched: a theorem about
 //! small steps ends there.
 
 mod alignments;
@@ -28,16 +28,16 @@ pub use trial::{Ending, Trial};
 /// Sizes tried together.
 const LANES: usize = 8;
 
-/// What a step size has to do.
+/// What a step size has to achieve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Demand {
     /// The loss tends to zero.
     Loss,
-    /// The loss tends to zero and, on linear networks under fixed feedback from zero weights, no alignment is seen
+    /// The loss tends to zero and, on linear networks under fixed feedback from zero weights, no alignment is found
     /// negative.
     ///
-    /// On convolutional and diagonal networks this asks for too much: where Ẑ is real it may change its sign, and
-    /// however small η is, `Re φ_2 = ½(Ẑ² − Σ(ηẑ)²)` is negative while it does.
+    /// On convolutional and diagonal networks this demands too much: where Ẑ is real it may change sign, and however
+    /// small η is, `Re φ_2 = ½(Ẑ² − Σ(ηẑ)²)` is negative while it does.
     LossAndAlignment,
 }
 
@@ -52,7 +52,7 @@ impl Demand {
     }
 }
 
-/// Where and how long to look.
+/// The range and length of the search.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CriticalOptions {
     /// Steps of every trial.
@@ -61,7 +61,7 @@ pub struct CriticalOptions {
     pub lowest: f64,
     /// Largest size of the grid.
     pub highest: f64,
-    /// Sizes of the grid in eights.
+    /// Number of grid sizes, in groups of eight.
     pub passes: usize,
     /// Relative width of the bracket at which to stop.
     pub tolerance: f64,
@@ -81,7 +81,7 @@ impl CriticalOptions {
         }
     }
 
-    /// The i-th of `among` sizes inside the interval from `low` to `high`, or with its ends if `ends`, geometrically.
+    /// The i-th of `among` geometrically spaced sizes between `low` and `high`, including these if `ends`.
     fn between(low: f64, high: f64, i: usize, among: usize, ends: bool) -> f64 {
         let part = if ends {
             i as f64 / (among - 1) as f64
@@ -100,12 +100,12 @@ impl CriticalOptions {
     }
 }
 
-/// What has been tried, and what it says.
+/// What has been tried, and the result.
 #[derive(Debug, Clone)]
 pub struct Critical {
     pub demand: Demand,
-    /// The largest good size below the smallest bad one; the largest of all, if none is bad. None if sizes below are
-    /// bad already or need more steps.
+    /// The largest good size below the smallest bad one; the largest of all, if none is bad. `None` if even the
+    /// smallest sizes are bad or need more steps.
     pub good: Option<f64>,
     /// The smallest bad size.
     pub bad: Option<f64>,
@@ -127,7 +127,7 @@ impl Critical {
         }
     }
 
-    /// η*: the largest size found good, where one above it is bad.
+    /// η*: the largest size found good, if one above it is bad.
     pub fn eta(&self) -> Option<f64> {
         self.bad.and(self.good)
     }

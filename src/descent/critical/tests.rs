@@ -79,7 +79,7 @@ fn depth_two_is_critical_where_a_plain_loop_of_two_unknowns_is() {
             ((finite, aligned), Demand::LossAndAlignment) => finite && aligned,
         };
         assert!(passes(good) && !passes(bad), "{demand:?}: {good} {bad}");
-        // every trial on the way as well
+        // also every trial along the way
         for trial in &critical.trials {
             assert_eq!(
                 trial.is_good(demand),
@@ -89,7 +89,7 @@ fn depth_two_is_critical_where_a_plain_loop_of_two_unknowns_is() {
         }
         found.push(good);
     }
-    // the first layer to be turned is turned before the run is lost
+    // the first layer to become misaligned does so before the run overflows
     assert!(
         found[1] <= found[0] && found[1] > 0.98 * found[0],
         "{found:?}"
@@ -119,7 +119,7 @@ fn a_percent_decides_and_more_steps_do_not() {
     }
 }
 
-/// Where the sum of all signed samples separates them, the second step does, and the larger it is the better.
+/// If the sum of all signed samples separates them, so does the second step, and larger steps are better.
 #[test]
 fn no_step_is_too_large_where_the_first_one_separates() {
     let data = Dataset::new(
@@ -169,7 +169,7 @@ fn alignments_are_half_a_square_less_half_the_squares_of_all_steps() {
     }
 }
 
-/// Two labels for one input: no step size separates them, and small ones make no mistake either.
+/// Two labels for one input: no step size separates them, but small ones do nothing wrong either.
 #[test]
 fn too_few_steps_are_no_verdict() {
     let network = Network::new(FullyConnectedLinear::new(1, &[1]));
@@ -193,8 +193,8 @@ fn too_few_steps_are_no_verdict() {
     assert!(critical.trials.iter().all(|t| t.least.is_empty()));
 }
 
-/// On the entries of diagonal layers where Z changes its sign, φ_2 = ½(Z² − Σ(ηz)²) is negative while it does, for
-/// every η: the smaller, the less.
+/// On entries of diagonal layers where Z changes sign, φ_2 = ½(Z² − Σ(ηz)²) is negative while it does, for every η,
+/// though less so for smaller η.
 #[test]
 fn alignment_of_diagonal_layers_is_lost_at_a_change_of_sign_however_small_the_step() {
     let network = Network::diagonal(2, 2);

@@ -1,4 +1,4 @@
-//! Runs of several step sizes, watched closely while they are short and now and then later.
+//! Runs of several step sizes, checked at every step at first and occasionally later.
 
 use super::alignments::{Alignments, Least};
 use super::{Demand, Lane, Schedule, stepper};
@@ -7,22 +7,22 @@ use crate::error::Result;
 use crate::problem::Problem;
 use nalgebra::DVector;
 
-/// What became of the loss. It *settles* if it never rises after the first quarter of the steps, or if its highest
+/// The fate of the loss. It *settles* if it never rises after the first quarter of the steps, or if its highest
 /// values fall from quarter to quarter: it may oscillate meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Ending {
     /// All margins are positive, the loss is below its start and settles.
     Falls,
-    /// The same, but steps have become too small to move anything in double precision.
+    /// The same, but steps have become too small to change anything in double precision.
     Stands,
-    /// The loss settles, but margins are not all positive or it is not below its start yet: more steps would tell.
+    /// The loss settles, but margins are not all positive or it is not below its start yet: more steps needed.
     NotYet,
     /// Some margin is not positive and nothing moves it any more: it is exactly zero (no unit sees the sample), or the
-    /// loss stands still, away from its start.
+    /// loss no longer changes, away from its start.
     Stuck,
     /// The loss does not settle.
     Unsettled,
-    /// Weights or loss overflow at this step, or since the last one looked at before it.
+    /// Weights or loss overflow at this step, or since the previous one examined.
     Overflows {
         /// k
         step: u64,
@@ -39,16 +39,16 @@ pub struct Trial {
     pub log_loss: f64,
     /// `min_n m_n` when last finite.
     pub min_margin: f64,
-    /// Largest `ln 𝓛_k − ln 𝓛_j`, j < k next to each other among the steps looked at; 0 if the loss never rose.
+    /// Largest `ln 𝓛_k − ln 𝓛_j` over consecutive examined steps j < k; 0 if the loss never rose.
     pub rise: f64,
-    /// Smallest φ_2 … φ_L among the steps looked at; empty where there are none, or weights did not start from zero.
+    /// Smallest φ_2 … φ_L among the steps examined; empty where there are none, or weights did not start from zero.
     pub least: Vec<Least>,
-    /// The first negative one of them.
+    /// The first negative one.
     pub misaligned: Option<Least>,
 }
 
 impl Trial {
-    /// Whether the size does what is demanded.
+    /// Whether the size achieves what is demanded.
     pub fn is_good(&self, demand: Demand) -> bool {
         matches!(self.ending, Ending::Falls | Ending::Stands) && self.is_aligned(demand)
     }
@@ -69,18 +69,18 @@ impl Trial {
     }
 }
 
-/// Steps looked at one by one at the start: what goes wrong goes wrong early, while multipliers are large.
+/// Steps at the start that are all examined: failures occur early, while multipliers are large.
 const CLOSE: u64 = 256;
-/// Ratio of the steps looked at later.
+/// Ratio of consecutive steps examined later.
 const RATIO: f64 = 1.1;
-/// And one by one at the end of each quarter, where oscillations of period two would be missed otherwise.
+/// Steps all examined at the end of each quarter, so that oscillations of period two are not missed.
 const LAST: u64 = 16;
-/// A change of ln 𝓛 by less than this part of it is rounding.
+/// A relative change of ln 𝓛 below this is rounding.
 const ROUNDING: f64 = 1e-12;
-/// A change of ln 𝓛 by more than this part of it has left the start.
+/// A relative change of ln 𝓛 above this has left the start.
 const LEFT: f64 = 1e-6;
 
-/// The steps looked at, increasing, the last one `count`.
+/// The steps examined, increasing, the last one `count`.
 fn looks(count: u64) -> Vec<u64> {
     let mut looks: Vec<u64> = (1..=CLOSE.min(count)).collect();
     let mut k = CLOSE as f64 * RATIO;
@@ -123,7 +123,7 @@ pub(super) fn attempt(
     let mut taken = 0;
     for k in looks(count) {
         while taken < k {
-            // long stretches in parts, so that a signal is heard
+            // long stretches are split, so that a signal is noticed
             let now = (k - taken).min(10_000);
             stepper.advance(now);
             taken += now;
@@ -174,7 +174,7 @@ impl Sight {
     }
 }
 
-/// What has been seen of a run.
+/// What has been observed of a run.
 struct Watch {
     last: Sight,
     /// Lowest and highest ln 𝓛 of each quarter.
@@ -231,7 +231,7 @@ impl Watch {
         }
     }
 
-    /// The ending, from where 𝓛 started.
+    /// The ending, given where 𝓛 started.
     fn ending(&self, start: Sight) -> Ending {
         if let Some(step) = self.overflown {
             return Ending::Overflows { step };
@@ -303,7 +303,7 @@ mod tests {
         let sign = |k: u64| if k.is_multiple_of(2) { 1.0 } else { -1.0 };
         let fall = |k: u64| -(k as f64).ln_1p();
         assert_eq!(ending(1.0, fall), Ending::Falls);
-        // oscillations that die out, that go on, that grow
+        // oscillations that decay, persist, grow
         let decaying = |k: u64| fall(k) + sign(k) * (-1e-3 * k as f64).exp();
         assert_eq!(ending(1.0, decaying), Ending::Falls);
         assert_eq!(ending(1.0, |k| -1.0 + 0.1 * sign(k)), Ending::Unsettled);

@@ -1,4 +1,4 @@
-//! Gradients of the margins of a ReLU network, one for every choice of the gates at its kinks.
+//! Gradients of the margins of a ReLU network, one for every choice of gates at its kinks.
 //!
 //! Forward, `a_l = w_lᵀ h_{l−1}`, `h_l = g(a_l)`; backward, with `d_{L−1} = y_n w_L` and the derivatives of one unit in
 //! its weights and in its inputs,
@@ -8,9 +8,10 @@
 //! ```
 //!
 //! with the gate G, κ and κ' = μ of the [`activation`](crate::activation). On a kink the gate is any number between
-//! those of the two sides; a curved activation leaves no choice.
+//! those of the two sides; with a curved activation there is no choice.
 //!
-//! The vectors of all such gates contain Clarke's subdifferential of the margin; for two layers they are it.
+//! The set of vectors for all such gates contains Clarke's subdifferential of the margin; for two layers they are
+//! equal.
 
 use crate::activation::{Activation, Argument, Formula};
 use crate::dataset::Dataset;
@@ -23,7 +24,7 @@ const KINK: f64 = 1e-9;
 /// Sweeps over the layers in the search for the best gates.
 const SWEEPS: usize = 10;
 
-/// Kinks of one sample in several layers for which all choices are tried.
+/// Most kinks of one sample, spread over several layers, for which all choices are tried.
 const LISTED: usize = 6;
 
 /// A choice of sides at the kinks of one sample, true for active, in the order of [`Gradients::kinks`].
@@ -103,12 +104,12 @@ impl<'a> Gradients<'a> {
         self.gradient(n, &vec![true; self.kinks[n].len()])
     }
 
-    /// The `∇m_n` with the largest product with `direction` over all gates; `None` if the sample has no kink.
+    /// The `∇m_n` with the largest inner product with `direction` over all gates; `None` if the sample has no kink.
     ///
-    /// The product is `y_n` times the derivative of f along the direction, in which each gate is multiplied by a number
-    /// that its own layer's gates do not enter: backward sweeps choose layer after layer. Kinks in one layer are done
-    /// after one sweep, exactly. With kinks in several layers the sweeps start from every choice, as long as there are
-    /// few ([`LISTED`]); beyond that the outcome is a choice that no single layer can better.
+    /// The product is `y_n` times the derivative of f along the direction, in which the factor of each gate does not
+    /// depend on the gates of its own layer, so backward sweeps choose the gates layer by layer. If all kinks are in
+    /// one layer, one sweep is exact. With kinks in several layers the sweeps start from every choice, as long as there
+    /// are few ([`LISTED`]); beyond that the result is a choice that changing any single layer cannot improve.
     pub fn steepest(&self, n: usize, direction: &DVector<f64>) -> Option<DVector<f64>> {
         let kinks = &self.kinks[n];
         let (first, last) = (kinks.first()?, kinks.last()?);
@@ -144,7 +145,7 @@ impl<'a> Gradients<'a> {
         gates
     }
 
-    /// How the preactivations `a_1 … a_{L−1}` of a sample move along a direction of θ.
+    /// Derivatives of the preactivations `a_1 … a_{L−1}` of a sample along a direction of θ.
     fn moved(&self, n: usize, direction: &DVector<f64>, gates: &Gates) -> Vec<DVector<f64>> {
         let mut start = 0;
         let mut inputs_move = DVector::zeros(self.weights[0].nrows());
@@ -188,7 +189,7 @@ impl<'a> Gradients<'a> {
     }
 
     /// Visits the hidden layers from the last to the first (l − 1) with `d_l = ∂m_n/∂h_l`; the visitor may set gates,
-    /// which the layers below then see.
+    /// which then apply to the layers below.
     fn backward(&self, n: usize, visit: &mut dyn FnMut(usize, &DVector<f64>, &mut Slopes)) {
         let mut d = self.weights[self.weights.len() - 1].column(0) * self.data.labels()[n];
         for l in (0..self.preactivations.len()).rev() {

@@ -1,8 +1,8 @@
 //! Measurements on ReLU networks, which are not linear in their input.
 //!
-//! What the output layer is judged on are the features of the same save (`limit::feature_margin`), not those of the
-//! end: the two angles tend to zero together, and this one needs no run to have ended. `stationarity` has the KKT
-//! problems of all layers, `gradients` the subdifferentials they are stated in.
+//! The output layer is compared with the SVM of the features of the same save (`limit::feature_margin`), not of the
+//! final ones: both angles tend to zero together, and this one does not need the run to have ended. `stationarity`
+//! has the KKT problems in all layers, `gradients` the subdifferentials that these involve.
 
 mod gradients;
 mod stationarity;
@@ -53,10 +53,10 @@ pub struct Homogeneous {
     pub dead: Vec<usize>,
 }
 
-/// Larger tables of directions are not kept (numbers).
+/// Largest table of directions that is kept, in numbers.
 const LARGEST_TABLE: usize = 1 << 22;
 
-/// What one save says about the limit of its output weights.
+/// Distance of one save's output weights from their limit.
 pub(super) struct Features {
     /// Angle between `w_L` and the SVM of the features.
     pub angle: Option<f64>,
@@ -70,9 +70,9 @@ pub(super) struct Builder<'a> {
     network: &'a Relu,
     /// `b_1`, for two layers and fixed feedback.
     feedback: Option<DVector<f64>>,
-    /// Support of the last feature SVM.
+    /// Support of the previous feature SVM.
     svm: Support,
-    /// Supports of the three KKT problems at the last save.
+    /// Supports of the three KKT problems at the previous save.
     supports: [Support; 3],
     measured: Homogeneous,
 }
@@ -116,7 +116,7 @@ impl<'a> Builder<'a> {
         })
     }
 
-    /// Measures save k; returns what is said about the output layer.
+    /// Measures save k; returns the results for the output layer.
     pub fn record(
         &mut self,
         k: usize,
@@ -219,7 +219,7 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// Columns over their lengths; zero stays zero.
+/// Columns divided by their norms; zero stays zero.
 fn unit_columns(m: &DMatrix<f64>) -> DMatrix<f64> {
     let mut units = m.clone();
     for mut column in units.column_iter_mut() {

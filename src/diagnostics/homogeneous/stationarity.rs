@@ -1,7 +1,7 @@
-//! KKT residuals of ReLU networks: how far θ is from the limit points that theory names.
+//! KKT residuals of ReLU networks: how far θ is from the limit points that theory predicts.
 //!
-//! Networks without biases are homogeneous of degree L in θ, so directions are judged at `θ̃ = θ/γ^{1/L}`, where the
-//! smallest margin is one. In all of the following `λ ≥ 0` and `h_n ∈ ∂°m_n(θ̃)`, the gates at kinks included
+//! Networks without biases are homogeneous of degree L in θ, so directions are assessed at `θ̃ = θ/γ^{1/L}`, where
+//! the smallest margin is one. In all of the following `λ ≥ 0` and `h_n ∈ ∂°m_n(θ̃)`, the gates at kinks included
 //! ([`nearest_in_cone`]).
 //!
 //! # Gradient descent
@@ -12,10 +12,10 @@
 //! # Lyu and Li's (ε, δ)
 //! θ̃ is an (ε, δ)-KKT point if for some λ the gradient of the Lagrangian is no longer than ε and no product
 //! `λ_n (m_n − 1)` larger than δ. [`epsilon_delta`] takes the λ with the smallest
-//! `‖θ̃ − Σ λ_n h_n‖² + (Σ_n λ_n (m_n − 1))²`: one row more in the least-squares problem, in place of a threshold on
-//! the margins, and both ε and δ are below the root of what is minimised. Samples with more than twice the smallest
-//! margin are left out to save time (λ_n = 0 is always allowed). (Lyu and Li's proof takes λ ∝ α, which needs the gates
-//! of the flow at each kink.)
+//! `‖θ̃ − Σ λ_n h_n‖² + (Σ_n λ_n (m_n − 1))²`: this adds one row to the least-squares problem and replaces a threshold
+//! on the margins, and both ε and δ are bounded by the root of the minimum. Samples with more than twice the smallest
+//! margin are left out to save time (λ_n = 0 is always allowed). (Lyu and Li's proof takes λ ∝ α, which requires the
+//! flow's gates at each kink.)
 //!
 //! # Fixed feedback, two layers
 //! On the level set `b_j w_{2,j} = ½‖w_j‖²` the network is a function of the first layer alone,
@@ -36,7 +36,8 @@
 //!
 //! [`feedback_kkt`] measures the first form, `min_λ ‖∇Φ − Σ λ_n y_n ∇F(x_n)‖/‖∇Φ‖` over the active samples of F. The
 //! gradients of F are those of the network at `(w, w_2(w))` pulled back along `w ↦ (w, w_2(w))`. Output weights off the
-//! level set are another network's: their distance from it, relative to the larger of the two, is added in quadrature.
+//! level set belong to a different network: their distance from it, relative to the larger of the two, is added in
+//! quadrature.
 
 use super::gradients::Gradients;
 use crate::dataset::Dataset;
@@ -55,7 +56,7 @@ impl<'a> Normalised<'a> {
     /// `None` unless every margin is positive and θ̃ finite.
     pub fn new(network: &Relu, theta: &[f64], data: &'a Dataset) -> Option<Self> {
         let theta = DVector::from_column_slice(theta);
-        // in two steps, so that no margin over- or underflows on the way
+        // in two steps, so that no margin over- or underflows in between
         let theta = &theta / theta.norm();
         let rough = Gradients::new(network, theta.as_slice(), data).margins();
         let smallest = rough.min();
@@ -86,7 +87,7 @@ impl<'a> Normalised<'a> {
 /// Margins above `1 + LARGEST_EXCESS` get no multiplier in [`epsilon_delta`].
 const LARGEST_EXCESS: f64 = 1.0;
 
-/// Samples with positive multipliers: where the search begins at the next save.
+/// Samples with positive multipliers: the search at the next save starts from them.
 pub type Support = Vec<usize>;
 
 /// The point of the cone of `samples` nearest to `target`, where `pull` maps a gradient of θ (of sample n) to the space
@@ -156,7 +157,7 @@ pub fn epsilon_delta(at: &Normalised<'_>, support: &mut Support) -> (f64, f64) {
 /// Relative KKT residual of `min Σ_j ‖w_j‖⁴/b_j² s.t. y_n F(x_n) ≥ 1` at the first layer of θ, and in quadrature the
 /// relative distance of the output weights from the level set. `None` unless every margin of F is positive.
 ///
-/// Units with `b_j = 0` do not learn; F has none of them.
+/// Units with `b_j = 0` do not learn and are left out of F.
 pub fn feedback_kkt(
     network: &Relu,
     theta: &[f64],
@@ -226,7 +227,7 @@ fn normalised_on_level_set<'a>(
 ) -> Option<Normalised<'a>> {
     let (first, units) = (first_layer.len(), feedback.len());
     let mut theta = DVector::from_column_slice(first_layer).resize_vertically(first + units, 0.0);
-    // units of very different lengths: nothing is lost in scaling to a smallest margin of one before the output is set
+    // units of very different lengths: scaling to a smallest margin of one before the output is set loses nothing
     let scale = theta.rows(0, first).norm();
     if scale == 0.0 {
         return None;

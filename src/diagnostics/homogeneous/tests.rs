@@ -1,4 +1,4 @@
-//! Residuals at points where they are known, gradients against differences, gates against lists of all of them.
+//! Residuals at points where they are known, gradients against differences, gates against exhaustive lists.
 
 use super::gradients::Gradients;
 use super::stationarity::{
@@ -84,7 +84,7 @@ fn the_steepest_gates_are_the_best_of_all() {
             let direction = wave(theta.len(), seed);
             let best = gradients.steepest(0, &direction).unwrap();
             let product = best.dot(&direction);
-            // Moving the kinked units off their kinks by a hair, each to either side, lists all vertices.
+            // Moving the kinked units off their kinks by a tiny amount, each to either side, lists all vertices.
             let largest = (0..1 << kinked)
                 .map(|pattern: usize| {
                     let mut moved = theta.clone();
@@ -255,12 +255,12 @@ fn the_residual_is_the_problem_as_stated() {
 fn sliding_pairs_need_fractional_gates() {
     // Unit 0: w = (1, 0), w_2 = 1. Samples (1, −½) and (0, 1), both positive. The second is on the kink of unit 0 and
     // fitted by unit 1 along (0, 1) alone, w_2 = 1. Stationarity of unit 0: (1, 0) = λ₀(1, −½) + λ₁ g (0, 1): λ₀ = 1, g
-    // = ½ for λ₁ = 1, which unit 1 asks for: (0, 1) = λ₁ (0, 1) as it does not see the first sample.
+    // = ½ for λ₁ = 1, which unit 1 requires: (0, 1) = λ₁ (0, 1) as it does not see the first sample.
     let data = Dataset::new(dmatrix![1.0, -0.5; 0.0, 1.0], dvector![1.0, 1.0]);
     let network = Relu::new(2, &[2], 0.0);
     let at = [1.0, 0.0, 0.0, 1.0, 1.0, 1.0];
     assert!(gradient_residual(&network, &at, &data) < 1e-15);
-    // With the first sample on the other side the gate would have to be −½; the best is zero, and (0, ½) is left of θ.
+    // With the first sample on the other side the gate would have to be −½; the best is zero, and (0, ½) remains of θ.
     let data = Dataset::new(dmatrix![1.0, 0.5; 0.0, 1.0], dvector![1.0, 1.0]);
     let blocked = [1.0, 0.0, -0.5, 1.0, 1.0, 1.0];
     let found = gradient_residual(&network, &blocked, &data);
@@ -270,7 +270,7 @@ fn sliding_pairs_need_fractional_gates() {
     let data = Dataset::new(dmatrix![1.0, -0.5; 0.0, 1.0], dvector![1.0, 1.0]);
     let b = dvector![0.5, 0.5];
     assert!(feedback_residual(&network, &at, &b, &data) < 1e-15);
-    // A hair off its kink the gate of the pair is one, or zero, and neither does.
+    // Slightly off its kink the gate of the pair is one or zero, and neither fits.
     for tilt in [1e-7, -1e-7] {
         let mut tilted = at;
         tilted[1] = tilt;
@@ -312,7 +312,7 @@ fn epsilon_and_delta_are_the_ones_of_the_definition() {
         "{epsilon}"
     );
     assert!((delta - lambda * excess).abs() < 1e-13, "{delta}");
-    // Both are those of θ̃, whatever the length of θ.
+    // Both are measured at θ̃, whatever the length of θ.
     let longer: Vec<f64> = at(factor).iter().map(|x| 1e3 * x).collect();
     let far = pair(&longer, &network, &data);
     assert!((far.0 - epsilon).abs() < 1e-12 && (far.1 - delta).abs() < 1e-12);

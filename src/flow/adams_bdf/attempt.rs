@@ -1,27 +1,27 @@
-//! One step tried: Newton's method on both formulas at once, errors at the orders in use and at their neighbours, and
-//! the step taken if it is good.
+//! One attempted step: Newton's method on both formulas at once, error estimates at the orders in use and at the
+//! neighbouring ones, and acceptance of the step if the errors are small enough.
 
 use super::multipliers::Multipliers;
 use super::tolerances::Tolerances;
 use super::{HISTORY, MOST_ADAMS, MOST_BACKWARD, Stepper, combine, weights};
 
-/// What Newton's method may leave undone in samples that are not stiff, in units of the tolerance of a step.
+/// Remaining error that Newton's method may leave in samples that are not stiff, in units of the tolerance of a step.
 const LATE: f64 = 0.1;
 
 /// Rounds of one Newton iteration.
 const MOST_ROUNDS: usize = 10;
 
-/// Relative changes of the multipliers that may be rounding, where the linear system is ill-conditioned.
+/// Relative changes of the multipliers up to this may be rounding, where the linear system is ill-conditioned.
 const ROUNDING_OF_CHANGES: f64 = 1e-9;
 
 const SAFETY: f64 = 0.9;
 
 /// Share of an Adams formula's interval of stability that is used. Differences between margins keep their size while
 /// weights grow like e^{s/L}, so the direction settles at a rate of at most one in s; a formula at the end of its
-/// interval would not let it, and leave the direction where the tolerance allows it to be.
+/// interval of stability would not let it settle, only keep its error within the tolerance.
 const STABLE: f64 = 0.6;
 
-/// A step is at most this many times the last.
+/// A step is at most this many times as long as the last.
 const MOST_GROWTH: f64 = 2.0;
 
 /// Scratch of one attempted step.
@@ -38,7 +38,7 @@ pub(super) struct Trial {
 }
 
 impl Trial {
-    /// With that many slots.
+    /// A trial with room for `slots` coefficients.
     pub fn new(v: &[f64], slots: usize) -> Self {
         let zeros = vec![0.0; v.len()];
         Self {
@@ -52,8 +52,8 @@ impl Trial {
         }
     }
 
-    /// The change of the multipliers, as far as it is a multiple of them (relative), and the largest of the rest,
-    /// relative to the largest multiplier.
+    /// The change of the multipliers split in two: the relative change they have in common, and the largest entry of
+    /// the remainder, relative to the largest multiplier.
     fn relative_change(&self) -> (f64, f64) {
         let m = &self.multipliers;
         let largest = m.values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
@@ -72,7 +72,7 @@ impl Trial {
 
 pub(super) enum Attempt {
     Done,
-    /// With the error in units of the tolerance, and the order that saw it.
+    /// The error in units of the tolerance, and the order whose estimate it is.
     TooLarge(f64, usize),
     Diverged,
 }
@@ -129,7 +129,7 @@ impl Stepper<'_> {
             for (v, d) in self.trial.v.iter_mut().zip(&self.trial.dv) {
                 *v += d;
             }
-            // converged, or as far as rounding lets it
+            // converged, or stagnating at the level of rounding
             let idle = change > 0.5 * before[0] && before[0] > 0.5 * before[1];
             let stagnant = round > 3 && idle && change <= ROUNDING_OF_CHANGES;
             let settled = rest <= self.tolerances.direction(s)
@@ -156,8 +156,8 @@ impl Stepper<'_> {
         Attempt::Diverged
     }
 
-    /// Weights of nodes as coefficients of slots; `first`: 0 if the first is that of the newest node, 1 if of the
-    /// trial's.
+    /// Lays out weights of nodes as coefficients of slots; `first`: 0 if the first weight belongs to the newest node,
+    /// 1 if to the trial's.
     fn lay_out(&mut self, weights: &[f64], first: usize) {
         self.trial.at.fill(0.0);
         for (j, w) in weights.iter().enumerate() {
@@ -191,7 +191,7 @@ impl Stepper<'_> {
         let growth = s.exp();
         let trial = &mut self.trial;
         for (n, slope) in slope.iter().enumerate() {
-            // below, v' is rounding of e^s − m'
+            // below this, v' is rounding of e^s − m'
             let settled = slope.abs() * trial.multipliers.cosh[n] < 1e-13 * growth;
             let curvature = if settled {
                 0.0
@@ -216,8 +216,8 @@ impl Stepper<'_> {
         (squares.sum::<f64>() / x.len() as f64).sqrt()
     }
 
-    /// What the samples that are iterated by themselves have yet to make of a last common change of all multipliers,
-    /// in units of the tolerance: far from active, `p_n' = e^s − m_n'` is a small difference.
+    /// How much the samples iterated one by one still have to change in response to a last common change of all
+    /// multipliers, in units of the tolerance: far from active, `p_n' = e^s − m_n'` is a small difference.
     fn late_answers(&self, common: f64) -> f64 {
         let trial = &self.trial;
         let answers = (0..trial.v.len()).filter(|n| !self.corrector.takes_part(*n));
@@ -228,7 +228,7 @@ impl Stepper<'_> {
         answers.fold(0.0, f64::max)
     }
 
-    /// Errors at the orders in use and at their neighbours; takes the step if it is good.
+    /// Estimates errors at the orders in use and at the neighbouring ones; accepts the step if they are small enough.
     fn judge(&mut self, nodes: &[f64], implicit: &[f64]) -> Attempt {
         let (q, m) = (self.backward.now, self.adams.now);
         let errors = |this: &mut Self, order: usize| this.backward_error(nodes, order);
@@ -303,7 +303,7 @@ impl Stepper<'_> {
     }
 }
 
-/// Puts the newest first, and lets the oldest go.
+/// Puts the newest first, and drops the oldest.
 fn push<T>(history: &mut Vec<T>, newest: T) {
     history.insert(0, newest);
     history.truncate(HISTORY);

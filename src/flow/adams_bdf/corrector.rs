@@ -3,12 +3,13 @@
 //! Linearised in v at fixed θ the step equation `α_0 v_n + … = v_n'`, times `C_n`, reads
 //! `C_n (α_0 + v_n' tanh(v_n/P)/P) dv_n + Σ_k K_nk (∂E_k/∂v_k) dv_k = −C_n R_n` with the tangent kernel K
 //! (`m' = K E`). In the unknowns `y_k = dE_k` the matrix is `K + diag(C_n (α_0 + …)/(∂E_n/∂v_n))`: K changes only as
-//! fast as the weights do, so it is kept from step to step, and the diagonal, which spans e^s, is written anew.
-//! Samples whose own response `K_nn E_n` is small against α_0 are not stiff: they are iterated by themselves.
+//! fast as the weights do, so it is kept from step to step, and only the diagonal, which spans e^s, is recomputed.
+//! Samples whose own response `K_nn E_n` is small against α_0 are not stiff: they are iterated one by one.
 //!
-//! Beyond what K says margins also answer through the weights that a change of the multipliers moves within the step,
-//! mostly all alike (weights and K grow as a whole): η times as much again. Two such numbers are learned from the
-//! iterates, one for what all multipliers have in common and one for their proportions (see [`Corrector::correct`]).
+//! Besides their response by K, margins also respond to the weights that a change of the multipliers moves within the
+//! step, mostly in the same proportion everywhere (weights and K grow as a whole): η times as much again. Two values
+//! of η are learned from the iterates, one for the common factor of all multipliers and one for their proportions
+//! (see [`Corrector::correct`]).
 
 use super::elimination::Elimination;
 use super::multipliers::Multipliers;
@@ -22,16 +23,16 @@ const STIFF: f64 = 0.02;
 /// Relative changes of multipliers below this may be rounding.
 const NOISE: f64 = 1e-11;
 
-/// An iteration is slow beyond `SLOWER` times the rate with a fresh kernel, and `SLOW`.
+/// An iteration is slow if its rate exceeds `SLOWER` times the rate with a fresh kernel, plus `SLOW`.
 const SLOWER: f64 = 1.5;
 
 /// See [`SLOWER`].
 const SLOW: f64 = 0.05;
 
-/// Growth of K as a whole beyond which it is computed anew.
+/// Overall growth of K beyond which it is recomputed.
 const MOST_CHANGE: f64 = 1.5;
 
-/// Share of the largest multiplier below which a sample cannot be what made an iteration diverge.
+/// Share of the largest multiplier below which a sample cannot have made an iteration diverge.
 const HEARD: f64 = 1e-8;
 
 /// See the module.
@@ -42,31 +43,31 @@ pub struct Corrector {
     active: Vec<usize>,
     scale: Vec<f64>,
     factor: Elimination,
-    /// Those of this step.
+    /// Rounds of this step.
     rounds: Vec<Round>,
     /// How often K was computed, since this corrector was made.
     pub evaluations: usize,
 }
 
-/// What outlives a step.
+/// State that outlives a step.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Learned {
-    /// Samples of the kernel that is kept.
+    /// Samples the stored kernel covers.
     known: Vec<usize>,
-    /// K among them, at the weights it was last computed.
+    /// K among them, at the weights where it was last computed.
     #[serde(with = "square")]
     kernel: DMatrix<f64>,
     /// The largest `K_nn` seen then.
     response: f64,
     /// `EᵀKE/EᵀE` then: K grows with the weights, nearly as a whole.
     quotient: f64,
-    /// What has to be multiplied to K since.
+    /// Factor by which K has grown since.
     growth: f64,
-    /// Whether the kernel has to be computed anew, if one is needed.
+    /// Whether the kernel has to be recomputed, if one is needed.
     stale: bool,
-    /// Whether what is known of the responses has misled an iteration.
+    /// Whether the learned responses have misled an iteration.
     mistaken: bool,
-    /// η of what all multipliers have in common.
+    /// η of the common factor of all multipliers.
     excess: f64,
     /// η of their proportions.
     delayed: f64,
@@ -97,7 +98,7 @@ mod square {
     }
 }
 
-/// Changes of E in one round of the iteration, `common · E/max E` apart.
+/// Changes of E in one round of the iteration, with `common · E/max E` split off.
 struct Round {
     raw: Vec<f64>,
     step: Vec<f64>,
@@ -106,13 +107,13 @@ struct Round {
 }
 
 impl Corrector {
-    /// An iteration has diverged: the next step gets a new kernel, whether it looks stiff or not.
+    /// To be called when an iteration has diverged: the next step gets a new kernel, whether it looks stiff or not.
     pub fn forget(&mut self) {
         self.learned.stale = true;
         self.learned.mistaken = true;
     }
 
-    /// Takes note of how fast an iteration converged: much slower than with a fresh kernel, and the next step gets one.
+    /// Records how fast an iteration converged; if much more slowly than with a fresh kernel, the next step gets one.
     pub fn judge(&mut self, rate: f64) {
         if self.learned.age == 0 {
             self.learned.fresh_rate = rate;
@@ -159,7 +160,7 @@ impl Corrector {
             self.learned.stale = true;
         }
         if self.learned.mistaken {
-            // `quotient` says little where the answers to single samples cancel in `K E`
+            // `quotient` says little where the responses to single samples cancel in `K E`
             let heard = |n: &usize| multipliers.values[*n] > HEARD * largest;
             self.compute(path, at, (0..samples).filter(heard).collect());
             self.learned.quotient = quotient;
@@ -193,12 +194,13 @@ impl Corrector {
         self.factorise(multipliers, diagonal);
     }
 
-    /// From `raw`, the change of E that K alone asks for, to the change to make (in place).
+    /// Turns `raw`, the change of E computed with K alone, into the change to make (in place).
     ///
-    /// Raw changes answer to errors e of E as `raw_i = −(e_i + η e_{i−1})`, since the weights in use are those of the
-    /// last round's velocities, and `e_{i+1} = e_i + step_i`: so the step `(raw_i − η step_{i−1})/(1 + η)` ends the
-    /// iteration if η is right, and `raw_i − raw_{i+1} = step_i + η step_{i−1}` tells η. What all multipliers have in
-    /// common is not a round late (velocities have been scaled): there `raw_i − raw_{i+1} = (1 + η) step_i`.
+    /// Raw changes depend on the errors e of E as `raw_i = −(e_i + η e_{i−1})`, since the weights in use are those of
+    /// the last round's velocities, and `e_{i+1} = e_i + step_i`: so the step `(raw_i − η step_{i−1})/(1 + η)` ends
+    /// the iteration if η is right, and `raw_i − raw_{i+1} = step_i + η step_{i−1}` yields η. The common factor of
+    /// all multipliers is not one round late (velocities have been scaled): there
+    /// `raw_i − raw_{i+1} = (1 + η) step_i`.
     fn correct(&mut self, raw: &mut [f64], values: &[f64]) {
         let largest = values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
         let pairs = || values.iter().map(|e| e / largest);
@@ -250,7 +252,7 @@ impl Corrector {
     }
 
     /// Takes over what another corrector has [`learned`](Self::learned); evaluations are counted from there. `None` if
-    /// it cannot be.
+    /// it does not fit.
     pub fn recall(&mut self, learned: Learned) -> Option<()> {
         if learned.known.len() != learned.kernel.nrows() {
             return None;
@@ -296,7 +298,7 @@ impl Corrector {
         self.factor.factorise();
     }
 
-    /// From the residuals R to dv; false if the matrix is singular.
+    /// Computes dv from the residuals R; false if the matrix is singular.
     pub fn solve(
         &mut self,
         residual: &[f64],

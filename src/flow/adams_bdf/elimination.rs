@@ -1,8 +1,8 @@
 //! Gaussian elimination with partial pivoting, in vector instructions chosen at run time.
 //!
-//! One small dense system is factorised in every step; a general library's call costs more than the arithmetic at 5
-//! unknowns, and at 100 the arithmetic is the cost of the step. Columns are eliminated one by one from the right-hand
-//! remainder, each update a multiple of one column added to another.
+//! One small dense system is factorised in every step; with 5 unknowns the call of a general library costs more than
+//! the arithmetic, and with 100 the arithmetic dominates the cost of the step. Columns are eliminated one by one from
+//! those to their right, each update adding a multiple of one column to another.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -17,7 +17,7 @@ pub struct Elimination {
 }
 
 impl Elimination {
-    /// The entries of a matrix of this size, column after column, to be written.
+    /// The entries of a matrix of this size, column after column, for the caller to fill in.
     pub fn begin(&mut self, size: usize) -> &mut [f64] {
         self.size = size;
         self.entries.clear();

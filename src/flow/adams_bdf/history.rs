@@ -1,4 +1,4 @@
-//! What a mark keeps of the stepper.
+//! The part of the stepper that a mark keeps.
 
 use super::corrector::Learned;
 use super::order::Order;
@@ -6,7 +6,7 @@ use super::{HISTORY, MOST_ADAMS, MOST_BACKWARD, Stepper};
 use serde::{Deserialize, Serialize};
 
 /// Everything the next step depends on besides the clock's base, the state (θ, v) and the accumulated multipliers.
-/// Fields are those of [`Stepper`].
+/// The fields are those of [`Stepper`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct History {
     times: Vec<f64>,
@@ -23,7 +23,7 @@ pub struct History {
 }
 
 impl History {
-    /// That of a stepper after its last step.
+    /// The history of a stepper after its last step.
     pub fn of(stepper: &Stepper<'_>) -> Self {
         Self {
             times: stepper.times.clone(),
@@ -39,8 +39,9 @@ impl History {
         }
     }
 
-    /// Gives it to a stepper of the same problem with the same base, state (θ, v) and accumulated multipliers, which
-    /// goes on bit for bit as that one. `None`, and a stepper that cannot be used, if it is none of this problem's.
+    /// Hands it to a stepper of the same problem with the same base, state (θ, v) and accumulated multipliers, which
+    /// then continues bit for bit like the original. `None`, and a stepper that cannot be used, if it belongs to
+    /// another problem.
     pub fn restore(self, stepper: &mut Stepper<'_>) -> Option<()> {
         let samples = stepper.v[0].len();
         if !self.is_whole(samples) {
@@ -56,7 +57,7 @@ impl History {
         stepper.h = self.h;
         stepper.known = self.known;
         stepper.slots = self.slots;
-        // what it took to make the stepper that becomes this one
+        // do not count the evaluations of the stepper's own construction
         stepper.evaluations = 0;
         Some(())
     }

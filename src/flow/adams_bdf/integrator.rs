@@ -12,22 +12,22 @@ use super::history::History;
 use super::{Stepper, Tolerances};
 use crate::error::Result;
 
-/// Share of the run's relative tolerance that one step may use of the weights', and of the log-multipliers'.
+/// Share of the run's relative tolerance that one step may use, for the weights and for the log-multipliers.
 const LOCAL_SHARE: f64 = 0.01;
 
 /// See [`LOCAL_SHARE`].
 const LOCAL_SHARE_OF_MULTIPLIERS: f64 = 0.0003;
 
-/// Weights that move by less than this of themselves per unit of s while multipliers are [`STRONG`] are left to the
-/// fully implicit method. On the way to infinity weights move by 1/(Ls), more than 3e-4. Near a minimum they are
-/// stiff, and steps at the border of stability keep up a noise of the tolerance's size: waiting for 1e-8, where
+/// Weights that move by less than this of themselves per unit of s while multipliers are [`STRONG`] are handed over
+/// to the fully implicit method. On the way to infinity weights move by 1/(Ls), more than 3e-4. Near a minimum they
+/// are stiff, and steps at the limit of stability sustain noise of the size of the tolerance: waiting for 1e-8, where
 /// weights rest, left them 2e-5 off.
 const RESTING: f64 = 1e-4;
 
 /// [`Method::AdamsBdf`](super::super::Method::AdamsBdf).
 ///
 /// # Errors
-/// What the driver says.
+/// The driver's errors.
 pub fn begin(start: &Start<'_>, drive: &mut Driver<'_>) -> Result<LegEnd> {
     drive(&mut AdamsBdf {
         stepper: Stepper::new(start, tolerances(start)),
@@ -101,8 +101,8 @@ impl Integrator for AdamsBdf<'_> {
         true
     }
 
-    /// Where the weights come to rest, multipliers outgrow those of separable data, or samples depend on others: all
-    /// that is the fully implicit method's to judge.
+    /// True where the weights come to rest, multipliers outgrow those of separable data, or samples depend on others:
+    /// all that is left to the fully implicit method.
     fn hands_over(&mut self, s: f64, strongest_at_start: f64) -> bool {
         let strongest = strongest(self.log_multipliers(), &[]);
         let beyond = s + strongest > STRONG

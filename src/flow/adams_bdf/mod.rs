@@ -2,23 +2,23 @@
 //!
 //! Only the N log-multipliers are stiff: at fixed weights `v_n' = (e^s − (K E)_n)/C_n` relaxes at rates
 //! `K_nn E_n ~ e^s` to where all margins being learned grow alike, and the weights follow at rates of order one in the
-//! clock s. So each part gets the formula that suits it, on the same nodes `t_{n+1} > t_n > …` at whatever distances:
+//! clock s. So each part gets the formula that suits it, on the same, arbitrarily spaced nodes `t_{n+1} > t_n > …`:
 //!
 //! - v: backward differences of order q ≤ 5, `Σ_j α_j v_{n+1−j} = v'_{n+1}`, solved by Newton's method in N unknowns
 //!   (see [`corrector`]) with the tangent kernel of an earlier step;
 //! - θ: `θ_{n+1} = θ_n + Σ_j β_j f_{n+1−j}`, the integral of the polynomial through the velocities f at the nodes
 //!   (Adams–Moulton), with `f_{n+1}` taken from the same iteration.
 //!
-//! What it buys: no matrix that knows of P, and no copy of θ. Past states do not enter, only past velocities, which a
-//! network may keep in factored form ([`WeightPath`]). The question whether an explicit method would be cheaper at
-//! early times, when nothing is stiff, does not arise: then no sample takes part in the linear system, and what
-//! remains *is* an Adams predictor–corrector.
+//! The benefit: no matrix whose size depends on P, and no copy of θ. Past states do not enter, only past velocities,
+//! which a network may keep in factored form ([`WeightPath`]). Switching to an explicit method at early times, when
+//! nothing is stiff, would gain nothing: then no sample takes part in the linear system, and what remains *is* an
+//! Adams predictor–corrector.
 //!
-//! Orders of the two parts are chosen independently, the step is the smaller of what both can take. Errors are
-//! estimated from the divided difference that the next higher order would use; weights advance with that order (local
-//! extrapolation).
+//! The orders of the two parts are chosen independently; the step is the smaller of the two that they allow. Errors
+//! are estimated from the divided difference that the next higher order would use; weights advance with that order
+//! (local extrapolation).
 //!
-//! θ must not be stiff by itself. It is where the flow comes to rest at a finite minimum (data that cannot be
+//! θ must not be stiff by itself. It is stiff where the flow comes to rest at a finite minimum (data that cannot be
 //! separated) or starts from enormous margins; and samples that are affine combinations of others need the care of
 //! `super::dependence`. There the run is handed to the fully implicit method.
 
@@ -48,7 +48,7 @@ const MOST_BACKWARD: usize = 5;
 /// Highest order of the Adams formulas (before extrapolation).
 const MOST_ADAMS: usize = 8;
 
-/// Nodes remembered: enough to judge one order more.
+/// Nodes remembered: enough to estimate the error at one order more.
 const HISTORY: usize = MOST_ADAMS + 1;
 
 /// Why no step can be taken.
@@ -65,11 +65,11 @@ pub struct Stepper<'k> {
     tolerances: Tolerances,
     /// Local times of the nodes, newest first.
     times: Vec<f64>,
-    /// v there.
+    /// v at the nodes.
     v: Vec<Vec<f64>>,
-    /// E there.
+    /// E at the nodes.
     multipliers: Vec<Vec<f64>>,
-    /// Slots of the velocities there; the last one is free.
+    /// Slots of the velocities at the nodes; the last one is free.
     slots: Vec<usize>,
     /// How many of the velocities are known.
     known: usize,
@@ -86,7 +86,7 @@ pub struct Stepper<'k> {
 }
 
 impl<'k> Stepper<'k> {
-    /// At the state (θ, v) of the base of a clock.
+    /// A stepper at the state (θ, v) at the base of a clock.
     fn new(start: &Start<'k>, tolerances: Tolerances) -> Self {
         let system: &'k System = start.system;
         let kernel = system.kernel();
@@ -120,7 +120,7 @@ impl<'k> Stepper<'k> {
         stepper
     }
 
-    /// The velocity at the start, a first step, and a node before it on the tangent of v.
+    /// Computes the velocity at the start, the size of a first step, and an earlier node on the tangent of v.
     fn start(&mut self) {
         self.trial.at.fill(0.0);
         self.trial
@@ -138,7 +138,7 @@ impl<'k> Stepper<'k> {
         self.times.push(-self.h);
     }
 
-    /// Counts local time from the newest node.
+    /// Resets local time to zero at the newest node.
     fn count_from_here(&mut self) {
         let t = self.times[0];
         self.base += t;
@@ -166,7 +166,7 @@ impl<'k> Stepper<'k> {
         self.path.write(&at, theta);
     }
 
-    /// `∫ E ds` up to there.
+    /// `∫ E ds` up to a local time within the last step.
     fn accumulate(&self, t: f64, totals: &mut [f64]) {
         totals.copy_from_slice(&self.accumulated);
         if t == self.times[0] {
@@ -179,7 +179,7 @@ impl<'k> Stepper<'k> {
         }
     }
 
-    /// Weights of velocities and multipliers at the nodes in their integrals from the newest node back to t.
+    /// Weights of the values at the nodes in an integral from the newest node back to t.
     fn back_to(&self, t: f64) -> Vec<f64> {
         let nodes = &self.times[..(self.adams.now + 1).min(self.known)];
         weights::integral(nodes, self.times[0], t)
@@ -190,7 +190,7 @@ impl<'k> Stepper<'k> {
         let mut setbacks = 0;
         loop {
             let t = self.times[0];
-            // the last step takes all that is left of the way
+            // the last step covers whatever distance is left
             let last = t + 1.001 * self.h >= end;
             let next = if last { end } else { t + self.h };
             let h = next - t;
@@ -218,7 +218,7 @@ impl<'k> Stepper<'k> {
             }
             setbacks += 1;
             if setbacks % 3 == 0 {
-                // what lies behind says nothing about what comes
+                // the past says nothing about what comes
                 self.backward = Order { now: 1, age: 0 };
                 self.adams = Order { now: 1, age: 0 };
                 self.h *= 0.5;
@@ -240,5 +240,5 @@ fn combine(weights: &[f64], x: &[Vec<f64>], out: &mut [f64]) {
 /// s of a first step where nothing is fast.
 const FIRST_STEP: f64 = 1e-5;
 
-/// Setbacks in one step after which it is given up.
+/// Failed attempts at one step after which it is abandoned.
 const MOST_SETBACKS: usize = 60;

@@ -1,8 +1,8 @@
 //! Multipliers and what Newton's method needs of them, from the log-multipliers alone.
 //!
 //! The multiplier in the clock s is `E_n = c_n exp(s + p_n + κ(m_n))` (c_n equal samples; κ = 0 for the exponential
-//! loss). Here the margin in κ is `m_n = τ − p_n`, what the log-multiplier itself says, and not that of the weights:
-//! the two differ by the drift of the run only, and E is a function of v.
+//! loss). Here the margin in κ is `m_n = τ − p_n`, computed from the log-multiplier, and not that of the weights: the
+//! two differ only by the drift of the run, and this makes E a function of v alone.
 
 use super::super::clock::{COMPRESSION, log_time};
 use crate::loss::Loss;
@@ -21,7 +21,7 @@ pub struct Multipliers {
 }
 
 impl Multipliers {
-    /// At log-multipliers v and log-log-time s.
+    /// Computes everything at log-multipliers v and log-log-time s.
     pub fn set(&mut self, v: &[f64], s: f64, loss: Loss, log_counts: &[f64]) {
         let samples = v.len();
         for field in [

@@ -11,8 +11,8 @@ pub struct Order {
 }
 
 impl Order {
-    /// Takes the order that allows the longest step, and says how many times longer; `most(order)`: at most so many
-    /// times.
+    /// Chooses the order that allows the longest step, and returns by what factor the step may grow; `most(order)` is
+    /// an upper bound of that factor.
     pub fn choose(
         &mut self,
         lower: Option<f64>,

@@ -2,9 +2,9 @@
 //!
 //! All come from the polynomial through values at the nodes `t_0, t_1, …` (newest first): its value (extrapolation,
 //! interpolation), its derivative at `t_0` (backward differences), its integral (Adams formulas), and its leading
-//! divided difference (what the next node would add: the error). Nothing depends on how the steps were chosen before.
-//! Products of many distances leave the range of numbers where steps are tiny (1e-45 from enormous multipliers), so
-//! they are taken in units of the last step.
+//! divided difference (what the next node would add, which estimates the error). Nothing depends on how the steps
+//! were chosen before. Products of many distances underflow or overflow where steps are tiny (1e-45 from enormous
+//! multipliers), so they are taken in units of the last step.
 
 /// Most nodes of one formula.
 pub const MOST_NODES: usize = 12;
@@ -104,7 +104,7 @@ pub fn integral(nodes: &[f64], from: f64, to: f64) -> Weights {
 }
 
 /// The largest h for which `y' = −y` decays on equidistant nodes under the formula of `order` + 1 of them, the new one
-/// included: `2/|Σ_j (−1)^j β_j|`, where the root −1 appears. Infinite to order one.
+/// included: `2/|Σ_j (−1)^j β_j|`, where the root −1 appears. Infinite up to order one.
 pub fn adams_stability(order: usize) -> f64 {
     const INTERVALS: [f64; 8] = [
         f64::INFINITY,
@@ -119,7 +119,7 @@ pub fn adams_stability(order: usize) -> f64 {
     INTERVALS[order - 1]
 }
 
-/// What an Adams formula on all nodes but the last leaves out of `∫_from^to`, as that node's value sees it:
+/// Error of an Adams formula on all nodes but the last for `∫_from^to`, estimated with the value at the last node:
 /// `∫ Π_{i<m} (t − t_i) dt · [t_0, …, t_m]`.
 pub fn adams_error(nodes: &[f64], from: f64, to: f64) -> Weights {
     let (relative, unit) = in_steps(nodes);
@@ -137,9 +137,9 @@ pub fn adams_error(nodes: &[f64], from: f64, to: f64) -> Weights {
     scaled(divided_difference(nodes), integral * unit)
 }
 
-/// What backward differences on all nodes but the last add to the value at the first, as that node's value sees it:
-/// with q the order, `Π_{0<j≤q} (t_0 − t_j) / α_0` times the divided difference over all q + 2 nodes, where
-/// `α_0 = Σ_{0<j≤q} 1/(t_0 − t_j)` is the formula's leading weight.
+/// Error of backward differences on all nodes but the last in the value at the first, estimated with the value at the
+/// last node: with q the order, `Π_{0<j≤q} (t_0 − t_j) / α_0` times the divided difference over all q + 2 nodes,
+/// where `α_0 = Σ_{0<j≤q} 1/(t_0 − t_j)` is the formula's leading weight.
 pub fn backward_error(nodes: &[f64]) -> Weights {
     let order = nodes.len() - 2;
     let (relative, _) = in_steps(nodes);
@@ -232,7 +232,7 @@ mod tests {
         }
     }
 
-    /// On a polynomial of the degree that the last node reveals the estimates are the errors.
+    /// On a polynomial of the degree that the last node resolves, the estimates equal the errors.
     #[test]
     fn errors_are_those_of_the_formulas() {
         for m in 1..5 {

@@ -86,7 +86,7 @@ fn the_fit_solves_the_least_squares_problem() {
             (ours - distance).abs() < 1e-12 * beta.norm(),
             "{ours} {distance}"
         );
-        // A vector made of the samples is reproduced.
+        // A combination of the samples is reproduced.
         let weights = DVector::from_fn(n, |i, _| (i % 3) as f64);
         let inside = g.tr_mul(&weights);
         let a = fit_all(&g, &inside);
@@ -161,7 +161,7 @@ fn kkt_residual_of_known_directions() {
     let tilted = kkt_residual(&g, &DVector::from_vec(vec![phi.cos(), phi.sin()])).unwrap();
     assert_eq!(tilted.active, [1]);
     assert!((tilted.stationarity - (PI / 4.0 + phi).sin()).abs() < 1e-15);
-    // Within δ both count; the second is used, and its excess margin shows.
+    // Within δ both count as active; the second is used, and its excess margin shows.
     let phi: f64 = 1e-3;
     let near = kkt_residual(&g, &DVector::from_vec(vec![phi.cos(), phi.sin()])).unwrap();
     assert!(near.stationarity < 1e-15 && near.active.len() == 2);

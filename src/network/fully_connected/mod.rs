@@ -1,9 +1,9 @@
 //! Fully connected linear networks: `β = w_1 w_2 ⋯ w_L`, `f = β·x`.
 //!
 //! # The vector field
-//! Only the column `z = Σ_n α_n g_n` enters. With the forward pass `h_0 = z`, `h_l = w_lᵀ h_{l−1}`, the backward pass
-//! `s_L = 1`, `s_{l−1} = w_l s_l` (so `s_0 = β`) and the error signals `δ_l` (BP: `δ_l = s_l`; DFA: `δ_l = b_l`; always
-//! `δ_L = 1`), every layer's velocity has rank one: `w_l' = h_{l−1} δ_lᵀ`. The predictor moves with
+//! The samples enter only through the column `z = Σ_n α_n g_n`. With the forward pass `h_0 = z`, `h_l = w_lᵀ h_{l−1}`,
+//! the backward pass `s_L = 1`, `s_{l−1} = w_l s_l` (so `s_0 = β`) and the error signals `δ_l` (BP: `δ_l = s_l`; DFA:
+//! `δ_l = b_l`; always `δ_L = 1`), every layer's velocity has rank one: `w_l' = h_{l−1} δ_lᵀ`. The predictor moves with
 //! `β' = ṡ_0`, where `ṡ_L = 0` and `ṡ_{l−1} = h_{l−1}(δ_l·s_l) + w_l ṡ_l`.
 
 mod path;
@@ -67,7 +67,7 @@ impl Architecture for FullyConnectedLinear {
         data.signed_samples() * backward_pass(&self.layout.views(theta)).swap_remove(0)
     }
 
-    /// `β = w_1 ⋯ w_L`, multiplied from the right.
+    /// `β = w_1 ⋯ w_L`, multiplied out from the right.
     fn predictor(&self, theta: &[f64]) -> Option<DVector<f64>> {
         Some(backward_pass(&self.layout.views(theta)).swap_remove(0))
     }
@@ -82,7 +82,7 @@ impl Architecture for FullyConnectedLinear {
         })
     }
 
-    /// The fully implicit method, which a run with factored velocities may be handed to, takes 22 copies.
+    /// The fully implicit method, to which a run with factored velocities may be handed over, takes 22 copies.
     fn footprint(&self) -> Footprint {
         Footprint {
             copies: [16.0, 22.0],
@@ -94,7 +94,7 @@ impl Architecture for FullyConnectedLinear {
         Known::FullyConnected(self)
     }
 
-    /// `b_l = F_l F_{l+1} ⋯ F_{L−1}`: from `δ_L = 1`, `δ_l = F_l δ_{l+1}` is `b_l` for all times.
+    /// `b_l = F_l F_{l+1} ⋯ F_{L−1}`: from `δ_L = 1`, `δ_l = F_l δ_{l+1}` is constant and equal to `b_l`.
     fn fixed_signals(&self, signals: Signals<'_>) -> Option<Vec<DVector<f64>>> {
         signals.composed(|f_l, above| f_l * above)
     }
@@ -245,7 +245,7 @@ impl Kernel for FullyConnectedKernel {
             let next = w[l - 1].tr_mul(&dh[l - 1]) + dw[l - 1].tr_mul(&p.h[l - 1]);
             dh.push(next);
         }
-        // ds, dṡ, dδ from the last layer down; dδ_l = ds_l under BP and for no other rule.
+        // ds, dṡ, dδ from the last layer down; dδ_l = ds_l under BP only.
         let mut ds = vec![DVector::zeros(1); depth + 1];
         let mut ds_dot = vec![DVector::zeros(1); depth + 1];
         let mut velocity = vec![0.0; theta.len()];

@@ -1,4 +1,4 @@
-//! A fully connected network along an integration: velocities as factors of rank one.
+//! A fully connected network along an integration: velocities as rank-one factors.
 //!
 //! Every layer's velocity is `h_{l−1} δ_lᵀ`, so a slot holds L pairs of vectors, and a product with the weights
 //! `w_l = W_l + Σ_j c_j h^j_{l−1} δ^j_lᵀ` costs one with the matrix `W_l` and a few inner products:
@@ -47,7 +47,7 @@ struct Scratch {
     image: Vec<f64>,
 }
 
-/// Random directions beside the main one in which the size of a sum of rank-one matrices is measured.
+/// Random directions, besides the main one, along which the size of a sum of rank-one matrices is measured.
 const PROBES: usize = 2;
 
 impl<'k> RankOnePath<'k> {
@@ -129,7 +129,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// Signs by a multiplicative congruence: the same in every run.
+/// Signs from a multiplicative congruential generator: the same in every run.
 fn signs(units: usize) -> DMatrix<f64> {
     let mut state: u64 = 0x9e37_79b9_7f4a_7c15;
     DMatrix::from_fn(units, PROBES, |_, _| {
@@ -170,9 +170,9 @@ impl Factors {
         }
     }
 
-    /// `‖Σ_j c_j h^j δ^jᵀ‖` (Frobenius): exact for signals along one direction, whose image is taken as it is, and
-    /// estimated in the directions across it by random signs x, since `E‖Mx‖² = ‖M‖²`. (From the inner products of the
-    /// factors it would follow exactly, but a small difference of large terms would have half its digits.)
+    /// `‖Σ_j c_j h^j δ^jᵀ‖` (Frobenius): exact for signals along one direction, whose image is computed, and estimated
+    /// in the orthogonal directions by random signs x, since `E‖Mx‖² = ‖M‖²`. (From the inner products of the factors
+    /// it would follow exactly, but as a small difference of large terms, with only half the digits.)
     fn size(&self, combination: &[f64], probes: &DMatrix<f64>, scratch: &mut Scratch) -> f64 {
         let newest = combination
             .iter()
@@ -212,7 +212,7 @@ fn weigh(columns: &DMatrix<f64>, at: &[f64], x: &[f64], out: &mut Vec<f64>) {
     out.resize(at.len(), 0.0);
     transposed_product(columns.as_slice(), x, out);
     for (k, c) in out.iter_mut().zip(at) {
-        // a slot that is not in the sum may hold what made a step fail
+        // a slot that is not in the sum may hold non-finite values of a failed step
         *k = if *c == 0.0 { 0.0 } else { *k * c };
     }
 }
@@ -234,7 +234,7 @@ impl WeightPath for RankOnePath<'_> {
             transposed_product(w(l), &below[l], &mut above[0]);
             self.factors[l].add_transposed(at, &below[l], &mut above[0], inner);
         }
-        // s and ṡ on one way back
+        // s and ṡ in one backward pass
         for l in (0..depth).rev() {
             let (dot_below, dot_here) = self.s_dot.split_at_mut(l + 1);
             let (dot_below, dot_here) = (&mut dot_below[l], &dot_here[0]);
@@ -268,7 +268,7 @@ impl WeightPath for RankOnePath<'_> {
         }
     }
 
-    /// `K = Σ_l (δ_l·s_l) (G w_1⋯w_{l−1})(G w_1⋯w_{l−1})ᵀ` with the rows of G that are asked for.
+    /// `K = Σ_l (δ_l·s_l) (G w_1⋯w_{l−1})(G w_1⋯w_{l−1})ᵀ` with the rows of G in `active`.
     fn tangent_kernel(&mut self, at: &[f64], active: &[usize]) -> DMatrix<f64> {
         self.backward(at);
         let w = self.kernel.layout.views(&self.theta);

@@ -1,7 +1,7 @@
 //! Finite steps of fully connected linear networks under fixed feedback, L·D unknowns instead of L·D².
 //!
-//! Error signals `b_l` that never change leave every hidden layer with one column of freedom: `w_l = w_l(0) + u_l
-//! b_lᵀ`, for finite steps as for the flow, whatever the initial weights. With `z = Σ_n η_k α_n g_n`, `h_0 = z` and
+//! Error signals `b_l` that never change leave one free column to every hidden layer: `w_l = w_l(0) + u_l b_lᵀ`, for
+//! finite steps as for the flow, whatever the initial weights. With `z = Σ_n η_k α_n g_n`, `h_0 = z` and
 //! `s_{L−1} = w_L`,
 //! ```text
 //! s_{l−1} = w_l s_l        = w_l(0) s_l + u_l (b_l·s_l),                β = s_0
@@ -30,11 +30,11 @@ pub(crate) struct RankOneStepper {
 struct Started {
     /// `w_1(0) … w_{L−1}(0)`, none where it is zero.
     initial: Vec<Option<Initial>>,
-    /// Moves `u_1 … u_{L−1}, w_L`, each one column.
+    /// Updates `u_1 … u_{L−1}, w_L`, each one column.
     run: Run,
 }
 
-/// An initial layer, for products from both sides.
+/// An initial layer, stored for products from both sides.
 struct Initial {
     w: Columns,
     transposed: Columns,
@@ -56,7 +56,7 @@ struct Passes {
 }
 
 impl RankOneStepper {
-    /// `None` where the signals are not fixed: back through the weights.
+    /// `None` where the signals are not fixed (backpropagation).
     pub(crate) fn new(
         network: &FullyConnectedLinear,
         training: &Training<'_>,
@@ -173,7 +173,7 @@ impl WithSimd for Advance<'_> {
 }
 
 impl Passes {
-    /// From the last layer down to β, and the margins.
+    /// Backward pass from the last layer to β, and the margins.
     #[inline(always)]
     fn margins<S: Simd>(&mut self, simd: S, started: &Started) {
         let u = &started.run.moved;
@@ -193,7 +193,7 @@ impl Passes {
         combine(simd, &mut self.weights, &self.signed_samples, beta, false);
     }
 
-    /// From z up through the layers, each moved on the way.
+    /// Forward pass from z through the layers, updating each on the way.
     #[inline(always)]
     fn update<S: Simd>(&mut self, simd: S, started: &mut Started) {
         let weights = self.weights.right();
@@ -267,8 +267,8 @@ mod tests {
         .unwrap()
     }
 
-    /// From random weights and from zero. Loss-normalised steps of one size lose their stability as the weights grow,
-    /// and with it the agreement of any two computations: they are smaller.
+    /// From random weights and from zero. Loss-normalised steps of a fixed size become unstable as the weights grow,
+    /// and then no two computations agree, so they are smaller here.
     fn lanes(problem: &Problem, schedule: Schedule) -> Vec<Lane> {
         let size = match schedule {
             Schedule::Constant => 4e-3,
@@ -356,7 +356,7 @@ mod tests {
         }
     }
 
-    /// Feedback alignment is direct feedback alignment with products; nothing else has the structure.
+    /// Feedback alignment is direct feedback alignment with products; no other rule or network is of rank one.
     #[test]
     fn only_fixed_feedback_on_fully_connected_layers_is_of_rank_one() {
         let refusal = |problem: &Problem| {

@@ -1,30 +1,30 @@
 //! Fully connected linear networks under fixed feedback, reduced exactly to the accumulated column `Z = ∫ z dt`.
 //!
 //! # The reduction
-//! Error signals `b_l` that never change (`b_L = 1`) leave every layer one column of freedom, from any initial weights:
+//! Error signals `b_l` that never change (`b_L = 1`) leave one free column to every layer, from any initial weights:
 //! `w_l = w_l(0) + u_l b_lᵀ` with `u_l' = h_{l−1}`, `u_l(0) = 0`. The forward pass `h_l = w_lᵀ h_{l−1}` is then
-//! `u_{l+1}' = w_l(0)ᵀ u_l' + b_l (u_l·u_l')`, a derivative with respect to time on both sides, and so
+//! `u_{l+1}' = w_l(0)ᵀ u_l' + b_l (u_l·u_l')`. Both sides are time derivatives, so
 //! ```text
 //! u_1 = Z,     u_{l+1} = w_l(0)ᵀ u_l + ½‖u_l‖² b_l     (l = 1 … L)
 //! ```
-//! Z alone carries the flow, whatever the widths, the depth and the initial weights. From zero weights this is
+//! Z alone determines the flow, whatever the widths, the depth and the initial weights. From zero weights this is
 //! `u_l = φ_l b_{l−1}`, `φ_2 = ½‖Z‖²`, `φ_{l+1} = ½‖b_{l−1}‖² φ_l²`.
 //!
 //! The recursion has one more member than the network has layers, `u_{L+1}`, a number. As `du_{l+1} = w_lᵀ du_l`,
 //! ```text
 //! F(Z) = u_{L+1},     dF = (w_1 ⋯ w_L)·dZ,     that is β = ∇F(Z)
 //! ```
-//! The flow is `Z' = z` with margins `m = G ∇F(Z)`: a mirror flow, wherever the polynomial F is convex. Margins move by
+//! The flow is `Z' = z` with margins `m = G ∇F(Z)`: a mirror flow wherever the polynomial F is convex. Margins move by
 //! `m' = G ∇²F(Z) z`; `∇²F = Σ_l σ_l Π_l Π_lᵀ` with `Π_l = w_1⋯w_{l−1}`, `σ_l = b_l·(w_{l+1}⋯w_L)`.
 //!
 //! # Coordinates
 //! z and Z stay in the span of the samples. With fewer samples than inputs the unknowns are the coordinates c of
-//! `Z = Q c` in an orthonormal basis of that span (Q is D × N), otherwise `Z = c`: min(N, D) unknowns. Everything of
-//! the samples that matters is `S = G Q`. (The accumulated multipliers A, `Z = GᵀA`, would do as well, but they grow
-//! without bound where samples contradict each other and Z rests.)
+//! `Z = Q c` in an orthonormal basis of that span (Q is D × N), otherwise `Z = c`: min(N, D) unknowns. The samples
+//! enter only through `S = G Q`. (The accumulated multipliers A, `Z = GᵀA`, would do as well, but they grow without
+//! bound where samples contradict each other and Z rests.)
 //!
-//! The velocity of c does not depend on c, only on the multipliers: implicit steps need the response of the margins,
-//! from [`Potential`], and nothing else.
+//! The velocity of c does not depend on c, only on the multipliers: implicit steps need only the response of the
+//! margins, from [`Potential`].
 
 mod potential;
 mod step;
@@ -54,7 +54,8 @@ impl Reduction {
     /// The flow on `data` from the weights `theta0` (length P) with `feedback` `b_1 … b_{L−1}`.
     ///
     /// # Panics
-    /// If data, feedback or weights do not have the network's shapes; a built problem always has.
+    /// If data, feedback or weights do not have the network's shapes; those of a [`Problem`](crate::problem::Problem)
+    /// always fit.
     pub fn new(
         network: &FullyConnectedLinear,
         feedback: &[DVector<f64>],
@@ -80,7 +81,7 @@ impl Reduction {
         }
     }
 
-    /// θ of the unknowns c, both column by column: from unknowns × T to P × T.
+    /// θ from the unknowns c, for every column: from unknowns × T to P × T.
     pub fn theta(&self, unknowns: &DMatrix<f64>) -> DMatrix<f64> {
         let parameters = self.initial.iter().map(DMatrix::len).sum();
         let mut theta = Vec::with_capacity(parameters * unknowns.ncols());

@@ -1,14 +1,13 @@
 //! The implicit step of a fully connected network, solved for all layers at once.
 //!
-//! `dw_l = r_l + c(dh_{l−1} δ_lᵀ + h_{l−1} dδ_lᵀ)` is solved for all layers at once by sweeps, for many columns `dz`
-//! together. Under DFA `dδ = 0`, and the forward sweep
-//! `dh_l = r_lᵀh_{l−1} + M_l dh_{l−1}`, `M_l = w_lᵀ + c δ_l h_{l−1}ᵀ`, closes by itself. Under BP `dδ = ds` couples the
-//! forward and the backward sweep,
+//! `dw_l = r_l + c(dh_{l−1} δ_lᵀ + h_{l−1} dδ_lᵀ)` is solved by sweeps through the layers, for many columns `dz` at
+//! once. Under DFA `dδ = 0`, and the forward sweep `dh_l = r_lᵀh_{l−1} + M_l dh_{l−1}`, `M_l = w_lᵀ + c δ_l h_{l−1}ᵀ`,
+//! needs no backward sweep. Under BP `dδ = ds` couples the forward and the backward sweep,
 //! `dh_l = r_lᵀh_{l−1} + M_l dh_{l−1} + a_l ds_l` (`a_l = c‖h_{l−1}‖²`),
-//! `ds_{l−1} = r_l s_l + c‖s_l‖² dh_{l−1} + M_lᵀ ds_l`,
-//! a two-point boundary value problem which the backward Riccati recursion `ds_l = S_l dh_l + σ_l` solves exactly:
-//! `S_{L−1} = c·1`, `S_{l−1} = c‖s_l‖²·1 + M_lᵀ S_l (1 − a_l S_l)^{−1} M_l` (S symmetric).
-//! The derivative of `β'` follows from the differentiated recursion of `ṡ`.
+//! `ds_{l−1} = r_l s_l + c‖s_l‖² dh_{l−1} + M_lᵀ ds_l`, a two-point boundary value problem which the backward Riccati
+//! recursion `ds_l = S_l dh_l + σ_l` solves exactly: `S_{L−1} = c·1`,
+//! `S_{l−1} = c‖s_l‖²·1 + M_lᵀ S_l (1 − a_l S_l)^{−1} M_l` (S symmetric). The derivative of `β'` follows from the
+//! differentiated recursion of `ṡ`.
 
 use super::{Passes, add_outer};
 use crate::network::{Closure, InputResponse, Layout, LinearisedStep, View};
@@ -105,7 +104,7 @@ struct ResidualTerms {
 }
 
 impl FullyConnectedStep {
-    /// Linearised at the weights `w` and their passes, with c = `step`. `feedback`: the error signals are fixed.
+    /// The step at the weights `w` and their passes, with c = `step`. `feedback`: the error signals are fixed.
     pub fn new(
         layout: Layout,
         w: &[View<'_>],
@@ -166,14 +165,14 @@ impl FullyConnectedStep {
         let term =
             |f: fn(&ResidualTerms) -> &Vec<DVector<f64>>, l: usize| terms.map(|t| &f(t)[l - 1]);
 
-        // σ_l for l = 1..L−1 (BP with a residual only); one column serves all, since r is the same for each.
+        // σ_l for l = 1..L−1 (BP with a residual only); one column is enough, since r is the same for all.
         let sigma = self
             .riccati
             .as_ref()
             .zip(terms)
             .map(|(riccati, t)| self.riccati_offsets(riccati, t));
 
-        // Forward; under BP with ds_l = S_l dh_l + σ_l on the way.
+        // Forward sweep; under BP also ds_l = S_l dh_l + σ_l.
         let mut dh = vec![dz];
         let mut ds: Vec<DMatrix<f64>> = vec![DMatrix::zeros(1, k); depth + 1];
         for l in 1..depth {
@@ -192,7 +191,7 @@ impl FullyConnectedStep {
             dh.push(next);
         }
 
-        // Backward: ds_{l−1} where it is not known yet, and dṡ_{l−1}.
+        // Backward sweep: ds_{l−1} where it is not known yet, and dṡ_{l−1}.
         let mut ds_dot = DMatrix::zeros(1, k);
         for l in (1..=depth).rev() {
             let (h, s, s_dot, delta) = (&p.h[l - 1], &p.s[l], &p.s_dot[l], &p.delta[l - 1]);

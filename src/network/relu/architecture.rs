@@ -1,4 +1,4 @@
-//! What a ReLU network tells of itself.
+//! The [`Architecture`] of a ReLU network.
 
 use super::Relu;
 use super::stepper::ReluStepper;
@@ -53,7 +53,7 @@ impl Architecture for Relu {
         Known::Gated(self)
     }
 
-    /// Between one hidden layer and the output no gates stand.
+    /// With one hidden layer no gates lie between it and the output.
     fn fixed_signals(&self, signals: Signals<'_>) -> Option<Vec<DVector<f64>>> {
         match signals {
             Signals::Layerwise(f) if f.len() > 1 => None,

@@ -1,4 +1,4 @@
-//! What the activations of a layer are functions of.
+//! The arguments of a layer's activations.
 
 use crate::activation::{Activation, Argument, Formula};
 use crate::network::View;
@@ -16,7 +16,7 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    /// Of the layer `w` with preactivations `a` (units × N) on inputs `h`.
+    /// The arguments of the layer `w` with preactivations `a` (units × N) on inputs `h`.
     pub fn new(activation: Activation, w: &View<'_>, h: &DMatrix<f64>, a: &DMatrix<f64>) -> Self {
         if !activation.curved() {
             return Self {
@@ -37,7 +37,7 @@ impl Arguments {
         }
     }
 
-    /// Of unit j on sample n, with its preactivation.
+    /// The argument of unit j on sample n, with its preactivation.
     pub fn at(&self, (j, n): (usize, usize), preactivation: f64) -> Argument {
         if self.roots.is_empty() {
             return Argument::of(preactivation);

@@ -1,15 +1,15 @@
-//! Units whose weights are zero: they leave, or rest.
+//! Units whose weights are zero: whether they leave zero, or rest there.
 //!
-//! Such a unit stands on all its kinks at once. With error signals s_n (α y included) and inputs h_n its velocity is
-//! `w' = Σ_n g_n s_n h_n`, and any gates g_n in `[κ, 1]` with which it stays, or goes where it has these gates, solve
-//! the problem. The report sets `g'(0) = 1`: the unit leaves along the velocity it has with all gates one. It may come
-//! back.
+//! Such a unit is on all its kinks at once. With error signals s_n (α y included) and inputs h_n its velocity is
+//! `w' = Σ_n g_n s_n h_n`, and any gates g_n in `[κ, 1]` are a solution if with them it stays, or moves to where it
+//! has these gates. The report sets `g'(0) = 1`: the unit leaves along the velocity it has with all gates one. It may
+//! return.
 //!
-//! Where kinks close (κ = 0) all gates zero are a solution too: a unit that comes back again and again rests with them.
+//! Where kinks close (κ = 0) setting all gates to zero is a solution too: a unit that keeps returning rests with these.
 //!
-//! Otherwise it can rest only while zero is among its velocities. If it is not, the shortest of them, v, shows the way
-//! out: every velocity u of the unit has `u·v ≥ ‖v‖²`, so that it leaves along v and cannot come back while signals and
-//! inputs stay what they are.
+//! Otherwise it can rest only while zero is among its velocities. If it is not, the shortest of them, v, is the
+//! direction to leave in: every velocity u of the unit has `u·v ≥ ‖v‖²`, so that it leaves along v and cannot return
+//! while signals and inputs do not change.
 
 use super::Setting;
 use super::passes::Forward;
@@ -19,16 +19,16 @@ use crate::network::pseudo_inverse;
 use crate::network::signals::Held;
 use nalgebra::{DMatrix, DVector};
 
-/// Size a unit leaves zero with, relative to its layer; in a layer of zeros, the time it has moved.
+/// Size at which a unit leaves zero, relative to its layer; in a layer of zeros, the time for which it has moved.
 const DEPARTURE: f64 = 1e-8;
 
 /// Times a unit may leave zero before it rests there, where kinks close.
 const MOST_DEPARTURES: usize = 3;
 
-/// The shortest velocity is zero below this share of the sum of its terms.
+/// The shortest velocity counts as zero below this share of the sum of its terms.
 const AT_REST: f64 = 1e-10;
 
-/// Products of gradients with velocities are zero below this share of the sizes of their factors.
+/// Products of gradients with velocities count as zero below this share of the sizes of their factors.
 const STATIONARY: f64 = 1e-13;
 
 /// A unit at zero weights; `of_layer` is the norm of the weights of its layer.
@@ -40,12 +40,11 @@ pub(super) struct Zero<'a> {
 }
 
 impl Zero<'_> {
-    /// Whether the unit leaves; sets its weights and its modes, and the output weight that a conserved quantity ties to
-    /// them.
+    /// Whether the unit leaves; if so, sets its weights and its modes, and the output weight that a conserved quantity
+    /// ties to them.
     ///
     /// # Errors
-    /// Where feedback alignment asks for the gates of a unit that rests on a kink that does not close: they are not
-    /// unique.
+    /// If feedback alignment needs the gates of a unit that rests on a kink that does not close: they are not unique.
     pub fn leaves(
         &self,
         pattern: &mut Pattern,
@@ -101,7 +100,7 @@ impl Zero<'_> {
         Ok(true)
     }
 
-    /// Without signals all gates are one; where kinks close, zero.
+    /// Without signals all gates are one, or zero where kinks close.
     fn mode_at_rest(
         &self,
         inputs: &DMatrix<f64>,
@@ -154,8 +153,8 @@ pub(super) fn unrest(inputs: &DMatrix<f64>, signals: &DVector<f64>, kink: Kink) 
     }
 }
 
-/// The shortest of all `Σ_n g_n s_n h_n` with gates between those of the two sides, and `Σ_n ‖s_n h_n‖`: least squares
-/// with bounds, by active sets.
+/// The shortest of all `Σ_n g_n s_n h_n` with gates between those of the two sides, and `Σ_n ‖s_n h_n‖`: bounded least
+/// squares, by an active-set method.
 fn shortest_velocity(
     inputs: &DMatrix<f64>,
     signals: &DVector<f64>,
@@ -190,7 +189,7 @@ fn shortest_velocity(
             let Some(step) = unbounded(&z, &gates, &free) else {
                 return (&z * &gates, terms);
             };
-            // as far as the first gate that meets an end of its interval
+            // up to the first gate that reaches an end of its interval
             let room = |k: usize| {
                 let end = kink.gate(step[k] > 0.0);
                 if step[k] == 0.0 {
@@ -216,7 +215,7 @@ fn shortest_velocity(
     (&z * &gates, terms)
 }
 
-/// The change of the gates `free` that makes `‖Z g‖` smallest if they had no bounds.
+/// The change of the gates `free` that minimises `‖Z g‖` if bounds are ignored.
 fn unbounded(z: &DMatrix<f64>, gates: &DVector<f64>, free: &[usize]) -> Option<DVector<f64>> {
     let columns = z.select_columns(free);
     let cut = 1e-12 * columns.amax().max(f64::MIN_POSITIVE);
@@ -229,7 +228,7 @@ mod tests {
     use super::*;
     use crate::network::tests::gaussian;
 
-    /// By what defines it: `u·v ≥ ‖v‖²` for all velocities u.
+    /// Checked by its defining property: `u·v ≥ ‖v‖²` for all velocities u.
     #[test]
     fn the_shortest_velocity_is_the_nearest_point_of_all() {
         let kink = Kink {
@@ -242,7 +241,7 @@ mod tests {
             let inputs = DMatrix::from_vec(2, samples, gaussian(seed, 2 * samples));
             let signals = DVector::from_vec(gaussian(100 + seed, samples));
             let (v, terms) = shortest_velocity(&inputs, &signals, kink);
-            // the gates that make the product smallest, sample by sample
+            // the gates that minimise the product, sample by sample
             let least: f64 = (0..samples)
                 .map(|n| inputs.column(n).dot(&v) * signals[n])
                 .map(|p| kink.gate(p < 0.0) * p)

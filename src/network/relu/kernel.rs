@@ -1,4 +1,4 @@
-//! The vector field of a ReLU network: exact on a piece of given pattern, or with a curved activation.
+//! The vector field of a ReLU network: exact on the piece with a given pattern, or with a curved activation.
 
 use super::Setting;
 use super::passes::{Forces, Forward};
@@ -98,7 +98,7 @@ impl Kernel for ReluKernel {
         }
     }
 
-    /// `∂m_n/∂θ · 𝒢_m` of the samples `active`, where pairs slide with the forces that a multiplier calls up:
+    /// `∂m_n/∂θ · 𝒢_m` of the samples `active`, where pairs slide, including the forces that a multiplier induces:
     /// `K_ff − K_fs K_ss⁻¹ K_sf` of outputs f and sliding pairs s.
     fn tangent_kernel(&self, theta: &[f64], active: &[usize]) -> DMatrix<f64> {
         let pass = self.forward(theta);

@@ -1,7 +1,7 @@
 //! Bias-free ReLU networks: `h_0 = x`, `h_l = g(w_lᵀ h_{l−1})`, `f = w_Lᵀ h_{L−1}`.
 //!
 //! g is an [`Activation`], homogeneous of degree one in the weights and in the inputs of a unit: the ReLU itself, or
-//! one of its relatives. Where the weights or the inputs vanish its derivative is taken as one, as the report takes
+//! one of its relatives. Where the weights or the inputs vanish its derivative is set to one, as the report does for
 //! g'(0).
 
 mod architecture;
@@ -52,7 +52,7 @@ impl Relu {
         Self::with(dimension, hidden, SmoothedRelu::or_exact(smoothing))
     }
 
-    /// The same with any activation.
+    /// A network with any activation.
     pub fn with(dimension: usize, hidden: &[usize], activation: impl Into<Activation>) -> Self {
         Self {
             layout: Layout::chain(dimension, hidden),
@@ -119,8 +119,8 @@ impl Relu {
         features
     }
 
-    /// The vector field on `data` where error signals take this way. With exact kinks every (unit, sample) pair follows
-    /// the sign of its preactivation, `g'(0) = 1`; a flow follows the [`Pieces`](super::Pieces) of it.
+    /// The vector field on `data` with error signals propagated as `signals` says. With exact kinks every (unit,
+    /// sample) pair follows the sign of its preactivation, `g'(0) = 1`; a flow follows its [`Pieces`](super::Pieces).
     fn relu_kernel(&self, signals: Signals<'_>, data: &Dataset) -> ReluKernel {
         let hidden = self.layout.hidden();
         let setting = Setting {
@@ -201,8 +201,9 @@ impl Setting {
         self.inputs.column(sample).iter().all(|x| *x == 0.0)
     }
 
-    /// Samples whose multipliers move nothing: blank ones, those the first layer is dark on, and, where error signals
-    /// come down through the layers, those any layer is dark on (direct feedback still moves the layers below it).
+    /// Samples whose multipliers move no weight: blank ones, those on which the first layer is dark, and, where error
+    /// signals pass down through the layers, those on which any layer is dark (direct feedback still moves the layers
+    /// below it).
     fn idle(&self, pattern: &Pattern) -> Vec<usize> {
         let layers = match self.signals {
             Held::Direct(_) => self.layout.hidden().len().min(1),

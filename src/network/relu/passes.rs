@@ -1,8 +1,8 @@
-//! Forward and backward passes of a ReLU network at one point and its velocity.
+//! Forward and backward passes of a ReLU network at one point, and its velocity there.
 //!
-//! Matrices are units × N, one column per sample; products with transposes are written out, so that they run as blocked
-//! products. With gates `M_l`, `κ_l` and `μ_l` of the [`activation`](crate::activation) (κ = μ = 0 unless it is curved)
-//! and the weighted error signals `s_l` that reach the units, `e_n = α_n y_n`:
+//! Matrices are units × N, one column per sample; transposes are formed explicitly, so that products with them run as
+//! blocked products. With gates `M_l`, `κ_l` and `μ_l` of the [`activation`](crate::activation) (κ = μ = 0 unless it is
+//! curved) and the weighted error signals `s_l` that reach the units, `e_n = α_n y_n`:
 //! ```text
 //! a_l = w_lᵀ h_{l−1},            h_l = g(a_l),             f = w_Lᵀ h_{L−1}
 //! δ_l = M_l ∘ s_l,               δ_L = e
@@ -165,12 +165,12 @@ pub(super) struct Forces {
     pub count: usize,
     /// Gradients of the sliding preactivations.
     pub rows: Rays,
-    /// What a force does to the weights.
+    /// Effect of unit forces on the weights.
     pub columns: Rays,
 }
 
-/// Solves square systems; least squares of least norm where they are singular (more sliding samples than a unit has
-/// dimensions, or linearly dependent ones: the motion is determined all the same).
+/// Solves square systems; where they are singular, by least squares with least norm (more sliding samples than a unit
+/// has dimensions, or linearly dependent ones: the motion is determined all the same).
 pub(super) enum SquareSystem {
     Lu(LU<f64, Dyn, Dyn>),
     PseudoInverse(DMatrix<f64>),
@@ -229,7 +229,7 @@ pub(super) struct Motion {
 }
 
 impl Forward<'_> {
-    /// The motion under multipliers α, on sliding sets that stay on their kinks.
+    /// The motion under multipliers α, with sliding pairs kept on their kinks.
     pub fn motion(&self, multipliers: &[f64], forces: Option<&Forces>) -> Motion {
         let y = &self.setting.labels;
         let output = DMatrix::from_fn(1, y.len(), |_, n| y[n] * multipliers[n]);
@@ -242,7 +242,7 @@ impl Forward<'_> {
         self.motion_with(output, nu.column(0).into_owned())
     }
 
-    /// Entries of the sliding pairs, S × 1.
+    /// The entries at the sliding pairs, S × 1.
     pub fn on_sliding(&self, layers: &[DMatrix<f64>]) -> DMatrix<f64> {
         let pairs = self.pattern.map_or(&[][..], Pattern::sliding);
         DMatrix::from_fn(pairs.len(), 1, |i, _| {
@@ -260,7 +260,7 @@ impl Forward<'_> {
         }
     }
 
-    /// Error signals s and errors δ of the hidden layers, from the last down to the first and returned in order.
+    /// Error signals s and errors δ of the hidden layers, computed from the last down, returned in order.
     fn signals_and_errors(
         &self,
         output: &DMatrix<f64>,

@@ -8,18 +8,18 @@ use std::collections::BTreeMap;
 /// State of one (unit, sample) pair of a hidden layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Mode {
-    /// a ≥ 0, the gate of that side.
+    /// a ≥ 0, with the gate of that side.
     Active,
-    /// a ≤ 0, the gate of that side.
+    /// a ≤ 0, with the gate of that side.
     Inactive,
-    /// `a = h = 0` along the flow, with the gate between the two that keeps it so.
+    /// `a = h = 0` along the flow, with the intermediate gate that keeps it there.
     Sliding,
-    /// All pairs of a unit whose weights are zero and stay so, where kinks do not close; h = 0.
+    /// All pairs of a unit whose weights stay zero, where kinks do not close; h = 0.
     Resting,
 }
 
 impl Mode {
-    /// The mode that is `word` as a number.
+    /// The mode whose number is `word`.
     fn of_word(word: u64) -> Option<Self> {
         [Self::Active, Self::Inactive, Self::Sliding, Self::Resting]
             .into_iter()
@@ -51,8 +51,8 @@ impl Pattern {
         self.pairs().map(|p| self.get(p) as u64)
     }
 
-    /// Takes the [`words`](Self::words) of a pattern in layers of these widths; `None` if there are too few, or words
-    /// that are no mode.
+    /// Reads the [`words`](Self::words) of a pattern in layers of these widths; `None` if there are too few, or if
+    /// some are not modes.
     pub fn of_words<'a>(
         kink: Kink,
         widths: &[usize],
@@ -73,7 +73,7 @@ impl Pattern {
         Some(pattern)
     }
 
-    /// By the signs of preactivations; active at zero.
+    /// The pattern of the signs of preactivations; active at zero.
     pub fn of_signs(kink: Kink, preactivations: &[DMatrix<f64>]) -> Self {
         let mode = |a: f64| {
             if a >= 0.0 {
@@ -115,7 +115,7 @@ impl Pattern {
         *slot = mode;
     }
 
-    /// Gates of one layer, sliding ones zero: what they add is a force of its own.
+    /// Gates of one layer, zero for sliding pairs, whose contribution is a separate force.
     pub fn gates(&self, layer: usize) -> DMatrix<f64> {
         let mut gates = self.modes[layer].map(|mode| self.gate(mode));
         for (p, gate) in self.partial.iter().filter(|(p, _)| p.layer == layer) {
@@ -143,12 +143,12 @@ impl Pattern {
         }
     }
 
-    /// The kink the modes are sides of.
+    /// The kink whose sides the modes are.
     pub fn kink(&self) -> Kink {
         self.kink
     }
 
-    /// Pairs in the mode sliding, in order.
+    /// The sliding pairs, in order.
     pub fn sliding(&self) -> &[Pair] {
         &self.sliding
     }
@@ -163,13 +163,13 @@ impl Pattern {
         })
     }
 
-    /// Whether no unit of a layer passes anything on of sample n.
+    /// Whether no unit of a layer passes on anything of sample n.
     pub fn is_dark(&self, layer: usize, sample: usize) -> bool {
         let modes = self.modes[layer].column(sample);
         modes.iter().all(|mode| self.gate(*mode) == 0.0)
     }
 
-    /// The same for reports.
+    /// The sliding pairs, for reports.
     pub fn sliding_pairs(&self) -> Vec<SlidingPair> {
         let pair = |p: &Pair| SlidingPair {
             layer: p.layer + 1,

@@ -1,15 +1,15 @@
 //! The exact flow of a network whose units have kinks as a hybrid system: which piece of the field a state is in, and
 //! which it enters at a border.
 //!
-//! A piece is a pattern of modes, one per (unit, sample) pair of the hidden layers. On it the field is smooth. A pair
-//! on its kink, `a = 0`, has a gate in the interval `[κ, 1]` of the [`Kink`](crate::activation::Kink) (κ = 0 for the
-//! ReLU) by Filippov's convention: 1 if then `a' ≥ 0`, κ if then `a' ≤ 0`, and in between where the field pushes back
-//! from both sides, so that `a' = 0` (it *slides*). Its own gate moves a' by `s ‖∇a‖²` with s the error signal times α
-//! y: pairs with s > 0 always cross, only pairs with s < 0 can slide, and for these the gates solve a linear
-//! complementarity problem with box constraints and a positive definite matrix. [`settle`](super::settle) finds its
-//! solution by principal pivoting, one pair at a time.
+//! A piece is a pattern of modes, one per (unit, sample) pair of the hidden layers. The field is smooth on each piece.
+//! A pair on its kink, `a = 0`, has a gate in the interval `[κ, 1]` of the [`Kink`](crate::activation::Kink) (κ = 0
+//! for the ReLU) by Filippov's convention: 1 if that makes `a' ≥ 0`, κ if that makes `a' ≤ 0`, and in between where
+//! the field pushes back from both sides, so that `a' = 0` (it *slides*). Opening its own gate changes a' by `s ‖∇a‖²`
+//! with s the error signal times α y: pairs with s > 0 always cross, only pairs with s < 0 can slide, and for these
+//! the gates solve a linear complementarity problem with box constraints and a positive definite matrix.
+//! [`settle`](super::settle) finds its solution by principal pivoting, one pair at a time.
 //!
-//! A unit with zero weights stands on all its kinks at once, see [`departure`](super::departure).
+//! A unit with zero weights is on all its kinks at once, see [`departure`](super::departure).
 
 use super::Setting;
 use super::departure::{Zero, unrest};
@@ -36,16 +36,16 @@ const ON_KINK: f64 = 1e-11;
 /// A gate has left its interval once it is outside by this much.
 const GATE_PAST: f64 = 1e-9;
 
-/// Singular values of inputs below this are zero when pairs are set onto their kinks.
+/// Singular values of inputs below this count as zero when pairs are moved onto their kinks.
 const SINGULAR: f64 = 1e-12;
 
-/// Pairs are set onto their kinks from sines up to this, a hundred times what locating a border leaves.
+/// Pairs with sines up to this are moved onto their kinks: a hundred times the error of locating a border.
 const NEAR_KINK: f64 = 1e-10;
 
-/// The most that setting pairs onto their kinks may move the weights, relative to them.
+/// The most that moving pairs onto their kinks may change the weights, relatively.
 const MOVED: f64 = 1e-8;
 
-/// Weights of a unit of this size, relative to its layer, are zero.
+/// Weights of a unit below this size, relative to its layer, count as zero.
 const VANISHED: f64 = 1e-10;
 
 impl Pieces for ReluKernel {
@@ -223,7 +223,7 @@ impl ReluKernel {
         Ok(Pattern::of_signs(kink, &self.forward(theta).a))
     }
 
-    /// Lets the units whose weights are zero leave, or rest; how many leave.
+    /// Lets units whose weights are zero leave or rest; returns how many leave.
     fn leave_zero(
         &self,
         pattern: &mut Pattern,

@@ -1,4 +1,4 @@
-//! Gradients of single preactivations and outputs, and what single multipliers and forces do to the weights.
+//! Gradients of single preactivations and outputs, and the effect of single multipliers and forces on the weights.
 //!
 //! A *ray* follows one sample n through the network: per layer l and unit j a coefficient `x_lj` such that the layer's
 //! gradient (or update) is `h_{l−1,n} x_lᵀ`; for curved activations also `y_lj` with `w_lj y_lj`. The inner product of
@@ -17,12 +17,12 @@ pub(super) struct Rays {
     samples: Vec<usize>,
     /// Per layer l = 1 … L: units × rays.
     layers: Vec<DMatrix<f64>>,
-    /// The same of the `w` part, per hidden layer; empty unless the activation is curved.
+    /// The same for the `w` part, per hidden layer; empty unless the activation is curved.
     curved: Vec<DMatrix<f64>>,
 }
 
 impl Rays {
-    /// From the outputs of `samples`, with factors y: gradients of margins (`gradient`), or updates per unit
+    /// Rays from the outputs of `samples`, with factors y: gradients of margins (`gradient`), or updates per unit
     /// multiplier.
     pub fn of_outputs(pass: &Forward<'_>, samples: &[usize], gradient: bool) -> Self {
         let y = &pass.setting.labels;
@@ -32,7 +32,7 @@ impl Rays {
         })
     }
 
-    /// From the preactivations of sliding `pairs`: their gradients (`gradient`), or the updates of unit forces.
+    /// Rays from the preactivations of sliding `pairs`: their gradients (`gradient`), or the updates of unit forces.
     pub fn of_pairs(pass: &Forward<'_>, pairs: &[Pair], gradient: bool) -> Self {
         let samples = pairs.iter().map(|p| p.sample).collect();
         Self::downwards(pass, samples, gradient, |layer| {
@@ -45,8 +45,8 @@ impl Rays {
         })
     }
 
-    /// `source(l)` enters layer l (from 0); everything is passed down, by the weights for gradients and as the rule
-    /// says for updates.
+    /// Passes rays down through the layers, `source(l)` entering at layer l (from 0): through the weights for
+    /// gradients, and as the rule says for updates.
     fn downwards(
         pass: &Forward<'_>,
         samples: Vec<usize>,
@@ -58,7 +58,7 @@ impl Rays {
         let mut layers = vec![source(hidden).unwrap_or_else(|| empty(hidden))];
         let mut curved = Vec::new();
         let outputs = layers[0].clone();
-        // what arrives at the units of the layer above, before their gates
+        // coefficients that arrive at the units of the layer above, before their gates
         let mut arrived: Option<DMatrix<f64>> = None;
         for l in (0..hidden).rev() {
             let above = &layers[layers.len() - 1];
@@ -100,7 +100,7 @@ impl Rays {
 }
 
 impl Rays {
-    /// The rays' weights of one unit, inputs × rays.
+    /// The rays' entries for the weights of one unit, inputs × rays.
     pub fn of_unit(&self, pass: &Forward<'_>, layer: usize, unit: usize) -> DMatrix<f64> {
         let mut columns = pass.h[layer].select_columns(&self.samples);
         let w = pass.w[layer].column(unit);

@@ -1,4 +1,4 @@
-//! Modes for pairs on their kinks that are consistent with the velocity they lead to.
+//! Finds modes for pairs on their kinks that are consistent with the resulting velocity.
 
 use super::Setting;
 use super::equilibrium::balance;
@@ -10,7 +10,7 @@ use crate::activation::{Argument, Formula};
 use crate::control;
 use nalgebra::DMatrix;
 
-/// Velocities and gates are zero, or at an end of their interval, to this relative accuracy.
+/// Velocities count as zero, and gates as at an end of their interval, to this relative accuracy.
 const SETTLED: f64 = 1e-12;
 
 /// What gates that balance each other may miss.
@@ -19,7 +19,7 @@ const BALANCED: f64 = 1e-9;
 /// Inputs and velocities below this share of the largest are rounding.
 const ROUNDING: f64 = 1e-13;
 
-/// Gives the pairs of `border` modes that are consistent with the velocity they lead to.
+/// Gives the pairs of `border` modes that are consistent with the resulting velocity.
 pub(super) fn settle(
     setting: &Setting,
     pattern: &mut Pattern,
@@ -45,7 +45,7 @@ pub(super) fn settle(
             offences.retain(|o| o.size > BALANCED && !o.unseen);
         }
         let chosen = if round < patient {
-            // the worst first, lower layers first: what happens there moves the preactivations above
+            // lower layers first, since they move the preactivations above; within a layer the worst first
             let lowest = offences.iter().map(|o| o.pair.layer).min();
             offences.retain(|o| Some(o.pair.layer) == lowest);
             offences.iter().max_by(|x, y| x.size.total_cmp(&y.size))
@@ -78,7 +78,7 @@ pub(super) fn settle(
     ))
 }
 
-/// How preactivations would move, up to a positive factor, if all sliding units opened (layer by layer, units × N).
+/// Rates of the preactivations, up to a positive factor, if all sliding units opened (layer by layer, units × N).
 fn openings(pass: &Forward<'_>, pattern: &Pattern) -> Vec<DMatrix<f64>> {
     let mut openings: Vec<DMatrix<f64>> = Vec::with_capacity(pass.hidden());
     for l in 0..pass.hidden() {
@@ -100,7 +100,7 @@ fn openings(pass: &Forward<'_>, pattern: &Pattern) -> Vec<DMatrix<f64>> {
 /// A pair whose mode contradicts its velocity.
 struct Offence {
     pair: Pair,
-    /// No unit below sees the sample: the pair has no push of its own.
+    /// No unit below sees the sample: its own gate has no effect.
     unseen: bool,
     /// Towards a > 0.
     upwards: bool,
@@ -134,10 +134,11 @@ fn offences(
             let unseen = inputs == 0.0;
             let speed = motion.velocity[layer].column(pair.unit).norm();
             let (rate, size) = if unseen && remains[layer][pair.sample] > 0.0 {
-                // the last unit that sees the sample is about to go, or the first has just come: the side it is on
+                // the last unit that sees the sample is about to close, or the first has just opened: decide by the
+                // pair's side
                 (pass.a[layer][at], width * remains[layer][pair.sample])
             } else if unseen && inflow == 0.0 {
-                // no unit below moves yet: the side it would go to if those that slide opened
+                // no unit below moves yet: decide by the side it would go to if the sliding ones opened
                 (openings[layer][at], 1.0)
             } else {
                 (motion.a_dot[layer][at], speed * inputs + width * inflow)
@@ -146,7 +147,7 @@ fn offences(
             let offends = match pattern.get(pair) {
                 Mode::Active => relative < -SETTLED,
                 Mode::Inactive => relative > SETTLED,
-                // nothing to hold on to
+                // no input that could hold the pair on its kink
                 Mode::Sliding => unseen,
                 Mode::Resting => false,
             };
@@ -161,7 +162,7 @@ fn offences(
     let held = gates(motion, pattern).filter(|(p, _)| sizes[p.layer].inputs[p.sample] > 0.0);
     found.extend(held.filter_map(|(pair, gate)| {
         let outside = -pattern.kink().inside(gate);
-        // not a number where the signal has vanished: such a pair is let go
+        // NaN where the signal has vanished: such a pair is released
         (outside.is_nan() || outside > SETTLED).then_some(Offence {
             pair,
             unseen: false,

@@ -1,12 +1,12 @@
-//! Lengths of weights and inputs, and what is measured relative to them: sines of preactivations, gates.
+//! Lengths of weights and inputs, and the quantities measured relative to them: sines of preactivations, gates.
 
 use super::passes::{Forward, Motion};
 use super::pattern::{Mode, Pair, Pattern};
 use nalgebra::DMatrix;
 
-/// Inputs of this size, relative to the largest of their layer, are those of a sample that no unit below sees: far
-/// above what is left of inputs that vanish at a border located to 1e-12, where the sines above would be those of
-/// rounding.
+/// Inputs below this size, relative to the largest of their layer, count as those of a sample that no unit below
+/// sees. This is far above the remainder of inputs that vanish at a border located to 1e-12, for which the sines
+/// above would be pure rounding.
 const UNSEEN: f64 = 1e-9;
 
 /// `‖w_lj‖` and `‖h_{l−1,n}‖`; zero for inputs that are only rounding.
@@ -56,7 +56,7 @@ pub(super) fn sine(pass: &Forward<'_>, sizes: &[Sizes], p: Pair, mode: Mode) -> 
     })
 }
 
-/// Gates of the sliding pairs, in order: the force over the error signal it is a part of.
+/// Gates of the sliding pairs, in order: each is the force divided by the error signal.
 pub(super) fn gates<'a>(
     motion: &'a Motion,
     pattern: &'a Pattern,
@@ -64,7 +64,7 @@ pub(super) fn gates<'a>(
     let forces = pattern.sliding().iter().zip(motion.forces.iter());
     forces.map(|(p, nu)| {
         let signal = motion.signals[p.layer][(p.unit, p.sample)];
-        // without a signal any gate does
+        // without a signal any gate will do
         let gate = if *nu == 0.0 && signal == 0.0 {
             pattern.kink().inactive
         } else {

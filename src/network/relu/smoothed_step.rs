@@ -1,7 +1,7 @@
 //! The linearised implicit step of a network with a curved activation.
 //!
-//! Where a unit would slide on an exact kink, a rounded one holds it by its curvature, at a rate like 1/ε: that part of
-//! ∂θ'/∂θ is as stiff as the multipliers. It is block diagonal: with the error signals s,
+//! Where a unit would slide on an exact kink, a rounded kink holds it by its curvature, at a rate of order 1/ε: that
+//! part of ∂θ'/∂θ is as stiff as the multipliers. It is block diagonal: with the error signals s,
 //! `B_lj = Σ_n s_ljn ∇²_w g(w_lj, h_{l−1,n})`. So the step is the one of [`quasi_newton`](crate::network::quasi_newton)
 //! with `P = (1 − cB)⁻¹` in front of every velocity: `dθ = P (r + c Σ_n 𝒢_n dE_n)`, and the tangent kernel is `A P 𝒢`.
 //! Units whose curvature is far below 1/c keep P = 1.
@@ -13,10 +13,10 @@ use crate::activation::{Argument, Formula};
 use crate::network::{Closure, Kernel, LinearisedStep};
 use nalgebra::{DMatrix, DVector, Dyn, LU};
 
-/// Curvatures times the step below this are left to the Newton iteration.
+/// A curvature times the step below this is left to the Newton iteration.
 const WEAK: f64 = 0.05;
 
-/// What all samples together may add to `cB` and be left out.
+/// Samples are left out if together they add at most this to `cB`.
 const NEGLIGIBLE: f64 = 0.005;
 
 /// See the module.
@@ -25,7 +25,7 @@ pub(super) struct SmoothedStep {
     theta: Vec<f64>,
     multipliers: Vec<f64>,
     step: f64,
-    /// `1 − cB`, factorised, of the units that need it; by layer and unit.
+    /// `1 − cB`, factorised, of the units that need it, ordered by layer and unit.
     held: Vec<Held>,
 }
 
@@ -64,7 +64,7 @@ impl SmoothedStep {
         }
     }
 
-    /// `P x` in place, x as θ.
+    /// `P x` in place, x laid out like θ.
     fn hold(&self, x: &mut [f64]) {
         for held in &self.held {
             let own = &mut x[self.kernel.setting.column(held.layer, held.unit)];

@@ -1,4 +1,4 @@
-//! Linearised steps against dense matrices, put together column by column from velocities and tangents.
+//! Linearised steps against dense matrices, assembled column by column from velocities and tangents.
 
 use super::smoothed_step::SmoothedStep;
 use super::tests::pieces_with_sliding;
@@ -47,7 +47,7 @@ impl Dense {
         dense
     }
 
-    /// Holds `step` to `dθ = P (r + c 𝒢 dα)`, with margins that move by A dθ and rates by `(∂m'/∂θ) P r + A P 𝒢 dα`.
+    /// Checks that `step` solves `dθ = P (r + c 𝒢 dα)`; margins change by A dθ, rates by `(∂m'/∂θ) P r + A P 𝒢 dα`.
     fn check(&self, step: &dyn LinearisedStep, p: &DMatrix<f64>, c: f64, name: &str) {
         let (parameters, samples) = self.updates.shape();
         let r = DVector::from_vec(gaussian(5, parameters));
@@ -111,7 +111,7 @@ fn points(activation: Activation) -> Vec<(ReluKernel, Vec<f64>, Vec<f64>, String
     points
 }
 
-/// It answers to multipliers as the dense step does where the velocity does not depend on θ, sliding pairs included.
+/// It responds to multipliers like a dense step whose velocity does not depend on θ, sliding pairs included.
 #[test]
 fn quasi_newton_steps_answer_to_multipliers_alone() {
     let c = 0.3;
@@ -133,10 +133,10 @@ fn quasi_newton_steps_answer_to_multipliers_alone() {
 }
 
 /// The blocks of `1 − c ∂(velocity)/∂θ` of single units of the last hidden layer (their signals do not depend on their
-/// own weights) are all that is kept, and it is inverted exactly.
+/// own weights) are all that is kept, and they are inverted exactly.
 #[test]
 fn smoothed_steps_invert_the_blocks_of_single_units() {
-    // so long a step that every unit and every sample counts
+    // a step long enough for every unit and every sample to matter
     let c = 40.0;
     for (kernel, theta, multipliers, name) in points(SmoothedRelu::or_exact(0.4)) {
         let dense = Dense::new(&kernel, &theta, &multipliers);
@@ -145,7 +145,7 @@ fn smoothed_steps_invert_the_blocks_of_single_units() {
         let direct = matches!(setting.signals, Held::Direct(_));
         let layers = setting.layout.hidden().len();
         if layers > 1 && !direct {
-            // signals of lower layers depend on the weights below what they pass through
+            // for lower layers the signals depend on the unit's own weights
             continue;
         }
         for layer in 0..layers {
@@ -163,8 +163,8 @@ fn smoothed_steps_invert_the_blocks_of_single_units() {
     }
 }
 
-/// Repeated, either step solves the whole equation `dθ = r + c (∂(velocity)/∂θ dθ + 𝒢 dα)`; where kinks are sharp, only
-/// the one that knows the curvature.
+/// Iterated, either step solves the full equation `dθ = r + c (∂(velocity)/∂θ dθ + 𝒢 dα)`; where kinks are sharp, only
+/// the one that includes the curvature.
 #[test]
 fn iterations_converge_to_the_dense_step() {
     let iterate = |step: &dyn LinearisedStep, dense: &Dense, c: f64, rounds: usize| {
@@ -193,7 +193,7 @@ fn iterations_converge_to_the_dense_step() {
     }
     let mut checked = 0;
     for (kernel, mut theta, multipliers, name) in points(SmoothedRelu::or_exact(1e-4)) {
-        // the first unit onto the boundary of a sample that pushes back: stiff like 1/ε
+        // move the first unit onto the boundary of a sample that pushes back: stiffness of order 1/ε
         let x = kernel.setting.inputs.column(0).into_owned();
         let w = DVector::from_column_slice(&theta[..4]);
         let on = &w - &x * (w.dot(&x) / x.norm_squared());

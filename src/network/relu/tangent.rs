@@ -1,6 +1,6 @@
 //! Directional derivatives of the passes: forward mode through the formulas of [`passes`](super::passes), line by line.
 //!
-//! Sliding sets stay where they are: the derivative of the forces is what keeps `a' = 0` on them.
+//! The set of sliding pairs does not change: the derivative of the forces keeps `a' = 0` on them.
 
 use super::passes::{
     Curve, Forces, Forward, Motion, column_products, over_units, scale_columns, scale_rows,
@@ -20,7 +20,7 @@ pub(super) struct Change {
 }
 
 impl Forward<'_> {
-    /// Derivative of `motion` along `(dθ, dα)`, sliding sets staying where they are.
+    /// Derivative of `motion` along `(dθ, dα)`, with the set of sliding pairs fixed.
     pub fn change(
         &self,
         motion: &Motion,
@@ -114,8 +114,8 @@ impl Forward<'_> {
         (d_signals, d_errors)
     }
 
-    /// What a curved layer (index `layer`) adds to the derivatives of the signals below it, through the lengths of its
-    /// inputs: of `h_l ∘ (1 1ᵀ(μ_{l+1} ∘ s_{l+1}))`.
+    /// Adds what a curved layer (index `layer`) contributes to the derivatives of the signals below it through the
+    /// lengths of its inputs: the derivative of `h_l ∘ (1 1ᵀ(μ_{l+1} ∘ s_{l+1}))`.
     fn add_turned_inward(
         &self,
         layer: usize,
@@ -197,7 +197,7 @@ impl Forward<'_> {
     }
 }
 
-/// A direction of (θ, α): `dw_1 … dw_L`, what it does to the forward pass, and to `e_n`.
+/// A direction in (θ, α): `dw_1 … dw_L`, and the derivatives of the forward pass and of `e_n` along it.
 struct Displacement<'a> {
     w: Vec<View<'a>>,
     turned: Turned,
@@ -217,7 +217,7 @@ struct TurnedCurve {
 }
 
 impl TurnedCurve {
-    /// Of a layer with preactivations `a`, every unit and sample moving as `along` says.
+    /// The derivative for a layer with preactivations `a`, every unit and sample moving as `along` says.
     fn new(
         activation: Activation,
         curve: &Curve,

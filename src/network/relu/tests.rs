@@ -53,7 +53,7 @@ fn gates_are_one_at_zero_and_the_smoothed_activation_tends_to_the_exact_one() {
     }
 }
 
-/// Two samples push a unit of the opposite sign onto their boundaries; where they hold it, its velocity is the
+/// Two samples push a unit of the opposite sign onto their boundaries; if they hold it there, its velocity is the
 /// projection of the free one, and the gates are the multipliers of that projection.
 #[test]
 fn sliding_is_a_projection_with_gates_between_zero_and_one() {
@@ -77,7 +77,7 @@ fn sliding_is_a_projection_with_gates_between_zero_and_one() {
     let gates = plane.lu().solve(&dvector![1.0, 1.0]).unwrap();
     let expected = [gates[0] / 3.0, gates[1] / 2.5];
     assert!(expected.iter().all(|g| (0.0..1.0).contains(g)));
-    // a multiplier so small that its gate would have to exceed one lets its sample go
+    // a multiplier so small that its gate would have to exceed one releases its sample
     let weak = [1.0, 3.0, 0.5 * gates[1]];
     assert!(pieces(&entered.kernel).clearance(&theta, &weak) < 0.0);
     let mut there = theta.clone();
@@ -272,8 +272,8 @@ fn leaky(x: DMatrix<f64>, y: DVector<f64>, slope: f64) -> Arc<dyn Kernel> {
     network.kernel(rule.signals(), &Dataset::new(x, y))
 }
 
-/// Where inactive units have a slope κ, two samples that would hold a unit of the ReLU let it go unless the gates that
-/// this takes are at least κ.
+/// Where inactive units have a slope κ, two samples that would hold a ReLU unit release it unless the gates required
+/// are at least κ.
 #[test]
 fn gates_of_leaky_units_slide_between_their_slopes() {
     let x = dmatrix![1.0, 1.0, 1.0; 0.0, 1.0, 0.2; 0.0, 0.3, 1.0];
@@ -292,7 +292,7 @@ fn gates_of_leaky_units_slide_between_their_slopes() {
         let (v, _) = velocity(&*entered.kernel, &theta, &alpha);
         let expected = match slides {
             2 => [1.0, 0.0, 0.0],
-            // both samples are behind the unit now
+            // the unit is now inactive on both samples
             _ => [1.0, 1.0 - 0.5 * (3.0 + 0.75), 1.0 - 0.5 * (0.6 + 2.5)],
         };
         assert_close(&v[..3], &expected, 1e-14, "velocity");
@@ -300,8 +300,7 @@ fn gates_of_leaky_units_slide_between_their_slopes() {
     }
 }
 
-/// A leaky unit at zero weights rests while zero is among its velocities, and leaves along the shortest one when it is
-/// not.
+/// A leaky unit at zero weights rests while zero is among its velocities, and otherwise leaves along the shortest one.
 #[test]
 fn leaky_units_rest_at_zero_only_while_they_can() {
     let x = dmatrix![1.0, 0.0; -1.0, 0.0];
@@ -309,7 +308,7 @@ fn leaky_units_rest_at_zero_only_while_they_can() {
     let mut theta = vec![0.0, 0.0, 0.0];
     let entered = pieces(&kernel).enter(&mut theta, &[2.0, 1.0]).unwrap();
     assert_eq!(entered.kinks.departures, 1);
-    // back again: -2 g_1 + g_2 = 0 with gates in [0.1, 1]
+    // at zero again: -2 g_1 + g_2 = 0 with gates in [0.1, 1]
     theta[..2].fill(0.0);
     let rests = pieces(&entered.kernel)
         .enter(&mut theta, &[2.0, 1.0])
@@ -319,7 +318,7 @@ fn leaky_units_rest_at_zero_only_while_they_can() {
     assert_eq!(&v[..2], [0.0, 0.0]);
     let pieces_at_rest = pieces(&rests.kernel);
     assert!(pieces_at_rest.clearance(&theta, &[2.0, 1.0]) > 0.0);
-    // and not so once the second sample has less than a tenth of the weight of the first
+    // no longer at rest once the second sample has less than a tenth of the weight of the first
     let weak = [2.0, 0.15];
     assert!(pieces_at_rest.clearance(&theta, &weak) < 0.0);
     let state = pieces_at_rest.state();

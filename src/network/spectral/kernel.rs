@@ -1,5 +1,5 @@
-//! The vector field of [`SpectralLinear`](super::SpectralLinear), its slopes and its tangent kernel, one frequency at a
-//! time.
+//! The vector field of [`SpectralLinear`](super::SpectralLinear), its slopes and its tangent kernel, frequency by
+//! frequency.
 
 use super::predictor;
 use super::step::SpectralStep;

@@ -1,14 +1,14 @@
-//! Networks whose layers act entry by entry: convolutional linear (on the Fourier transform) and diagonal linear.
+//! Networks whose layers act entrywise: convolutional linear (on the Fourier transform) and diagonal linear.
 //!
 //! # The network
-//! `β̂ = ŵ_1 ⊙ ŵ_2 ⊙ ⋯ ⊙ ŵ_L`, `f = ⟨β̂, x̂⟩`. In Fourier's basis this is the net of circular layers
-//! `h_l(j) = D^{−1/2} Σ_k w_l(k) h_{l−1}(j + k mod D)` with a fully connected output layer `f = w_L·h_{L−1}`, for the
-//! unitary transform multiplies, `ĥ_l = ŵ_l^* ⊙ ĥ_{l−1}`. In the standard basis it is the diagonal net `β = w_1 ⊙ ⋯ ⊙
-//! w_L`.
+//! `β̂ = ŵ_1 ⊙ ŵ_2 ⊙ ⋯ ⊙ ŵ_L`, `f = ⟨β̂, x̂⟩`. In the Fourier basis this is the network of circular convolutions
+//! `h_l(j) = D^{−1/2} Σ_k w_l(k) h_{l−1}(j + k mod D)` with a fully connected output layer `f = w_L·h_{L−1}`, since
+//! under the unitary transform each layer is a product, `ĥ_l = ŵ_l^* ⊙ ĥ_{l−1}`. In the standard basis it is the
+//! diagonal network `β = w_1 ⊙ ⋯ ⊙ w_L`.
 //!
-//! θ holds every `w_l` in the orthonormal coordinates of [`spectrum`](crate::spectrum): the flow then is one small
-//! system per frequency, coupled through the multipliers alone, and a frequency that is learned slowly keeps all its
-//! digits beside those that grow.
+//! θ holds every `w_l` in the orthonormal coordinates of [`spectrum`](crate::spectrum): the flow is then one small
+//! system per frequency, coupled only through the multipliers, and a frequency that is learned slowly keeps all its
+//! digits next to those that grow.
 //!
 //! # The vector field, per frequency
 //! `ŵ_l' = F_l = P_l ε_l ẑ` with `P_l = ŵ_1^*⋯ŵ_{l−1}^*`, ẑ the transform of `z = Σ_n α_n g_n`, and
@@ -53,7 +53,7 @@ pub(super) const DIAGONAL: Kind = Kind {
     },
 };
 
-/// A linear network of L layers that act entry by entry in a basis of `R^D`.
+/// A linear network of L layers that act entrywise in a basis of `R^D`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SpectralLinear {
     basis: Basis,
@@ -154,7 +154,7 @@ impl SpectralLinear {
         }
     }
 
-    /// The basis layers are diagonal in.
+    /// The basis in which layers are diagonal.
     pub fn basis(&self) -> Basis {
         self.basis
     }
@@ -205,7 +205,7 @@ impl SpectralLinear {
         DVector::from_vec(entries)
     }
 
-    /// Which frequencies every one of the `feedback` vectors reaches (length F): elsewhere some transform vanishes, to
+    /// Which frequencies all of the `feedback` vectors reach (length F): elsewhere some transform vanishes, up to
     /// rounding of its largest entry, and nothing is learned there from zero weights.
     pub fn reached(&self, feedback: &[DVector<f64>]) -> Vec<bool> {
         let mut reached = vec![true; self.frequencies().len()];
@@ -229,12 +229,12 @@ impl SpectralLinear {
         ))
     }
 
-    /// The product of filters, entry by entry: what stands for a chain of feedback layers.
+    /// The entrywise product of filters, which is equivalent to a chain of feedback layers.
     fn compose(&self, a: &DVector<f64>, b: &DVector<f64>) -> DVector<f64> {
         self.entrywise(a, b, |a, b| a * b)
     }
 
-    /// The vector with transform `â^* ⊙ b̂`: what feedback a makes the first layer learn from an accumulated column b.
+    /// The vector with transform `â^* ⊙ b̂`, which the first layer learns under feedback a from the column b.
     pub fn correlate(&self, a: &DVector<f64>, b: &DVector<f64>) -> DVector<f64> {
         self.entrywise(a, b, |a, b| a.conj() * b)
     }

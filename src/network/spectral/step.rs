@@ -1,4 +1,4 @@
-//! The implicit step of a network that acts entry by entry: one small real system per frequency.
+//! The implicit step of a network whose layers act entrywise: one small real system per frequency.
 //!
 //! `dŵ = r + c(M dŵ^* + P ε dẑ)` is real-linear in the real and imaginary parts, so a frequency with a complex entry
 //! is a system in 2L unknowns (layer by layer: real part, imaginary part), one with a real entry a system in L. Its
@@ -16,13 +16,13 @@ struct Block {
     frequency: Frequency,
     /// K, m × m; not finite if the system is singular (the Newton iteration then fails and the step shrinks).
     inverse: DMatrix<f64>,
-    /// `K c P ε`, m × e: weights from ẑ.
+    /// `K c P ε`, m × e: maps ẑ to weights.
     gain: DMatrix<f64>,
-    /// e × m: β̂ from the weights.
+    /// e × m: maps weights to β̂.
     predictor: DMatrix<f64>,
-    /// e × m: β̂' from the weights at fixed ẑ.
+    /// e × m: maps weights to β̂' at fixed ẑ.
     rate: DMatrix<f64>,
-    /// e × e: β̂ and β̂' from ẑ, all together.
+    /// e × e: the total responses of β̂ and β̂' to ẑ.
     response: DMatrix<f64>,
     rate_response: DMatrix<f64>,
 }
@@ -33,7 +33,7 @@ pub struct SpectralStep {
     signed_samples: DMatrix<f64>,
 }
 
-/// Multiplication by `a`, followed (`conjugated`) or not by a conjugation of what it acts on, as a real e × e matrix.
+/// Multiplication by `a` as a real e × e matrix, acting on the conjugate if `conjugated`.
 fn fill(
     target: &mut DMatrix<f64>,
     (row, column): (usize, usize),

@@ -1,21 +1,21 @@
 //! Matrices whose columns are padded to whole vectors, and their products in vector instructions.
 //!
-//! Columns are as long as a multiple of eight, the longest vector of doubles any machine has, and padded with zeros. A
+//! Columns are padded with zeros to a multiple of eight, the length of the longest vector of doubles on any machine. A
 //! product is a [`combine`]: columns of one matrix added up with coefficients from another, eight vectors of sums in
-//! registers. It never sums along a column, so that nothing is left to be added up across a vector.
+//! registers. It never sums along a column, so no sums across the lanes of a vector are needed.
 
 use super::vector::Aligned;
 use nalgebra::{DMatrix, DVector};
 use pulp::Simd;
 
-/// Multiple of which every column is long.
+/// The length of every column is a multiple of this.
 const WHOLE: usize = 8;
 
 /// A matrix, column after column, each padded with zeros to whole vectors.
 #[derive(Debug)]
 pub(crate) struct Columns {
     rows: usize,
-    /// Rows with their padding.
+    /// Rows, including padding.
     height: usize,
     entries: Aligned,
 }
@@ -55,7 +55,7 @@ impl Columns {
         self.rows
     }
 
-    /// Rows with their padding.
+    /// Rows, including padding.
     pub fn height(&self) -> usize {
         self.height
     }
@@ -64,27 +64,27 @@ impl Columns {
         self.entries.len() / self.height
     }
 
-    /// All entries with their padding.
+    /// All entries, including padding.
     pub fn entries(&self) -> &[f64] {
         &self.entries
     }
 
-    /// All entries with their padding.
+    /// All entries, including padding.
     pub fn entries_mut(&mut self) -> &mut [f64] {
         &mut self.entries
     }
 
-    /// The columns with their padding.
+    /// The columns, including padding.
     pub fn columns(&self) -> std::slice::ChunksExact<'_, f64> {
         self.entries.chunks_exact(self.height)
     }
 
-    /// The columns with their padding; padding has to stay zero.
+    /// The columns, including padding, which has to stay zero.
     pub fn columns_mut(&mut self) -> std::slice::ChunksExactMut<'_, f64> {
         self.entries.chunks_exact_mut(self.height)
     }
 
-    /// Takes the entries over from a column-major matrix without padding.
+    /// Reads the entries from a column-major matrix without padding.
     pub fn read(&mut self, matrix: &[f64]) {
         for (column, source) in self
             .entries
@@ -102,7 +102,7 @@ impl Columns {
         }
     }
 
-    /// Takes the entries over from the transposed matrix.
+    /// Reads the entries from the transposed matrix.
     #[inline(always)]
     pub fn transpose_from(&mut self, other: &Self) {
         let height = self.height;
@@ -159,7 +159,7 @@ pub(crate) fn combine<S: Simd>(
     }
 }
 
-/// A [`combine`] in vectors.
+/// A [`combine`] in vector arithmetic.
 struct Product<'a, S: Simd> {
     out: &'a mut [S::f64s],
     x: &'a [S::f64s],
@@ -182,8 +182,8 @@ impl<S: Simd> Product<'_, S> {
         }
     }
 
-    /// Column j of the sums. Few vectors would wait for every addition: terms go to several partial
-    /// sums in turn, but for a single vector, where adding these up costs more.
+    /// Column j of the sums. With few vectors the latency of every addition would show, so terms go to several
+    /// partial sums in turn, except for a single vector, where combining the partial sums costs more.
     #[inline(always)]
     fn one(&mut self, simd: S, j: usize) {
         let mut i = 0;
@@ -198,7 +198,7 @@ impl<S: Simd> Product<'_, S> {
         }
     }
 
-    /// Vectors i … i + V − 1 of columns j … j + J − 1 of the sums, terms by turns in P partial sums.
+    /// Vectors i … i + V − 1 of columns j … j + J − 1 of the sums, with terms going to P partial sums in turn.
     #[inline(always)]
     fn block<const J: usize, const V: usize, const P: usize>(
         &mut self,
@@ -239,7 +239,7 @@ impl<S: Simd> Product<'_, S> {
 
 impl Coefficients<'_> {
     /// Adds V vectors of `x_k` to J sums from the j-th on.
-    // A function and not a closure: closures are not compiled with the instructions chosen.
+    // A function, not a closure: closures are not compiled for the chosen instruction set.
     #[inline(always)]
     fn add<S: Simd, const J: usize, const V: usize>(
         self,

@@ -1,5 +1,5 @@
-//! Finite steps of any [`Kernel`], one lane after the other: what every network has, and the slow twin of every fast
-//! stepper.
+//! Finite steps of any [`Kernel`], one lane after the other: available for every network, and the slow twin of every
+//! fast stepper.
 
 use super::pace::Pace;
 use super::{Lane, Stepper, Training};
@@ -21,7 +21,7 @@ struct Run {
 }
 
 impl GenericStepper {
-    /// Runs along the field `kernel`, by the loss and the schedule of `training`.
+    /// Runs along the field `kernel`, with the loss and the schedule of `training`.
     pub fn new(kernel: Arc<dyn Kernel>, training: &Training<'_>, lanes: &[Lane]) -> Self {
         let (parameters, samples) = (kernel.parameters(), kernel.samples());
         Self {
@@ -64,7 +64,7 @@ impl Stepper for GenericStepper {
     }
 
     fn theta(&self, lane: usize, theta: &mut [f64]) {
-        // a rule may move more than the weights, which come first
+        // a rule may have state besides the weights, which come first
         theta.copy_from_slice(&self.runs[lane].theta[..theta.len()]);
     }
 

@@ -1,9 +1,9 @@
 //! Finite steps of a network: `θ_{k+1} = θ_k + η_k Σ_n α_n y_n 𝒢_n(θ_k)`.
 //!
-//! A [`Stepper`] advances one or several runs (*lanes*: the same problem with other step sizes or initial weights) and
-//! knows nothing of records, files or wall clocks. Every network has one by its vector field, [`GenericStepper`]; most
-//! offer a faster one, on `vector` arithmetic (instructions chosen at run time), padded `columns`, and step `weights`
-//! `η_k α_n` of several runs at once.
+//! A [`Stepper`] advances one or several runs (*lanes*: the same problem with different step sizes or initial weights)
+//! and knows nothing of records, files or wall clocks. Every network has one by its vector field, [`GenericStepper`];
+//! most provide a faster one, on `vector` arithmetic (instructions chosen at run time), padded `columns`, and step
+//! `weights` `η_k α_n` of several runs at once.
 
 pub(crate) mod columns;
 mod generic;
@@ -22,7 +22,7 @@ use crate::dataset::Dataset;
 use crate::loss::Loss;
 use nalgebra::DVector;
 
-/// What steps follow: the way of the error signals, the data, the loss, and how long a step is.
+/// What steps depend on: the route of the error signals, the data, the loss, and the step size schedule.
 #[derive(Debug, Clone, Copy)]
 pub struct Training<'a> {
     pub signals: Signals<'a>,
@@ -45,23 +45,23 @@ pub trait Stepper: Send {
     /// Number of runs.
     fn lanes(&self) -> usize;
 
-    /// Takes `steps` steps in every lane. A run that overflows goes on with non-finite weights. How a number of steps
-    /// is divided among calls does not change a bit of the result.
+    /// Takes `steps` steps in every lane. A run that overflows continues with non-finite weights. The result is
+    /// bitwise independent of how the steps are divided among calls.
     fn advance(&mut self, steps: u64);
 
     /// Writes θ_k of one lane, length P.
     fn theta(&self, lane: usize, theta: &mut [f64]);
 
-    /// ln t_k of one lane, `t_k = Σ_{j<k} η_j`; −∞ before the first step. Only asked of schedules whose steps vary.
+    /// ln t_k of one lane, `t_k = Σ_{j<k} η_j`; −∞ before the first step. Only called for schedules whose steps vary.
     fn log_time(&self, lane: usize) -> f64;
 
     /// Everything the next step depends on, as numbers to be stored; a stepper of the same problem that restores them
-    /// goes on bit for bit as this one.
+    /// continues bit for bit like this one.
     fn state(&self) -> Vec<f64>;
 
     /// Takes over a [`state`](Self::state) of a stepper of the same problem and lanes.
     ///
     /// # Panics
-    /// If its length is another.
+    /// If its length differs.
     fn restore(&mut self, state: &[f64]);
 }

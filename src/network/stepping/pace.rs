@@ -1,4 +1,4 @@
-//! How long a step is, and the weights `η_k α_n` of the samples in one step, as they are written on paper.
+//! Step sizes, and the weights `η_k α_n` of the samples in one step, computed as in the formulas.
 
 use crate::loss::Loss;
 
@@ -7,8 +7,8 @@ use crate::loss::Loss;
 pub enum Schedule {
     /// `η_k = η`.
     Constant,
-    /// `η_k = η/𝓛(θ_k)` (Lyu and Li 2020): time runs like 1/𝓛, and losses far below the smallest double are reached,
-    /// since only differences of margins and ln 𝓛 enter.
+    /// `η_k = η/𝓛(θ_k)` (Lyu and Li 2020): step sizes grow like 1/𝓛, and losses far below the smallest double are
+    /// reached, since only differences of margins and ln 𝓛 enter.
     LossNormalised,
 }
 
@@ -24,8 +24,8 @@ impl Schedule {
 
 /// The clock and the step weights of one run.
 ///
-/// Under loss-normalised steps `t_k = Σ_{j<k} η/𝓛_j` overflows any float, `r = t_k 𝓛_{k−1}` does not: one step is
-/// `r ← r·𝓛_k/𝓛_{k−1} + η`, a contraction once the loss falls, so that rounding does not pile up.
+/// Under loss-normalised steps `t_k = Σ_{j<k} η/𝓛_j` overflows any float, but `r = t_k 𝓛_{k−1}` does not: one step is
+/// `r ← r·𝓛_k/𝓛_{k−1} + η`, a contraction once the loss falls, so that rounding errors do not accumulate.
 #[derive(Debug, Clone)]
 pub(crate) struct Pace {
     loss: Loss,
@@ -48,7 +48,7 @@ impl Pace {
         }
     }
 
-    /// Turns the margins `m_n(θ_k)` into the weights `η_k α_n` and moves the clock by η_k.
+    /// Turns the margins `m_n(θ_k)` into the weights `η_k α_n` and advances the clock by η_k.
     pub(crate) fn weigh(&mut self, margins: &mut [f64]) {
         let log_factor = match self.schedule {
             Schedule::Constant => self.size.ln(),

@@ -1,22 +1,22 @@
-//! Runs dealt out to steppers: several to a vector, or one alone.
+//! Runs distributed to steppers: several to a vector, or one alone.
 
 use super::vector::Vectors;
 use super::{Lane, Stepper};
 use pulp::Arch;
 
-/// Runs in parts, each with a stepper of its own. Which those are depends on the number of runs and on the machine's
-/// vectors only.
+/// Runs in parts, each with a stepper of its own. The division depends only on the number of runs and on the
+/// machine's vectors.
 pub(crate) struct Parts {
     parts: Vec<Box<dyn Stepper>>,
 }
 
 impl Parts {
-    /// Takes runs together, `batch(vectors, runs)`, while they fill more than two thirds of a vector (the widest there
-    /// is, or one of four doubles), and the rest one by one.
+    /// Combines runs, `batch(vectors, runs)`, while they fill more than two thirds of a vector (the widest available,
+    /// or one of four doubles); the rest run one by one.
     ///
-    /// A run alone spreads its own numbers over the lanes of a vector, which is as fast for large problems; a vector of
-    /// runs wastes no lane on small ones, and does not wait for sums over lanes. Measured, a batch of eight takes the
-    /// time of 1.5 (D = 8, N = 5) to 6.9 (D = 64, N = 40) runs alone.
+    /// A single run spreads its own numbers over the lanes of a vector, which is as fast for large problems; a vector
+    /// of runs wastes no lanes on small problems, and does not wait for sums over lanes. Measured: a batch of eight
+    /// takes as long as 1.5 (D = 8, N = 5) to 6.9 (D = 64, N = 40) single runs.
     pub(crate) fn of(
         lanes: &[Lane],
         mut batch: impl FnMut(Vectors, &[Lane]) -> Box<dyn Stepper>,
@@ -39,7 +39,7 @@ impl Parts {
         Self { parts }
     }
 
-    /// The part that advances a run, and the run's place there.
+    /// The part that advances a run, and the run's lane in it.
     fn find(&self, mut lane: usize) -> (&dyn Stepper, usize) {
         for part in &self.parts {
             if lane < part.lanes() {

@@ -1,17 +1,17 @@
-//! A run among those that a stepper takes one after the other.
+//! One of the runs that a stepper advances one after the other.
 
 use super::columns::Columns;
 use super::weights::Weights;
 use super::{Lane, Training};
 
-/// A clock, and the matrices that steps change.
+/// A clock, and the matrices that steps update.
 pub(crate) struct Run {
     pub pace: Weights,
     pub moved: Vec<Columns>,
 }
 
 impl Run {
-    /// With samples in vectors of `width` numbers.
+    /// A run with samples in vectors of `width` numbers.
     pub fn new(training: &Training<'_>, lane: &Lane, width: usize, moved: Vec<Columns>) -> Self {
         Self {
             pace: Weights::of_samples(training.loss, training.schedule, lane.size, width),
@@ -60,7 +60,7 @@ pub(crate) fn state<'a>(runs: impl IntoIterator<Item = &'a Run>) -> Vec<f64> {
 /// Takes over a [`state`].
 ///
 /// # Panics
-/// If its length is another.
+/// If its length differs.
 pub(crate) fn restore<'a>(runs: impl IntoIterator<Item = &'a mut Run>, state: &[f64]) {
     let runs: Vec<&mut Run> = runs.into_iter().collect();
     let length: usize = runs.iter().map(|run| run.length()).sum();

@@ -1,8 +1,8 @@
-//! Vector arithmetic of the fast steppers, on whatever instructions the machine turns out to have.
+//! Vector arithmetic of the fast steppers, on whatever instruction set the machine has.
 //!
 //! # The exponential
 //! `e^x = 2^k e^r` with `k = ⌊x log_2 e + ½⌋` and `r = x − k ln 2`, so `|r| ≤ ½ ln 2`; with a fused multiply-add the
-//! subtraction is exact up to the rounding of ln 2 itself, whose tail is taken off next. `e^r = 1 + (r + r² q(r))`,
+//! subtraction is exact up to the rounding of ln 2 itself, whose tail is subtracted next. `e^r = 1 + (r + r² q(r))`,
 //! where q is the polynomial of degree 9 with the least relative error of e^r (4e-18), its even and odd parts summed
 //! side by side. The only rounding that matters is the last one, so the result is within one unit in the last place.
 //!
@@ -19,7 +19,7 @@ const GREATEST_EXPONENT: f64 = 709.782_712_893_384;
 const LN_2_TAIL: f64 = 2.319_046_813_846_299_6e-17;
 const SHIFTER: f64 = 1.5 * 1_048_576.0;
 
-/// q, the coefficient of r⁰ first; two per power of r².
+/// Coefficients of q, that of r⁰ first; two per power of r².
 const Q: [[f64; 2]; 5] = [
     [0.500_000_000_000_001_1, 0.166_666_666_666_664_13],
     [0.041_666_666_666_530_25, 0.008_333_333_333_494_345],
@@ -29,7 +29,7 @@ const Q: [[f64; 2]; 5] = [
 ];
 
 /// e^x in every lane, within one unit in the last place; 0 where it is below the smallest normal double, ∞ above the
-/// largest double, NaN of NaN. Without vector instructions, the standard library's.
+/// largest double, NaN of NaN. Without vector instructions it is the standard library's.
 #[inline(always)]
 pub(crate) fn exp<S: Simd>(simd: S, x: S::f64s) -> S::f64s {
     if S::F64_LANES == 1 {
@@ -65,7 +65,7 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f64s) -> S::f64s {
         simd.splat_u32s(20),
     ));
     let y = simd.transmute_f64s_u64s(simd.add_u64s(simd.transmute_u64s_f64s(y), exponent));
-    // ∞ and NaN go on as they are: each is its own sum with ∞.
+    // ∞ and NaN are passed through: adding ∞ to them leaves them unchanged.
     let y = simd.select_f64s(
         simd.less_than_or_equal_f64s(x, simd.splat_f64s(GREATEST_EXPONENT)),
         y,
@@ -78,8 +78,8 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f64s) -> S::f64s {
     )
 }
 
-/// Turns every x into e^x as the steppers do it: within one unit in the last place, and 0 below the smallest normal
-/// double.
+/// Replaces every x by e^x as the steppers compute it: within one unit in the last place, and 0 below the smallest
+/// normal double.
 pub fn exponentials(x: &mut [f64]) {
     struct Exponentials<'a>(&'a mut [f64]);
 
@@ -113,7 +113,7 @@ impl Aligned {
     /// `length` zeros.
     pub(crate) fn zeros(length: usize) -> Self {
         let storage = vec![0.0; length + Self::LINE / size_of::<f64>() - 1];
-        // The standard library allows itself not to tell; then the numbers are right and only slower.
+        // `align_offset` is allowed to fail; the results are then still correct, only slower.
         let start = match storage.as_ptr().align_offset(Self::LINE) {
             usize::MAX => 0,
             offset => offset,
@@ -142,10 +142,10 @@ impl DerefMut for Aligned {
     }
 }
 
-/// Instructions, and the vectors they are used on.
+/// An instruction set, and the width of vectors it is used on.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Vectors {
-    /// The instructions on their own vectors.
+    /// The instruction set on its full vectors.
     Whole(Arch),
     /// AVX-512 on vectors of half its width: twice as many registers as AVX2 has.
     #[cfg(target_arch = "x86_64")]
@@ -153,7 +153,7 @@ pub(crate) enum Vectors {
 }
 
 impl Vectors {
-    /// The best instructions, on at most four doubles at a time.
+    /// The best instruction set, on at most four doubles at a time.
     pub(crate) fn narrow() -> Self {
         #[cfg(target_arch = "x86_64")]
         if let Some(half) = pulp::x86::V3::try_new() {

@@ -1,17 +1,17 @@
-//! Step weights `η_k α_n` and clocks of several runs at once, by vector arithmetic; [`Pace`](super::pace::Pace) is the
+//! Step weights `η_k α_n` and clocks of several runs at once, in vector arithmetic; [`Pace`](super::pace::Pace) is the
 //! slow twin.
 //!
-//! Under loss-normalised steps the loss is kept as `𝓛 = e^{−m_min} Σ_n e^{m_min − m_n}`, by its smallest margin `m_min`
-//! and the sum, which lies between 1 and N: neither underflows, and no step takes a logarithm. The exponential loss
-//! needs N exponentials and one for the clock `r ← r·𝓛_k/𝓛_{k−1} + η`; other losses, whose terms are logarithms
-//! themselves, are left to scalar arithmetic, with `ln 𝓛 = −m_min` and a sum of 1.
+//! Under loss-normalised steps the loss is stored as `𝓛 = e^{−m_min} Σ_n e^{m_min − m_n}`, in terms of the smallest
+//! margin `m_min` and the sum, which lies between 1 and N: neither underflows, and no step takes a logarithm. The
+//! exponential loss needs N exponentials and one for the clock `r ← r·𝓛_k/𝓛_{k−1} + η`; other losses, whose terms are
+//! logarithms themselves, are left to scalar arithmetic, with `ln 𝓛 = −m_min` and a sum of 1.
 
 use super::pace::Schedule;
 use super::vector::{Aligned, exp};
 use crate::loss::{Loss, VectorForm};
 use pulp::{Simd, bytemuck};
 
-/// What the lanes of a vector of margins are.
+/// What the lanes of a vector of margins hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lanes {
     /// Samples of one run, one vector of samples after the other; lanes without a sample have margin ∞, hence no
@@ -21,7 +21,7 @@ pub(crate) enum Lanes {
     Runs,
 }
 
-/// Clocks of as many runs as a vector has lanes, or of one run, the same in all lanes.
+/// Clocks of as many runs as a vector has lanes, or of one run, repeated in all lanes.
 #[derive(Debug)]
 pub(crate) struct Weights {
     loss: Loss,
@@ -33,7 +33,7 @@ pub(crate) struct Weights {
     log_sizes: Aligned,
     /// r, 0 before the first step.
     elapsed: Aligned,
-    /// m_min at the last step; so low before the first that nothing of r is kept.
+    /// m_min at the last step; before the first, so low that r contributes nothing.
     least: Aligned,
     /// `Σ_n e^{m_min − m_n}` at the last step.
     sum: Aligned,
@@ -70,7 +70,7 @@ impl Weights {
         }
     }
 
-    /// Turns margins `m_n(θ_k)` (whole vectors) into weights `η_k α_n` and moves the clocks by η_k.
+    /// Turns margins `m_n(θ_k)` (whole vectors) into weights `η_k α_n` and advances the clocks by η_k.
     #[inline(always)]
     pub(crate) fn weigh<S: Simd>(&mut self, simd: S, margins: &mut [f64]) {
         match (self.schedule, self.loss.vector_form()) {
@@ -175,7 +175,7 @@ impl Weights {
         [self.elapsed[lane], self.least[lane], self.sum[lane]]
     }
 
-    /// Sets the clock of the run in `lane`, or of the one run there is.
+    /// Sets the clock of the run in `lane`, or of the only run.
     pub(crate) fn restore(&mut self, lane: usize, state: &[f64]) {
         let lanes = match self.lanes {
             Lanes::Runs => lane..lane + 1,
@@ -190,7 +190,7 @@ impl Weights {
     }
 }
 
-/// Loss-normalised weights of every `stride`-th margin from `first` on; ln 𝓛.
+/// Loss-normalised weights of every `stride`-th margin from `first` on; returns ln 𝓛.
 fn normalise_lane(
     loss: Loss,
     log_size: f64,
@@ -223,7 +223,7 @@ mod tests {
         }
     }
 
-    /// The logistic loss as one that has no vector instructions.
+    /// The logistic loss, standing in for a loss without vector instructions.
     struct Scalar;
 
     impl LossFunction for Scalar {
@@ -270,7 +270,7 @@ mod tests {
         })
     }
 
-    /// The scalar pace subtracts logarithms as large as the margins: it rounds to their last places.
+    /// The scalar pace subtracts logarithms as large as the margins, so it carries rounding errors of their size.
     fn assert_close(actual: f64, expected: f64, margins: &[f64], what: &str) {
         let largest = margins.iter().fold(1.0, |l: f64, m| l.max(m.abs()));
         // Below the smallest normal double the vector exponential is zero.

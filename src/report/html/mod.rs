@@ -1,4 +1,4 @@
-//! Pages that hold all they show: style, script and drawings are in the file, nothing is fetched.
+//! Self-contained pages: style, script and drawings are in the file, nothing is fetched.
 //!
 //! [`html`](run::html) is the page of one run; its parts serve other pages too. Figures are the SVG of
 //! [`crate::figures::svg`]; its metadata lets the script read values off the curves under the pointer.
@@ -25,7 +25,7 @@ pub(crate) fn page(title: &str, body: &Markup) -> String {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                // no request for an icon
+                // avoids a request for an icon
                 link rel="icon" href="data:,";
                 title { (title) }
                 style { (PreEscaped(include_str!("style.css"))) }
@@ -41,7 +41,7 @@ pub(crate) fn page(title: &str, body: &Markup) -> String {
 
 /// A drawing with its caption.
 pub(crate) fn figure(id: &str, svg: &str, caption: &Markup) -> Markup {
-    // XML's declaration has no place in HTML
+    // an XML declaration is not allowed in HTML
     let from = svg.find("<svg").unwrap_or(0);
     html! {
         figure id=(id) {
@@ -65,7 +65,7 @@ pub(crate) fn command(id: &str, text: &str) -> Markup {
     }
 }
 
-/// What the numbers were computed with.
+/// The environment in which the numbers were computed.
 pub(crate) fn environment() -> Vec<(String, String)> {
     let mut rows = vec![
         (
@@ -91,7 +91,7 @@ pub(crate) fn environment() -> Vec<(String, String)> {
     rows
 }
 
-/// The version of a dependency this program was built with.
+/// The version of a dependency with which this program was built.
 fn locked_version(name: &str) -> Option<&'static str> {
     let lock = include_str!("../../../Cargo.lock");
     let entry = lock

@@ -38,7 +38,7 @@ pub(super) fn conserved(
     }
 }
 
-/// b in units of its largest entry: squares of small ones would underflow.
+/// b in units of its largest entry: squares of small entries would underflow.
 struct Scaled {
     b: DVector<f64>,
     size: f64,
@@ -131,7 +131,7 @@ fn under_feedback(pair: &Arc<Pair>, start: Vec<f64>) -> [Conserved; 3] {
     [matrix, scalar, direction]
 }
 
-/// A quantity of one part.
+/// A quantity consisting of one part.
 fn whole(value: DMatrix<f64>, size: f64) -> Measured {
     Measured {
         value: value.data.into(),

@@ -1,4 +1,4 @@
-//! Conserved quantities, as the integrator's own error bar.
+//! Conserved quantities, whose drift measures the integrator's error.
 //!
 //! Each kind of network has its own (`matrices`: fully connected; `frequencies`: convolutional and diagonal; `units`:
 //! gated networks), and a rule may add to them.

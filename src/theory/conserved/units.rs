@@ -1,15 +1,15 @@
-//! Conserved per unit of ReLU networks, whatever the gates do on the way.
+//! Conserved quantities per unit of ReLU networks, whatever the gates do along the way.
 //!
 //! A unit's output is homogeneous of degree one in its weights, so its derivative d in them has `w·d = h`. With error
-//! signals δ_j = b_j fixed for the last hidden layer, `w_{L−1,j}' = b_j Σ α_n y_n d_{jn}` and `w_{L,j}' = Σ α_n y_n
-//! h_{jn}`, hence `b_j w_{L,j} − ½‖w_{L−1,j}‖²` does not change, at any depth. BP: `‖w_{l,j}‖² − ‖w_{l+1,j}‖²` (weights
-//! into the unit, weights out of it), for both halves move like twice `Σ α_n y_n h_{jn} ∂f/∂h_{jn}`. Kinks change
-//! neither: there h = 0 and w·x = 0. All units of a layer together are one vector, whose drift is relative to its
-//! terms.
+//! signals δ_j = b_j fixed for the last hidden layer, `w_{L−1,j}' = b_j Σ α_n y_n d_{jn}` and
+//! `w_{L,j}' = Σ α_n y_n h_{jn}`, hence `b_j w_{L,j} − ½‖w_{L−1,j}‖²` does not change, at any depth. BP:
+//! `‖w_{l,j}‖² − ‖w_{l+1,j}‖²` (weights into the unit, weights out of it), since both terms change at twice the rate
+//! `Σ α_n y_n h_{jn} ∂f/∂h_{jn}`. Kinks affect neither: there h = 0 and w·x = 0. All units of a layer together are one
+//! vector, whose drift is relative to its terms.
 //!
-//! A rounded kink of a unit of layer l + 1 has a width proportional to `‖w‖‖h_l‖`, which is no function of the products
-//! `w_k h_{l,k}`: below the output layer only the sums over the units of a layer, `‖w_l‖_F² − ‖w_{l+1}‖_F²`, are
-//! conserved then, because f is homogeneous of degree one in every layer.
+//! A rounded kink of a unit of layer l + 1 has a width proportional to `‖w‖‖h_l‖`, which is not a function of the
+//! products `w_k h_{l,k}`: below the output layer only the sums over the units of a layer, `‖w_l‖_F² − ‖w_{l+1}‖_F²`,
+//! are then conserved, because f is homogeneous of degree one in every layer.
 
 use super::{Conserved, differences, subscript};
 use crate::activation::Formula;
@@ -49,7 +49,7 @@ fn under_feedback(layout: &Layout, b: &[f64]) -> Conserved {
     })
 }
 
-/// Of every unit, or of all units of the layer together.
+/// The quantity of every unit, or of all units of the layer together.
 fn balance(layout: &Layout, l: usize, together: bool) -> Conserved {
     let (this, next) = (subscript(l), subscript(l + 1));
     let unit = if together { "" } else { "ⱼ" };
@@ -147,7 +147,7 @@ mod tests {
             let mut signals: Vec<DVector<f64>> = signals.collect();
             *signals.last_mut().unwrap() = b.clone();
             let problem = problem(&hidden, smoothing, Rule::direct_feedback_alignment(signals));
-            // The last pair as fixed feedback moves it: δ_j = b_j in the place of w_{L,j}.
+            // The last pair as fixed feedback moves it: δ_j = b_j in place of w_{L,j}.
             let shapes = problem.network().shapes();
             let last = problem.theta0().len() - 3;
             let first = last - shapes[shapes.len() - 2].0 * 3;

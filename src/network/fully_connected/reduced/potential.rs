@@ -1,22 +1,22 @@
 //! The polynomial F(Z) of degree 2ᴸ with `β = ∇F(Z)`, its gradient and its Hessian, with directional derivatives.
 //!
-//! With `a_l = ½‖u_l‖²` the recursion `u_{l+1} = w_l(0)ᵀu_l + a_l b_l` is linear in Z and in the numbers a. Unrolled,
-//! in the coordinates c of `Z = Q c`,
+//! With `a_l = ½‖u_l‖²` the recursion `u_{l+1} = w_l(0)ᵀu_l + a_l b_l` is linear in Z and in the numbers a. Unrolled
+//! in the coordinates c of `Z = Q c`, it reads
 //! ```text
 //! u_l = P_lᵀ c + Σ_{k<l} a_k q_kl,     P_l = Qᵀ w_1(0)⋯w_{l−1}(0),     q_kl = (w_{k+1}(0)⋯w_{l−1}(0))ᵀ b_k
 //! ```
-//! with P and q fixed for the whole run, and zero in most places for weights that start at zero. Derivatives in c are
-//! `y_l = ∇a_l`, `σ_l = ∂F/∂a_l`, and
+//! with P and q fixed for the whole run, and mostly zero for weights that start at zero. With the derivatives
+//! `y_l = ∇a_l` with respect to c and `σ_l = ∂F/∂a_l`,
 //! ```text
 //! y_l = P_l u_l + Σ_{k<l} (q_kl·u_l) y_k                  σ_k = q_k,L+1 + Σ_{l>k} (q_kl·u_l) σ_l
 //! ∇F  = P_{L+1} + Σ_k q_k,L+1 y_k                         ∇²F = Σ_l σ_l Π_l Π_lᵀ,   Π_l = P_l + Σ_{k<l} y_k q_klᵀ
 //! ```
-//! No product with a matrix of weights is left: a gradient takes two products with each P_l, and `Π_l Π_lᵀ` is the
-//! fixed `P_l P_lᵀ` plus a matrix of rank 2(l−1).
+//! No product with a weight matrix remains: a gradient takes two products with each P_l, and `Π_l Π_lᵀ` is the fixed
+//! `P_l P_lᵀ` plus a matrix of rank 2(l−1).
 //!
 //! # Jets
-//! One evaluation carries derivatives along: the columns of c are its value and the coefficients of ε, δ and εδ, the
-//! first one, two or four of them, and products are those of polynomials with ε² = δ² = 0.
+//! One evaluation carries derivatives along: the columns of c are the value and the coefficients of ε, δ and εδ (the
+//! first one, two or four of these), and products are those of polynomials with ε² = δ² = 0.
 
 use nalgebra::{DMatrix, DVector};
 
@@ -31,7 +31,7 @@ fn coefficient(of: usize, mut product: impl FnMut(usize, usize) -> f64) -> f64 {
         .sum()
 }
 
-/// `y ← y + f x`, jets.
+/// `y ← y + f x` of jets.
 fn add_scaled(y: &mut DMatrix<f64>, f: &Jet, x: &DMatrix<f64>) {
     for (of, mut column) in y.column_iter_mut().enumerate() {
         for i in (0..=of).filter(|i| i & of == *i) {
@@ -84,7 +84,7 @@ fn is_zero(x: &DMatrix<f64>) -> bool {
 }
 
 impl Potential {
-    /// From Q (D × unknowns, none for the identity), `w_1(0) … w_L(0)` and `b_1 … b_L`.
+    /// Built from Q (D × unknowns, none for the identity), `w_1(0) … w_L(0)` and `b_1 … b_L`.
     pub fn new(
         basis: Option<&DMatrix<f64>>,
         initial: &[DMatrix<f64>],
@@ -149,7 +149,7 @@ impl Potential {
         Climb { y, inner }
     }
 
-    /// ∇F and its derivatives, column for column of `c` (unknowns × 1, 2 or 4).
+    /// ∇F and its derivatives, one column for each column of `c` (unknowns × 1, 2 or 4).
     pub fn gradient(&self, c: DMatrix<f64>) -> DMatrix<f64> {
         let mut gradient = DMatrix::zeros(c.nrows(), c.ncols());
         gradient.set_column(0, &self.slope);
@@ -166,7 +166,7 @@ impl Potential {
         let sigma = self.slopes(&climb);
         let identity = DMatrix::identity(n, n);
         let mut hessian = [&identity * sigma[0][0], identity * sigma[0][1]];
-        // what is to be added together with its transpose
+        // terms to be added together with their transposes
         let mut half = [DMatrix::zeros(n, n), DMatrix::zeros(n, n)];
         for (layer, sigma) in self.layers.iter().zip(&sigma[1..]) {
             if let Some((_, gram)) = &layer.initial {
@@ -211,7 +211,7 @@ impl Potential {
 }
 
 impl Layer {
-    /// From `P_l` and `q_1l … q_{l−1,l}`.
+    /// Built from `P_l` and `q_1l … q_{l−1,l}`.
     fn new(p: &DMatrix<f64>, q: &[DVector<f64>]) -> Self {
         let carried: Vec<Carried> = q
             .iter()

@@ -29,7 +29,7 @@ impl ReducedStep {
         }
     }
 
-    /// `H + c Ḣ`, from a change of z to that of β'.
+    /// `H + c Ḣ`, which maps a change of z to that of β'.
     fn rates(&self) -> DMatrix<f64> {
         &self.hessian + &self.hessian_dot * self.step
     }

@@ -13,8 +13,8 @@ const CASES: [(&[usize], &[f64]); 7] = [
     (&[3, 4, 2], &[0.0, 0.0, 0.0, 0.0]),
 ];
 
-/// On the curve of weights that the unknowns parametrise, the full vector field is tangent and is the reduced one;
-/// margins and their rates are the same numbers. Fewer and more samples than inputs.
+/// On the manifold of weights parametrised by the unknowns the full vector field is tangent and equals the reduced
+/// one; margins and their rates agree. Fewer and more samples than inputs.
 #[test]
 fn the_reduced_field_is_the_full_one_on_the_weights_it_stands_for() {
     for (hidden, factors) in CASES {

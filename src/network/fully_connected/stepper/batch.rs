@@ -1,7 +1,7 @@
-//! As many runs of a fully connected linear network as a vector has lanes, every number a vector of runs.
+//! As many runs of a fully connected linear network as a vector has lanes: every number is a vector over runs.
 //!
 //! The passes of a step are those of a [`single`](super::single) run, without padding and without sums across lanes;
-//! the data and fixed feedback are shared. A run that overflows stays in its lane.
+//! the data and fixed feedback are shared. A run that overflows affects only its own lane.
 
 use super::Setup;
 use super::products::add;
@@ -20,7 +20,7 @@ pub(super) struct Batch {
     w: Vec<Aligned>,
     /// `δ_1 … δ_{L−1}` where they are fixed; else `δ_l = s_l`.
     feedback: Option<Vec<Vec<f64>>>,
-    /// `s_0 … s_{L−2}`; `s_{L−1}` is `w_L`. `s_{L−2}` belongs to the present weights, the others are scratch.
+    /// `s_0 … s_{L−2}`; `s_{L−1}` is `w_L`. `s_{L−2}` belongs to the current weights, the others are scratch.
     s: Vec<Aligned>,
     /// `h_0 … h_{L−2}` (`h_0` also for L = 1).
     h: Vec<Aligned>,

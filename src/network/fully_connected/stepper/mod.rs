@@ -3,9 +3,9 @@
 //!
 //! Only the column `z = Gᵀ(ηα)` goes through the layers, as in the flow ([`crate::network`] has the equations):
 //! `h_0 = z`, `h_l = w_lᵀ h_{l−1}` and `w_l ← w_l + h_{l−1} δ_lᵀ`, with `δ_l = s_l` under BP and `b_l` where feedback
-//! is fixed. Every weight is read twice and written once; between the last two layers once is enough: column by column
-//! of `w_{L−1}`, `h_{L−1}` completes the new `w_L = s_{L−1}`, and the new column then adds to `s_{L−2} = w_{L−1}
-//! s_{L−1}`, with which the next step begins.
+//! is fixed. Every weight is read twice and written once; in `w_{L−1}` reading once is enough: column by column, an
+//! entry of `h_{L−1}` completes that of the new `w_L = s_{L−1}`, and the new column of `w_{L−1}` then adds to
+//! `s_{L−2} = w_{L−1} s_{L−1}`, with which the next step begins.
 
 mod batch;
 mod products;
@@ -38,7 +38,7 @@ struct Setup<'a> {
 
 /// Runs of fully connected linear networks: whole vectors of runs first, then the rest one by one.
 ///
-/// A run in a vector and the same run alone differ by rounding only.
+/// A run in a vector and the same run alone differ only by rounding.
 pub(super) struct FullyConnectedStepper {
     parameters: usize,
     batches: Vec<Batch>,
@@ -56,7 +56,7 @@ impl FullyConnectedStepper {
         Self::on(Arch::new(), Vectors::narrow(), network, training, lanes)
     }
 
-    /// Single runs on the vectors of `arch`, batches on `vectors`.
+    /// Single runs use the vectors of `arch`, batches use `vectors`.
     fn on(
         arch: Arch,
         vectors: Vectors,
@@ -108,7 +108,7 @@ impl FullyConnectedStepper {
     }
 }
 
-/// Where a run is.
+/// Where to find a run.
 enum Run<'a> {
     InBatch(&'a Batch, usize),
     Alone(&'a Single),

@@ -1,4 +1,4 @@
-//! Products of matrices and vectors of which one side is padded to whole vectors, or consists of vectors of runs.
+//! Products of matrices and vectors where one operand is padded to whole vectors, or consists of vectors of runs.
 //!
 //! Matrices are stored column by column. Sums are kept in enough registers to hide the latency of a fused multiply-add.
 
@@ -23,7 +23,7 @@ pub(super) fn combine<S: Simd>(simd: S, matrix: &[f64], x: &[f64], start: &[f64]
     }
 }
 
-/// Vectors `first .. first + B` of [`combine`]; B.
+/// Vectors `first .. first + B` of [`combine`]; returns B.
 #[inline(always)]
 fn combine_rows<S: Simd, const B: usize>(
     simd: S,
@@ -84,7 +84,7 @@ pub(super) fn project_and_add<S: Simd>(
     }
 }
 
-/// Vectors `first .. first + B` of [`project_and_add`]; B.
+/// Vectors `first .. first + B` of [`project_and_add`]; returns B.
 #[inline(always)]
 fn project_and_add_rows<S: Simd, const B: usize>(
     simd: S,
@@ -111,8 +111,8 @@ fn project_and_add_rows<S: Simd, const B: usize>(
     B
 }
 
-/// The last two layers at once: with `h' = wᵀ h`, first `w += h δᵀ` and `last += h'`, where δ is the old `last` unless
-/// given, and then `s = w last`; w is read once.
+/// The last two layers at once: with `h' = wᵀ h`, first `w += h δᵀ` and `last += h'` (δ is the old `last` unless
+/// given), then `s = w last`; w is read once.
 #[inline(always)]
 pub(super) fn turn<S: Simd>(
     simd: S,
@@ -207,7 +207,7 @@ fn dot<S: Simd>(simd: S, x: &[S::f64s], y: &[S::f64s]) -> f64 {
     ))
 }
 
-/// `s = w x`, added up in the order of [`turn`].
+/// `s = w x`, summed in the order of [`turn`].
 #[inline(always)]
 pub(super) fn combine_in_order<S: Simd>(simd: S, w: &[f64], x: &[f64], s: &mut [f64]) {
     let w = S::as_simd_f64s(w).0;

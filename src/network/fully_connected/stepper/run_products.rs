@@ -24,7 +24,7 @@ pub(super) fn combine_runs<S: Simd>(simd: S, matrix: &[f64], x: &[f64], out: &mu
     }
 }
 
-/// Entries `first .. first + B` of [`combine_runs`]; B.
+/// Entries `first .. first + B` of [`combine_runs`]; returns B.
 #[inline(always)]
 fn combine_rows<S: Simd, const B: usize>(
     simd: S,
@@ -64,7 +64,7 @@ pub(super) fn combine_shared<S: Simd>(simd: S, matrix: &[f64], x: &[f64], out: &
     }
 }
 
-/// Entries `first .. first + B` of [`combine_shared`]; B.
+/// Entries `first .. first + B` of [`combine_shared`]; returns B.
 #[inline(always)]
 fn combine_shared_rows<S: Simd, const B: usize>(
     simd: S,
@@ -142,7 +142,7 @@ pub(super) fn project_and_add<S: Simd>(
     }
 }
 
-/// Columns `first .. first + B` of [`project_and_add`]; B.
+/// Columns `first .. first + B` of [`project_and_add`]; returns B.
 #[inline(always)]
 fn project_and_add_columns<S: Simd, const B: usize>(
     simd: S,
@@ -155,7 +155,7 @@ fn project_and_add_columns<S: Simd, const B: usize>(
     let delta = delta.entries::<S, B>(simd, first, &[]);
     let columns = columns::<S, B>(w, h.len(), first);
     for column in &columns {
-        // Said once, so that no entry needs a check of its own.
+        // Asserted once, so that no entry needs its own bounds check.
         assert_eq!(column.len(), h.len(), "rows");
     }
     let mut sum = [simd.splat_f64s(0.0); B];
@@ -207,7 +207,7 @@ pub(super) fn turn<S: Simd>(
     }
 }
 
-/// Columns `first .. first + B` of [`turn`]; B.
+/// Columns `first .. first + B` of [`turn`]; returns B.
 #[inline(always)]
 fn turn_columns<S: Simd, const B: usize>(
     simd: S,
@@ -220,7 +220,7 @@ fn turn_columns<S: Simd, const B: usize>(
     let delta = delta.entries::<S, B>(simd, first, last);
     let columns = columns::<S, B>(w, h.len(), first);
     for column in &columns {
-        // Said once, so that no entry needs a check of its own.
+        // Asserted once, so that no entry needs its own bounds check.
         assert_eq!(column.len(), h.len(), "rows");
     }
     let mut sum = [simd.splat_f64s(0.0); B];

@@ -1,7 +1,7 @@
 //! One run of a fully connected linear network, with columns of weights in vectors.
 //!
-//! G is kept in both orders, so that both of its products add up columns. All columns are padded to whole vectors:
-//! padded weights stay zero, padded samples have margin ∞, hence weight 0.
+//! G is stored in both orders, so that both of its products are sums of columns. All columns are padded to whole
+//! vectors: padded weights stay zero, padded samples have margin ∞, hence weight 0.
 
 use super::Setup;
 use super::products::{add, combine, combine_in_order, project_and_add, turn};
@@ -20,7 +20,7 @@ pub(super) struct Single {
     layers: Vec<Columns>,
     /// `δ_1 … δ_{L−1}` where they are fixed; else `δ_l = s_l`.
     feedback: Option<Vec<Vec<f64>>>,
-    /// `s_0 … s_{L−2}`, padded; `s_{L−1}` is `w_L`. `s_{L−2}` belongs to the present weights, the others are scratch.
+    /// `s_0 … s_{L−2}`, padded; `s_{L−1}` is `w_L`. `s_{L−2}` belongs to the current weights, the others are scratch.
     s: Vec<Aligned>,
     /// `h_0 … h_{L−2}`, padded (`h_0` also for L = 1).
     h: Vec<Aligned>,

@@ -12,7 +12,7 @@ use nalgebra::{DMatrix, DVector};
 const SCHEDULES: [Schedule; 2] = [Schedule::Constant, Schedule::LossNormalised];
 const LOSSES: [Loss; 2] = [Loss::Exponential, Loss::Logistic];
 
-/// What single runs and batches are made of.
+/// Instruction sets for single runs and for batches.
 type Instructions = (Arch, Vectors);
 
 fn best() -> Instructions {
@@ -113,7 +113,7 @@ fn assert_steps_agree(
     instructions: Instructions,
     steps: u64,
 ) {
-    // A full vector of runs and one more, which goes alone.
+    // A full vector of runs and one more, which runs alone.
     let lanes = lanes(problem, schedule, instructions.1.width() + 1);
     let mut fast = fast(problem, schedule, &lanes, instructions);
     let mut slow = GenericStepper::new(problem.kernel(), &problem.training(schedule), &lanes);
@@ -142,7 +142,7 @@ fn assert_steps_agree(
     }
 }
 
-/// Samples, inputs, hidden widths: of every depth, filling vectors and not.
+/// Samples, inputs, hidden widths: of every depth, some filling whole vectors and some not.
 const NETWORKS: [(usize, usize, &[usize]); 5] = [
     (5, 8, &[]),
     (13, 6, &[9]),

@@ -1,10 +1,10 @@
-//! Curved activations in steps: what else of their derivatives a step needs beside gates.
+//! Curved activations in steps: the parts of their derivatives that a step needs besides gates.
 
 use crate::activation::{Activation, Formula, Row};
 use crate::network::stepping::columns::{Columns, dot};
 use pulp::Simd;
 
-/// Of a hidden layer: roots q of its units on all samples, and the sums over κ and μ (see
+/// For a hidden layer: roots q of its units on all samples, and the sums over κ and μ (see
 /// [`activation`](crate::activation)).
 pub(super) struct Curve {
     activation: Activation,
@@ -21,7 +21,7 @@ pub(super) struct Curve {
 }
 
 impl Curve {
-    /// Of a layer of `units` on N samples.
+    /// Scratch for a layer of `units` on N samples.
     pub fn new(activation: Activation, samples: usize, units: usize) -> Self {
         Self {
             activation,
@@ -67,7 +67,7 @@ impl Curve {
         }
     }
 
-    /// Both sums over the signals s of the layer: `Σ_n κ_n s_n` and `Σ_j μ_j s_j`.
+    /// Computes both sums over the signals s of the layer: `Σ_n κ_n s_n` and `Σ_j μ_j s_j`.
     #[inline(always)]
     pub fn stretch<S: Simd>(&mut self, simd: S, signals: &Columns) {
         let stretch = self.activation.stretch();
@@ -93,7 +93,7 @@ impl Curve {
         self.along.entries()
     }
 
-    /// What signals owe to the length of the layer's inputs h: `s ← s + h ∘ (Σ_j μ_j s_j)`, of the layer below.
+    /// Adds to the signals of the layer below what they owe to the lengths of h: `s ← s + h ∘ (Σ_j μ_j s_j)`.
     #[inline(always)]
     pub fn pull(&self, signals: &mut Columns, h: &Columns) {
         for (s, h) in signals.columns_mut().zip(h.columns()) {

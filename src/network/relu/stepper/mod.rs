@@ -1,15 +1,15 @@
 //! Finite steps of ReLU networks under backpropagation, feedback alignment and direct feedback alignment.
 //!
-//! Samples run down the columns: activations are N × units, one column per unit, so that what is done to every sample
-//! alike runs in vectors. With `e_n = η_k α_n y_n` and the gates M, and κ and μ of curved ones, of the
-//! [`activation`](crate::activation), one step is
+//! Samples run down the columns: activations are N × units, one column per unit, so that operations common to all
+//! samples run in vectors. With `e_n = η_k α_n y_n` and, from the [`activation`](crate::activation), the gates M (and
+//! κ and μ if it is curved), one step is
 //! ```text
 //! a_l = w_lᵀ h_{l−1},            h_l = g(a_l),             f = w_Lᵀ h_{L−1}
 //! s_l = w_{l+1} δ_{l+1} + h_l ∘ (1 1ᵀ(μ_{l+1} ∘ s_{l+1}))  (BP),   F_l δ_{l+1}  (FA),   b_l e  (DFA)
 //! δ_l = M_l ∘ s_l,               δ_L = e
 //! w_l ← w_l + h_{l−1} δ_lᵀ + w_l diag((κ_l ∘ s_l) 1)
 //! ```
-//! as [`Relu::kernel`] has it, whose velocity is the slow twin.
+//! This follows [`Relu::kernel`], whose velocity is the slow twin.
 
 mod curve;
 #[cfg(test)]
@@ -30,11 +30,11 @@ use pulp::{Arch, Simd, WithSimd};
 pub(super) struct ReluStepper {
     arch: Arch,
     passes: Passes,
-    /// Each moves `w_1 … w_L`.
+    /// Each updates `w_1 … w_L`.
     runs: Vec<Run>,
 }
 
-/// What a step is computed with; nothing of it is left for the next step.
+/// Scratch and data of a step; no state is carried over to the next step.
 struct Passes {
     activation: Activation,
     signals: Held<Columns, Vec<f64>>,
@@ -63,7 +63,7 @@ struct Layer {
     gates: Columns,
     /// δ, N × units
     errors: Columns,
-    /// Of curved activations.
+    /// For curved activations only.
     curve: Option<Curve>,
 }
 

@@ -62,7 +62,7 @@ fn theta(stepper: &dyn Stepper, lane: usize, parameters: usize) -> DVector<f64> 
     theta
 }
 
-/// Every rule, loss, schedule, activation and depth; widths and samples that fill vectors and that do not.
+/// Every rule, loss, schedule, activation and depth; widths and samples that fill whole vectors or do not.
 #[test]
 fn a_thousand_steps_are_those_of_the_vector_field() {
     let hidden: [&[usize]; 5] = [&[], &[9], &[8], &[5, 6], &[4, 3, 5]];
@@ -74,8 +74,8 @@ fn a_thousand_steps_are_those_of_the_vector_field() {
                     let dataset = gaussian_teacher(4, samples, 3);
                     let problem = problem(network.clone(), rule.clone(), loss, dataset);
                     for schedule in SCHEDULES {
-                        // Loss-normalised steps of one size lose their stability as the weights grow, and with it the
-                        // agreement of any two computations: they are smaller.
+                        // Loss-normalised steps of a fixed size become unstable as the weights grow, and then no two
+                        // computations agree, so they are smaller here.
                         let sizes = match schedule {
                             Schedule::Constant => [0.003, 0.01],
                             Schedule::LossNormalised => [0.0003, 0.001],
@@ -159,7 +159,7 @@ fn a_restored_stepper_goes_on_bit_for_bit() {
     }
 }
 
-/// A run that overflows goes on with weights that show it.
+/// A run that overflows continues with non-finite weights.
 #[test]
 fn overflow_stays_visible() {
     for activation in examples() {

@@ -1,4 +1,4 @@
-//! Several runs: a vector holds the same number of as many runs as it has lanes.
+//! Several runs: a vector holds the same quantity of as many runs as it has lanes.
 
 use super::Model;
 use super::sweep::{Complex, Pair, Product, Real, feedback_step, gradient_step, predictor};
@@ -14,7 +14,7 @@ const BLOCK: usize = 8;
 /// The data of the steps, number by number.
 pub(super) struct Numbers {
     model: Arc<Model>,
-    /// κG by blocks of samples; in a block both parts of every pair, each for all samples.
+    /// κG by blocks of samples; within a block, both parts of every pair, each for all samples.
     samples: Aligned,
     /// `b_1 … b_{L−1}` of every pair, both parts.
     feedback: Option<Aligned>,
@@ -46,7 +46,7 @@ impl Numbers {
     }
 }
 
-/// As many runs as a vector has lanes, or fewer: then the last is taken several times.
+/// As many runs as a vector has lanes, or fewer: the last is then repeated.
 pub(super) struct Batch {
     numbers: Arc<Numbers>,
     vectors: Vectors,

@@ -1,5 +1,5 @@
-//! Finite steps of networks that act entry by entry (convolutional and diagonal), all their weights, at the speed of
-//! the machine. The equations are those of [`SpectralLinear`]; one step is
+//! Fast finite steps of networks whose layers act entrywise (convolutional and diagonal), with all their weights. The
+//! equations are those of [`SpectralLinear`]; one step is
 //!
 //! 1. `m = Gβ`, N×D multiply-adds,
 //! 2. the weights `η_k α_n`, N exponentials,
@@ -9,26 +9,26 @@
 //!    registers.
 //!
 //! # Coordinates
-//! θ holds `u_l = √2 ŵ_l` where an entry is complex, and so it stays: with the *pairs* (Re, Im) of θ as complex
-//! numbers, the coordinates of β are `√2 ŵ_1⋯ŵ_L = κ u_1⋯u_L`, `κ = 2^{(1−L)/2}`, and those of z are `√2 ẑ`. Let the
-//! samples be κG instead of G, on complex pairs: then the margins are `κG·(u_1⋯u_L)`, the column is `z' = κ√2 ẑ`, and a
-//! step of `u_l` is
+//! θ holds `u_l = √2 ŵ_l` where an entry is complex, and the steps keep that: with the *pairs* (Re, Im) of θ as complex
+//! numbers, the coordinates of β are `√2 ŵ_1⋯ŵ_L = κ u_1⋯u_L`, `κ = 2^{(1−L)/2}`, and those of z are `√2 ẑ`. Replace
+//! the samples G by κG on complex pairs: then the margins are `κG·(u_1⋯u_L)`, the column is `z' = κ√2 ẑ`, and a step of
+//! `u_l` is
 //!
 //! `√2 ẑ P_l ε_l = (z'/κ) 2^{(1−l)/2} u_1^*⋯u_{l−1}^* ε_l`.
 //!
 //! Under BP `ε_l = 2^{−(L−l)/2} u_{l+1}^*⋯u_L^*`, and all powers of two cancel: `u_l ← u_l + z' ∏_{k≠l} u_k^*`. Under
-//! feedback what is left goes to the feedback, `b'_l = 2^{(L−l)/2} b̂_l^*`, which leaves 1 at the output layer. So
-//! there is no factor in the loop.
+//! feedback the remaining factor is absorbed into the feedback, `b'_l = 2^{(L−l)/2} b̂_l^*`, and is 1 at the output
+//! layer. So there is no factor in the loop.
 //!
-//! Entries that are real (all of a diagonal network; d = 0 and D/2 of a convolutional one) go in pairs too, two of them
-//! side by side, and all factors are 1. Then H = ⌈D/2⌉ pairs are all there is, and no product with G runs over an entry
-//! that is zero by symmetry.
+//! Entries that are real (all of a diagonal network; d = 0 and D/2 of a convolutional one) are paired too, two of them
+//! side by side, and all factors are 1. So there are only H = ⌈D/2⌉ pairs, and no product with G touches entries that
+//! are zero by symmetry.
 //!
 //! # One run, or several
-//! A [`Single`] run has neighbouring pairs in the lanes of a vector. The samples are kept once, in blocks of eight
-//! rows, so that both products read them from the first-level cache at D = 64, N = 40; eight margins are summed over
-//! lanes together. In a [`Batch`] every lane is a run: nothing is summed over lanes, and a run that overflows meets no
-//! other.
+//! A [`Single`] run has neighbouring pairs in the lanes of a vector. The samples are stored only once, in blocks of
+//! eight rows, so that both products read them from the L1 cache at D = 64, N = 40; eight margins are summed over
+//! lanes together. In a [`Batch`] every lane is a run: nothing is summed over lanes, and a run that overflows does not
+//! affect the others.
 
 mod batch;
 mod pairs;

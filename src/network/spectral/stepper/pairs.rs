@@ -1,11 +1,12 @@
-//! Coordinates two by two, as the products of a step want them.
+//! Coordinates in pairs, as the products of a step need them.
 
 use crate::network::SpectralLinear;
 use nalgebra::{DMatrix, DVector};
 use std::f64::consts::SQRT_2;
 
 /// The D coordinates of a layer as H pairs: the real and imaginary part of an entry of the half spectrum, or two
-/// entries that are real. Complex pairs come first. The last pair of an odd D has one coordinate and a zero beside it.
+/// entries that are real. Complex pairs come first. The last pair of an odd D has one coordinate and a zero next to
+/// it.
 pub(super) struct Pairs {
     complex: usize,
     coordinates: Vec<[Option<usize>; 2]>,
@@ -45,7 +46,7 @@ impl Pairs {
         &self.coordinates
     }
 
-    /// The numbers at `coordinates` pair by pair, those of complex pairs times `2^{halvings/2}`.
+    /// The numbers at `coordinates`, pair by pair; those of complex pairs are multiplied by `2^{halvings/2}`.
     fn gather(&self, coordinates: &DVector<f64>, halvings: i32) -> Vec<[f64; 2]> {
         let scale = if halvings % 2 == 0 {
             2f64.powi(halvings / 2)
@@ -74,7 +75,7 @@ impl Pairs {
         let layers = coordinates.iter().rev().enumerate();
         let mut feedback: Vec<_> = layers
             .map(|(above, b)| {
-                // the coordinates are √2 b̂ themselves
+                // the coordinates are already √2 b̂
                 let mut pairs = self.gather(b, above as i32);
                 for [_, imaginary] in &mut pairs[..self.complex] {
                     *imaginary = -*imaginary;

@@ -18,7 +18,7 @@ pub(super) struct PairVectors {
     width: usize,
     /// `⌈H/W⌉`
     groups: usize,
-    /// κG by blocks of samples; in a block first and second parts of every vector of pairs, each for all samples.
+    /// κG by blocks of samples; in each, first and second parts of every vector of pairs, each for all samples.
     samples: Aligned,
     /// `b_1 … b_{L−1}` of every vector of pairs, first and second parts.
     feedback: Option<Aligned>,
@@ -194,7 +194,7 @@ impl WithSimd for Advance<'_> {
     }
 }
 
-/// How the vectors of pairs multiply: the first `pure` of them are complex throughout.
+/// How the vectors of pairs multiply: in the first `pure` of them all pairs are complex.
 struct Groups<'a, S: Simd> {
     depth: usize,
     pure: usize,
@@ -298,8 +298,8 @@ fn column<S: Simd>(simd: S, samples: &[[S::f64s; BLOCK]], weights: &[f64], z: &m
     }
 }
 
-/// The sum over the lanes of each of eight vectors. Every step adds the lanes of two vectors in neighbouring groups and
-/// leaves one vector, so that eight sums take as many additions as one by one would take two.
+/// The sum over the lanes of each of eight vectors. Every stage adds neighbouring groups of lanes of two vectors into
+/// one vector, so that all eight sums take as many additions as two sums computed separately.
 #[inline(always)]
 fn totals<S: Simd>(simd: S, rows: [S::f64s; BLOCK]) -> [f64; BLOCK] {
     if S::F64_LANES != BLOCK {

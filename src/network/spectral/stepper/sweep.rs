@@ -41,10 +41,10 @@ pub(super) struct Complex;
 #[derive(Clone, Copy)]
 pub(super) struct Real;
 
-/// Complex numbers, but for the lanes of two real ones.
+/// Complex numbers, except in lanes that hold two real ones.
 #[derive(Clone, Copy)]
 pub(super) struct Mixed<S: Simd> {
-    /// Where the pair is real.
+    /// Lanes whose pair is real.
     pub(super) real: S::m64s,
 }
 

@@ -62,7 +62,7 @@ fn theta(stepper: &dyn Stepper, lane: usize, parameters: usize) -> DVector<f64> 
     theta
 }
 
-/// After the same steps the weights of all lanes are those of the slow twin, and so are the clocks.
+/// After the same steps the weights of all lanes equal those of the slow twin, and so do the clocks.
 fn assert_twin(problem: &Problem, twin: &GenericStepper, fast: &dyn Stepper, what: &str) {
     let parameters = problem.network().parameters();
     assert!(fast.lanes() <= twin.lanes());
@@ -79,7 +79,7 @@ fn assert_twin(problem: &Problem, twin: &GenericStepper, fast: &dyn Stepper, wha
     }
 }
 
-/// Runs alone and together, on every instruction set, against the slow twin.
+/// Compares single and batched runs, on every instruction set, with the slow twin.
 fn is_its_slow_twin(problem: &Problem, schedule: Schedule, (size, steps): (f64, u64), what: &str) {
     let count = width(Arch::new());
     let lanes = lanes(problem, size, count);
@@ -105,7 +105,7 @@ fn is_its_slow_twin(problem: &Problem, schedule: Schedule, (size, steps): (f64, 
     }
 }
 
-/// Every depth and dimension with parts, vectors and blocks that are full, not full, and one only: D = 1 and 2 have no
+/// Depths and dimensions for which parts, vectors and blocks are full, partly full, or single: D = 1 and 2 have no
 /// complex frequency, odd D no D/2.
 #[test]
 fn steps_are_those_of_the_slow_twin() {
@@ -144,7 +144,7 @@ fn thousands_of_steps_under_every_loss_and_schedule_are_those_of_the_slow_twin()
     for rule in ["gradient-descent", "direct-feedback-alignment"] {
         for loss in [Loss::Exponential, Loss::Logistic] {
             for schedule in [Schedule::Constant, Schedule::LossNormalised] {
-                // With the loss normalised, weights grow like e^k at depth 2, and deeper ones reach infinity.
+                // With loss-normalised steps weights grow like e^k at depth 2, and overflow at larger depths.
                 let (depth, size) = match schedule {
                     Schedule::Constant => (3, 0.01),
                     Schedule::LossNormalised => (2, 0.001),
@@ -157,8 +157,8 @@ fn thousands_of_steps_under_every_loss_and_schedule_are_those_of_the_slow_twin()
     }
 }
 
-/// From zero weights frequencies grow as the feedback lets them; one it hardly reaches keeps all its digits beside the
-/// others, be it complex or one of the two real ones that share a pair.
+/// From zero weights frequencies grow in proportion to the feedback; one that it hardly reaches keeps all its digits
+/// next to the others, whether it is complex or one of two real ones that share a pair.
 #[test]
 fn slow_frequencies_keep_their_digits() {
     let network = Network::convolutional(8, 2);
@@ -200,7 +200,7 @@ fn slow_frequencies_keep_their_digits() {
     }
 }
 
-/// 11 runs: full vectors, one that is not full, and runs alone.
+/// 11 runs: full vectors, a partly filled one, and single runs.
 #[test]
 fn a_restored_stepper_goes_on_bit_for_bit() {
     for schedule in [Schedule::Constant, Schedule::LossNormalised] {
