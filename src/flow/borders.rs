@@ -69,10 +69,12 @@ fn bisect(
     outside.0
 }
 
-/// Puts `kernel` into the piece entered at the state `y`; what happened there, `None` for smooth fields and where nothing did.
+/// Puts `kernel` into the piece entered at the state `y`; what happened there, `None` for smooth fields and where
+/// nothing did.
 ///
 /// # Errors
-/// [`PieceError::NotFinite`] if the state is not; [`PieceError::NoneEntered`] with what [`Pieces::enter`](crate::network::Pieces::enter) says.
+/// [`PieceError::NotFinite`] if the state is not; [`PieceError::NoneEntered`] with what
+/// [`Pieces::enter`](crate::network::Pieces::enter) says.
 pub fn enter(
     kernel: &mut Arc<dyn Kernel>,
     system: &System,

@@ -47,9 +47,9 @@ pub fn fastest(kernel: &dyn Kernel, loss: Loss, v: &[f64], log_time: f64) -> f64
         .fold(f64::NEG_INFINITY, f64::max)
 }
 
-/// Whether the clock is to be begun anew at compressed log-multipliers v: because of a sample that was dead and no longer
-/// is, of margins far below zero, or of one that feedback drives down faster and faster. Networks that are linear in
-/// their input start with any margins as they are.
+/// Whether the clock is to be begun anew at compressed log-multipliers v: because of a sample that was dead and no
+/// longer is, of margins far below zero, or of one that feedback drives down faster and faster. Networks that are
+/// linear in their input start with any margins as they are.
 pub fn is_fast(kernel: &dyn Kernel, loss: Loss, v: &[f64], log_time: f64) -> bool {
     kernel.signed_samples().is_none()
         && strongest(v, kernel.dead()) > FAST

@@ -206,8 +206,8 @@ impl<'a> FlowRun<'a> {
         }
     }
 
-    /// Takes the whole Newton matrix from log-log-time s on, if it is small enough: while samples that are not fitted have
-    /// large multipliers, what the structured step leaves to the iteration is stiff.
+    /// Takes the whole Newton matrix from log-log-time s on, if it is small enough: while samples that are not fitted
+    /// have large multipliers, what the structured step leaves to the iteration is stiff.
     pub fn solve_densely(&mut self, s: f64) {
         if self.parameters + self.samples <= MOST_DENSE {
             self.dense_since = Some(s);
@@ -318,8 +318,8 @@ impl<'a> FlowRun<'a> {
         log_time(s) + self.epoch.log_unit()
     }
 
-    /// Begins the clock anew at the state `y` of its log-log-time s, in the unit in which the largest multiplier is one;
-    /// its p is `fastest`.
+    /// Begins the clock anew at the state `y` of its log-log-time s, in the unit in which the largest multiplier is
+    /// one; its p is `fastest`.
     pub fn begin_epoch(&mut self, s: f64, y: &mut [f64], fastest: f64) {
         let before = self.log_time(s);
         let log_unit = before - fastest;

@@ -1,7 +1,7 @@
 //! Random ReLU networks of two and three layers: every run completes, by rule, depth and kinks.
 //!
-//! A few are run in the suite. `MARGINFLOW_RELU_RUNS=200 cargo test --release --test reliability relu -- --nocapture` runs
-//! so many of each kind to s = 20, and prints what became of them.
+//! A few are run in the suite. `MARGINFLOW_RELU_RUNS=200 cargo test --release --test reliability relu -- --nocapture`
+//! runs so many of each kind to s = 20, and prints what became of them.
 
 use marginflow::dataset::{Dataset, gaussian_random_labels, gaussian_teacher, standard_normals};
 use marginflow::flow::{FlowOptions, integrate};

@@ -1,12 +1,12 @@
 //! Gates of pairs on their kinks as one complementarity problem, where changing modes one at a time goes round in
 //! circles.
 //!
-//! With gates `g_i ∈ [κ, 1]` of the pairs on their kinks as unknowns, the rates `a'_i(g)` are polynomials of them, linear
-//! in each single one, and a piece is consistent if `a'_i ≥ 0` where `g_i = 1`, `a'_i ≤ 0` where `g_i = κ`, and
-//! `a'_i = 0` in between: a variational inequality on a box, which always has a solution. It is looked for gate by gate:
-//! each takes the value that answers all others (one of its ends where it pushes itself away from its kink: the one it
-//! is at), at first in full, then with more and more damping, since under feedback alignment answers may turn round each
-//! other.
+//! With gates `g_i ∈ [κ, 1]` of the pairs on their kinks as unknowns, the rates `a'_i(g)` are polynomials of them,
+//! linear in each single one, and a piece is consistent if `a'_i ≥ 0` where `g_i = 1`, `a'_i ≤ 0` where `g_i = κ`, and
+//! `a'_i = 0` in between: a variational inequality on a box, which always has a solution. It is looked for gate by
+//! gate: each takes the value that answers all others (one of its ends where it pushes itself away from its kink: the
+//! one it is at), at first in full, then with more and more damping, since under feedback alignment answers may turn
+//! round each other.
 
 use super::Setting;
 use super::passes::{Forward, Motion};
@@ -25,8 +25,8 @@ const UNDAMPED: usize = 20;
 /// Starts from other gates.
 const MOST_STARTS: usize = 6;
 
-/// Where no unit below sees a sample, gates pass from one side to the other while the cosine of weights and opening units
-/// goes from minus to plus this.
+/// Where no unit below sees a sample, gates pass from one side to the other while the cosine of weights and opening
+/// units goes from minus to plus this.
 const TRANSITION: f64 = 1e-3;
 
 /// Changes of gates, and rates relative to what they consist of, that count as none.
@@ -202,9 +202,9 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Of a pair on a sample that no unit below sees: the cosine of its weights and of what it is about to see, which are
-    /// the units below that open at the rates they open with, or, if none does, those that slide, as far as they are
-    /// open. `None` if there are none.
+    /// Of a pair on a sample that no unit below sees: the cosine of its weights and of what it is about to see, which
+    /// are the units below that open at the rates they open with, or, if none does, those that slide, as far as they
+    /// are open. `None` if there are none.
     fn opening(&self, pass: &Forward<'_>, pair: Pair, high: f64) -> Option<f64> {
         let width = self.sizes[pair.layer].widths[pair.unit];
         if pair.layer == 0 || width == 0.0 {

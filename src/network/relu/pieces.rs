@@ -292,8 +292,8 @@ impl ReluKernel {
     }
 }
 
-/// Moves the weights of each unit by the least that puts it onto its kinks. Where that is more than rounding (inputs that
-/// are nearly parallel), it stays where it is: a little past some of them.
+/// Moves the weights of each unit by the least that puts it onto its kinks. Where that is more than rounding (inputs
+/// that are nearly parallel), it stays where it is: a little past some of them.
 fn set_onto_kinks(setting: &Setting, pattern: &Pattern, border: &[Pair], theta: &mut [f64]) {
     for layer in 0..setting.layout.hidden().len() {
         let pass = Forward::new(setting, Some(pattern), theta);

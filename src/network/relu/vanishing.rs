@@ -1,10 +1,10 @@
 //! Units of curved activations that come to zero weights, the one place where such a unit has a kink.
 //!
-//! Near zero a unit moves by the gradient of `E(w) = Σ_n s_n g(w, h_n)`, which is homogeneous of degree one: its direction
-//! u turns infinitely fast towards a maximum of E on the sphere, and its length changes at the rate E(u). So it comes to
-//! zero along a maximum with E(u) < 0. It leaves again along a maximum with E(u) > 0, if there is one (a direction in
-//! which its velocity points); otherwise it stays at zero, and passes nothing on any more. The maximum is looked for from
-//! the side opposite to where the unit came from, on which finite steps would go on.
+//! Near zero a unit moves by the gradient of `E(w) = Σ_n s_n g(w, h_n)`, which is homogeneous of degree one: its
+//! direction u turns infinitely fast towards a maximum of E on the sphere, and its length changes at the rate E(u). So
+//! it comes to zero along a maximum with E(u) < 0. It leaves again along a maximum with E(u) > 0, if there is one (a
+//! direction in which its velocity points); otherwise it stays at zero, and passes nothing on any more. The maximum is
+//! looked for from the side opposite to where the unit came from, on which finite steps would go on.
 
 use super::Setting;
 use super::kernel::ReluKernel;

@@ -42,8 +42,8 @@ fn ends_with_dead(run: &Run, dead: &[usize]) {
     );
 }
 
-/// Rounding of the margins of samples that units slide on the kinks of grew like log t: ln 𝓛 = +107.96 at s = 36, and no
-/// end at all at s = 40.
+/// Rounding of the margins of samples that units slide on the kinks of grew like log t: ln 𝓛 = +107.96 at s = 36, and
+/// no end at all at s = 40.
 #[test]
 fn rounding_of_dead_margins_does_not_grow() {
     for until in ["36.0", "40.0", "100.0"] {
@@ -56,7 +56,8 @@ fn rounding_of_dead_margins_does_not_grow() {
     }
 }
 
-/// At s = 9.97 a unit turns to a sample that has been dead until ln t = 21384, whose multiplier is e^21384 of the others'.
+/// At s = 9.97 a unit turns to a sample that has been dead until ln t = 21384, whose multiplier is e^21384 of the
+/// others'.
 #[test]
 fn a_sample_that_was_dead_for_long_is_learned_at_once() {
     let run = run("tests/flows/relu/cases/1a-hang-relu-dfa/s.toml", &[]);
