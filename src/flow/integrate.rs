@@ -156,7 +156,6 @@ impl Field<'_> {
         observer: &mut dyn FnMut(Progress),
     ) -> Result<Trajectory> {
         let mut run = FlowRun::new(&**self.kernel, options, self.newton, keeper);
-        let _start = run.deadline();
         let mut at = match run.keeper.find(options, &**self.kernel, &mut run.saves)? {
             None => self.start(&mut run, theta0)?,
             Some(mark) => {
@@ -168,7 +167,7 @@ impl Field<'_> {
                 self.resume(mark, &run)?
             }
         };
-        let _rest = run.deadline();
+        let _deadline = run.deadline();
         loop {
             let system = self.system(&at.kernel, at.base, &run);
             let end = run.leg(&system, &at.y, &mut at.accumulated, observer);
