@@ -1,8 +1,11 @@
 //! Who observes a long run, where it writes checkpoints, and what ends it early.
 
 use crate::error::{Error, Result};
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 /// How far a flow has come.
 #[derive(Debug, Clone, Copy)]
@@ -76,5 +79,73 @@ impl Control<'_> {
                 resumable: self.checkpoints.is_some(),
             }),
         }
+    }
+}
+
+/// The signals of the process, once somebody listens to them.
+static SIGNAL: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
+
+thread_local! {
+    /// When the computation of this thread has to be over.
+    static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Lets a signal of the process be heard inside long computations too, see [`is_over`]. The first one counts.
+pub fn listen_to(signal: &Arc<AtomicUsize>) {
+    // a second listener hears the same signals
+    let _ = SIGNAL.set(Arc::clone(signal));
+}
+
+/// Whether what this thread computes is no longer wanted: its time is up, or a signal has come. For loops inside of
+/// single steps, which nothing else ends: what they leave behind is not used.
+pub fn is_over() -> bool {
+    let signalled = (SIGNAL.get()).is_some_and(|signal| signal.load(Ordering::Relaxed) != 0);
+    signalled || DEADLINE.get().is_some_and(|end| Instant::now() >= end)
+}
+
+/// While it lives, computations of this thread are over once its time is up.
+pub struct Deadline {
+    before: Option<Instant>,
+}
+
+impl Deadline {
+    /// So many seconds from now, or an earlier one that is set already.
+    pub fn after(seconds: f64) -> Self {
+        let before = DEADLINE.get();
+        let wanted = Duration::try_from_secs_f64(seconds.max(0.0))
+            .ok()
+            .and_then(|duration| Instant::now().checked_add(duration));
+        DEADLINE.set(match (before, wanted) {
+            (Some(before), Some(wanted)) => Some(before.min(wanted)),
+            (before, wanted) => before.or(wanted),
+        });
+        Self { before }
+    }
+}
+
+impl Drop for Deadline {
+    fn drop(&mut self) {
+        DEADLINE.set(self.before);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deadlines_end_with_what_they_were_set_for() {
+        assert!(!is_over());
+        let far = Deadline::after(1e300);
+        assert!(!is_over());
+        {
+            let _near = Deadline::after(0.0);
+            assert!(is_over());
+            let _later = Deadline::after(100.0);
+            assert!(is_over(), "the earlier one counts");
+        }
+        assert!(!is_over());
+        drop(far);
+        assert!(!is_over());
     }
 }

@@ -1,5 +1,6 @@
 //! SIGINT and SIGTERM.
 
+use crate::control::listen_to;
 use crate::error::{Error, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
@@ -30,6 +31,7 @@ impl Signals {
             flag::register_usize(signal, Arc::clone(&came), signal.unsigned_abs() as usize)?;
             flag::register(signal, Arc::clone(&second))?;
         }
+        listen_to(&came);
         Ok(Self { came })
     }
 }

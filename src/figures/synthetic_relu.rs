@@ -199,5 +199,6 @@ fn homogeneous(
         unit_norms,
         activation_sines,
         directions,
+        dead: Vec::new(),
     }
 }

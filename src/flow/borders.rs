@@ -4,6 +4,7 @@
 //! piece is checked along the integrator's own interpolant; if it turns negative, the step is cut there, and a new
 //! leg begins in the next piece with a local clock, so that no step ever spans a kink.
 
+use super::drive::all_finite;
 use super::error::PieceError;
 use super::system::System;
 use crate::network::Kernel;
@@ -68,10 +69,12 @@ fn bisect(
     outside.0
 }
 
-/// Switches `kernel` to the piece entered at the state `y`; returns what happened there, `None` for smooth fields.
+/// Puts `kernel` into the piece entered at the state `y`; what happened there, `None` for smooth fields and where
+/// nothing did.
 ///
 /// # Errors
-/// [`PieceError::NoneEntered`] with the reason given by [`Pieces::enter`](crate::network::Pieces::enter).
+/// [`PieceError::NotFinite`] if the state is not; [`PieceError::NoneEntered`] with what
+/// [`Pieces::enter`](crate::network::Pieces::enter) says.
 pub fn enter(
     kernel: &mut Arc<dyn Kernel>,
     system: &System,
@@ -82,11 +85,15 @@ pub fn enter(
         return Ok(None);
     };
     let multipliers = system.multipliers(y, t);
+    if !all_finite(y) || !all_finite(&multipliers) {
+        return Err(PieceError::NotFinite);
+    }
     let entered = pieces
         .enter(&mut y[..system.parameters()], &multipliers)
         .map_err(PieceError::NoneEntered)?;
+    let counted = pieces.has_kinks() || entered.kinks != Kinks::default();
     *kernel = entered.kernel;
-    Ok(Some(entered.kinks))
+    Ok(counted.then_some(entered.kinks))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! its clock is shifted, and is marked at these *fixed points*. How often marks are written to disk depends on
 //! wall-clock time, and does not affect the results either.
 
+use super::clock::Epoch;
 use super::coordinates::Choice;
 use super::past::Past;
 use super::saves::Saves;
@@ -40,9 +41,12 @@ pub fn spacing(parameters: usize, samples: usize) -> usize {
 /// Everything the rest of a run depends on after a step, besides what it has saved.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Mark {
-    /// Base of the clock.
+    /// Base of the clock, of this epoch.
     pub s: f64,
-    /// s reached.
+    pub epoch: Epoch,
+    /// s since which the whole Newton matrix is in use.
+    pub dense_since: Option<f64>,
+    /// s reached, of the run.
     pub reached: f64,
     /// (θ, v)
     pub y: Vec<f64>,
@@ -248,7 +252,7 @@ impl Mark {
     fn names_a_piece_of(&self, kernel: &dyn Kernel) -> bool {
         let named = match kernel.pieces() {
             None => self.piece.is_empty() && self.kinks.is_none(),
-            Some(pieces) => self.kinks.is_some() && pieces.restored(&self.piece).is_some(),
+            Some(pieces) => pieces.restored(&self.piece).is_some(),
         };
         named && self.rounding.len() == kernel.layers().len()
     }
@@ -262,6 +266,8 @@ mod tests {
     fn mark() -> Mark {
         Mark {
             s: 3.5,
+            epoch: Epoch::begun_at(2.0, -400.0),
+            dense_since: Some(3.0),
             reached: 3.75,
             coordinates: None,
             y: vec![0.25, -0.0, f64::MIN_POSITIVE],

@@ -6,6 +6,8 @@
 //! The log-multiplier `p_n = τ − m_n` (so that `α_n (1+t) = e^{p_n}`) of a sample far from active diverges like `−e^s`;
 //! [`compress`] keeps it bounded by a multiple of s without touching the range that matters.
 
+use serde::{Deserialize, Serialize};
+
 /// Scale P of the compression: `v = P asinh(p/P)` is linear for `|p| ≪ P` and logarithmic beyond.
 pub const COMPRESSION: f64 = 100.0;
 
@@ -37,6 +39,83 @@ pub fn expand(v: f64) -> f64 {
     COMPRESSION * (v / COMPRESSION).sinh()
 }
 
+/// A clock begun anew at some time t_0 of the run, in a unit u of its own: local time t' with `t = t_0 + u t'`.
+///
+/// Flows do not depend on time as such, so the local log-log-time s' = ln(1+ln(1+t')) serves as s does, with
+/// log-multipliers `p' = τ' + ln u − m`: `α_n dt = exp(s' + p'_n) ds'`. What is about to happen fast is slow in it: a
+/// sample that no unit saw until t_0 is learned at times of order one after t_0, which is nothing in s, and margins of
+/// −400 at the start change within times of e^{−400}.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Epoch {
+    /// τ_0 = ln(1 + t_0)
+    start: f64,
+    /// ln u
+    log_unit: f64,
+}
+
+impl Epoch {
+    /// The clock of the run itself.
+    pub const FIRST: Self = Self {
+        start: 0.0,
+        log_unit: 0.0,
+    };
+
+    /// Begun at the log-log-time s, in a unit of this logarithm.
+    pub fn begun_at(s: f64, log_unit: f64) -> Self {
+        Self {
+            start: log_time(s),
+            log_unit,
+        }
+    }
+
+    /// ln u
+    pub fn log_unit(self) -> f64 {
+        self.log_unit
+    }
+
+    /// s' at s.
+    pub fn local(self, s: f64) -> f64 {
+        if self == Self::FIRST {
+            return s;
+        }
+        let log_elapsed = self.start + ln_exp_m1((log_time(s) - self.start).max(0.0));
+        log_log_time_of_log_time(softplus(log_elapsed - self.log_unit))
+    }
+
+    /// s at s'.
+    pub fn global(self, local: f64) -> f64 {
+        if self == Self::FIRST {
+            return local;
+        }
+        let log_elapsed = self.log_unit + ln_exp_m1(log_time(local));
+        let larger = self.start.max(log_elapsed);
+        let smaller = self.start.min(log_elapsed);
+        log_log_time_of_log_time(larger + (smaller - larger).exp().ln_1p())
+    }
+
+    /// p − p' at s.
+    pub fn offset(self, s: f64) -> f64 {
+        if self == Self::FIRST {
+            return 0.0;
+        }
+        log_time(s) - log_time(self.local(s)) - self.log_unit
+    }
+}
+
+/// ln(eˣ − 1) for x ≥ 0.
+fn ln_exp_m1(x: f64) -> f64 {
+    if x > 1.0 {
+        x + (-(-x).exp()).ln_1p()
+    } else {
+        x.exp_m1().ln()
+    }
+}
+
+/// ln(1 + eˣ)
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +128,28 @@ mod tests {
             assert_eq!(log_log_time_of_log_time(t.ln_1p()), s);
         }
         assert!((log_log_time_of_time(1e-12) - 1e-12).abs() < 1e-23);
+    }
+
+    #[test]
+    fn epochs_tell_the_same_times() {
+        let first = Epoch::FIRST;
+        assert_eq!(
+            (first.local(3.7), first.global(3.7), first.offset(3.7)),
+            (3.7, 3.7, 0.0)
+        );
+        for (start, log_unit) in [(0.0, -400.0), (2.5, 0.0), (16.0, 0.0), (5.0, -30.0)] {
+            let epoch = Epoch::begun_at(start, log_unit);
+            assert_eq!(epoch.local(start), 0.0);
+            assert!((epoch.global(0.0) - start).abs() < 1e-15);
+            for later in [1e-3, 0.1, 1.0, 20.0] {
+                let s = start + later;
+                let local = epoch.local(s);
+                assert!((epoch.global(local) - s).abs() < 1e-9, "{start} {s}");
+                // p' = τ' + ln u − m beside p = τ − m
+                let offset = log_time(s) - log_time(local) - log_unit;
+                assert!((epoch.offset(s) - offset).abs() <= 1e-12 * log_time(s));
+            }
+        }
     }
 
     #[test]

@@ -18,6 +18,10 @@ use std::sync::Arc;
 /// the cost is the same.
 const LOCAL_SHARE: f64 = 0.001;
 
+/// Newton iterations of one leg that may fail: a leg has at most ten thousand steps, and few of them fail. Without this
+/// bound diffsol does not come back from a step length that is not a number.
+const MOST_FAILURES: usize = 20_000;
+
 /// [`Method::Bdf`](super::Method::Bdf).
 ///
 /// # Errors
@@ -74,14 +78,27 @@ fn problem(start: &Start<'_>) -> std::result::Result<OdeSolverProblem<Equations>
         .build_from_eqn(Equations::new(Arc::clone(start.system), start.y.to_vec()))
         .map_err(cannot_start)?;
     let options = &mut problem.ode_options;
-    options.nonlinear_solver_tolerance = (1e-12 / rtol).clamp(1e-9, 0.1);
-    options.max_nonlinear_solver_failures = usize::MAX;
+    let attainable = rounding(start).max(1e-12);
+    options.nonlinear_solver_tolerance = (attainable / rtol).clamp(1e-9, 0.1);
+    options.max_nonlinear_solver_failures = MOST_FAILURES;
     options.update_jacobian_after_steps = 1;
     options.update_rhs_jacobian_after_steps = 1;
     options.min_timestep_growth = Some(1.2);
     // Positive, so that a field that is never finite ends in an error instead of a loop at step zero.
     options.min_timestep = 1e-305;
     Ok(problem)
+}
+
+/// What the rounding of a velocity, a sum of updates that may cancel, leaves of a weight: more than tolerances where
+/// samples that are not fitted have large multipliers. An iteration that is held to less does not converge.
+fn rounding(start: &Start<'_>) -> f64 {
+    let idle = start.system.kernel().idle();
+    let multipliers = start.system.multipliers(start.y, 0.0);
+    let moving = multipliers
+        .iter()
+        .enumerate()
+        .filter(|(n, _)| !idle.contains(n));
+    f64::EPSILON * moving.map(|(_, e)| *e).fold(0.0, f64::max)
 }
 
 fn cannot_start(e: DiffsolError) -> FlowError {

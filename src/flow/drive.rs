@@ -33,12 +33,15 @@ pub enum Why {
     Coordinates,
     /// The state stands on a border of its piece.
     Border,
+    /// Multipliers have become so large that the clock has to be begun anew.
+    NewEpoch,
     Ended(Status),
 }
 
 /// The end of a leg.
 pub struct LegEnd {
     pub why: Why,
+    /// In the clock of the run's epoch.
     pub s: f64,
     /// (θ, v)
     pub y: Vec<f64>,
@@ -82,8 +85,10 @@ impl FlowRun<'_> {
         begin(&start, &mut |integrator| {
             self.restore_past(integrator)?;
             let mut drive = Drive {
+                end: self.epoch.local(self.options.until),
                 base: system.clock(0.0),
                 shift: 0.0,
+                failures: 0,
                 markable: integrator.mark().is_some(),
                 y: y.to_vec(),
                 totals: totals.clone(),
@@ -128,10 +133,14 @@ pub struct Drive<'d, 'r> {
     pub integrator: &'d mut dyn Integrator,
     pub accumulated: &'d mut Accumulated,
     observer: &'d mut dyn FnMut(Progress),
-    /// `s = base + t`
+    /// The horizon in the clock of the epoch.
+    end: f64,
+    /// `s = base + t`, in the clock of the epoch.
     base: f64,
     /// How much later this base is than that of `system`'s clock.
     shift: f64,
+    /// Iterations of Newton's method that had failed when it was last looked at.
+    pub failures: usize,
     /// Whether the run can be marked after any step.
     markable: bool,
     /// (θ, v) within a step.
@@ -167,7 +176,9 @@ impl Drive<'_, '_> {
 
     /// (θ, v) at the end of the last step.
     pub fn state(&self) -> Vec<f64> {
-        [self.integrator.weights(), self.integrator.states()].concat()
+        let mut y = [self.integrator.weights(), self.integrator.states()].concat();
+        self.system.complete(&mut y, self.time());
+        y
     }
 
     /// The end of the last step in the clock of `system`.
@@ -177,23 +188,26 @@ impl Drive<'_, '_> {
 
     /// One step and everything that follows it; returns why and where the leg ends, if it does.
     fn step(&mut self) -> Result<Option<(Why, f64)>> {
-        let until = self.run.options.until;
         let from = self.integrator.time();
-        let step = match self.integrator.step(until - self.base) {
+        let step = match self.integrator.step(self.end - self.base) {
             Ok(step) => step,
-            Err(failure) => return Ok(Some((self.failed(failure), self.base + from))),
+            Err(failure) => return Ok(Some((self.failed(failure)?, self.base + from))),
         };
         self.run.solver.steps += 1;
         let to = self.integrator.time();
-        // a border at the horizon itself does not count
-        let border = self.border(from, to).filter(|b| self.base + b < until);
+        // a border at the horizon itself is none
+        let border = self.border(from, to).filter(|b| self.base + b < self.end);
         let t = border.unwrap_or(to);
         let arrived = step.arrived && border.is_none();
-        let s = if arrived { until } else { self.base + t };
-        self.save(from, t, s, border.is_some())?;
-        self.see_loss(s, border.is_some());
+        let (s, global) = if arrived {
+            (self.end, self.run.options.until)
+        } else {
+            (self.base + t, self.run.epoch.global(self.base + t))
+        };
+        self.save(from, t, global, border.is_some())?;
+        self.see_loss(global, border.is_some());
         (self.observer)(Progress {
-            log_log_time: s,
+            log_log_time: global,
             steps: self.run.solver.steps,
         });
         if arrived {
@@ -209,33 +223,36 @@ impl Drive<'_, '_> {
             Some(_) => Some(Why::Border),
             None => self.judge(&step, s),
         };
-        if let Some(end @ (Why::Ended(_) | Why::HandOver)) = why {
+        if let Some(end @ (Why::Ended(_) | Why::HandOver | Why::NewEpoch)) = why {
             return Ok(Some((end, s)));
         }
         let out_of_budget = self.keep(why)?;
         Ok(out_of_budget.map(Why::Ended).or(why).map(|why| (why, s)))
     }
 
-    fn failed(&mut self, failure: Failure) -> Why {
+    fn failed(&mut self, failure: Failure) -> Result<Why> {
+        if let Some(status) = self.run.is_given_up()? {
+            return Ok(Why::Ended(status));
+        }
         let why = failure.to_string();
         let status = match failure {
             Failure::Stalled if self.integrator.kind() == Kind::Partitioned => {
                 let s = self.base + self.integrator.time();
-                return match self.system.may_change_coordinates(s) {
+                return Ok(match self.system.may_change_coordinates(s) {
                     true => Why::Coordinates,
                     false => Why::HandOver,
-                };
+                });
             }
             Failure::NotFinite => {
                 // the step counts even if it led nowhere
                 self.run.solver.steps += 1;
-                return Why::Ended(Status::NonFinite);
+                return Ok(Why::Ended(Status::NonFinite));
             }
             Failure::Stalled | Failure::StepTooSmall(_) => Status::StepTooSmall,
             Failure::Nonlinear(_) => Status::NonlinearFailure,
         };
         self.run.failure = Some(why);
-        Why::Ended(status)
+        Ok(Why::Ended(status))
     }
 
     /// The local time in the last step at which the state leaves its piece of the field, if it does.
@@ -257,11 +274,11 @@ impl Drive<'_, '_> {
         })
     }
 
-    /// Saves what is due up to the local time t at the end of the step (log-log-time s), and accumulates multipliers
-    /// up to t. With `cut`, t lies within the step, and afterwards `self.y` is the state at t.
+    /// Saves what is due up to the local time t at the end of the step (log-log-time s of the run), and accumulates
+    /// multipliers up to there. With `cut`, t lies within the step, and `self.y` is the state there afterwards.
     fn save(&mut self, from: f64, t: f64, s: f64, cut: bool) -> Result<()> {
         while let Some(due) = self.run.saves.due().filter(|due| *due < s) {
-            let t = (due - self.base).clamp(from, t);
+            let t = (self.run.epoch.local(due) - self.base).clamp(from, t);
             if self.integrator.accumulated(t, &mut self.totals) {
                 self.interpolate(t)?;
             } else {
@@ -270,8 +287,9 @@ impl Drive<'_, '_> {
                 self.totals = self.accumulated.after(t - from, &middle, &end);
             }
             let (theta, v) = self.y.split_at(self.run.parameters);
+            let epoch = self.run.epoch;
             let v = self.system.compressed(v, due);
-            self.run.saves.push(due, theta, &v, &self.totals);
+            self.run.saves.push(due, epoch, (theta, &v), &self.totals);
         }
         if self.integrator.accumulated(t, &mut self.totals) {
             self.accumulated.set(&self.totals);
@@ -289,13 +307,14 @@ impl Drive<'_, '_> {
             self.accumulated.advance(t - from, &middle, end);
         }
         if self.run.saves.due() == Some(s) {
-            let (theta, v) = if cut {
-                self.y.split_at(self.run.parameters)
-            } else {
-                (self.integrator.weights(), self.integrator.states())
-            };
+            if !cut {
+                self.copy_state();
+            }
+            let (theta, v) = self.y.split_at(self.run.parameters);
             let v = self.system.compressed(v, s);
-            self.run.saves.push(s, theta, &v, self.accumulated.totals());
+            let totals = self.accumulated.totals();
+            let epoch = self.run.epoch;
+            self.run.saves.push(s, epoch, (theta, &v), totals);
         }
         Ok(())
     }
@@ -315,15 +334,19 @@ impl Drive<'_, '_> {
         let (theta, v) = self.y.split_at_mut(self.run.parameters);
         theta.copy_from_slice(self.integrator.weights());
         v.copy_from_slice(self.integrator.states());
+        let t = self.time();
+        self.system.complete(&mut self.y, t);
     }
 
     /// (θ, v) at a local time within the last step, into `self.y`.
     fn interpolate(&mut self, t: f64) -> std::result::Result<(), FlowError> {
         let lost = |cause| FlowError::StateLost {
-            s: self.base + t,
+            s: self.run.epoch.global(self.base + t),
             cause,
         };
-        self.integrator.interpolate(t, &mut self.y).map_err(lost)
+        self.integrator.interpolate(t, &mut self.y).map_err(lost)?;
+        self.system.complete(&mut self.y, self.shift + t);
+        Ok(())
     }
 
     /// E there.
@@ -382,7 +405,7 @@ impl Drive<'_, '_> {
         let state = self.state();
         let mut mark = self.run.mark_at(self.base, &state, self.system, totals);
         add(&mut mark.solver, self.integrator.statistics());
-        mark.reached = self.base + self.integrator.time();
+        mark.reached = self.run.epoch.global(self.base + self.integrator.time());
         mark.past = self.integrator.mark();
         mark
     }

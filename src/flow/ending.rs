@@ -1,7 +1,9 @@
 //! How runs end: detection on data that are not separable, and the messages.
 
 use super::FlowOptions;
-use super::clock::log_time;
+use super::clock::{expand, log_time};
+use crate::loss::Loss;
+use crate::network::Kernel;
 use crate::trajectory::{SolverStatistics, Status};
 
 /// What can happen on data that are not separable.
@@ -22,8 +24,46 @@ pub const NOT_FITTED: &str = "margins have stopped growing with log t while the 
      move: from these weights the network does not fit all of the data (samples pull \
      against each other), and double precision cannot follow further";
 
-/// Log-multipliers p beyond this do not occur on separable data, where they become negative in the end.
+/// What a run says whose weights grow like t.
+pub const UNSEEN: &str = "a sample that no unit of a later layer sees still moves the layers before it, by fixed \
+     feedback that does not ask what is seen: their weights grow like t, beyond the range of numbers; use other \
+     initial weights or wider layers";
+
+/// Log-multipliers p beyond this do not occur on separable data, where they end negative.
 pub const STRONG: f64 = 12.0;
+
+/// Log-multipliers p beyond this happen too fast for the clock in use: multipliers leave the range of numbers, or their
+/// squares do.
+const FAST: f64 = 150.0;
+
+/// ln of the largest multiplier (relative to the clock τ, as p) of samples that are not dead.
+pub fn fastest(kernel: &dyn Kernel, loss: Loss, v: &[f64], log_time: f64) -> f64 {
+    (v.iter().enumerate())
+        .filter(|(n, _)| !kernel.dead().contains(n))
+        .map(|(_, v)| {
+            let p = expand(*v);
+            p + loss.log_correction(log_time - p)
+        })
+        .fold(f64::NEG_INFINITY, f64::max)
+}
+
+/// Whether the clock is to be begun anew at compressed log-multipliers v: because of a sample that was dead and no
+/// longer is, of margins far below zero, or of one that feedback drives down faster and faster. Networks that are
+/// linear in their input start with any margins as they are.
+pub fn is_fast(kernel: &dyn Kernel, loss: Loss, v: &[f64], log_time: f64) -> bool {
+    kernel.signed_samples().is_none()
+        && strongest(v, kernel.dead()) > FAST
+        && fastest(kernel, loss, v, log_time) > FAST
+}
+
+/// The largest `p_n` of compressed log-multipliers v, without those of idle samples.
+pub fn strongest(v: &[f64], idle: &[usize]) -> f64 {
+    v.iter()
+        .enumerate()
+        .filter(|(n, _)| !idle.contains(n))
+        .map(|(_, v)| expand(*v))
+        .fold(f64::NEG_INFINITY, f64::max)
+}
 
 /// On separable data margins grow with log t and `p_n = τ − m_n` stays small. Where it does not, the flow comes to
 /// rest at a minimum of the loss (weights that move by less than 1e-8 of themselves per unit of s although multipliers

@@ -1,6 +1,7 @@
 //! Why a flow cannot be integrated.
 
 use crate::error::{Error, SolverError};
+use crate::trajectory::Status;
 
 /// An error of whichever solver is underneath.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
@@ -32,11 +33,23 @@ pub enum FlowError {
 /// Why a run cannot pass from one piece of its field into the next.
 #[derive(Debug, thiserror::Error)]
 pub enum PieceError {
-    /// The reason given by the field.
+    #[error("weights or multipliers on a border are no longer finite")]
+    NotFinite,
+    /// As the field says it.
     #[error("{0}")]
     NoneEntered(String),
     #[error("{0} kinks were crossed in a row without progress")]
     Stalled(usize),
+}
+
+impl PieceError {
+    /// How a run ends by it.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::NotFinite => Status::NonFinite,
+            Self::NoneEntered(_) | Self::Stalled(_) => Status::StepTooSmall,
+        }
+    }
 }
 
 impl From<FlowError> for Error {

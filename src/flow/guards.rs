@@ -1,11 +1,21 @@
 //! What is checked after every step: rest, overflow, and whether the run still makes progress.
 
 use super::drive::{Drive, Why};
-use super::ending::{Beyond, NO_SEPARATOR, NOT_FITTED, STRONG, beyond_separability};
+use super::ending::{
+    Beyond, NO_SEPARATOR, NOT_FITTED, STRONG, UNSEEN, beyond_separability, is_fast,
+};
 use super::integrator::Kind;
 use super::system::System;
 use super::watch::{CRAWL, CRAWL_STEPS};
+use crate::network::Kernel;
 use crate::trajectory::Status;
+
+/// Failures of Newton's method in the two hundred steps of a [drag](super::watch::Watch::drags) that are not to be put
+/// up with.
+const MANY_FAILURES: usize = 20;
+
+/// ln t up to which quantities that grow like t are numbers.
+const RANGE: f64 = 600.0;
 
 impl Drive<'_, '_> {
     /// Why the state at the end of the last step, at log-log-time s, ends the leg, if it does.
@@ -41,6 +51,10 @@ impl Drive<'_, '_> {
     }
 
     fn rests_or_overflows(&mut self, s: f64) -> Option<Why> {
+        if self.run.log_time(s) > RANGE && moves_unseen(self.system.kernel()) {
+            self.run.failure = Some(UNSEEN.into());
+            return Some(Why::Ended(Status::NonlinearFailure));
+        }
         let theta = self.integrator.weights();
         let strongest = self.strongest(s);
         let at_start = self.run.strongest_at_start;
@@ -53,7 +67,16 @@ impl Drive<'_, '_> {
             }
             None => None,
         };
-        match beyond.filter(|_| self.system.updates_cancel(&self.state(), self.time()))? {
+        let cancelled = beyond.filter(|_| {
+            let y = self.state();
+            self.system.updates_cancel(&y, self.time())
+        });
+        let Some(cancelled) = cancelled else {
+            let v = self.integrator.states();
+            let (kernel, loss) = (self.system.kernel(), self.system.loss());
+            return is_fast(kernel, loss, v, self.run.log_time(s)).then_some(Why::NewEpoch);
+        };
+        match cancelled {
             Beyond::Rest => {
                 let y = self.system.in_samples(&self.state(), s);
                 let totals = self.accumulated.totals();
@@ -69,24 +92,34 @@ impl Drive<'_, '_> {
 
     fn gets_nowhere(&mut self, s: f64) -> Option<Why> {
         if self.run.watch.crawls(s) {
-            let theta = self.integrator.weights();
             let why = if self.strongest(s) > STRONG {
-                cannot_follow(self.system).into()
-            } else if let Some(obstacle) = self.system.kernel().obstacle(theta) {
-                obstacle
+                cannot_follow(self.system)
             } else {
                 "nearly equal support vectors do this far out, and so do tolerances near rounding"
-                    .into()
             };
             self.run.failure = Some(format!(
                 "the last {CRAWL_STEPS} steps advanced log-log-time by less than {CRAWL}; {why}"
             ));
             return Some(Why::Ended(Status::StepTooSmall));
         }
-        if self.run.watch.drags(s) && self.run.rounding_has_grown(self.integrator.weights()) {
-            return self.with_new_tolerances();
+        if self.run.watch.drags(s) {
+            if self.run.rounding_has_grown(self.integrator.weights()) {
+                return self.with_new_tolerances();
+            }
+            if self.newton_fails() {
+                self.run.solve_densely(s);
+                return Some(Why::Restart);
+            }
         }
-        None
+        self.run.solve_as_before(s).then_some(Why::Restart)
+    }
+
+    /// Whether many iterations of Newton's method have failed since this was last asked.
+    fn newton_fails(&mut self) -> bool {
+        let failures = self.integrator.statistics().newton_failures;
+        let since = failures - self.failures;
+        self.failures = failures;
+        since >= MANY_FAILURES
     }
 
     /// Rounding of the weights has grown beyond the tolerances in use.
@@ -110,7 +143,12 @@ impl Drive<'_, '_> {
     }
 }
 
-/// Why a run whose margins no longer grow cannot continue.
+/// Whether some dead sample moves weights.
+fn moves_unseen(kernel: &dyn Kernel) -> bool {
+    kernel.dead().iter().any(|n| !kernel.idle().contains(n))
+}
+
+/// Why a run whose margins no longer grow cannot go on.
 fn cannot_follow(system: &System) -> &'static str {
     match system.kernel().signed_samples() {
         Some(_) => NO_SEPARATOR,

@@ -5,6 +5,7 @@ use super::checkpoint::{Keeper, Mark};
 use super::clock::{compress, expand};
 use super::coordinates::Coordinates;
 use super::drive::{LegEnd, Progress, Why, all_finite};
+use super::ending::{fastest, is_fast};
 use super::error::{FlowError, PieceError};
 use super::past::Past;
 use super::reduced::Reduced;
@@ -18,7 +19,7 @@ use crate::error::Result;
 use crate::loss::Loss;
 use crate::network::Kernel;
 use crate::problem::Problem;
-use crate::trajectory::{Status, Trajectory};
+use crate::trajectory::Trajectory;
 use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
 
@@ -171,15 +172,29 @@ impl Field<'_> {
             Some(mark) => {
                 run.restore(&mark);
                 if let Some(status) = run.out_of_budget() {
-                    return run.end(status, mark.reached, &mark.y, &mark.accumulated);
+                    let reached = run.epoch.local(mark.reached);
+                    return run.end(status, reached, &mark.y, &mark.accumulated);
                 }
-                self.resume(mark)?
+                self.resume(mark, &run)?
             }
         };
+        let _deadline = run.deadline();
         loop {
-            let system = self.system(&at);
-            let end = run.leg(&system, &at.y, &mut at.accumulated, observer)?;
-            let LegEnd { why, s, y, .. } = end;
+            let system = self.system(&at, &run);
+            let end = run.leg(&system, &at.y, &mut at.accumulated, observer);
+            if end.is_err()
+                && let Some(status) = run.is_given_up()?
+            {
+                let y = system.in_samples(&at.y, at.base);
+                return run.end(status, at.base, &y, at.accumulated.totals());
+            }
+            let LegEnd {
+                why,
+                s,
+                y,
+                base,
+                past,
+            } = end?;
             if let Why::Ended(status) = why {
                 return run.end(
                     status,
@@ -195,29 +210,34 @@ impl Field<'_> {
                 Why::HandOver => run.hand_over(s),
                 Why::Border => {
                     if let Err(why) = cross(&mut run, &mut at, &system, t) {
+                        let status = run.is_given_up()?.unwrap_or(why.status());
                         run.failure = Some(why.to_string());
-                        return run.end(Status::StepTooSmall, s, &at.y, at.accumulated.totals());
+                        return run.end(status, s, &at.y, at.accumulated.totals());
                     }
                 }
                 Why::Coordinates => {
-                    run.past = self.change_coordinates(&mut at, &system, (end.base, end.past));
+                    run.past = self.change_coordinates(&mut at, &system, (base, past));
                     if run.past.is_some() {
-                        at.base = end.base;
+                        at.base = base;
                         continue;
                     }
                     run.solver.restarts += 1;
                 }
-                Why::FixedPoint | Why::Ended(_) => {}
+                Why::FixedPoint | Why::NewEpoch | Why::Ended(_) => {}
+            }
+            let new_epoch = why == Why::NewEpoch || why == Why::Border && self.is_fast(&run, &at);
+            if new_epoch {
+                self.begin_epoch(&mut run, &mut at);
             }
             let fixed_point = match why {
-                Why::FixedPoint | Why::HandOver | Why::Coordinates => true,
-                Why::Border => run.fixed_point_due(),
+                Why::FixedPoint | Why::HandOver | Why::Coordinates | Why::NewEpoch => true,
+                Why::Border => new_epoch || run.fixed_point_due(),
                 Why::Restart | Why::Ended(_) => false,
             };
             if fixed_point {
                 // the totals a restored run begins with
                 let totals = at.accumulated.totals().to_vec();
-                let system = self.system(&at);
+                let system = self.system(&at, &run);
                 run.fix(at.base, &at.y, &system, &totals)?;
                 at.accumulated = Accumulated::continued(totals, &system, &at.y, 0.0);
             }
@@ -225,16 +245,18 @@ impl Field<'_> {
     }
 
     /// The field with its clock counted from where a leg begins.
-    fn system(&self, at: &LegStart) -> Arc<System> {
-        let system = self.in_piece(&at.kernel, at.base);
+    fn system(&self, at: &LegStart, run: &FlowRun<'_>) -> Arc<System> {
+        let system = self.in_piece(&at.kernel, at.base, run);
         let system = system.in_coordinates(at.coordinates.clone());
         Arc::new(system.samples_only(at.samples_only))
     }
 
-    /// The field with its clock counted from `base`, in the piece of `kernel`, for the log-multipliers of samples.
-    fn in_piece(&self, kernel: &Arc<dyn Kernel>, base: f64) -> System {
-        let system = System::new(Arc::clone(kernel), self.loss, self.newton, base);
-        system.with_counts(self.counts)
+    /// The field with the clock of the run's epoch counted from `base`, in the piece of `kernel`, for the
+    /// log-multipliers of samples.
+    fn in_piece(&self, kernel: &Arc<dyn Kernel>, base: f64, run: &FlowRun<'_>) -> System {
+        let system = System::new(Arc::clone(kernel), self.loss, run.newton(), base);
+        let system = system.with_counts(self.counts);
+        system.in_unit(run.epoch.log_unit())
     }
 
     /// Other states for the end of a leg of `system`: coordinates of its log-multipliers. The past in these states, if
@@ -309,7 +331,7 @@ impl Field<'_> {
     /// The start of a flow, which is its first fixed point.
     fn start(&self, run: &mut FlowRun<'_>, theta0: &DVector<f64>) -> Result<LegStart> {
         let mut kernel = Arc::clone(self.kernel);
-        let at_zero = self.in_piece(&kernel, 0.0);
+        let at_zero = self.in_piece(&kernel, 0.0, run);
         let mut y = at_zero.initial_state(theta0);
         if all_finite(&y) {
             run.cross(&mut kernel, &at_zero, &mut y, 0.0)
@@ -317,31 +339,53 @@ impl Field<'_> {
             y = at_zero.initial_state(&DVector::from_column_slice(&y[..run.parameters]));
         }
         let mut derivative = vec![0.0; y.len()];
-        self.in_piece(&kernel, 0.0).rhs(&y, 0.0, &mut derivative);
+        self.in_piece(&kernel, 0.0, run)
+            .rhs(&y, 0.0, &mut derivative);
         if !all_finite(&y) || !all_finite(&derivative) {
             return Err(FlowError::NotFiniteAtStart.into());
         }
-        let (theta, v) = y.split_at(run.parameters);
-        run.strongest_at_start = self.in_piece(&kernel, 0.0).strongest(v, 0.0);
-        let accumulated = Accumulated::new(&at_zero, &y, 0.0);
-        run.saves.push(0.0, theta, v, accumulated.totals());
-        run.loss_rise.see(0.0, at_zero.log_loss(theta));
-        run.fix(0.0, &y, &self.in_piece(&kernel, 0.0), accumulated.totals())?;
-        Ok(LegStart {
+        let mut start = LegStart {
+            accumulated: Accumulated::new(&at_zero, &y, 0.0),
             kernel,
             coordinates: None,
             samples_only: false,
             base: 0.0,
             y,
-            accumulated,
-        })
+        };
+        let system = self.system(&start, run);
+        run.strongest_at_start = system.strongest(&start.y[run.parameters..], 0.0);
+        if self.is_fast(run, &start) {
+            self.begin_epoch(run, &mut start);
+        }
+        let system = self.system(&start, run);
+        start.accumulated = Accumulated::new(&system, &start.y, 0.0);
+        let totals = start.accumulated.totals();
+        let state = start.y.split_at(run.parameters);
+        run.saves.push(0.0, run.epoch, state, totals);
+        run.loss_rise.see(0.0, system.log_loss(state.0));
+        run.fix(0.0, &start.y, &system, totals)?;
+        Ok(start)
+    }
+
+    /// Whether what happens next is too fast for the clock in use.
+    fn is_fast(&self, run: &FlowRun<'_>, at: &LegStart) -> bool {
+        let v = &at.y[run.parameters..];
+        is_fast(&*at.kernel, self.loss, v, run.log_time(at.base))
+    }
+
+    /// Begins the clock anew.
+    fn begin_epoch(&self, run: &mut FlowRun<'_>, at: &mut LegStart) {
+        let v = &at.y[run.parameters..];
+        let fastest = fastest(&*at.kernel, self.loss, v, run.log_time(at.base));
+        run.begin_epoch(at.base, &mut at.y, fastest);
+        at.base = 0.0;
     }
 
     /// The leg start at which a mark was taken.
     ///
     /// # Errors
     /// [`FlowError::ForeignPast`] if it names no piece of this field.
-    fn resume(&self, mark: Mark) -> Result<LegStart> {
+    fn resume(&self, mark: Mark, run: &FlowRun<'_>) -> Result<LegStart> {
         let kernel = match self.kernel.pieces() {
             None => Arc::clone(&self.kernel),
             Some(pieces) => pieces.restored(&mark.piece).ok_or(FlowError::ForeignPast)?,
@@ -362,7 +406,8 @@ impl Field<'_> {
             at.kernel = kernel.ok_or(FlowError::ForeignPast)?;
             at.coordinates = Some(Arc::new(coordinates));
         }
-        at.accumulated = Accumulated::continued(mark.accumulated, &self.system(&at), &at.y, 0.0);
+        at.accumulated =
+            Accumulated::continued(mark.accumulated, &self.system(&at, run), &at.y, 0.0);
         Ok(at)
     }
 }

@@ -19,8 +19,8 @@
 use super::clock::COMPRESSION;
 use super::coordinates::NEEDED_GROWTH;
 use super::system::{FactorisedStep, Factors, System, Weights};
-use crate::network::{InputResponse, LinearisedStep, linearised};
-use nalgebra::{DMatrix, DVector, Dyn, LU, SVD};
+use crate::network::{InputResponse, LinearisedStep, linearised, pseudo_inverse};
+use nalgebra::{DMatrix, DVector, Dyn, LU};
 
 /// Exact elimination to the active samples.
 pub struct NewtonStep {
@@ -287,20 +287,13 @@ impl Equilibrated {
                 matrix.column_mut(j).scale_mut(k);
             }
         }
-        let finite = matrix.iter().all(|x| x.is_finite());
         let lu = matrix.clone().lu();
         let pivots = lu.u().diagonal().abs();
         let singular = n > 0 && pivots.min() < SINGULAR * pivots.max();
-        let factor = if singular && finite {
-            let svd = SVD::new(matrix, true, true);
-            let cut = SINGULAR * svd.singular_values.max();
-            match svd.pseudo_inverse(cut) {
-                Ok(inverse) => Factor::PseudoInverse(inverse),
-                Err(_) => Factor::Lu(lu),
-            }
-        } else {
-            Factor::Lu(lu)
-        };
+        let inverse = singular
+            .then(|| pseudo_inverse(matrix, |largest| SINGULAR * largest))
+            .flatten();
+        let factor = inverse.map_or(Factor::Lu(lu), Factor::PseudoInverse);
         Self {
             row,
             column,

@@ -2,7 +2,7 @@
 
 use super::borders;
 use super::checkpoint::{Keeper, Mark, spacing};
-use super::clock::{compress, expand, log_time};
+use super::clock::{Epoch, compress, expand, log_time};
 use super::ending::{Ending, message};
 use super::error::PieceError;
 use super::past::Past;
@@ -10,6 +10,7 @@ use super::saves::Saves;
 use super::system::{NewtonSolver, System};
 use super::watch::Watch;
 use super::{FlowOptions, Method};
+use crate::control::Deadline;
 use crate::error::Result;
 use crate::network::Kernel;
 use crate::trajectory::{Kinks, LossRise, SolverStatistics, Status, Trajectory};
@@ -23,6 +24,10 @@ pub(super) struct FlowRun<'a> {
     pub keeper: Keeper<'a>,
     /// The method in use.
     pub method: Method,
+    /// How its Newton systems are solved.
+    newton: NewtonSolver,
+    /// s at which the whole matrix has come into use, until it is no longer needed.
+    dense_since: Option<f64>,
     pub parameters: usize,
     pub samples: usize,
     pub saves: Saves,
@@ -38,7 +43,9 @@ pub(super) struct FlowRun<'a> {
     /// s at which the weights came to rest.
     rest: Option<f64>,
     pub watch: Watch,
-    /// Largest p at s = 0, or that of an idle sample when it was released.
+    /// The clock in use; all s but those of saves, messages and progress are its own.
+    pub epoch: Epoch,
+    /// Largest p at s = 0, or of an idle sample when it was released.
     pub strongest_at_start: f64,
     /// `None` for smooth fields.
     kinks: Option<Kinks>,
@@ -53,9 +60,15 @@ pub(super) struct FlowRun<'a> {
 /// size would chase the rounding of the sum.
 const ROUNDING: f64 = 64.0 * f64::EPSILON;
 
-/// The error allowed to one step, as a share of the run's absolute tolerance of weights. Weights that start at zero
-/// grow as powers of time (layer l like `t^{2^{l−1}}`), and conserved quantities compare powers of them: they need
-/// relative accuracy even while they are tiny.
+/// Most unknowns of a Newton matrix that is written down.
+const MOST_DENSE: usize = 400;
+
+/// Progress in s after which the structured Newton step is tried again.
+const DENSE_FOR: f64 = 0.5;
+
+/// The error allowed to one step, as a share of the run's absolute tolerance of weights. From zero they start as
+/// powers of time (layer l like `t^{2^{l−1}}`), and conserved quantities compare powers of them: early on they must be
+/// known to digits of their own.
 const LOCAL_SHARE_OF_WEIGHTS: f64 = 1e-5;
 
 impl<'a> FlowRun<'a> {
@@ -77,6 +90,8 @@ impl<'a> FlowRun<'a> {
             options,
             keeper,
             method,
+            newton,
+            dense_since: None,
             parameters,
             samples,
             saves: Saves::new(options, parameters, samples),
@@ -94,6 +109,7 @@ impl<'a> FlowRun<'a> {
             failure: None,
             rest: None,
             watch: Watch::default(),
+            epoch: Epoch::FIRST,
             strongest_at_start: 0.0,
             kinks: None,
             loss_rise: LossRise::default(),
@@ -130,7 +146,9 @@ impl<'a> FlowRun<'a> {
         let pieces = system.kernel().pieces();
         Mark {
             s,
-            reached: s,
+            epoch: self.epoch,
+            dense_since: self.dense_since,
+            reached: self.epoch.global(s),
             y: y.to_vec(),
             coordinates: system.choice(),
             accumulated: totals.to_vec(),
@@ -159,6 +177,8 @@ impl<'a> FlowRun<'a> {
         self.strongest_at_start = mark.strongest_at_start;
         self.rounding.clone_from(&mark.rounding);
         self.watch.clone_from(&mark.watch);
+        self.epoch = mark.epoch;
+        self.dense_since = mark.dense_since;
         self.before = mark.solver.wall_seconds;
         let fresh = std::mem::take(&mut self.solver);
         self.solver = SolverStatistics {
@@ -178,9 +198,35 @@ impl<'a> FlowRun<'a> {
     /// Hands over to the fully implicit method at log-log-time s.
     pub fn hand_over(&mut self, s: f64) {
         self.method = Method::FULLY_IMPLICIT;
+        let s = self.epoch.global(s);
         let (before, now) = (&self.solver.method, self.method.name());
         self.solver.method = format!("{before}, from s = {s:.4} {now}");
         self.solver.restarts += 1;
+    }
+
+    /// How Newton systems are solved now.
+    pub fn newton(&self) -> NewtonSolver {
+        match self.dense_since {
+            Some(_) => NewtonSolver::Dense,
+            None => self.newton,
+        }
+    }
+
+    /// Takes the whole Newton matrix from log-log-time s on, if it is small enough: while samples that are not fitted
+    /// have large multipliers, what the structured step leaves to the iteration is stiff.
+    pub fn solve_densely(&mut self, s: f64) {
+        if self.parameters + self.samples <= MOST_DENSE {
+            self.dense_since = Some(s);
+        }
+    }
+
+    /// Goes back from the whole matrix once the run has got on.
+    pub fn solve_as_before(&mut self, s: f64) -> bool {
+        let over = self.dense_since.is_some_and(|since| s > since + DENSE_FOR);
+        if over {
+            self.dense_since = None;
+        }
+        over
     }
 
     /// Absolute tolerances of one step, by layer.
@@ -195,6 +241,21 @@ impl<'a> FlowRun<'a> {
         for p in released.map(|n| expand(y[self.parameters + n])) {
             self.strongest_at_start = self.strongest_at_start.max(p);
         }
+    }
+
+    /// While it lives, whatever this run computes is over once its budget of seconds is spent.
+    pub fn deadline(&self) -> Deadline {
+        Deadline::after(self.options.max_wall_seconds - self.wall_seconds())
+    }
+
+    /// What ends a run whose step, or whose way into a piece, has been broken off: the budget that is spent, if it is
+    /// not something else that failed.
+    ///
+    /// # Errors
+    /// As [`Keeper::check`], once a signal has come.
+    pub fn is_given_up(&mut self) -> Result<Option<Status>> {
+        self.keeper.check(&self.saves)?;
+        Ok(self.out_of_budget())
     }
 
     pub fn out_of_budget(&self) -> Option<Status> {
@@ -246,15 +307,36 @@ impl<'a> FlowRun<'a> {
     /// Saves the resting weights at every remaining time; `p_n = τ − m_n` grows with τ.
     pub fn repeat_until_the_horizon(&mut self, s: f64, y: &[f64], accumulated: &[f64]) {
         while let Some(due) = self.saves.due() {
-            let elapsed = log_time(due) - log_time(s);
+            let local = self.epoch.local(due);
+            let elapsed = log_time(local) - log_time(s);
             let mut y = y.to_vec();
             for v in &mut y[self.parameters..] {
                 *v = compress(expand(*v) + elapsed);
             }
             let (theta, v) = y.split_at(self.parameters);
-            self.saves.push(due, theta, v, accumulated);
+            self.saves.push(due, self.epoch, (theta, v), accumulated);
         }
-        self.rest = Some(s);
+        self.rest = Some(self.epoch.global(s));
+    }
+
+    /// τ' + ln u at the log-log-time s of the epoch: what log-multipliers p and margins add up to.
+    pub fn log_time(&self, s: f64) -> f64 {
+        log_time(s) + self.epoch.log_unit()
+    }
+
+    /// Begins the clock anew at the state `y` of its log-log-time s, in the unit in which the largest multiplier is
+    /// one; its p is `fastest`.
+    pub fn begin_epoch(&mut self, s: f64, y: &mut [f64], fastest: f64) {
+        let before = self.log_time(s);
+        let log_unit = before - fastest;
+        self.epoch = Epoch::begun_at(self.epoch.global(s), log_unit);
+        for v in &mut y[self.parameters..] {
+            // log_unit − m with m = before − p
+            *v = compress(expand(*v) - fastest);
+        }
+        self.strongest_at_start = 0.0;
+        self.watch = Watch::default();
+        self.dense_since = self.dense_since.map(|_| 0.0);
     }
 
     /// Ends the run at the state `y` at log-log-time s, which is saved unless it is the horizon's.
@@ -262,9 +344,10 @@ impl<'a> FlowRun<'a> {
     /// # Errors
     /// [`Error::Io`](crate::error::Error::Io) if a checkpoint is to be kept and cannot be written.
     pub fn end(mut self, status: Status, s: f64, y: &[f64], totals: &[f64]) -> Result<Trajectory> {
+        let s = self.epoch.global(s);
         if status != Status::Completed && s > self.saves.last() {
-            let (theta, v) = y.split_at(self.parameters);
-            self.saves.push(s, theta, v, totals);
+            let state = y.split_at(self.parameters);
+            self.saves.push(s, self.epoch, state, totals);
         }
         self.keeper.end(status.is_out_of_budget(), &self.saves)?;
         self.solver.wall_seconds = self.wall_seconds();

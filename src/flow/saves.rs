@@ -1,7 +1,7 @@
 //! States saved along a run, on a grid of s.
 
 use super::checkpoint::States;
-use super::clock::expand;
+use super::clock::{Epoch, expand};
 use super::{FlowOptions, SaveAt};
 
 /// States of at most this many bytes are saved by default.
@@ -53,12 +53,15 @@ impl Saves {
         }
     }
 
-    /// Appends weights, compressed log-multipliers and accumulated multipliers at the log-log-time s.
-    pub fn push(&mut self, s: f64, theta: &[f64], v: &[f64], accumulated: &[f64]) {
-        self.accumulated.extend_from_slice(accumulated);
+    /// Appends weights, compressed log-multipliers of the clock `epoch`, and accumulated multipliers at the
+    /// log-log-time s of the run.
+    pub fn push(&mut self, s: f64, epoch: Epoch, (theta, v): (&[f64], &[f64]), totals: &[f64]) {
+        let offset = epoch.offset(s);
+        self.accumulated.extend_from_slice(totals);
         self.times.push(s);
         self.theta.extend_from_slice(theta);
-        self.log_multipliers.extend(v.iter().map(|v| expand(*v)));
+        self.log_multipliers
+            .extend(v.iter().map(|v| expand(*v) + offset));
     }
 
     /// N

@@ -5,9 +5,10 @@
 //! `v_n' = (e^s − m_n')/C_n`, where `m_n'` is the margin rate that θ' causes. The exponent `s + p_n` is formed before
 //! exponentiating, so nothing overflows on the slow manifold, where `s + p_n` grows at most like s.
 //!
-//! Idle samples (ReLU networks: seen by no unit of the first layer) keep margins of zero, so that their `p_n` grows
-//! like τ. They move no weight, and any large multiplier holds preactivations on their kinks equally well, so their p
-//! is capped at 12.
+//! Dead samples (ReLU networks: some layer passes nothing on of them) have margins of exactly zero, so `p_n = τ`: their
+//! v is not integrated, where it would take up rounding that grows with τ, but told where states are read
+//! ([`System::complete`]). Idle samples, most of them dead, move nothing, and what they hold on kinks they hold as well
+//! with any large multiplier, so their p counts as 12 at most.
 //!
 //! Where samples are linearly dependent the states are not the v_n but compressed [`Coordinates`] of the log-multipliers,
 //! and the kernel is the network on their vectors. By then margins are so large that κ is a function of `τ − p_n`.
@@ -17,9 +18,10 @@
 
 use super::clock::{COMPRESSION, compress, expand, log_time};
 use super::coordinates::{self, Choice, Coordinates};
+use super::drive::all_finite;
 use super::ending::STRONG;
 use super::newton::{DenseStep, NewtonStep};
-use crate::{loss::Loss, network::Kernel};
+use crate::{control, loss::Loss, network::Kernel};
 use nalgebra::{DMatrix, DVector};
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,6 +29,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// See [`System::updates_cancel`].
 const CANCELLED: f64 = 1e-8;
+
+/// Updates of this size, relative to the largest of any weight, are rounding.
+const ROUNDED_UPDATES: f64 = 1e-13;
 
 /// How the Newton systems of implicit steps are solved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,6 +53,8 @@ pub struct System {
     loss: Loss,
     newton: NewtonSolver,
     base: f64,
+    /// ln u of the clock, see [`Epoch`](super::clock::Epoch).
+    log_unit: f64,
     /// ln of how many equal samples each sample stands for.
     log_counts: Vec<f64>,
     /// The last set of samples being learned, and whether they are dependent: it changes a few times in a run.
@@ -70,6 +77,8 @@ pub(super) struct Factors {
     pub slope: Vec<f64>,
     /// With coordinates: `a = TᵀE` and its derivative M in the coordinates.
     pub coordinates: Option<(Vec<f64>, DMatrix<f64>)>,
+    /// Samples whose log-multipliers are not integrated.
+    dead: Vec<usize>,
 }
 
 impl Factors {
@@ -85,15 +94,12 @@ impl Factors {
     pub fn weights(&self) -> Weights {
         let cosh = self.cosh.iter();
         match &self.coordinates {
-            None => Weights {
-                own: self
-                    .multipliers
-                    .iter()
-                    .zip(cosh)
-                    .map(|(e, c)| e * c)
-                    .collect(),
-                others: None,
-            },
+            None => {
+                let products = self.multipliers.iter().zip(cosh).map(|(e, c)| e * c);
+                let mut own: Vec<f64> = products.collect();
+                self.rest(&mut own);
+                Weights { own, others: None }
+            }
             Some((_, m)) => Weights {
                 own: (0..m.nrows())
                     .zip(cosh)
@@ -118,6 +124,14 @@ impl Factors {
                 Some(_) => Coordinates::offset(i),
             };
             *rate = offset * self.growth - *rate;
+        }
+        self.rest(rates);
+    }
+
+    /// Zero for dead samples.
+    pub fn rest(&self, rates: &mut [f64]) {
+        for n in &self.dead {
+            rates[*n] = 0.0;
         }
     }
 
@@ -161,6 +175,7 @@ impl System {
             loss,
             newton,
             base,
+            log_unit: 0.0,
             log_counts: Vec::new(),
             learned: Mutex::default(),
             rhs_evaluations: AtomicUsize::new(0),
@@ -172,6 +187,11 @@ impl System {
     pub fn with_counts(mut self, counts: &[usize]) -> Self {
         self.log_counts = counts.iter().map(|k| (*k as f64).ln()).collect();
         self
+    }
+
+    /// The same with a clock in a unit of this logarithm.
+    pub fn in_unit(self, log_unit: f64) -> Self {
+        Self { log_unit, ..self }
     }
 
     /// The same system with states that are coordinates. The kernel has to be that of their vectors.
@@ -395,6 +415,7 @@ impl System {
             tanh,
             slope: vec![0.0; v.len()],
             coordinates: None,
+            dead: Vec::new(),
         };
         match &self.coordinates {
             None => self.of_samples(theta, v, s, &mut factors),
@@ -414,11 +435,16 @@ impl System {
                 factors.slope[n] = self.loss.log_correction_slope(m);
             }
         }
-        for n in self.kernel.idle() {
-            correction[*n] = correction[*n].min(STRONG - expand(v[*n]));
-        }
-        let exponents = v.iter().zip(correction).map(|(v, c)| s + expand(*v) + c);
+        let exponents = v.iter().zip(&correction).map(|(v, c)| s + expand(*v) + c);
         factors.multipliers = exponents.map(f64::exp).collect();
+        for &n in self.kernel.dead() {
+            factors.dead.push(n);
+            factors.multipliers[n] = (s + log_time(s) + self.log_unit + correction[n]).exp();
+            (factors.cosh[n], factors.tanh[n]) = (1.0, 0.0);
+        }
+        for &n in self.kernel.idle() {
+            factors.multipliers[n] = factors.multipliers[n].min((s + STRONG).exp());
+        }
     }
 
     fn of_coordinates(&self, at: &Coordinates, v: &[f64], s: f64, factors: &mut Factors) {
@@ -442,6 +468,14 @@ impl System {
         let mut pull = vec![0.0; at.len()];
         at.pull(&factors.multipliers, &mut pull);
         factors.coordinates = Some((pull, at.curvature(&slopes)));
+    }
+
+    /// Writes the log-multipliers of dead samples into a state (θ, v) at the local time t.
+    pub(super) fn complete(&self, y: &mut [f64], t: f64) {
+        let parameters = self.kernel.parameters();
+        for n in self.kernel.dead() {
+            y[parameters + n] = compress(log_time(self.clock(t)) + self.log_unit);
+        }
     }
 
     /// `E_n`
@@ -482,13 +516,24 @@ impl System {
                 *size += update.abs();
             }
         }
-        (sum.iter().zip(&size)).all(|(sum, size)| sum.abs() <= CANCELLED * size)
+        // where units slide, what is left of their updates is rounding
+        let rounding = ROUNDED_UPDATES * size.iter().copied().fold(0.0, f64::max);
+        (sum.iter().zip(&size)).all(|(sum, size)| sum.abs() <= CANCELLED * size + rounding)
     }
 
-    /// `dy/ds` into `out`.
+    /// Whether nothing is to be computed at a state: it is not finite, or the computation [is over](control::is_over).
+    fn is_lost(y: &[f64], t: f64) -> bool {
+        !t.is_finite() || !all_finite(y) || control::is_over()
+    }
+
+    /// `dy/ds` into `out`; nothing that is a number where the state is lost, so that no step leads there.
     pub fn rhs(&self, y: &[f64], t: f64, out: &mut [f64]) {
         self.rhs_evaluations.fetch_add(1, Ordering::Relaxed);
         let parameters = self.kernel.parameters();
+        if Self::is_lost(y, t) {
+            out.fill(f64::NAN);
+            return;
+        }
         let factors = self.factors(y, t);
         let (velocity, rates) = out.split_at_mut(parameters);
         self.kernel
@@ -516,6 +561,7 @@ impl System {
             for (n, d) in d_pull.iter_mut().enumerate() {
                 *d += pull[n] * factors.slope[n] * along.margins[n];
             }
+            factors.rest(d_pull.as_mut_slice());
         }
         let tangent = self.kernel.tangent(theta, pull, d_theta, d_pull.as_slice());
         let mut velocity = vec![0.0; parameters];
@@ -523,16 +569,21 @@ impl System {
         self.kernel.velocity(theta, pull, &mut velocity, &mut rates);
         out[..parameters].copy_from_slice(&tangent.velocity);
         factors.margin_to_multiplier_rates(&mut rates);
+        let mut d_rates = tangent.rates.as_slice().to_vec();
+        factors.rest(&mut d_rates);
         for n in 0..d_v.len() {
             let v_dot = factors.settled(rates[n]) / factors.cosh[n];
-            out[parameters + n] = -tangent.rates[n] / factors.cosh[n]
-                - v_dot * factors.tanh[n] / COMPRESSION * d_v[n];
+            out[parameters + n] =
+                -d_rates[n] / factors.cosh[n] - v_dot * factors.tanh[n] / COMPRESSION * d_v[n];
         }
     }
 
     /// The linearised implicit step `(1 − c ∂(dy/ds)/∂y) x = b` at `(y, t)`, factorised.
     pub fn linearise(&self, y: &[f64], t: f64, c: f64) -> Box<dyn FactorisedStep> {
         self.jacobian_evaluations.fetch_add(1, Ordering::Relaxed);
+        if Self::is_lost(y, t) {
+            return Box::new(Nowhere);
+        }
         match self.newton {
             NewtonSolver::Structured => Box::new(NewtonStep::new(self, y, t, c)),
             NewtonSolver::Dense => Box::new(DenseStep::new(self, y, t, c)),
@@ -544,4 +595,13 @@ impl System {
 pub trait FactorisedStep: Send {
     /// Overwrites b with x.
     fn solve(&self, b: &mut [f64]);
+}
+
+/// What no step is taken with.
+struct Nowhere;
+
+impl FactorisedStep for Nowhere {
+    fn solve(&self, b: &mut [f64]) {
+        b.fill(f64::NAN);
+    }
 }

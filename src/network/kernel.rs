@@ -75,9 +75,10 @@ pub trait Kernel: Send + Sync {
         &[]
     }
 
-    /// Optional: why an implicit method cannot continue at θ, in words: states near which the field is not smooth.
-    fn obstacle(&self, _theta: &[f64]) -> Option<String> {
-        None
+    /// Offer: samples whose margins are zero and stay so, whatever the weights do, until this kernel is replaced by
+    /// another: their log-multiplier is τ exactly, and nothing has to be integrated for it.
+    fn dead(&self) -> &[usize] {
+        &[]
     }
 
     /// Optional: the pieces of a piecewise smooth field. A smooth field has none.
@@ -130,7 +131,13 @@ pub trait Pieces {
     /// A message, if no piece is consistent with its own velocity.
     fn enter(&self, theta: &mut [f64], multipliers: &[f64]) -> Result<Entered, String>;
 
-    /// What identifies this piece among the others, as words to be stored.
+    /// Offer: whether gates have kinks, of which a run keeps an account even where nothing happens at them. Otherwise
+    /// pieces only end where units come to zero weights.
+    fn has_kinks(&self) -> bool {
+        true
+    }
+
+    /// What tells this piece from others, as words to be stored.
     fn state(&self) -> Vec<u64>;
 
     /// The piece of the same field with this [`state`](Self::state), if there is one.

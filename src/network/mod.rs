@@ -10,6 +10,7 @@ mod kernel;
 mod layout;
 mod path;
 mod products;
+mod pseudo_inverse;
 mod quasi_newton;
 mod relu;
 mod signals;
@@ -31,6 +32,7 @@ pub use signals::{MisfitSignals, Signals};
 pub use spectral::SpectralLinear;
 
 pub(crate) use layout::View;
+pub(crate) use pseudo_inverse::pseudo_inverse;
 
 use crate::dataset::Dataset;
 use crate::spectrum::Basis;

@@ -22,7 +22,7 @@ struct Report<'a> {
     message: Option<&'a str>,
     dataset: DataReport<'a>,
     #[serde(rename = "final")]
-    last: Last,
+    last: Last<'a>,
     limit: LimitReport<'a>,
     invariants: BTreeMap<&'a str, f64>,
     rate: Option<RateReport>,
@@ -37,7 +37,7 @@ struct Report<'a> {
 }
 
 #[derive(Serialize)]
-struct Last {
+struct Last<'a> {
     log_log_time: f64,
     log_time: f64,
     min_margin: f64,
@@ -52,12 +52,12 @@ struct Last {
     /// With the multipliers accumulated along the run.
     accumulated_duality_gap: Option<f64>,
     /// Null for linear networks.
-    homogeneous: Option<HomogeneousReport>,
+    homogeneous: Option<HomogeneousReport<'a>>,
 }
 
 /// The last entries of [`Homogeneous`].
 #[derive(Serialize)]
-struct HomogeneousReport {
+struct HomogeneousReport<'a> {
     /// Radians.
     feature_angle: Option<f64>,
     feature_margin: Option<f64>,
@@ -67,10 +67,12 @@ struct HomogeneousReport {
     delta: Option<f64>,
     normalised_margin: Option<f64>,
     smoothed_margin: Option<f64>,
+    /// Samples, from 0, that some hidden layer passes nothing on of: margins of zero.
+    dead_samples: &'a [usize],
 }
 
-impl HomogeneousReport {
-    fn at_the_end_of(h: &Homogeneous) -> Self {
+impl<'a> HomogeneousReport<'a> {
+    fn at_the_end_of(h: &'a Homogeneous) -> Self {
         let last = |series: &[Option<f64>]| series.last().copied().flatten();
         Self {
             feature_angle: last(&h.feature_angle),
@@ -81,6 +83,7 @@ impl HomogeneousReport {
             delta: last(&h.delta),
             normalised_margin: h.normalised_margin.last().copied(),
             smoothed_margin: last(&h.smoothed_margin),
+            dead_samples: &h.dead,
         }
     }
 }

@@ -263,6 +263,11 @@ fn homogeneous(h: &Homogeneous) -> Vec<(&'static str, String)> {
     if let Some(margin) = h.normalised_margin.last() {
         rows.push(("normalised margin", format!("{margin:.6e}")));
     }
+    if !h.dead.is_empty() {
+        let names: Vec<String> = h.dead.iter().map(usize::to_string).collect();
+        let value = format!("{} (no unit sees them: margin 0)", names.join(", "));
+        rows.push(("dead samples, from 0", value));
+    }
     rows
 }
 

@@ -229,8 +229,8 @@ impl Kernel for Field {
         self.first.idle()
     }
 
-    fn obstacle(&self, state: &[f64]) -> Option<String> {
-        self.first.obstacle(&state[..self.weights()])
+    fn dead(&self) -> &[usize] {
+        self.first.dead()
     }
 
     fn pieces(&self) -> Option<&dyn Pieces> {
@@ -257,6 +257,10 @@ impl Pieces for Field {
             kernel: self.in_piece(entered.kernel),
             kinks: entered.kinks,
         })
+    }
+
+    fn has_kinks(&self) -> bool {
+        self.first.pieces().is_some_and(Pieces::has_kinks)
     }
 
     fn state(&self) -> Vec<u64> {

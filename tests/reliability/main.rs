@@ -15,6 +15,7 @@ mod outside;
 mod page;
 mod problems;
 mod program;
+mod relu;
 mod reversals;
 mod scales;
 mod scenario;

@@ -49,6 +49,8 @@ pub struct Homogeneous {
     /// Directions `w_j/‖w_j‖` of the first hidden layer, (D · units) × T with the coordinates fastest; empty for large
     /// networks.
     pub directions: DMatrix<f64>,
+    /// Samples on which some hidden layer passes nothing on at the end: their margins are zero.
+    pub dead: Vec<usize>,
 }
 
 /// Largest table of directions that is kept, in numbers.
@@ -109,6 +111,7 @@ impl<'a> Builder<'a> {
                 unit_norms: DMatrix::zeros(if shapes.len() > 1 { last } else { 0 }, saves),
                 activation_sines: table(units * samples),
                 directions: table(dimension * units),
+                dead: Vec::new(),
             },
         })
     }
@@ -129,6 +132,7 @@ impl<'a> Builder<'a> {
         m.normalised_margin.push(ratio(smallest_margin));
         m.smoothed_margin
             .push((smoothed > 0.0).then(|| ratio(smoothed)));
+        m.dead = (self.network).dead(theta.as_slice(), self.problem.dataset().samples());
         self.record_weights(k, theta.as_slice());
         self.record_residuals(theta.as_slice());
         self.record_features(k, theta.as_slice())

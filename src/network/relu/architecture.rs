@@ -32,8 +32,9 @@ impl Architecture for Relu {
     }
 
     fn margins(&self, theta: &[f64], data: &Dataset) -> DVector<f64> {
-        self.outputs(theta, data.samples())
-            .component_mul(data.labels())
+        let margins = self.outputs(theta, data.samples());
+        // no sign where a sample is dead
+        margins.zip_map(data.labels(), |f, y| y * f + 0.0)
     }
 
     fn kernel(&self, signals: Signals<'_>, data: &Dataset) -> Arc<dyn Kernel> {

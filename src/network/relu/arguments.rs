@@ -4,7 +4,8 @@ use crate::activation::{Activation, Argument, Formula};
 use crate::network::View;
 use nalgebra::{DMatrix, DVector};
 
-/// What the activations of one layer depend on besides the preactivations, per unit and per sample.
+/// What the activations of one layer depend on beside the preactivations, per unit and per sample.
+#[derive(Clone)]
 pub(super) struct Arguments {
     /// q, units × N; empty for activations of the preactivation alone.
     pub roots: DMatrix<f64>,

@@ -15,6 +15,7 @@ use super::Setting;
 use super::passes::Forward;
 use super::pattern::{Mode, Pair, Pattern};
 use crate::activation::Kink;
+use crate::network::pseudo_inverse;
 use crate::network::signals::Held;
 use nalgebra::{DMatrix, DVector};
 
@@ -218,7 +219,7 @@ fn shortest_velocity(
 fn unbounded(z: &DMatrix<f64>, gates: &DVector<f64>, free: &[usize]) -> Option<DVector<f64>> {
     let columns = z.select_columns(free);
     let cut = 1e-12 * columns.amax().max(f64::MIN_POSITIVE);
-    let inverse = columns.pseudo_inverse(cut).ok()?;
+    let inverse = pseudo_inverse(columns, |_| cut)?;
     Some(-(inverse * (z * gates)))
 }
 

@@ -2,27 +2,30 @@
 
 use super::Setting;
 use super::passes::{Forces, Forward};
-use super::pattern::Pattern;
+use super::pattern::{Pair, Pattern};
 use super::rays::{Rays, form};
 use super::smoothed_step::SmoothedStep;
 use crate::activation::Formula;
 use crate::network::{Kernel, LinearisedStep, Pieces, Tangent};
 use nalgebra::{DMatrix, DVector};
+use std::collections::BTreeMap;
 use std::sync::Arc;
-
-/// Weights of a unit below this size, relative to the largest of its layer, are about to vanish.
-const VANISHING: f64 = 1e-4;
 
 /// A ReLU network under a rule on data; with a pattern, the smooth continuation of its piece.
 #[derive(Clone)]
 pub(super) struct ReluKernel {
     pub setting: Arc<Setting>,
-    /// `None`: every pair follows its sign, with `g'(0) = 1`; always so for curved activations.
+    /// `None`: every pair by its sign, `g'(0) = 1`. For curved activations it names the units that stay at zero.
     pub pattern: Option<Arc<Pattern>>,
     /// How often each unit of each layer has left zero.
     pub departures: Vec<Vec<usize>>,
+    /// How far pairs were past their kinks when the piece was entered; those that were. For curved activations: units,
+    /// by their pair with the first sample, that were so near zero that they are not watched.
+    pub slack: BTreeMap<Pair, f64>,
     /// See [`Setting::idle`].
     pub idle: Vec<usize>,
+    /// See [`Setting::dead`].
+    pub dead: Vec<usize>,
 }
 
 impl ReluKernel {
@@ -73,27 +76,6 @@ impl Kernel for ReluKernel {
         let motion = pass.motion(multipliers, pass.forces().as_ref());
         flatten(&motion.velocity, velocity);
         rates.copy_from_slice(self.signed(&motion.output_rates).as_slice());
-    }
-
-    /// Curved activations are smooth except where the weights of a unit are zero, which a unit can reach under fixed
-    /// feedback.
-    fn obstacle(&self, theta: &[f64]) -> Option<String> {
-        if !self.setting.activation.curved() {
-            return None;
-        }
-        let layers = self.setting.layout.views(theta);
-        let hidden = &layers[..layers.len() - 1];
-        hidden.iter().enumerate().find_map(|(l, w)| {
-            let sizes: Vec<f64> = w.column_iter().map(|w| w.norm()).collect();
-            let largest = sizes.iter().copied().fold(0.0, f64::max);
-            let unit = sizes.iter().position(|size| *size < VANISHING * largest)?;
-            Some(format!(
-                "unit {} of layer {} has come to zero weights, the one place where a smoothed unit has a kink; with \
-                 network.relu.smoothing = 0 it can leave it, or rest there",
-                unit + 1,
-                l + 1
-            ))
-        })
     }
 
     fn tangent(
@@ -153,7 +135,11 @@ impl Kernel for ReluKernel {
         &self.idle
     }
 
+    fn dead(&self) -> &[usize] {
+        &self.dead
+    }
+
     fn pieces(&self) -> Option<&dyn Pieces> {
-        self.setting.activation.kink().map(|_| self as &dyn Pieces)
+        Some(self)
     }
 }

@@ -7,6 +7,7 @@
 mod architecture;
 mod arguments;
 mod departure;
+mod equilibrium;
 mod kernel;
 mod passes;
 mod pattern;
@@ -21,17 +22,19 @@ mod stepper;
 mod tangent;
 #[cfg(test)]
 mod tests;
+mod vanishing;
 
 pub(super) use architecture::KIND;
 
 use super::signals::Held;
-use super::{Layout, Signals};
-use crate::activation::{Activation, Formula, SmoothedRelu};
+use super::{Layout, Signals, View};
+use crate::activation::{Activation, Formula, Kink, SmoothedRelu};
 use crate::dataset::Dataset;
 use arguments::Arguments;
 use kernel::ReluKernel;
 use nalgebra::{DMatrix, DVector};
 use pattern::Pattern;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -87,6 +90,17 @@ impl Relu {
         self.forward(theta, samples).1
     }
 
+    /// Rows of `samples` on which some hidden layer passes nothing on, so that f = 0, in order: dead samples.
+    pub fn dead(&self, theta: &[f64], samples: &DMatrix<f64>) -> Vec<usize> {
+        let h = self.activations(theta, samples);
+        let is_dark = |n: &usize| {
+            h[1..]
+                .iter()
+                .any(|h| h.column(*n).iter().all(|x| *x == 0.0))
+        };
+        (0..samples.nrows()).filter(is_dark).collect()
+    }
+
     /// Outputs `f(x_n)` on the rows of `samples` (N × D), length N.
     pub fn outputs(&self, theta: &[f64], samples: &DMatrix<f64>) -> DVector<f64> {
         let h = self.activations(theta, samples);
@@ -116,9 +130,12 @@ impl Relu {
             inputs: data.samples().transpose(),
             labels: data.labels().clone(),
         };
+        let blank: Vec<usize> = (0..data.len()).filter(|n| setting.is_blank(*n)).collect();
         ReluKernel {
             pattern: None,
-            idle: (0..data.len()).filter(|n| setting.is_blank(*n)).collect(),
+            slack: BTreeMap::new(),
+            idle: blank.clone(),
+            dead: blank,
             setting: Arc::new(setting),
             departures: hidden.iter().map(|s| vec![0; s.1]).collect(),
         }
@@ -136,10 +153,28 @@ impl Relu {
             let inputs = &h[h.len() - 1];
             let a = w_l.transpose() * inputs;
             let arguments = Arguments::new(self.activation, w_l, inputs, &a);
-            h.push(arguments.map(&a, |at| self.activation.value(at)));
+            let mut outputs = arguments.map(&a, |at| self.activation.value(at));
+            if self.activation.kink().is_some_and(Kink::closes) {
+                close_on_kinks(&mut outputs, w_l, inputs);
+            }
+            h.push(outputs);
             preactivations.push(a);
         }
         (preactivations, h)
+    }
+}
+
+/// Makes what a unit passes on exactly zero where its preactivation is zero to rounding: a unit that slides on the kink
+/// of a sample no longer sees it, and outputs grow like powers of the weights, which rounding must not.
+fn close_on_kinks(outputs: &mut DMatrix<f64>, w: &View<'_>, inputs: &DMatrix<f64>) {
+    let widths: Vec<f64> = w.column_iter().map(|c| c.norm()).collect();
+    let lengths: Vec<f64> = inputs.column_iter().map(|c| c.norm()).collect();
+    for (n, mut column) in outputs.column_iter_mut().enumerate() {
+        for (h, width) in column.iter_mut().zip(&widths) {
+            if *h <= pieces::PAST * width * lengths[n] {
+                *h = 0.0;
+            }
+        }
     }
 }
 
@@ -171,12 +206,24 @@ impl Setting {
     /// below it).
     fn idle(&self, pattern: &Pattern) -> Vec<usize> {
         let layers = match self.signals {
-            Held::Direct(_) => 0..self.layout.hidden().len().min(1),
-            Held::Backward | Held::Layerwise(_) => 0..self.layout.hidden().len(),
+            Held::Direct(_) => self.layout.hidden().len().min(1),
+            Held::Backward | Held::Layerwise(_) => self.layout.hidden().len(),
         };
-        let idle =
-            |n: &usize| self.is_blank(*n) || layers.clone().any(|layer| pattern.is_dark(layer, *n));
-        (0..self.labels.len()).filter(idle).collect()
+        self.dark(pattern, layers)
+    }
+
+    /// Samples whose margins are zero on this piece: blank ones, and those that some layer is dark on.
+    fn dead(&self, pattern: &Pattern) -> Vec<usize> {
+        self.dark(pattern, self.layout.hidden().len())
+    }
+
+    /// Blank samples, and those that one of the first `layers` layers is dark on.
+    fn dark(&self, pattern: &Pattern, layers: usize) -> Vec<usize> {
+        let closes = self.activation.kink().is_some_and(Kink::closes);
+        let is_dark = |n: &usize| closes && (0..layers).any(|layer| pattern.is_dark(layer, *n));
+        (0..self.labels.len())
+            .filter(|n| self.is_blank(*n) || is_dark(n))
+            .collect()
     }
 
     /// `b_j` of a unit of the last hidden layer, where it is fixed and not zero.

@@ -19,11 +19,12 @@ use super::arguments::Arguments;
 use super::pattern::Pattern;
 use super::rays::{Rays, form};
 use crate::activation::{Activation, Argument, Formula};
-use crate::network::View;
 use crate::network::signals::Held;
+use crate::network::{View, pseudo_inverse};
 use nalgebra::{DMatrix, DVector, Dyn, LU};
 
-/// Forward pass at θ with everything the other passes need from the activation.
+/// Forward pass at θ with everything the other passes need of the activation.
+#[derive(Clone)]
 pub(super) struct Forward<'a> {
     pub setting: &'a Setting,
     pub pattern: Option<&'a Pattern>,
@@ -39,7 +40,8 @@ pub(super) struct Forward<'a> {
     pub curves: Vec<Curve>,
 }
 
-/// Parts of the derivatives of a curved activation besides its gates, units × N.
+/// What the derivatives of a curved activation have beyond its gates, units × N.
+#[derive(Clone)]
 pub(super) struct Curve {
     pub arguments: Arguments,
     /// `∂g/∂w = M h + κ w`
@@ -103,11 +105,18 @@ impl<'a> Forward<'a> {
             let g = setting.activation;
             let (h, gates) = if g.curved() {
                 let arguments = Arguments::new(g, &pass.w[l], inputs, &a);
-                let (h, gates) = (
+                let (mut h, mut gates) = (
                     arguments.map(&a, |at| g.value(at)),
                     arguments.map(&a, |at| g.gate(at)),
                 );
-                pass.curves.push(Curve::new(g, arguments, &a));
+                let mut curve = Curve::new(g, arguments, &a);
+                let resting = pattern.into_iter().flat_map(Pattern::resting);
+                for (_, unit) in resting.filter(|(layer, _)| *layer == l) {
+                    for of_unit in [&mut h, &mut gates, &mut curve.kappa, &mut curve.mu] {
+                        of_unit.row_mut(unit).fill(0.0);
+                    }
+                }
+                pass.curves.push(curve);
                 (h, gates)
             } else {
                 let gates = match pattern {
@@ -165,6 +174,8 @@ pub(super) struct Forces {
 pub(super) enum SquareSystem {
     Lu(LU<f64, Dyn, Dyn>),
     PseudoInverse(DMatrix<f64>),
+    /// Of a matrix that is not finite: no solution is a number.
+    None,
 }
 
 /// Pivots below this fraction of the largest count as zero.
@@ -172,25 +183,28 @@ const SINGULAR: f64 = 1e-11;
 
 impl SquareSystem {
     fn new(matrix: DMatrix<f64>) -> Self {
+        if !matrix.iter().all(|x| x.is_finite()) {
+            return Self::None;
+        }
         let lu = matrix.clone().lu();
         let pivots = lu.u().diagonal().abs();
         if pivots.min() > SINGULAR * pivots.max() {
             return Self::Lu(lu);
         }
         let cut = SINGULAR * matrix.amax() * matrix.nrows() as f64;
-        match matrix.pseudo_inverse(cut.max(f64::MIN_POSITIVE)) {
-            Ok(inverse) => Self::PseudoInverse(inverse),
-            Err(_) => Self::Lu(lu),
+        match pseudo_inverse(matrix, |_| cut.max(f64::MIN_POSITIVE)) {
+            Some(inverse) => Self::PseudoInverse(inverse),
+            None => Self::Lu(lu),
         }
     }
 
     pub fn solve(&self, b: &DMatrix<f64>) -> DMatrix<f64> {
-        match self {
-            Self::Lu(lu) => lu
-                .solve(b)
-                .unwrap_or_else(|| DMatrix::from_element(b.nrows(), b.ncols(), f64::NAN)),
-            Self::PseudoInverse(inverse) => inverse * b,
-        }
+        let solution = match self {
+            Self::Lu(lu) => lu.solve(b),
+            Self::PseudoInverse(inverse) => Some(inverse * b),
+            Self::None => None,
+        };
+        solution.unwrap_or_else(|| DMatrix::from_element(b.nrows(), b.ncols(), f64::NAN))
     }
 }
 
@@ -279,7 +293,8 @@ impl Forward<'_> {
         (signals, errors)
     }
 
-    fn motion_with(&self, output: DMatrix<f64>, forces: DVector<f64>) -> Motion {
+    /// Under `output` errors `e_n` and forces of the sliding pairs.
+    pub fn motion_with(&self, output: DMatrix<f64>, forces: DVector<f64>) -> Motion {
         let hidden = self.hidden();
         let (signals, errors) = self.signals_and_errors(&output, &forces);
         let mut velocity = Vec::with_capacity(hidden + 1);

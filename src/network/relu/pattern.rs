@@ -3,6 +3,7 @@
 use crate::activation::Kink;
 use crate::trajectory::SlidingPair;
 use nalgebra::DMatrix;
+use std::collections::BTreeMap;
 
 /// State of one (unit, sample) pair of a hidden layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub(super) struct Pattern {
     kink: Kink,
     modes: Vec<DMatrix<Mode>>,
     sliding: Vec<Pair>,
+    /// Gates between those of the two sides, of pairs whose inputs are zero: until those grow they only scale signals.
+    partial: BTreeMap<Pair, f64>,
 }
 
 impl Pattern {
@@ -61,6 +64,7 @@ impl Pattern {
             kink,
             modes: widths.iter().map(layer).collect(),
             sliding: Vec::new(),
+            partial: BTreeMap::new(),
         };
         let pairs: Vec<Pair> = pattern.pairs().collect();
         for pair in pairs {
@@ -82,7 +86,14 @@ impl Pattern {
             kink,
             modes: preactivations.iter().map(|a| a.map(mode)).collect(),
             sliding: Vec::new(),
+            partial: BTreeMap::new(),
         }
+    }
+
+    /// Whether there is such a pair.
+    pub fn has(&self, p: Pair) -> bool {
+        let of_layer = self.modes.get(p.layer);
+        of_layer.is_some_and(|modes| p.unit < modes.nrows() && p.sample < modes.ncols())
     }
 
     pub fn get(&self, p: Pair) -> Mode {
@@ -90,6 +101,7 @@ impl Pattern {
     }
 
     pub fn set(&mut self, p: Pair, mode: Mode) {
+        self.partial.remove(&p);
         let slot = &mut self.modes[p.layer][(p.unit, p.sample)];
         if *slot == mode {
             return;
@@ -105,7 +117,22 @@ impl Pattern {
 
     /// Gates of one layer, zero for sliding pairs, whose contribution is a separate force.
     pub fn gates(&self, layer: usize) -> DMatrix<f64> {
-        self.modes[layer].map(|mode| self.gate(mode))
+        let mut gates = self.modes[layer].map(|mode| self.gate(mode));
+        for (p, gate) in self.partial.iter().filter(|(p, _)| p.layer == layer) {
+            gates[(p.unit, p.sample)] = *gate;
+        }
+        gates
+    }
+
+    /// Gives a pair whose inputs are zero a gate of its own, until its mode is set.
+    pub fn set_gate(&mut self, p: Pair, gate: f64) {
+        self.set(p, Mode::Active);
+        self.partial.insert(p, gate);
+    }
+
+    /// Pairs with gates of their own.
+    pub fn partial(&self) -> &BTreeMap<Pair, f64> {
+        &self.partial
     }
 
     fn gate(&self, mode: Mode) -> f64 {

@@ -18,15 +18,17 @@ use super::passes::Forward;
 use super::pattern::{Mode, Pair, Pattern};
 use super::settle::settle;
 use super::sizes::{Sizes, all_sizes, gates, sine};
+use super::vanishing::NO_SIDES;
 use crate::activation::Formula;
-use crate::network::{Entered, Kernel, Pieces};
+use crate::network::{Entered, Kernel, Pieces, pseudo_inverse};
 use crate::trajectory::Kinks;
 use nalgebra::{DMatrix, DVector};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// A preactivation is past its kink once its sine `a/(‖w‖‖h‖)` has the wrong sign by this much; less is rounding, not
-/// a crossing.
-const PAST: f64 = 1e-12;
+/// A preactivation is past its kink once its sine `a/(‖w‖‖h‖)` has the wrong sign by this much: rounding is not a
+/// crossing.
+pub(super) const PAST: f64 = 1e-12;
 
 /// Pairs with a sine below this are on their kinks.
 const ON_KINK: f64 = 1e-11;
@@ -48,6 +50,9 @@ const VANISHED: f64 = 1e-10;
 
 impl Pieces for ReluKernel {
     fn clearance(&self, theta: &[f64], multipliers: &[f64]) -> f64 {
+        if self.setting.activation.curved() {
+            return self.distance_from_zero(theta);
+        }
         let Some(pattern) = self.pattern.as_deref() else {
             return f64::INFINITY;
         };
@@ -57,7 +62,7 @@ impl Pieces for ReluKernel {
             .pairs()
             .filter_map(|p| match pattern.get(p) {
                 Mode::Sliding | Mode::Resting => None,
-                mode => sine(&pass, &sizes, p, mode),
+                mode => Some(sine(&pass, &sizes, p, mode)? + self.slack(p)),
             })
             .fold(f64::INFINITY, f64::min);
         if pattern.sliding().is_empty() && pattern.resting().next().is_none() {
@@ -79,6 +84,12 @@ impl Pieces for ReluKernel {
     }
 
     fn enter(&self, theta: &mut [f64], multipliers: &[f64]) -> Result<Entered, String> {
+        if !theta.iter().chain(multipliers).all(|x| x.is_finite()) {
+            return Err("weights or multipliers are not finite".into());
+        }
+        if self.setting.activation.curved() {
+            return Ok(self.pass_zero(theta, multipliers));
+        }
         let before = self.present(theta)?;
         let mut pattern = before.clone();
         let mut departures = self.departures.clone();
@@ -86,10 +97,11 @@ impl Pieces for ReluKernel {
             departures: self.leave_zero(&mut pattern, theta, multipliers, &mut departures)?,
             ..Kinks::default()
         };
+        self.take_sides(&mut pattern, theta);
         let border = self.border(&pattern, theta);
-        set_onto_kinks(&self.setting, &pattern, &border, theta)?;
+        set_onto_kinks(&self.setting, &pattern, &border, theta);
         settle(&self.setting, &mut pattern, &border, theta, multipliers)?;
-        for p in border {
+        for p in before.pairs() {
             match (before.get(p), pattern.get(p)) {
                 (a, b) if a == b => {}
                 (_, Mode::Sliding) => kinks.slides += 1,
@@ -100,8 +112,10 @@ impl Pieces for ReluKernel {
         kinks.sliding = pattern.sliding_pairs();
         Ok(Entered {
             kernel: Arc::new(Self {
+                slack: slack(&self.setting, &pattern, theta),
                 setting: Arc::clone(&self.setting),
                 idle: self.setting.idle(&pattern),
+                dead: self.setting.dead(&pattern),
                 pattern: Some(Arc::new(pattern)),
                 departures,
             }),
@@ -109,30 +123,48 @@ impl Pieces for ReluKernel {
         })
     }
 
-    /// The mode of every pair, then how often every unit has left zero; empty before the first piece has been
-    /// entered.
+    fn has_kinks(&self) -> bool {
+        !self.setting.activation.curved()
+    }
+
+    /// The mode of every pair, then how often every unit has left zero, then the slack and the gates of pairs that have
+    /// some of their own; nothing before the first piece has been entered.
     fn state(&self) -> Vec<u64> {
         let Some(pattern) = self.pattern.as_deref() else {
             return Vec::new();
         };
         let departures = self.departures.iter().flatten().map(|n| *n as u64);
-        pattern.words().chain(departures).collect()
+        let lists = [&self.slack, pattern.partial()].map(|list| {
+            let entries = list.iter().flat_map(|(pair, x)| {
+                let place = [pair.layer, pair.unit, pair.sample].map(|i| i as u64);
+                place.into_iter().chain([x.to_bits()])
+            });
+            [list.len() as u64].into_iter().chain(entries)
+        });
+        let lists = lists.into_iter().flatten();
+        pattern.words().chain(departures).chain(lists).collect()
     }
 
     fn restored(&self, state: &[u64]) -> Option<Arc<dyn Kernel>> {
         let widths: Vec<usize> = self.departures.iter().map(Vec::len).collect();
         let mut words = state.iter();
-        let kink = self.setting.activation.kink()?;
+        let kink = self.setting.activation.kink().unwrap_or(NO_SIDES);
         let samples = self.setting.labels.len();
-        let pattern = Pattern::of_words(kink, &widths, samples, &mut words)?;
+        let mut pattern = Pattern::of_words(kink, &widths, samples, &mut words)?;
         let mut departures = self.departures.clone();
         for count in departures.iter_mut().flatten() {
             *count = usize::try_from(*words.next()?).ok()?;
         }
+        let slack = list_of_words(&mut words, &pattern)?;
+        for (pair, gate) in list_of_words(&mut words, &pattern)? {
+            pattern.set_gate(pair, gate);
+        }
         words.next().is_none().then(|| {
             Arc::new(Self {
+                slack,
                 setting: Arc::clone(&self.setting),
                 idle: self.setting.idle(&pattern),
+                dead: self.setting.dead(&pattern),
                 pattern: Some(Arc::new(pattern)),
                 departures,
             }) as Arc<dyn Kernel>
@@ -140,8 +172,48 @@ impl Pieces for ReluKernel {
     }
 }
 
+/// One of the lists in the words of [`Pieces::state`].
+fn list_of_words<'a>(
+    words: &mut impl Iterator<Item = &'a u64>,
+    pattern: &Pattern,
+) -> Option<BTreeMap<Pair, f64>> {
+    let mut list = BTreeMap::new();
+    for _ in 0..*words.next()? {
+        let mut place = || usize::try_from(*words.next()?).ok();
+        let pair = Pair {
+            layer: place()?,
+            unit: place()?,
+            sample: place()?,
+        };
+        let x = f64::from_bits(*words.next()?);
+        if !pattern.has(pair) || !(0.0..=1.0).contains(&x) {
+            return None;
+        }
+        list.insert(pair, x);
+    }
+    Some(list)
+}
+
+/// How far pairs are past their kinks at a state from which they are to be followed, as sines.
+fn slack(setting: &Setting, pattern: &Pattern, theta: &[f64]) -> BTreeMap<Pair, f64> {
+    let pass = Forward::new(setting, Some(pattern), theta);
+    let sizes = all_sizes(&pass);
+    pattern
+        .pairs()
+        .filter_map(|p| {
+            let sine = sine(&pass, &sizes, p, pattern.get(p))?;
+            (-NEAR_KINK..0.0).contains(&sine).then_some((p, -sine))
+        })
+        .collect()
+}
+
 impl ReluKernel {
-    /// The pattern of the current piece; before the first, that of the signs.
+    /// How far a pair was past its kink when this piece was entered: rounding, or what locating a border leaves.
+    fn slack(&self, pair: Pair) -> f64 {
+        self.slack.get(&pair).copied().unwrap_or(0.0)
+    }
+
+    /// The pattern of the present piece; before the first, that of the signs.
     fn present(&self, theta: &[f64]) -> Result<Pattern, String> {
         if let Some(pattern) = &self.pattern {
             return Ok(Pattern::clone(pattern));
@@ -182,6 +254,30 @@ impl ReluKernel {
         Ok(leave)
     }
 
+    /// Gives pairs that are beyond their kinks the side they are on, lower layers first: those of a sample whose inputs
+    /// have just grown out of nothing may be anywhere.
+    fn take_sides(&self, pattern: &mut Pattern, theta: &[f64]) {
+        for layer in 0..self.departures.len() {
+            let pass = Forward::new(&self.setting, Some(pattern), theta);
+            let sizes = all_sizes(&pass);
+            let beyond: Vec<Pair> = pattern
+                .pairs()
+                .filter(|p| p.layer == layer)
+                .filter(|p| {
+                    let sine = sine(&pass, &sizes, *p, pattern.get(*p));
+                    sine.is_some_and(|sine| sine < -NEAR_KINK)
+                })
+                .collect();
+            for p in beyond {
+                let other = match pattern.get(p) {
+                    Mode::Active => Mode::Inactive,
+                    _ => Mode::Active,
+                };
+                pattern.set(p, other);
+            }
+        }
+    }
+
     /// Pairs on, or just past, their kinks, and pairs of samples that no unit below sees.
     fn border(&self, pattern: &Pattern, theta: &[f64]) -> Vec<Pair> {
         let pass = Forward::new(&self.setting, Some(pattern), theta);
@@ -196,16 +292,9 @@ impl ReluKernel {
     }
 }
 
-/// Changes the weights of each unit by the least amount that puts it onto its kinks.
-///
-/// # Errors
-/// If that is more than rounding.
-fn set_onto_kinks(
-    setting: &Setting,
-    pattern: &Pattern,
-    border: &[Pair],
-    theta: &mut [f64],
-) -> Result<(), String> {
+/// Moves the weights of each unit by the least that puts it onto its kinks. Where that is more than rounding (inputs
+/// that are nearly parallel), it stays where it is: a little past some of them.
+fn set_onto_kinks(setting: &Setting, pattern: &Pattern, border: &[Pair], theta: &mut [f64]) {
     for layer in 0..setting.layout.hidden().len() {
         let pass = Forward::new(setting, Some(pattern), theta);
         let sizes = Sizes::new(&pass, layer);
@@ -219,7 +308,7 @@ fn set_onto_kinks(
         pairs.sort();
         let moves: Vec<(usize, DVector<f64>)> = pairs
             .chunk_by(|p, q| p.unit == q.unit)
-            .map(|pairs| {
+            .filter_map(|pairs| {
                 // directions only: inputs of different sizes weigh the same
                 let columns = DMatrix::from_fn(pass.h[layer].nrows(), pairs.len(), |i, k| {
                     let n = pairs[k].sample;
@@ -229,27 +318,16 @@ fn set_onto_kinks(
                     let p = pairs[k];
                     pass.a[layer][(p.unit, p.sample)] / sizes.inputs[p.sample]
                 });
-                let inverse = columns
-                    .transpose()
-                    .pseudo_inverse(SINGULAR)
-                    .map_err(str::to_owned)?;
-                Ok((pairs[0].unit, inverse * off))
+                let by = pseudo_inverse(columns.transpose(), |_| SINGULAR)? * off;
+                let unit = pairs[0].unit;
+                (by.norm() <= MOVED * sizes.widths[unit]).then_some((unit, by))
             })
-            .collect::<Result<_, String>>()?;
-        let widths = sizes.widths;
+            .collect();
         for (unit, by) in moves {
-            let size = by.norm();
-            if size.is_nan() || size > MOVED * widths[unit] {
-                return Err(format!(
-                    "unit {unit} of layer {} stands on kinks that only a move of {size:.1e} would put it on",
-                    layer + 1
-                ));
-            }
             let own = &mut theta[setting.column(layer, unit)];
             for (w, by) in own.iter_mut().zip(by.iter()) {
                 *w -= by;
             }
         }
     }
-    Ok(())
 }

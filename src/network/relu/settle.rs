@@ -1,15 +1,20 @@
 //! Finds modes for pairs on their kinks that are consistent with the resulting velocity.
 
 use super::Setting;
+use super::equilibrium::balance;
 use super::passes::{Forward, Motion};
 use super::pattern::{Mode, Pair, Pattern};
 use super::rays::{Rays, form};
 use super::sizes::{all_sizes, gates, significant_norms};
 use crate::activation::{Argument, Formula};
+use crate::control;
 use nalgebra::DMatrix;
 
 /// Velocities count as zero, and gates as at an end of their interval, to this relative accuracy.
 const SETTLED: f64 = 1e-12;
+
+/// What gates that balance each other may miss.
+const BALANCED: f64 = 1e-9;
 
 /// Inputs and velocities below this share of the largest are rounding.
 const ROUNDING: f64 = 1e-13;
@@ -23,25 +28,30 @@ pub(super) fn settle(
     multipliers: &[f64],
 ) -> Result<(), String> {
     let patient = 2 * border.len() + 4;
-    let mut dice: u64 = 1;
-    for round in 0..100 * (border.len() + 4) {
+    let mut balanced = false;
+    for round in 0..7 * patient {
+        if control::is_over() {
+            return Err("the search for gates was broken off".into());
+        }
+        if round == 3 * patient || round == 5 * patient {
+            // under feedback alignment the matrix is not symmetric: all gates together
+            balanced = balance(setting, pattern, border, theta, multipliers);
+        }
         let pass = Forward::new(setting, Some(pattern), theta);
         let motion = pass.motion(multipliers, pass.forces().as_ref());
         let mut offences = offences(&pass, &motion, pattern, border);
+        if balanced {
+            // what is left is rounding, or may be anything
+            offences.retain(|o| o.size > BALANCED && !o.unseen);
+        }
         let chosen = if round < patient {
             // lower layers first, since they move the preactivations above; within a layer the worst first
             let lowest = offences.iter().map(|o| o.pair.layer).min();
             offences.retain(|o| Some(o.pair.layer) == lowest);
             offences.iter().max_by(|x, y| x.size.total_cmp(&y.size))
-        } else if round < 3 * patient {
-            // if that cycles, the first offence, which cannot cycle for a positive definite matrix (Murty's rule)
-            offences.first()
         } else {
-            // under feedback alignment the matrix is not symmetric: a pseudo-random choice, the same in every run
-            dice = dice
-                .wrapping_mul(6364136223846793005)
-                .wrapping_add(1442695040888963407);
-            offences.get((dice >> 33) as usize % offences.len().max(1))
+            // if that goes round in circles, the first, which cannot for a positive definite matrix (Murty's rule)
+            offences.first()
         };
         let Some(offence) = chosen else {
             return Ok(());

@@ -1,5 +1,6 @@
 //! Flows of ReLU networks: exact kinks without a stall, against finite steps, smoothed kinks and another integrator.
 
+mod dead;
 mod leaky;
 mod limits;
 mod seeds;
