@@ -2,7 +2,7 @@
 
 use super::{Format, print};
 use crate::claims::CLAIMS;
-use crate::error::Result;
+use crate::error::{Result, exit};
 use clap::Args;
 
 #[derive(Args)]
@@ -37,6 +37,6 @@ impl ClaimsArgs {
                 .collect()
         };
         print(&text)?;
-        Ok(0)
+        Ok(exit::DONE)
     }
 }

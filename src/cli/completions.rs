@@ -1,7 +1,7 @@
 //! `completions SHELL`
 
 use super::{Cli, print};
-use crate::error::Result;
+use crate::error::{Result, exit};
 use clap::{Args, CommandFactory};
 use clap_complete::{Shell, generate};
 
@@ -17,6 +17,6 @@ impl CompletionsArgs {
         let mut script = Vec::new();
         generate(self.shell, &mut Cli::command(), "marginflow", &mut script);
         print(&String::from_utf8_lossy(&script))?;
-        Ok(0)
+        Ok(exit::DONE)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Format, ScenarioArgs, print};
 use crate::control::Control;
-use crate::error::Result;
+use crate::error::{Result, exit};
 use crate::stability::{self, Stability};
 use std::path::Path;
 
@@ -29,5 +29,5 @@ pub(super) fn finish(
             ))?,
         }
     }
-    Ok(0)
+    Ok(exit::DONE)
 }

@@ -2,7 +2,7 @@
 
 use super::print;
 use crate::claims;
-use crate::error::{Result, UsageError};
+use crate::error::{Result, UsageError, exit};
 use clap::Args;
 
 #[derive(Args)]
@@ -21,6 +21,6 @@ impl ExplainArgs {
             "{}\n\nAs printed:  {}\n\nWhat is true:  {}\n\nHow it is checked:  {}\n",
             claim.id, claim.printed, claim.corrected, claim.check
         ))?;
-        Ok(0)
+        Ok(exit::DONE)
     }
 }

@@ -1,7 +1,7 @@
 //! `limit SCENARIO`
 
 use super::{Format, ScenarioArgs, note, print};
-use crate::error::Result;
+use crate::error::{Result, exit};
 use crate::limit::{Limit, LimitKind};
 use crate::problem::Problem;
 use crate::reference::reference_limit;
@@ -56,7 +56,7 @@ impl LimitArgs {
             Format::Json => print(&document)?,
             Format::Text => print(&sentence(&problem, limit.as_ref()))?,
         }
-        Ok(0)
+        Ok(exit::DONE)
     }
 }
 

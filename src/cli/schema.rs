@@ -1,7 +1,7 @@
 //! `schema`
 
 use super::print;
-use crate::error::Result;
+use crate::error::{Result, exit};
 use crate::scenario::{schema_json, schema_markdown};
 use clap::Args;
 
@@ -19,6 +19,6 @@ impl SchemaArgs {
         } else {
             schema_json()
         })?;
-        Ok(0)
+        Ok(exit::DONE)
     }
 }
