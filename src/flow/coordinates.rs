@@ -21,8 +21,8 @@
 //! Differences are taken in doubled arithmetic, so that of nearly equal samples no digit is lost.
 //!
 //! Where the differences span all features, the anchor itself is a combination `g_a = Σ_i c_i u_i`, so that
-//! `P_1 = τ + Σ_i c_i P_i` at all times. One of the P_i, with one of the largest terms, is then taken from this relation
-//! instead of being a state.
+//! `P_1 = τ + Σ_i c_i P_i` at all times. One of the P_i, with one of the largest terms, is then taken from this
+//! relation instead of being a state.
 //!
 //! Vectors are orthogonal in a metric: the response of β to z (its diagonal). Where most features are given up (sparse
 //! limits), their response is smaller than that of the others by powers of log t, and a difference of samples in these
@@ -384,7 +384,8 @@ impl Coordinates {
     }
 }
 
-/// log4 of the responses, so that the metric's roots are powers of two. Whatever does not answer at all counts as little.
+/// log4 of the responses, so that the metric's roots are powers of two. Whatever does not answer at all counts as
+/// little.
 fn metric(response: &[f64]) -> Vec<i32> {
     let logs = response.iter().map(|r| 0.5 * r.abs().log2());
     let largest = logs.clone().fold(f64::NEG_INFINITY, f64::max);

@@ -14,9 +14,9 @@ use crate::error::Result;
 /// Steps one run from a state (θ, v) onward.
 ///
 /// Time is local: t = 0 at the start, and `s = base + t` with the base of the system's clock. The state has P weights
-/// θ and r compressed log-multipliers, or coordinates of them, v; vectors `y` of length P + r hold θ first. The field is
-/// [`System::rhs`](super::System::rhs), the linearised implicit step [`System::linearise`](super::System::linearise),
-/// both in local time.
+/// θ and r states v, compressed log-multipliers or coordinates of them; vectors `y` of length P + r hold θ first. The
+/// field is [`System::rhs`](super::System::rhs), the linearised implicit step
+/// [`System::linearise`](super::System::linearise), both in local time.
 ///
 /// A method needs `kind`, `time`, `step`, `weights`, `states`, `interpolate` and `statistics`; all others are
 /// offers with a default that is always right. Given the same [`Start`], or the same mark, an integrator takes the

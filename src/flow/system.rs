@@ -10,8 +10,9 @@
 //! ([`System::complete`]). Idle samples, most of them dead, move nothing, and what they hold on kinks they hold as well
 //! with any large multiplier, so their p counts as 12 at most.
 //!
-//! Where samples are linearly dependent the states are not the v_n but compressed [`Coordinates`] of the log-multipliers,
-//! and the kernel is the network on their vectors. By then margins are so large that κ is a function of `τ − p_n`.
+//! Where samples are linearly dependent the states are not the v_n but compressed [`Coordinates`] of the
+//! log-multipliers, and the kernel is the network on their vectors. By then margins are so large that κ is a function
+//! of `τ − p_n`.
 //!
 //! The clock may be local, `s = base + t`: late changes of the support are narrower than the spacing of doubles near s,
 //! and a run resolves them with the solver's own time t counted from `base`.

@@ -1,6 +1,7 @@
 //! The vector field against central differences, Newton solves against the matrix they invert.
 
-use super::clock::{COMPRESSION, compress};
+use super::clock::{COMPRESSION, compress, expand};
+use super::coordinates::Coordinates;
 use super::integrate_kernel;
 use super::system::{NewtonSolver, System};
 use super::{FlowOptions, SaveAt};
@@ -225,7 +226,7 @@ fn structured_solves_equal_dense_ones_along_real_runs() {
 }
 
 /// Duplicate samples have equal margin rates; they differ only in the right-hand side, `x_n − x_m = b_n − b_m`, and
-/// that must not drown in entries of size e^s.
+/// that must not drown in entries of size e^s. From s = 10 on they are carried in coordinates.
 #[test]
 fn duplicated_samples_keep_their_difference() {
     for loss in LOSSES {
@@ -234,7 +235,7 @@ fn duplicated_samples_keep_their_difference() {
             let run = real_run(&kernel(&g, &[3, 4], feedback), loss);
             let twins = kernel(&g.select_rows(&[0, 1, 2, 3, 0, 1, 2, 3]), &[3, 4], feedback);
             let p = twins.parameters();
-            for k in [0, 3, 10, 20, 30, 40, 55] {
+            for k in [0, 3, 9] {
                 let (s, c) = (k as f64, 0.03);
                 let mut y = run.theta.column(k).as_slice().to_vec();
                 // the two share what one had
@@ -256,6 +257,43 @@ fn duplicated_samples_keep_their_difference() {
                         "{case}: {found} against {expected}"
                     );
                 }
+            }
+        }
+    }
+}
+
+/// Newton systems in coordinates of dependent samples are solved like those of samples, however late.
+#[test]
+fn newton_systems_in_coordinates_are_solved() {
+    for loss in LOSSES {
+        for feedback in [true, false] {
+            let g = samples(4, 3);
+            let run = real_run(&kernel(&g, &[3, 4], feedback), loss);
+            let g = g.select_rows(&[0, 1, 2, 3, 0, 1, 2, 3]);
+            let twins = kernel(&g, &[3, 4], feedback);
+            for k in [0, 3, 10, 20, 30, 40, 55] {
+                let (s, c) = (k as f64, 0.03);
+                let shares = run.log_multipliers.column(k).add_scalar(-2f64.ln());
+                let p: Vec<f64> = shares.iter().chain(shares.iter()).copied().collect();
+                let v: Vec<f64> = p.iter().map(|p| compress(*p)).collect();
+                let of_samples =
+                    System::new(Arc::clone(&twins), loss, NewtonSolver::Structured, 0.0);
+                let mut coordinates = Coordinates::choose(&g, &p, s, &[1.0; 3]).unwrap();
+                let states = of_samples.in_other_coordinates(&v, s, &coordinates);
+                coordinates.use_relation(&states.into_iter().map(expand).collect::<Vec<_>>());
+                let states = of_samples.in_other_coordinates(&v, s, &coordinates);
+                assert_eq!(states.len(), 3);
+                let on_vectors = twins.on_rows(coordinates.vectors()).unwrap();
+                let y = [run.theta.column(k).as_slice(), &states].concat();
+                let system = System::new(on_vectors, loss, NewtonSolver::Structured, 0.0);
+                let system = system.in_coordinates(Some(Arc::new(coordinates)));
+                let a = matrix(&system, &y, s, c);
+                let b = DVector::from_vec(normals(40, y.len()));
+                let mut x = b.clone();
+                system.linearise(&y, s, c).solve(x.as_mut_slice());
+                let residual = backward_error(&a, &x, &b);
+                let case = format!("{loss:?} feedback {feedback} s = {s}");
+                assert!(residual <= 1e-12, "{case}: {residual}");
             }
         }
     }
