@@ -334,8 +334,11 @@ impl Field<'_> {
         let at_zero = self.in_piece(&kernel, 0.0, run);
         let mut y = at_zero.initial_state(theta0);
         if all_finite(&y) {
-            run.cross(&mut kernel, &at_zero, &mut y, 0.0)
-                .map_err(FlowError::from)?;
+            let crossed = run.cross(&mut kernel, &at_zero, &mut y, 0.0);
+            crossed.map_err(|why| match why {
+                PieceError::NotFinite => FlowError::NotFiniteAtStart,
+                why => why.into(),
+            })?;
             y = at_zero.initial_state(&DVector::from_column_slice(&y[..run.parameters]));
         }
         let mut derivative = vec![0.0; y.len()];
@@ -387,7 +390,7 @@ impl Field<'_> {
     /// [`FlowError::ForeignPast`] if it names no piece of this field.
     fn resume(&self, mark: Mark, run: &FlowRun<'_>) -> Result<LegStart> {
         let kernel = match self.kernel.pieces() {
-            None => Arc::clone(&self.kernel),
+            None => Arc::clone(self.kernel),
             Some(pieces) => pieces.restored(&mark.piece).ok_or(FlowError::ForeignPast)?,
         };
         let mut at = LegStart {
