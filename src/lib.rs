@@ -113,6 +113,9 @@
 //! # Ok::<(), marginflow::error::Error>(())
 //! ```
 
+// What users of the crate cannot reach is not `pub`.
+#![warn(unreachable_pub)]
+
 pub mod accuracy;
 pub mod activation;
 pub mod claims;

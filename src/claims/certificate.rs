@@ -24,7 +24,7 @@ fn excludes(standing: Standing) -> bool {
 }
 
 /// Why the run does not tend to its limit, if its own certificate excludes that.
-pub fn against_the_limit(e: &Evidence<'_>) -> Option<String> {
+pub(super) fn against_the_limit(e: &Evidence<'_>) -> Option<String> {
     let standing = e.diagnostics.beside_limit.filter(|s| excludes(*s))?;
     Some(format!(
         "the run's certificate excludes it: its duality gap {:.1e} is far below that of the claimed limit, {:.1e}",
@@ -35,7 +35,7 @@ pub fn against_the_limit(e: &Evidence<'_>) -> Option<String> {
 /// Whether the run tends to the minimiser of a candidate's potential and not to the predicted limit, as far as a run
 /// can show: late, near all through its last third and still falling, and far cheaper before that potential than the
 /// limit. It is no proof: where few directions are left, flows pass by such points on their way.
-pub fn arrives_at(e: &Evidence<'_>, candidate: &CandidateAngles) -> bool {
+pub(super) fn arrives_at(e: &Evidence<'_>, candidate: &CandidateAngles) -> bool {
     let s = &e.diagnostics.log_log_time;
     let away = |angles: &Vec<f64>| !falls(e, angles);
     s[s.len() - 1] >= EARLY
@@ -53,7 +53,10 @@ fn stays_near(s: &[f64], angles: &[f64]) -> bool {
 
 /// Why the run does not tend to a candidate, if its certificate before the predicted potential excludes that: it has
 /// stayed near the predicted limit all through its last third.
-pub fn against_the_candidate(e: &Evidence<'_>, candidate: &CandidateAngles) -> Option<String> {
+pub(super) fn against_the_candidate(
+    e: &Evidence<'_>,
+    candidate: &CandidateAngles,
+) -> Option<String> {
     let standing = candidate.beside.filter(|s| excludes(*s))?;
     let (angle, d) = (e.diagnostics.final_angle()?, e.diagnostics);
     stays_near(&d.log_log_time, d.angle_to_limit.as_ref()?).then(|| {

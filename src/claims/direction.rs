@@ -14,7 +14,7 @@
 use super::{Evidence, Outcome, Verdict};
 
 /// Radians.
-pub const TOLERANCE: f64 = 0.01;
+pub(super) const TOLERANCE: f64 = 0.01;
 
 /// A measure below this is at its limit, falling or not.
 const ARRIVED: f64 = 1e-6;
@@ -29,7 +29,7 @@ const SLOW: f64 = -0.1;
 const FEWEST: usize = 8;
 
 /// A measure of distance along a run that is claimed to tend to zero.
-pub struct Approach<'a> {
+pub(super) struct Approach<'a> {
     /// What it is, and its unit, as evidence has them.
     pub named: (&'a str, &'a str),
     /// At every save; `None` where it is not defined.
@@ -96,7 +96,7 @@ impl Course {
 }
 
 /// Judges a distance that is claimed to tend to zero; see the module.
-pub fn judge(e: &Evidence<'_>, approach: &Approach<'_>) -> Verdict {
+pub(super) fn judge(e: &Evidence<'_>, approach: &Approach<'_>) -> Verdict {
     let (name, unit) = approach.named;
     let Some(course) = Course::of(e, approach) else {
         return Verdict::without_measurement(
@@ -133,12 +133,12 @@ pub fn judge(e: &Evidence<'_>, approach: &Approach<'_>) -> Verdict {
 }
 
 /// Whether a distance still falls, as [`judge`] sees it.
-pub fn falls(e: &Evidence<'_>, approach: &Approach<'_>) -> bool {
+pub(super) fn falls(e: &Evidence<'_>, approach: &Approach<'_>) -> bool {
     Course::of(e, approach).is_some_and(|course| course.falls)
 }
 
 /// Whether every save from `from` on has a distance, and none above `tolerance`.
-pub fn stays_within(tolerance: f64, from: f64, s: &[f64], distance: &[Option<f64>]) -> bool {
+pub(super) fn stays_within(tolerance: f64, from: f64, s: &[f64], distance: &[Option<f64>]) -> bool {
     let late = s.iter().zip(distance).filter(|(s, _)| **s >= from);
     late.clone().count() >= FEWEST
         && late
@@ -147,7 +147,7 @@ pub fn stays_within(tolerance: f64, from: f64, s: &[f64], distance: &[Option<f64
 }
 
 /// Least-squares slope of ln(distance) against s from `from` on.
-pub fn slope_since(from: f64, s: &[f64], distance: &[Option<f64>]) -> Option<f64> {
+pub(super) fn slope_since(from: f64, s: &[f64], distance: &[Option<f64>]) -> Option<f64> {
     let points: Vec<(f64, f64)> = s
         .iter()
         .zip(distance)

@@ -5,7 +5,7 @@ use super::{
     Claim, Evidence, Outcome, Subject, Verdict, certificate, direction, limit_of_completed_run,
 };
 
-pub const THM_1: Claim = Claim {
+pub(super) const THM_1: Claim = Claim {
     id: "thm-1",
     printed: "Under direct feedback alignment flow a fully connected linear network converges in direction to the \
               hard-margin SVM, the same limit as under gradient descent.",
@@ -18,7 +18,7 @@ pub const THM_1: Claim = Claim {
     judge: |e| judge(e, "thm-1", true),
 };
 
-pub const GD_FC: Claim = Claim {
+pub(super) const GD_FC: Claim = Claim {
     id: "gd-fc",
     printed: "Under gradient descent flow a fully connected linear network converges in direction to the hard-margin \
               SVM.",
@@ -50,7 +50,7 @@ fn judge(e: &Evidence<'_>, id: &str, feedback: bool) -> Verdict {
 }
 
 /// Judges the angle to the run's limit; the evidence includes the run's own certificate.
-pub fn angle_to_limit(e: &Evidence<'_>) -> Verdict {
+pub(super) fn angle_to_limit(e: &Evidence<'_>) -> Verdict {
     let d = e.diagnostics;
     let angles: Vec<Option<f64>> = match &d.angle_to_limit {
         Some(angles) => angles.iter().copied().map(Some).collect(),

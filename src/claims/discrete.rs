@@ -28,7 +28,7 @@ const CHECK: &str = "Every size of [steps] is judged. Residual: of the size that
                      size fails; inconclusive if none fails and one is undecided. Hypotheses: [steps] in the scenario, \
                      and those of the claim on the flow.";
 
-pub const THM_1: Claim = Claim {
+pub(super) const THM_1: Claim = Claim {
     id: "thm-1-discrete",
     printed: "Theorem 1 holds for direct feedback alignment with small finite steps.",
     corrected: "True below a critical step size η*: after finite steps the alignments are φ_2 = ½(‖Σηz‖² − Σ‖ηz‖²) \
@@ -46,7 +46,7 @@ pub const THM_1: Claim = Claim {
     },
 };
 
-pub const THM_2: Claim = Claim {
+pub(super) const THM_2: Claim = Claim {
     id: "thm-2-discrete",
     printed: "Theorem 2 holds for direct feedback alignment with finite steps.",
     corrected: "True with the norm of thm-2-corrected, given that the loss tends to zero: below a critical step size.",
@@ -55,7 +55,7 @@ pub const THM_2: Claim = Claim {
     judge: |e| judge(e, Theorem::of_problems(|e| theorem_2::CORRECTED.judge(e))),
 };
 
-pub const THM_3: Claim = Claim {
+pub(super) const THM_3: Claim = Claim {
     id: "thm-3-discrete",
     printed: "Theorem 3 holds for finite steps of any learning rule that gives the output layer its gradient.",
     corrected: "True under the hypotheses of thm-3, which each run is checked for.",

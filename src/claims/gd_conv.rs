@@ -6,7 +6,7 @@ use super::{
     not_applicable,
 };
 
-pub const CLAIM: Claim = Claim {
+pub(super) const CLAIM: Claim = Claim {
     id: "gd-conv",
     printed: "Under gradient descent flow a convolutional linear network converges in direction to a minimiser of \
               ‖β̂‖_{2/L} subject to Gβ ≥ 1.",

@@ -5,7 +5,7 @@ use super::{Claim, Evidence, Outcome, Subject, Verdict, not_applicable, relu, un
 use crate::diagnostics::Homogeneous;
 use crate::theory::Monotone;
 
-pub const CLAIM: Claim = Claim {
+pub(super) const CLAIM: Claim = Claim {
     id: "gd-homogeneous",
     printed: "Under gradient descent flow every limit direction of a homogeneous network is that of a KKT point of min \
               ½‖θ‖² subject to \

@@ -4,7 +4,7 @@ use super::{Claim, Evidence, Outcome, Subject, Verdict, unfinished};
 use crate::theory::Monotone;
 use crate::trajectory::LossRise;
 
-pub const CLAIM: Claim = Claim {
+pub(super) const CLAIM: Claim = Claim {
     id: "loss-decreases",
     printed: "(Ours; the report has it for fully connected networks from zero weights.) The loss never rises along the \
          flow.",
@@ -33,7 +33,7 @@ const BEYOND_ERRORS: f64 = 4.0;
 const LIKE_ONE_OVER_T: f64 = 0.1;
 
 /// The largest climb of the loss, over the steps of the integrator and the saves.
-pub fn largest_rise(e: &Evidence<'_>) -> LossRise {
+pub(super) fn largest_rise(e: &Evidence<'_>) -> LossRise {
     let d = e.diagnostics;
     let saves = d
         .log_log_time

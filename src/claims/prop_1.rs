@@ -8,7 +8,7 @@ use super::{
 use crate::accuracy;
 use nalgebra::DMatrix;
 
-pub const CLAIM: Claim = Claim {
+pub(super) const CLAIM: Claim = Claim {
     id: "prop-1",
     printed: "Under direct feedback alignment from zero weights, the layers of a fully connected linear network stay \
               proportional to the outer products of the feedback vectors; the loss decreases to zero and the norms of \

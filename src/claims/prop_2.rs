@@ -4,7 +4,7 @@ use super::{Claim, Evidence, Outcome, Subject, Verdict, beyond_resolution, not_a
 use crate::diagnostics::Phases;
 use std::f64::consts::FRAC_PI_2;
 
-pub const PRINTED: Claim = Claim {
+pub(super) const PRINTED: Claim = Claim {
     id: "prop-2",
     printed: "Under direct feedback alignment from zero weights, the Fourier coefficients of every layer of a \
               convolutional \
@@ -23,7 +23,7 @@ pub const PRINTED: Claim = Claim {
     judge: printed,
 };
 
-pub const CORRECTED: Claim = Claim {
+pub(super) const CORRECTED: Claim = Claim {
     id: "prop-2-corrected",
     printed: "(Not in the report; its Proposition 2 corrected.) Re φ_2 = ½|Ẑ|² and Re φ_{l+1} = ½|b̂_{l−1}|²|φ_l|² \
               exactly, so \

@@ -14,7 +14,7 @@ use super::{
 };
 use nalgebra::DVector;
 
-pub const CLAIM: Claim = Claim {
+pub(super) const CLAIM: Claim = Claim {
     id: "prop-3",
     printed: "Under direct feedback alignment from zero weights, the output weights of a two-layer ReLU network take \
               the signs of the \

@@ -7,7 +7,7 @@ use super::{
 use crate::diagnostics::Rate;
 use crate::theory::{LimitForm, RateLaw};
 
-pub const RATE_DFA: Claim = Claim {
+pub(super) const RATE_DFA: Claim = Claim {
     id: "rate-dfa",
     printed: "(Not in the report.) Under DFA the angle to the limit falls like (log t)^{−1/(2^L−1)}.",
     corrected: "Derived and measured here: what was learned outside the span of the support vectors stays in Z while \
@@ -22,7 +22,7 @@ pub const RATE_DFA: Claim = Claim {
     judge: |e| judge(e, true),
 };
 
-pub const RATE_BP: Claim = Claim {
+pub(super) const RATE_BP: Claim = Claim {
     id: "rate-bp",
     printed: "(Not in the report.) Under gradient descent the angle to the limit falls like (log t)^{−1/L}.",
     corrected: "Measured here for fully connected networks: all layers grow like (log t)^{1/L}, and what was learned \

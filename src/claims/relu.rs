@@ -11,7 +11,7 @@ use nalgebra::{DMatrix, DVector};
 ///
 /// # Errors
 /// *not applicable* for other networks.
-pub fn measured<'a>(e: &Evidence<'a>) -> Result<&'a Homogeneous, Verdict> {
+pub(super) fn measured<'a>(e: &Evidence<'a>) -> Result<&'a Homogeneous, Verdict> {
     let Some(h) = &e.diagnostics.homogeneous else {
         return Err(not_applicable("the network is linear in its input"));
     };
@@ -25,7 +25,7 @@ pub fn measured<'a>(e: &Evidence<'a>) -> Result<&'a Homogeneous, Verdict> {
 ///
 /// # Errors
 /// *not applicable* for other networks and rules.
-pub fn two_layers_with_feedback<'a>(
+pub(super) fn two_layers_with_feedback<'a>(
     e: &Evidence<'a>,
 ) -> Result<(&'a Homogeneous, DVector<f64>), Verdict> {
     if let Some(verdict) = super::other_rule(e, true) {
@@ -47,7 +47,7 @@ pub fn two_layers_with_feedback<'a>(
 /// # Errors
 /// *not applicable* if it does not, with the number of directions among the units of the first layer (units that
 /// start from zero weights share two); *inconclusive* for a run that ended early in any other way.
-pub fn fits(e: &Evidence<'_>) -> Result<(), Verdict> {
+pub(super) fn fits(e: &Evidence<'_>) -> Result<(), Verdict> {
     let d = e.diagnostics;
     let last = d.min_margin.len() - 1;
     let earlier = since(d, 2.0 / 3.0);
@@ -129,7 +129,7 @@ fn distinct_directions(columns: &DMatrix<f64>) -> usize {
 }
 
 /// The first save at or after this share of the run's log-log-time.
-pub fn since(d: &Diagnostics, share: f64) -> usize {
+pub(super) fn since(d: &Diagnostics, share: f64) -> usize {
     let s = &d.log_log_time;
     s.partition_point(|at| *at < share * s[s.len() - 1])
         .min(s.len() - 1)
@@ -137,14 +137,14 @@ pub fn since(d: &Diagnostics, share: f64) -> usize {
 
 /// How far directions turn, in radians, over the middle and the last third of a run.
 #[derive(Debug, Clone, Copy)]
-pub struct Turning {
+pub(super) struct Turning {
     pub middle: f64,
     pub last: f64,
 }
 
 impl Turning {
     /// The largest turn among several vectors, `at(k)` at save k.
-    pub fn of(e: &Evidence<'_>, at: impl Fn(usize) -> Vec<DVector<f64>>) -> Self {
+    pub(super) fn of(e: &Evidence<'_>, at: impl Fn(usize) -> Vec<DVector<f64>>) -> Self {
         let ends = [
             since(e.diagnostics, 1.0 / 3.0),
             since(e.diagnostics, 2.0 / 3.0),
@@ -164,7 +164,7 @@ impl Turning {
     }
 
     /// Whether they turn less than before, or hardly at all.
-    pub fn settles(self) -> bool {
+    pub(super) fn settles(self) -> bool {
         self.last < self.middle || self.last <= direction::TOLERANCE
     }
 }

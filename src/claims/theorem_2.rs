@@ -9,7 +9,7 @@ use super::{
     Claim, Evidence, Outcome, Subject, Verdict, certificate, direction, limit_of_completed_run,
 };
 
-pub const MAIN_TEXT: Claim = Claim {
+pub(super) const MAIN_TEXT: Claim = Claim {
     id: "thm-2-main-text",
     printed: "Under direct feedback alignment flow a convolutional linear network converges in direction to the \
               minimiser \
@@ -20,7 +20,7 @@ pub const MAIN_TEXT: Claim = Claim {
     judge: |e| printed(e, "main-text"),
 };
 
-pub const APPENDIX: Claim = Claim {
+pub(super) const APPENDIX: Claim = Claim {
     id: "thm-2-appendix",
     printed: "The same with p = 1 + 1/2^{L−1}, as the report's appendix reads (weights read likewise, \
               1/∏_l |b̂_l[d]|^{2^{L−l}/2^{L−1}}).",
@@ -30,7 +30,7 @@ pub const APPENDIX: Claim = Claim {
     judge: |e| printed(e, "appendix"),
 };
 
-pub const CORRECTED: Claim = Claim {
+pub(super) const CORRECTED: Claim = Claim {
     id: "thm-2-corrected",
     printed: "(Not in the report; its Theorem 2 corrected.) Under direct feedback alignment flow a convolutional \
               linear \

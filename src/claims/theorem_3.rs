@@ -5,7 +5,7 @@ use super::relu::{self, Turning};
 use super::{Claim, Evidence, Outcome, Subject, Verdict, direction, not_applicable};
 use nalgebra::DVector;
 
-pub const CLAIM: Claim = Claim {
+pub(super) const CLAIM: Claim = Claim {
     id: "thm-3",
     printed: "Under any learning rule that gives the output layer its gradient, if the loss tends to zero and the \
               other layers converge in \

@@ -5,7 +5,7 @@ use super::relu::{self, Turning};
 use super::{Claim, Evidence, Outcome, Subject, Verdict, direction};
 use nalgebra::DVector;
 
-pub const THM_4: Claim = Claim {
+pub(super) const THM_4: Claim = Claim {
     id: "thm-4",
     printed: "Under direct feedback alignment, if the loss of a two-layer ReLU network tends to zero, its weights \
               converge in direction, and \
@@ -25,7 +25,7 @@ pub const THM_4: Claim = Claim {
     judge: |e| theorem(e).unwrap_or_else(|verdict| verdict),
 };
 
-pub const FIRST_LAYER: Claim = Claim {
+pub(super) const FIRST_LAYER: Claim = Claim {
     id: "thm-4-first-layer",
     printed: "(Ours; the report leaves the first layer open.) Under fixed feedback the first layer of a two-layer ReLU \
               network converges in \

@@ -46,7 +46,7 @@ pub(super) fn file<'a>(
 
 impl LanesMark {
     /// Whether a run with a state like `state`, this many lanes and weights, and `count` steps can resume from here.
-    pub fn fits(&self, state: &[f64], lanes: usize, weights: usize, count: u64) -> bool {
+    pub(super) fn fits(&self, state: &[f64], lanes: usize, weights: usize, count: u64) -> bool {
         let whole = |r: &Records| {
             let recorded = r.log_time.len();
             r.theta.len() == recorded * weights

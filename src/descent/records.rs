@@ -15,7 +15,7 @@ fn spaced_records(parameters: usize) -> usize {
 
 /// An upper bound on the records of one run.
 #[cfg(feature = "scenarios")]
-pub fn records_at_most(options: &super::StepOptions, parameters: usize) -> u64 {
+pub(crate) fn records_at_most(options: &super::StepOptions, parameters: usize) -> u64 {
     let others = 2 + options.sizes.len() as u64;
     (spaced_records(parameters) as u64 + others).min(options.count.saturating_add(1))
 }
@@ -50,7 +50,7 @@ pub(super) struct Records {
 impl Records {
     /// Appends the state of `lane` after `k` steps of the size `size`, unless weights, margins or loss are no longer
     /// finite.
-    pub fn push(
+    pub(super) fn push(
         &mut self,
         problem: &Problem,
         schedule: Schedule,
@@ -80,7 +80,7 @@ impl Records {
     }
 
     /// The weights as columns, P × T.
-    pub fn weights(&self) -> DMatrix<f64> {
+    pub(super) fn weights(&self) -> DMatrix<f64> {
         let saves = self.log_time.len();
         DMatrix::from_column_slice(self.theta.len() / saves, saves, &self.theta)
     }

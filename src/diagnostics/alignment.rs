@@ -40,7 +40,7 @@ pub(super) struct Builder {
 
 impl Builder {
     /// `None` unless theory predicts that layers align with outer products of their feedback.
-    pub fn new(problem: &Problem, theory: &Theory, saves: usize) -> Option<Self> {
+    pub(super) fn new(problem: &Problem, theory: &Theory, saves: usize) -> Option<Self> {
         let law = theory.alignment.as_ref()?.outer_products()?.clone();
         let depth = law.feedback.len();
         Some(Self {
@@ -57,7 +57,7 @@ impl Builder {
         })
     }
 
-    pub fn record(&mut self, k: usize, weights: &[DMatrix<f64>]) {
+    pub(super) fn record(&mut self, k: usize, weights: &[DMatrix<f64>]) {
         let b = &self.law.feedback;
         let z = (&weights[0] - &self.first_layer) * &b[0] / b[0].norm_squared();
         let mut closed = 0.5 * z.norm_squared();
@@ -79,7 +79,7 @@ impl Builder {
 
     /// `None` where the scalars, which grow like the 2^L-th power of Z and shrink like that of the feedback, leave the
     /// range of f64.
-    pub fn finish(self) -> Option<Alignment> {
+    pub(super) fn finish(self) -> Option<Alignment> {
         let a = self.alignment;
         let mut all = a
             .phi

@@ -28,7 +28,7 @@ pub(super) struct Tracker<'a> {
 }
 
 impl<'a> Tracker<'a> {
-    pub fn new(conserved: &'a [Conserved]) -> Self {
+    pub(super) fn new(conserved: &'a [Conserved]) -> Self {
         Self {
             conserved,
             start: Vec::new(),
@@ -36,7 +36,7 @@ impl<'a> Tracker<'a> {
         }
     }
 
-    pub fn record(&mut self, state: &[f64]) {
+    pub(super) fn record(&mut self, state: &[f64]) {
         let now: Vec<Measured> = self.conserved.iter().map(|c| c.measure(state)).collect();
         if self.start.is_empty() {
             self.start.clone_from(&now);
@@ -46,7 +46,7 @@ impl<'a> Tracker<'a> {
         }
     }
 
-    pub fn finish(self) -> Vec<Invariant> {
+    pub(super) fn finish(self) -> Vec<Invariant> {
         let pairs = self.conserved.iter().zip(self.drifts);
         pairs
             .map(|(conserved, drift)| Invariant {

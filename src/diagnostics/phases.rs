@@ -115,7 +115,7 @@ pub(super) struct Builder {
 
 impl Builder {
     /// `None` unless theory predicts that layers align with their feedback entrywise.
-    pub fn new(problem: &Problem, theory: &Theory, trajectory: &Trajectory) -> Option<Self> {
+    pub(super) fn new(problem: &Problem, theory: &Theory, trajectory: &Trajectory) -> Option<Self> {
         let law = theory.alignment.as_ref()?.frequencies()?;
         let (saves, network) = (trajectory.len(), &law.network);
         let (depth, reached) = (law.feedback.len(), &law.reached);
@@ -155,7 +155,7 @@ impl Builder {
         })
     }
 
-    pub fn record(&mut self, k: usize, theta: &[f64]) {
+    pub(super) fn record(&mut self, k: usize, theta: &[f64]) {
         let w = self
             .network
             .transforms(theta)
@@ -195,7 +195,7 @@ impl Builder {
         }
     }
 
-    pub fn finish(self) -> Phases {
+    pub(super) fn finish(self) -> Phases {
         self.phases
     }
 }

@@ -25,7 +25,7 @@ const ROUNDED: f64 = 5.0;
 const STRETCH: usize = 3;
 
 /// Units of the first hidden layer and samples, as seen at the saves.
-pub struct Boundaries<'a> {
+pub(super) struct Boundaries<'a> {
     sines: &'a DMatrix<f64>,
     directions: &'a DMatrix<f64>,
     dimension: usize,
@@ -35,7 +35,7 @@ pub struct Boundaries<'a> {
 }
 
 /// A pair and the saves during which it slides.
-pub struct Sliding {
+pub(super) struct Sliding {
     pub unit: usize,
     pub sample: usize,
     pub stretches: Vec<Range<usize>>,
@@ -43,7 +43,7 @@ pub struct Sliding {
 
 impl<'a> Boundaries<'a> {
     /// `None` where directions were not recorded.
-    pub fn new(run: &Drawn<'a>) -> Option<Self> {
+    pub(super) fn new(run: &Drawn<'a>) -> Option<Self> {
         let network = run.problem.network().units()?;
         let homogeneous = run.diagnostics.homogeneous.as_ref()?;
         let (dimension, units) = network.shapes()[0];
@@ -61,7 +61,7 @@ impl<'a> Boundaries<'a> {
     }
 
     /// `w_j/‖w_j‖` at save `k`; `None` for zero weights, which have no direction.
-    pub fn direction(&self, unit: usize, k: usize) -> Option<DVector<f64>> {
+    pub(super) fn direction(&self, unit: usize, k: usize) -> Option<DVector<f64>> {
         let w = self
             .directions
             .view((unit * self.dimension, k), (self.dimension, 1))
@@ -78,12 +78,12 @@ impl<'a> Boundaries<'a> {
     }
 
     /// The angle between the unit and the boundary over the saves, degrees; NaN for zero weights.
-    pub fn degrees(&self, unit: usize, sample: usize) -> Vec<f64> {
+    pub(super) fn degrees(&self, unit: usize, sample: usize) -> Vec<f64> {
         self.over_saves(|k| Some(self.sine(unit, sample, k)?.clamp(-1.0, 1.0).asin()))
     }
 
     /// How far the unit has turned since its first save with non-zero weights, degrees.
-    pub fn turned(&self, unit: usize) -> Vec<f64> {
+    pub(super) fn turned(&self, unit: usize) -> Vec<f64> {
         let start = (0..self.saves()).find_map(|k| self.direction(unit, k));
         self.over_saves(|k| {
             let now = self.direction(unit, k)?;
@@ -107,7 +107,7 @@ impl<'a> Boundaries<'a> {
     }
 
     /// The pairs that slide, and when.
-    pub fn sliding(&self) -> Vec<Sliding> {
+    pub(super) fn sliding(&self) -> Vec<Sliding> {
         self.pairs()
             .map(|(unit, sample)| Sliding {
                 unit,
@@ -139,7 +139,7 @@ impl<'a> Boundaries<'a> {
     }
 
     /// Crossings up to every save: a pair has crossed when it is off its boundary on the side opposite its last.
-    pub fn crossings(&self) -> Vec<usize> {
+    pub(super) fn crossings(&self) -> Vec<usize> {
         let mut new = vec![0; self.saves()];
         for (unit, sample) in self.pairs() {
             let mut side = None;

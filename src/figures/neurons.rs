@@ -8,7 +8,7 @@ use super::{
     units::{MOST, Signs, bundle, groups, opacity, signs},
 };
 
-pub const ID: &str = "neurons";
+pub(super) const ID: &str = "neurons";
 
 /// A larger change of angle from one save to the next, in degrees, is not drawn as a turn.
 const PASSAGE: f64 = 90.0;
@@ -16,7 +16,7 @@ const PASSAGE: f64 = 90.0;
 const SLIDING: usize = 6;
 
 /// Applies to ReLU networks whose directions were recorded.
-pub fn build(run: &Drawn) -> Option<Figure> {
+pub(super) fn build(run: &Drawn) -> Option<Figure> {
     let boundaries = Boundaries::new(run)?;
     let signs = signs(run);
     let sliding = boundaries.sliding();

@@ -15,14 +15,14 @@ use crate::{
     theory::{self, predictor_degree},
 };
 
-pub struct Case {
+pub(super) struct Case {
     pub problem: Problem,
     pub diagnostics: Diagnostics,
     pub limit: Limit,
 }
 
 impl Case {
-    pub fn run(&self) -> Drawn<'_> {
+    pub(super) fn run(&self) -> Drawn<'_> {
         Drawn {
             problem: &self.problem,
             diagnostics: &self.diagnostics,
@@ -37,7 +37,7 @@ const SAMPLES: usize = 9;
 const SUPPORT: usize = 4;
 const DIMENSION: usize = 6;
 
-pub fn dfa(depth: usize) -> Case {
+pub(super) fn dfa(depth: usize) -> Case {
     let feedback = vec![DVector::from_element(DIMENSION, 1.0); depth - 1];
     let rate = -1.0 / predictor_degree(depth);
     let mut case = case(depth, Rule::direct_feedback_alignment(feedback), rate, 60.0);
@@ -59,25 +59,25 @@ pub fn dfa(depth: usize) -> Case {
     case
 }
 
-pub fn gradient_descent(depth: usize) -> Case {
+pub(super) fn gradient_descent(depth: usize) -> Case {
     case(depth, Rule::gradient_descent(), -1.0 / depth as f64, 60.0)
 }
 
 /// Fixed feedback on a convolutional network.
-pub fn convolutional(dimension: usize, depth: usize) -> Case {
+pub(super) fn convolutional(dimension: usize, depth: usize) -> Case {
     let mut case = entry_by_entry(Network::convolutional(dimension, depth), true);
     case.diagnostics.phases = Some(phases(&case));
     case
 }
 
 /// Fixed feedback on a diagonal network.
-pub fn diagonal(depth: usize) -> Case {
+pub(super) fn diagonal(depth: usize) -> Case {
     let mut case = entry_by_entry(Network::diagonal(DIMENSION, depth), true);
     case.diagnostics.phases = Some(phases(&case));
     case
 }
 
-pub fn convolutional_gradient_descent(dimension: usize, depth: usize) -> Case {
+pub(super) fn convolutional_gradient_descent(dimension: usize, depth: usize) -> Case {
     entry_by_entry(Network::convolutional(dimension, depth), false)
 }
 
@@ -200,13 +200,13 @@ fn phases(case: &Case) -> Phases {
 }
 
 /// A fully connected case up to `horizon` in s = ln(1+τ), e.g. 322 for τ = 10^140.
-pub fn case(depth: usize, rule: Rule, rate: f64, horizon: f64) -> Case {
+pub(super) fn case(depth: usize, rule: Rule, rate: f64, horizon: f64) -> Case {
     let network = Network::fully_connected(DIMENSION, &vec![DIMENSION; depth - 1]);
     case_of(network, rule, rate, horizon)
 }
 
 /// The same on any network.
-pub fn case_of(network: Network, rule: Rule, rate: f64, horizon: f64) -> Case {
+pub(super) fn case_of(network: Network, rule: Rule, rate: f64, horizon: f64) -> Case {
     let samples = DMatrix::from_fn(SAMPLES, network.shapes()[0].0, |n, d| {
         ((n * 7 + d * 3) % 5) as f64 - 2.0
     });

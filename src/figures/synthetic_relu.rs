@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Hidden widths `hidden`, under DFA or gradient descent.
-pub fn relu(dimension: usize, hidden: &[usize], has_feedback: bool) -> Case {
+pub(super) fn relu(dimension: usize, hidden: &[usize], has_feedback: bool) -> Case {
     let depth = hidden.len() + 1;
     let network = Relu::new(dimension, hidden, 0.0);
     let alternating = |width: usize| {
@@ -69,7 +69,7 @@ pub fn relu(dimension: usize, hidden: &[usize], has_feedback: bool) -> Case {
 }
 
 /// The same network with a smoothing ε.
-pub fn smooth(case: &mut Case, smoothing: f64) {
+pub(super) fn smooth(case: &mut Case, smoothing: f64) {
     let problem = &case.problem;
     let shapes = problem.network().shapes();
     let hidden: Vec<usize> = shapes[..shapes.len() - 1].iter().map(|s| s.1).collect();

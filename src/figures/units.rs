@@ -4,10 +4,10 @@ use super::{Drawn, GREY, Series, Style, curve::spread};
 use crate::theory::Errors;
 
 /// Most curves of one kind in a panel.
-pub const MOST: usize = 150;
+pub(super) const MOST: usize = 150;
 
 /// What distinguishes the units of the first hidden layer: the sign of their error signal, the same at all times.
-pub struct Signs {
+pub(super) struct Signs {
     pub values: Vec<f64>,
     /// Its symbol.
     pub symbol: &'static str,
@@ -15,7 +15,7 @@ pub struct Signs {
 
 /// The sign of the units' feedback, or, under gradient descent on two layers, of their final output weights. `None`
 /// where no such sign exists.
-pub fn signs(run: &Drawn) -> Option<Signs> {
+pub(super) fn signs(run: &Drawn) -> Option<Signs> {
     let (values, symbol) = match &run.theory().errors {
         Errors::Fixed { first, .. } => (first.clone()?, "bⱼ"),
         Errors::Backward if run.depth() == 2 => {
@@ -31,14 +31,14 @@ pub fn signs(run: &Drawn) -> Option<Signs> {
 }
 
 /// A group of units drawn in one colour.
-pub struct Group {
+pub(super) struct Group {
     pub name: String,
     pub colour: usize,
     pub units: Vec<usize>,
 }
 
 /// Units by the sign of their error signal, empty groups left out.
-pub fn groups(units: usize, signs: Option<&Signs>) -> Vec<Group> {
+pub(super) fn groups(units: usize, signs: Option<&Signs>) -> Vec<Group> {
     let Some(signs) = signs else {
         return vec![Group {
             name: "units".into(),
@@ -61,7 +61,7 @@ pub fn groups(units: usize, signs: Option<&Signs>) -> Vec<Group> {
 }
 
 /// One curve per item, the first labelled.
-pub fn bundle<T: Clone>(
+pub(super) fn bundle<T: Clone>(
     items: &[T],
     label: String,
     (colour, opacity): (usize, f64),
@@ -81,7 +81,7 @@ pub fn bundle<T: Clone>(
 }
 
 /// The more curves, the fainter.
-pub fn opacity(curves: usize) -> f64 {
+pub(super) fn opacity(curves: usize) -> f64 {
     if curves > 20 { 0.6 } else { 0.9 }
 }
 

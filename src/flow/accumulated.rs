@@ -7,7 +7,7 @@
 use super::system::System;
 
 /// Running totals up to the end of the last step.
-pub struct Accumulated {
+pub(super) struct Accumulated {
     totals: Vec<f64>,
     /// `E_n` there.
     rates: Vec<f64>,
@@ -15,7 +15,7 @@ pub struct Accumulated {
 
 impl Accumulated {
     /// Totals of zero, starting from the state `y` at local time t.
-    pub fn new(system: &System, y: &[f64], t: f64) -> Self {
+    pub(super) fn new(system: &System, y: &[f64], t: f64) -> Self {
         let rates = system.multipliers(y, t);
         Self {
             totals: vec![0.0; rates.len()],
@@ -24,7 +24,7 @@ impl Accumulated {
     }
 
     /// Nothing yet, and of no samples.
-    pub fn none() -> Self {
+    pub(super) fn none() -> Self {
         Self {
             totals: Vec::new(),
             rates: Vec::new(),
@@ -32,24 +32,24 @@ impl Accumulated {
     }
 
     /// Continued from `totals` at the state `y` of the local time t.
-    pub fn continued(totals: Vec<f64>, system: &System, y: &[f64], t: f64) -> Self {
+    pub(super) fn continued(totals: Vec<f64>, system: &System, y: &[f64], t: f64) -> Self {
         let rates = system.multipliers(y, t);
         Self { totals, rates }
     }
 
     /// The totals at the end of the last step.
-    pub fn totals(&self) -> &[f64] {
+    pub(super) fn totals(&self) -> &[f64] {
         &self.totals
     }
 
     /// Replaces the totals, for a method that keeps its own account. The rates are not updated: [`Self::continued`]
     /// computes them afresh.
-    pub fn set(&mut self, totals: &[f64]) {
+    pub(super) fn set(&mut self, totals: &[f64]) {
         self.totals.copy_from_slice(totals);
     }
 
     /// The totals after a further step of length `h`, from the multipliers in the middle and at the end.
-    pub fn after(&self, h: f64, middle: &[f64], end: &[f64]) -> Vec<f64> {
+    pub(super) fn after(&self, h: f64, middle: &[f64], end: &[f64]) -> Vec<f64> {
         let rates = self.rates.iter().zip(middle).zip(end);
         self.totals
             .iter()
@@ -59,7 +59,7 @@ impl Accumulated {
     }
 
     /// Advances to the end of a step of length `h`.
-    pub fn advance(&mut self, h: f64, middle: &[f64], end: Vec<f64>) {
+    pub(super) fn advance(&mut self, h: f64, middle: &[f64], end: Vec<f64>) {
         self.totals = self.after(h, middle, &end);
         self.rates = end;
     }

@@ -11,7 +11,7 @@ use crate::error::Result;
 const MOST_ROUNDS: usize = 50;
 
 /// [`Method::BackwardEuler`](super::Method::BackwardEuler): the step size is the relative tolerance.
-pub fn begin(start: &Start<'_>, drive: &mut Driver<'_>) -> Result<LegEnd> {
+pub(super) fn begin(start: &Start<'_>, drive: &mut Driver<'_>) -> Result<LegEnd> {
     drive(&mut BackwardEuler {
         system: start.system,
         size: start.rtol,

@@ -21,7 +21,11 @@ const ON_BORDER: f64 = 1e-13;
 const MOST_ITERATIONS: usize = 200;
 
 /// The first time in `(from, to]` at which `clearance` has turned negative, to rounding.
-pub fn first_border(from: f64, to: f64, mut clearance: impl FnMut(f64) -> f64) -> Option<f64> {
+pub(super) fn first_border(
+    from: f64,
+    to: f64,
+    mut clearance: impl FnMut(f64) -> f64,
+) -> Option<f64> {
     let mut inside = (from, 0.0);
     for look in 1..=LOOKS {
         let t = if look == LOOKS {
@@ -75,7 +79,7 @@ fn bisect(
 /// # Errors
 /// [`PieceError::NotFinite`] if the state is not; [`PieceError::NoneEntered`] with what
 /// [`Pieces::enter`](crate::network::Pieces::enter) says.
-pub fn enter(
+pub(super) fn enter(
     kernel: &mut Arc<dyn Kernel>,
     system: &System,
     y: &mut [f64],

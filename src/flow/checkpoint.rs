@@ -34,7 +34,7 @@ const FEWEST: f64 = 200.0;
 const MOST: f64 = 1e4;
 
 /// Steps between fixed points unless the options say otherwise.
-pub fn spacing(parameters: usize, samples: usize) -> usize {
+pub(super) fn spacing(parameters: usize, samples: usize) -> usize {
     (WORK / (parameters.max(1) as f64 * samples.max(1) as f64)).clamp(FEWEST, MOST) as usize
 }
 
@@ -82,7 +82,7 @@ pub(super) struct Keeper<'a> {
 
 impl<'a> Keeper<'a> {
     /// Keeps nothing.
-    pub fn none(control: &'a Control<'a>) -> Self {
+    pub(super) fn none(control: &'a Control<'a>) -> Self {
         Self {
             control,
             file: None,
@@ -93,7 +93,7 @@ impl<'a> Keeper<'a> {
     }
 
     /// Keeps the flow of a problem in the file `name` of the control's folder, if it has one.
-    pub fn of(
+    pub(super) fn of(
         name: &str,
         (problem, options): (&'a Problem, &'a FlowOptions),
         control: &'a Control<'a>,
@@ -120,7 +120,7 @@ impl<'a> Keeper<'a> {
     }
 
     /// Removes a file that turned out to be unusable.
-    pub fn discard(&self) {
+    pub(super) fn discard(&self) {
         if let Some(file) = &self.file {
             // a file that cannot be removed is refused again next time
             let _ = std::fs::remove_file(&file.path);
@@ -132,7 +132,7 @@ impl<'a> Keeper<'a> {
     ///
     /// # Errors
     /// [`Error::Io`](crate::error::Error::Io) if there is a file that cannot be read.
-    pub fn find(
+    pub(super) fn find(
         &mut self,
         options: &FlowOptions,
         kernel: &dyn Kernel,
@@ -176,7 +176,7 @@ impl<'a> Keeper<'a> {
     }
 
     /// Whether what is on disk is old enough to be rewritten, or a signal has come.
-    pub fn is_due(&self) -> bool {
+    pub(super) fn is_due(&self) -> bool {
         self.file.is_some()
             && (self.written.elapsed().as_secs_f64() > self.control.interval
                 || self.control.check().is_err())
@@ -186,7 +186,7 @@ impl<'a> Keeper<'a> {
     ///
     /// # Errors
     /// [`Error::Io`](crate::error::Error::Io) if it cannot be written.
-    pub fn keep(&mut self, mark: Mark, saves: &Saves) -> Result<()> {
+    pub(super) fn keep(&mut self, mark: Mark, saves: &Saves) -> Result<()> {
         self.mark = Some(mark);
         self.fresh = true;
         if self.is_due() {
@@ -199,7 +199,7 @@ impl<'a> Keeper<'a> {
     ///
     /// # Errors
     /// [`Error::Io`](crate::error::Error::Io) if it cannot be written.
-    pub fn write(&mut self, saves: &Saves) -> Result<()> {
+    pub(super) fn write(&mut self, saves: &Saves) -> Result<()> {
         if let (Some(file), Some(mark), true) = (&self.file, &self.mark, self.fresh) {
             file.write(&(mark, saves.up_to(mark.saved)))?;
         }
@@ -213,7 +213,7 @@ impl<'a> Keeper<'a> {
     /// # Errors
     /// [`Error::Interrupted`](crate::error::Error::Interrupted) once a signal has come, with the last mark on disk;
     /// [`Error::Io`](crate::error::Error::Io) if it cannot be written.
-    pub fn check(&mut self, saves: &Saves) -> Result<()> {
+    pub(super) fn check(&mut self, saves: &Saves) -> Result<()> {
         let go_on = self.control.check();
         if go_on.is_err() {
             self.write(saves)?;
@@ -226,7 +226,7 @@ impl<'a> Keeper<'a> {
     ///
     /// # Errors
     /// [`Error::Io`](crate::error::Error::Io) if it cannot be written.
-    pub fn end(&mut self, out_of_budget: bool, saves: &Saves) -> Result<()> {
+    pub(super) fn end(&mut self, out_of_budget: bool, saves: &Saves) -> Result<()> {
         if out_of_budget || self.written.elapsed().as_secs_f64() > self.control.interval {
             self.write(saves)?;
         }

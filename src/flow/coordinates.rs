@@ -34,7 +34,7 @@ use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
 /// e^s from which coordinates may be needed: below, rounding of size ε e^s is far under any tolerance.
-pub const NEEDED_GROWTH: f64 = 2e4;
+pub(super) const NEEDED_GROWTH: f64 = 2e4;
 
 /// Samples whose differences are dependent to this, relative to their length, are carried in coordinates. Rounding of
 /// rates moves an undamped combination by ε over its square, which is then 1e-10.
@@ -75,7 +75,7 @@ const TIER: f64 = 8.0;
 
 /// See the module.
 #[derive(Debug, Clone)]
-pub struct Coordinates {
+pub(super) struct Coordinates {
     /// U, r × D.
     vectors: DMatrix<f64>,
     /// T, N × r. Zero in the rows of samples that are zero.
@@ -93,7 +93,7 @@ pub struct Coordinates {
 
 /// What tells coordinates from others of the same samples.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Choice {
+pub(super) struct Choice {
     /// The sample that each coordinate was eliminated with, the anchor first.
     pivots: Vec<usize>,
     /// log4 of the metric, feature by feature.
@@ -110,7 +110,7 @@ pub struct Choice {
 
 impl Choice {
     /// r.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.pivots.len() - usize::from(self.dropped.is_some())
     }
 }
@@ -121,13 +121,13 @@ fn near(s: f64) -> f64 {
 }
 
 /// The samples being learned at log-multipliers `p` and log-log-time s.
-pub fn learned(p: impl Iterator<Item = f64>, s: f64) -> Vec<usize> {
+pub(super) fn learned(p: impl Iterator<Item = f64>, s: f64) -> Vec<usize> {
     let learned = p.enumerate().filter(|(_, p)| *p > near(s));
     learned.map(|(n, _)| n).collect()
 }
 
 /// Whether the samples `learned` (rows of `g`, with log-multipliers `p`) are linearly dependent, or nearly so.
-pub fn are_dependent(g: &DMatrix<f64>, p: &[f64], learned: &[usize]) -> bool {
+pub(super) fn are_dependent(g: &DMatrix<f64>, p: &[f64], learned: &[usize]) -> bool {
     let Some(mut elimination) = Elimination::new(g, p, learned, vec![0; g.ncols()]) else {
         return false;
     };
@@ -145,7 +145,7 @@ pub fn are_dependent(g: &DMatrix<f64>, p: &[f64], learned: &[usize]) -> bool {
 impl Coordinates {
     /// Those for the log-multipliers `p` at log-log-time s, where features answer to z as in `response` (length D).
     /// None without a sample that can be learned.
-    pub fn choose(g: &DMatrix<f64>, p: &[f64], s: f64, response: &[f64]) -> Option<Self> {
+    pub(super) fn choose(g: &DMatrix<f64>, p: &[f64], s: f64, response: &[f64]) -> Option<Self> {
         let all: Vec<usize> = (0..p.len()).collect();
         let mut elimination = Elimination::new(g, p, &all, metric(response))?;
         let mut open = elimination.without_anchor(all);
@@ -167,7 +167,7 @@ impl Coordinates {
     }
 
     /// Those of the same samples and choice: the same to the last bit. None if it is not one of these samples.
-    pub fn of_choice(g: &DMatrix<f64>, choice: &Choice) -> Option<Self> {
+    pub(super) fn of_choice(g: &DMatrix<f64>, choice: &Choice) -> Option<Self> {
         let (&anchor, rest) = choice.pivots.split_first()?;
         if choice.pivots.iter().any(|&n| n >= g.nrows()) {
             return None;
@@ -188,47 +188,47 @@ impl Coordinates {
     }
 
     /// What tells these coordinates from others of the same samples.
-    pub fn choice(&self) -> &Choice {
+    pub(super) fn choice(&self) -> &Choice {
         &self.choice
     }
 
     /// The sample whose log-multiplier is the first coordinate.
-    pub fn anchor(&self) -> usize {
+    pub(super) fn anchor(&self) -> usize {
         self.choice.pivots[0]
     }
 
     /// U: the rows that the network sees.
-    pub fn vectors(&self) -> &DMatrix<f64> {
+    pub(super) fn vectors(&self) -> &DMatrix<f64> {
         &self.vectors
     }
 
     /// r.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.choice.len()
     }
 
     /// N.
-    pub fn samples(&self) -> usize {
+    pub(super) fn samples(&self) -> usize {
         self.combine.nrows()
     }
 
     /// T.
-    pub fn combine(&self) -> &DMatrix<f64> {
+    pub(super) fn combine(&self) -> &DMatrix<f64> {
         &self.combine
     }
 
     /// What each p_n has of τ besides.
-    pub fn clock(&self) -> &DVector<f64> {
+    pub(super) fn clock(&self) -> &DVector<f64> {
         &self.clock
     }
 
     /// `o_i`, the share of τ in P_i.
-    pub fn offset(i: usize) -> f64 {
+    pub(super) fn offset(i: usize) -> f64 {
         if i == 0 { 1.0 } else { 0.0 }
     }
 
     /// Takes one of the coordinates from the relation, if there is one.
-    pub fn use_relation(&mut self, coordinates: &[f64]) {
+    pub(super) fn use_relation(&mut self, coordinates: &[f64]) {
         let Some(relation) = &self.relation else {
             return;
         };
@@ -260,7 +260,7 @@ impl Coordinates {
     }
 
     /// Writes `p = T P`, and what it has of τ.
-    pub fn expand(&self, coordinates: &[f64], tau: f64, p: &mut [f64]) {
+    pub(super) fn expand(&self, coordinates: &[f64], tau: f64, p: &mut [f64]) {
         for (p, share) in p.iter_mut().zip(self.clock.iter()) {
             *p = if *share == 0.0 { 0.0 } else { share * tau };
         }
@@ -272,31 +272,31 @@ impl Coordinates {
     }
 
     /// Margins `g_n·β` of all samples from those of the vectors, `u_i·β`.
-    pub fn of_vectors(&self, margins: Vec<f64>) -> Vec<f64> {
+    pub(super) fn of_vectors(&self, margins: Vec<f64>) -> Vec<f64> {
         (&self.combine * DVector::from_vec(margins)).data.into()
     }
 
     /// Writes `a = TᵀE`.
-    pub fn pull(&self, multipliers: &[f64], a: &mut [f64]) {
+    pub(super) fn pull(&self, multipliers: &[f64], a: &mut [f64]) {
         for (a, column) in a.iter_mut().zip(self.combine.column_iter()) {
             *a = column.iter().zip(multipliers).map(|(t, e)| t * e).sum();
         }
     }
 
     /// Writes the diagonal of [`Self::curvature`].
-    pub fn diagonal(&self, slopes: &[f64], diagonal: &mut [f64]) {
+    pub(super) fn diagonal(&self, slopes: &[f64], diagonal: &mut [f64]) {
         for (d, column) in diagonal.iter_mut().zip(self.combine.column_iter()) {
             *d = column.iter().zip(slopes).map(|(t, s)| t * t * s).sum();
         }
     }
 
     /// Whether a sample is zero, so that its multiplier moves nothing.
-    pub fn is_zero(&self, sample: usize) -> bool {
+    pub(super) fn is_zero(&self, sample: usize) -> bool {
         self.zero.contains(&sample)
     }
 
     /// `M = Tᵀ diag(S) T`, the change of a per change of P where S is that of E per change of p.
-    pub fn curvature(&self, slopes: &[f64]) -> DMatrix<f64> {
+    pub(super) fn curvature(&self, slopes: &[f64]) -> DMatrix<f64> {
         let mut weighted = self.combine.clone();
         for mut column in weighted.column_iter_mut() {
             for (x, s) in column.iter_mut().zip(slopes) {
@@ -307,7 +307,7 @@ impl Coordinates {
     }
 
     /// P from the log-multipliers of the samples, by substitution along the pivots: `difference(n)` is `p_n − p_a`.
-    pub fn substitute(&self, anchor: f64, difference: impl Fn(usize) -> f64) -> Vec<f64> {
+    pub(super) fn substitute(&self, anchor: f64, difference: impl Fn(usize) -> f64) -> Vec<f64> {
         let mut coordinates = vec![anchor];
         for (i, &pivot) in self.choice.pivots.iter().enumerate().skip(1) {
             let known: f64 = (1..i)
@@ -322,12 +322,12 @@ impl Coordinates {
     }
 
     /// Whether others are to be chosen at log-log-time s, since a log-multiplier is too small a difference by now.
-    pub fn are_outdated(&self, coordinates: &[f64], p: &[f64], s: f64) -> bool {
+    pub(super) fn are_outdated(&self, coordinates: &[f64], p: &[f64], s: f64) -> bool {
         self.cancellation(coordinates, p, s) > self.choice.cancelled
     }
 
     /// Whether the states v say the same as the log-multipliers `p` at log-log-time s.
-    pub fn agree(&self, v: &[f64], p: &[f64], s: f64) -> bool {
+    pub(super) fn agree(&self, v: &[f64], p: &[f64], s: f64) -> bool {
         let coordinates: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
         let mut here = vec![0.0; p.len()];
         self.expand(&coordinates, log_time(s), &mut here);
@@ -338,7 +338,7 @@ impl Coordinates {
     }
 
     /// The same coordinates as a choice of log-log-time s.
-    pub fn kept(&self, v: &[f64], p: &[f64], s: f64) -> Self {
+    pub(super) fn kept(&self, v: &[f64], p: &[f64], s: f64) -> Self {
         let mut kept = self.clone();
         kept.choice.since = s;
         kept.accept(v, p, s);
@@ -346,7 +346,7 @@ impl Coordinates {
     }
 
     /// Lets states be less accurate than those of the `last` choice if that has not held for long, and otherwise more.
-    pub fn loosen(&mut self, last: Option<&Choice>) {
+    pub(super) fn loosen(&mut self, last: Option<&Choice>) {
         let Some(last) = last else {
             return;
         };
@@ -356,12 +356,12 @@ impl Coordinates {
     }
 
     /// Whether there is reason to hope that others would do better at log-log-time s.
-    pub fn may_change(&self, s: f64) -> bool {
+    pub(super) fn may_change(&self, s: f64) -> bool {
         s > self.choice.since + LEAST_APART
     }
 
     /// Accepts that as little is left of the sums as there is at the states v: no choice does better.
-    pub fn accept(&mut self, v: &[f64], p: &[f64], s: f64) {
+    pub(super) fn accept(&mut self, v: &[f64], p: &[f64], s: f64) {
         let coordinates: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
         let unavoidable = TIER * self.cancellation(&coordinates, p, s);
         self.choice.cancelled = self.choice.cancelled.max(unavoidable);

@@ -26,14 +26,14 @@ const MOST_FAILURES: usize = 20_000;
 ///
 /// # Errors
 /// As for all methods here: if the field is not finite at the start, and the driver's own errors.
-pub fn bdf(start: &Start<'_>, drive: &mut Driver<'_>) -> Result<LegEnd> {
+pub(super) fn bdf(start: &Start<'_>, drive: &mut Driver<'_>) -> Result<LegEnd> {
     let problem = problem(start)?;
     let solver = problem.bdf::<NewtonLinearSolver>().map_err(cannot_start)?;
     drive(&mut Diffsol::new(start, solver, Kind::Implicit))
 }
 
 /// [`Method::Esdirk34`](super::Method::Esdirk34).
-pub fn esdirk34(start: &Start<'_>, drive: &mut Driver<'_>) -> Result<LegEnd> {
+pub(super) fn esdirk34(start: &Start<'_>, drive: &mut Driver<'_>) -> Result<LegEnd> {
     let problem = problem(start)?;
     let solver = problem.esdirk34::<NewtonLinearSolver>();
     drive(&mut Diffsol::new(
@@ -44,7 +44,7 @@ pub fn esdirk34(start: &Start<'_>, drive: &mut Driver<'_>) -> Result<LegEnd> {
 }
 
 /// [`Method::TrBdf2`](super::Method::TrBdf2).
-pub fn tr_bdf2(start: &Start<'_>, drive: &mut Driver<'_>) -> Result<LegEnd> {
+pub(super) fn tr_bdf2(start: &Start<'_>, drive: &mut Driver<'_>) -> Result<LegEnd> {
     let problem = problem(start)?;
     let solver = problem.tr_bdf2::<NewtonLinearSolver>();
     drive(&mut Diffsol::new(
@@ -55,7 +55,7 @@ pub fn tr_bdf2(start: &Start<'_>, drive: &mut Driver<'_>) -> Result<LegEnd> {
 }
 
 /// [`Method::Tsit45`](super::Method::Tsit45).
-pub fn tsit45(start: &Start<'_>, drive: &mut Driver<'_>) -> Result<LegEnd> {
+pub(super) fn tsit45(start: &Start<'_>, drive: &mut Driver<'_>) -> Result<LegEnd> {
     let problem = problem(start)?;
     let solver = problem.tsit45().map_err(cannot_start)?;
     drive(&mut Diffsol::new(start, solver, Kind::Explicit))

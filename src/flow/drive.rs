@@ -22,7 +22,7 @@ pub use crate::control::FlowProgress as Progress;
 
 /// Why a leg ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
+pub(super) enum Why {
     /// The clock is counted from here, or tolerances have changed.
     Restart,
     /// The integrator restarts, and the run is marked.
@@ -39,7 +39,7 @@ pub enum Why {
 }
 
 /// The end of a leg.
-pub struct LegEnd {
+pub(super) struct LegEnd {
     pub why: Why,
     /// In the clock of the run's epoch.
     pub s: f64,
@@ -64,7 +64,7 @@ impl FlowRun<'_> {
     /// [`Error::Interrupted`]: crate::error::Error::Interrupted
     /// [`Error::Io`]: crate::error::Error::Io
     /// [`Error::Solver`]: crate::error::Error::Solver
-    pub fn leg(
+    pub(super) fn leg(
         &mut self,
         system: &Arc<System>,
         y: &[f64],
@@ -127,7 +127,7 @@ fn add(solver: &mut crate::trajectory::SolverStatistics, effort: Effort) {
 }
 
 /// One leg in progress.
-pub struct Drive<'d, 'r> {
+pub(super) struct Drive<'d, 'r> {
     pub run: &'d mut FlowRun<'r>,
     pub system: &'d System,
     pub integrator: &'d mut dyn Integrator,
@@ -175,14 +175,14 @@ impl Drive<'_, '_> {
     }
 
     /// (θ, v) at the end of the last step.
-    pub fn state(&self) -> Vec<f64> {
+    pub(super) fn state(&self) -> Vec<f64> {
         let mut y = [self.integrator.weights(), self.integrator.states()].concat();
         self.system.complete(&mut y, self.time());
         y
     }
 
     /// The end of the last step in the clock of `system`.
-    pub fn time(&self) -> f64 {
+    pub(super) fn time(&self) -> f64 {
         self.shift + self.integrator.time()
     }
 
@@ -411,6 +411,6 @@ impl Drive<'_, '_> {
     }
 }
 
-pub fn all_finite(x: &[f64]) -> bool {
+pub(super) fn all_finite(x: &[f64]) -> bool {
     x.iter().all(|x| x.is_finite())
 }

@@ -7,7 +7,7 @@ use crate::network::Kernel;
 use crate::trajectory::{SolverStatistics, Status};
 
 /// What can happen on data that are not separable.
-pub enum Beyond {
+pub(super) enum Beyond {
     /// The weights no longer move.
     Rest,
     /// Multipliers amplify rounding beyond use while the weights still move.
@@ -15,29 +15,29 @@ pub enum Beyond {
 }
 
 /// Message of a run on data without a separator that cannot continue.
-pub const NO_SEPARATOR: &str = "margins have stopped growing with log t while the weights still \
+pub(super) const NO_SEPARATOR: &str = "margins have stopped growing with log t while the weights still \
      move: no hyperplane that the network can learn separates all of the data, or fixed \
      feedback drives the loss up, and double precision cannot follow further";
 
 /// The same for networks that are not linear in their input.
-pub const NOT_FITTED: &str = "margins have stopped growing with log t while the weights still \
+pub(super) const NOT_FITTED: &str = "margins have stopped growing with log t while the weights still \
      move: from these weights the network does not fit all of the data (samples pull \
      against each other), and double precision cannot follow further";
 
 /// What a run says whose weights grow like t.
-pub const UNSEEN: &str = "a sample that no unit of a later layer sees still moves the layers before it, by fixed \
+pub(super) const UNSEEN: &str = "a sample that no unit of a later layer sees still moves the layers before it, by fixed \
      feedback that does not ask what is seen: their weights grow like t, beyond the range of numbers; use other \
      initial weights or wider layers";
 
 /// Log-multipliers p beyond this do not occur on separable data, where they end negative.
-pub const STRONG: f64 = 12.0;
+pub(super) const STRONG: f64 = 12.0;
 
 /// Log-multipliers p beyond this happen too fast for the clock in use: multipliers leave the range of numbers, or their
 /// squares do.
 const FAST: f64 = 150.0;
 
 /// ln of the largest multiplier (relative to the clock τ, as p) of samples that are not dead.
-pub fn fastest(kernel: &dyn Kernel, loss: Loss, v: &[f64], log_time: f64) -> f64 {
+pub(super) fn fastest(kernel: &dyn Kernel, loss: Loss, v: &[f64], log_time: f64) -> f64 {
     (v.iter().enumerate())
         .filter(|(n, _)| !kernel.dead().contains(n))
         .map(|(_, v)| {
@@ -50,14 +50,14 @@ pub fn fastest(kernel: &dyn Kernel, loss: Loss, v: &[f64], log_time: f64) -> f64
 /// Whether the clock is to be begun anew at compressed log-multipliers v: because of a sample that was dead and no
 /// longer is, of margins far below zero, or of one that feedback drives down faster and faster. Networks that are
 /// linear in their input start with any margins as they are.
-pub fn is_fast(kernel: &dyn Kernel, loss: Loss, v: &[f64], log_time: f64) -> bool {
+pub(super) fn is_fast(kernel: &dyn Kernel, loss: Loss, v: &[f64], log_time: f64) -> bool {
     kernel.signed_samples().is_none()
         && strongest(v, kernel.dead()) > FAST
         && fastest(kernel, loss, v, log_time) > FAST
 }
 
 /// The largest `p_n` of compressed log-multipliers v, without those of idle samples.
-pub fn strongest(v: &[f64], idle: &[usize]) -> f64 {
+pub(super) fn strongest(v: &[f64], idle: &[usize]) -> f64 {
     v.iter()
         .enumerate()
         .filter(|(n, _)| !idle.contains(n))
@@ -71,7 +71,7 @@ pub fn strongest(v: &[f64], idle: &[usize]) -> f64 {
 /// being learned (both only if their updates cancel, see `System::updates_cancel`: on tiny data multipliers grow
 /// merely because nothing has moved yet). In the second case, once multipliers exceed those of the start, `E_n`
 /// amplifies the rounding of `p_n` until the implicit equations have no solution in doubles.
-pub fn beyond_separability(
+pub(super) fn beyond_separability(
     s: f64,
     strongest: f64,
     at_start: f64,
@@ -91,12 +91,12 @@ pub fn beyond_separability(
 }
 
 /// Whether the largest `p_n` lets `E_n` amplify rounding beyond use; at s = 0 it was `at_start`.
-pub fn overflows(s: f64, strongest: f64, at_start: f64) -> bool {
+pub(super) fn overflows(s: f64, strongest: f64, at_start: f64) -> bool {
     s + strongest > 2.0 * s + 36.0 + at_start.max(0.0)
 }
 
 /// Where and how a run ended.
-pub struct Ending<'a> {
+pub(super) struct Ending<'a> {
     pub s: f64,
     pub solver: &'a SolverStatistics,
     pub options: &'a FlowOptions,
@@ -106,7 +106,7 @@ pub struct Ending<'a> {
 }
 
 /// What happened, where, and what to try, in a sentence; `None` for a run that simply completed.
-pub fn message(status: Status, ending: &Ending<'_>) -> Option<String> {
+pub(super) fn message(status: Status, ending: &Ending<'_>) -> Option<String> {
     let at = format!(
         "at log-log-time {:.6} (log-time {:.6e}), step {}, method {}",
         ending.s,

@@ -4,7 +4,7 @@ use crate::error::{Error, SolverError};
 use crate::trajectory::Status;
 
 /// An error of whichever solver is underneath.
-pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Why there is no trajectory at all. (A run that fails midway has one, with a status and a message.)
 #[derive(Debug, thiserror::Error)]

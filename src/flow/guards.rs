@@ -19,7 +19,7 @@ const RANGE: f64 = 600.0;
 
 impl Drive<'_, '_> {
     /// Why the state at the end of the last step, at log-log-time s, ends the leg, if it does.
-    pub fn guard(&mut self, s: f64) -> Option<Why> {
+    pub(super) fn guard(&mut self, s: f64) -> Option<Why> {
         if (self.system).wants_coordinates(self.integrator.states(), s) {
             return Some(Why::Coordinates);
         }

@@ -21,7 +21,7 @@ use crate::error::Result;
 /// A method needs `kind`, `time`, `step`, `weights`, `states`, `interpolate` and `statistics`; all others are
 /// offers with a default that is always right. Given the same [`Start`], or the same mark, an integrator takes the
 /// same steps to the last bit: that is what a resumed run stands on.
-pub trait Integrator {
+pub(super) trait Integrator {
     /// What slow progress of this method means.
     fn kind(&self) -> Kind;
 
@@ -100,7 +100,7 @@ pub trait Integrator {
 
 /// What it means when steps of a method hardly advance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// Nothing: steps are held short by stability, and budgets end the run.
     Explicit,
     /// Rounding, or that the flow has come to an end: no other method would get further.
@@ -111,7 +111,7 @@ pub enum Kind {
 
 /// An accepted step.
 #[derive(Debug, Clone, Copy)]
-pub struct Step {
+pub(super) struct Step {
     /// Whether it ends at `end`, to rounding.
     pub arrived: bool,
     /// Length of the next step.
@@ -120,7 +120,7 @@ pub struct Step {
 
 /// Why there is no step.
 #[derive(Debug, thiserror::Error)]
-pub enum Failure {
+pub(super) enum Failure {
     /// Of a [`Kind::Partitioned`] method: the fully implicit one takes over.
     #[error("no step is short enough")]
     Stalled,
@@ -135,11 +135,11 @@ pub enum Failure {
 /// A mark that is not one of the integrator's own.
 #[derive(Debug, thiserror::Error)]
 #[error("no state of this integrator")]
-pub struct ForeignPast;
+pub(super) struct ForeignPast;
 
 /// Work done for the steps of one integrator.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Effort {
+pub(super) struct Effort {
     pub rejected_steps: usize,
     /// Iterations of Newton's method that failed.
     pub newton_failures: usize,
@@ -148,7 +148,7 @@ pub struct Effort {
 }
 
 /// Where an integrator starts, and the tolerances it must meet.
-pub struct Start<'a> {
+pub(super) struct Start<'a> {
     /// The field, with its clock.
     pub system: &'a std::sync::Arc<System>,
     /// (θ, v) at the base of the clock.
@@ -166,7 +166,7 @@ pub struct Start<'a> {
 
 /// Makes an integrator, and passes it to the driver, which returns once the leg is over. (Not returned itself, so that
 /// it may borrow from what lives on the constructor's stack.)
-pub type Constructor = fn(&Start<'_>, &mut Driver<'_>) -> Result<LegEnd>;
+pub(super) type Constructor = fn(&Start<'_>, &mut Driver<'_>) -> Result<LegEnd>;
 
 /// Drives an integrator through one leg.
-pub type Driver<'a> = dyn FnMut(&mut dyn Integrator) -> Result<LegEnd> + 'a;
+pub(super) type Driver<'a> = dyn FnMut(&mut dyn Integrator) -> Result<LegEnd> + 'a;

@@ -23,7 +23,7 @@ use crate::network::{InputResponse, LinearisedStep, linearised, pseudo_inverse};
 use nalgebra::{DMatrix, DVector, Dyn, LU};
 
 /// Exact elimination to the active samples.
-pub struct NewtonStep {
+pub(super) struct NewtonStep {
     parameters: usize,
     c: f64,
     step: Box<dyn LinearisedStep>,
@@ -61,7 +61,7 @@ enum Stiff {
 }
 
 impl NewtonStep {
-    pub fn new(system: &System, y: &[f64], t: f64, c: f64) -> Self {
+    pub(super) fn new(system: &System, y: &[f64], t: f64, c: f64) -> Self {
         let kernel = system.kernel();
         let parameters = kernel.parameters();
         let theta = &y[..parameters];
@@ -331,12 +331,12 @@ fn inverse_root(x: f64) -> f64 {
 }
 
 /// The full matrix by Jacobian products, equilibrated LU. O((P+N)³): for comparison only.
-pub struct DenseStep {
+pub(super) struct DenseStep {
     factor: Equilibrated,
 }
 
 impl DenseStep {
-    pub fn new(system: &System, y: &[f64], t: f64, c: f64) -> Self {
+    pub(super) fn new(system: &System, y: &[f64], t: f64, c: f64) -> Self {
         let n = y.len();
         let mut matrix = DMatrix::identity(n, n);
         let mut direction = vec![0.0; n];

@@ -15,11 +15,11 @@ use diffsol::{
 use std::ops::Mul;
 use std::sync::Arc;
 
-pub type State = NalgebraVec<f64>;
+pub(super) type State = NalgebraVec<f64>;
 type Index = <State as Vector>::Index;
 
 /// The values of a state.
-pub fn values(y: &State) -> &[f64] {
+pub(super) fn values(y: &State) -> &[f64] {
     y.batch_as_slice(0)
 }
 
@@ -198,7 +198,7 @@ impl Matrix for NewtonMatrix {
 
 /// Solves linear systems with a [`NewtonMatrix`] by the system's own factorisation.
 #[derive(Default)]
-pub struct NewtonLinearSolver {
+pub(super) struct NewtonLinearSolver {
     factor: Option<Box<dyn FactorisedStep>>,
     /// a in `a(1 − cJ)`.
     scale: f64,
@@ -248,14 +248,14 @@ impl diffsol_la::LinearSolver<NewtonMatrix> for NewtonLinearSolver {
 }
 
 /// The flow as diffsol equations.
-pub struct Equations {
+pub(super) struct Equations {
     pub system: Arc<System>,
     start: Vec<f64>,
     context: NalgebraContext,
 }
 
 impl Equations {
-    pub fn new(system: Arc<System>, start: Vec<f64>) -> Self {
+    pub(super) fn new(system: Arc<System>, start: Vec<f64>) -> Self {
         Self {
             system,
             start,
@@ -265,7 +265,7 @@ impl Equations {
 }
 
 /// Right-hand side or initial value, borrowed from [`Equations`].
-pub struct Part<'a>(&'a Equations);
+pub(super) struct Part<'a>(&'a Equations);
 
 macro_rules! operator {
     ($type:ty, $self:ident => $equations:expr) => {

@@ -6,16 +6,16 @@ use std::fmt;
 
 /// An integrator's part of a mark: bytes whose format only the integrator knows.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Past(Vec<u8>);
+pub(super) struct Past(Vec<u8>);
 
 impl Past {
     /// Serialised by serde; `None` if that fails, which never happens for structures of numbers, lists and options.
-    pub fn of(past: &impl Serialize) -> Option<Self> {
+    pub(super) fn of(past: &impl Serialize) -> Option<Self> {
         postcard::to_allocvec(past).ok().map(Self)
     }
 
     /// The value [`Self::of`] was called with; `None` if it was of another type.
-    pub fn read<T: DeserializeOwned>(&self) -> Option<T> {
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Option<T> {
         match postcard::take_from_bytes(&self.0) {
             Ok((past, [])) => Some(past),
             _ => None,

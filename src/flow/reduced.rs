@@ -22,7 +22,7 @@ pub(super) struct Reduced {
 impl Reduced {
     /// # Errors
     /// [`Error::Solver`] if the problem has no reduced state.
-    pub fn new(problem: &Problem, data: &Dataset, options: &FlowOptions) -> Result<Self> {
+    pub(super) fn new(problem: &Problem, data: &Dataset, options: &FlowOptions) -> Result<Self> {
         let (network, feedback) = problem
             .rank_one()
             .map_err(|why| SolverError::NoReducedState(why.to_string()))?;
@@ -43,13 +43,13 @@ impl Reduced {
     }
 
     /// The vector field, and the unknowns at t = 0.
-    pub fn start(&self) -> (Arc<dyn Kernel>, DVector<f64>) {
+    pub(super) fn start(&self) -> (Arc<dyn Kernel>, DVector<f64>) {
         let unknowns = DVector::zeros(self.reduction.parameters());
         (Arc::clone(&self.reduction) as Arc<dyn Kernel>, unknowns)
     }
 
     /// Expands the unknowns at every save to all weights; `options` are those the run was requested with.
-    pub fn expand(&self, trajectory: &mut Trajectory, options: &FlowOptions) {
+    pub(super) fn expand(&self, trajectory: &mut Trajectory, options: &FlowOptions) {
         trajectory.theta = self.reduction.theta(&trajectory.theta);
         trajectory.solver.method += " (reduced state)";
         trajectory.solver.rtol = options.rtol;

@@ -72,7 +72,7 @@ const DENSE_FOR: f64 = 0.5;
 const LOCAL_SHARE_OF_WEIGHTS: f64 = 1e-5;
 
 impl<'a> FlowRun<'a> {
-    pub fn new(
+    pub(super) fn new(
         kernel: &dyn Kernel,
         options: &'a FlowOptions,
         newton: NewtonSolver,
@@ -127,7 +127,7 @@ impl<'a> FlowRun<'a> {
     }
 
     /// Whether the integrator is due to be restarted.
-    pub fn fixed_point_due(&self) -> bool {
+    pub(super) fn fixed_point_due(&self) -> bool {
         self.solver.steps >= self.next_fixed_point
     }
 
@@ -135,14 +135,14 @@ impl<'a> FlowRun<'a> {
     ///
     /// # Errors
     /// [`Error::Io`](crate::error::Error::Io) if a checkpoint is due and cannot be written.
-    pub fn fix(&mut self, s: f64, y: &[f64], system: &System, totals: &[f64]) -> Result<()> {
+    pub(super) fn fix(&mut self, s: f64, y: &[f64], system: &System, totals: &[f64]) -> Result<()> {
         self.schedule_fixed_point();
         let mark = self.mark_at(s, y, system, totals);
         self.keeper.keep(mark, &self.saves)
     }
 
     /// The mark of an integrator that begins anew at the state `y` of log-log-time s.
-    pub fn mark_at(&self, s: f64, y: &[f64], system: &System, totals: &[f64]) -> Mark {
+    pub(super) fn mark_at(&self, s: f64, y: &[f64], system: &System, totals: &[f64]) -> Mark {
         let pieces = system.kernel().pieces();
         Mark {
             s,
@@ -169,7 +169,7 @@ impl<'a> FlowRun<'a> {
     }
 
     /// Resumes from a mark whose saves have been restored.
-    pub fn restore(&mut self, mark: &Mark) {
+    pub(super) fn restore(&mut self, mark: &Mark) {
         self.method = mark.method;
         self.past.clone_from(&mark.past);
         self.kinks.clone_from(&mark.kinks);
@@ -196,7 +196,7 @@ impl<'a> FlowRun<'a> {
     }
 
     /// Hands over to the fully implicit method at log-log-time s.
-    pub fn hand_over(&mut self, s: f64) {
+    pub(super) fn hand_over(&mut self, s: f64) {
         self.method = Method::FULLY_IMPLICIT;
         let s = self.epoch.global(s);
         let (before, now) = (&self.solver.method, self.method.name());
@@ -205,7 +205,7 @@ impl<'a> FlowRun<'a> {
     }
 
     /// How Newton systems are solved now.
-    pub fn newton(&self) -> NewtonSolver {
+    pub(super) fn newton(&self) -> NewtonSolver {
         match self.dense_since {
             Some(_) => NewtonSolver::Dense,
             None => self.newton,
@@ -214,14 +214,14 @@ impl<'a> FlowRun<'a> {
 
     /// Takes the whole Newton matrix from log-log-time s on, if it is small enough: while samples that are not fitted
     /// have large multipliers, what the structured step leaves to the iteration is stiff.
-    pub fn solve_densely(&mut self, s: f64) {
+    pub(super) fn solve_densely(&mut self, s: f64) {
         if self.parameters + self.samples <= MOST_DENSE {
             self.dense_since = Some(s);
         }
     }
 
     /// Goes back from the whole matrix once the run has got on.
-    pub fn solve_as_before(&mut self, s: f64) -> bool {
+    pub(super) fn solve_as_before(&mut self, s: f64) -> bool {
         let over = self.dense_since.is_some_and(|since| s > since + DENSE_FOR);
         if over {
             self.dense_since = None;
@@ -230,13 +230,13 @@ impl<'a> FlowRun<'a> {
     }
 
     /// Absolute tolerances of one step, by layer.
-    pub fn absolute_tolerances(&self) -> Vec<f64> {
+    pub(super) fn absolute_tolerances(&self) -> Vec<f64> {
         let atol = self.options.atol * LOCAL_SHARE_OF_WEIGHTS;
         self.rounding.iter().map(|floor| floor.max(atol)).collect()
     }
 
     /// Releases samples idle only before a border: they start with the multipliers they have by then.
-    pub fn release(&mut self, y: &[f64], before: &[usize], after: &[usize]) {
+    pub(super) fn release(&mut self, y: &[f64], before: &[usize], after: &[usize]) {
         let released = before.iter().filter(|n| !after.contains(n));
         for p in released.map(|n| expand(y[self.parameters + n])) {
             self.strongest_at_start = self.strongest_at_start.max(p);
@@ -244,7 +244,7 @@ impl<'a> FlowRun<'a> {
     }
 
     /// While it lives, whatever this run computes is over once its budget of seconds is spent.
-    pub fn deadline(&self) -> Deadline {
+    pub(super) fn deadline(&self) -> Deadline {
         Deadline::after(self.options.max_wall_seconds - self.wall_seconds())
     }
 
@@ -253,12 +253,12 @@ impl<'a> FlowRun<'a> {
     ///
     /// # Errors
     /// As [`Keeper::check`], once a signal has come.
-    pub fn is_given_up(&mut self) -> Result<Option<Status>> {
+    pub(super) fn is_given_up(&mut self) -> Result<Option<Status>> {
         self.keeper.check(&self.saves)?;
         Ok(self.out_of_budget())
     }
 
-    pub fn out_of_budget(&self) -> Option<Status> {
+    pub(super) fn out_of_budget(&self) -> Option<Status> {
         if self.solver.steps >= self.options.max_steps {
             Some(Status::BudgetSteps)
         } else if self.wall_seconds() >= self.options.max_wall_seconds {
@@ -272,7 +272,7 @@ impl<'a> FlowRun<'a> {
     ///
     /// # Errors
     /// As [`borders::enter`].
-    pub fn cross(
+    pub(super) fn cross(
         &mut self,
         kernel: &mut Arc<dyn Kernel>,
         system: &System,
@@ -288,7 +288,7 @@ impl<'a> FlowRun<'a> {
 
     /// Measures the rounding of every layer of the weights that `y` begins with; true if some layer's has at least
     /// doubled, and exceeds its tolerance.
-    pub fn rounding_has_grown(&mut self, y: &[f64]) -> bool {
+    pub(super) fn rounding_has_grown(&mut self, y: &[f64]) -> bool {
         let mut grown = false;
         let mut rest = y;
         for (&len, rounding) in self.layers.iter().zip(&mut self.rounding) {
@@ -305,7 +305,7 @@ impl<'a> FlowRun<'a> {
     }
 
     /// Saves the resting weights at every remaining time; `p_n = τ − m_n` grows with τ.
-    pub fn repeat_until_the_horizon(&mut self, s: f64, y: &[f64], accumulated: &[f64]) {
+    pub(super) fn repeat_until_the_horizon(&mut self, s: f64, y: &[f64], accumulated: &[f64]) {
         while let Some(due) = self.saves.due() {
             let local = self.epoch.local(due);
             let elapsed = log_time(local) - log_time(s);
@@ -320,13 +320,13 @@ impl<'a> FlowRun<'a> {
     }
 
     /// τ' + ln u at the log-log-time s of the epoch: what log-multipliers p and margins add up to.
-    pub fn log_time(&self, s: f64) -> f64 {
+    pub(super) fn log_time(&self, s: f64) -> f64 {
         log_time(s) + self.epoch.log_unit()
     }
 
     /// Begins the clock anew at the state `y` of its log-log-time s, in the unit in which the largest multiplier is
     /// one; its p is `fastest`.
-    pub fn begin_epoch(&mut self, s: f64, y: &mut [f64], fastest: f64) {
+    pub(super) fn begin_epoch(&mut self, s: f64, y: &mut [f64], fastest: f64) {
         let before = self.log_time(s);
         let log_unit = before - fastest;
         self.epoch = Epoch::begun_at(self.epoch.global(s), log_unit);
@@ -343,7 +343,13 @@ impl<'a> FlowRun<'a> {
     ///
     /// # Errors
     /// [`Error::Io`](crate::error::Error::Io) if a checkpoint is to be kept and cannot be written.
-    pub fn end(mut self, status: Status, s: f64, y: &[f64], totals: &[f64]) -> Result<Trajectory> {
+    pub(super) fn end(
+        mut self,
+        status: Status,
+        s: f64,
+        y: &[f64],
+        totals: &[f64],
+    ) -> Result<Trajectory> {
         let s = self.epoch.global(s);
         if status != Status::Completed && s > self.saves.last() {
             let state = y.split_at(self.parameters);

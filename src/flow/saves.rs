@@ -8,12 +8,12 @@ use super::{FlowOptions, SaveAt};
 const SAVED_BYTES: usize = 20 << 20;
 
 /// How many states of `numbers` doubles a run saves by default.
-pub fn affordable(numbers: usize) -> usize {
+pub(crate) fn affordable(numbers: usize) -> usize {
     (SAVED_BYTES / 8 / numbers).clamp(25, 201)
 }
 
 /// The save grid, and what has been saved on it so far.
-pub struct Saves {
+pub(super) struct Saves {
     grid: Vec<f64>,
     parameters: usize,
     samples: usize,
@@ -28,7 +28,7 @@ pub struct Saves {
 
 impl Saves {
     /// The grid the options ask for.
-    pub fn new(options: &FlowOptions, parameters: usize, samples: usize) -> Self {
+    pub(super) fn new(options: &FlowOptions, parameters: usize, samples: usize) -> Self {
         let uniform = |count: usize| {
             let last = count.max(2) - 1;
             // The last time is the horizon itself, not a rounding of it.
@@ -55,7 +55,13 @@ impl Saves {
 
     /// Appends weights, compressed log-multipliers of the clock `epoch`, and accumulated multipliers at the
     /// log-log-time s of the run.
-    pub fn push(&mut self, s: f64, epoch: Epoch, (theta, v): (&[f64], &[f64]), totals: &[f64]) {
+    pub(super) fn push(
+        &mut self,
+        s: f64,
+        epoch: Epoch,
+        (theta, v): (&[f64], &[f64]),
+        totals: &[f64],
+    ) {
         let offset = epoch.offset(s);
         self.accumulated.extend_from_slice(totals);
         self.times.push(s);
@@ -65,17 +71,17 @@ impl Saves {
     }
 
     /// N
-    pub fn samples(&self) -> usize {
+    pub(super) fn samples(&self) -> usize {
         self.samples
     }
 
     /// P + N
-    pub fn unknowns(&self) -> usize {
+    pub(super) fn unknowns(&self) -> usize {
         self.parameters + self.samples
     }
 
     /// The first `count` saves.
-    pub fn up_to(&self, count: usize) -> [&[f64]; 4] {
+    pub(super) fn up_to(&self, count: usize) -> [&[f64]; 4] {
         [
             &self.times[..count],
             &self.theta[..count * self.parameters],
@@ -85,7 +91,7 @@ impl Saves {
     }
 
     /// Whether `states` could be the first saves of this run.
-    pub fn fits(&self, states: &States) -> bool {
+    pub(super) fn fits(&self, states: &States) -> bool {
         let [times, theta, log_multipliers, accumulated] = states;
         let count = times.len();
         (1..=self.grid.len()).contains(&count)
@@ -95,7 +101,7 @@ impl Saves {
     }
 
     /// Takes over the saves of a run that this one resumes.
-    pub fn restore(&mut self, states: States) {
+    pub(super) fn restore(&mut self, states: States) {
         [
             self.times,
             self.theta,
@@ -105,12 +111,12 @@ impl Saves {
     }
 
     /// The next grid time not yet saved.
-    pub fn due(&self) -> Option<f64> {
+    pub(super) fn due(&self) -> Option<f64> {
         self.grid.get(self.times.len()).copied()
     }
 
     /// The last time saved.
-    pub fn last(&self) -> f64 {
+    pub(super) fn last(&self) -> f64 {
         self.times[self.times.len() - 1]
     }
 }

@@ -84,7 +84,7 @@ pub(super) struct Factors {
 
 impl Factors {
     /// The multipliers of the rows that the kernel has: E, or `a = TᵀE`.
-    pub fn pull(&self) -> &[f64] {
+    pub(super) fn pull(&self) -> &[f64] {
         match &self.coordinates {
             None => &self.multipliers,
             Some((pull, _)) => pull,
@@ -92,7 +92,7 @@ impl Factors {
     }
 
     /// How pulls change with the states v: `E_n C_n`, or `M C`.
-    pub fn weights(&self) -> Weights {
+    pub(super) fn weights(&self) -> Weights {
         let cosh = self.cosh.iter();
         match &self.coordinates {
             None => {
@@ -118,7 +118,7 @@ impl Factors {
     }
 
     /// From `m'` to `p' = e^s − m'`, of coordinates `P' = o e^s − m'`.
-    pub fn margin_to_multiplier_rates(&self, rates: &mut [f64]) {
+    pub(super) fn margin_to_multiplier_rates(&self, rates: &mut [f64]) {
         for (i, rate) in rates.iter_mut().enumerate() {
             let offset = match self.coordinates {
                 None => 1.0,
@@ -130,7 +130,7 @@ impl Factors {
     }
 
     /// Zero for dead samples.
-    pub fn rest(&self, rates: &mut [f64]) {
+    pub(super) fn rest(&self, rates: &mut [f64]) {
         for n in &self.dead {
             rates[*n] = 0.0;
         }
@@ -139,7 +139,7 @@ impl Factors {
     /// `p_n'`, or zero where it is only rounding of `e^s − m_n'`, for the curvature of the compression: on the slow
     /// manifold that term is negligible, but rounding of size ε e^s would make the Newton matrix meaningless at large
     /// s.
-    pub fn settled(&self, p_dot: f64) -> f64 {
+    pub(super) fn settled(&self, p_dot: f64) -> f64 {
         if p_dot.abs() < 1e-13 * self.growth {
             0.0
         } else {
@@ -157,7 +157,7 @@ pub(super) struct Weights {
 
 impl Weights {
     /// da
-    pub fn apply(&self, dv: &DVector<f64>) -> DVector<f64> {
+    pub(super) fn apply(&self, dv: &DVector<f64>) -> DVector<f64> {
         let own = DVector::from_fn(dv.len(), |i, _| self.own[i] * dv[i]);
         match &self.others {
             None => own,

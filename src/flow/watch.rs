@@ -4,13 +4,13 @@ use super::error::PieceError;
 use serde::{Deserialize, Serialize};
 
 /// Restarts without progress after which a run is abandoned; an event needs one or two.
-pub const MOST_STALLED_RESTARTS: usize = 50;
+pub(super) const MOST_STALLED_RESTARTS: usize = 50;
 
 /// A run is abandoned if this many steps advance s by less than [`CRAWL`].
-pub const CRAWL_STEPS: usize = 20_000;
+pub(super) const CRAWL_STEPS: usize = 20_000;
 
 /// See [`CRAWL_STEPS`].
-pub const CRAWL: f64 = 0.5;
+pub(super) const CRAWL: f64 = 0.5;
 
 /// Rounding is suspected of holding a run up if this many steps advance s by less than [`DRAG`].
 const DRAG_STEPS: usize = 200;
@@ -29,7 +29,7 @@ const MOST_STALLED_BORDERS: usize = 5_000;
 
 /// What a run remembers of its own progress.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Watch {
+pub(super) struct Watch {
     last_restart: f64,
     stalled: usize,
     last_border: f64,
@@ -65,21 +65,21 @@ impl Watch {
     /// Whether an implicit method, which takes tens of steps per unit of s and some thousand at an event, has ceased
     /// to advance. To be called after every step that ends inside its piece; steps up to a border do not count, since
     /// there may be thousands.
-    pub fn crawls(&mut self, s: f64) -> bool {
+    pub(super) fn crawls(&mut self, s: f64) -> bool {
         self.crawl
             .tick(s, CRAWL_STEPS)
             .is_some_and(|progress| progress < CRAWL)
     }
 
     /// Whether the last few hundred steps of an implicit method hardly advanced. To be called like [`Self::crawls`].
-    pub fn drags(&mut self, s: f64) -> bool {
+    pub(super) fn drags(&mut self, s: f64) -> bool {
         self.drag
             .tick(s, DRAG_STEPS)
             .is_some_and(|progress| progress < DRAG)
     }
 
     /// Whether the last steps of the Adams formulas hardly advanced. To be called after each of them.
-    pub fn lingers(&mut self, s: f64) -> bool {
+    pub(super) fn lingers(&mut self, s: f64) -> bool {
         self.linger
             .tick(s, LINGER_STEPS)
             .is_some_and(|progress| progress < LINGER)
@@ -89,7 +89,7 @@ impl Watch {
     ///
     /// # Errors
     /// [`PieceError::Stalled`], once there are too many.
-    pub fn border(&mut self, s: f64) -> Result<(), PieceError> {
+    pub(super) fn border(&mut self, s: f64) -> Result<(), PieceError> {
         self.crawl = Milestones { last: s, steps: 0 };
         self.drag = Milestones { last: s, steps: 0 };
         let progress = s - self.last_border;
@@ -106,7 +106,7 @@ impl Watch {
     }
 
     /// Counts consecutive restarts without progress; true if there are too many.
-    pub fn restart_stalls(&mut self, s: f64) -> bool {
+    pub(super) fn restart_stalls(&mut self, s: f64) -> bool {
         let progress = s - self.last_restart;
         self.stalled = if progress < 1e-10 * s {
             self.stalled + 1

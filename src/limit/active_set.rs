@@ -29,14 +29,14 @@ pub(super) struct SplitSample {
 
 impl SplitSample {
     /// Whether g leaves the span by more than the rounding error of the factors.
-    pub fn is_independent(&self, norm: f64) -> bool {
+    pub(super) fn is_independent(&self, norm: f64) -> bool {
         self.distance > 16.0 * f64::EPSILON * (self.across.len() as f64).sqrt() * norm
     }
 }
 
 impl ActiveSet {
     /// The empty set, for N samples of dimension D.
-    pub fn new(dimension: usize, samples: usize) -> Self {
+    pub(super) fn new(dimension: usize, samples: usize) -> Self {
         let capacity = dimension.min(samples);
         Self {
             members: Vec::with_capacity(capacity),
@@ -47,21 +47,21 @@ impl ActiveSet {
     }
 
     /// S, in the order of entry.
-    pub fn members(&self) -> &[usize] {
+    pub(super) fn members(&self) -> &[usize] {
         &self.members
     }
 
     /// Whether S already spans the whole space, so that no sample can be independent of it.
-    pub fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.members.len() == self.q.ncols()
     }
 
-    pub fn contains(&self, sample: usize) -> bool {
+    pub(super) fn contains(&self, sample: usize) -> bool {
         self.is_member[sample]
     }
 
     /// Splits g along and across span{g_n : n ∈ S}; twice is enough (Giraud et al. 2005).
-    pub fn split(&self, g: &[f64]) -> SplitSample {
+    pub(super) fn split(&self, g: &[f64]) -> SplitSample {
         let basis = self.q.columns(0, self.members.len());
         let mut across = DVector::from_column_slice(g);
         let mut along = basis.tr_mul(&across);
@@ -78,7 +78,7 @@ impl ActiveSet {
     }
 
     /// Adds sample n; `split` must be its split for the current set, and independent of it.
-    pub fn push(&mut self, n: usize, split: &SplitSample) {
+    pub(super) fn push(&mut self, n: usize, split: &SplitSample) {
         let k = self.members.len();
         self.q
             .column_mut(k)
@@ -90,7 +90,7 @@ impl ActiveSet {
     }
 
     /// Removes the member at `position`, and restores the triangle by Givens rotations.
-    pub fn remove(&mut self, position: usize) {
+    pub(super) fn remove(&mut self, position: usize) {
         let k = self.members.len();
         let n = self.members.remove(position);
         self.is_member[n] = false;
@@ -117,7 +117,7 @@ impl ActiveSet {
     }
 
     /// Empties the set.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         for &n in &self.members {
             self.is_member[n] = false;
         }
@@ -125,7 +125,7 @@ impl ActiveSet {
     }
 
     /// `R⁻¹ v`: the coefficients c of `Σ c_n g_n` when `v` holds its coordinates in the basis Q.
-    pub fn coefficients(&self, v: &DVector<f64>) -> DVector<f64> {
+    pub(super) fn coefficients(&self, v: &DVector<f64>) -> DVector<f64> {
         let k = self.members.len();
         self.r
             .view((0, 0), (k, k))
@@ -134,7 +134,7 @@ impl ActiveSet {
     }
 
     /// `‖diag(norms) R⁻¹‖`: the Frobenius norm of the inverse of the members over their lengths.
-    pub fn inverse_norm(&self, norms: &DVector<f64>) -> f64 {
+    pub(super) fn inverse_norm(&self, norms: &DVector<f64>) -> f64 {
         let k = self.members.len();
         let mut inverse = DMatrix::identity(k, k);
         if !(self.r.view((0, 0), (k, k))).solve_upper_triangular_mut(&mut inverse) {
@@ -148,7 +148,7 @@ impl ActiveSet {
 
     /// Solves `β − G_Sᵀλ = anchor`, `G_S β = levels`: the point of the plane nearest to the anchor, and its
     /// multipliers.
-    pub fn solve(
+    pub(super) fn solve(
         &self,
         anchor: &DVector<f64>,
         levels: &DVector<f64>,

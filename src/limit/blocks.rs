@@ -36,7 +36,7 @@ pub(super) struct UnitBlocks {
 }
 
 impl UnitBlocks {
-    pub fn new(potential: &Potential) -> Self {
+    pub(super) fn new(potential: &Potential) -> Self {
         let mut start = 0;
         let spans = potential
             .blocks
@@ -62,7 +62,7 @@ impl UnitBlocks {
     }
 
     /// The blocks with `keep[i]`, and their unit coordinates in `self`.
-    pub fn restricted(&self, keep: &[bool]) -> (Self, Vec<usize>) {
+    pub(super) fn restricted(&self, keep: &[bool]) -> (Self, Vec<usize>) {
         let mut coordinates = Vec::new();
         let mut spans = Vec::new();
         for (span, _) in self.spans.iter().zip(keep).filter(|(_, keep)| **keep) {
@@ -80,7 +80,7 @@ impl UnitBlocks {
     }
 
     /// How many unit coordinates there are.
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.spans.iter().map(|span| span.len).sum()
     }
 
@@ -93,7 +93,7 @@ impl UnitBlocks {
 
     /// x for β in original coordinates (whose part in unusable blocks is dropped). Fourier coefficients at the
     /// rounding level of β count as zero: a large weight would amplify them.
-    pub fn point(&self, beta: &DVector<f64>) -> DVector<f64> {
+    pub(super) fn point(&self, beta: &DVector<f64>) -> DVector<f64> {
         if self.is_identity() {
             return beta.clone();
         }
@@ -112,7 +112,7 @@ impl UnitBlocks {
     }
 
     /// β in original coordinates.
-    pub fn beta(&self, x: &DVector<f64>) -> DVector<f64> {
+    pub(super) fn beta(&self, x: &DVector<f64>) -> DVector<f64> {
         if self.is_identity() {
             return x.clone();
         }
@@ -126,7 +126,7 @@ impl UnitBlocks {
     }
 
     /// A gradient with respect to x as one with respect to β, in original coordinates; zero in unusable blocks.
-    pub fn covector(&self, z: &DVector<f64>) -> DVector<f64> {
+    pub(super) fn covector(&self, z: &DVector<f64>) -> DVector<f64> {
         if self.is_identity() {
             return z.clone();
         }
@@ -140,7 +140,7 @@ impl UnitBlocks {
     }
 
     /// Signed samples (N × D, original coordinates) as columns in unit coordinates.
-    pub fn columns(&self, signed_samples: &DMatrix<f64>) -> DMatrix<f64> {
+    pub(super) fn columns(&self, signed_samples: &DMatrix<f64>) -> DMatrix<f64> {
         if self.is_identity() {
             return signed_samples.transpose();
         }
@@ -162,7 +162,7 @@ impl UnitBlocks {
     }
 
     /// Whether the part of β that `point` drops is more than rounding.
-    pub fn leaves_out(&self, beta: &DVector<f64>) -> bool {
+    pub(super) fn leaves_out(&self, beta: &DVector<f64>) -> bool {
         if self.len() == self.dimension {
             return false;
         }
@@ -177,7 +177,7 @@ impl UnitBlocks {
     }
 
     /// `‖v_b‖` for every block.
-    pub fn norms(&self, v: &DVector<f64>) -> Vec<f64> {
+    pub(super) fn norms(&self, v: &DVector<f64>) -> Vec<f64> {
         let norm = |span: &Span| match span.len {
             1 => v[span.start].abs(),
             2 => v[span.start].hypot(v[span.start + 1]),
@@ -191,7 +191,7 @@ impl UnitBlocks {
     }
 
     /// `v_b/‖v_b‖`, zero where `v_b = 0`.
-    pub fn directions(&self, v: &DVector<f64>) -> DVector<f64> {
+    pub(super) fn directions(&self, v: &DVector<f64>) -> DVector<f64> {
         let mut unit = v.clone();
         for (span, norm) in self.spans.iter().zip(self.norms(v)) {
             if norm > 0.0 {
@@ -206,7 +206,7 @@ impl UnitBlocks {
     }
 
     /// `‖v_b‖^{s−1} v_b/‖v_b‖`: the gradient of `Σ_b ‖v_b‖^s/s`, set to zero where `v_b = 0`.
-    pub fn gradient(&self, v: &DVector<f64>, s: f64) -> DVector<f64> {
+    pub(super) fn gradient(&self, v: &DVector<f64>, s: f64) -> DVector<f64> {
         let mut gradient = self.directions(v);
         for (span, norm) in self.spans.iter().zip(self.norms(v)) {
             if norm > 0.0 {
@@ -219,7 +219,7 @@ impl UnitBlocks {
     }
 
     /// The gradient of half the square of `(Σ_b ‖v_b‖^s)^{1/s}`; zero at v = 0.
-    pub fn half_square_gradient(&self, v: &DVector<f64>, s: f64) -> DVector<f64> {
+    pub(super) fn half_square_gradient(&self, v: &DVector<f64>, s: f64) -> DVector<f64> {
         let size = length(&self.norms(v), s);
         if size == 0.0 {
             return v.clone();
@@ -228,7 +228,7 @@ impl UnitBlocks {
     }
 
     /// q = p/(p − 1); infinite for p = 1.
-    pub fn conjugate(&self) -> f64 {
+    pub(super) fn conjugate(&self) -> f64 {
         self.exponent / (self.exponent - 1.0)
     }
 }

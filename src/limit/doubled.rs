@@ -40,18 +40,18 @@ fn two_product(a: f64, b: f64) -> (f64, f64) {
 }
 
 impl Doubled {
-    pub fn new(hi: f64, lo: f64) -> Self {
+    pub(crate) fn new(hi: f64, lo: f64) -> Self {
         let (hi, lo) = two_sum(hi, lo);
         Self { hi, lo }
     }
 
     /// `self − other`, rounded to f64 only at the end.
-    pub fn minus(self, other: Self) -> f64 {
+    pub(crate) fn minus(self, other: Self) -> f64 {
         let (s, e) = two_sum(self.hi, -other.hi);
         s + (e + (self.lo - other.lo))
     }
 
-    pub fn value(self) -> f64 {
+    pub(crate) fn value(self) -> f64 {
         self.hi + self.lo
     }
 }
@@ -71,24 +71,24 @@ impl From<DVector<f64>> for DoubledVector {
 }
 
 impl DoubledVector {
-    pub fn zeros(length: usize) -> Self {
+    pub(crate) fn zeros(length: usize) -> Self {
         DVector::zeros(length).into()
     }
 
-    pub fn get(&self, i: usize) -> Doubled {
+    pub(crate) fn get(&self, i: usize) -> Doubled {
         Doubled {
             hi: self.hi[i],
             lo: self.lo[i],
         }
     }
 
-    pub fn set(&mut self, i: usize, value: Doubled) {
+    pub(crate) fn set(&mut self, i: usize, value: Doubled) {
         self.hi[i] = value.hi;
         self.lo[i] = value.lo;
     }
 
     /// `self += x`.
-    pub fn add(&mut self, x: &DVector<f64>) {
+    pub(crate) fn add(&mut self, x: &DVector<f64>) {
         for i in 0..x.len() {
             let (s, e) = two_sum(self.hi[i], x[i]);
             self.set(i, Doubled::new(s, e + self.lo[i]));
@@ -96,18 +96,18 @@ impl DoubledVector {
     }
 
     /// `self *= 2^k`, exactly.
-    pub fn scale(&mut self, power_of_two: f64) {
+    pub(crate) fn scale(&mut self, power_of_two: f64) {
         self.hi *= power_of_two;
         self.lo *= power_of_two;
     }
 
     /// `self (1 − t) + other t`, accurate to f64.
-    pub fn between(&self, other: &Self, t: f64) -> Self {
+    pub(crate) fn between(&self, other: &Self, t: f64) -> Self {
         (&self.hi * (1.0 - t) + &other.hi * t).into()
     }
 
     /// `self += c x`.
-    pub fn add_scaled(&mut self, c: Doubled, x: &[f64]) {
+    pub(crate) fn add_scaled(&mut self, c: Doubled, x: &[f64]) {
         for (i, &x) in x.iter().enumerate() {
             let (p, e) = two_product(c.hi, x);
             let (s, f) = two_sum(self.hi[i], p);
@@ -116,7 +116,7 @@ impl DoubledVector {
     }
 
     /// `x · self`.
-    pub fn dot(&self, x: &[f64]) -> Doubled {
+    pub(crate) fn dot(&self, x: &[f64]) -> Doubled {
         let (mut hi, mut lo) = (0.0, 0.0);
         for (i, &x) in x.iter().enumerate() {
             let (p, e) = two_product(x, self.hi[i]);
@@ -128,7 +128,7 @@ impl DoubledVector {
     }
 
     /// `self − other`, rounded to f64 at the end.
-    pub fn minus(&self, other: &Self) -> DVector<f64> {
+    pub(crate) fn minus(&self, other: &Self) -> DVector<f64> {
         DVector::from_fn(self.hi.len(), |i, _| self.get(i).minus(other.get(i)))
     }
 }

@@ -113,7 +113,7 @@ impl Program<'_> {
     /// magnitude: from the hard-margin solution blocks may have to change by many orders, which it does only by a
     /// factor per step, while the other side, where it is safe, gets there at once. So the other side takes a few
     /// steps first, and more whenever the smooth side ends early.
-    pub fn minimise(&self, start: &DVector<f64>) -> Option<Pair> {
+    pub(super) fn minimise(&self, start: &DVector<f64>) -> Option<Pair> {
         let smooth_is_dual = self.blocks.exponent < 2.0;
         let mut best: Option<Pair> = None;
         for round in 0..ROUNDS {
@@ -144,7 +144,7 @@ impl Program<'_> {
     }
 
     /// Steps from `start`: x with positive margins or λ ≥ 0, as `side` says. `None` if none could be taken.
-    pub fn descend(&self, side: Side, start: &DVector<f64>, steps: usize) -> Option<Pair> {
+    pub(super) fn descend(&self, side: Side, start: &DVector<f64>, steps: usize) -> Option<Pair> {
         let mut leader = DoubledVector::from(start.clone());
         let mut members: Vec<usize> = match side {
             Side::Dual => (0..start.len()).filter(|&n| start[n] > 0.0).collect(),

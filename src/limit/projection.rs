@@ -60,7 +60,7 @@ const ATTEMPTS: u8 = 8;
 
 impl Projection {
     /// A problem with an empty active set.
-    pub fn new(samples: DMatrix<f64>, anchor: DVector<f64>, level: f64) -> Self {
+    pub(super) fn new(samples: DMatrix<f64>, anchor: DVector<f64>, level: f64) -> Self {
         let (dimension, count) = samples.shape();
         Self {
             norms: DVector::from_iterator(count, samples.column_iter().map(|g| g.norm())),
@@ -75,12 +75,12 @@ impl Projection {
     }
 
     /// Changes the anchor b; the active set stays as a warm start.
-    pub fn set_anchor(&mut self, anchor: DVector<f64>) {
+    pub(super) fn set_anchor(&mut self, anchor: DVector<f64>) {
         self.anchor = anchor;
     }
 
     /// Restricts the constraints to the samples with `allowed[n]`.
-    pub fn allow(&mut self, allowed: Vec<bool>) {
+    pub(super) fn allow(&mut self, allowed: Vec<bool>) {
         self.allowed = allowed;
         for position in (0..self.active.members().len()).rev() {
             if !self.allowed[self.active.members()[position]] {
@@ -90,7 +90,7 @@ impl Projection {
     }
 
     /// Restarts from the independent samples in `guess`, taken in this order.
-    pub fn start_from(&mut self, guess: &[usize]) {
+    pub(super) fn start_from(&mut self, guess: &[usize]) {
         self.active.clear();
         for &n in guess {
             if self.active.is_full() {
@@ -106,17 +106,17 @@ impl Projection {
     }
 
     /// S, in the order of entry.
-    pub fn members(&self) -> &[usize] {
+    pub(super) fn members(&self) -> &[usize] {
         self.active.members()
     }
 
     /// β of the last solve.
-    pub fn point(&self) -> &DoubledVector {
+    pub(super) fn point(&self) -> &DoubledVector {
         &self.point
     }
 
     /// Solves `v − G_Sᵀλ = residual`, `G_S v = shortfall` for the members (in the order of entry).
-    pub fn correction(
+    pub(super) fn correction(
         &self,
         residual: &DVector<f64>,
         shortfall: &DVector<f64>,
@@ -125,12 +125,12 @@ impl Projection {
     }
 
     /// Frobenius norm of the inverse of the members, each divided by its length, on their span.
-    pub fn inverse_norm(&self) -> f64 {
+    pub(super) fn inverse_norm(&self) -> f64 {
         self.active.inverse_norm(&self.norms)
     }
 
     /// λ of the last solve, length N.
-    pub fn multipliers(&self) -> DoubledVector {
+    pub(super) fn multipliers(&self) -> DoubledVector {
         let mut all = DoubledVector::zeros(self.samples.ncols());
         for (i, &n) in self.active.members().iter().enumerate() {
             all.set(n, self.multipliers.get(i));
@@ -139,7 +139,7 @@ impl Projection {
     }
 
     /// Runs the method from the current active set.
-    pub fn run(&mut self, precision: Precision) -> Outcome {
+    pub(super) fn run(&mut self, precision: Precision) -> Outcome {
         self.settle(precision);
         let count = self.samples.ncols();
         let mut attempts = vec![0u8; count];
@@ -168,7 +168,7 @@ impl Projection {
     }
 
     /// Drops members whose multiplier is below `threshold · max_n λ_n‖g_n‖` (weighted likewise), and solves again.
-    pub fn prune(&mut self, threshold: f64, precision: Precision) {
+    pub(super) fn prune(&mut self, threshold: f64, precision: Precision) {
         let weights: Vec<f64> = self.member_weights().collect();
         let largest = weights.iter().copied().fold(0.0, f64::max);
         for position in (0..weights.len()).rev() {
@@ -180,7 +180,7 @@ impl Projection {
     }
 
     /// Solves for the current S, and drops members with negative multipliers, the most negative first.
-    pub fn settle(&mut self, precision: Precision) {
+    pub(super) fn settle(&mut self, precision: Precision) {
         loop {
             self.solve(precision);
             let lowest = self

@@ -35,7 +35,7 @@ pub(super) struct ScaledSamples {
 
 impl ScaledSamples {
     /// `None` if an entry is not finite.
-    pub fn new(signed_samples: &DMatrix<f64>) -> Option<Self> {
+    pub(super) fn new(signed_samples: &DMatrix<f64>) -> Option<Self> {
         let size = largest(signed_samples.iter());
         if !size.is_finite() {
             return None;

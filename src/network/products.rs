@@ -7,12 +7,12 @@ use pulp::{Arch, Simd, WithSimd};
 const TOGETHER: usize = 4;
 
 /// `out = wᵀ x`, w with as many rows as x has entries.
-pub fn transposed_product(w: &[f64], x: &[f64], out: &mut [f64]) {
+pub(super) fn transposed_product(w: &[f64], x: &[f64], out: &mut [f64]) {
     Arch::new().dispatch(Transposed { w, x, out });
 }
 
 /// `out = w x`, w with as many columns as x has entries.
-pub fn product(w: &[f64], x: &[f64], out: &mut [f64]) {
+pub(super) fn product(w: &[f64], x: &[f64], out: &mut [f64]) {
     out.fill(0.0);
     Arch::new().dispatch(Combined {
         w,
@@ -22,7 +22,7 @@ pub fn product(w: &[f64], x: &[f64], out: &mut [f64]) {
 }
 
 /// `out_i = w x_i` for two vectors at once.
-pub fn product_pair(w: &[f64], x: [&[f64]; 2], out: [&mut [f64]; 2]) {
+pub(super) fn product_pair(w: &[f64], x: [&[f64]; 2], out: [&mut [f64]; 2]) {
     let [a, b] = out;
     a.fill(0.0);
     b.fill(0.0);
@@ -30,7 +30,7 @@ pub fn product_pair(w: &[f64], x: [&[f64]; 2], out: [&mut [f64]; 2]) {
 }
 
 /// `out += w x`
-pub fn add_product(w: &[f64], x: &[f64], out: &mut [f64]) {
+pub(super) fn add_product(w: &[f64], x: &[f64], out: &mut [f64]) {
     Arch::new().dispatch(Combined {
         w,
         x: [x],
@@ -40,7 +40,7 @@ pub fn add_product(w: &[f64], x: &[f64], out: &mut [f64]) {
 
 /// `target += left rightᵀ` for a target with as many rows as `left`; `right` is given row by row, with `terms`
 /// numbers for each column of the target.
-pub fn add_outer_products(target: &mut [f64], rows: usize, left: &[f64], right: &[f64]) {
+pub(super) fn add_outer_products(target: &mut [f64], rows: usize, left: &[f64], right: &[f64]) {
     Arch::new().dispatch(Outer {
         target,
         rows,

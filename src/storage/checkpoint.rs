@@ -62,7 +62,7 @@ impl Fingerprint {
     ///
     /// # Errors
     /// [`Error::Io`] if the program's own executable cannot be read.
-    pub fn of_program() -> Result<Self> {
+    pub(crate) fn of_program() -> Result<Self> {
         let mut print = Self(Vec::new());
         print.text(program()?);
         print.text(&format!("{:?}", pulp::Arch::new()));
@@ -70,12 +70,12 @@ impl Fingerprint {
         Ok(print)
     }
 
-    pub fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         self.0.extend((text.len() as u64).to_le_bytes());
         self.0.extend(text.as_bytes());
     }
 
-    pub fn numbers(&mut self, numbers: &[f64]) {
+    pub(crate) fn numbers(&mut self, numbers: &[f64]) {
         self.0.extend((numbers.len() as u64).to_le_bytes());
         self.0.extend(numbers.iter().flat_map(|x| x.to_le_bytes()));
     }
@@ -144,7 +144,7 @@ pub(crate) struct File<'a> {
 
 impl<'a> File<'a> {
     /// The checkpoint `name` in a folder, of a run of the given kind (`steps` or `flow`).
-    pub fn new(
+    pub(crate) fn new(
         folder: &Path,
         name: &str,
         kind: &'static str,
@@ -171,7 +171,7 @@ impl<'a> File<'a> {
     ///
     /// # Errors
     /// [`Error::Io`] if there is a file that cannot be read.
-    pub fn find<T: DeserializeOwned>(&self) -> Result<Found<T>> {
+    pub(crate) fn find<T: DeserializeOwned>(&self) -> Result<Found<T>> {
         match fs::read(&self.path) {
             Ok(bytes) => {
                 let found = read(&bytes, self.identity()?);
@@ -191,7 +191,7 @@ impl<'a> File<'a> {
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn write(&self, content: &impl Serialize) -> Result<()> {
+    pub(crate) fn write(&self, content: &impl Serialize) -> Result<()> {
         create_folder(self.path.parent().unwrap_or(Path::new(".")))?;
         let bytes = bytes(content, self.identity()?)
             .map_err(|e| Error::io(&self.path, std::io::Error::other(e)))?;

@@ -101,7 +101,7 @@ impl Forms {
 /// The smallest a in (0, `up_to`] of a mode that is visible in β; `None` if there is none. `up_to` must be below 2, the
 /// first pole of T. `K(a) c = 0` where `T_L(a) = −k` for an eigenvalue k ≥ 0 of the pencil of the two forms. Modes with
 /// k = 0 are tangential in every entry, and invisible in β since T = 0.
-pub fn slowest_mode(
+pub(super) fn slowest_mode(
     network: &SpectralLinear,
     signed_samples: &DMatrix<f64>,
     limit: &Limit,
@@ -142,7 +142,7 @@ fn pencil(a: &DMatrix<f64>, b: &DMatrix<f64>) -> Option<DVector<f64>> {
 
 /// The rate at which the direction approaches the ℓ1 limit under gradient descent with L = 2: angle ∝ `(log
 /// t)^{−rate}`. `None` if the multipliers do not determine it.
-pub fn sparse_rate(
+pub(super) fn sparse_rate(
     network: &SpectralLinear,
     signed_samples: &DMatrix<f64>,
     limit: &Limit,

@@ -23,17 +23,17 @@ pub(super) struct Alignments(Alignment);
 
 impl Alignments {
     /// `None` unless the network is linear with a hidden layer and its feedback is fixed.
-    pub fn new(problem: &Problem) -> Option<Self> {
+    pub(super) fn new(problem: &Problem) -> Option<Self> {
         theory::of(problem).alignment.map(Self)
     }
 
     /// Whether layers align with outer products of the feedback.
-    pub fn are_of_outer_products(&self) -> bool {
+    pub(super) fn are_of_outer_products(&self) -> bool {
         self.0.outer_products().is_some()
     }
 
     /// φ_2 … φ_L (the smallest real part over frequencies).
-    pub fn phi(&self, problem: &Problem, theta: &[f64]) -> Vec<f64> {
+    pub(super) fn phi(&self, problem: &Problem, theta: &[f64]) -> Vec<f64> {
         match &self.0 {
             Alignment::OuterProducts(law) => law.phi(&problem.network().weights(theta)),
             Alignment::Frequencies(law) => {

@@ -31,7 +31,7 @@ const LISTED: usize = 6;
 type Gates = Vec<bool>;
 
 /// A network at one θ on all samples.
-pub struct Gradients<'a> {
+pub(super) struct Gradients<'a> {
     data: &'a Dataset,
     activation: Activation,
     /// `w_1 … w_L`, inputs × units.
@@ -52,7 +52,7 @@ struct Slopes {
 }
 
 impl<'a> Gradients<'a> {
-    pub fn new(network: &Relu, theta: &[f64], data: &'a Dataset) -> Self {
+    pub(super) fn new(network: &Relu, theta: &[f64], data: &'a Dataset) -> Self {
         let preactivations = network.preactivations(theta, data.samples());
         let activations = network.activations(theta, data.samples());
         let mut rest = theta;
@@ -87,12 +87,12 @@ impl<'a> Gradients<'a> {
     }
 
     /// Features `φ(x_n)` of the output layer, units × N.
-    pub fn features(&self) -> &DMatrix<f64> {
+    pub(super) fn features(&self) -> &DMatrix<f64> {
         &self.activations[self.activations.len() - 1]
     }
 
     /// Margins `m_n`, length N.
-    pub fn margins(&self) -> DVector<f64> {
+    pub(super) fn margins(&self) -> DVector<f64> {
         let output = self.weights[self.weights.len() - 1].column(0);
         self.features()
             .tr_mul(&output)
@@ -100,7 +100,7 @@ impl<'a> Gradients<'a> {
     }
 
     /// `∇m_n` with open gates at the kinks, as the flow takes g'(0) = 1.
-    pub fn open(&self, n: usize) -> DVector<f64> {
+    pub(super) fn open(&self, n: usize) -> DVector<f64> {
         self.gradient(n, &vec![true; self.kinks[n].len()])
     }
 
@@ -110,7 +110,7 @@ impl<'a> Gradients<'a> {
     /// depend on the gates of its own layer, so backward sweeps choose the gates layer by layer. If all kinks are in
     /// one layer, one sweep is exact. With kinks in several layers the sweeps start from every choice, as long as there
     /// are few ([`LISTED`]); beyond that the result is a choice that changing any single layer cannot improve.
-    pub fn steepest(&self, n: usize, direction: &DVector<f64>) -> Option<DVector<f64>> {
+    pub(super) fn steepest(&self, n: usize, direction: &DVector<f64>) -> Option<DVector<f64>> {
         let kinks = &self.kinks[n];
         let (first, last) = (kinks.first()?, kinks.last()?);
         let starts = if first.0 == last.0 || kinks.len() > LISTED {

@@ -79,7 +79,7 @@ pub(super) struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     /// `None` for networks that are linear in their input.
-    pub fn new(problem: &'a Problem, theory: &Theory, saves: usize) -> Option<Self> {
+    pub(super) fn new(problem: &'a Problem, theory: &Theory, saves: usize) -> Option<Self> {
         let network = problem.network().units()?;
         let shapes = network.shapes();
         let (dimension, units) = shapes[0];
@@ -117,7 +117,7 @@ impl<'a> Builder<'a> {
     }
 
     /// Measures save k; returns the results for the output layer.
-    pub fn record(
+    pub(super) fn record(
         &mut self,
         k: usize,
         theta: &[f64],
@@ -214,7 +214,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    pub fn finish(self) -> Homogeneous {
+    pub(super) fn finish(self) -> Homogeneous {
         self.measured
     }
 }

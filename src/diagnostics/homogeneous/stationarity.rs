@@ -46,7 +46,7 @@ use crate::network::Relu;
 use nalgebra::{DVector, DVectorView};
 
 /// A network at θ̃, smallest margin one.
-pub struct Normalised<'a> {
+pub(super) struct Normalised<'a> {
     theta: DVector<f64>,
     margins: DVector<f64>,
     gradients: Gradients<'a>,
@@ -54,7 +54,7 @@ pub struct Normalised<'a> {
 
 impl<'a> Normalised<'a> {
     /// `None` unless every margin is positive and θ̃ finite.
-    pub fn new(network: &Relu, theta: &[f64], data: &'a Dataset) -> Option<Self> {
+    pub(super) fn new(network: &Relu, theta: &[f64], data: &'a Dataset) -> Option<Self> {
         let theta = DVector::from_column_slice(theta);
         // in two steps, so that no margin over- or underflows in between
         let theta = &theta / theta.norm();
@@ -88,7 +88,7 @@ impl<'a> Normalised<'a> {
 const LARGEST_EXCESS: f64 = 1.0;
 
 /// Samples with positive multipliers: the search at the next save starts from them.
-pub type Support = Vec<usize>;
+pub(super) type Support = Vec<usize>;
 
 /// The point of the cone of `samples` nearest to `target`, where `pull` maps a gradient of θ (of sample n) to the space
 /// of the target and `push` a direction of that space to one of θ.
@@ -121,7 +121,7 @@ fn nearest(
 }
 
 /// Relative KKT residual of `min ½‖θ‖² s.t. m_n ≥ 1`, in [0, 1].
-pub fn gradient_kkt(at: &Normalised<'_>, support: &mut Support) -> f64 {
+pub(super) fn gradient_kkt(at: &Normalised<'_>, support: &mut Support) -> f64 {
     let point = nearest(
         &at.gradients,
         &at.within(KKT_ACTIVE),
@@ -134,7 +134,7 @@ pub fn gradient_kkt(at: &Normalised<'_>, support: &mut Support) -> f64 {
 }
 
 /// (ε, δ) of Lyu and Li.
-pub fn epsilon_delta(at: &Normalised<'_>, support: &mut Support) -> (f64, f64) {
+pub(super) fn epsilon_delta(at: &Normalised<'_>, support: &mut Support) -> (f64, f64) {
     let excess = |n: usize| at.margins[n] - 1.0;
     let samples = at.within(LARGEST_EXCESS);
     let parameters = at.theta.len();
@@ -158,7 +158,7 @@ pub fn epsilon_delta(at: &Normalised<'_>, support: &mut Support) -> (f64, f64) {
 /// relative distance of the output weights from the level set. `None` unless every margin of F is positive.
 ///
 /// Units with `b_j = 0` do not learn and are left out of F.
-pub fn feedback_kkt(
+pub(super) fn feedback_kkt(
     network: &Relu,
     theta: &[f64],
     feedback: &DVector<f64>,

@@ -41,7 +41,7 @@ pub(super) struct Trial {
 
 impl Trial {
     /// With that many slots.
-    pub fn new(v: &[f64], slots: usize, multipliers: Multipliers) -> Self {
+    pub(super) fn new(v: &[f64], slots: usize, multipliers: Multipliers) -> Self {
         let zeros = vec![0.0; v.len()];
         Self {
             v: v.to_vec(),

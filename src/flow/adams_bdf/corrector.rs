@@ -37,7 +37,7 @@ const HEARD: f64 = 1e-8;
 
 /// See the module.
 #[derive(Default)]
-pub struct Corrector {
+pub(super) struct Corrector {
     learned: Learned,
     /// Samples of the present step, as positions in `learned.known`.
     active: Vec<usize>,
@@ -51,7 +51,7 @@ pub struct Corrector {
 
 /// State that outlives a step.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Learned {
+pub(super) struct Learned {
     /// Samples the stored kernel covers.
     known: Vec<usize>,
     /// K among them, at the weights where it was last computed.
@@ -80,7 +80,7 @@ pub struct Learned {
 
 impl Learned {
     /// What is left where the states have become others: how fast iterations answer.
-    pub fn without_kernel(self) -> Self {
+    pub(super) fn without_kernel(self) -> Self {
         Self {
             excess: self.excess,
             delayed: self.delayed,
@@ -97,11 +97,16 @@ mod square {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    pub fn serialize<S: Serializer>(matrix: &DMatrix<f64>, to: S) -> Result<S::Ok, S::Error> {
+    pub(super) fn serialize<S: Serializer>(
+        matrix: &DMatrix<f64>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
         matrix.as_slice().serialize(to)
     }
 
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<DMatrix<f64>, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<DMatrix<f64>, D::Error> {
         let entries = Vec::<f64>::deserialize(from)?;
         let size = entries.len().isqrt();
         if size * size != entries.len() {
@@ -121,13 +126,13 @@ struct Round {
 
 impl Corrector {
     /// To be called when an iteration has diverged: the next step gets a new kernel, whether it looks stiff or not.
-    pub fn forget(&mut self) {
+    pub(super) fn forget(&mut self) {
         self.learned.stale = true;
         self.learned.mistaken = true;
     }
 
     /// Records how fast an iteration converged; if much more slowly than with a fresh kernel, the next step gets one.
-    pub fn judge(&mut self, rate: f64) {
+    pub(super) fn judge(&mut self, rate: f64) {
         if self.learned.age == 0 {
             self.learned.fresh_rate = rate;
         } else if rate > SLOWER * self.learned.fresh_rate + SLOW {
@@ -137,19 +142,19 @@ impl Corrector {
     }
 
     /// Whether the kernel is that of the present weights.
-    pub fn is_fresh(&self) -> bool {
+    pub(super) fn is_fresh(&self) -> bool {
         !self.learned.stale && self.learned.begun
     }
 
     /// Whether a sample belongs to the linear system of this step.
-    pub fn takes_part(&self, sample: usize) -> bool {
+    pub(super) fn takes_part(&self, sample: usize) -> bool {
         let position = |a: &usize| self.learned.known[*a].cmp(&sample);
         self.active.binary_search_by(position).is_ok()
     }
 
     /// The matrix of one step, factorised. `diagonal`: `α_0 + v_n' tanh(v_n/P)/P`; `rates`: `K E` at the present
     /// weights.
-    pub fn prepare(
+    pub(super) fn prepare(
         &mut self,
         path: &mut dyn WeightPath,
         at: &[f64],
@@ -257,13 +262,13 @@ impl Corrector {
     }
 
     /// Everything that outlives a step.
-    pub fn learned(&self) -> &Learned {
+    pub(super) fn learned(&self) -> &Learned {
         &self.learned
     }
 
     /// Takes over what another corrector has [`learned`](Self::learned); evaluations are counted from there. `None` if
     /// it does not fit.
-    pub fn recall(&mut self, learned: Learned) -> Option<()> {
+    pub(super) fn recall(&mut self, learned: Learned) -> Option<()> {
         if learned.known.len() != learned.kernel.nrows() {
             return None;
         }
@@ -313,7 +318,7 @@ impl Corrector {
     }
 
     /// Computes dv from the residuals R; false if the matrix is singular.
-    pub fn solve(
+    pub(super) fn solve(
         &mut self,
         residual: &[f64],
         multipliers: &Multipliers,

@@ -8,7 +8,7 @@ use pulp::{Arch, Simd, WithSimd};
 
 /// A matrix, its factors in place, and the scratch of both; reused from step to step.
 #[derive(Default)]
-pub struct Elimination {
+pub(super) struct Elimination {
     size: usize,
     /// Column after column.
     entries: Vec<f64>,
@@ -18,20 +18,20 @@ pub struct Elimination {
 
 impl Elimination {
     /// The entries of a matrix of this size, column after column, for the caller to fill in.
-    pub fn begin(&mut self, size: usize) -> &mut [f64] {
+    pub(super) fn begin(&mut self, size: usize) -> &mut [f64] {
         self.size = size;
         self.entries.clear();
         self.entries.resize(size * size, 0.0);
         &mut self.entries
     }
 
-    pub fn factorise(&mut self) {
+    pub(super) fn factorise(&mut self) {
         self.exchanged.clear();
         Arch::new().dispatch(Factorise(self));
     }
 
     /// Overwrites b with the solution; false if the matrix was singular or not finite.
-    pub fn solve(&self, b: &mut [f64]) -> bool {
+    pub(super) fn solve(&self, b: &mut [f64]) -> bool {
         let columns = || self.entries.chunks_exact(self.size.max(1));
         for (k, other) in self.exchanged.iter().enumerate() {
             b.swap(k, *other);

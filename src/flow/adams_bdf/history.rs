@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Everything the next step depends on besides the clock's base, the state (θ, v) and the accumulated multipliers.
 /// The fields are those of [`Stepper`].
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct History {
+pub(super) struct History {
     times: Vec<f64>,
     v: Vec<Vec<f64>>,
     multipliers: Vec<Vec<f64>>,
@@ -24,7 +24,7 @@ pub struct History {
 
 impl History {
     /// The history of a stepper after its last step.
-    pub fn of(stepper: &Stepper<'_>) -> Self {
+    pub(super) fn of(stepper: &Stepper<'_>) -> Self {
         Self {
             times: stepper.times.clone(),
             v: stepper.v.clone(),
@@ -42,7 +42,7 @@ impl History {
     /// Hands it to a stepper of the same problem with the same base, state (θ, v) and accumulated multipliers, which
     /// then continues bit for bit like the original. `None`, and a stepper that cannot be used, if it belongs to
     /// another problem.
-    pub fn restore(self, stepper: &mut Stepper<'_>) -> Option<()> {
+    pub(super) fn restore(self, stepper: &mut Stepper<'_>) -> Option<()> {
         if !self.is_whole(stepper.v[0].len(), stepper.accumulated.len()) {
             return None;
         }
@@ -62,7 +62,7 @@ impl History {
     }
 
     /// The same past in other states: `map` takes those of a local time to them.
-    pub fn in_other_states(mut self, map: &dyn Fn(&[f64], f64) -> Vec<f64>) -> Self {
+    pub(super) fn in_other_states(mut self, map: &dyn Fn(&[f64], f64) -> Vec<f64>) -> Self {
         for (v, t) in self.v.iter_mut().zip(&self.times) {
             *v = map(v, *t);
         }

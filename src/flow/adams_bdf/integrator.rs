@@ -28,7 +28,7 @@ const RESTING: f64 = 1e-4;
 ///
 /// # Errors
 /// The driver's errors.
-pub fn begin(start: &Start<'_>, drive: &mut Driver<'_>) -> Result<LegEnd> {
+pub(crate) fn begin(start: &Start<'_>, drive: &mut Driver<'_>) -> Result<LegEnd> {
     drive(&mut AdamsBdf {
         stepper: Stepper::new(start, tolerances(start)),
         system: start.system,

@@ -39,7 +39,7 @@ use crate::network::{FullPath, WeightPath};
 use attempt::{Attempt, Trial};
 use corrector::Corrector;
 use history::History;
-pub use integrator::begin;
+pub(super) use integrator::begin;
 use multipliers::Multipliers;
 use order::Order;
 use tolerances::Tolerances;
@@ -55,10 +55,10 @@ const HISTORY: usize = MOST_ADAMS + 1;
 
 /// Why no step can be taken.
 #[derive(Debug)]
-pub struct Stalled;
+pub(super) struct Stalled;
 
 /// The state, its past, and what comes next.
-pub struct Stepper<'k> {
+pub(super) struct Stepper<'k> {
     path: Box<dyn WeightPath + 'k>,
     loss: Loss,
     log_counts: Vec<f64>,
@@ -234,7 +234,7 @@ impl<'k> Stepper<'k> {
 }
 
 /// What a stepper leaves behind, for one whose states are others: `map` takes those of a local time to them.
-pub fn in_other_states(past: &Past, map: &dyn Fn(&[f64], f64) -> Vec<f64>) -> Option<Past> {
+pub(super) fn in_other_states(past: &Past, map: &dyn Fn(&[f64], f64) -> Vec<f64>) -> Option<Past> {
     let history: History = past.read()?;
     Past::of(&history.in_other_states(map))
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// All N samples, and what they are to the r states (the N samples, or r coordinates), at one instant.
 #[derive(Default, Clone)]
-pub struct Multipliers {
+pub(super) struct Multipliers {
     coordinates: Option<Arc<Coordinates>>,
     /// `E_n`, N.
     pub values: Vec<f64>,
@@ -39,7 +39,7 @@ pub struct Multipliers {
 
 impl Multipliers {
     /// Of states that are coordinates, or samples if there are none.
-    pub fn of(coordinates: Option<Arc<Coordinates>>) -> Self {
+    pub(super) fn of(coordinates: Option<Arc<Coordinates>>) -> Self {
         Self {
             coordinates,
             ..Self::default()
@@ -47,7 +47,7 @@ impl Multipliers {
     }
 
     /// At the states v and log-log-time s.
-    pub fn set(&mut self, v: &[f64], s: f64, loss: Loss, log_counts: &[f64]) {
+    pub(super) fn set(&mut self, v: &[f64], s: f64, loss: Loss, log_counts: &[f64]) {
         let states = v.len();
         for field in [
             &mut self.expanded,
@@ -108,7 +108,7 @@ impl Multipliers {
     }
 
     /// The multipliers of the rows that the network sees: E, or `a = TᵀE`.
-    pub fn pull(&self) -> &[f64] {
+    pub(super) fn pull(&self) -> &[f64] {
         match &self.coordinates {
             None => &self.values,
             Some(_) => &self.pull,
@@ -116,7 +116,7 @@ impl Multipliers {
     }
 
     /// How much a state moves its own pull, by the expanded state: E, or the diagonal of M.
-    pub fn strengths(&self) -> &[f64] {
+    pub(super) fn strengths(&self) -> &[f64] {
         match &self.coordinates {
             None => &self.values,
             Some(_) => &self.diagonal,
@@ -124,7 +124,7 @@ impl Multipliers {
     }
 
     /// What a change of all multipliers by a common factor is, as changes of the states times their strengths.
-    pub fn common(&self, state: usize) -> f64 {
+    pub(super) fn common(&self, state: usize) -> f64 {
         match &self.coordinates {
             None => self.values[state],
             Some(_) if state == 0 => self.diagonal[0],
@@ -134,7 +134,7 @@ impl Multipliers {
 
     /// How accurate each coordinate has to be, so that no log-multiplier is less accurate than `tolerances` of it: in
     /// terms of the compressed states. None if the states are the log-multipliers.
-    pub fn allowances(&self, tolerances: &Tolerances) -> Option<Vec<f64>> {
+    pub(super) fn allowances(&self, tolerances: &Tolerances) -> Option<Vec<f64>> {
         let coordinates = self.coordinates.as_ref()?;
         let of_samples: Vec<f64> = (self.p.iter())
             .map(|p| tolerances.of_multiplier(compress(*p)) * (p / COMPRESSION).hypot(1.0))
@@ -150,13 +150,13 @@ impl Multipliers {
     }
 
     /// M, which says how pulls answer to all coordinates; none if each state moves its own only.
-    pub fn curvature(&self) -> Option<DMatrix<f64>> {
+    pub(super) fn curvature(&self) -> Option<DMatrix<f64>> {
         let coordinates = self.coordinates.as_ref()?;
         Some(coordinates.curvature(&self.by_p))
     }
 
     /// dE for changes of the states.
-    pub fn changes(&self, dv: &[f64]) -> Vec<f64> {
+    pub(super) fn changes(&self, dv: &[f64]) -> Vec<f64> {
         let Some(coordinates) = &self.coordinates else {
             return dv.iter().zip(&self.slopes).map(|(d, s)| d * s).collect();
         };

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// The order of one of the two formulas.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-pub struct Order {
+pub(super) struct Order {
     pub now: usize,
     /// Steps since it changed.
     pub age: usize,
@@ -13,7 +13,7 @@ pub struct Order {
 impl Order {
     /// Chooses the order that allows the longest step, and returns by what factor the step may grow; `most(order)` is
     /// an upper bound of that factor.
-    pub fn choose(
+    pub(super) fn choose(
         &mut self,
         lower: Option<f64>,
         error: f64,

@@ -5,7 +5,7 @@ const LARGE: f64 = 10.0;
 
 /// Tolerances of single steps.
 #[derive(Debug, Clone)]
-pub struct Tolerances {
+pub(super) struct Tolerances {
     pub relative: f64,
     /// Per layer.
     pub weights: Vec<f64>,
@@ -23,12 +23,12 @@ impl Tolerances {
     /// Newton's method ends once it changes the proportions of the multipliers by less than this. An error of the
     /// direction at an early s decays like e^{−rs}, r ≤ 1, as the angle to the limit itself does, so it may be larger
     /// by that factor.
-    pub fn direction(&self, s: f64) -> f64 {
+    pub(super) fn direction(&self, s: f64) -> f64 {
         (self.newton * (-s).exp()).max(DIRECTION)
     }
 
     /// Tolerance of one compressed log-multiplier.
-    pub fn of_multiplier(&self, v: f64) -> f64 {
+    pub(super) fn of_multiplier(&self, v: f64) -> f64 {
         self.multipliers + self.relative_multipliers * v.abs().min(LARGE)
     }
 }

@@ -7,7 +7,7 @@
 //! multipliers), so they are taken in units of the last step.
 
 /// Most nodes of one formula.
-pub const MOST_NODES: usize = 12;
+pub(super) const MOST_NODES: usize = 12;
 
 type Weights = Vec<f64>;
 
@@ -23,7 +23,7 @@ const GAUSS: [(f64, f64); 6] = [
 ];
 
 /// `1/Π_{i≠j} (t_j − t_i)`: weights of the divided difference over all nodes.
-pub fn divided_difference(nodes: &[f64]) -> Weights {
+pub(super) fn divided_difference(nodes: &[f64]) -> Weights {
     nodes
         .iter()
         .enumerate()
@@ -48,7 +48,7 @@ fn in_steps(nodes: &[f64]) -> ([f64; MOST_NODES], f64) {
 }
 
 /// The polynomial's value at t.
-pub fn value(nodes: &[f64], t: f64) -> Weights {
+pub(super) fn value(nodes: &[f64], t: f64) -> Weights {
     nodes
         .iter()
         .enumerate()
@@ -60,7 +60,7 @@ pub fn value(nodes: &[f64], t: f64) -> Weights {
 }
 
 /// The polynomial's derivative at its first node.
-pub fn derivative(nodes: &[f64]) -> Weights {
+pub(super) fn derivative(nodes: &[f64]) -> Weights {
     let t = nodes[0];
     let mut weights: Weights = (1..nodes.len())
         .map(|j| {
@@ -76,7 +76,7 @@ pub fn derivative(nodes: &[f64]) -> Weights {
 }
 
 /// The polynomial's integral over `[from, to]`.
-pub fn integral(nodes: &[f64], from: f64, to: f64) -> Weights {
+pub(super) fn integral(nodes: &[f64], from: f64, to: f64) -> Weights {
     let count = nodes.len();
     let (relative, unit) = in_steps(nodes);
     let (from, to) = ((from - nodes[0]) / unit, (to - nodes[0]) / unit);
@@ -105,7 +105,7 @@ pub fn integral(nodes: &[f64], from: f64, to: f64) -> Weights {
 
 /// The largest h for which `y' = −y` decays on equidistant nodes under the formula of `order` + 1 of them, the new one
 /// included: `2/|Σ_j (−1)^j β_j|`, where the root −1 appears. Infinite up to order one.
-pub fn adams_stability(order: usize) -> f64 {
+pub(super) fn adams_stability(order: usize) -> f64 {
     const INTERVALS: [f64; 8] = [
         f64::INFINITY,
         6.0,
@@ -121,7 +121,7 @@ pub fn adams_stability(order: usize) -> f64 {
 
 /// Error of an Adams formula on all nodes but the last for `∫_from^to`, estimated with the value at the last node:
 /// `∫ Π_{i<m} (t − t_i) dt · [t_0, …, t_m]`.
-pub fn adams_error(nodes: &[f64], from: f64, to: f64) -> Weights {
+pub(super) fn adams_error(nodes: &[f64], from: f64, to: f64) -> Weights {
     let (relative, unit) = in_steps(nodes);
     let (from, to) = ((from - nodes[0]) / unit, (to - nodes[0]) / unit);
     let nodes = &relative[..nodes.len()];
@@ -140,7 +140,7 @@ pub fn adams_error(nodes: &[f64], from: f64, to: f64) -> Weights {
 /// Error of backward differences on all nodes but the last in the value at the first, estimated with the value at the
 /// last node: with q the order, `Π_{0<j≤q} (t_0 − t_j) / α_0` times the divided difference over all q + 2 nodes,
 /// where `α_0 = Σ_{0<j≤q} 1/(t_0 − t_j)` is the formula's leading weight.
-pub fn backward_error(nodes: &[f64]) -> Weights {
+pub(super) fn backward_error(nodes: &[f64]) -> Weights {
     let order = nodes.len() - 2;
     let (relative, _) = in_steps(nodes);
     let nodes = &relative[..nodes.len()];

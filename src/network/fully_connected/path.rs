@@ -20,7 +20,7 @@ struct Factors {
     signals: DMatrix<f64>,
 }
 
-pub struct RankOnePath<'k> {
+pub(super) struct RankOnePath<'k> {
     kernel: &'k FullyConnectedKernel,
     theta: Vec<f64>,
     /// `‖W_l‖²`
@@ -51,7 +51,7 @@ struct Scratch {
 const PROBES: usize = 2;
 
 impl<'k> RankOnePath<'k> {
-    pub fn new(kernel: &'k FullyConnectedKernel, theta: &[f64], slots: usize) -> Self {
+    pub(super) fn new(kernel: &'k FullyConnectedKernel, theta: &[f64], slots: usize) -> Self {
         let shapes = kernel.layout.shapes();
         let units = |l: usize| shapes[l].1;
         let depth = shapes.len();

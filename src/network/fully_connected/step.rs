@@ -75,7 +75,7 @@ impl Riccati {
     }
 }
 
-pub struct FullyConnectedStep {
+pub(super) struct FullyConnectedStep {
     layout: Layout,
     weights: Vec<DMatrix<f64>>,
     transposed: Vec<DMatrix<f64>>,
@@ -105,7 +105,7 @@ struct ResidualTerms {
 
 impl FullyConnectedStep {
     /// The step at the weights `w` and their passes, with c = `step`. `feedback`: the error signals are fixed.
-    pub fn new(
+    pub(super) fn new(
         layout: Layout,
         w: &[View<'_>],
         passes: Passes,

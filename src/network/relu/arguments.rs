@@ -17,7 +17,12 @@ pub(super) struct Arguments {
 
 impl Arguments {
     /// The arguments of the layer `w` with preactivations `a` (units × N) on inputs `h`.
-    pub fn new(activation: Activation, w: &View<'_>, h: &DMatrix<f64>, a: &DMatrix<f64>) -> Self {
+    pub(super) fn new(
+        activation: Activation,
+        w: &View<'_>,
+        h: &DMatrix<f64>,
+        a: &DMatrix<f64>,
+    ) -> Self {
         if !activation.curved() {
             return Self {
                 roots: DMatrix::zeros(0, 0),
@@ -38,7 +43,7 @@ impl Arguments {
     }
 
     /// The argument of unit j on sample n, with its preactivation.
-    pub fn at(&self, (j, n): (usize, usize), preactivation: f64) -> Argument {
+    pub(super) fn at(&self, (j, n): (usize, usize), preactivation: f64) -> Argument {
         if self.roots.is_empty() {
             return Argument::of(preactivation);
         }
@@ -51,7 +56,7 @@ impl Arguments {
     }
 
     /// A function of every argument, units × N.
-    pub fn map(&self, a: &DMatrix<f64>, f: impl Fn(Argument) -> f64) -> DMatrix<f64> {
+    pub(super) fn map(&self, a: &DMatrix<f64>, f: impl Fn(Argument) -> f64) -> DMatrix<f64> {
         DMatrix::from_fn(a.nrows(), a.ncols(), |j, n| f(self.at((j, n), a[(j, n)])))
     }
 }

@@ -45,7 +45,7 @@ impl Zero<'_> {
     ///
     /// # Errors
     /// If feedback alignment needs the gates of a unit that rests on a kink that does not close: they are not unique.
-    pub fn leaves(
+    pub(super) fn leaves(
         &self,
         pattern: &mut Pattern,
         theta: &mut [f64],

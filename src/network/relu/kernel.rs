@@ -29,7 +29,7 @@ pub(super) struct ReluKernel {
 }
 
 impl ReluKernel {
-    pub fn forward<'a>(&'a self, theta: &'a [f64]) -> Forward<'a> {
+    pub(super) fn forward<'a>(&'a self, theta: &'a [f64]) -> Forward<'a> {
         Forward::new(&self.setting, self.pattern.as_deref(), theta)
     }
 

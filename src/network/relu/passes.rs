@@ -88,7 +88,11 @@ impl Curve {
 }
 
 impl<'a> Forward<'a> {
-    pub fn new(setting: &'a Setting, pattern: Option<&'a Pattern>, theta: &'a [f64]) -> Self {
+    pub(super) fn new(
+        setting: &'a Setting,
+        pattern: Option<&'a Pattern>,
+        theta: &'a [f64],
+    ) -> Self {
         let w = setting.layout.views(theta);
         let mut pass = Self {
             setting,
@@ -133,17 +137,17 @@ impl<'a> Forward<'a> {
     }
 
     /// Number of hidden layers L − 1.
-    pub fn hidden(&self) -> usize {
+    pub(super) fn hidden(&self) -> usize {
         self.gates.len()
     }
 
     /// `f(x_n)`, length N.
-    pub fn outputs(&self) -> DVector<f64> {
+    pub(super) fn outputs(&self) -> DVector<f64> {
         self.h[self.hidden()].tr_mul(&self.w[self.hidden()].column(0))
     }
 
     /// The forces of the sliding pairs as a function of `a'` there.
-    pub fn forces(&self) -> Option<Forces> {
+    pub(super) fn forces(&self) -> Option<Forces> {
         let pairs = self.pattern?.sliding();
         (!pairs.is_empty()).then(|| {
             let rows = Rays::of_pairs(self, pairs, true);
@@ -198,7 +202,7 @@ impl SquareSystem {
         }
     }
 
-    pub fn solve(&self, b: &DMatrix<f64>) -> DMatrix<f64> {
+    pub(super) fn solve(&self, b: &DMatrix<f64>) -> DMatrix<f64> {
         let solution = match self {
             Self::Lu(lu) => lu.solve(b),
             Self::PseudoInverse(inverse) => Some(inverse * b),
@@ -230,7 +234,7 @@ pub(super) struct Motion {
 
 impl Forward<'_> {
     /// The motion under multipliers α, with sliding pairs kept on their kinks.
-    pub fn motion(&self, multipliers: &[f64], forces: Option<&Forces>) -> Motion {
+    pub(super) fn motion(&self, multipliers: &[f64], forces: Option<&Forces>) -> Motion {
         let y = &self.setting.labels;
         let output = DMatrix::from_fn(1, y.len(), |_, n| y[n] * multipliers[n]);
         let Some(forces) = forces else {
@@ -243,7 +247,7 @@ impl Forward<'_> {
     }
 
     /// The entries at the sliding pairs, S × 1.
-    pub fn on_sliding(&self, layers: &[DMatrix<f64>]) -> DMatrix<f64> {
+    pub(super) fn on_sliding(&self, layers: &[DMatrix<f64>]) -> DMatrix<f64> {
         let pairs = self.pattern.map_or(&[][..], Pattern::sliding);
         DMatrix::from_fn(pairs.len(), 1, |i, _| {
             let p = pairs[i];
@@ -251,7 +255,12 @@ impl Forward<'_> {
         })
     }
 
-    pub fn add_forces(&self, layer: usize, forces: &DVector<f64>, errors: &mut DMatrix<f64>) {
+    pub(super) fn add_forces(
+        &self,
+        layer: usize,
+        forces: &DVector<f64>,
+        errors: &mut DMatrix<f64>,
+    ) {
         let pairs = self.pattern.map_or(&[][..], Pattern::sliding);
         for (p, nu) in pairs.iter().zip(forces.iter()) {
             if p.layer == layer {
@@ -294,7 +303,7 @@ impl Forward<'_> {
     }
 
     /// Under `output` errors `e_n` and forces of the sliding pairs.
-    pub fn motion_with(&self, output: DMatrix<f64>, forces: DVector<f64>) -> Motion {
+    pub(super) fn motion_with(&self, output: DMatrix<f64>, forces: DVector<f64>) -> Motion {
         let hidden = self.hidden();
         let (signals, errors) = self.signals_and_errors(&output, &forces);
         let mut velocity = Vec::with_capacity(hidden + 1);

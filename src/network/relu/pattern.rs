@@ -47,13 +47,13 @@ pub(super) struct Pattern {
 
 impl Pattern {
     /// Every mode as a number, in the order of [`Self::pairs`].
-    pub fn words(&self) -> impl Iterator<Item = u64> + '_ {
+    pub(super) fn words(&self) -> impl Iterator<Item = u64> + '_ {
         self.pairs().map(|p| self.get(p) as u64)
     }
 
     /// Reads the [`words`](Self::words) of a pattern in layers of these widths; `None` if there are too few, or if
     /// some are not modes.
-    pub fn of_words<'a>(
+    pub(super) fn of_words<'a>(
         kink: Kink,
         widths: &[usize],
         samples: usize,
@@ -74,7 +74,7 @@ impl Pattern {
     }
 
     /// The pattern of the signs of preactivations; active at zero.
-    pub fn of_signs(kink: Kink, preactivations: &[DMatrix<f64>]) -> Self {
+    pub(super) fn of_signs(kink: Kink, preactivations: &[DMatrix<f64>]) -> Self {
         let mode = |a: f64| {
             if a >= 0.0 {
                 Mode::Active
@@ -91,16 +91,16 @@ impl Pattern {
     }
 
     /// Whether there is such a pair.
-    pub fn has(&self, p: Pair) -> bool {
+    pub(super) fn has(&self, p: Pair) -> bool {
         let of_layer = self.modes.get(p.layer);
         of_layer.is_some_and(|modes| p.unit < modes.nrows() && p.sample < modes.ncols())
     }
 
-    pub fn get(&self, p: Pair) -> Mode {
+    pub(super) fn get(&self, p: Pair) -> Mode {
         self.modes[p.layer][(p.unit, p.sample)]
     }
 
-    pub fn set(&mut self, p: Pair, mode: Mode) {
+    pub(super) fn set(&mut self, p: Pair, mode: Mode) {
         self.partial.remove(&p);
         let slot = &mut self.modes[p.layer][(p.unit, p.sample)];
         if *slot == mode {
@@ -116,7 +116,7 @@ impl Pattern {
     }
 
     /// Gates of one layer, zero for sliding pairs, whose contribution is a separate force.
-    pub fn gates(&self, layer: usize) -> DMatrix<f64> {
+    pub(super) fn gates(&self, layer: usize) -> DMatrix<f64> {
         let mut gates = self.modes[layer].map(|mode| self.gate(mode));
         for (p, gate) in self.partial.iter().filter(|(p, _)| p.layer == layer) {
             gates[(p.unit, p.sample)] = *gate;
@@ -125,13 +125,13 @@ impl Pattern {
     }
 
     /// Gives a pair whose inputs are zero a gate of its own, until its mode is set.
-    pub fn set_gate(&mut self, p: Pair, gate: f64) {
+    pub(super) fn set_gate(&mut self, p: Pair, gate: f64) {
         self.set(p, Mode::Active);
         self.partial.insert(p, gate);
     }
 
     /// Pairs with gates of their own.
-    pub fn partial(&self) -> &BTreeMap<Pair, f64> {
+    pub(super) fn partial(&self) -> &BTreeMap<Pair, f64> {
         &self.partial
     }
 
@@ -144,17 +144,17 @@ impl Pattern {
     }
 
     /// The kink whose sides the modes are.
-    pub fn kink(&self) -> Kink {
+    pub(super) fn kink(&self) -> Kink {
         self.kink
     }
 
     /// The sliding pairs, in order.
-    pub fn sliding(&self) -> &[Pair] {
+    pub(super) fn sliding(&self) -> &[Pair] {
         &self.sliding
     }
 
     /// Units that rest, by layer and unit.
-    pub fn resting(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+    pub(super) fn resting(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
         self.modes.iter().enumerate().flat_map(|(layer, modes)| {
             let rests = |unit: &usize| modes.row(*unit).iter().any(|m| *m == Mode::Resting);
             (0..modes.nrows())
@@ -164,13 +164,13 @@ impl Pattern {
     }
 
     /// Whether no unit of a layer passes on anything of sample n.
-    pub fn is_dark(&self, layer: usize, sample: usize) -> bool {
+    pub(super) fn is_dark(&self, layer: usize, sample: usize) -> bool {
         let modes = self.modes[layer].column(sample);
         modes.iter().all(|mode| self.gate(*mode) == 0.0)
     }
 
     /// The sliding pairs, for reports.
-    pub fn sliding_pairs(&self) -> Vec<SlidingPair> {
+    pub(super) fn sliding_pairs(&self) -> Vec<SlidingPair> {
         let pair = |p: &Pair| SlidingPair {
             layer: p.layer + 1,
             unit: p.unit,
@@ -180,7 +180,7 @@ impl Pattern {
     }
 
     /// All pairs, layer by layer.
-    pub fn pairs(&self) -> impl Iterator<Item = Pair> + '_ {
+    pub(super) fn pairs(&self) -> impl Iterator<Item = Pair> + '_ {
         self.modes.iter().enumerate().flat_map(|(layer, modes)| {
             let (units, samples) = modes.shape();
             (0..units).flat_map(move |unit| {

@@ -24,7 +24,7 @@ pub(super) struct Rays {
 impl Rays {
     /// Rays from the outputs of `samples`, with factors y: gradients of margins (`gradient`), or updates per unit
     /// multiplier.
-    pub fn of_outputs(pass: &Forward<'_>, samples: &[usize], gradient: bool) -> Self {
+    pub(super) fn of_outputs(pass: &Forward<'_>, samples: &[usize], gradient: bool) -> Self {
         let y = &pass.setting.labels;
         let top = DMatrix::from_fn(1, samples.len(), |_, i| y[samples[i]]);
         Self::downwards(pass, samples.to_vec(), gradient, |layer| {
@@ -33,7 +33,7 @@ impl Rays {
     }
 
     /// Rays from the preactivations of sliding `pairs`: their gradients (`gradient`), or the updates of unit forces.
-    pub fn of_pairs(pass: &Forward<'_>, pairs: &[Pair], gradient: bool) -> Self {
+    pub(super) fn of_pairs(pass: &Forward<'_>, pairs: &[Pair], gradient: bool) -> Self {
         let samples = pairs.iter().map(|p| p.sample).collect();
         Self::downwards(pass, samples, gradient, |layer| {
             pairs.iter().any(|p| p.layer == layer).then(|| {
@@ -101,7 +101,7 @@ impl Rays {
 
 impl Rays {
     /// The rays' entries for the weights of one unit, inputs × rays.
-    pub fn of_unit(&self, pass: &Forward<'_>, layer: usize, unit: usize) -> DMatrix<f64> {
+    pub(super) fn of_unit(&self, pass: &Forward<'_>, layer: usize, unit: usize) -> DMatrix<f64> {
         let mut columns = pass.h[layer].select_columns(&self.samples);
         let w = pass.w[layer].column(unit);
         for (i, mut column) in columns.column_iter_mut().enumerate() {

@@ -16,7 +16,7 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
-    pub fn new(pass: &Forward<'_>, layer: usize) -> Self {
+    pub(super) fn new(pass: &Forward<'_>, layer: usize) -> Self {
         Self {
             widths: pass.w[layer].column_iter().map(|w| w.norm()).collect(),
             inputs: significant_norms(&pass.h[layer], UNSEEN),
@@ -24,7 +24,7 @@ impl Sizes {
     }
 
     /// `‖w_j‖‖h_n‖`
-    pub fn of(&self, p: Pair) -> f64 {
+    pub(super) fn of(&self, p: Pair) -> f64 {
         self.widths[p.unit] * self.inputs[p.sample]
     }
 }

@@ -36,7 +36,7 @@ struct Held {
 }
 
 impl SmoothedStep {
-    pub fn new(kernel: ReluKernel, theta: &[f64], multipliers: &[f64], step: f64) -> Self {
+    pub(super) fn new(kernel: ReluKernel, theta: &[f64], multipliers: &[f64], step: f64) -> Self {
         let pass = kernel.forward(theta);
         let motion = pass.motion(multipliers, None);
         let mut held = Vec::new();

@@ -21,7 +21,7 @@ pub(super) struct Change {
 
 impl Forward<'_> {
     /// Derivative of `motion` along `(dθ, dα)`, with the set of sliding pairs fixed.
-    pub fn change(
+    pub(super) fn change(
         &self,
         motion: &Motion,
         forces: Option<&Forces>,

@@ -27,7 +27,7 @@ struct Block {
     rate_response: DMatrix<f64>,
 }
 
-pub struct SpectralStep {
+pub(super) struct SpectralStep {
     dimension: usize,
     blocks: Vec<Block>,
     signed_samples: DMatrix<f64>,
@@ -116,7 +116,12 @@ impl Block {
 
 impl SpectralStep {
     /// Linearised at (θ, α), with c = `step`.
-    pub fn new(kernel: &SpectralKernel, theta: &[f64], multipliers: &[f64], step: f64) -> Self {
+    pub(super) fn new(
+        kernel: &SpectralKernel,
+        theta: &[f64],
+        multipliers: &[f64],
+        step: f64,
+    ) -> Self {
         let z = kernel.column(multipliers);
         let blocks = (0..kernel.frequencies.len())
             .map(|index| Block::new(kernel, index, &kernel.point(index, theta, &z), step))

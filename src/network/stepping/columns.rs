@@ -36,7 +36,7 @@ pub(crate) struct Coefficients<'a> {
 }
 
 impl Columns {
-    pub fn zeros(rows: usize, columns: usize) -> Self {
+    pub(crate) fn zeros(rows: usize, columns: usize) -> Self {
         let height = rows.next_multiple_of(WHOLE);
         Self {
             rows,
@@ -45,47 +45,47 @@ impl Columns {
         }
     }
 
-    pub fn new(matrix: &DMatrix<f64>) -> Self {
+    pub(crate) fn new(matrix: &DMatrix<f64>) -> Self {
         let mut padded = Self::zeros(matrix.nrows(), matrix.ncols());
         padded.read(matrix.as_slice());
         padded
     }
 
-    pub fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.rows
     }
 
     /// Rows, including padding.
-    pub fn height(&self) -> usize {
+    pub(crate) fn height(&self) -> usize {
         self.height
     }
 
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.entries.len() / self.height
     }
 
     /// All entries, including padding.
-    pub fn entries(&self) -> &[f64] {
+    pub(crate) fn entries(&self) -> &[f64] {
         &self.entries
     }
 
     /// All entries, including padding.
-    pub fn entries_mut(&mut self) -> &mut [f64] {
+    pub(crate) fn entries_mut(&mut self) -> &mut [f64] {
         &mut self.entries
     }
 
     /// The columns, including padding.
-    pub fn columns(&self) -> std::slice::ChunksExact<'_, f64> {
+    pub(crate) fn columns(&self) -> std::slice::ChunksExact<'_, f64> {
         self.entries.chunks_exact(self.height)
     }
 
     /// The columns, including padding, which has to stay zero.
-    pub fn columns_mut(&mut self) -> std::slice::ChunksExactMut<'_, f64> {
+    pub(crate) fn columns_mut(&mut self) -> std::slice::ChunksExactMut<'_, f64> {
         self.entries.chunks_exact_mut(self.height)
     }
 
     /// Reads the entries from a column-major matrix without padding.
-    pub fn read(&mut self, matrix: &[f64]) {
+    pub(crate) fn read(&mut self, matrix: &[f64]) {
         for (column, source) in self
             .entries
             .chunks_exact_mut(self.height)
@@ -96,7 +96,7 @@ impl Columns {
     }
 
     /// Writes the entries to a column-major matrix without padding.
-    pub fn write(&self, matrix: &mut [f64]) {
+    pub(crate) fn write(&self, matrix: &mut [f64]) {
         for (column, target) in self.columns().zip(matrix.chunks_exact_mut(self.rows)) {
             target.copy_from_slice(&column[..self.rows]);
         }
@@ -104,7 +104,7 @@ impl Columns {
 
     /// Reads the entries from the transposed matrix.
     #[inline(always)]
-    pub fn transpose_from(&mut self, other: &Self) {
+    pub(crate) fn transpose_from(&mut self, other: &Self) {
         let height = self.height;
         for (i, row) in other.entries.chunks_exact(other.height).enumerate() {
             for (target, source) in self.entries[i..].iter_mut().step_by(height).zip(row) {
@@ -114,7 +114,7 @@ impl Columns {
     }
 
     /// The entries as coefficients of this matrix's columns in a product from the right: `c_kj` is entry (k, j).
-    pub fn right(&self) -> Coefficients<'_> {
+    pub(crate) fn right(&self) -> Coefficients<'_> {
         Coefficients {
             entries: &self.entries,
             term: 1,
@@ -123,7 +123,7 @@ impl Columns {
     }
 
     /// The entries of the transposed matrix as coefficients: `c_kj` is entry (j, k).
-    pub fn right_transposed(&self) -> Coefficients<'_> {
+    pub(crate) fn right_transposed(&self) -> Coefficients<'_> {
         Coefficients {
             entries: &self.entries,
             term: self.height,

@@ -12,7 +12,12 @@ pub(crate) struct Run {
 
 impl Run {
     /// A run with samples in vectors of `width` numbers.
-    pub fn new(training: &Training<'_>, lane: &Lane, width: usize, moved: Vec<Columns>) -> Self {
+    pub(crate) fn new(
+        training: &Training<'_>,
+        lane: &Lane,
+        width: usize,
+        moved: Vec<Columns>,
+    ) -> Self {
         Self {
             pace: Weights::of_samples(training.loss, training.schedule, lane.size, width),
             moved,
@@ -20,7 +25,7 @@ impl Run {
     }
 
     /// Writes the matrices one after the other, without padding.
-    pub fn write(&self, flat: &mut [f64]) {
+    pub(crate) fn write(&self, flat: &mut [f64]) {
         let mut rest = flat;
         for matrix in &self.moved {
             let (head, tail) = rest.split_at_mut(matrix.rows() * matrix.count());

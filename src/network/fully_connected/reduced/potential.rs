@@ -85,7 +85,7 @@ fn is_zero(x: &DMatrix<f64>) -> bool {
 
 impl Potential {
     /// Built from Q (D × unknowns, none for the identity), `w_1(0) … w_L(0)` and `b_1 … b_L`.
-    pub fn new(
+    pub(super) fn new(
         basis: Option<&DMatrix<f64>>,
         initial: &[DMatrix<f64>],
         feedback: &[DVector<f64>],
@@ -150,7 +150,7 @@ impl Potential {
     }
 
     /// ∇F and its derivatives, one column for each column of `c` (unknowns × 1, 2 or 4).
-    pub fn gradient(&self, c: DMatrix<f64>) -> DMatrix<f64> {
+    pub(super) fn gradient(&self, c: DMatrix<f64>) -> DMatrix<f64> {
         let mut gradient = DMatrix::zeros(c.nrows(), c.ncols());
         gradient.set_column(0, &self.slope);
         for (y, weight) in self.climb(c).y.iter().zip(&self.weights) {
@@ -160,7 +160,7 @@ impl Potential {
     }
 
     /// ∇²F and its derivative, at `c` (unknowns × 2: value and direction).
-    pub fn hessian(&self, c: DMatrix<f64>) -> [DMatrix<f64>; 2] {
+    pub(super) fn hessian(&self, c: DMatrix<f64>) -> [DMatrix<f64>; 2] {
         let n = c.nrows();
         let climb = self.climb(c);
         let sigma = self.slopes(&climb);

@@ -16,7 +16,7 @@ pub(super) struct ReducedStep {
 }
 
 impl ReducedStep {
-    pub fn new(
+    pub(super) fn new(
         samples: DMatrix<f64>,
         [hessian, hessian_dot]: [DMatrix<f64>; 2],
         step: f64,

@@ -22,7 +22,7 @@ pub(super) struct Curve {
 
 impl Curve {
     /// Scratch for a layer of `units` on N samples.
-    pub fn new(activation: Activation, samples: usize, units: usize) -> Self {
+    pub(super) fn new(activation: Activation, samples: usize, units: usize) -> Self {
         Self {
             activation,
             inverse: Columns::zeros(samples, units),
@@ -35,7 +35,7 @@ impl Curve {
 
     /// Turns preactivations into activations; reads the layer's weights and inputs, sets its gates.
     #[inline(always)]
-    pub fn bend<S: Simd>(
+    pub(super) fn bend<S: Simd>(
         &mut self,
         simd: S,
         w: &Columns,
@@ -69,7 +69,7 @@ impl Curve {
 
     /// Computes both sums over the signals s of the layer: `Σ_n κ_n s_n` and `Σ_j μ_j s_j`.
     #[inline(always)]
-    pub fn stretch<S: Simd>(&mut self, simd: S, signals: &Columns) {
+    pub(super) fn stretch<S: Simd>(&mut self, simd: S, signals: &Columns) {
         let stretch = self.activation.stretch();
         let inward = self.inward.entries_mut();
         inward.fill(0.0);
@@ -89,13 +89,13 @@ impl Curve {
     }
 
     /// `Σ_n κ_n s_n` of every unit.
-    pub fn along(&self) -> &[f64] {
+    pub(super) fn along(&self) -> &[f64] {
         self.along.entries()
     }
 
     /// Adds to the signals of the layer below what they owe to the lengths of h: `s ← s + h ∘ (Σ_j μ_j s_j)`.
     #[inline(always)]
-    pub fn pull(&self, signals: &mut Columns, h: &Columns) {
+    pub(super) fn pull(&self, signals: &mut Columns, h: &Columns) {
         for (s, h) in signals.columns_mut().zip(h.columns()) {
             for ((s, h), inward) in s.iter_mut().zip(h).zip(self.inward.entries()) {
                 *s += h * inward;
