@@ -25,8 +25,8 @@ pub(super) const NOT_FITTED: &str = "margins have stopped growing with log t whi
      against each other), and double precision cannot follow further";
 
 /// What a run says whose weights grow like t.
-pub(super) const UNSEEN: &str = "a sample that no unit of a later layer sees still moves the layers before it, by fixed \
-     feedback that does not ask what is seen: their weights grow like t, beyond the range of numbers; use other \
+pub(super) const UNSEEN: &str = "a sample that no unit of a later layer sees still moves the layers before it, by \
+     fixed feedback that does not ask what is seen: their weights grow like t, beyond the range of numbers; use other \
      initial weights or wider layers";
 
 /// Log-multipliers p beyond this do not occur on separable data, where they end negative.

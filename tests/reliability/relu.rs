@@ -1,7 +1,8 @@
 //! Random ReLU networks of two and three layers: how many runs complete, by rule, depth and kinks.
 //!
-//! One of each kind is run in the suite, for a short time. `MARGINFLOW_RELU_RUNS=200 cargo test --release --test reliability relu -- --nocapture`
-//! runs so many of each kind to s = 20, and prints what became of them.
+//! One of each kind is run in the suite, for a short time. `MARGINFLOW_RELU_RUNS=200`, in
+//! `cargo test --release --test reliability relu -- --nocapture`, runs so many of each kind to s = 20, and prints what
+//! became of them.
 
 use marginflow::dataset::{Dataset, gaussian_random_labels, gaussian_teacher, standard_normals};
 use marginflow::flow::{FlowOptions, integrate};
@@ -81,7 +82,8 @@ fn outcome(run: &Trajectory) -> String {
     }
 }
 
-/// Runs `count` problems of every kind, for at most `wall` seconds each; how many completed of how many, by layers, rule and kinks.
+/// Runs `count` problems of every kind, for at most `wall` seconds each; how many completed of how many, by layers, rule
+/// and kinks.
 fn battery(count: u64, until: f64, wall: f64) -> BTreeMap<String, (usize, usize)> {
     let mut map = BTreeMap::new();
     for layers in [2, 3] {
