@@ -82,8 +82,8 @@ fn outcome(run: &Trajectory) -> String {
     }
 }
 
-/// Runs `count` problems of every kind, for at most `wall` seconds each; how many completed of how many, by layers, rule
-/// and kinks.
+/// Runs `count` problems of every kind, for at most `wall` seconds each; how many completed of how many, by layers,
+/// rule and kinks.
 fn battery(count: u64, until: f64, wall: f64) -> BTreeMap<String, (usize, usize)> {
     let mut map = BTreeMap::new();
     for layers in [2, 3] {
