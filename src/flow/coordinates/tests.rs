@@ -1,0 +1,115 @@
+//! Samples are their combinations; log-multipliers survive changes of coordinates.
+
+use super::*;
+use nalgebra::dmatrix;
+
+fn check(g: &DMatrix<f64>, p: &[f64], s: f64) -> Coordinates {
+    let coordinates = Coordinates::choose(g, p, s, &vec![1.0; g.ncols()]).unwrap();
+    let restored = coordinates.combine() * coordinates.vectors();
+    let scale = g.amax();
+    assert!((restored - g).amax() <= 1e-15 * scale);
+    let again = Coordinates::of_choice(g, coordinates.choice()).unwrap();
+    assert_eq!(again.combine(), coordinates.combine());
+    assert_eq!(again.vectors(), coordinates.vectors());
+    coordinates
+}
+
+#[test]
+fn samples_are_their_combinations_and_dependent_ones_bring_no_coordinate() {
+    let g = dmatrix![1.0, 1.0, 0.0; 1.0, -1.0, 0.0; 1.0, 0.3, 0.0; 1.0, 1.0, 0.0; 0.2, 0.1, 5.0];
+    let coordinates = check(&g, &[0.0, 1.0, 0.5, 0.0, 2.0], 10.0);
+    assert_eq!(
+        coordinates.len(),
+        3,
+        "a third point of a line and a duplicate"
+    );
+    assert_eq!(coordinates.anchor(), 4);
+    let square = dmatrix![1.0, 1.0; 1.0, -1.0; -1.0, 1.0; -1.0, -1.0];
+    assert_eq!(check(&square, &[0.0; 4], 10.0).len(), 3);
+}
+
+#[test]
+fn differences_of_nearly_equal_samples_keep_their_digits() {
+    for distance in [1e-3, 1e-6, 1e-9, 1e-12] {
+        let g = dmatrix![1.0, 0.5, 0.25; 1.0, 0.5 + distance, 0.25; 0.3, 1.0, 2.0];
+        let coordinates = check(&g, &[0.0, 0.0, -1.0], 20.0);
+        let gap = g[(1, 1)] - g[(0, 1)];
+        let t = coordinates.combine();
+        let difference = (t.row(1) - t.row(0)) * coordinates.vectors();
+        assert!((difference[1] / gap - 1.0).abs() < 1e-15, "{difference}");
+    }
+}
+
+#[test]
+fn differences_in_features_that_hardly_answer_have_vectors_of_their_own() {
+    // the first two features are alive, and dependent there
+    let g =
+        dmatrix![2.0, 1.0, 1.0, 0.0; 1.0, 2.0, 0.0, 3.0; 3.0, 0.0, 1.0, 1.0; 0.0, 3.0, 1.0, -1.0];
+    let coordinates = Coordinates::choose(&g, &[0.0; 4], 30.0, &[1e12, 1e13, 1.0, 2.0]).unwrap();
+    assert!((coordinates.combine() * coordinates.vectors() - &g).amax() < 1e-14);
+    for u in coordinates.vectors().row_iter().skip(2) {
+        assert!(u.columns(0, 2).amax() < 1e-12 * u.amax(), "{u}");
+    }
+    let again = Coordinates::of_choice(&g, coordinates.choice()).unwrap();
+    assert_eq!(again.vectors(), coordinates.vectors());
+}
+
+#[test]
+fn log_multipliers_survive_the_change_of_coordinates() {
+    let g = dmatrix![1.0, 0.2, -1.0; 0.3, 2.0, 1.0; -1.0, 0.5, 0.5; 2.0, 1.0, 0.0; 0.0, 0.0, 0.0];
+    let (beta, tau) = (DVector::from_vec(vec![3.0, -1.0, 2.0]), 40.0);
+    let p: Vec<f64> = (&g * &beta).iter().map(|m| tau - m).collect();
+    let coordinates = Coordinates::choose(&g, &p, 10.0, &[1.0; 3]).unwrap();
+    let anchor = p[coordinates.anchor()];
+    let values = coordinates.substitute(anchor, |n| p[n] - anchor);
+    let mut restored = vec![0.0; p.len()];
+    coordinates.expand(&values, tau, &mut restored);
+    for (p, restored) in p.iter().zip(&restored) {
+        assert!((p - restored).abs() < 1e-12, "{p} {restored}");
+    }
+    let e = [1.0, 2.0, 3.0, 4.0, 5.0];
+    let mut a = vec![0.0; coordinates.len()];
+    coordinates.pull(&e, &mut a);
+    let z = coordinates.vectors().tr_mul(&DVector::from_vec(a));
+    assert!((z - g.tr_mul(&DVector::from_row_slice(&e))).amax() < 1e-12);
+}
+
+#[test]
+fn a_coordinate_can_be_taken_from_the_relation_to_the_clock() {
+    let g = dmatrix![1.0, 0.2; 0.3, 2.0; -1.0, 3.5; 2.0, 1.0];
+    let (beta, tau) = (DVector::from_vec(vec![12.0, 9.0]), log_time(3.0));
+    let p: Vec<f64> = (&g * &beta).iter().map(|m| tau - m).collect();
+    let mut coordinates = Coordinates::choose(&g, &p, 3.0, &[1.0; 2]).unwrap();
+    let full = coordinates.clone();
+    assert_eq!(full.len(), 3);
+    let anchor = p[full.anchor()];
+    coordinates.use_relation(&full.substitute(anchor, |n| p[n] - anchor));
+    assert_eq!((coordinates.len(), coordinates.vectors().nrows()), (2, 2));
+    let values = coordinates.substitute(anchor, |n| p[n] - anchor);
+    let mut restored = vec![0.0; p.len()];
+    coordinates.expand(&values, tau, &mut restored);
+    for (p, restored) in p.iter().zip(&restored) {
+        assert!((p - restored).abs() < 1e-11, "{p} {restored}");
+    }
+    // z is the same
+    let e = DVector::from_vec(vec![1.0, 2.0, 3.0, 4.0]);
+    let mut a = vec![0.0; 2];
+    coordinates.pull(e.as_slice(), &mut a);
+    let z = coordinates.vectors().tr_mul(&DVector::from_vec(a));
+    assert!((z - g.tr_mul(&e)).amax() < 1e-12);
+    let again = Coordinates::of_choice(&g, coordinates.choice()).unwrap();
+    assert_eq!(again.combine(), coordinates.combine());
+}
+
+#[test]
+fn coordinates_are_needed_where_samples_being_learned_are_nearly_dependent() {
+    let line = dmatrix![1.0, 1.0, 0.0; 1.0, -1.0, 0.0; 1.0, 0.3, 0.0; 0.2, 0.1, 5.0];
+    let needed =
+        |g: &DMatrix<f64>, p: &[f64]| are_dependent(g, p, &learned(p.iter().copied(), 10.0));
+    assert!(needed(&line, &[0.0; 4]));
+    assert!(!needed(&line, &[0.0, -1e3, 0.0, 0.0]), "no longer learned");
+    let close = dmatrix![1.0, 0.5, 0.0; 1.0, 0.5 + 1e-9, 0.0];
+    assert!(needed(&close, &[0.0; 2]));
+    let apart = dmatrix![1.0, 0.5, 0.0; 0.0, 0.5, 1.0; -1.0, 0.5, 3.0];
+    assert!(!needed(&apart, &[0.0; 3]));
+}
