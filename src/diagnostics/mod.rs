@@ -146,18 +146,19 @@ impl<'a> Saves<'a> {
         // a rule may have state besides the weights, which come first
         let theta = &state[..network.parameters()];
         let weights = network.weights(theta);
-        let margins = network.margins(theta, self.problem.dataset());
+        let mut margins = network.margins(theta, self.problem.dataset());
         let tau = d.log_time[k];
         for (l, w) in weights.iter().enumerate() {
             d.layer_norms[(l, k)] = w.norm();
         }
-        d.min_margin.push(margins.min());
-        let loss = self.problem.loss();
-        d.log_loss.push(loss.log_loss(margins.iter().copied()));
         let carried = self.trajectory.log_multipliers.column(k);
         let drifts = (carried.iter().zip(margins.iter()))
             .map(|(p, m)| (p - (tau - m)).abs() / (1.0 + tau).max(m.abs()));
         d.multiplier_drift.push(drifts.fold(0.0, worse));
+        self.trajectory.correct_held(k, margins.as_mut_slice());
+        d.min_margin.push(margins.min());
+        let loss = self.problem.loss();
+        d.log_loss.push(loss.log_loss(margins.iter().copied()));
         d.margins.set_column(k, &margins);
         self.record_predictor(k, theta, d);
         if let Some(h) = &mut self.homogeneous {

@@ -52,6 +52,8 @@ pub(super) struct Mark {
     pub y: Vec<f64>,
     /// The coordinates that v are; none where they are log-multipliers.
     pub coordinates: Option<Choice>,
+    /// What holds of the log-multipliers if samples that contradict each other are held.
+    pub held: Option<super::held::Since>,
     /// `∫ E ds`
     pub accumulated: Vec<f64>,
     pub method: Method,
@@ -270,6 +272,7 @@ mod tests {
             dense_since: Some(3.0),
             reached: 3.75,
             coordinates: None,
+            held: None,
             y: vec![0.25, -0.0, f64::MIN_POSITIVE],
             accumulated: vec![f64::MAX],
             method: Method::AdamsBdf,

@@ -31,6 +31,8 @@ pub(super) enum Why {
     HandOver,
     /// The states are to be (other) coordinates of the log-multipliers.
     Coordinates,
+    /// Samples may have come to contradict each other, and nothing but that.
+    Contradiction,
     /// The state stands on a border of its piece.
     Border,
     /// Multipliers have become so large that the clock has to be begun anew.

@@ -103,6 +103,23 @@ pub(super) struct Ending<'a> {
     pub failure: Option<&'a str>,
     /// s at which the weights came to rest.
     pub rest: Option<f64>,
+    /// s from which samples that contradict each other are held, how many of how many those are.
+    pub held: Option<(f64, usize, usize)>,
+}
+
+/// What a completed run says whose weights rest from log-log-time s on.
+fn rested(s: f64) -> String {
+    format!(
+        "the weights came to rest at log-log-time {s:.3}, a minimum of the loss; later saves repeat them"
+    )
+}
+
+/// What a completed run says some of whose samples contradict each other.
+fn contradicted((s, held, samples): (f64, usize, usize)) -> String {
+    format!(
+        "{held} of {samples} distinct samples pull against each other (a combination of them with positive weights \
+         vanishes): from log-log-time {s:.3} on their margins stay where the loss is least, and the others' grow"
+    )
 }
 
 /// What happened, where, and what to try, in a sentence; `None` for a run that simply completed.
@@ -119,11 +136,7 @@ pub(super) fn message(status: Status, ending: &Ending<'_>) -> Option<String> {
         .map(|f| format!(" ({f})"))
         .unwrap_or_default();
     match status {
-        Status::Completed => ending.rest.map(|s| {
-            format!(
-                "the weights came to rest at log-log-time {s:.3}, a minimum of the loss; later saves repeat them"
-            )
-        }),
+        Status::Completed => ending.rest.map(rested).or(ending.held.map(contradicted)),
         // whatever flags a run as inaccurate gives the reason
         Status::Inaccurate => None,
         Status::BudgetSteps => Some(format!(

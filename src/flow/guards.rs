@@ -14,12 +14,22 @@ use crate::trajectory::Status;
 /// up with.
 const MANY_FAILURES: usize = 20;
 
+/// Log-multiplier above which samples that contradict each other may be held: what they give up of the others' pull is
+/// then less than e^−16 of their own.
+const CONTRADICTED: f64 = 16.0;
+
 /// ln t up to which quantities that grow like t are numbers.
 const RANGE: f64 = 600.0;
 
 impl Drive<'_, '_> {
     /// Why the state at the end of the last step, at log-log-time s, ends the leg, if it does.
     pub(super) fn guard(&mut self, s: f64) -> Option<Why> {
+        if self.run.watch.looks(s)
+            && self.system.kernel().signed_samples().is_some()
+            && self.strongest(s) > CONTRADICTED
+        {
+            return Some(Why::Contradiction);
+        }
         if (self.system).wants_coordinates(self.integrator.states(), s) {
             return Some(Why::Coordinates);
         }

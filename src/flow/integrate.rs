@@ -2,26 +2,26 @@
 
 use super::accumulated::Accumulated;
 use super::checkpoint::{Keeper, Mark};
-use super::clock::{compress, expand};
 use super::coordinates::Coordinates;
 use super::drive::{LegEnd, Progress, Why, all_finite};
 use super::ending::{fastest, is_fast};
 use super::error::{FlowError, PieceError};
-use super::past::Past;
+use super::held::Holding;
 use super::reduced::Reduced;
 use super::run::FlowRun;
 use super::system::{NewtonSolver, System};
-use super::{FlowOptions, State, adams_bdf};
+use super::{FlowOptions, State};
 use crate::control::Control;
 #[cfg(doc)]
 use crate::error::Error;
 use crate::error::Result;
+use crate::limit::Contradiction;
 use crate::loss::Loss;
 use crate::network::Kernel;
 use crate::problem::Problem;
 use crate::trajectory::Trajectory;
-use nalgebra::{DMatrix, DVector};
-use std::sync::Arc;
+use nalgebra::DVector;
+use std::sync::{Arc, OnceLock};
 
 /// Integrates the flow of `problem` from s = 0 to `options.until`.
 ///
@@ -87,6 +87,7 @@ fn integrate_kept(
         counts: &counts,
         loss: problem.loss(),
         newton: NewtonSolver::Structured,
+        contradiction: OnceLock::new(),
     };
     let options_here = reduced.as_ref().map_or(options, |r| &r.options);
     let mut trajectory = field.integrate(&start, options_here, keeper, observer)?;
@@ -101,6 +102,9 @@ fn integrate_kept(
             }
             accumulated.select_rows(&stands_for)
         });
+        if let Some(held) = &mut trajectory.held {
+            held.margins = stands_for.iter().map(|&n| held.margins[n]).collect();
+        }
         // a pair names the first of a set of equal samples
         for pair in trajectory.kinks.iter_mut().flat_map(|k| &mut k.sliding) {
             let first = stands_for.iter().position(|n| *n == pair.sample);
@@ -128,33 +132,32 @@ pub fn integrate_kernel(
         counts: &[],
         loss,
         newton,
+        contradiction: OnceLock::new(),
     };
     field.integrate(theta0, options, Keeper::none(&control), observer)
 }
 
 /// The field to be integrated.
-struct Field<'a> {
-    kernel: &'a Arc<dyn Kernel>,
+pub(super) struct Field<'a> {
+    pub kernel: &'a Arc<dyn Kernel>,
     /// How many equal samples each sample stands for; empty: one each.
     counts: &'a [usize],
     loss: Loss,
-    newton: NewtonSolver,
+    pub newton: NewtonSolver,
+    /// Which samples contradict each other, once that is asked.
+    pub contradiction: OnceLock<Option<Contradiction>>,
 }
 
-/// e^s below which first coordinates are taken from the weights, whose rounding of size ε e^s is then below any
-/// tolerance: to nearly equal samples log-multipliers say nothing of the differences.
-const FROM_WEIGHTS: f64 = 1e6;
-
 /// Where a leg begins: the state `y` at log-log-time `base`, in the piece of `kernel`.
-struct LegStart {
-    kernel: Arc<dyn Kernel>,
+pub(super) struct LegStart {
+    pub kernel: Arc<dyn Kernel>,
     /// Those that the states are, if they are not the log-multipliers; then the kernel is that of their vectors.
-    coordinates: Option<Arc<Coordinates>>,
+    pub coordinates: Option<Arc<Coordinates>>,
     /// Whether it has turned out that there are none.
-    samples_only: bool,
-    base: f64,
-    y: Vec<f64>,
-    accumulated: Accumulated,
+    pub samples_only: bool,
+    pub base: f64,
+    pub y: Vec<f64>,
+    pub accumulated: Accumulated,
 }
 
 impl Field<'_> {
@@ -175,7 +178,7 @@ impl Field<'_> {
                     let reached = run.epoch.local(mark.reached);
                     return run.end(status, reached, &mark.y, &mark.accumulated);
                 }
-                self.resume(mark, &run)?
+                self.resume(mark, &mut run)?
             }
         };
         let _deadline = run.deadline();
@@ -216,12 +219,17 @@ impl Field<'_> {
                     }
                 }
                 Why::Coordinates => {
-                    run.past = self.change_coordinates(&mut at, &system, (base, past));
+                    let field = self.field(&run).clone();
+                    run.past = self.change_coordinates(&field, &mut at, &system, (base, past));
                     if run.past.is_some() {
                         at.base = base;
                         continue;
                     }
                     run.solver.restarts += 1;
+                }
+                Why::Contradiction => {
+                    let known = self.hold(&mut run, &mut at, (&system, t));
+                    run.watch.looked(s, known);
                 }
                 Why::FixedPoint | Why::NewEpoch | Why::Ended(_) => {}
             }
@@ -230,7 +238,11 @@ impl Field<'_> {
                 self.begin_epoch(&mut run, &mut at);
             }
             let fixed_point = match why {
-                Why::FixedPoint | Why::HandOver | Why::Coordinates | Why::NewEpoch => true,
+                Why::FixedPoint
+                | Why::HandOver
+                | Why::Coordinates
+                | Why::Contradiction
+                | Why::NewEpoch => true,
                 Why::Border => new_epoch || run.fixed_point_due(),
                 Why::Restart | Why::Ended(_) => false,
             };
@@ -244,88 +256,33 @@ impl Field<'_> {
         }
     }
 
+    /// The field on all samples, or on those that are not held.
+    fn field<'f>(&'f self, run: &'f FlowRun<'_>) -> &'f Arc<dyn Kernel> {
+        run.held.as_ref().map_or(self.kernel, |held| &held.kernel)
+    }
+
     /// The field with its clock counted from where a leg begins.
     fn system(&self, at: &LegStart, run: &FlowRun<'_>) -> Arc<System> {
         let system = self.in_piece(&at.kernel, at.base, run);
+        let system = match &run.held {
+            None => system,
+            Some(held) => system.shifted(&held.since.shift),
+        };
         let system = system.in_coordinates(at.coordinates.clone());
         Arc::new(system.samples_only(at.samples_only))
     }
 
     /// The field with the clock of the run's epoch counted from `base`, in the piece of `kernel`, for the
     /// log-multipliers of samples.
-    fn in_piece(&self, kernel: &Arc<dyn Kernel>, base: f64, run: &FlowRun<'_>) -> System {
+    pub(super) fn in_piece(
+        &self,
+        kernel: &Arc<dyn Kernel>,
+        base: f64,
+        run: &FlowRun<'_>,
+    ) -> System {
         let system = System::new(Arc::clone(kernel), self.loss, run.newton(), base);
         let system = system.with_counts(self.counts);
         system.in_unit(run.epoch.log_unit())
-    }
-
-    /// Other states for the end of a leg of `system`: coordinates of its log-multipliers. The past in these states, if
-    /// the integrator can go on from what it left behind, with its clock counted from `base`.
-    fn change_coordinates(
-        &self,
-        at: &mut LegStart,
-        system: &System,
-        (base, past): (f64, Option<Past>),
-    ) -> Option<Past> {
-        let s = at.base;
-        let (theta, v) = at.y.split_at(system.parameters());
-        let p = system.log_multipliers(v, s);
-        let Some((mut coordinates, kernel)) = self.coordinates(system, &at.y, s) else {
-            at.samples_only = true;
-            return None;
-        };
-        let in_others = |v: &[f64], t: f64| system.in_other_coordinates(v, base + t, &coordinates);
-        let mut states = in_others(v, s - base);
-        let from_weights = system.coordinates().is_none() && s.exp() < FROM_WEIGHTS;
-        let past = match past {
-            Some(past) if !from_weights => adams_bdf::in_other_states(&past, &in_others),
-            _ => None,
-        };
-        if from_weights {
-            let mut margins = vec![0.0; coordinates.len()];
-            kernel.margins(theta, &mut margins);
-            for (state, margin) in states.iter_mut().zip(margins).skip(1) {
-                *state = compress(-margin);
-            }
-        }
-        if !coordinates.agree(&states, &p, s) {
-            // too much cancels on the way
-            match system.coordinates() {
-                None => at.samples_only = true,
-                Some(old) => at.coordinates = Some(Arc::new(old.kept(v, &p, s))),
-            }
-            return None;
-        }
-        coordinates.accept(&states, &p, s);
-        at.y = [theta, &states].concat();
-        at.kernel = kernel;
-        at.coordinates = Some(Arc::new(coordinates));
-        past
-    }
-
-    /// Other coordinates at the state `y` of `system` at log-log-time s, and the field on their vectors. None if the
-    /// kernel takes no other rows than its samples, or no sample is being learned.
-    fn coordinates(
-        &self,
-        system: &System,
-        y: &[f64],
-        s: f64,
-    ) -> Option<(Coordinates, Arc<dyn Kernel>)> {
-        let g = self.kernel.signed_samples()?;
-        let (theta, v) = y.split_at(system.parameters());
-        let features = self
-            .kernel
-            .on_rows(&DMatrix::identity(g.ncols(), g.ncols()))?;
-        let all: Vec<usize> = (0..g.ncols()).collect();
-        let response = features.tangent_kernel(theta, &all).diagonal();
-        let p = system.log_multipliers(v, s);
-        let mut coordinates = Coordinates::choose(g, &p, s, response.as_slice())?;
-        let values = system.in_other_coordinates(v, s, &coordinates);
-        let values: Vec<f64> = values.into_iter().map(expand).collect();
-        coordinates.use_relation(&values);
-        coordinates.loosen(system.choice().as_ref());
-        let kernel = self.kernel.on_rows(coordinates.vectors())?;
-        Some((coordinates, kernel))
     }
 
     /// The start of a flow, which is its first fixed point.
@@ -388,7 +345,7 @@ impl Field<'_> {
     ///
     /// # Errors
     /// [`FlowError::ForeignPast`] if it names no piece of this field.
-    fn resume(&self, mark: Mark, run: &FlowRun<'_>) -> Result<LegStart> {
+    fn resume(&self, mark: Mark, run: &mut FlowRun<'_>) -> Result<LegStart> {
         let kernel = match self.kernel.pieces() {
             None => Arc::clone(self.kernel),
             Some(pieces) => pieces.restored(&mark.piece).ok_or(FlowError::ForeignPast)?,
@@ -401,11 +358,19 @@ impl Field<'_> {
             base: mark.s,
             y: mark.y,
         };
+        if let Some(since) = mark.held {
+            let found = self.contradiction().ok_or(FlowError::ForeignPast)?.0;
+            let held = Holding::resume(self.kernel, found, since);
+            let held = held.ok_or(FlowError::ForeignPast)?;
+            at.kernel = Arc::clone(&held.kernel);
+            run.held = Some(held);
+        }
         if let Some(choice) = &mark.coordinates {
-            let g = self.kernel.signed_samples();
+            let field = self.field(run);
+            let g = field.signed_samples();
             let coordinates = g.and_then(|g| Coordinates::of_choice(g, choice));
             let coordinates = coordinates.ok_or(FlowError::ForeignPast)?;
-            let kernel = self.kernel.on_rows(coordinates.vectors());
+            let kernel = field.on_rows(coordinates.vectors());
             at.kernel = kernel.ok_or(FlowError::ForeignPast)?;
             at.coordinates = Some(Arc::new(coordinates));
         }

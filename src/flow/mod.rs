@@ -17,7 +17,9 @@ mod diffsol_methods;
 mod drive;
 mod ending;
 mod error;
+mod factors;
 mod guards;
+mod held;
 mod integrate;
 mod integrator;
 mod method;
@@ -27,6 +29,7 @@ mod past;
 mod reduced;
 mod run;
 mod saves;
+mod states;
 mod system;
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ use super::checkpoint::{Keeper, Mark, spacing};
 use super::clock::{Epoch, compress, expand, log_time};
 use super::ending::{Ending, message};
 use super::error::PieceError;
+use super::held::Holding;
 use super::past::Past;
 use super::saves::Saves;
 use super::system::{NewtonSolver, System};
@@ -42,6 +43,8 @@ pub(super) struct FlowRun<'a> {
     pub failure: Option<String>,
     /// s at which the weights came to rest.
     rest: Option<f64>,
+    /// Samples that contradict each other, once they are held.
+    pub held: Option<Holding>,
     pub watch: Watch,
     /// The clock in use; all s but those of saves, messages and progress are its own.
     pub epoch: Epoch,
@@ -108,6 +111,7 @@ impl<'a> FlowRun<'a> {
             past: None,
             failure: None,
             rest: None,
+            held: None,
             watch: Watch::default(),
             epoch: Epoch::FIRST,
             strongest_at_start: 0.0,
@@ -151,6 +155,7 @@ impl<'a> FlowRun<'a> {
             reached: self.epoch.global(s),
             y: y.to_vec(),
             coordinates: system.choice(),
+            held: self.held.as_ref().map(|held| held.since.clone()),
             accumulated: totals.to_vec(),
             method: self.method,
             past: None,
@@ -365,20 +370,22 @@ impl<'a> FlowRun<'a> {
                 options: self.options,
                 failure: self.failure.as_deref(),
                 rest: self.rest,
+                held: (self.held.as_ref()).map(|held| (held.since.s, held.count, self.samples)),
             },
         );
         let saves = self.saves.times.len();
         Ok(Trajectory {
             theta: DMatrix::from_vec(self.parameters, saves, self.saves.theta),
             log_multipliers: DMatrix::from_vec(self.samples, saves, self.saves.log_multipliers),
-            accumulated: Some(DMatrix::from_vec(
-                self.samples,
-                saves,
-                self.saves.accumulated,
-            )),
+            // those of samples that are held are not known one by one
+            accumulated: self
+                .held
+                .is_none()
+                .then(|| DMatrix::from_vec(self.samples, saves, self.saves.accumulated)),
             log_log_time: self.saves.times,
             kinks: self.kinks,
             loss_rise: Some(self.loss_rise),
+            held: self.held.as_ref().map(Holding::margins),
             status,
             message,
             solver: self.solver,

@@ -17,16 +17,19 @@
 //! The clock may be local, `s = base + t`: late changes of the support are narrower than the spacing of doubles near s,
 //! and a run resolves them with the solver's own time t counted from `base`.
 
+mod states;
+
 use super::clock::{COMPRESSION, compress, expand, log_time};
-use super::coordinates::{self, Choice, Coordinates};
+use super::coordinates::{Choice, Coordinates};
 use super::drive::all_finite;
 use super::ending::STRONG;
+use super::factors::Factors;
 use super::newton::{DenseStep, NewtonStep};
 use crate::{control, loss::Loss, network::Kernel};
-use nalgebra::{DMatrix, DVector};
+use nalgebra::DVector;
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// See [`System::updates_cancel`].
 const CANCELLED: f64 = 1e-8;
@@ -56,114 +59,16 @@ pub struct System {
     base: f64,
     /// ln u of the clock, see [`Epoch`](super::clock::Epoch).
     log_unit: f64,
-    /// ln of how many equal samples each sample stands for.
+    /// How many equal samples each sample stands for.
+    counts: Vec<usize>,
+    /// ln of that, and of what else multiplies E_n.
     log_counts: Vec<f64>,
+    /// What margins are besides those of the kernel.
+    shift: Vec<f64>,
     /// The last set of samples being learned, and whether they are dependent: it changes a few times in a run.
     learned: Mutex<(Vec<usize>, bool)>,
     rhs_evaluations: AtomicUsize,
     jacobian_evaluations: AtomicUsize,
-}
-
-/// Factors common to all formulas, at one state.
-pub(super) struct Factors {
-    /// `e^s`
-    pub growth: f64,
-    /// `E_n`, N
-    pub multipliers: Vec<f64>,
-    /// `C = cosh(v/P)` of the r states
-    pub cosh: Vec<f64>,
-    /// `tanh(v/P)` of the r states
-    pub tanh: Vec<f64>,
-    /// `∂κ/∂m_n`, where m is the weights' (with coordinates it is `τ − p_n`: zero), r
-    pub slope: Vec<f64>,
-    /// With coordinates: `a = TᵀE` and its derivative M in the coordinates.
-    pub coordinates: Option<(Vec<f64>, DMatrix<f64>)>,
-    /// Samples whose log-multipliers are not integrated.
-    dead: Vec<usize>,
-}
-
-impl Factors {
-    /// The multipliers of the rows that the kernel has: E, or `a = TᵀE`.
-    pub(super) fn pull(&self) -> &[f64] {
-        match &self.coordinates {
-            None => &self.multipliers,
-            Some((pull, _)) => pull,
-        }
-    }
-
-    /// How pulls change with the states v: `E_n C_n`, or `M C`.
-    pub(super) fn weights(&self) -> Weights {
-        let cosh = self.cosh.iter();
-        match &self.coordinates {
-            None => {
-                let products = self.multipliers.iter().zip(cosh).map(|(e, c)| e * c);
-                let mut own: Vec<f64> = products.collect();
-                self.rest(&mut own);
-                Weights { own, others: None }
-            }
-            Some((_, m)) => Weights {
-                own: (0..m.nrows())
-                    .zip(cosh)
-                    .map(|(i, c)| m[(i, i)] * c)
-                    .collect(),
-                others: Some(DMatrix::from_fn(m.nrows(), m.ncols(), |i, j| {
-                    if m[(j, j)] > 0.0 {
-                        m[(i, j)] / m[(j, j)]
-                    } else {
-                        0.0
-                    }
-                })),
-            },
-        }
-    }
-
-    /// From `m'` to `p' = e^s − m'`, of coordinates `P' = o e^s − m'`.
-    pub(super) fn margin_to_multiplier_rates(&self, rates: &mut [f64]) {
-        for (i, rate) in rates.iter_mut().enumerate() {
-            let offset = match self.coordinates {
-                None => 1.0,
-                Some(_) => Coordinates::offset(i),
-            };
-            *rate = offset * self.growth - *rate;
-        }
-        self.rest(rates);
-    }
-
-    /// Zero for dead samples.
-    pub(super) fn rest(&self, rates: &mut [f64]) {
-        for n in &self.dead {
-            rates[*n] = 0.0;
-        }
-    }
-
-    /// `p_n'`, or zero where it is only rounding of `e^s − m_n'`, for the curvature of the compression: on the slow
-    /// manifold that term is negligible, but rounding of size ε e^s would make the Newton matrix meaningless at large
-    /// s.
-    pub(super) fn settled(&self, p_dot: f64) -> f64 {
-        if p_dot.abs() < 1e-13 * self.growth {
-            0.0
-        } else {
-            p_dot
-        }
-    }
-}
-
-/// How pulls answer to changes of the states: `da = B diag(own) dv`, with ones on the diagonal of B.
-pub(super) struct Weights {
-    pub own: Vec<f64>,
-    /// B; the identity if there is none.
-    pub others: Option<DMatrix<f64>>,
-}
-
-impl Weights {
-    /// da
-    pub(super) fn apply(&self, dv: &DVector<f64>) -> DVector<f64> {
-        let own = DVector::from_fn(dv.len(), |i, _| self.own[i] * dv[i]);
-        match &self.others {
-            None => own,
-            Some(others) => others * own,
-        }
-    }
 }
 
 impl System {
@@ -177,7 +82,9 @@ impl System {
             newton,
             base,
             log_unit: 0.0,
+            counts: Vec::new(),
             log_counts: Vec::new(),
+            shift: Vec::new(),
             learned: Mutex::default(),
             rhs_evaluations: AtomicUsize::new(0),
             jacobian_evaluations: AtomicUsize::new(0),
@@ -187,6 +94,18 @@ impl System {
     /// The same system with sample n standing for `counts[n]` equal ones.
     pub fn with_counts(mut self, counts: &[usize]) -> Self {
         self.log_counts = counts.iter().map(|k| (*k as f64).ln()).collect();
+        self.counts = counts.to_vec();
+        self
+    }
+
+    /// The same system with margins that are these constants larger than the kernel's, which its log-multipliers do
+    /// not know.
+    pub(super) fn shifted(mut self, shift: &[f64]) -> Self {
+        self.log_counts.resize(shift.len(), 0.0);
+        for (log_count, shift) in self.log_counts.iter_mut().zip(shift) {
+            *log_count -= shift;
+        }
+        self.shift = shift.to_vec();
         self
     }
 
@@ -265,10 +184,11 @@ impl System {
         if let Some(coordinates) = &self.coordinates {
             margins = coordinates.of_vectors(margins);
         }
-        let each = margins.iter().enumerate().flat_map(|(n, m)| {
-            let count = self.log_counts.get(n).map_or(1.0, |log| log.exp());
-            std::iter::repeat_n(*m, count.round() as usize)
-        });
+        for (margin, shift) in margins.iter_mut().zip(&self.shift) {
+            *margin += shift;
+        }
+        let each = (margins.iter().enumerate())
+            .flat_map(|(n, m)| std::iter::repeat_n(*m, self.counts.get(n).copied().unwrap_or(1)));
         self.loss.log_loss(each)
     }
 
@@ -285,121 +205,10 @@ impl System {
         self.loss
     }
 
-    /// ln of how many equal samples each sample stands for; empty: one each.
+    /// ln of what multiplies E_n: of how many equal samples each sample stands for, and less its part of the margin
+    /// that its log-multiplier does not know; empty: one each.
     pub(super) fn log_counts(&self) -> &[f64] {
         &self.log_counts
-    }
-
-    /// Log-multipliers `p_n` of all samples from the states v, at log-log-time s.
-    pub(super) fn log_multipliers(&self, v: &[f64], s: f64) -> Vec<f64> {
-        let expanded: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
-        match &self.coordinates {
-            None => expanded,
-            Some(coordinates) => {
-                let mut p = vec![0.0; coordinates.samples()];
-                coordinates.expand(&expanded, log_time(s), &mut p);
-                p
-            }
-        }
-    }
-
-    /// The largest `p_n` of the samples that move something.
-    pub(super) fn strongest(&self, v: &[f64], s: f64) -> f64 {
-        let idle = |n: &usize| match &self.coordinates {
-            None => self.kernel.idle().contains(n),
-            Some(coordinates) => coordinates.is_zero(*n),
-        };
-        let p = self.log_multipliers(v, s).into_iter().enumerate();
-        let moving = p.filter(|(n, _)| !idle(n)).map(|(_, p)| p);
-        moving.fold(f64::NEG_INFINITY, f64::max)
-    }
-
-    /// Compressed log-multipliers of all samples, as they are saved.
-    pub(super) fn compressed(&self, v: &[f64], s: f64) -> Vec<f64> {
-        match self.coordinates {
-            None => v.to_vec(),
-            Some(_) => self
-                .log_multipliers(v, s)
-                .into_iter()
-                .map(compress)
-                .collect(),
-        }
-    }
-
-    /// (θ, v) with the compressed log-multipliers of all samples.
-    pub(super) fn in_samples(&self, y: &[f64], s: f64) -> Vec<f64> {
-        let (theta, v) = y.split_at(self.parameters());
-        [theta, &self.compressed(v, s)].concat()
-    }
-
-    /// The log-multipliers of the states v at log-log-time s in other coordinates, compressed.
-    pub(super) fn in_other_coordinates(&self, v: &[f64], s: f64, other: &Coordinates) -> Vec<f64> {
-        let expanded: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
-        let anchor = other.anchor();
-        let (first, difference): (f64, Box<dyn Fn(usize) -> f64>) = match &self.coordinates {
-            None => (
-                expanded[anchor],
-                Box::new(|n| expanded[n] - expanded[anchor]),
-            ),
-            Some(at) => {
-                let t = at.combine();
-                let sum = |factor: &dyn Fn(usize) -> f64| -> f64 {
-                    expanded
-                        .iter()
-                        .enumerate()
-                        .map(|(i, p)| factor(i) * p)
-                        .sum()
-                };
-                let clock = |share: f64| {
-                    if share == 0.0 {
-                        0.0
-                    } else {
-                        share * log_time(s)
-                    }
-                };
-                let shares = at.clock();
-                let first = sum(&|i| t[(anchor, i)]) + clock(shares[anchor]);
-                let difference = move |n: usize| {
-                    sum(&|i| t[(n, i)] - t[(anchor, i)]) + clock(shares[n] - shares[anchor])
-                };
-                (first, Box::new(difference))
-            }
-        };
-        let coordinates = other.substitute(first, difference);
-        coordinates.into_iter().map(compress).collect()
-    }
-
-    /// Whether (other) coordinates might help a method that does not get on at log-log-time s.
-    pub(super) fn may_change_coordinates(&self, s: f64) -> bool {
-        match &self.coordinates {
-            Some(coordinates) => coordinates.may_change(s),
-            None => {
-                let linear = self.kernel.signed_samples().is_some() && !self.samples_only;
-                linear && s.exp() >= coordinates::NEEDED_GROWTH
-            }
-        }
-    }
-
-    /// Whether states should be (other) coordinates of the log-multipliers from log-log-time s on.
-    pub(super) fn wants_coordinates(&self, v: &[f64], s: f64) -> bool {
-        if let Some(coordinates) = &self.coordinates {
-            let expanded: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
-            return coordinates.are_outdated(&expanded, &self.log_multipliers(v, s), s);
-        }
-        if self.samples_only || s.exp() < coordinates::NEEDED_GROWTH {
-            return false;
-        }
-        let Some(g) = self.kernel.signed_samples() else {
-            return false;
-        };
-        let learned = coordinates::learned(v.iter().map(|v| expand(*v)), s);
-        let mut known = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.0 != learned {
-            let p = self.log_multipliers(v, s);
-            let dependent = coordinates::are_dependent(g, &p, &learned);
-            *known = (learned, dependent);
-        }
-        known.1
     }
 
     pub(super) fn factors(&self, y: &[f64], t: f64) -> Factors {
@@ -454,11 +263,12 @@ impl System {
         let mut slopes = Vec::with_capacity(p.len());
         for (n, p) in p.into_iter().enumerate() {
             let p = if at.is_zero(n) { p.min(STRONG) } else { p };
+            let margin = tau - p + self.shift.get(n).copied().unwrap_or(0.0);
             let (correction, slope) = match self.loss.log_correction_is_zero() {
                 true => (0.0, 0.0),
                 false => (
-                    self.loss.log_correction(tau - p),
-                    self.loss.log_correction_slope(tau - p),
+                    self.loss.log_correction(margin),
+                    self.loss.log_correction_slope(margin),
                 ),
             };
             let count = self.log_counts.get(n).copied().unwrap_or(0.0);

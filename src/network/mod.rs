@@ -6,6 +6,7 @@
 //! in [`theory`](crate::theory).
 
 mod fully_connected;
+mod held;
 mod kernel;
 mod layout;
 mod path;
@@ -31,6 +32,7 @@ pub use relu::Relu;
 pub use signals::{MisfitSignals, Signals};
 pub use spectral::SpectralLinear;
 
+pub(crate) use held::Held;
 pub(crate) use layout::View;
 pub(crate) use pseudo_inverse::pseudo_inverse;
 

@@ -1,7 +1,9 @@
-//! How flows behave: budgets, failures and saves; samples that depend on each other; ReLU networks and their kinks;
+//! How flows behave: budgets, failures and saves; samples that depend on each other or contradict each
+//! other; ReLU networks and their kinks;
 //! accuracy that is judged; losses that may rise.
 
 mod accuracy;
+mod contradictory;
 mod dependent;
 mod loss_monotonicity;
 #[path = "../support/program.rs"]
