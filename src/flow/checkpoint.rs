@@ -9,6 +9,7 @@
 
 use super::clock::Epoch;
 use super::coordinates::Choice;
+use super::held::Holding;
 use super::past::Past;
 use super::saves::Saves;
 use super::watch::Watch;
@@ -52,8 +53,8 @@ pub(super) struct Mark {
     pub y: Vec<f64>,
     /// The coordinates that v are; none where they are log-multipliers.
     pub coordinates: Option<Choice>,
-    /// What holds of the log-multipliers if samples that contradict each other are held.
-    pub held: Option<super::held::Since>,
+    /// Samples that contradict each other, if they are held.
+    pub held: Option<Holding>,
     /// `∫ E ds`
     pub accumulated: Vec<f64>,
     pub method: Method,

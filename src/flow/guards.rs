@@ -14,9 +14,9 @@ use crate::trajectory::Status;
 /// up with.
 const MANY_FAILURES: usize = 20;
 
-/// Log-multiplier above which samples that contradict each other may be held: what they give up of the others' pull is
-/// then less than e^−16 of their own.
-const CONTRADICTED: f64 = 16.0;
+/// Log-multiplier above which samples that contradict each other may be held: what they give up to the others' pull is
+/// then about e^−12 of their own.
+const CONTRADICTED: f64 = 12.0;
 
 /// ln t up to which quantities that grow like t are numbers.
 const RANGE: f64 = 600.0;

@@ -2,20 +2,18 @@
 //!
 //! Where the data are not separable, samples that pull against each other ([`Contradiction`]) come to rest at finite
 //! margins while the others are still being learned. Their log-multipliers then grow like τ, and `E_n` amplifies
-//! rounding until nothing can be integrated (τ ≈ 36). But by τ ≈ 16 they do nothing else than hold the predictor on
-//! their span S where it is, to e^−16, and can be replaced by the forces that do so ([`Held`]). What is left are the
-//! others, without their part in S: data that are separable, whose margins are `m_n = m̃_n + c_n` with `m̃_n` from
-//! what they have outside S, and the constant c_n from S.
+//! rounding until nothing can be integrated (τ ≈ 36). But by τ ≈ 12 they do nothing else than hold the predictor on
+//! their span S where it is, to e^−12, and can be replaced by the forces that do so
+//! ([`Held`](crate::network::Held)). What is left are the others without their part in S: data that are separable,
+//! whose log-multipliers are carried in [`Coordinates`](super::coordinates::Coordinates). What margins have from S is
+//! constant.
 
-use super::clock::compress;
-use super::run::FlowRun;
 use super::system::System;
 use crate::limit::Contradiction;
-use crate::network::{Held, Kernel};
+use crate::network::Kernel;
 use crate::trajectory::HeldMargins;
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 
 /// What the contradictory samples' updates leave of each other when they may be held: `|Σ E_n g_n| / Σ E_n|g_n|`, in
 /// every feature.
@@ -28,21 +26,16 @@ const ROUNDS: usize = 4;
 const NEAR: f64 = 0.01;
 
 /// See the module.
-pub(super) struct Holding {
-    /// The field of the others.
-    pub kernel: Arc<dyn Kernel>,
-    pub since: Since,
-    /// How many samples are held.
-    pub count: usize,
-}
-
-/// What a mark knows of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Since {
-    /// c_n, N.
-    pub shift: Vec<f64>,
-    /// Log-log-time of the run from which samples are held.
-    pub s: f64,
+pub(super) struct Holding {
+    /// Those that are held, increasing.
+    pub samples: Vec<usize>,
+    /// Log-log-time of the run from which they are held.
+    pub since: f64,
+    /// Where the predictor is held in S, length D.
+    beta: Vec<f64>,
+    /// Margins of the samples there.
+    margins: Vec<f64>,
 }
 
 /// Whether the updates of contradictory samples cancel but for what the others pull, at multipliers E.
@@ -58,85 +51,114 @@ pub(super) fn have_settled(
     })
 }
 
-/// Moves the predictor within S from where the weights have it, to the digits of the run, to where the loss of the
-/// contradictory samples is least: by Newton's method, with `coefficients` the samples in the basis of S and `margins`
-/// what they have of their margins there.
-fn rest(system: &System, found: &Contradiction, coefficients: &DMatrix<f64>, margins: &mut [f64]) {
-    let loss = system.loss();
-    for _ in 0..ROUNDS {
-        let size = coefficients.ncols();
-        let mut pull = DVector::zeros(size);
-        let mut curvature = DMatrix::zeros(size, size);
-        for &n in &found.samples {
-            let row = coefficients.row(n).transpose();
-            let count = system.log_counts().get(n).copied().unwrap_or(0.0);
-            let multiplier = (count - margins[n] + loss.log_correction(margins[n])).exp();
-            let slope = multiplier * (1.0 - loss.log_correction_slope(margins[n]));
-            pull.axpy(multiplier, &row, 1.0);
-            curvature.ger(slope, &row, &row, 1.0);
-        }
-        let Some(factor) = curvature.cholesky() else {
-            return;
+impl Holding {
+    /// Holds the samples of `system`, whose field on all of them is `field`, from log-log-time s of the run on; moves
+    /// the weights θ to where they are held. None if the field takes no other rows than its samples.
+    pub(super) fn begin(
+        system: &System,
+        field: &dyn Kernel,
+        found: &Contradiction,
+        (theta, s): (&mut [f64], f64),
+    ) -> Option<Self> {
+        let along_span = field.on_rows(&found.span)?;
+        let mut along = vec![0.0; found.span.nrows()];
+        along_span.margins(theta, &mut along);
+        let g = field.signed_samples()?.select_rows(&found.samples);
+        let counts = found.samples.iter().map(|&n| system.count(n)).collect();
+        let mut rest = Rest {
+            system,
+            counts,
+            coefficients: g * found.span.transpose(),
+            along: DVector::from_vec(along),
         };
-        let moved = coefficients * factor.solve(&pull);
-        if moved.amax() > NEAR {
-            return;
+        rest.reach();
+        move_along(&*along_span, theta, &rest.along)?;
+        Some(Self {
+            samples: found.samples.clone(),
+            since: s,
+            margins: rest.margins().data.into(),
+            beta: (found.span.transpose() * rest.along).data.into(),
+        })
+    }
+
+    /// Where the predictor is held in S, length D.
+    pub(super) fn beta(&self) -> DVector<f64> {
+        DVector::from_column_slice(&self.beta)
+    }
+
+    /// What a trajectory of N samples knows of it.
+    pub(super) fn of_all(&self, samples: usize) -> HeldMargins {
+        let mut margins = vec![None; samples];
+        for (&n, &margin) in self.samples.iter().zip(&self.margins) {
+            margins[n] = Some(margin);
         }
-        for (margin, moved) in margins.iter_mut().zip(moved.iter()) {
-            *margin += moved;
+        HeldMargins {
+            since: self.since,
+            margins,
         }
     }
 }
 
-impl Holding {
-    /// Holds the samples of `system`, which has the field on all of them, from the weights θ at log-log-time s of the
-    /// run on. None if the field takes no other rows than its samples.
-    pub(super) fn begin(
-        system: &System,
-        field: &Arc<dyn Kernel>,
-        found: &Contradiction,
-        (theta, s): (&[f64], f64),
-    ) -> Option<Self> {
-        let inside = field.signed_samples()? - &found.rest;
-        let mut shift = vec![0.0; inside.nrows()];
-        field.on_rows(&inside)?.margins(theta, &mut shift);
-        rest(
-            system,
-            found,
-            &(inside * found.span.transpose()),
-            &mut shift,
-        );
-        Self::resume(field, found, Since { shift, s })
-    }
-
-    /// Those of a mark.
-    pub(super) fn resume(
-        field: &Arc<dyn Kernel>,
-        found: &Contradiction,
-        since: Since,
-    ) -> Option<Self> {
-        let kernel = Held::new(field, &found.rest, &found.span)?;
-        Some(Self {
-            kernel: Arc::new(kernel),
-            since,
-            count: found.samples.len(),
-        })
-    }
-
-    /// What a trajectory knows of it.
-    pub(super) fn margins(&self) -> HeldMargins {
-        let held = |(n, m): (usize, &f64)| self.kernel.dead().contains(&n).then_some(*m);
-        HeldMargins {
-            since: self.since.s,
-            margins: self.since.shift.iter().enumerate().map(held).collect(),
+/// Moves weights by what the rows of a kernel pull until their margins are these: the way on which the flow itself
+/// would have brought them there.
+fn move_along(kernel: &dyn Kernel, theta: &mut [f64], margins: &DVector<f64>) -> Option<()> {
+    let all: Vec<usize> = (0..margins.len()).collect();
+    let mut here = DVector::zeros(margins.len());
+    let mut velocity = vec![0.0; theta.len()];
+    let mut rates = vec![0.0; margins.len()];
+    for _ in 0..ROUNDS {
+        kernel.margins(theta, here.as_mut_slice());
+        let response = kernel.tangent_kernel(theta, &all);
+        let pull = response.lu().solve(&(margins - &here))?;
+        kernel.velocity(theta, pull.as_slice(), &mut velocity, &mut rates);
+        for (weight, moved) in theta.iter_mut().zip(&velocity) {
+            *weight += moved;
         }
     }
+    Some(())
+}
 
-    /// Compressed log-multipliers of all samples at the weights θ and log-log-time s of the run's epoch: τ − m̃_n.
-    pub(super) fn states(&self, run: &FlowRun<'_>, theta: &[f64], s: f64) -> Vec<f64> {
-        let mut margins = vec![0.0; self.kernel.samples()];
-        self.kernel.margins(theta, &mut margins);
-        let tau = run.log_time(s);
-        margins.into_iter().map(|m| compress(tau - m)).collect()
+/// The loss of the contradictory samples in S.
+struct Rest<'a> {
+    system: &'a System,
+    /// ln of how many samples each stands for.
+    counts: Vec<f64>,
+    /// The samples in the basis of S.
+    coefficients: DMatrix<f64>,
+    /// The predictor in the basis of S.
+    along: DVector<f64>,
+}
+
+impl Rest<'_> {
+    fn margins(&self) -> DVector<f64> {
+        &self.coefficients * &self.along
+    }
+
+    /// Moves the predictor from where the weights have it, to the digits of the run, to where the loss is least, by
+    /// Newton's method.
+    fn reach(&mut self) {
+        let loss = self.system.loss();
+        for _ in 0..ROUNDS {
+            let size = self.coefficients.ncols();
+            let mut pull = DVector::zeros(size);
+            let mut curvature = DMatrix::zeros(size, size);
+            let margins = self.margins();
+            let samples = self.coefficients.row_iter().zip(&self.counts);
+            for ((row, count), &m) in samples.zip(margins.iter()) {
+                let row = row.transpose();
+                let multiplier = (count - m + loss.log_correction(m)).exp();
+                let slope = multiplier * (1.0 - loss.log_correction_slope(m));
+                pull.axpy(multiplier, &row, 1.0);
+                curvature.ger(slope, &row, &row, 1.0);
+            }
+            let Some(factor) = curvature.cholesky() else {
+                return;
+            };
+            let step = factor.solve(&pull);
+            if (&self.coefficients * &step).amax() > NEAR {
+                return;
+            }
+            self.along += step;
+        }
     }
 }

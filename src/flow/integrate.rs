@@ -6,7 +6,6 @@ use super::coordinates::Coordinates;
 use super::drive::{LegEnd, Progress, Why, all_finite};
 use super::ending::{fastest, is_fast};
 use super::error::{FlowError, PieceError};
-use super::held::Holding;
 use super::reduced::Reduced;
 use super::run::FlowRun;
 use super::system::{NewtonSolver, System};
@@ -219,8 +218,8 @@ impl Field<'_> {
                     }
                 }
                 Why::Coordinates => {
-                    let field = self.field(&run).clone();
-                    run.past = self.change_coordinates(&field, &mut at, &system, (base, past));
+                    let held = run.held.as_ref();
+                    run.past = self.change_coordinates(held, &mut at, &system, (base, past));
                     if run.past.is_some() {
                         at.base = base;
                         continue;
@@ -256,18 +255,9 @@ impl Field<'_> {
         }
     }
 
-    /// The field on all samples, or on those that are not held.
-    fn field<'f>(&'f self, run: &'f FlowRun<'_>) -> &'f Arc<dyn Kernel> {
-        run.held.as_ref().map_or(self.kernel, |held| &held.kernel)
-    }
-
     /// The field with its clock counted from where a leg begins.
     fn system(&self, at: &LegStart, run: &FlowRun<'_>) -> Arc<System> {
         let system = self.in_piece(&at.kernel, at.base, run);
-        let system = match &run.held {
-            None => system,
-            Some(held) => system.shifted(&held.since.shift),
-        };
         let system = system.in_coordinates(at.coordinates.clone());
         Arc::new(system.samples_only(at.samples_only))
     }
@@ -358,20 +348,11 @@ impl Field<'_> {
             base: mark.s,
             y: mark.y,
         };
-        if let Some(since) = mark.held {
-            let found = self.contradiction().ok_or(FlowError::ForeignPast)?.0;
-            let held = Holding::resume(self.kernel, found, since);
-            let held = held.ok_or(FlowError::ForeignPast)?;
-            at.kernel = Arc::clone(&held.kernel);
-            run.held = Some(held);
-        }
+        run.held = mark.held;
         if let Some(choice) = &mark.coordinates {
-            let field = self.field(run);
-            let g = field.signed_samples();
-            let coordinates = g.and_then(|g| Coordinates::of_choice(g, choice));
-            let coordinates = coordinates.ok_or(FlowError::ForeignPast)?;
-            let kernel = field.on_rows(coordinates.vectors());
-            at.kernel = kernel.ok_or(FlowError::ForeignPast)?;
+            let resumed = self.of_choice(run.held.as_ref(), choice);
+            let (coordinates, kernel) = resumed.ok_or(FlowError::ForeignPast)?;
+            at.kernel = kernel;
             at.coordinates = Some(Arc::new(coordinates));
         }
         at.accumulated =

@@ -155,7 +155,7 @@ impl<'a> FlowRun<'a> {
             reached: self.epoch.global(s),
             y: y.to_vec(),
             coordinates: system.choice(),
-            held: self.held.as_ref().map(|held| held.since.clone()),
+            held: self.held.clone(),
             accumulated: totals.to_vec(),
             method: self.method,
             past: None,
@@ -370,7 +370,8 @@ impl<'a> FlowRun<'a> {
                 options: self.options,
                 failure: self.failure.as_deref(),
                 rest: self.rest,
-                held: (self.held.as_ref()).map(|held| (held.since.s, held.count, self.samples)),
+                held: (self.held.as_ref())
+                    .map(|held| (held.since, held.samples.len(), self.samples)),
             },
         );
         let saves = self.saves.times.len();
@@ -385,7 +386,7 @@ impl<'a> FlowRun<'a> {
             log_log_time: self.saves.times,
             kinks: self.kinks,
             loss_rise: Some(self.loss_rise),
-            held: self.held.as_ref().map(Holding::margins),
+            held: (self.held.as_ref()).map(|held| held.of_all(self.samples)),
             status,
             message,
             solver: self.solver,

@@ -4,7 +4,7 @@
 use super::accumulated::Accumulated;
 use super::adams_bdf;
 use super::clock::{compress, expand};
-use super::coordinates::Coordinates;
+use super::coordinates::{Choice, Coordinates};
 use super::held::{self, Holding};
 use super::integrate::{Field, LegStart};
 use super::past::Past;
@@ -12,7 +12,7 @@ use super::run::FlowRun;
 use super::system::System;
 use super::watch::Watch;
 use crate::limit::Contradiction;
-use crate::network::Kernel;
+use crate::network::{Held, Kernel};
 use nalgebra::DMatrix;
 use std::sync::Arc;
 
@@ -36,31 +36,35 @@ impl Field<'_> {
         if !held::have_settled(found, g, &multipliers) {
             return false;
         }
-        let (theta, s) = (at.y[..run.parameters].to_vec(), at.base);
-        let here = (&theta[..], run.epoch.global(s));
-        let held = Holding::begin(system, self.kernel, found, here);
-        let Some(held) = held else {
+        let (mut theta, s) = (at.y[..run.parameters].to_vec(), at.base);
+        let here = (&mut theta[..], run.epoch.global(s));
+        let Some(held) = Holding::begin(system, &**self.kernel, found, here) else {
             return true;
         };
+        // the weights know more of differences than log-multipliers do by now
+        let mut margins = vec![0.0; run.samples];
+        self.kernel.margins(&theta, &mut margins);
+        let tau = run.log_time(s);
+        let v: Vec<f64> = margins.iter().map(|m| compress(tau - m)).collect();
         let mut next = LegStart {
-            kernel: Arc::clone(&held.kernel),
+            kernel: Arc::clone(self.kernel),
             coordinates: None,
             samples_only: false,
             base: s,
-            y: [&theta[..], &held.states(run, &theta, s)].concat(),
+            y: [theta, v].concat(),
             accumulated: Accumulated::none(),
         };
-        let others = self.in_piece(&held.kernel, s, run);
-        let others = others.shifted(&held.since.shift);
-        self.change_coordinates(&held.kernel, &mut next, &others, (s, None));
-        if next.coordinates.is_some() {
+        let all = self.in_piece(self.kernel, s, run);
+        self.change_coordinates(Some(&held), &mut next, &all, (s, None));
+        let taken = next.coordinates.is_some();
+        if taken {
             std::mem::swap(&mut next.accumulated, &mut at.accumulated);
             *at = next;
-            run.method = run.options.method.for_field(&*held.kernel, self.newton);
+            run.method = run.options.method.for_field(&*at.kernel, self.newton);
             run.watch = Watch::default();
             run.held = Some(held);
         }
-        true
+        taken
     }
 
     /// The samples that contradict each other, of the signed samples; none if all of them do, or none.
@@ -76,7 +80,7 @@ impl Field<'_> {
     /// the integrator can go on from what it left behind, with its clock counted from `base`.
     pub(super) fn change_coordinates(
         &self,
-        field: &Arc<dyn Kernel>,
+        held: Option<&Holding>,
         at: &mut LegStart,
         system: &System,
         (base, past): (f64, Option<Past>),
@@ -84,7 +88,7 @@ impl Field<'_> {
         let s = at.base;
         let (theta, v) = at.y.split_at(system.parameters());
         let p = system.log_multipliers(v, s);
-        let Some((mut coordinates, kernel)) = self.coordinates(field, system, (&at.y, s)) else {
+        let Some((mut coordinates, kernel)) = self.coordinates(held, system, (&at.y, s)) else {
             at.samples_only = true;
             return None;
         };
@@ -102,7 +106,8 @@ impl Field<'_> {
                 *state = compress(-margin);
             }
         }
-        if !coordinates.agree(&states, &p, s) {
+        let p_there = system.as_of(&coordinates, p.clone());
+        if !coordinates.agree(&states, &p_there, s) {
             // too much cancels on the way
             match system.coordinates() {
                 None => at.samples_only = true,
@@ -110,7 +115,7 @@ impl Field<'_> {
             }
             return None;
         }
-        coordinates.accept(&states, &p, s);
+        coordinates.accept(&states, &p_there, s);
         at.y = [theta, &states].concat();
         at.kernel = kernel;
         at.coordinates = Some(Arc::new(coordinates));
@@ -121,11 +126,11 @@ impl Field<'_> {
     /// kernel takes no other rows than its samples, or no sample is being learned.
     fn coordinates(
         &self,
-        field: &Arc<dyn Kernel>,
+        held: Option<&Holding>,
         system: &System,
         (y, s): (&[f64], f64),
     ) -> Option<(Coordinates, Arc<dyn Kernel>)> {
-        let g = field.signed_samples()?;
+        let g = self.kernel.signed_samples()?;
         let (theta, v) = y.split_at(system.parameters());
         let features = self
             .kernel
@@ -133,12 +138,41 @@ impl Field<'_> {
         let all: Vec<usize> = (0..g.ncols()).collect();
         let response = features.tangent_kernel(theta, &all).diagonal();
         let p = system.log_multipliers(v, s);
-        let mut coordinates = Coordinates::choose(g, &p, s, response.as_slice())?;
+        let samples = held.map_or(&[][..], |held| &held.samples);
+        let mut coordinates = Coordinates::choose((g, samples), &p, s, response.as_slice())?;
+        if let Some(held) = held {
+            coordinates.hold(g, &held.beta());
+        }
         let values = system.in_other_coordinates(v, s, &coordinates);
         let values: Vec<f64> = values.into_iter().map(expand).collect();
         coordinates.use_relation(&values);
         coordinates.loosen(system.choice().as_ref());
-        let kernel = field.on_rows(coordinates.vectors())?;
+        let kernel = self.on(&coordinates)?;
         Some((coordinates, kernel))
+    }
+
+    /// The coordinates of a mark, and the field on their vectors.
+    pub(super) fn of_choice(
+        &self,
+        held: Option<&Holding>,
+        choice: &Choice,
+    ) -> Option<(Coordinates, Arc<dyn Kernel>)> {
+        let g = self.kernel.signed_samples()?;
+        let mut coordinates = Coordinates::of_choice(g, choice)?;
+        if let Some(held) = held {
+            coordinates.hold(g, &held.beta());
+        }
+        let kernel = self.on(&coordinates)?;
+        Some((coordinates, kernel))
+    }
+
+    /// The field on the vectors of coordinates, held where samples are.
+    fn on(&self, coordinates: &Coordinates) -> Option<Arc<dyn Kernel>> {
+        let (vectors, held) = (coordinates.vectors(), coordinates.held());
+        if held.nrows() == 0 {
+            return self.kernel.on_rows(vectors);
+        }
+        let kernel = Held::new(self.kernel, vectors, held)?;
+        Some(Arc::new(kernel))
     }
 }

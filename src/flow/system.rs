@@ -98,15 +98,19 @@ impl System {
         self
     }
 
-    /// The same system with margins that are these constants larger than the kernel's, which its log-multipliers do
-    /// not know.
-    pub(super) fn shifted(mut self, shift: &[f64]) -> Self {
-        self.log_counts.resize(shift.len(), 0.0);
+    /// ln of how many equal samples sample n stands for.
+    pub(super) fn count(&self, n: usize) -> f64 {
+        self.counts.get(n).map_or(0.0, |count| (*count as f64).ln())
+    }
+
+    /// Makes margins these constants larger than the kernel's, which its log-multipliers do not know.
+    fn shift(&mut self, shift: &[f64]) {
+        let samples = self.log_counts.len().max(shift.len());
+        self.log_counts.resize(samples, 0.0);
         for (log_count, shift) in self.log_counts.iter_mut().zip(shift) {
             *log_count -= shift;
         }
         self.shift = shift.to_vec();
-        self
     }
 
     /// The same with a clock in a unit of this logarithm.
@@ -116,6 +120,9 @@ impl System {
 
     /// The same system with states that are coordinates. The kernel has to be that of their vectors.
     pub(super) fn in_coordinates(mut self, coordinates: Option<Arc<Coordinates>>) -> Self {
+        if let Some(coordinates) = &coordinates {
+            self.shift(coordinates.shift());
+        }
         self.coordinates = coordinates;
         self
     }

@@ -12,22 +12,19 @@ use super::{Kernel, Tangent};
 use nalgebra::{DMatrix, DVector, Dyn, LU};
 use std::sync::Arc;
 
-/// See the module. Its samples have no part in S: what they have there, is added to their margins as a constant by
-/// whoever made it.
+/// See the module. What samples have in S makes a constant part of their margins; they are best given without it, in
+/// the metric of the response, so that little of the forces cancels in their rates.
 pub(crate) struct Held {
-    /// The field on any rows.
-    field: Arc<dyn Kernel>,
     /// The field on the samples and then on the basis of S.
     together: Arc<dyn Kernel>,
     samples: DMatrix<f64>,
-    span: DMatrix<f64>,
-    /// Samples that are zero.
-    zero: Vec<usize>,
+    /// r
+    span: usize,
 }
 
 impl Held {
-    /// The field of `field` for samples without their part in S (rows, N × D), held on the rows of `span`. None if
-    /// the field takes no other rows than its samples.
+    /// `field` on `samples` (rows, N × D), held on the rows of `span`. None if the field takes no other rows than its
+    /// own samples.
     pub(crate) fn new(
         field: &Arc<dyn Kernel>,
         samples: &DMatrix<f64>,
@@ -41,13 +38,10 @@ impl Held {
                 span[(i - above, j)]
             }
         });
-        let zero = (0..above).filter(|&n| samples.row(n).iter().all(|x| *x == 0.0));
         Some(Self {
-            field: Arc::clone(field),
             together: field.on_rows(&rows)?,
-            zero: zero.collect(),
             samples: samples.clone(),
-            span: span.clone(),
+            span: below,
         })
     }
 
@@ -58,7 +52,7 @@ impl Held {
 
     /// The tangent kernel of the basis and of the samples in `active`, N + r rows, and K_SS factorised.
     fn kernels(&self, theta: &[f64], active: &[usize]) -> (DMatrix<f64>, LU<f64, Dyn, Dyn>) {
-        let (n, r) = (self.count(), self.span.nrows());
+        let (n, r) = (self.count(), self.span);
         let wanted: Vec<usize> = (n..n + r).chain(active.iter().copied()).collect();
         let kernel = self.together.tangent_kernel(theta, &wanted);
         let own = kernel.view((n, 0), (r, r)).into_owned();
@@ -80,7 +74,7 @@ impl Held {
 
     /// Multipliers, and the forces that belong to them.
     fn forces(&self, theta: &[f64], multipliers: &[f64], held: &LU<f64, Dyn, Dyn>) -> Vec<f64> {
-        let none = vec![0.0; self.span.nrows()];
+        let none = vec![0.0; self.span];
         let alone = [multipliers, &none].concat();
         let mut velocity = vec![0.0; self.parameters()];
         let mut rates = vec![0.0; alone.len()];
@@ -128,7 +122,7 @@ impl Kernel for Held {
         let n = self.count();
         let (_, held) = self.kernels(theta, &[]);
         let pull = self.forces(theta, multipliers, &held);
-        let none = vec![0.0; self.span.nrows()];
+        let none = vec![0.0; self.span];
         let d_alone = [d_multipliers, &none].concat();
         let alone = self.together.tangent(theta, &pull, d_theta, &d_alone);
         let d_rates = &alone.rates.as_slice()[n..];
@@ -149,26 +143,13 @@ impl Kernel for Held {
         Some(&self.samples)
     }
 
-    fn on_rows(&self, rows: &DMatrix<f64>) -> Option<Arc<dyn Kernel>> {
-        let held = Self::new(&self.field, rows, &self.span)?;
-        Some(Arc::new(held))
-    }
-
     fn tangent_kernel(&self, theta: &[f64], active: &[usize]) -> DMatrix<f64> {
-        let (n, r) = (self.count(), self.span.nrows());
+        let (n, r) = (self.count(), self.span);
         let (kernel, held) = self.kernels(theta, active);
         let own = kernel.view((0, r), (n, active.len())).into_owned();
         let across = kernel.view((n, r), (r, active.len())).into_owned();
         let forces = held.solve(&across);
         let forces = forces.unwrap_or_else(|| DMatrix::repeat(r, active.len(), f64::NAN));
         own - kernel.view((0, 0), (n, r)) * forces
-    }
-
-    fn idle(&self) -> &[usize] {
-        &self.zero
-    }
-
-    fn dead(&self) -> &[usize] {
-        &self.zero
     }
 }

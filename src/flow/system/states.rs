@@ -57,6 +57,8 @@ impl System {
     ) -> Vec<f64> {
         let expanded: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
         let anchor = other.anchor();
+        let at = |shift: &[f64], n: usize| shift.get(n).copied().unwrap_or(0.0);
+        let more = |n: usize| at(other.shift(), n) - at(&self.shift, n);
         let (first, difference): (f64, Box<dyn Fn(usize) -> f64>) = match &self.coordinates {
             None => (
                 expanded[anchor],
@@ -86,8 +88,21 @@ impl System {
                 (first, Box::new(difference))
             }
         };
+        let first = first + more(anchor);
+        let difference = |n: usize| difference(n) + (more(n) - more(anchor));
         let coordinates = other.substitute(first, difference);
         coordinates.into_iter().map(compress).collect()
+    }
+
+    /// Log-multipliers of a state of this system as those of the same system in other coordinates.
+    pub(in crate::flow) fn as_of(&self, other: &Coordinates, mut p: Vec<f64>) -> Vec<f64> {
+        for (p, shift) in p.iter_mut().zip(&self.shift) {
+            *p -= shift;
+        }
+        for (p, shift) in p.iter_mut().zip(other.shift()) {
+            *p += shift;
+        }
+        p
     }
 
     /// Whether (other) coordinates might help a method that does not get on at log-log-time s.
