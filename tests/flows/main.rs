@@ -2,6 +2,7 @@
 //! accuracy that is judged; losses that may rise.
 
 mod accuracy;
+mod alarms;
 mod dependent;
 mod loss_monotonicity;
 #[path = "../support/program.rs"]
