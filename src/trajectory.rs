@@ -43,6 +43,22 @@ pub struct SolverStatistics {
     pub wall_seconds: f64,
 }
 
+/// Steps are held to a small share of `atol`, and their errors add up to some more: the error of a weight, as a share
+/// of `atol`, that does not count, over the drift in units of rtol that a run may have.
+const FLOOR: f64 = 5e-5;
+
+impl SolverStatistics {
+    /// Weights shorter than this are known to less than the relative accuracy of the run, since their errors are
+    /// allowed to be 1e-3 of `atol` (20 rtol of this); zero for finite steps.
+    pub fn floor(&self) -> f64 {
+        if self.rtol > 0.0 {
+            FLOOR * self.atol / self.rtol
+        } else {
+            0.0
+        }
+    }
+}
+
 /// A pair whose preactivation stays on its kink: `w_{l,j}·h_{l−1,n} = 0` while the field pushes back from both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlidingPair {
