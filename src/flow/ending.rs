@@ -48,12 +48,9 @@ pub(super) fn fastest(kernel: &dyn Kernel, loss: Loss, v: &[f64], log_time: f64)
 }
 
 /// Whether the clock is to be begun anew at compressed log-multipliers v: because of a sample that was dead and no
-/// longer is, of margins far below zero, or of one that feedback drives down faster and faster. Networks that are
-/// linear in their input start with any margins as they are.
+/// longer is, of margins far below zero, or of one that feedback drives down faster and faster.
 pub(super) fn is_fast(kernel: &dyn Kernel, loss: Loss, v: &[f64], log_time: f64) -> bool {
-    kernel.signed_samples().is_none()
-        && strongest(v, kernel.dead()) > FAST
-        && fastest(kernel, loss, v, log_time) > FAST
+    strongest(v, kernel.dead()) > FAST && fastest(kernel, loss, v, log_time) > FAST
 }
 
 /// The largest `p_n` of compressed log-multipliers v, without those of idle samples.

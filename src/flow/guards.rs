@@ -33,6 +33,9 @@ impl Drive<'_, '_> {
     /// A partitioned method hands weights that have become stiff over to the fully implicit one, to which the other
     /// guards apply.
     fn leaves_to_others(&mut self, s: f64) -> Option<Why> {
+        if self.is_fast(s) {
+            return Some(Why::NewEpoch);
+        }
         let (strongest, at_start) = (self.strongest(s), self.run.strongest_at_start);
         if self.integrator.hands_over(s, strongest, at_start) {
             return Some(Why::HandOver);
@@ -72,9 +75,7 @@ impl Drive<'_, '_> {
             self.system.updates_cancel(&y, self.time())
         });
         let Some(cancelled) = cancelled else {
-            let v = self.integrator.states();
-            let (kernel, loss) = (self.system.kernel(), self.system.loss());
-            return is_fast(kernel, loss, v, self.run.log_time(s)).then_some(Why::NewEpoch);
+            return self.is_fast(s).then_some(Why::NewEpoch);
         };
         match cancelled {
             Beyond::Rest => {
@@ -88,6 +89,16 @@ impl Drive<'_, '_> {
                 Some(Why::Ended(Status::NonlinearFailure))
             }
         }
+    }
+
+    /// Whether what happens next is too fast for the clock in use. (Coordinates are of later times.)
+    fn is_fast(&self, s: f64) -> bool {
+        if self.system.coordinates().is_some() {
+            return false;
+        }
+        let v = self.integrator.states();
+        let (kernel, loss) = (self.system.kernel(), self.system.loss());
+        is_fast(kernel, loss, v, self.run.log_time(s))
     }
 
     fn gets_nowhere(&mut self, s: f64) -> Option<Why> {

@@ -288,15 +288,15 @@ impl Field<'_> {
                 *state = compress(-margin);
             }
         }
-        if !coordinates.agree(&states, &p, s) {
+        if !coordinates.agree(&states, &p, system.moment(s)) {
             // too much cancels on the way
             match system.coordinates() {
                 None => at.samples_only = true,
-                Some(old) => at.coordinates = Some(Arc::new(old.kept(v, &p, s))),
+                Some(old) => at.coordinates = Some(Arc::new(old.kept(v, &p, system.moment(s)))),
             }
             return None;
         }
-        coordinates.accept(&states, &p, s);
+        coordinates.accept(&states, &p, system.moment(s));
         at.y = [theta, &states].concat();
         at.kernel = kernel;
         at.coordinates = Some(Arc::new(coordinates));
@@ -341,14 +341,8 @@ impl Field<'_> {
             })?;
             y = at_zero.initial_state(&DVector::from_column_slice(&y[..run.parameters]));
         }
-        let mut derivative = vec![0.0; y.len()];
-        self.in_piece(&kernel, 0.0, run)
-            .rhs(&y, 0.0, &mut derivative);
-        if !all_finite(&y) || !all_finite(&derivative) {
-            return Err(FlowError::NotFiniteAtStart.into());
-        }
         let mut start = LegStart {
-            accumulated: Accumulated::new(&at_zero, &y, 0.0),
+            accumulated: Accumulated::none(),
             kernel,
             coordinates: None,
             samples_only: false,
@@ -361,6 +355,11 @@ impl Field<'_> {
             self.begin_epoch(run, &mut start);
         }
         let system = self.system(&start, run);
+        let mut derivative = vec![0.0; start.y.len()];
+        system.rhs(&start.y, 0.0, &mut derivative);
+        if !all_finite(&start.y) || !all_finite(&derivative) {
+            return Err(FlowError::NotFiniteAtStart.into());
+        }
         start.accumulated = Accumulated::new(&system, &start.y, 0.0);
         let totals = start.accumulated.totals();
         let state = start.y.split_at(run.parameters);

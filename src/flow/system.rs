@@ -18,7 +18,7 @@
 //! and a run resolves them with the solver's own time t counted from `base`.
 
 use super::clock::{COMPRESSION, compress, expand, log_time};
-use super::coordinates::{self, Choice, Coordinates};
+use super::coordinates::{self, Choice, Coordinates, Moment};
 use super::drive::all_finite;
 use super::ending::STRONG;
 use super::newton::{DenseStep, NewtonStep};
@@ -231,6 +231,21 @@ impl System {
         self.base + t
     }
 
+    /// What log-multipliers and margins add up to at s: τ + ln u.
+    pub(super) fn log_time(&self, s: f64) -> f64 {
+        log_time(s) + self.log_unit
+    }
+
+    /// ln u
+    pub(super) fn log_unit(&self) -> f64 {
+        self.log_unit
+    }
+
+    pub(super) fn moment(&self, s: f64) -> Moment {
+        let tau = self.log_time(s);
+        Moment { s, tau }
+    }
+
     /// P + r: weights and states.
     pub fn unknowns(&self) -> usize {
         self.kernel.parameters() + self.kernel.samples()
@@ -297,7 +312,7 @@ impl System {
             None => expanded,
             Some(coordinates) => {
                 let mut p = vec![0.0; coordinates.samples()];
-                coordinates.expand(&expanded, log_time(s), &mut p);
+                coordinates.expand(&expanded, self.log_time(s), &mut p);
                 p
             }
         }
@@ -354,7 +369,7 @@ impl System {
                     if share == 0.0 {
                         0.0
                     } else {
-                        share * log_time(s)
+                        share * self.log_time(s)
                     }
                 };
                 let shares = at.clock();
@@ -384,7 +399,7 @@ impl System {
     pub(super) fn wants_coordinates(&self, v: &[f64], s: f64) -> bool {
         if let Some(coordinates) = &self.coordinates {
             let expanded: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
-            return coordinates.are_outdated(&expanded, &self.log_multipliers(v, s), s);
+            return coordinates.are_outdated(&expanded, &self.log_multipliers(v, s), self.moment(s));
         }
         if self.samples_only || s.exp() < coordinates::NEEDED_GROWTH {
             return false;
@@ -440,7 +455,7 @@ impl System {
         factors.multipliers = exponents.map(f64::exp).collect();
         for &n in self.kernel.dead() {
             factors.dead.push(n);
-            factors.multipliers[n] = (s + log_time(s) + self.log_unit + correction[n]).exp();
+            factors.multipliers[n] = (s + self.log_time(s) + correction[n]).exp();
             (factors.cosh[n], factors.tanh[n]) = (1.0, 0.0);
         }
         for &n in self.kernel.idle() {
@@ -450,7 +465,7 @@ impl System {
 
     fn of_coordinates(&self, at: &Coordinates, v: &[f64], s: f64, factors: &mut Factors) {
         let p = self.log_multipliers(v, s);
-        let tau = log_time(s);
+        let tau = self.log_time(s);
         let mut slopes = Vec::with_capacity(p.len());
         for (n, p) in p.into_iter().enumerate() {
             let p = if at.is_zero(n) { p.min(STRONG) } else { p };
@@ -475,7 +490,7 @@ impl System {
     pub(super) fn complete(&self, y: &mut [f64], t: f64) {
         let parameters = self.kernel.parameters();
         for n in self.kernel.dead() {
-            y[parameters + n] = compress(log_time(self.clock(t)) + self.log_unit);
+            y[parameters + n] = compress(self.log_time(self.clock(t)));
         }
     }
 

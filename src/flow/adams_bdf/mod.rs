@@ -116,7 +116,7 @@ impl<'k> Stepper<'k> {
             backward: Order { now: 1, age: 0 },
             adams: Order { now: 1, age: 0 },
             corrector: Corrector::default(),
-            trial: Trial::new(v, slots, Multipliers::of(system.coordinates().cloned())),
+            trial: Trial::new(v, slots, Multipliers::of(system)),
             rejected: 0,
             failures: 0,
             evaluations: 0,
