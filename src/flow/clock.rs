@@ -68,6 +68,11 @@ impl Epoch {
         }
     }
 
+    /// Whether it was begun at t = 0, in a unit of its own.
+    pub fn is_of_a_start(self) -> bool {
+        self != Self::FIRST && self.start == 0.0
+    }
+
     /// ln u
     pub fn log_unit(self) -> f64 {
         self.log_unit

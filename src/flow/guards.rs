@@ -14,6 +14,9 @@ use crate::trajectory::Status;
 /// up with.
 const MANY_FAILURES: usize = 20;
 
+/// ln t from which on nothing of a start is left that needs a clock of its own: margins are above -10 or so.
+const SLOW: f64 = -10.0;
+
 /// ln t up to which quantities that grow like t are numbers.
 const RANGE: f64 = 600.0;
 
@@ -26,6 +29,7 @@ impl Drive<'_, '_> {
         match self.integrator.kind() {
             Kind::Partitioned => self.leaves_to_others(s),
             Kind::Explicit => self.rests_or_overflows(s),
+            Kind::Implicit if self.is_slow_again(s) => Some(Why::FirstEpoch),
             Kind::Implicit => self.rests_or_overflows(s).or_else(|| self.gets_nowhere(s)),
         }
     }
@@ -35,6 +39,9 @@ impl Drive<'_, '_> {
     fn leaves_to_others(&mut self, s: f64) -> Option<Why> {
         if self.is_fast(s) {
             return Some(Why::NewEpoch);
+        }
+        if self.is_slow_again(s) {
+            return Some(Why::FirstEpoch);
         }
         let (strongest, at_start) = (self.strongest(s), self.run.strongest_at_start);
         if self.integrator.hands_over(s, strongest, at_start) {
@@ -99,6 +106,14 @@ impl Drive<'_, '_> {
         let v = self.integrator.states();
         let (kernel, loss) = (self.system.kernel(), self.system.loss());
         is_fast(kernel, loss, v, self.run.log_time(s))
+    }
+
+    /// Whether a clock that was begun with the run, for a fast start, has done its work: margins have come from far
+    /// below zero, and the time that this took is nothing beside the time since.
+    fn is_slow_again(&self, s: f64) -> bool {
+        self.system.kernel().signed_samples().is_some()
+            && self.run.epoch.is_of_a_start()
+            && self.run.log_time(s) > SLOW
     }
 
     fn gets_nowhere(&mut self, s: f64) -> Option<Why> {

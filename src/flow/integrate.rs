@@ -223,6 +223,7 @@ impl Field<'_> {
                     }
                     run.solver.restarts += 1;
                 }
+                Why::FirstEpoch => self.return_to_first_epoch(&mut run, &mut at),
                 Why::FixedPoint | Why::NewEpoch | Why::Ended(_) => {}
             }
             let new_epoch = why == Why::NewEpoch || why == Why::Border && self.is_fast(&run, &at);
@@ -230,7 +231,11 @@ impl Field<'_> {
                 self.begin_epoch(&mut run, &mut at);
             }
             let fixed_point = match why {
-                Why::FixedPoint | Why::HandOver | Why::Coordinates | Why::NewEpoch => true,
+                Why::FixedPoint
+                | Why::HandOver
+                | Why::Coordinates
+                | Why::NewEpoch
+                | Why::FirstEpoch => true,
                 Why::Border => new_epoch || run.fixed_point_due(),
                 Why::Restart | Why::Ended(_) => false,
             };
@@ -381,6 +386,21 @@ impl Field<'_> {
         let fastest = fastest(&*at.kernel, self.loss, v, run.log_time(at.base));
         run.begin_epoch(at.base, &mut at.y, fastest);
         at.base = 0.0;
+    }
+
+    /// Goes back to the run's own clock. The log-multipliers are those of the weights: the margins have come a way that
+    /// was long beside what they are now, and errors relative to it would stay in the log-multipliers for good.
+    fn return_to_first_epoch(&self, run: &mut FlowRun<'_>, at: &mut LegStart) {
+        let s = run.epoch.global(at.base);
+        run.return_to_first_epoch();
+        (at.kernel, at.coordinates, at.samples_only) = (Arc::clone(self.kernel), None, false);
+        let theta = &at.y[..run.parameters];
+        let mut margins = vec![0.0; run.samples];
+        at.kernel.margins(theta, &mut margins);
+        let tau = run.log_time(s);
+        at.y = theta.to_vec();
+        at.y.extend(margins.iter().map(|m| compress(tau - m)));
+        at.base = s;
     }
 
     /// The leg start at which a mark was taken.

@@ -339,6 +339,14 @@ impl<'a> FlowRun<'a> {
         self.dense_since = self.dense_since.map(|_| 0.0);
     }
 
+    /// Counts time by the run's own clock again.
+    pub(super) fn return_to_first_epoch(&mut self) {
+        self.epoch = Epoch::FIRST;
+        self.strongest_at_start = 0.0;
+        self.watch = Watch::default();
+        self.dense_since = None;
+    }
+
     /// Ends the run at the state `y` at log-log-time s, which is saved unless it is the horizon's.
     ///
     /// # Errors
