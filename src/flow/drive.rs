@@ -35,6 +35,8 @@ pub(super) enum Why {
     Border,
     /// Multipliers have become so large that the clock has to be begun anew.
     NewEpoch,
+    /// Weights near zero have outgrown the unit in use.
+    NewUnit,
     /// What the clock was begun anew for is over: back to the run's own.
     FirstEpoch,
     Ended(Status),
@@ -225,7 +227,7 @@ impl Drive<'_, '_> {
             Some(_) => Some(Why::Border),
             None => self.judge(&step, s),
         };
-        if let Some(end @ (Why::Ended(_) | Why::HandOver | Why::NewEpoch | Why::FirstEpoch)) = why {
+        if let Some(end @ (Why::Ended(_) | Why::HandOver | Why::NewEpoch | Why::FirstEpoch | Why::NewUnit)) = why {
             return Ok(Some((end, s)));
         }
         let out_of_budget = self.keep(why)?;

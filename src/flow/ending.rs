@@ -1,7 +1,7 @@
 //! How runs end: detection on data that are not separable, and the messages.
 
 use super::FlowOptions;
-use super::clock::{expand, log_time};
+use super::clock::{expand, log_log_time_of_log_time, log_time};
 use crate::loss::Loss;
 use crate::network::Kernel;
 use crate::trajectory::{SolverStatistics, Status};
@@ -12,6 +12,24 @@ pub(super) enum Beyond {
     Rest,
     /// Multipliers amplify rounding beyond use while the weights still move.
     Overflow,
+}
+
+/// Where weights no longer move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// The forces of the samples balance.
+    Minimum,
+    /// No sample moves anything, or weights come nearer and nearer to where none does.
+    Saddle,
+}
+
+/// What is expected of a run whose weights are still near zero at its horizon.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Escape {
+    /// They grow, and will have left it at this ln t.
+    At(f64),
+    /// They do not grow.
+    Unknown,
 }
 
 /// Message of a run on data without a separator that cannot continue.
@@ -98,8 +116,25 @@ pub(super) struct Ending<'a> {
     pub solver: &'a SolverStatistics,
     pub options: &'a FlowOptions,
     pub failure: Option<&'a str>,
-    /// s at which the weights came to rest.
-    pub rest: Option<f64>,
+    /// s at which the weights came to rest, and where.
+    pub rest: Option<(f64, Rest)>,
+    /// Of a run that ended near zero weights.
+    pub escape: Option<Escape>,
+}
+
+/// What is said of weights near zero at the horizon.
+fn plateau(escape: Escape) -> String {
+    let when = match escape {
+        Escape::At(log_time) => format!(
+            "by their present rate of growth they leave it at about log-log-time {:.3} (log-time {log_time:.3e})",
+            log_log_time_of_log_time(log_time)
+        ),
+        Escape::Unknown => "at the horizon they do not grow".to_owned(),
+    };
+    format!(
+        "the weights are still on the plateau of the loss near zero, where products of layers vanish: {when}; extend \
+         flow.until, or take larger initial weights"
+    )
 }
 
 /// What happened, where, and what to try, in a sentence; `None` for a run that simply completed.
@@ -116,11 +151,18 @@ pub(super) fn message(status: Status, ending: &Ending<'_>) -> Option<String> {
         .map(|f| format!(" ({f})"))
         .unwrap_or_default();
     match status {
-        Status::Completed => ending.rest.map(|s| {
-            format!(
+        Status::Completed => match (ending.rest, ending.escape) {
+            (Some((s, Rest::Minimum)), _) => Some(format!(
                 "the weights came to rest at log-log-time {s:.3}, a minimum of the loss; later saves repeat them"
-            )
-        }),
+            )),
+            (Some((s, Rest::Saddle)), _) => Some(format!(
+                "the weights stay at a saddle of the loss, which is no minimum: as far as double precision can tell \
+                 they start on the manifold that leads into it, and from log-log-time {s:.3} on nothing moves; later \
+                 saves repeat them"
+            )),
+            (None, Some(escape)) => Some(plateau(escape)),
+            (None, None) => None,
+        },
         // whatever flags a run as inaccurate gives the reason
         Status::Inaccurate => None,
         Status::BudgetSteps => Some(format!(

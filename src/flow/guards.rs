@@ -5,6 +5,7 @@ use super::ending::{
     Beyond, NO_SEPARATOR, NOT_FITTED, STRONG, UNSEEN, beyond_separability, is_fast,
 };
 use super::integrator::Kind;
+use super::magnified::outgrown;
 use super::system::System;
 use super::watch::{CRAWL, CRAWL_STEPS};
 use crate::network::Kernel;
@@ -26,6 +27,11 @@ impl Drive<'_, '_> {
         if (self.system).wants_coordinates(self.integrator.states(), s) {
             return Some(Why::Coordinates);
         }
+        if self.system.coordinates().is_none()
+            && outgrown(self.system.kernel(), self.integrator.weights(), self.run.epoch)
+        {
+            return Some(Why::NewUnit);
+        }
         match self.integrator.kind() {
             Kind::Partitioned => self.leaves_to_others(s),
             Kind::Explicit => self.rests_or_overflows(s),
@@ -44,7 +50,7 @@ impl Drive<'_, '_> {
             return Some(Why::FirstEpoch);
         }
         let (strongest, at_start) = (self.strongest(s), self.run.strongest_at_start);
-        if self.integrator.hands_over(s, strongest, at_start) {
+        if !self.run.epoch.is_magnified() && self.integrator.hands_over(s, strongest, at_start) {
             return Some(Why::HandOver);
         }
         if self.run.watch.drags(s) && self.system.may_change_coordinates(s) {
@@ -77,18 +83,18 @@ impl Drive<'_, '_> {
             }
             None => None,
         };
-        let cancelled = beyond.filter(|_| {
+        let cancelled = beyond.and_then(|beyond| {
             let y = self.state();
-            self.system.updates_cancel(&y, self.time())
+            Some((beyond, self.system.updates_cancel(&y, self.time())?))
         });
-        let Some(cancelled) = cancelled else {
+        let Some((cancelled, rest)) = cancelled else {
             return self.is_fast(s).then_some(Why::NewEpoch);
         };
         match cancelled {
             Beyond::Rest => {
                 let y = self.system.in_samples(&self.state(), s);
                 let totals = self.accumulated.totals();
-                self.run.repeat_until_the_horizon(s, &y, totals);
+                self.run.repeat_until_the_horizon((s, rest), &y, totals);
                 Some(Why::Ended(Status::Completed))
             }
             Beyond::Overflow => {
@@ -100,7 +106,7 @@ impl Drive<'_, '_> {
 
     /// Whether what happens next is too fast for the clock in use. (Coordinates are of later times.)
     fn is_fast(&self, s: f64) -> bool {
-        if self.system.coordinates().is_some() {
+        if self.system.coordinates().is_some() || self.run.epoch.is_magnified() {
             return false;
         }
         let v = self.integrator.states();

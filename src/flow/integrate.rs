@@ -2,14 +2,16 @@
 
 use super::accumulated::Accumulated;
 use super::checkpoint::{Keeper, Mark};
-use super::clock::{compress, expand};
+use super::clock::{Epoch, compress, expand, log_time};
 use super::coordinates::Coordinates;
 use super::drive::{LegEnd, Progress, Why, all_finite};
-use super::ending::{fastest, is_fast};
+use super::ending::{Escape, Rest, fastest, is_fast};
 use super::error::{FlowError, PieceError};
+use super::magnified::{MOST_SHRINKS, Unit, expected_escape, outgrown};
 use super::past::Past;
 use super::reduced::Reduced;
 use super::run::FlowRun;
+use super::saves::BEYOND_COUNTING;
 use super::system::{NewtonSolver, System};
 use super::{FlowOptions, State, adams_bdf};
 use crate::control::Control;
@@ -19,7 +21,7 @@ use crate::error::Result;
 use crate::loss::Loss;
 use crate::network::Kernel;
 use crate::problem::Problem;
-use crate::trajectory::Trajectory;
+use crate::trajectory::{Status, Trajectory};
 use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
 
@@ -196,6 +198,7 @@ impl Field<'_> {
                 past,
             } = end?;
             if let Why::Ended(status) = why {
+                run.escape = self.escape(&system, &y, s, &run);
                 return run.end(
                     status,
                     s,
@@ -223,6 +226,14 @@ impl Field<'_> {
                     }
                     run.solver.restarts += 1;
                 }
+                Why::NewUnit => {
+                    self.change_unit(&mut run, &mut at, &system);
+                    if run.epoch.shrinks() > MOST_SHRINKS {
+                        let totals = at.accumulated.totals();
+                        run.repeat_until_the_horizon((at.base, Rest::Saddle), &at.y, totals);
+                        return run.end(Status::Completed, at.base, &at.y, totals);
+                    }
+                }
                 Why::FirstEpoch => self.return_to_first_epoch(&mut run, &mut at),
                 Why::FixedPoint | Why::NewEpoch | Why::Ended(_) => {}
             }
@@ -235,6 +246,7 @@ impl Field<'_> {
                 | Why::HandOver
                 | Why::Coordinates
                 | Why::NewEpoch
+                | Why::NewUnit
                 | Why::FirstEpoch => true,
                 Why::Border => new_epoch || run.fixed_point_due(),
                 Why::Restart | Why::Ended(_) => false,
@@ -261,7 +273,7 @@ impl Field<'_> {
     fn in_piece(&self, kernel: &Arc<dyn Kernel>, base: f64, run: &FlowRun<'_>) -> System {
         let system = System::new(Arc::clone(kernel), self.loss, run.newton(), base);
         let system = system.with_counts(self.counts);
-        system.in_unit(run.epoch.log_unit())
+        system.in_unit(run.epoch.log_share())
     }
 
     /// Other states for the end of a leg of `system`: coordinates of its log-multipliers. The past in these states, if
@@ -359,6 +371,10 @@ impl Field<'_> {
         if self.is_fast(run, &start) {
             self.begin_epoch(run, &mut start);
         }
+        if outgrown(&*start.kernel, &start.y[..run.parameters], run.epoch) {
+            let system = self.system(&start, run);
+            self.change_unit(run, &mut start, &system);
+        }
         let system = self.system(&start, run);
         let mut derivative = vec![0.0; start.y.len()];
         system.rhs(&start.y, 0.0, &mut derivative);
@@ -388,6 +404,51 @@ impl Field<'_> {
         at.base = 0.0;
     }
 
+    /// Takes weights near zero in another unit, or no longer in one.
+    fn change_unit(&self, run: &mut FlowRun<'_>, at: &mut LegStart, system: &System) {
+        let s = run.epoch.global(at.base);
+        let before = run.epoch;
+        let (theta, v) = at.y.split_at(run.parameters);
+        let alpha = self.multipliers(&before, v, at.base);
+        let seen = (system.kernel(), theta);
+        let unit = Unit::of(self.kernel, seen, (before, s), &alpha);
+        run.change_unit(unit.epoch);
+        let factor = before.log_accumulated() - unit.epoch.log_accumulated();
+        let totals: Vec<f64> = (at.accumulated.totals().iter())
+            .map(|a| bounded(*a, factor))
+            .collect();
+        let mut margins = vec![0.0; run.samples];
+        unit.kernel.margins(&unit.theta, &mut margins);
+        at.y = unit.theta;
+        let share = run.log_time(0.0);
+        at.y.extend(margins.iter().map(|m| compress(share - m)));
+        (at.base, at.kernel) = (0.0, unit.kernel);
+        let system = self.system(at, run);
+        at.accumulated = Accumulated::continued(totals, &system, &at.y, 0.0);
+    }
+
+    /// What is to be expected of a run that ends near zero weights.
+    fn escape(&self, system: &System, y: &[f64], s: f64, run: &FlowRun<'_>) -> Option<Escape> {
+        if !run.epoch.is_magnified() {
+            return None;
+        }
+        let multipliers = system.multipliers(y, s - system.clock(0.0));
+        let theta = &y[..run.parameters];
+        let expected = expected_escape(system.kernel(), theta, &multipliers, (run.epoch, s));
+        Some(expected.map_or(Escape::Unknown, Escape::At))
+    }
+
+    /// α of the states v at the log-log-time s of an epoch.
+    fn multipliers(&self, epoch: &Epoch, v: &[f64], s: f64) -> Vec<f64> {
+        let log_time = log_time(s) + epoch.log_share();
+        let of = |(n, v): (usize, &f64)| {
+            let margin = log_time - expand(*v);
+            let count = self.counts.get(n).map_or(1.0, |count| *count as f64);
+            count * (self.loss.log_correction(margin) - margin).exp()
+        };
+        v.iter().enumerate().map(of).collect()
+    }
+
     /// Goes back to the run's own clock. The log-multipliers are those of the weights: the margins have come a way that
     /// was long beside what they are now, and errors relative to it would stay in the log-multipliers for good.
     fn return_to_first_epoch(&self, run: &mut FlowRun<'_>, at: &mut LegStart) {
@@ -409,7 +470,7 @@ impl Field<'_> {
     /// [`FlowError::ForeignPast`] if it names no piece of this field.
     fn resume(&self, mark: Mark, run: &FlowRun<'_>) -> Result<LegStart> {
         let kernel = match self.kernel.pieces() {
-            None => Arc::clone(self.kernel),
+            None => Unit::kernel_of(self.kernel, mark.epoch),
             Some(pieces) => pieces.restored(&mark.piece).ok_or(FlowError::ForeignPast)?,
         };
         let mut at = LegStart {
@@ -431,6 +492,14 @@ impl Field<'_> {
         at.accumulated =
             Accumulated::continued(mark.accumulated, &self.system(&at, run), &at.y, 0.0);
         Ok(at)
+    }
+}
+
+/// A total in another unit, within bounds.
+fn bounded(total: f64, log_factor: f64) -> f64 {
+    match total == 0.0 || log_factor == 0.0 {
+        true => total,
+        false => (total.ln() + log_factor).exp().min(BEYOND_COUNTING),
     }
 }
 

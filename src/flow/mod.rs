@@ -20,6 +20,7 @@ mod error;
 mod guards;
 mod integrate;
 mod integrator;
+mod magnified;
 mod method;
 mod newton;
 mod operator;

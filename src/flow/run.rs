@@ -3,7 +3,7 @@
 use super::borders;
 use super::checkpoint::{Keeper, Mark, spacing};
 use super::clock::{Epoch, compress, expand, log_time};
-use super::ending::{Ending, message};
+use super::ending::{Ending, Escape, Rest, message};
 use super::error::PieceError;
 use super::past::Past;
 use super::saves::Saves;
@@ -40,8 +40,10 @@ pub(super) struct FlowRun<'a> {
     /// History for the next integrator to resume from, if it begins at a mark.
     pub past: Option<Past>,
     pub failure: Option<String>,
-    /// s at which the weights came to rest.
-    rest: Option<f64>,
+    /// s at which the weights came to rest, and where.
+    rest: Option<(f64, Rest)>,
+    /// ln t at which weights still near zero at the end are expected to have left it.
+    pub escape: Option<Escape>,
     pub watch: Watch,
     /// The clock in use; all s but those of saves, messages and progress are its own.
     pub epoch: Epoch,
@@ -108,6 +110,7 @@ impl<'a> FlowRun<'a> {
             past: None,
             failure: None,
             rest: None,
+            escape: None,
             watch: Watch::default(),
             epoch: Epoch::FIRST,
             strongest_at_start: 0.0,
@@ -305,7 +308,12 @@ impl<'a> FlowRun<'a> {
     }
 
     /// Saves the resting weights at every remaining time; `p_n = τ − m_n` grows with τ.
-    pub(super) fn repeat_until_the_horizon(&mut self, s: f64, y: &[f64], accumulated: &[f64]) {
+    pub(super) fn repeat_until_the_horizon(
+        &mut self,
+        (s, rest): (f64, Rest),
+        y: &[f64],
+        accumulated: &[f64],
+    ) {
         while let Some(due) = self.saves.due() {
             let local = self.epoch.local(due);
             let elapsed = log_time(local) - log_time(s);
@@ -316,12 +324,12 @@ impl<'a> FlowRun<'a> {
             let (theta, v) = y.split_at(self.parameters);
             self.saves.push(due, self.epoch, (theta, v), accumulated);
         }
-        self.rest = Some(self.epoch.global(s));
+        self.rest = Some((self.epoch.global(s), rest));
     }
 
     /// τ' + ln u at the log-log-time s of the epoch: what log-multipliers p and margins add up to.
     pub(super) fn log_time(&self, s: f64) -> f64 {
-        log_time(s) + self.epoch.log_unit()
+        log_time(s) + self.epoch.log_share()
     }
 
     /// Begins the clock anew at the state `y` of its log-log-time s, in the unit in which the largest multiplier is
@@ -337,6 +345,15 @@ impl<'a> FlowRun<'a> {
         self.strongest_at_start = 0.0;
         self.watch = Watch::default();
         self.dense_since = self.dense_since.map(|_| 0.0);
+    }
+
+    /// Takes weights in another unit, with the clock that goes with it.
+    pub(super) fn change_unit(&mut self, epoch: Epoch) {
+        self.epoch = epoch;
+        self.strongest_at_start = epoch.log_share();
+        self.watch = Watch::default();
+        self.dense_since = None;
+        self.rounding.fill(0.0);
     }
 
     /// Counts time by the run's own clock again.
@@ -373,17 +390,15 @@ impl<'a> FlowRun<'a> {
                 options: self.options,
                 failure: self.failure.as_deref(),
                 rest: self.rest,
+                escape: self.escape,
             },
         );
         let saves = self.saves.times.len();
         Ok(Trajectory {
             theta: DMatrix::from_vec(self.parameters, saves, self.saves.theta),
             log_multipliers: DMatrix::from_vec(self.samples, saves, self.saves.log_multipliers),
-            accumulated: Some(DMatrix::from_vec(
-                self.samples,
-                saves,
-                self.saves.accumulated,
-            )),
+            accumulated: Saves::counted(self.saves.accumulated)
+                .map(|a| DMatrix::from_vec(self.samples, saves, a)),
             log_log_time: self.saves.times,
             kinks: self.kinks,
             loss_rise: Some(self.loss_rise),

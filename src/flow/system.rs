@@ -20,7 +20,7 @@
 use super::clock::{COMPRESSION, compress, expand, log_time};
 use super::coordinates::{self, Choice, Coordinates, Moment};
 use super::drive::all_finite;
-use super::ending::STRONG;
+use super::ending::{Rest, STRONG};
 use super::newton::{DenseStep, NewtonStep};
 use crate::{control, loss::Loss, network::Kernel};
 use nalgebra::{DMatrix, DVector};
@@ -513,8 +513,8 @@ impl System {
 
     /// Whether the updates of the samples cancel in every weight, `|Σ_n E_n y_n 𝒢_n| ≤ 1e-8 Σ_n |E_n y_n 𝒢_n|`, entry
     /// by entry. This distinguishes resting weights and samples that contradict each other from updates that are
-    /// small because the data are.
-    pub(super) fn updates_cancel(&self, y: &[f64], t: f64) -> bool {
+    /// small because the data are. Where they do, whether there are any.
+    pub(super) fn updates_cancel(&self, y: &[f64], t: f64) -> Option<Rest> {
         let theta = &y[..self.kernel.parameters()];
         let multipliers = self.multipliers(y, t);
         let mut sum = vec![0.0; theta.len()];
@@ -534,7 +534,14 @@ impl System {
         }
         // where units slide, what is left of their updates is rounding
         let rounding = ROUNDED_UPDATES * size.iter().copied().fold(0.0, f64::max);
-        (sum.iter().zip(&size)).all(|(sum, size)| sum.abs() <= CANCELLED * size + rounding)
+        let cancel =
+            (sum.iter().zip(&size)).all(|(sum, size)| sum.abs() <= CANCELLED * size + rounding);
+        // products of layers that vanish are no balance of forces
+        let nothing = self.kernel.degree().is_some() && size.iter().all(|size| *size == 0.0);
+        cancel.then_some(match nothing {
+            true => Rest::Saddle,
+            false => Rest::Minimum,
+        })
     }
 
     /// Whether nothing is to be computed at a state: it is not finite, or the computation [is over](control::is_over).

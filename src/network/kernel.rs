@@ -41,6 +41,13 @@ pub trait Kernel: Send + Sync {
         vec![self.parameters()]
     }
 
+    /// Offer: the degree L ≥ 2 of margins in the weights, where they are homogeneous, `m(σθ) = σ^L m(θ)`, and the
+    /// velocity is so of degree L − 1, as under gradient descent. Integrators then take weights near zero in a unit of
+    /// their own.
+    fn degree(&self) -> Option<i32> {
+        None
+    }
+
     /// Optional: G (N × D), where margins are linear in the input, `m_n = g_n·β`, in any orthonormal coordinates.
     /// Integrators then step the weights explicitly, and eliminate in the input space where D < N.
     fn signed_samples(&self) -> Option<&DMatrix<f64>> {

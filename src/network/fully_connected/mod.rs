@@ -205,6 +205,11 @@ impl Kernel for FullyConnectedKernel {
         &self.idle
     }
 
+    fn degree(&self) -> Option<i32> {
+        let depth = i32::try_from(self.layout.depth()).ok()?;
+        (self.feedback.is_none() && depth > 1).then_some(depth)
+    }
+
     fn signed_samples(&self) -> Option<&DMatrix<f64>> {
         Some(&self.signed_samples)
     }

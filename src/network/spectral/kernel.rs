@@ -168,6 +168,11 @@ impl Kernel for SpectralKernel {
         &self.idle
     }
 
+    fn degree(&self) -> Option<i32> {
+        let depth = i32::try_from(self.depth).ok()?;
+        (self.feedback.is_none() && depth > 1).then_some(depth)
+    }
+
     fn signed_samples(&self) -> Option<&DMatrix<f64>> {
         Some(&self.signed_samples)
     }
