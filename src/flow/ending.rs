@@ -42,6 +42,10 @@ pub(super) const NOT_FITTED: &str = "margins have stopped growing with log t whi
      move: from these weights the network does not fit all of the data (samples pull \
      against each other), and double precision cannot follow further";
 
+/// What a run says that has gone where the flow cannot go.
+pub(super) const CROSSED: &str = "a weight has changed its sign, though from these initial weights the flow never lets \
+     it: layers that start balanced come as near to zero as one likes and do not cross it";
+
 /// What a run says whose weights grow like t.
 pub(super) const UNSEEN: &str = "a sample that no unit of a later layer sees still moves the layers before it, by \
      fixed feedback that does not ask what is seen: their weights grow like t, beyond the range of numbers; use other \
@@ -69,6 +73,12 @@ pub(super) fn fastest(kernel: &dyn Kernel, loss: Loss, v: &[f64], log_time: f64)
 /// longer is, of margins far below zero, or of one that feedback drives down faster and faster.
 pub(super) fn is_fast(kernel: &dyn Kernel, loss: Loss, v: &[f64], log_time: f64) -> bool {
     strongest(v, kernel.dead()) > FAST && fastest(kernel, loss, v, log_time) > FAST
+}
+
+/// Whether margins of a linear network start so far from zero that errors relative to them would be none of what they
+/// will be, for the compressed log-multipliers v of s = 0.
+pub(super) fn starts_far(kernel: &dyn Kernel, v: &[f64]) -> bool {
+    kernel.signed_samples().is_some() && v.iter().any(|v| expand(*v).abs() > FAST)
 }
 
 /// The largest `p_n` of compressed log-multipliers v, without those of idle samples.
@@ -163,8 +173,13 @@ pub(super) fn message(status: Status, ending: &Ending<'_>) -> Option<String> {
             (None, Some(escape)) => Some(plateau(escape)),
             (None, None) => None,
         },
-        // whatever flags a run as inaccurate gives the reason
-        Status::Inaccurate => None,
+        // whatever else flags a run as inaccurate gives the reason
+        Status::Inaccurate => ending.failure.map(|why| {
+            format!(
+                "{why} ({at}); lower flow.rtol (now {:e}) and flow.atol (now {:e})",
+                ending.options.rtol, ending.options.atol
+            )
+        }),
         Status::BudgetSteps => Some(format!(
             "the budget of {} steps ran out {at}; raise flow.max-steps",
             ending.options.max_steps

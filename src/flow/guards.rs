@@ -15,9 +15,6 @@ use crate::trajectory::Status;
 /// up with.
 const MANY_FAILURES: usize = 20;
 
-/// ln t from which on nothing of a start is left that needs a clock of its own: margins are above -10 or so.
-const SLOW: f64 = -10.0;
-
 /// ln t up to which quantities that grow like t are numbers.
 const RANGE: f64 = 600.0;
 
@@ -28,14 +25,17 @@ impl Drive<'_, '_> {
             return Some(Why::Coordinates);
         }
         if self.system.coordinates().is_none()
-            && outgrown(self.system.kernel(), self.integrator.weights(), self.run.epoch)
+            && outgrown(
+                self.system.kernel(),
+                self.integrator.weights(),
+                self.run.epoch,
+            )
         {
             return Some(Why::NewUnit);
         }
         match self.integrator.kind() {
             Kind::Partitioned => self.leaves_to_others(s),
             Kind::Explicit => self.rests_or_overflows(s),
-            Kind::Implicit if self.is_slow_again(s) => Some(Why::FirstEpoch),
             Kind::Implicit => self.rests_or_overflows(s).or_else(|| self.gets_nowhere(s)),
         }
     }
@@ -46,11 +46,11 @@ impl Drive<'_, '_> {
         if self.is_fast(s) {
             return Some(Why::NewEpoch);
         }
-        if self.is_slow_again(s) {
-            return Some(Why::FirstEpoch);
-        }
         let (strongest, at_start) = (self.strongest(s), self.run.strongest_at_start);
-        if !self.run.epoch.is_magnified() && self.integrator.hands_over(s, strongest, at_start) {
+        if !self.run.epoch.is_magnified()
+            && self.integrator.hands_over(s, strongest, at_start)
+            && !self.nears_a_saddle()
+        {
             return Some(Why::HandOver);
         }
         if self.run.watch.drags(s) && self.system.may_change_coordinates(s) {
@@ -104,6 +104,13 @@ impl Drive<'_, '_> {
         }
     }
 
+    /// Whether multipliers are large because weights that are held away from zero come near it, and not because forces
+    /// balance.
+    fn nears_a_saddle(&self) -> bool {
+        !self.run.resolved.is_empty()
+            && (self.system.updates_cancel(&self.state(), self.time())).is_none()
+    }
+
     /// Whether what happens next is too fast for the clock in use. (Coordinates are of later times.)
     fn is_fast(&self, s: f64) -> bool {
         if self.system.coordinates().is_some() || self.run.epoch.is_magnified() {
@@ -112,14 +119,6 @@ impl Drive<'_, '_> {
         let v = self.integrator.states();
         let (kernel, loss) = (self.system.kernel(), self.system.loss());
         is_fast(kernel, loss, v, self.run.log_time(s))
-    }
-
-    /// Whether a clock that was begun with the run, for a fast start, has done its work: margins have come from far
-    /// below zero, and the time that this took is nothing beside the time since.
-    fn is_slow_again(&self, s: f64) -> bool {
-        self.system.kernel().signed_samples().is_some()
-            && self.run.epoch.is_of_a_start()
-            && self.run.log_time(s) > SLOW
     }
 
     fn gets_nowhere(&mut self, s: f64) -> Option<Why> {

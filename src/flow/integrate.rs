@@ -5,7 +5,7 @@ use super::checkpoint::{Keeper, Mark};
 use super::clock::{Epoch, compress, expand, log_time};
 use super::coordinates::Coordinates;
 use super::drive::{LegEnd, Progress, Why, all_finite};
-use super::ending::{Escape, Rest, fastest, is_fast};
+use super::ending::{Escape, Rest, STRONG, fastest, is_fast, starts_far};
 use super::error::{FlowError, PieceError};
 use super::magnified::{MOST_SHRINKS, Unit, expected_escape, outgrown};
 use super::past::Past;
@@ -169,6 +169,7 @@ impl Field<'_> {
         observer: &mut dyn FnMut(Progress),
     ) -> Result<Trajectory> {
         let mut run = FlowRun::new(&**self.kernel, options, self.newton, keeper);
+        run.hold(&**self.kernel, theta0.as_slice());
         let mut at = match run.keeper.find(options, &**self.kernel, &mut run.saves)? {
             None => self.start(&mut run, theta0)?,
             Some(mark) => {
@@ -273,6 +274,7 @@ impl Field<'_> {
     fn in_piece(&self, kernel: &Arc<dyn Kernel>, base: f64, run: &FlowRun<'_>) -> System {
         let system = System::new(Arc::clone(kernel), self.loss, run.newton(), base);
         let system = system.with_counts(self.counts);
+        let system = system.resolving(&run.resolved);
         system.in_unit(run.epoch.log_share())
     }
 
@@ -368,7 +370,7 @@ impl Field<'_> {
         };
         let system = self.system(&start, run);
         run.strongest_at_start = system.strongest(&start.y[run.parameters..], 0.0);
-        if self.is_fast(run, &start) {
+        if self.is_fast(run, &start) || starts_far(&*start.kernel, &start.y[run.parameters..]) {
             self.begin_epoch(run, &mut start);
         }
         if outgrown(&*start.kernel, &start.y[..run.parameters], run.epoch) {
@@ -399,7 +401,11 @@ impl Field<'_> {
     /// Begins the clock anew.
     fn begin_epoch(&self, run: &mut FlowRun<'_>, at: &mut LegStart) {
         let v = &at.y[run.parameters..];
-        let fastest = fastest(&*at.kernel, self.loss, v, run.log_time(at.base));
+        let mut fastest = fastest(&*at.kernel, self.loss, v, run.log_time(at.base));
+        if at.kernel.signed_samples().is_some() {
+            // long enough before the run's own clock takes over again
+            fastest = fastest.max(STRONG);
+        }
         run.begin_epoch(at.base, &mut at.y, fastest);
         at.base = 0.0;
     }

@@ -264,15 +264,10 @@ impl LinearisedStep for MagnifiedStep {
         (margins * self.margin, rates * self.margin)
     }
 
-    fn solve(
-        &self,
-        residual: &mut [f64],
-        close: &mut crate::network::Closure<'_>,
-    ) -> DVector<f64> {
+    fn solve(&self, residual: &mut [f64], close: &mut crate::network::Closure<'_>) -> DVector<f64> {
         let margin = self.margin;
-        let mut close_here = |dm: &DVector<f64>, rates: &DVector<f64>| {
-            close(&(dm * margin), &(rates * margin))
-        };
+        let mut close_here =
+            |dm: &DVector<f64>, rates: &DVector<f64>| close(&(dm * margin), &(rates * margin));
         self.step.solve(residual, &mut close_here) * margin
     }
 }

@@ -2,7 +2,7 @@
 
 use super::borders;
 use super::checkpoint::{Keeper, Mark, spacing};
-use super::clock::{Epoch, compress, expand, log_time};
+use super::clock::{Epoch, compress, expand, log_log_time_of_log_time, log_time};
 use super::ending::{Ending, Escape, Rest, message};
 use super::error::PieceError;
 use super::past::Past;
@@ -12,9 +12,10 @@ use super::watch::Watch;
 use super::{FlowOptions, Method};
 use crate::control::Deadline;
 use crate::error::Result;
-use crate::network::Kernel;
+use crate::network::{Kernel, SMALLEST};
 use crate::trajectory::{Kinks, LossRise, SolverStatistics, Status, Trajectory};
 use nalgebra::DMatrix;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -55,12 +56,19 @@ pub(super) struct FlowRun<'a> {
     /// Rounding of each layer: absolute tolerances are not tighter. Zero until a run is held up by it.
     rounding: Vec<f64>,
     pub layers: Vec<usize>,
+    /// Weights that must not cross zero, with their signs.
+    signs: Vec<(usize, f64)>,
+    /// Parts of θ to be resolved relative to their own size.
+    pub resolved: Arc<[Vec<Range<usize>>]>,
 }
 
 /// Rounding of a layer's velocity over a unit of s, relative to its largest weight. A velocity is a sum of terms of
 /// that size; where they cancel, a weight stays bounded while the layer grows, and steps held to the weight's own
 /// size would chase the rounding of the sum.
 const ROUNDING: f64 = 64.0 * f64::EPSILON;
+
+/// ln t from which on nothing of a start is left that needs a clock of its own: margins are above -10 or so.
+const SLOW: f64 = -10.0;
 
 /// Most unknowns of a Newton matrix that is written down.
 const MOST_DENSE: usize = 400;
@@ -118,9 +126,24 @@ impl<'a> FlowRun<'a> {
             loss_rise: LossRise::default(),
             rounding: vec![0.0; layers.len()],
             layers,
+            signs: Vec::new(),
+            resolved: Arc::new([]),
         };
         run.schedule_fixed_point();
         run
+    }
+
+    /// Holds what the flow from `theta` keeps away from zero.
+    pub(super) fn hold(&mut self, kernel: &dyn Kernel, theta: &[f64]) {
+        let held = kernel.held(theta);
+        let signs = held.signs.into_iter().map(|i| (i, theta[i].signum()));
+        self.signs = signs.collect();
+        self.resolved = held.near.into();
+    }
+
+    /// Whether one of the weights has crossed zero that cannot.
+    pub(super) fn has_crossed_zero(&self, theta: &[f64]) -> bool {
+        (self.signs.iter()).any(|(i, sign)| theta[*i] * sign < -SMALLEST)
     }
 
     fn schedule_fixed_point(&mut self) {
@@ -354,6 +377,17 @@ impl<'a> FlowRun<'a> {
         self.watch = Watch::default();
         self.dense_since = None;
         self.rounding.fill(0.0);
+    }
+
+    /// Where legs of a linear network end in the clock in use: at the horizon, or where a fast start is over. Margins
+    /// have come from far below zero then, in a time that is nothing beside the time since.
+    pub(super) fn leg_end(&self, linear: bool) -> f64 {
+        let end = self.epoch.local(self.options.until);
+        if !linear || !self.epoch.is_of_a_start() {
+            return end;
+        }
+        let over = (SLOW - self.epoch.log_unit()).max(0.0);
+        end.min(log_log_time_of_log_time(over))
     }
 
     /// Counts time by the run's own clock again.

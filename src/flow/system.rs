@@ -25,6 +25,7 @@ use super::newton::{DenseStep, NewtonStep};
 use crate::{control, loss::Loss, network::Kernel};
 use nalgebra::{DMatrix, DVector};
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -58,6 +59,8 @@ pub struct System {
     log_unit: f64,
     /// ln of how many equal samples each sample stands for.
     log_counts: Vec<f64>,
+    /// Parts of θ to be resolved relative to their own size.
+    resolved: Arc<[Vec<Range<usize>>]>,
     /// The last set of samples being learned, and whether they are dependent: it changes a few times in a run.
     learned: Mutex<(Vec<usize>, bool)>,
     rhs_evaluations: AtomicUsize,
@@ -178,6 +181,7 @@ impl System {
             base,
             log_unit: 0.0,
             log_counts: Vec::new(),
+            resolved: Arc::new([]),
             learned: Mutex::default(),
             rhs_evaluations: AtomicUsize::new(0),
             jacobian_evaluations: AtomicUsize::new(0),
@@ -193,6 +197,17 @@ impl System {
     /// The same with a clock in a unit of this logarithm.
     pub fn in_unit(self, log_unit: f64) -> Self {
         Self { log_unit, ..self }
+    }
+
+    /// The same with parts of θ to be resolved relative to their own size, however small they are.
+    pub(super) fn resolving(self, resolved: &Arc<[Vec<Range<usize>>]>) -> Self {
+        let resolved = Arc::clone(resolved);
+        Self { resolved, ..self }
+    }
+
+    /// Those parts.
+    pub(super) fn resolved(&self) -> &[Vec<Range<usize>>] {
+        &self.resolved
     }
 
     /// The same system with states that are coordinates. The kernel has to be that of their vectors.
@@ -399,7 +414,11 @@ impl System {
     pub(super) fn wants_coordinates(&self, v: &[f64], s: f64) -> bool {
         if let Some(coordinates) = &self.coordinates {
             let expanded: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
-            return coordinates.are_outdated(&expanded, &self.log_multipliers(v, s), self.moment(s));
+            return coordinates.are_outdated(
+                &expanded,
+                &self.log_multipliers(v, s),
+                self.moment(s),
+            );
         }
         if self.samples_only || s.exp() < coordinates::NEEDED_GROWTH {
             return false;

@@ -22,9 +22,10 @@ mod tests;
 pub(crate) use fully_connected::RankOneStepper;
 pub use fully_connected::{FullyConnectedLinear, Reduction};
 pub use kernel::{
-    Closure, Entered, InputResponse, Kernel, LinearisedStep, Pieces, Tangent, linearised,
+    Closure, Entered, Held, InputResponse, Kernel, LinearisedStep, Pieces, Tangent, linearised,
 };
 pub use layout::Layout;
+pub(crate) use path::SMALLEST;
 pub use path::{FullPath, WeightPath};
 pub use quasi_newton::QuasiNewtonStep;
 pub use relu::Relu;
