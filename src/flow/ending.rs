@@ -15,10 +15,13 @@ pub(super) enum Beyond {
 }
 
 /// Where weights no longer move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Rest {
     /// The forces of the samples balance.
     Minimum,
+    /// The forces on most weights balance, and others are still near zero. ln t at which these are expected to have
+    /// grown, if they grow.
+    Plateau { log_time: Option<f64> },
     /// No sample moves anything, or weights come nearer and nearer to where none does.
     Saddle,
 }
@@ -147,6 +150,22 @@ fn plateau(escape: Escape) -> String {
     )
 }
 
+/// What is said of a run that cannot be followed over a plateau on which some samples are learned and others wait.
+pub(super) fn partial_plateau(log_time: Option<f64>) -> String {
+    let when = match log_time {
+        Some(log_time) => format!(
+            "at their present rate they have grown at about log-log-time {:.3} (log-time {log_time:.3e})",
+            log_log_time_of_log_time(log_time)
+        ),
+        None => "at present they do not grow".to_owned(),
+    };
+    format!(
+        "a plateau of the loss, no minimum: the forces of the samples on the larger weights balance, and weights that \
+         are still near zero wait to be learned; {when}. Double precision cannot follow, since multipliers amplify \
+         the rounding of the balance; take larger initial weights"
+    )
+}
+
 /// What happened, where, and what to try, in a sentence; `None` for a run that simply completed.
 pub(super) fn message(status: Status, ending: &Ending<'_>) -> Option<String> {
     let at = format!(
@@ -169,6 +188,9 @@ pub(super) fn message(status: Status, ending: &Ending<'_>) -> Option<String> {
                 "the weights stay at a saddle of the loss, which is no minimum: as far as double precision can tell \
                  they start on the manifold that leads into it, and from log-log-time {s:.3} on nothing moves; later \
                  saves repeat them"
+            )),
+            (Some((s, Rest::Plateau { .. })), _) => Some(format!(
+                "the weights came to rest at log-log-time {s:.3}, on a plateau of the loss; later saves repeat them"
             )),
             (None, Some(escape)) => Some(plateau(escape)),
             (None, None) => None,

@@ -2,7 +2,8 @@
 
 use super::drive::{Drive, Why};
 use super::ending::{
-    Beyond, NO_SEPARATOR, NOT_FITTED, STRONG, UNSEEN, beyond_separability, is_fast,
+    Beyond, NO_SEPARATOR, NOT_FITTED, Rest, STRONG, UNSEEN, beyond_separability, is_fast,
+    partial_plateau,
 };
 use super::integrator::Kind;
 use super::magnified::outgrown;
@@ -90,6 +91,10 @@ impl Drive<'_, '_> {
         let Some((cancelled, rest)) = cancelled else {
             return self.is_fast(s).then_some(Why::NewEpoch);
         };
+        if let Rest::Plateau { log_time } = rest {
+            self.run.failure = Some(partial_plateau(log_time));
+            return Some(Why::Ended(Status::NonlinearFailure));
+        }
         match cancelled {
             Beyond::Rest => {
                 let y = self.system.in_samples(&self.state(), s);

@@ -32,6 +32,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// See [`System::updates_cancel`].
 const CANCELLED: f64 = 1e-8;
 
+/// Share of the updates of a weight near zero that is left when they do not cancel.
+const UNBALANCED: f64 = 1e-3;
+
+/// Weights below this are near zero, where forces on the others balance.
+const NEAR_ZERO: f64 = 1e-2;
+
 /// Updates of this size, relative to the largest of any weight, are rounding.
 const ROUNDED_UPDATES: f64 = 1e-13;
 
@@ -555,11 +561,29 @@ impl System {
         let rounding = ROUNDED_UPDATES * size.iter().copied().fold(0.0, f64::max);
         let cancel =
             (sum.iter().zip(&size)).all(|(sum, size)| sum.abs() <= CANCELLED * size + rounding);
+        if !cancel {
+            return None;
+        }
+        let Some(degree) = self.kernel.degree() else {
+            return Some(Rest::Minimum);
+        };
         // products of layers that vanish are no balance of forces
-        let nothing = self.kernel.degree().is_some() && size.iter().all(|size| *size == 0.0);
-        cancel.then_some(match nothing {
-            true => Rest::Saddle,
-            false => Rest::Minimum,
+        if size.iter().all(|size| *size == 0.0) {
+            return Some(Rest::Saddle);
+        }
+        // weights near zero may be moved by forces that are nothing beside those that balance
+        let pulled = sum.iter().zip(&size).zip(theta).filter(|((sum, size), w)| {
+            sum.abs() > UNBALANCED * **size && **w != 0.0 && w.abs() < NEAR_ZERO
+        });
+        let rates = pulled.map(|((sum, _), w)| sum / w);
+        let s = self.clock(t);
+        let rate = rates.fold(f64::NEG_INFINITY, f64::max) * (-s - self.log_time(s)).exp();
+        Some(match rate {
+            f64::NEG_INFINITY => Rest::Minimum,
+            rate if rate > 0.0 => Rest::Plateau {
+                log_time: Some(plateau_end(self.log_time(s), rate, degree)),
+            },
+            _ => Rest::Plateau { log_time: None },
         })
     }
 
@@ -631,6 +655,12 @@ impl System {
             NewtonSolver::Dense => Box::new(DenseStep::new(self, y, t, c)),
         }
     }
+}
+
+/// ln t at which a weight that grows at this rate (per unit of time) is no longer near zero.
+fn plateau_end(log_time: f64, rate: f64, degree: i32) -> f64 {
+    let left = -(rate * f64::from((degree - 2).max(1))).ln();
+    log_time.max(left) + (-(log_time - left).abs()).exp().ln_1p()
 }
 
 /// A factorised Newton matrix.
