@@ -229,9 +229,8 @@ impl Field<'_> {
                 }
                 Why::NewUnit => {
                     self.change_unit(&mut run, &mut at, &system);
-                    if run.epoch.shrinks() > MOST_SHRINKS {
+                    if rests_at_saddle(&mut run, &at) {
                         let totals = at.accumulated.totals();
-                        run.repeat_until_the_horizon((at.base, Rest::Saddle), &at.y, totals);
                         return run.end(Status::Completed, at.base, &at.y, totals);
                     }
                 }
@@ -242,24 +241,22 @@ impl Field<'_> {
             if new_epoch {
                 self.begin_epoch(&mut run, &mut at);
             }
-            let fixed_point = match why {
-                Why::FixedPoint
-                | Why::HandOver
-                | Why::Coordinates
-                | Why::NewEpoch
-                | Why::NewUnit
-                | Why::FirstEpoch => true,
+            if match why {
                 Why::Border => new_epoch || run.fixed_point_due(),
-                Why::Restart | Why::Ended(_) => false,
-            };
-            if fixed_point {
-                // the totals a restored run begins with
-                let totals = at.accumulated.totals().to_vec();
-                let system = self.system(&at, &run);
-                run.fix(at.base, &at.y, &system, &totals)?;
-                at.accumulated = Accumulated::continued(totals, &system, &at.y, 0.0);
+                why => why != Why::Restart,
+            } {
+                self.fix(&mut run, &mut at)?;
             }
         }
+    }
+
+    /// Fixes a run where a leg begins, with the totals that a restored run begins with.
+    fn fix(&self, run: &mut FlowRun<'_>, at: &mut LegStart) -> Result<()> {
+        let totals = at.accumulated.totals().to_vec();
+        let system = self.system(at, run);
+        run.fix(at.base, &at.y, &system, &totals)?;
+        at.accumulated = Accumulated::continued(totals, &system, &at.y, 0.0);
+        Ok(())
     }
 
     /// The field with its clock counted from where a leg begins.
@@ -499,6 +496,16 @@ impl Field<'_> {
             Accumulated::continued(mark.accumulated, &self.system(&at, run), &at.y, 0.0);
         Ok(at)
     }
+}
+
+/// Whether weights have come nearer to zero for so long that nothing will turn them round; then they are repeated.
+fn rests_at_saddle(run: &mut FlowRun<'_>, at: &LegStart) -> bool {
+    let rests = run.epoch.shrinks() > MOST_SHRINKS;
+    if rests {
+        let totals = at.accumulated.totals();
+        run.repeat_until_the_horizon((at.base, Rest::Saddle), &at.y, totals);
+    }
+    rests
 }
 
 /// A total in another unit, within bounds.
