@@ -32,7 +32,7 @@ mod elimination;
 #[cfg(test)]
 mod tests;
 
-use super::clock::{expand, log_time};
+use super::clock::expand;
 use elimination::{Elimination, metric};
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
@@ -125,6 +125,13 @@ impl Choice {
     pub(super) fn len(&self) -> usize {
         self.pivots.len() - usize::from(self.dropped.is_some())
     }
+}
+
+/// A time of a run: log-log-time s of the clock in use, and what log-multipliers and margins add up to there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub s: f64,
+    pub tau: f64,
 }
 
 /// Log-multiplier above which a sample is being learned, with room to spare (all others run off like −e^s).
@@ -356,27 +363,27 @@ impl Coordinates {
         coordinates
     }
 
-    /// Whether others are to be chosen at log-log-time s, since a log-multiplier is too small a difference by now.
-    pub(super) fn are_outdated(&self, coordinates: &[f64], p: &[f64], s: f64) -> bool {
-        self.cancellation(coordinates, p, s) > self.choice.cancelled
+    /// Whether others are to be chosen at this time, since a log-multiplier is too small a difference by now.
+    pub(super) fn are_outdated(&self, coordinates: &[f64], p: &[f64], at: Moment) -> bool {
+        self.cancellation(coordinates, p, at) > self.choice.cancelled
     }
 
-    /// Whether the states v say the same as the log-multipliers `p` at log-log-time s.
-    pub(super) fn agree(&self, v: &[f64], p: &[f64], s: f64) -> bool {
+    /// Whether the states v say the same as the log-multipliers `p`.
+    pub(super) fn agree(&self, v: &[f64], p: &[f64], at: Moment) -> bool {
         let coordinates: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
         let mut here = vec![0.0; p.len()];
-        self.expand(&coordinates, log_time(s), &mut here);
+        self.expand(&coordinates, at.tau, &mut here);
         let pairs = here.iter().zip(p);
         pairs
             .into_iter()
-            .all(|(a, b)| (a - b).abs() <= AGREE * b.abs().max(-near(s)))
+            .all(|(a, b)| (a - b).abs() <= AGREE * b.abs().max(-near(at.s)))
     }
 
-    /// The same coordinates as a choice of log-log-time s.
-    pub(super) fn kept(&self, v: &[f64], p: &[f64], s: f64) -> Self {
+    /// The same coordinates as a choice of this time.
+    pub(super) fn kept(&self, v: &[f64], p: &[f64], at: Moment) -> Self {
         let mut kept = self.clone();
-        kept.choice.since = s;
-        kept.accept(v, p, s);
+        kept.choice.since = at.s;
+        kept.accept(v, p, at);
         kept
     }
 
@@ -396,15 +403,15 @@ impl Coordinates {
     }
 
     /// Accepts that as little is left of the sums as there is at the states v: no choice does better.
-    pub(super) fn accept(&mut self, v: &[f64], p: &[f64], s: f64) {
+    pub(super) fn accept(&mut self, v: &[f64], p: &[f64], at: Moment) {
         let coordinates: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
-        let unavoidable = TIER * self.cancellation(&coordinates, p, s);
+        let unavoidable = TIER * self.cancellation(&coordinates, p, at);
         self.choice.cancelled = self.choice.cancelled.max(unavoidable);
     }
 
     /// The largest term of a sum over the log-multiplier that it is, where it is largest.
-    fn cancellation(&self, coordinates: &[f64], p: &[f64], s: f64) -> f64 {
-        let tau = log_time(s);
+    fn cancellation(&self, coordinates: &[f64], p: &[f64], at: Moment) -> f64 {
+        let Moment { s, tau } = at;
         let mut largest: Vec<f64> = self.clock.iter().map(|share| (share * tau).abs()).collect();
         for (column, c) in self.combine.column_iter().zip(coordinates) {
             for (l, t) in largest.iter_mut().zip(column.iter()) {

@@ -2,12 +2,15 @@
 
 use super::accumulated::Accumulated;
 use super::checkpoint::{Keeper, Mark};
+use super::clock::{Epoch, compress, expand, log_time};
 use super::coordinates::Coordinates;
 use super::drive::{LegEnd, Progress, Why, all_finite};
-use super::ending::{fastest, is_fast};
+use super::ending::{Escape, Rest, STRONG, fastest, is_fast, starts_far};
 use super::error::{FlowError, PieceError};
+use super::magnified::{MOST_SHRINKS, Unit, expected_escape, outgrown};
 use super::reduced::Reduced;
 use super::run::FlowRun;
+use super::saves::BEYOND_COUNTING;
 use super::system::{NewtonSolver, System};
 use super::{FlowOptions, State};
 use crate::control::Control;
@@ -18,7 +21,7 @@ use crate::limit::Contradiction;
 use crate::loss::Loss;
 use crate::network::Kernel;
 use crate::problem::Problem;
-use crate::trajectory::Trajectory;
+use crate::trajectory::{Status, Trajectory};
 use nalgebra::DVector;
 use std::sync::{Arc, OnceLock};
 
@@ -169,6 +172,7 @@ impl Field<'_> {
         observer: &mut dyn FnMut(Progress),
     ) -> Result<Trajectory> {
         let mut run = FlowRun::new(&**self.kernel, options, self.newton, keeper);
+        run.hold(&**self.kernel, theta0.as_slice());
         let mut at = match run.keeper.find(options, &**self.kernel, &mut run.saves)? {
             None => self.start(&mut run, theta0)?,
             Some(mark) => {
@@ -198,6 +202,7 @@ impl Field<'_> {
                 past,
             } = end?;
             if let Why::Ended(status) = why {
+                run.escape = self.escape(&system, &y, s, &run);
                 return run.end(
                     status,
                     s,
@@ -230,29 +235,36 @@ impl Field<'_> {
                     let known = self.hold(&mut run, &mut at, (&system, t));
                     run.watch.looked(s, known);
                 }
+                Why::NewUnit => {
+                    self.change_unit(&mut run, &mut at, &system);
+                    if rests_at_saddle(&mut run, &at) {
+                        let totals = at.accumulated.totals();
+                        return run.end(Status::Completed, at.base, &at.y, totals);
+                    }
+                }
+                Why::FirstEpoch => self.return_to_first_epoch(&mut run, &mut at),
                 Why::FixedPoint | Why::NewEpoch | Why::Ended(_) => {}
             }
             let new_epoch = why == Why::NewEpoch || why == Why::Border && self.is_fast(&run, &at);
             if new_epoch {
                 self.begin_epoch(&mut run, &mut at);
             }
-            let fixed_point = match why {
-                Why::FixedPoint
-                | Why::HandOver
-                | Why::Coordinates
-                | Why::Contradiction
-                | Why::NewEpoch => true,
+            if match why {
                 Why::Border => new_epoch || run.fixed_point_due(),
-                Why::Restart | Why::Ended(_) => false,
-            };
-            if fixed_point {
-                // the totals a restored run begins with
-                let totals = at.accumulated.totals().to_vec();
-                let system = self.system(&at, &run);
-                run.fix(at.base, &at.y, &system, &totals)?;
-                at.accumulated = Accumulated::continued(totals, &system, &at.y, 0.0);
+                why => why != Why::Restart,
+            } {
+                self.fix(&mut run, &mut at)?;
             }
         }
+    }
+
+    /// Fixes a run where a leg begins, with the totals that a restored run begins with.
+    fn fix(&self, run: &mut FlowRun<'_>, at: &mut LegStart) -> Result<()> {
+        let totals = at.accumulated.totals().to_vec();
+        let system = self.system(at, run);
+        run.fix(at.base, &at.y, &system, &totals)?;
+        at.accumulated = Accumulated::continued(totals, &system, &at.y, 0.0);
+        Ok(())
     }
 
     /// The field with its clock counted from where a leg begins.
@@ -272,7 +284,8 @@ impl Field<'_> {
     ) -> System {
         let system = System::new(Arc::clone(kernel), self.loss, run.newton(), base);
         let system = system.with_counts(self.counts);
-        system.in_unit(run.epoch.log_unit())
+        let system = system.resolving(&run.resolved);
+        system.in_unit(run.epoch.log_share())
     }
 
     /// The start of a flow, which is its first fixed point.
@@ -288,14 +301,8 @@ impl Field<'_> {
             })?;
             y = at_zero.initial_state(&DVector::from_column_slice(&y[..run.parameters]));
         }
-        let mut derivative = vec![0.0; y.len()];
-        self.in_piece(&kernel, 0.0, run)
-            .rhs(&y, 0.0, &mut derivative);
-        if !all_finite(&y) || !all_finite(&derivative) {
-            return Err(FlowError::NotFiniteAtStart.into());
-        }
         let mut start = LegStart {
-            accumulated: Accumulated::new(&at_zero, &y, 0.0),
+            accumulated: Accumulated::none(),
             kernel,
             coordinates: None,
             samples_only: false,
@@ -304,10 +311,19 @@ impl Field<'_> {
         };
         let system = self.system(&start, run);
         run.strongest_at_start = system.strongest(&start.y[run.parameters..], 0.0);
-        if self.is_fast(run, &start) {
+        if self.is_fast(run, &start) || starts_far(&*start.kernel, &start.y[run.parameters..]) {
             self.begin_epoch(run, &mut start);
         }
+        if outgrown(&*start.kernel, &start.y[..run.parameters], run.epoch) {
+            let system = self.system(&start, run);
+            self.change_unit(run, &mut start, &system);
+        }
         let system = self.system(&start, run);
+        let mut derivative = vec![0.0; start.y.len()];
+        system.rhs(&start.y, 0.0, &mut derivative);
+        if !all_finite(&start.y) || !all_finite(&derivative) {
+            return Err(FlowError::NotFiniteAtStart.into());
+        }
         start.accumulated = Accumulated::new(&system, &start.y, 0.0);
         let totals = start.accumulated.totals();
         let state = start.y.split_at(run.parameters);
@@ -326,9 +342,73 @@ impl Field<'_> {
     /// Begins the clock anew.
     fn begin_epoch(&self, run: &mut FlowRun<'_>, at: &mut LegStart) {
         let v = &at.y[run.parameters..];
-        let fastest = fastest(&*at.kernel, self.loss, v, run.log_time(at.base));
+        let mut fastest = fastest(&*at.kernel, self.loss, v, run.log_time(at.base));
+        if at.kernel.signed_samples().is_some() {
+            // long enough before the run's own clock takes over again
+            fastest = fastest.max(STRONG);
+        }
         run.begin_epoch(at.base, &mut at.y, fastest);
         at.base = 0.0;
+    }
+
+    /// Takes weights near zero in another unit, or no longer in one.
+    fn change_unit(&self, run: &mut FlowRun<'_>, at: &mut LegStart, system: &System) {
+        let s = run.epoch.global(at.base);
+        let before = run.epoch;
+        let (theta, v) = at.y.split_at(run.parameters);
+        let alpha = self.multipliers(&before, v, at.base);
+        let seen = (system.kernel(), theta);
+        let unit = Unit::of(self.kernel, seen, (before, s), &alpha);
+        run.change_unit(unit.epoch);
+        let factor = before.log_accumulated() - unit.epoch.log_accumulated();
+        let totals: Vec<f64> = (at.accumulated.totals().iter())
+            .map(|a| bounded(*a, factor))
+            .collect();
+        let mut margins = vec![0.0; run.samples];
+        unit.kernel.margins(&unit.theta, &mut margins);
+        at.y = unit.theta;
+        let share = run.log_time(0.0);
+        at.y.extend(margins.iter().map(|m| compress(share - m)));
+        (at.base, at.kernel) = (0.0, unit.kernel);
+        let system = self.system(at, run);
+        at.accumulated = Accumulated::continued(totals, &system, &at.y, 0.0);
+    }
+
+    /// What is to be expected of a run that ends near zero weights.
+    fn escape(&self, system: &System, y: &[f64], s: f64, run: &FlowRun<'_>) -> Option<Escape> {
+        if !run.epoch.is_magnified() {
+            return None;
+        }
+        let multipliers = system.multipliers(y, s - system.clock(0.0));
+        let theta = &y[..run.parameters];
+        let expected = expected_escape(system.kernel(), theta, &multipliers, (run.epoch, s));
+        Some(expected.map_or(Escape::Unknown, Escape::At))
+    }
+
+    /// α of the states v at the log-log-time s of an epoch.
+    fn multipliers(&self, epoch: &Epoch, v: &[f64], s: f64) -> Vec<f64> {
+        let log_time = log_time(s) + epoch.log_share();
+        let of = |(n, v): (usize, &f64)| {
+            let margin = log_time - expand(*v);
+            let count = self.counts.get(n).map_or(1.0, |count| *count as f64);
+            count * (self.loss.log_correction(margin) - margin).exp()
+        };
+        v.iter().enumerate().map(of).collect()
+    }
+
+    /// Goes back to the run's own clock. The log-multipliers are those of the weights: the margins have come a way that
+    /// was long beside what they are now, and errors relative to it would stay in the log-multipliers for good.
+    fn return_to_first_epoch(&self, run: &mut FlowRun<'_>, at: &mut LegStart) {
+        let s = run.epoch.global(at.base);
+        run.return_to_first_epoch();
+        (at.kernel, at.coordinates, at.samples_only) = (Arc::clone(self.kernel), None, false);
+        let theta = &at.y[..run.parameters];
+        let mut margins = vec![0.0; run.samples];
+        at.kernel.margins(theta, &mut margins);
+        let tau = run.log_time(s);
+        at.y = theta.to_vec();
+        at.y.extend(margins.iter().map(|m| compress(tau - m)));
+        at.base = s;
     }
 
     /// The leg start at which a mark was taken.
@@ -337,7 +417,7 @@ impl Field<'_> {
     /// [`FlowError::ForeignPast`] if it names no piece of this field.
     fn resume(&self, mark: Mark, run: &mut FlowRun<'_>) -> Result<LegStart> {
         let kernel = match self.kernel.pieces() {
-            None => Arc::clone(self.kernel),
+            None => Unit::kernel_of(self.kernel, mark.epoch),
             Some(pieces) => pieces.restored(&mark.piece).ok_or(FlowError::ForeignPast)?,
         };
         let mut at = LegStart {
@@ -358,6 +438,24 @@ impl Field<'_> {
         at.accumulated =
             Accumulated::continued(mark.accumulated, &self.system(&at, run), &at.y, 0.0);
         Ok(at)
+    }
+}
+
+/// Whether weights have come nearer to zero for so long that nothing will turn them round; then they are repeated.
+fn rests_at_saddle(run: &mut FlowRun<'_>, at: &LegStart) -> bool {
+    let rests = run.epoch.shrinks() > MOST_SHRINKS;
+    if rests {
+        let totals = at.accumulated.totals();
+        run.repeat_until_the_horizon((at.base, Rest::Saddle), &at.y, totals);
+    }
+    rests
+}
+
+/// A total in another unit, within bounds.
+fn bounded(total: f64, log_factor: f64) -> f64 {
+    match total == 0.0 || log_factor == 0.0 {
+        true => total,
+        false => (total.ln() + log_factor).exp().min(BEYOND_COUNTING),
     }
 }
 

@@ -22,6 +22,7 @@ mod guards;
 mod held;
 mod integrate;
 mod integrator;
+mod magnified;
 mod method;
 mod newton;
 mod operator;

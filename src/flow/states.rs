@@ -12,7 +12,7 @@ use super::run::FlowRun;
 use super::system::System;
 use super::watch::Watch;
 use crate::limit::Contradiction;
-use crate::network::{Held, Kernel};
+use crate::network::{Constrained, Kernel};
 use nalgebra::DMatrix;
 use std::sync::Arc;
 
@@ -107,15 +107,15 @@ impl Field<'_> {
             }
         }
         let p_there = system.as_of(&coordinates, p.clone());
-        if !coordinates.agree(&states, &p_there, s) {
+        if !coordinates.agree(&states, &p_there, system.moment(s)) {
             // too much cancels on the way
             match system.coordinates() {
                 None => at.samples_only = true,
-                Some(old) => at.coordinates = Some(Arc::new(old.kept(v, &p, s))),
+                Some(old) => at.coordinates = Some(Arc::new(old.kept(v, &p, system.moment(s)))),
             }
             return None;
         }
-        coordinates.accept(&states, &p_there, s);
+        coordinates.accept(&states, &p_there, system.moment(s));
         at.y = [theta, &states].concat();
         at.kernel = kernel;
         at.coordinates = Some(Arc::new(coordinates));
@@ -172,7 +172,7 @@ impl Field<'_> {
         if held.nrows() == 0 {
             return self.kernel.on_rows(vectors);
         }
-        let kernel = Held::new(self.kernel, vectors, held)?;
+        let kernel = Constrained::new(self.kernel, vectors, held)?;
         Some(Arc::new(kernel))
     }
 }

@@ -20,19 +20,26 @@
 mod states;
 
 use super::clock::{COMPRESSION, compress, expand, log_time};
-use super::coordinates::{Choice, Coordinates};
+use super::coordinates::{Choice, Coordinates, Moment};
 use super::drive::all_finite;
-use super::ending::STRONG;
+use super::ending::{Rest, STRONG};
 use super::factors::Factors;
 use super::newton::{DenseStep, NewtonStep};
 use crate::{control, loss::Loss, network::Kernel};
 use nalgebra::DVector;
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// See [`System::updates_cancel`].
 const CANCELLED: f64 = 1e-8;
+
+/// Share of the updates of a weight near zero that is left when they do not cancel.
+const UNBALANCED: f64 = 1e-3;
+
+/// Weights below this are near zero, where forces on the others balance.
+const NEAR_ZERO: f64 = 1e-2;
 
 /// Updates of this size, relative to the largest of any weight, are rounding.
 const ROUNDED_UPDATES: f64 = 1e-13;
@@ -65,6 +72,8 @@ pub struct System {
     log_counts: Vec<f64>,
     /// What margins are besides those of the kernel.
     shift: Vec<f64>,
+    /// Parts of θ to be resolved relative to their own size.
+    resolved: Arc<[Vec<Range<usize>>]>,
     /// The last set of samples being learned, and whether they are dependent: it changes a few times in a run.
     learned: Mutex<(Vec<usize>, bool)>,
     rhs_evaluations: AtomicUsize,
@@ -85,6 +94,7 @@ impl System {
             counts: Vec::new(),
             log_counts: Vec::new(),
             shift: Vec::new(),
+            resolved: Arc::new([]),
             learned: Mutex::default(),
             rhs_evaluations: AtomicUsize::new(0),
             jacobian_evaluations: AtomicUsize::new(0),
@@ -116,6 +126,17 @@ impl System {
     /// The same with a clock in a unit of this logarithm.
     pub fn in_unit(self, log_unit: f64) -> Self {
         Self { log_unit, ..self }
+    }
+
+    /// The same with parts of θ to be resolved relative to their own size, however small they are.
+    pub(super) fn resolving(self, resolved: &Arc<[Vec<Range<usize>>]>) -> Self {
+        let resolved = Arc::clone(resolved);
+        Self { resolved, ..self }
+    }
+
+    /// Those parts.
+    pub(super) fn resolved(&self) -> &[Vec<Range<usize>>] {
+        &self.resolved
     }
 
     /// The same system with states that are coordinates. The kernel has to be that of their vectors.
@@ -155,6 +176,21 @@ impl System {
     /// s at the local time t.
     pub fn clock(&self, t: f64) -> f64 {
         self.base + t
+    }
+
+    /// What log-multipliers and margins add up to at s: τ + ln u.
+    pub(super) fn log_time(&self, s: f64) -> f64 {
+        log_time(s) + self.log_unit
+    }
+
+    /// ln u
+    pub(super) fn log_unit(&self) -> f64 {
+        self.log_unit
+    }
+
+    pub(super) fn moment(&self, s: f64) -> Moment {
+        let tau = self.log_time(s);
+        Moment { s, tau }
     }
 
     /// P + r: weights and states.
@@ -256,7 +292,7 @@ impl System {
         factors.multipliers = exponents.map(f64::exp).collect();
         for &n in self.kernel.dead() {
             factors.dead.push(n);
-            factors.multipliers[n] = (s + log_time(s) + self.log_unit + correction[n]).exp();
+            factors.multipliers[n] = (s + self.log_time(s) + correction[n]).exp();
             (factors.cosh[n], factors.tanh[n]) = (1.0, 0.0);
         }
         for &n in self.kernel.idle() {
@@ -266,7 +302,7 @@ impl System {
 
     fn of_coordinates(&self, at: &Coordinates, v: &[f64], s: f64, factors: &mut Factors) {
         let p = self.log_multipliers(v, s);
-        let tau = log_time(s);
+        let tau = self.log_time(s);
         let mut slopes = Vec::with_capacity(p.len());
         for (n, p) in p.into_iter().enumerate() {
             let p = if at.is_zero(n) { p.min(STRONG) } else { p };
@@ -292,7 +328,7 @@ impl System {
     pub(super) fn complete(&self, y: &mut [f64], t: f64) {
         let parameters = self.kernel.parameters();
         for n in self.kernel.dead() {
-            y[parameters + n] = compress(log_time(self.clock(t)) + self.log_unit);
+            y[parameters + n] = compress(self.log_time(self.clock(t)));
         }
     }
 
@@ -315,8 +351,8 @@ impl System {
 
     /// Whether the updates of the samples cancel in every weight, `|Σ_n E_n y_n 𝒢_n| ≤ 1e-8 Σ_n |E_n y_n 𝒢_n|`, entry
     /// by entry. This distinguishes resting weights and samples that contradict each other from updates that are
-    /// small because the data are.
-    pub(super) fn updates_cancel(&self, y: &[f64], t: f64) -> bool {
+    /// small because the data are. Where they do, whether there are any.
+    pub(super) fn updates_cancel(&self, y: &[f64], t: f64) -> Option<Rest> {
         let theta = &y[..self.kernel.parameters()];
         let multipliers = self.multipliers(y, t);
         let mut sum = vec![0.0; theta.len()];
@@ -336,7 +372,32 @@ impl System {
         }
         // where units slide, what is left of their updates is rounding
         let rounding = ROUNDED_UPDATES * size.iter().copied().fold(0.0, f64::max);
-        (sum.iter().zip(&size)).all(|(sum, size)| sum.abs() <= CANCELLED * size + rounding)
+        let cancel =
+            (sum.iter().zip(&size)).all(|(sum, size)| sum.abs() <= CANCELLED * size + rounding);
+        if !cancel {
+            return None;
+        }
+        let Some(degree) = self.kernel.degree() else {
+            return Some(Rest::Minimum);
+        };
+        // products of layers that vanish are no balance of forces
+        if size.iter().all(|size| *size == 0.0) {
+            return Some(Rest::Saddle);
+        }
+        // weights near zero may be moved by forces that are nothing beside those that balance
+        let pulled = sum.iter().zip(&size).zip(theta).filter(|((sum, size), w)| {
+            sum.abs() > UNBALANCED * **size && **w != 0.0 && w.abs() < NEAR_ZERO
+        });
+        let rates = pulled.map(|((sum, _), w)| sum / w);
+        let s = self.clock(t);
+        let rate = rates.fold(f64::NEG_INFINITY, f64::max) * (-s - self.log_time(s)).exp();
+        Some(match rate {
+            f64::NEG_INFINITY => Rest::Minimum,
+            rate if rate > 0.0 => Rest::Plateau {
+                log_time: Some(plateau_end(self.log_time(s), rate, degree)),
+            },
+            _ => Rest::Plateau { log_time: None },
+        })
     }
 
     /// Whether nothing is to be computed at a state: it is not finite, or the computation [is over](control::is_over).
@@ -407,6 +468,12 @@ impl System {
             NewtonSolver::Dense => Box::new(DenseStep::new(self, y, t, c)),
         }
     }
+}
+
+/// ln t at which a weight that grows at this rate (per unit of time) is no longer near zero.
+fn plateau_end(log_time: f64, rate: f64, degree: i32) -> f64 {
+    let left = -(rate * f64::from((degree - 2).max(1))).ln();
+    log_time.max(left) + (-(log_time - left).abs()).exp().ln_1p()
 }
 
 /// A factorised Newton matrix.

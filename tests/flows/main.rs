@@ -10,5 +10,6 @@ mod loss_monotonicity;
 mod program;
 mod relu;
 mod runs;
+mod saddles;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,6 +1,7 @@
 //! Samples are their combinations; log-multipliers survive changes of coordinates.
 
 use super::*;
+use crate::flow::clock::log_time;
 use nalgebra::dmatrix;
 
 fn check(g: &DMatrix<f64>, p: &[f64], s: f64) -> Coordinates {

@@ -1,7 +1,7 @@
 //! What the states of a system say of its samples, and when they should be others.
 
 use super::System;
-use crate::flow::clock::{compress, expand, log_time};
+use crate::flow::clock::{compress, expand};
 use crate::flow::coordinates::{self, Coordinates};
 use std::sync::PoisonError;
 
@@ -13,7 +13,7 @@ impl System {
             None => expanded,
             Some(coordinates) => {
                 let mut p = vec![0.0; coordinates.samples()];
-                coordinates.expand(&expanded, log_time(s), &mut p);
+                coordinates.expand(&expanded, self.log_time(s), &mut p);
                 p
             }
         }
@@ -77,7 +77,7 @@ impl System {
                     if share == 0.0 {
                         0.0
                     } else {
-                        share * log_time(s)
+                        share * self.log_time(s)
                     }
                 };
                 let shares = at.clock();
@@ -120,7 +120,11 @@ impl System {
     pub(in crate::flow) fn wants_coordinates(&self, v: &[f64], s: f64) -> bool {
         if let Some(coordinates) = &self.coordinates {
             let expanded: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
-            return coordinates.are_outdated(&expanded, &self.log_multipliers(v, s), s);
+            return coordinates.are_outdated(
+                &expanded,
+                &self.log_multipliers(v, s),
+                self.moment(s),
+            );
         }
         if self.samples_only || s.exp() < coordinates::NEEDED_GROWTH {
             return false;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 /// See the module. What samples have in S makes a constant part of their margins; they are best given without it, in
 /// the metric of the response, so that little of the forces cancels in their rates.
-pub(crate) struct Held {
+pub(crate) struct Constrained {
     /// The field on the samples and then on the basis of S.
     together: Arc<dyn Kernel>,
     samples: DMatrix<f64>,
@@ -22,7 +22,7 @@ pub(crate) struct Held {
     span: usize,
 }
 
-impl Held {
+impl Constrained {
     /// `field` on `samples` (rows, N × D), held on the rows of `span`. None if the field takes no other rows than its
     /// own samples.
     pub(crate) fn new(
@@ -83,7 +83,7 @@ impl Held {
     }
 }
 
-impl Kernel for Held {
+impl Kernel for Constrained {
     fn parameters(&self) -> usize {
         self.together.parameters()
     }
