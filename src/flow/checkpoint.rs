@@ -9,6 +9,7 @@
 
 use super::clock::Epoch;
 use super::coordinates::Choice;
+use super::held::Held;
 use super::past::Past;
 use super::saves::Saves;
 use super::watch::Watch;
@@ -46,6 +47,8 @@ pub(super) struct Mark {
     pub epoch: Epoch,
     /// s since which the whole Newton matrix is in use.
     pub dense_since: Option<f64>,
+    /// Samples that are held.
+    pub held: Option<Held>,
     /// s reached, of the run.
     pub reached: f64,
     /// (θ, v)
@@ -268,6 +271,7 @@ mod tests {
             s: 3.5,
             epoch: Epoch::begun_at(2.0, -400.0),
             dense_since: Some(3.0),
+            held: None,
             reached: 3.75,
             coordinates: None,
             y: vec![0.25, -0.0, f64::MIN_POSITIVE],

@@ -29,6 +29,11 @@ pub(super) const UNSEEN: &str = "a sample that no unit of a later layer sees sti
      fixed feedback that does not ask what is seen: their weights grow like t, beyond the range of numbers; use other \
      initial weights or wider layers";
 
+/// What a run says whose weights grow like a power of t while the loss does not fall.
+pub(super) const DRIVEN: &str = "samples that pull against each other do not come to rest: from these weights the \
+     network does not fit all of the data, and what is left of the pull drives weights like a power of t, beyond what \
+     double precision can follow";
+
 /// Log-multipliers p beyond this do not occur on separable data, where they end negative.
 pub(super) const STRONG: f64 = 12.0;
 
@@ -103,6 +108,8 @@ pub(super) struct Ending<'a> {
     pub failure: Option<&'a str>,
     /// s at which the weights came to rest.
     pub rest: Option<f64>,
+    /// Since when samples are held at the end, and how many.
+    pub held: Option<(f64, usize)>,
 }
 
 /// What happened, where, and what to try, in a sentence; `None` for a run that simply completed.
@@ -119,11 +126,17 @@ pub(super) fn message(status: Status, ending: &Ending<'_>) -> Option<String> {
         .map(|f| format!(" ({f})"))
         .unwrap_or_default();
     match status {
-        Status::Completed => ending.rest.map(|s| {
-            format!(
+        Status::Completed => match (ending.rest, ending.held) {
+            (Some(s), _) => Some(format!(
                 "the weights came to rest at log-log-time {s:.3}, a minimum of the loss; later saves repeat them"
-            )
-        }),
+            )),
+            (None, Some((s, count))) => Some(format!(
+                "from these weights the network does not fit all of the data: the margins of {count} samples have come \
+                 to rest by log-log-time {s:.3}, where they pull against each other, and the weights go on along this \
+                 balance for the others"
+            )),
+            (None, None) => None,
+        },
         // whatever flags a run as inaccurate gives the reason
         Status::Inaccurate => None,
         Status::BudgetSteps => Some(format!(

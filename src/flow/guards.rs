@@ -2,8 +2,9 @@
 
 use super::drive::{Drive, Why};
 use super::ending::{
-    Beyond, NO_SEPARATOR, NOT_FITTED, STRONG, UNSEEN, beyond_separability, is_fast,
+    Beyond, DRIVEN, NO_SEPARATOR, NOT_FITTED, STRONG, UNSEEN, beyond_separability, is_fast,
 };
+use super::held::{Held, STIFF};
 use super::integrator::Kind;
 use super::system::System;
 use super::watch::{CRAWL, CRAWL_STEPS};
@@ -13,6 +14,13 @@ use crate::trajectory::Status;
 /// Failures of Newton's method in the two hundred steps of a [drag](super::watch::Watch::drags) that are not to be put
 /// up with.
 const MANY_FAILURES: usize = 20;
+
+/// Multipliers of samples that are not fitted exceed those of samples that are learned by this power of e once their
+/// updates, which nearly cancel, leave nothing but rounding.
+const HOPELESS: f64 = 20.0;
+
+/// Weights that grow by this share of log t grow like a power of t.
+const SOME: f64 = 0.02;
 
 /// ln t up to which quantities that grow like t are numbers.
 const RANGE: f64 = 600.0;
@@ -26,7 +34,9 @@ impl Drive<'_, '_> {
         match self.integrator.kind() {
             Kind::Partitioned => self.leaves_to_others(s),
             Kind::Explicit => self.rests_or_overflows(s),
-            Kind::Implicit => self.rests_or_overflows(s).or_else(|| self.gets_nowhere(s)),
+            Kind::Implicit => (self.rests_or_overflows(s))
+                .or_else(|| self.balance(s))
+                .or_else(|| self.gets_nowhere(s)),
         }
     }
 
@@ -43,7 +53,7 @@ impl Drive<'_, '_> {
         if !self.run.watch.lingers(s) {
             return None;
         }
-        if self.run.rounding_has_grown(self.integrator.weights()) {
+        if (self.run).rounding_has_grown(self.integrator.weights(), f64::NEG_INFINITY) {
             self.with_new_tolerances()
         } else {
             Some(Why::HandOver)
@@ -90,6 +100,41 @@ impl Drive<'_, '_> {
         }
     }
 
+    /// Holds samples that cannot be fitted once they rest, and releases them once they do not. Networks that are
+    /// linear in their input have coordinates and certificates instead.
+    fn balance(&mut self, s: f64) -> Option<Why> {
+        let held = self.system.held();
+        let pull = s + self.strongest(s);
+        if self.system.kernel().signed_samples().is_some() || pull < STRONG {
+            return None;
+        }
+        if (self.run).rounding_has_grown(self.integrator.weights(), pull.min(STIFF)) {
+            return self.with_new_tolerances();
+        }
+        if held.is_none() && pull < STIFF {
+            return None;
+        }
+        let seen = self.system.observe(&self.state(), self.time());
+        let changes = match held {
+            None => Held::at(&seen, self.system.kernel().idle()).is_some(),
+            Some(held) => held.gives_way(&seen),
+        };
+        changes.then_some(Why::Balance)
+    }
+
+    /// Whether samples that are not fitted, instead of resting, drive the weights on like a power of t.
+    fn is_driven(&self, s: f64) -> bool {
+        let kernel = self.system.kernel();
+        let linear = kernel.signed_samples().is_some();
+        if linear || moves_unseen(kernel) || s + self.strongest(s) < HOPELESS {
+            return false;
+        }
+        let y = self.state();
+        let weights = &y[..self.run.parameters];
+        let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+        norm(&self.velocity()) > SOME * s.exp() * norm(weights)
+    }
+
     fn gets_nowhere(&mut self, s: f64) -> Option<Why> {
         if self.run.watch.crawls(s) {
             let why = if self.strongest(s) > STRONG {
@@ -103,7 +148,11 @@ impl Drive<'_, '_> {
             return Some(Why::Ended(Status::StepTooSmall));
         }
         if self.run.watch.drags(s) {
-            if self.run.rounding_has_grown(self.integrator.weights()) {
+            if self.is_driven(s) {
+                self.run.failure = Some(DRIVEN.into());
+                return Some(Why::Ended(Status::NonlinearFailure));
+            }
+            if (self.run).rounding_has_grown(self.integrator.weights(), f64::NEG_INFINITY) {
                 return self.with_new_tolerances();
             }
             if self.newton_fails() {

@@ -7,6 +7,7 @@ use super::coordinates::Coordinates;
 use super::drive::{LegEnd, Progress, Why, all_finite};
 use super::ending::{fastest, is_fast};
 use super::error::{FlowError, PieceError};
+use super::held::Held;
 use super::past::Past;
 use super::reduced::Reduced;
 use super::run::FlowRun;
@@ -223,15 +224,20 @@ impl Field<'_> {
                     }
                     run.solver.restarts += 1;
                 }
+                Why::Balance => {
+                    balance(&mut run, &mut at, &system, t);
+                    run.solver.restarts += 1;
+                }
                 Why::FixedPoint | Why::NewEpoch | Why::Ended(_) => {}
             }
-            let new_epoch = why == Why::NewEpoch || why == Why::Border && self.is_fast(&run, &at);
+            let looks = matches!(why, Why::Border | Why::Balance);
+            let new_epoch = why == Why::NewEpoch || looks && self.is_fast(&run, &at);
             if new_epoch {
                 self.begin_epoch(&mut run, &mut at);
             }
             let fixed_point = match why {
                 Why::FixedPoint | Why::HandOver | Why::Coordinates | Why::NewEpoch => true,
-                Why::Border => new_epoch || run.fixed_point_due(),
+                Why::Border | Why::Balance => new_epoch || run.fixed_point_due(),
                 Why::Restart | Why::Ended(_) => false,
             };
             if fixed_point {
@@ -256,7 +262,9 @@ impl Field<'_> {
     fn in_piece(&self, kernel: &Arc<dyn Kernel>, base: f64, run: &FlowRun<'_>) -> System {
         let system = System::new(Arc::clone(kernel), self.loss, run.newton(), base);
         let system = system.with_counts(self.counts);
-        system.in_unit(run.epoch.log_unit())
+        system
+            .in_unit(run.epoch.log_unit())
+            .with_held(run.held.clone())
     }
 
     /// Other states for the end of a leg of `system`: coordinates of its log-multipliers. The past in these states, if
@@ -423,7 +431,30 @@ fn cross(
     t: f64,
 ) -> std::result::Result<(), PieceError> {
     let crossed = run.cross(&mut at.kernel, system, &mut at.y, t);
+    if let Some(held) = &run.held
+        && (at.kernel.idle().iter().chain(at.kernel.dead())).any(|n| held.samples().contains(n))
+    {
+        balance(run, at, system, t);
+    }
     run.release(&at.y, system.kernel().idle(), at.kernel.idle());
     crossed?;
     run.watch.border(at.base)
+}
+
+/// Holds the samples that rest at the end of the leg of `system`, at its local time t; or releases those that are held.
+fn balance(run: &mut FlowRun<'_>, at: &mut LegStart, system: &System, t: f64) {
+    run.held = match system.held() {
+        Some(held) => {
+            held.release(&mut at.y[run.parameters..], at.base);
+            run.forget_rounding();
+            None
+        }
+        None => {
+            let held = Held::at(&system.observe(&at.y, t), system.kernel().idle());
+            if let Some(held) = &held {
+                held.hold(&mut at.y[run.parameters..]);
+            }
+            held.map(Arc::new)
+        }
+    };
 }

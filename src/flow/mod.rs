@@ -18,6 +18,7 @@ mod drive;
 mod ending;
 mod error;
 mod guards;
+mod held;
 mod integrate;
 mod integrator;
 mod method;

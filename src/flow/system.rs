@@ -21,6 +21,7 @@ use super::clock::{COMPRESSION, compress, expand, log_time};
 use super::coordinates::{self, Choice, Coordinates};
 use super::drive::all_finite;
 use super::ending::STRONG;
+use super::held::{Held, Observed};
 use super::newton::{DenseStep, NewtonStep};
 use crate::{control, loss::Loss, network::Kernel};
 use nalgebra::{DMatrix, DVector};
@@ -33,6 +34,9 @@ const CANCELLED: f64 = 1e-8;
 
 /// Updates of this size, relative to the largest of any weight, are rounding.
 const ROUNDED_UPDATES: f64 = 1e-13;
+
+/// See [`System::held_rounding`].
+const HELD_ROUNDING: f64 = 16.0 * f64::EPSILON;
 
 /// How the Newton systems of implicit steps are solved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -58,6 +62,8 @@ pub struct System {
     log_unit: f64,
     /// ln of how many equal samples each sample stands for.
     log_counts: Vec<f64>,
+    /// Samples whose states are not their log-multipliers, since their margins rest.
+    held: Option<Arc<Held>>,
     /// The last set of samples being learned, and whether they are dependent: it changes a few times in a run.
     learned: Mutex<(Vec<usize>, bool)>,
     rhs_evaluations: AtomicUsize,
@@ -80,6 +86,7 @@ pub(super) struct Factors {
     pub coordinates: Option<(Vec<f64>, DMatrix<f64>)>,
     /// Samples whose log-multipliers are not integrated.
     dead: Vec<usize>,
+    held: Option<Arc<Held>>,
 }
 
 impl Factors {
@@ -117,7 +124,7 @@ impl Factors {
         }
     }
 
-    /// From `m'` to `p' = e^s − m'`, of coordinates `P' = o e^s − m'`.
+    /// From `m'` to `p' = e^s − m'`, of coordinates `P' = o e^s − m'`, of held samples `−1 − m'`.
     pub(super) fn margin_to_multiplier_rates(&self, rates: &mut [f64]) {
         for (i, rate) in rates.iter_mut().enumerate() {
             let offset = match self.coordinates {
@@ -125,6 +132,9 @@ impl Factors {
                 Some(_) => Coordinates::offset(i),
             };
             *rate = offset * self.growth - *rate;
+        }
+        if let Some(held) = &self.held {
+            held.slow(rates, self.growth);
         }
         self.rest(rates);
     }
@@ -178,6 +188,7 @@ impl System {
             base,
             log_unit: 0.0,
             log_counts: Vec::new(),
+            held: None,
             learned: Mutex::default(),
             rhs_evaluations: AtomicUsize::new(0),
             jacobian_evaluations: AtomicUsize::new(0),
@@ -199,6 +210,25 @@ impl System {
     pub(super) fn in_coordinates(mut self, coordinates: Option<Arc<Coordinates>>) -> Self {
         self.coordinates = coordinates;
         self
+    }
+
+    /// The same system with some samples held.
+    pub(super) fn with_held(self, held: Option<Arc<Held>>) -> Self {
+        Self { held, ..self }
+    }
+
+    /// The samples that are held, if there are any.
+    pub(super) fn held(&self) -> Option<&Held> {
+        self.held.as_deref()
+    }
+
+    /// Rounding of the rates of states where samples are held: what holds two of them apart may be e^s weaker than what
+    /// holds them both.
+    pub(super) fn held_rounding(&self) -> f64 {
+        match self.held {
+            Some(_) => HELD_ROUNDING * self.clock(0.0).exp(),
+            None => 0.0,
+        }
     }
 
     /// The same system, whose states stay the log-multipliers of samples.
@@ -316,9 +346,14 @@ impl System {
 
     /// Compressed log-multipliers of all samples, as they are saved.
     pub(super) fn compressed(&self, v: &[f64], s: f64) -> Vec<f64> {
-        match self.coordinates {
-            None => v.to_vec(),
-            Some(_) => self
+        match (&self.coordinates, &self.held) {
+            (None, None) => v.to_vec(),
+            (None, Some(held)) => {
+                let mut v = v.to_vec();
+                held.release(&mut v, s);
+                v
+            }
+            (Some(_), _) => self
                 .log_multipliers(v, s)
                 .into_iter()
                 .map(compress)
@@ -417,6 +452,7 @@ impl System {
             slope: vec![0.0; v.len()],
             coordinates: None,
             dead: Vec::new(),
+            held: self.held.clone(),
         };
         match &self.coordinates {
             None => self.of_samples(theta, v, s, &mut factors),
@@ -520,6 +556,27 @@ impl System {
         // where units slide, what is left of their updates is rounding
         let rounding = ROUNDED_UPDATES * size.iter().copied().fold(0.0, f64::max);
         (sum.iter().zip(&size)).all(|(sum, size)| sum.abs() <= CANCELLED * size + rounding)
+    }
+
+    /// What holding samples depends on, at the state `y` of the local time t.
+    pub(super) fn observe(&self, y: &[f64], t: f64) -> Observed {
+        let parameters = self.kernel.parameters();
+        let factors = self.factors(y, t);
+        let mut velocity = vec![0.0; parameters];
+        let mut margin_rates = vec![0.0; self.kernel.samples()];
+        self.kernel.velocity(
+            &y[..parameters],
+            factors.pull(),
+            &mut velocity,
+            &mut margin_rates,
+        );
+        let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+        Observed {
+            s: self.clock(t),
+            p: y[parameters..].iter().map(|v| expand(*v)).collect(),
+            margin_rates,
+            pace: norm(&velocity) / norm(&y[..parameters]),
+        }
     }
 
     /// Whether nothing is to be computed at a state: it is not finite, or the computation [is over](control::is_over).
