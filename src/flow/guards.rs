@@ -105,14 +105,11 @@ impl Drive<'_, '_> {
     fn balance(&mut self, s: f64) -> Option<Why> {
         let held = self.system.held();
         let pull = s + self.strongest(s);
-        if self.system.kernel().signed_samples().is_some() || pull < STRONG {
+        if self.system.kernel().signed_samples().is_some() || held.is_none() && pull < STIFF {
             return None;
         }
-        if (self.run).rounding_has_grown(self.integrator.weights(), pull.min(STIFF)) {
+        if held.is_some() && (self.run).rounding_has_grown(self.integrator.weights(), pull) {
             return self.with_new_tolerances();
-        }
-        if held.is_none() && pull < STIFF {
-            return None;
         }
         let seen = self.system.observe(&self.state(), self.time());
         let changes = match held {
@@ -152,7 +149,12 @@ impl Drive<'_, '_> {
                 self.run.failure = Some(DRIVEN.into());
                 return Some(Why::Ended(Status::NonlinearFailure));
             }
-            if (self.run).rounding_has_grown(self.integrator.weights(), f64::NEG_INFINITY) {
+            let linear = self.system.kernel().signed_samples().is_some();
+            let pull = match linear {
+                true => f64::NEG_INFINITY,
+                false => (s + self.strongest(s)).min(STIFF),
+            };
+            if (self.run).rounding_has_grown(self.integrator.weights(), pull) {
                 return self.with_new_tolerances();
             }
             if self.newton_fails() {
