@@ -29,11 +29,6 @@ pub(super) const UNSEEN: &str = "a sample that no unit of a later layer sees sti
      fixed feedback that does not ask what is seen: their weights grow like t, beyond the range of numbers; use other \
      initial weights or wider layers";
 
-/// What a run says whose weights grow like a power of t while the loss does not fall.
-pub(super) const DRIVEN: &str = "samples that pull against each other do not come to rest: from these weights the \
-     network does not fit all of the data, and what is left of the pull drives weights like a power of t, beyond what \
-     double precision can follow";
-
 /// Log-multipliers p beyond this do not occur on separable data, where they end negative.
 pub(super) const STRONG: f64 = 12.0;
 

@@ -2,7 +2,7 @@
 
 use super::drive::{Drive, Why};
 use super::ending::{
-    Beyond, DRIVEN, NO_SEPARATOR, NOT_FITTED, STRONG, UNSEEN, beyond_separability, is_fast,
+    Beyond, NO_SEPARATOR, NOT_FITTED, STRONG, UNSEEN, beyond_separability, is_fast,
 };
 use super::held::{Held, STIFF};
 use super::integrator::Kind;
@@ -14,13 +14,6 @@ use crate::trajectory::Status;
 /// Failures of Newton's method in the two hundred steps of a [drag](super::watch::Watch::drags) that are not to be put
 /// up with.
 const MANY_FAILURES: usize = 20;
-
-/// Multipliers of samples that are not fitted exceed those of samples that are learned by this power of e once their
-/// updates, which nearly cancel, leave nothing but rounding.
-const HOPELESS: f64 = 20.0;
-
-/// Weights that grow by this share of log t grow like a power of t.
-const SOME: f64 = 0.02;
 
 /// ln t up to which quantities that grow like t are numbers.
 const RANGE: f64 = 600.0;
@@ -119,19 +112,6 @@ impl Drive<'_, '_> {
         changes.then_some(Why::Balance)
     }
 
-    /// Whether samples that are not fitted, instead of resting, drive the weights on like a power of t.
-    fn is_driven(&self, s: f64) -> bool {
-        let kernel = self.system.kernel();
-        let linear = kernel.signed_samples().is_some();
-        if linear || moves_unseen(kernel) || s + self.strongest(s) < HOPELESS {
-            return false;
-        }
-        let y = self.state();
-        let weights = &y[..self.run.parameters];
-        let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
-        norm(&self.velocity()) > SOME * s.exp() * norm(weights)
-    }
-
     fn gets_nowhere(&mut self, s: f64) -> Option<Why> {
         if self.run.watch.crawls(s) {
             let why = if self.strongest(s) > STRONG {
@@ -145,10 +125,6 @@ impl Drive<'_, '_> {
             return Some(Why::Ended(Status::StepTooSmall));
         }
         if self.run.watch.drags(s) {
-            if self.is_driven(s) {
-                self.run.failure = Some(DRIVEN.into());
-                return Some(Why::Ended(Status::NonlinearFailure));
-            }
             let linear = self.system.kernel().signed_samples().is_some();
             let pull = match linear {
                 true => f64::NEG_INFINITY,
