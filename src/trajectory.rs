@@ -43,6 +43,22 @@ pub struct SolverStatistics {
     pub wall_seconds: f64,
 }
 
+/// Steps are held to a small share of `atol`, and their errors add up to some more: the error of a weight, as a share
+/// of `atol`, that does not count, over the drift in units of rtol that a run may have.
+const FLOOR: f64 = 5e-5;
+
+impl SolverStatistics {
+    /// Weights shorter than this are known to less than the relative accuracy of the run, since their errors are
+    /// allowed to be 1e-3 of `atol` (20 rtol of this); zero for finite steps.
+    pub fn floor(&self) -> f64 {
+        if self.rtol > 0.0 {
+            FLOOR * self.atol / self.rtol
+        } else {
+            0.0
+        }
+    }
+}
+
 /// A pair whose preactivation stays on its kink: `w_{l,j}·h_{l−1,n} = 0` while the field pushes back from both sides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlidingPair {
@@ -147,6 +163,17 @@ impl LossRise {
     }
 }
 
+/// Samples that contradict each other, from when on a flow holds their margins.
+///
+/// Weights that grow without bound cannot say what these are: they are small differences of large numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeldMargins {
+    /// s from which they are held.
+    pub since: f64,
+    /// m_n of samples that are held, length N.
+    pub margins: Vec<Option<f64>>,
+}
+
 /// States of a run at the saved times.
 #[derive(Debug, Clone)]
 pub struct Trajectory {
@@ -157,12 +184,14 @@ pub struct Trajectory {
     /// Log-multipliers `p_n = τ − m_n` as integrated, N × T (τ = e^s − 1 = ln(1+t)).
     pub log_multipliers: DMatrix<f64>,
     /// Accumulated multipliers `A_n = ∫_0^t α_n`, N × T (for a flow that came to rest, up to that time); `None` for
-    /// finite steps.
+    /// finite steps, and for flows with held margins.
     pub accumulated: Option<DMatrix<f64>>,
     /// What happened at the kinks; `None` for networks that have none.
     pub kinks: Option<Kinks>,
     /// How far the loss has climbed, over all steps; `None` for finite steps.
     pub loss_rise: Option<LossRise>,
+    /// Of samples that contradict each other, where the flow holds them.
+    pub held: Option<HeldMargins>,
     pub status: Status,
     /// One sentence for the user: why the run did not complete (what, where, what to try), or that it came to rest.
     pub message: Option<String>,
@@ -173,6 +202,17 @@ impl Trajectory {
     /// τ = ln(1+t) = e^s − 1 at save `k`.
     pub fn log_time(&self, k: usize) -> f64 {
         self.log_log_time[k].exp_m1()
+    }
+
+    /// Puts held margins in place of those of the weights of save `k`.
+    pub(crate) fn correct_held(&self, k: usize, margins: &mut [f64]) {
+        if let Some(held) = &self.held
+            && self.log_log_time[k] >= held.since
+        {
+            for (margin, held) in margins.iter_mut().zip(&held.margins) {
+                *margin = held.unwrap_or(*margin);
+            }
+        }
     }
 
     /// Number of saves T.

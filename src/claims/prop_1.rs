@@ -18,7 +18,8 @@ pub(super) const CLAIM: Claim = Claim {
     check: "Residual: the largest of ‖w_l − φ_l b_{l−1} b_lᵀ‖/‖w_l‖ over layers and saves, and of the relative \
             difference between φ_l and the recursion (of layers as short as atol only what exceeds it). Tolerance: 100 \
             times the larger of rtol and atol, at most 0.01. Violated beyond it, or if ln 𝓛 rises over the steps of \
-            the integrator (by 20 rtol of max(1, |ln 𝓛|) or more). Inconclusive unless every layer's norm grows over \
+            the integrator (by 20 rtol of max(1, |ln 𝓛|) or more; below rtol = 1e-6, by 20 √(1e-6 rtol)). Inconclusive \
+            unless every layer's norm grows over \
             the last third of the run and −ln 𝓛/ln t is within a tenth of one at the end. Hypotheses: fully connected \
             linear, DFA, depth ≥ 2, zero initial weights, separable data.",
     subject: Subject::Flow,

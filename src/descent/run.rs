@@ -305,6 +305,7 @@ impl Work<'_> {
                         accumulated: None,
                         kinks: None,
                         loss_rise: None,
+                        held: None,
                         status,
                         message,
                         solver: SolverStatistics {

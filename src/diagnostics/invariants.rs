@@ -1,4 +1,5 @@
-//! Drift of the conserved quantities along a run, relative to the size of their terms.
+//! Drift of the conserved quantities along a run, relative to the size of their terms; weights below the run's
+//! [floor](crate::trajectory::SolverStatistics::floor) count as long as that.
 
 use crate::theory::{Conserved, Measured, drift};
 
@@ -25,14 +26,16 @@ pub(super) struct Tracker<'a> {
     /// Values at the first save: units with exact kinks jump off zero weights, which is no integration error.
     start: Vec<Measured>,
     drifts: Vec<Vec<f64>>,
+    floor: f64,
 }
 
 impl<'a> Tracker<'a> {
-    pub(super) fn new(conserved: &'a [Conserved]) -> Self {
+    pub(super) fn new(conserved: &'a [Conserved], floor: f64) -> Self {
         Self {
             conserved,
             start: Vec::new(),
             drifts: vec![Vec::new(); conserved.len()],
+            floor,
         }
     }
 
@@ -42,7 +45,7 @@ impl<'a> Tracker<'a> {
             self.start.clone_from(&now);
         }
         for ((drifts, start), now) in self.drifts.iter_mut().zip(&self.start).zip(&now) {
-            drifts.push(drift(start, now));
+            drifts.push(drift(start, now, self.floor));
         }
     }
 

@@ -42,8 +42,9 @@ pub struct Diagnostics {
     pub layer_norms: DMatrix<f64>,
     /// The predictor, D × T (0 × T for networks that are not linear in their input).
     pub beta: DMatrix<f64>,
-    /// Angle between β and the limit, radians; `None` without a limit. π/2 while β = 0. For ReLU networks: between the
-    /// output weights and the hard-margin SVM of the features of the same save, π/2 while there is no such SVM.
+    /// Angle between β and the limit, radians; `None` without a limit. π/2 while β = 0 to double precision. For ReLU
+    /// networks: between the output weights and the hard-margin SVM of the features of the same save, π/2 while there
+    /// is no such SVM.
     pub angle_to_limit: Option<Vec<f64>>,
     /// How the end of the run stands beside the limit, before the predicted potential (where that is convex).
     pub beside_limit: Option<Standing>,
@@ -90,6 +91,9 @@ pub struct CandidateAngles {
     pub limit_beside: Option<Standing>,
 }
 
+/// Predictors up to this have lost digits below the range of doubles: their direction says nothing, as that of zero.
+const INDISTINCT: f64 = f64::MIN_POSITIVE / f64::EPSILON;
+
 /// Measures `trajectory`, a run of `problem`, against `limit`.
 pub fn diagnose(problem: &Problem, trajectory: &Trajectory, limit: Option<&Limit>) -> Diagnostics {
     let theory = theory::of(problem);
@@ -135,7 +139,7 @@ impl<'a> Saves<'a> {
             homogeneous: homogeneous::Builder::new(problem, theory, trajectory.len()),
             alignment: alignment::Builder::new(problem, theory, trajectory.len()),
             phases: phases::Builder::new(problem, theory, trajectory),
-            invariants: invariants::Tracker::new(&theory.conserved),
+            invariants: invariants::Tracker::new(&theory.conserved, trajectory.solver.floor()),
             margin_problem: theory.margin_problem.as_ref(),
         }
     }
@@ -146,18 +150,19 @@ impl<'a> Saves<'a> {
         // a rule may have state besides the weights, which come first
         let theta = &state[..network.parameters()];
         let weights = network.weights(theta);
-        let margins = network.margins(theta, self.problem.dataset());
+        let mut margins = network.margins(theta, self.problem.dataset());
         let tau = d.log_time[k];
         for (l, w) in weights.iter().enumerate() {
             d.layer_norms[(l, k)] = w.norm();
         }
-        d.min_margin.push(margins.min());
-        let loss = self.problem.loss();
-        d.log_loss.push(loss.log_loss(margins.iter().copied()));
         let carried = self.trajectory.log_multipliers.column(k);
         let drifts = (carried.iter().zip(margins.iter()))
             .map(|(p, m)| (p - (tau - m)).abs() / (1.0 + tau).max(m.abs()));
         d.multiplier_drift.push(drifts.fold(0.0, worse));
+        self.trajectory.correct_held(k, margins.as_mut_slice());
+        d.min_margin.push(margins.min());
+        let loss = self.problem.loss();
+        d.log_loss.push(loss.log_loss(margins.iter().copied()));
         d.margins.set_column(k, &margins);
         self.record_predictor(k, theta, d);
         if let Some(h) = &mut self.homogeneous {
@@ -181,6 +186,10 @@ impl<'a> Saves<'a> {
         let Some(beta) = self.problem.network().predictor(theta) else {
             return;
         };
+        d.beta.set_column(k, &beta);
+        if beta.amax() < INDISTINCT {
+            return;
+        }
         if let (Some(angles), Some(limit)) = (&mut d.angle_to_limit, self.limit) {
             angles[k] = angle(beta.as_slice(), limit.beta.as_slice());
         }
@@ -192,7 +201,6 @@ impl<'a> Saves<'a> {
                 accumulated.and_then(|a| certifier.duality_gap(&beta, &a.column(k).into_owned()));
             d.kkt_residual[k] = certifier.kkt_residual(&beta).map(|r| r.stationarity);
         }
-        d.beta.set_column(k, &beta);
     }
 
     fn finish(mut self, d: &mut Diagnostics) {

@@ -8,6 +8,7 @@
 //! wall-clock time, and does not affect the results either.
 
 use super::clock::Epoch;
+use super::contradiction::Holding;
 use super::coordinates::Choice;
 use super::held::Held;
 use super::past::Past;
@@ -47,14 +48,16 @@ pub(super) struct Mark {
     pub epoch: Epoch,
     /// s since which the whole Newton matrix is in use.
     pub dense_since: Option<f64>,
-    /// Samples that are held.
-    pub held: Option<Held>,
     /// s reached, of the run.
     pub reached: f64,
     /// (θ, v)
     pub y: Vec<f64>,
     /// The coordinates that v are; none where they are log-multipliers.
     pub coordinates: Option<Choice>,
+    /// Samples that contradict each other, if they are held.
+    pub contradiction: Option<Holding>,
+    /// Samples that a network that is not linear in its input cannot fit, if they are held.
+    pub held: Option<Held>,
     /// `∫ E ds`
     pub accumulated: Vec<f64>,
     pub method: Method,
@@ -271,9 +274,10 @@ mod tests {
             s: 3.5,
             epoch: Epoch::begun_at(2.0, -400.0),
             dense_since: Some(3.0),
-            held: None,
             reached: 3.75,
             coordinates: None,
+            contradiction: None,
+            held: None,
             y: vec![0.25, -0.0, f64::MIN_POSITIVE],
             accumulated: vec![f64::MAX],
             method: Method::AdamsBdf,

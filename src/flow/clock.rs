@@ -51,6 +51,19 @@ pub struct Epoch {
     start: f64,
     /// ln u
     log_unit: f64,
+    /// What log-multipliers and margins add up to beyond τ': ln u, or ln c where weights have a unit of their own.
+    log_share: f64,
+    /// The unit of weights, if they have one.
+    weights: Option<Scale>,
+}
+
+/// A unit of weights, see [`magnified`](super::magnified).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Scale {
+    /// ln σ
+    log: f64,
+    /// How many units in a row have been smaller than the one before.
+    shrinks: u32,
 }
 
 impl Epoch {
@@ -58,6 +71,8 @@ impl Epoch {
     pub const FIRST: Self = Self {
         start: 0.0,
         log_unit: 0.0,
+        log_share: 0.0,
+        weights: None,
     };
 
     /// Begun at the log-log-time s, in a unit of this logarithm.
@@ -65,7 +80,64 @@ impl Epoch {
         Self {
             start: log_time(s),
             log_unit,
+            log_share: log_unit,
+            weights: None,
         }
+    }
+
+    /// Begun at the log-log-time s with weights in a unit σ (its logarithm, and their degree L), ln c given: time in
+    /// the unit `c σ^{−(L−2)}`.
+    pub(super) fn magnified(self, s: f64, (log, degree): (f64, i32), log_share: f64) -> Self {
+        let shrinks = match self.weights {
+            Some(before) if log < before.log => before.shrinks + 1,
+            None if log < 0.0 && s > 0.0 => 1,
+            _ => 0,
+        };
+        Self {
+            start: log_time(s),
+            log_unit: log_share - f64::from(degree - 2) * log,
+            log_share,
+            weights: Some(Scale { log, shrinks }),
+        }
+    }
+
+    /// Whether weights have a unit of their own.
+    pub(super) fn is_magnified(self) -> bool {
+        self.weights.is_some()
+    }
+
+    /// ln σ
+    pub(super) fn log_scale(self) -> f64 {
+        self.weights.map_or(0.0, |scale| scale.log)
+    }
+
+    /// How many units in a row have been smaller than the one before.
+    pub(super) fn shrinks(self) -> u32 {
+        self.weights.map_or(0, |scale| scale.shrinks)
+    }
+
+    /// σw
+    pub(super) fn enlarged(self, w: f64) -> f64 {
+        match self.weights {
+            None => w,
+            // in two steps: σ may be no number where σw is one
+            Some(Scale { log, .. }) => w * (0.5 * log).exp() * (0.5 * log).exp(),
+        }
+    }
+
+    /// What multipliers accumulated in this clock are in time: ln(dt/dt') without what is in E.
+    pub(super) fn log_accumulated(self) -> f64 {
+        self.log_unit - self.log_share
+    }
+
+    /// Whether it was begun at t = 0, in a unit of its own.
+    pub fn is_of_a_start(self) -> bool {
+        self != Self::FIRST && self.start == 0.0 && !self.is_magnified()
+    }
+
+    /// What log-multipliers and margins add up to beyond τ'.
+    pub(super) fn log_share(self) -> f64 {
+        self.log_share
     }
 
     /// ln u
@@ -98,7 +170,7 @@ impl Epoch {
         if self == Self::FIRST {
             return 0.0;
         }
-        log_time(s) - log_time(self.local(s)) - self.log_unit
+        log_time(s) - log_time(self.local(s)) - self.log_share
     }
 }
 

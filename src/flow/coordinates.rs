@@ -32,7 +32,7 @@ mod elimination;
 #[cfg(test)]
 mod tests;
 
-use super::clock::{expand, log_time};
+use super::clock::expand;
 use elimination::{Elimination, metric};
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
@@ -90,6 +90,12 @@ pub(super) struct Coordinates {
     clock: DVector<f64>,
     /// `c_2 … c_r`, while none of the coordinates is taken from the relation.
     relation: Option<Vec<f64>>,
+    /// What spans the samples that are held, one vector a row.
+    held: DMatrix<f64>,
+    /// Samples without that, N × D.
+    rest: DMatrix<f64>,
+    /// What margins are besides those of the rest; empty if none are held.
+    shift: Vec<f64>,
     choice: Choice,
     /// Samples that are zero: margins of zero, `p_n = τ`.
     zero: Vec<usize>,
@@ -98,6 +104,8 @@ pub(super) struct Coordinates {
 /// What tells coordinates from others of the same samples.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Choice {
+    /// Samples that are held.
+    held: Vec<usize>,
     /// The sample that each coordinate was eliminated with, the anchor first.
     pivots: Vec<usize>,
     /// log4 of the metric, feature by feature.
@@ -119,6 +127,13 @@ impl Choice {
     }
 }
 
+/// A time of a run: log-log-time s of the clock in use, and what log-multipliers and margins add up to there.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    pub s: f64,
+    pub tau: f64,
+}
+
 /// Log-multiplier above which a sample is being learned, with room to spare (all others run off like −e^s).
 fn near(s: f64) -> f64 {
     -(3.0 * s + 100.0)
@@ -132,7 +147,8 @@ pub(super) fn learned(p: impl Iterator<Item = f64>, s: f64) -> Vec<usize> {
 
 /// Whether the samples `learned` (rows of `g`, with log-multipliers `p`) are linearly dependent, or nearly so.
 pub(super) fn are_dependent(g: &DMatrix<f64>, p: &[f64], learned: &[usize]) -> bool {
-    let Some(mut elimination) = Elimination::new(g, p, learned, vec![0; g.ncols()]) else {
+    let none = vec![0; g.ncols()];
+    let Some(mut elimination) = Elimination::new((g, &[]), p, learned, none) else {
         return false;
     };
     let mut open = elimination.without_anchor(learned.to_vec());
@@ -148,10 +164,16 @@ pub(super) fn are_dependent(g: &DMatrix<f64>, p: &[f64], learned: &[usize]) -> b
 
 impl Coordinates {
     /// Those for the log-multipliers `p` at log-log-time s, where features answer to z as in `response` (length D).
-    /// None without a sample that can be learned.
-    pub(super) fn choose(g: &DMatrix<f64>, p: &[f64], s: f64, response: &[f64]) -> Option<Self> {
+    /// Of samples of which some are `held`, they are those of what is left of the others. None without a sample that
+    /// can be learned.
+    pub(super) fn choose(
+        (g, held): (&DMatrix<f64>, &[usize]),
+        p: &[f64],
+        s: f64,
+        response: &[f64],
+    ) -> Option<Self> {
         let all: Vec<usize> = (0..p.len()).collect();
-        let mut elimination = Elimination::new(g, p, &all, metric(response))?;
+        let mut elimination = Elimination::new((g, held), p, &all, metric(response))?;
         let mut open = elimination.without_anchor(all);
         // tiers of multipliers, or else log-multipliers, of about one size, those of samples being learned first
         let most = p[elimination.anchor];
@@ -173,13 +195,14 @@ impl Coordinates {
     /// Those of the same samples and choice: the same to the last bit. None if it is not one of these samples.
     pub(super) fn of_choice(g: &DMatrix<f64>, choice: &Choice) -> Option<Self> {
         let (&anchor, rest) = choice.pivots.split_first()?;
-        if choice.pivots.iter().any(|&n| n >= g.nrows()) {
+        let named = choice.pivots.iter().chain(&choice.held);
+        if named.into_iter().any(|&n| n >= g.nrows()) {
             return None;
         }
         if choice.metric.len() != g.ncols() {
             return None;
         }
-        let mut elimination = Elimination::at(g, anchor, choice.metric.clone());
+        let mut elimination = Elimination::at((g, &choice.held), anchor, choice.metric.clone());
         for &sample in rest {
             elimination.eliminate(sample, &mut Vec::new());
         }
@@ -199,6 +222,21 @@ impl Coordinates {
     /// The sample whose log-multiplier is the first coordinate.
     pub(super) fn anchor(&self) -> usize {
         self.choice.pivots[0]
+    }
+
+    /// What spans the samples that are held, one vector a row, orthogonal in the metric.
+    pub(super) fn held(&self) -> &DMatrix<f64> {
+        &self.held
+    }
+
+    /// Holds the predictor at `beta` in the span of the samples `g` that are held.
+    pub(super) fn hold(&mut self, g: &DMatrix<f64>, beta: &DVector<f64>) {
+        self.shift = ((g - &self.rest) * beta).data.into();
+    }
+
+    /// What margins are besides those of the rest; empty if none are held.
+    pub(super) fn shift(&self) -> &[f64] {
+        &self.shift
     }
 
     /// U: the rows that the network sees.
@@ -325,27 +363,27 @@ impl Coordinates {
         coordinates
     }
 
-    /// Whether others are to be chosen at log-log-time s, since a log-multiplier is too small a difference by now.
-    pub(super) fn are_outdated(&self, coordinates: &[f64], p: &[f64], s: f64) -> bool {
-        self.cancellation(coordinates, p, s) > self.choice.cancelled
+    /// Whether others are to be chosen at this time, since a log-multiplier is too small a difference by now.
+    pub(super) fn are_outdated(&self, coordinates: &[f64], p: &[f64], at: Moment) -> bool {
+        self.cancellation(coordinates, p, at) > self.choice.cancelled
     }
 
-    /// Whether the states v say the same as the log-multipliers `p` at log-log-time s.
-    pub(super) fn agree(&self, v: &[f64], p: &[f64], s: f64) -> bool {
+    /// Whether the states v say the same as the log-multipliers `p`.
+    pub(super) fn agree(&self, v: &[f64], p: &[f64], at: Moment) -> bool {
         let coordinates: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
         let mut here = vec![0.0; p.len()];
-        self.expand(&coordinates, log_time(s), &mut here);
+        self.expand(&coordinates, at.tau, &mut here);
         let pairs = here.iter().zip(p);
         pairs
             .into_iter()
-            .all(|(a, b)| (a - b).abs() <= AGREE * b.abs().max(-near(s)))
+            .all(|(a, b)| (a - b).abs() <= AGREE * b.abs().max(-near(at.s)))
     }
 
-    /// The same coordinates as a choice of log-log-time s.
-    pub(super) fn kept(&self, v: &[f64], p: &[f64], s: f64) -> Self {
+    /// The same coordinates as a choice of this time.
+    pub(super) fn kept(&self, v: &[f64], p: &[f64], at: Moment) -> Self {
         let mut kept = self.clone();
-        kept.choice.since = s;
-        kept.accept(v, p, s);
+        kept.choice.since = at.s;
+        kept.accept(v, p, at);
         kept
     }
 
@@ -365,15 +403,15 @@ impl Coordinates {
     }
 
     /// Accepts that as little is left of the sums as there is at the states v: no choice does better.
-    pub(super) fn accept(&mut self, v: &[f64], p: &[f64], s: f64) {
+    pub(super) fn accept(&mut self, v: &[f64], p: &[f64], at: Moment) {
         let coordinates: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
-        let unavoidable = TIER * self.cancellation(&coordinates, p, s);
+        let unavoidable = TIER * self.cancellation(&coordinates, p, at);
         self.choice.cancelled = self.choice.cancelled.max(unavoidable);
     }
 
     /// The largest term of a sum over the log-multiplier that it is, where it is largest.
-    fn cancellation(&self, coordinates: &[f64], p: &[f64], s: f64) -> f64 {
-        let tau = log_time(s);
+    fn cancellation(&self, coordinates: &[f64], p: &[f64], at: Moment) -> f64 {
+        let Moment { s, tau } = at;
         let mut largest: Vec<f64> = self.clock.iter().map(|share| (share * tau).abs()).collect();
         for (column, c) in self.combine.column_iter().zip(coordinates) {
             for (l, t) in largest.iter_mut().zip(column.iter()) {

@@ -6,6 +6,7 @@ use super::integrator::{Driver, Effort, Failure, Integrator, Kind, Start, Step};
 use super::operator::{Equations, NewtonLinearSolver, NewtonMatrix, State, values};
 use super::system::System;
 use crate::error::Result;
+use crate::network::SMALLEST;
 use diffsol::error::OdeSolverError;
 use diffsol::{
     DiffsolError, OdeBuilder, OdeSolverMethod, OdeSolverProblem, OdeSolverStopReason, Vector,
@@ -71,7 +72,12 @@ fn problem(start: &Start<'_>) -> std::result::Result<OdeSolverProblem<Equations>
     let kernel = start.system.kernel();
     let per_layer = kernel.layers().into_iter().zip(start.weights);
     let weights = per_layer.flat_map(|(len, atol)| std::iter::repeat_n(*atol, len));
-    let tolerances = weights.chain(std::iter::repeat_n(atol_multipliers, kernel.samples()));
+    let mut weights: Vec<f64> = weights.collect();
+    for part in start.system.resolved().iter().flatten() {
+        weights[part.clone()].fill(SMALLEST);
+    }
+    let of_multipliers = std::iter::repeat_n(atol_multipliers, kernel.samples());
+    let tolerances = weights.into_iter().chain(of_multipliers);
     let mut problem = OdeBuilder::<NewtonMatrix>::new()
         .rtol(rtol)
         .atol(tolerances)

@@ -8,6 +8,7 @@
 use super::accumulated::Accumulated;
 use super::borders;
 use super::checkpoint::Mark;
+use super::ending::CROSSED;
 use super::error::FlowError;
 use super::integrator::{Effort, Failure, Integrator, Kind, Start, Step};
 use super::past::Past;
@@ -31,12 +32,18 @@ pub(super) enum Why {
     HandOver,
     /// The states are to be (other) coordinates of the log-multipliers.
     Coordinates,
+    /// Samples may have come to contradict each other, and nothing but that.
+    Contradiction,
     /// The state stands on a border of its piece.
     Border,
     /// Samples are to be held, or released.
     Balance,
     /// Multipliers have become so large that the clock has to be begun anew.
     NewEpoch,
+    /// Weights near zero have outgrown the unit in use.
+    NewUnit,
+    /// What the clock was begun anew for is over: back to the run's own.
+    FirstEpoch,
     Ended(Status),
 }
 
@@ -74,6 +81,7 @@ impl FlowRun<'_> {
         observer: &mut dyn FnMut(Progress),
     ) -> Result<LegEnd> {
         let totals = accumulated.totals().to_vec();
+        let linear = system.kernel().signed_samples().is_some();
         let weights = self.absolute_tolerances();
         let start = Start {
             system,
@@ -87,7 +95,7 @@ impl FlowRun<'_> {
         begin(&start, &mut |integrator| {
             self.restore_past(integrator)?;
             let mut drive = Drive {
-                end: self.epoch.local(self.options.until),
+                end: self.leg_end(linear),
                 base: system.clock(0.0),
                 shift: 0.0,
                 failures: 0,
@@ -135,7 +143,7 @@ pub(super) struct Drive<'d, 'r> {
     pub integrator: &'d mut dyn Integrator,
     pub accumulated: &'d mut Accumulated,
     observer: &'d mut dyn FnMut(Progress),
-    /// The horizon in the clock of the epoch.
+    /// The horizon, or where the run's own clock takes over, in the clock of the epoch.
     end: f64,
     /// `s = base + t`, in the clock of the epoch.
     base: f64,
@@ -201,10 +209,11 @@ impl Drive<'_, '_> {
         let border = self.border(from, to).filter(|b| self.base + b < self.end);
         let t = border.unwrap_or(to);
         let arrived = step.arrived && border.is_none();
-        let (s, global) = if arrived {
-            (self.end, self.run.options.until)
-        } else {
-            (self.base + t, self.run.epoch.global(self.base + t))
+        let at_horizon = arrived && self.end == self.run.epoch.local(self.run.options.until);
+        let s = if arrived { self.end } else { self.base + t };
+        let global = match at_horizon {
+            true => self.run.options.until,
+            false => self.run.epoch.global(s),
         };
         self.save(from, t, global, border.is_some())?;
         self.see_loss(global, border.is_some());
@@ -212,12 +221,17 @@ impl Drive<'_, '_> {
             log_log_time: global,
             steps: self.run.solver.steps,
         });
+        if self.run.has_crossed_zero(self.integrator.weights()) {
+            self.run.failure = Some(CROSSED.into());
+            return Ok(Some((Why::Ended(Status::Inaccurate), s)));
+        }
+        if arrived && !at_horizon {
+            return Ok(Some((Why::FirstEpoch, s)));
+        }
         if arrived {
-            let finite = all_finite(self.integrator.weights());
-            let status = if finite {
-                Status::Completed
-            } else {
-                Status::NonFinite
+            let status = match all_finite(self.integrator.weights()) {
+                true => Status::Completed,
+                false => Status::NonFinite,
             };
             return Ok(Some((Why::Ended(status), s)));
         }
@@ -225,7 +239,10 @@ impl Drive<'_, '_> {
             Some(_) => Some(Why::Border),
             None => self.judge(&step, s),
         };
-        if let Some(end @ (Why::Ended(_) | Why::HandOver | Why::NewEpoch)) = why {
+        if let Some(
+            end @ (Why::Ended(_) | Why::HandOver | Why::NewEpoch | Why::FirstEpoch | Why::NewUnit),
+        ) = why
+        {
             return Ok(Some((end, s)));
         }
         let out_of_budget = self.keep(why)?;

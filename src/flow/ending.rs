@@ -1,7 +1,7 @@
 //! How runs end: detection on data that are not separable, and the messages.
 
 use super::FlowOptions;
-use super::clock::{expand, log_time};
+use super::clock::{expand, log_log_time_of_log_time, log_time};
 use crate::loss::Loss;
 use crate::network::Kernel;
 use crate::trajectory::{SolverStatistics, Status};
@@ -14,6 +14,27 @@ pub(super) enum Beyond {
     Overflow,
 }
 
+/// Where weights no longer move.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Rest {
+    /// The forces of the samples balance.
+    Minimum,
+    /// The forces on most weights balance, and others are still near zero. ln t at which these are expected to have
+    /// grown, if they grow.
+    Plateau { log_time: Option<f64> },
+    /// No sample moves anything, or weights come nearer and nearer to where none does.
+    Saddle,
+}
+
+/// What is expected of a run whose weights are still near zero at its horizon.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Escape {
+    /// They grow, and will have left it at this ln t.
+    At(f64),
+    /// They do not grow.
+    Unknown,
+}
+
 /// Message of a run on data without a separator that cannot continue.
 pub(super) const NO_SEPARATOR: &str = "margins have stopped growing with log t while the weights still \
      move: no hyperplane that the network can learn separates all of the data, or fixed \
@@ -23,6 +44,10 @@ pub(super) const NO_SEPARATOR: &str = "margins have stopped growing with log t w
 pub(super) const NOT_FITTED: &str = "margins have stopped growing with log t while the weights still \
      move: from these weights the network does not fit all of the data (samples pull \
      against each other), and double precision cannot follow further";
+
+/// What a run says that has gone where the flow cannot go.
+pub(super) const CROSSED: &str = "a weight has changed its sign, though from these initial weights the flow never lets \
+     it: layers that start balanced come as near to zero as one likes and do not cross it";
 
 /// What a run says whose weights grow like t.
 pub(super) const UNSEEN: &str = "a sample that no unit of a later layer sees still moves the layers before it, by \
@@ -48,12 +73,15 @@ pub(super) fn fastest(kernel: &dyn Kernel, loss: Loss, v: &[f64], log_time: f64)
 }
 
 /// Whether the clock is to be begun anew at compressed log-multipliers v: because of a sample that was dead and no
-/// longer is, of margins far below zero, or of one that feedback drives down faster and faster. Networks that are
-/// linear in their input start with any margins as they are.
+/// longer is, of margins far below zero, or of one that feedback drives down faster and faster.
 pub(super) fn is_fast(kernel: &dyn Kernel, loss: Loss, v: &[f64], log_time: f64) -> bool {
-    kernel.signed_samples().is_none()
-        && strongest(v, kernel.dead()) > FAST
-        && fastest(kernel, loss, v, log_time) > FAST
+    strongest(v, kernel.dead()) > FAST && fastest(kernel, loss, v, log_time) > FAST
+}
+
+/// Whether margins of a linear network start so far from zero that errors relative to them would be none of what they
+/// will be, for the compressed log-multipliers v of s = 0.
+pub(super) fn starts_far(kernel: &dyn Kernel, v: &[f64]) -> bool {
+    kernel.signed_samples().is_some() && v.iter().any(|v| expand(*v).abs() > FAST)
 }
 
 /// The largest `p_n` of compressed log-multipliers v, without those of idle samples.
@@ -101,10 +129,79 @@ pub(super) struct Ending<'a> {
     pub solver: &'a SolverStatistics,
     pub options: &'a FlowOptions,
     pub failure: Option<&'a str>,
-    /// s at which the weights came to rest.
-    pub rest: Option<f64>,
-    /// Since when samples are held at the end, and how many.
+    /// s at which the weights came to rest, and where.
+    pub rest: Option<(f64, Rest)>,
+    /// Of a run that ended near zero weights.
+    pub escape: Option<Escape>,
+    /// s from which samples that contradict each other are held, how many of how many those are.
+    pub contradicted: Option<(f64, usize, usize)>,
+    /// Since when samples are held that a network that is not linear in its input does not fit, and how many.
     pub held: Option<(f64, usize)>,
+}
+
+/// What a completed run says whose weights rest from log-log-time s on.
+fn rested((s, rest): (f64, Rest)) -> String {
+    match rest {
+        Rest::Minimum => format!(
+            "the weights came to rest at log-log-time {s:.3}, a minimum of the loss; later saves repeat them"
+        ),
+        Rest::Saddle => format!(
+            "the weights stay at a saddle of the loss, which is no minimum: as far as double precision can tell they \
+             start on the manifold that leads into it, and from log-log-time {s:.3} on nothing moves; later saves \
+             repeat them"
+        ),
+        Rest::Plateau { .. } => format!(
+            "the weights came to rest at log-log-time {s:.3}, on a plateau of the loss; later saves repeat them"
+        ),
+    }
+}
+
+/// What a completed run says some of whose samples contradict each other.
+fn contradicted((s, held, samples): (f64, usize, usize)) -> String {
+    format!(
+        "{held} of {samples} distinct samples pull against each other (a combination of them with positive weights \
+         vanishes): from log-log-time {s:.3} on their margins stay where the loss is least, and the others' grow"
+    )
+}
+
+/// What a completed run says some of whose samples are not fitted.
+fn not_fitted((s, count): (f64, usize)) -> String {
+    format!(
+        "from these weights the network does not fit all of the data: the margins of {count} samples have come to rest \
+         by log-log-time {s:.3}, where they pull against each other, and the weights go on along this balance for the \
+         others"
+    )
+}
+
+/// What is said of weights near zero at the horizon.
+fn plateau(escape: Escape) -> String {
+    let when = match escape {
+        Escape::At(log_time) => format!(
+            "by their present rate of growth they leave it at about log-log-time {:.3} (log-time {log_time:.3e})",
+            log_log_time_of_log_time(log_time)
+        ),
+        Escape::Unknown => "at the horizon they do not grow".to_owned(),
+    };
+    format!(
+        "the weights are still on the plateau of the loss near zero, where products of layers vanish: {when}; extend \
+         flow.until, or take larger initial weights"
+    )
+}
+
+/// What is said of a run that cannot be followed over a plateau on which some samples are learned and others wait.
+pub(super) fn partial_plateau(log_time: Option<f64>) -> String {
+    let when = match log_time {
+        Some(log_time) => format!(
+            "at their present rate they have grown at about log-log-time {:.3} (log-time {log_time:.3e})",
+            log_log_time_of_log_time(log_time)
+        ),
+        None => "at present they do not grow".to_owned(),
+    };
+    format!(
+        "a plateau of the loss, no minimum: the forces of the samples on the larger weights balance, and weights that \
+         are still near zero wait to be learned; {when}. Double precision cannot follow, since multipliers amplify \
+         the rounding of the balance; take larger initial weights"
+    )
 }
 
 /// What happened, where, and what to try, in a sentence; `None` for a run that simply completed.
@@ -121,19 +218,17 @@ pub(super) fn message(status: Status, ending: &Ending<'_>) -> Option<String> {
         .map(|f| format!(" ({f})"))
         .unwrap_or_default();
     match status {
-        Status::Completed => match (ending.rest, ending.held) {
-            (Some(s), _) => Some(format!(
-                "the weights came to rest at log-log-time {s:.3}, a minimum of the loss; later saves repeat them"
-            )),
-            (None, Some((s, count))) => Some(format!(
-                "from these weights the network does not fit all of the data: the margins of {count} samples have come \
-                 to rest by log-log-time {s:.3}, where they pull against each other, and the weights go on along this \
-                 balance for the others"
-            )),
-            (None, None) => None,
-        },
-        // whatever flags a run as inaccurate gives the reason
-        Status::Inaccurate => None,
+        Status::Completed => (ending.rest.map(rested))
+            .or(ending.escape.map(plateau))
+            .or(ending.contradicted.map(contradicted))
+            .or(ending.held.map(not_fitted)),
+        // whatever else flags a run as inaccurate gives the reason
+        Status::Inaccurate => ending.failure.map(|why| {
+            format!(
+                "{why} ({at}); lower flow.rtol (now {:e}) and flow.atol (now {:e})",
+                ending.options.rtol, ending.options.atol
+            )
+        }),
         Status::BudgetSteps => Some(format!(
             "the budget of {} steps ran out {at}; raise flow.max-steps",
             ending.options.max_steps

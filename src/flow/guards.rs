@@ -1,11 +1,14 @@
 //! What is checked after every step: rest, overflow, and whether the run still makes progress.
 
+use super::clock::Epoch;
 use super::drive::{Drive, Why};
 use super::ending::{
-    Beyond, NO_SEPARATOR, NOT_FITTED, STRONG, UNSEEN, beyond_separability, is_fast,
+    Beyond, NO_SEPARATOR, NOT_FITTED, Rest, STRONG, UNSEEN, beyond_separability, is_fast,
+    partial_plateau,
 };
 use super::held::{Held, STIFF};
 use super::integrator::Kind;
+use super::magnified::outgrown;
 use super::system::System;
 use super::watch::{CRAWL, CRAWL_STEPS};
 use crate::network::Kernel;
@@ -15,14 +18,34 @@ use crate::trajectory::Status;
 /// up with.
 const MANY_FAILURES: usize = 20;
 
+/// Log-multiplier above which samples that contradict each other may be held: what they give up to the others' pull is
+/// then about e^−12 of their own.
+const CONTRADICTED: f64 = 12.0;
+
 /// ln t up to which quantities that grow like t are numbers.
 const RANGE: f64 = 600.0;
 
 impl Drive<'_, '_> {
     /// Why the state at the end of the last step, at log-log-time s, ends the leg, if it does.
     pub(super) fn guard(&mut self, s: f64) -> Option<Why> {
+        if self.run.epoch == Epoch::FIRST
+            && self.run.watch.looks(s)
+            && self.system.kernel().signed_samples().is_some()
+            && self.strongest(s) > CONTRADICTED
+        {
+            return Some(Why::Contradiction);
+        }
         if (self.system).wants_coordinates(self.integrator.states(), s) {
             return Some(Why::Coordinates);
+        }
+        if self.system.coordinates().is_none()
+            && outgrown(
+                self.system.kernel(),
+                self.integrator.weights(),
+                self.run.epoch,
+            )
+        {
+            return Some(Why::NewUnit);
         }
         match self.integrator.kind() {
             Kind::Partitioned => self.leaves_to_others(s),
@@ -36,8 +59,14 @@ impl Drive<'_, '_> {
     /// A partitioned method hands weights that have become stiff over to the fully implicit one, to which the other
     /// guards apply.
     fn leaves_to_others(&mut self, s: f64) -> Option<Why> {
+        if self.is_fast(s) {
+            return Some(Why::NewEpoch);
+        }
         let (strongest, at_start) = (self.strongest(s), self.run.strongest_at_start);
-        if self.integrator.hands_over(s, strongest, at_start) {
+        if !self.run.epoch.is_magnified()
+            && self.integrator.hands_over(s, strongest, at_start)
+            && !self.nears_a_saddle()
+        {
             return Some(Why::HandOver);
         }
         if self.run.watch.drags(s) && self.system.may_change_coordinates(s) {
@@ -70,20 +99,22 @@ impl Drive<'_, '_> {
             }
             None => None,
         };
-        let cancelled = beyond.filter(|_| {
+        let cancelled = beyond.and_then(|beyond| {
             let y = self.state();
-            self.system.updates_cancel(&y, self.time())
+            Some((beyond, self.system.updates_cancel(&y, self.time())?))
         });
-        let Some(cancelled) = cancelled else {
-            let v = self.integrator.states();
-            let (kernel, loss) = (self.system.kernel(), self.system.loss());
-            return is_fast(kernel, loss, v, self.run.log_time(s)).then_some(Why::NewEpoch);
+        let Some((cancelled, rest)) = cancelled else {
+            return self.is_fast(s).then_some(Why::NewEpoch);
         };
+        if let Rest::Plateau { log_time } = rest {
+            self.run.failure = Some(partial_plateau(log_time));
+            return Some(Why::Ended(Status::NonlinearFailure));
+        }
         match cancelled {
             Beyond::Rest => {
                 let y = self.system.in_samples(&self.state(), s);
                 let totals = self.accumulated.totals();
-                self.run.repeat_until_the_horizon(s, &y, totals);
+                self.run.repeat_until_the_horizon((s, rest), &y, totals);
                 Some(Why::Ended(Status::Completed))
             }
             Beyond::Overflow => {
@@ -91,6 +122,23 @@ impl Drive<'_, '_> {
                 Some(Why::Ended(Status::NonlinearFailure))
             }
         }
+    }
+
+    /// Whether multipliers are large because weights that are held away from zero come near it, and not because forces
+    /// balance.
+    fn nears_a_saddle(&self) -> bool {
+        !self.run.resolved.is_empty()
+            && (self.system.updates_cancel(&self.state(), self.time())).is_none()
+    }
+
+    /// Whether what happens next is too fast for the clock in use. (Coordinates are of later times.)
+    fn is_fast(&self, s: f64) -> bool {
+        if self.system.coordinates().is_some() || self.run.epoch.is_magnified() {
+            return false;
+        }
+        let v = self.integrator.states();
+        let (kernel, loss) = (self.system.kernel(), self.system.loss());
+        is_fast(kernel, loss, v, self.run.log_time(s))
     }
 
     /// Holds samples that cannot be fitted once they rest, and releases them once they do not. Networks that are

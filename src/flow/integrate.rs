@@ -2,27 +2,29 @@
 
 use super::accumulated::Accumulated;
 use super::checkpoint::{Keeper, Mark};
-use super::clock::{compress, expand};
+use super::clock::{Epoch, compress, expand, log_time};
 use super::coordinates::Coordinates;
 use super::drive::{LegEnd, Progress, Why, all_finite};
-use super::ending::{fastest, is_fast};
+use super::ending::{Escape, Rest, STRONG, fastest, is_fast, starts_far};
 use super::error::{FlowError, PieceError};
 use super::held::Held;
-use super::past::Past;
+use super::magnified::{MOST_SHRINKS, Unit, expected_escape, outgrown};
 use super::reduced::Reduced;
 use super::run::FlowRun;
+use super::saves::BEYOND_COUNTING;
 use super::system::{NewtonSolver, System};
-use super::{FlowOptions, State, adams_bdf};
+use super::{FlowOptions, State};
 use crate::control::Control;
 #[cfg(doc)]
 use crate::error::Error;
 use crate::error::Result;
+use crate::limit::Contradiction;
 use crate::loss::Loss;
 use crate::network::Kernel;
 use crate::problem::Problem;
-use crate::trajectory::Trajectory;
-use nalgebra::{DMatrix, DVector};
-use std::sync::Arc;
+use crate::trajectory::{Status, Trajectory};
+use nalgebra::DVector;
+use std::sync::{Arc, OnceLock};
 
 /// Integrates the flow of `problem` from s = 0 to `options.until`.
 ///
@@ -88,6 +90,7 @@ fn integrate_kept(
         counts: &counts,
         loss: problem.loss(),
         newton: NewtonSolver::Structured,
+        contradiction: OnceLock::new(),
     };
     let options_here = reduced.as_ref().map_or(options, |r| &r.options);
     let mut trajectory = field.integrate(&start, options_here, keeper, observer)?;
@@ -102,6 +105,9 @@ fn integrate_kept(
             }
             accumulated.select_rows(&stands_for)
         });
+        if let Some(held) = &mut trajectory.held {
+            held.margins = stands_for.iter().map(|&n| held.margins[n]).collect();
+        }
         // a pair names the first of a set of equal samples
         for pair in trajectory.kinks.iter_mut().flat_map(|k| &mut k.sliding) {
             let first = stands_for.iter().position(|n| *n == pair.sample);
@@ -129,33 +135,32 @@ pub fn integrate_kernel(
         counts: &[],
         loss,
         newton,
+        contradiction: OnceLock::new(),
     };
     field.integrate(theta0, options, Keeper::none(&control), observer)
 }
 
 /// The field to be integrated.
-struct Field<'a> {
-    kernel: &'a Arc<dyn Kernel>,
+pub(super) struct Field<'a> {
+    pub kernel: &'a Arc<dyn Kernel>,
     /// How many equal samples each sample stands for; empty: one each.
     counts: &'a [usize],
     loss: Loss,
-    newton: NewtonSolver,
+    pub newton: NewtonSolver,
+    /// Which samples contradict each other, once that is asked.
+    pub contradiction: OnceLock<Option<Contradiction>>,
 }
 
-/// e^s below which first coordinates are taken from the weights, whose rounding of size ε e^s is then below any
-/// tolerance: to nearly equal samples log-multipliers say nothing of the differences.
-const FROM_WEIGHTS: f64 = 1e6;
-
 /// Where a leg begins: the state `y` at log-log-time `base`, in the piece of `kernel`.
-struct LegStart {
-    kernel: Arc<dyn Kernel>,
+pub(super) struct LegStart {
+    pub kernel: Arc<dyn Kernel>,
     /// Those that the states are, if they are not the log-multipliers; then the kernel is that of their vectors.
-    coordinates: Option<Arc<Coordinates>>,
+    pub coordinates: Option<Arc<Coordinates>>,
     /// Whether it has turned out that there are none.
-    samples_only: bool,
-    base: f64,
-    y: Vec<f64>,
-    accumulated: Accumulated,
+    pub samples_only: bool,
+    pub base: f64,
+    pub y: Vec<f64>,
+    pub accumulated: Accumulated,
 }
 
 impl Field<'_> {
@@ -168,6 +173,7 @@ impl Field<'_> {
         observer: &mut dyn FnMut(Progress),
     ) -> Result<Trajectory> {
         let mut run = FlowRun::new(&**self.kernel, options, self.newton, keeper);
+        run.hold(&**self.kernel, theta0.as_slice());
         let mut at = match run.keeper.find(options, &**self.kernel, &mut run.saves)? {
             None => self.start(&mut run, theta0)?,
             Some(mark) => {
@@ -176,7 +182,7 @@ impl Field<'_> {
                     let reached = run.epoch.local(mark.reached);
                     return run.end(status, reached, &mark.y, &mark.accumulated);
                 }
-                self.resume(mark, &run)?
+                self.resume(mark, &mut run)?
             }
         };
         let _deadline = run.deadline();
@@ -197,6 +203,7 @@ impl Field<'_> {
                 past,
             } = end?;
             if let Why::Ended(status) = why {
+                run.escape = self.escape(&system, &y, s, &run);
                 return run.end(
                     status,
                     s,
@@ -217,13 +224,26 @@ impl Field<'_> {
                     }
                 }
                 Why::Coordinates => {
-                    run.past = self.change_coordinates(&mut at, &system, (base, past));
+                    let held = run.contradiction.as_ref();
+                    run.past = self.change_coordinates(held, &mut at, &system, (base, past));
                     if run.past.is_some() {
                         at.base = base;
                         continue;
                     }
                     run.solver.restarts += 1;
                 }
+                Why::Contradiction => {
+                    let known = self.hold(&mut run, &mut at, (&system, t));
+                    run.watch.looked(s, known);
+                }
+                Why::NewUnit => {
+                    self.change_unit(&mut run, &mut at, &system);
+                    if rests_at_saddle(&mut run, &at) {
+                        let totals = at.accumulated.totals();
+                        return run.end(Status::Completed, at.base, &at.y, totals);
+                    }
+                }
+                Why::FirstEpoch => self.return_to_first_epoch(&mut run, &mut at),
                 Why::Balance => {
                     balance(&mut run, &mut at, &system, t);
                     run.solver.restarts += 1;
@@ -235,19 +255,22 @@ impl Field<'_> {
             if new_epoch {
                 self.begin_epoch(&mut run, &mut at);
             }
-            let fixed_point = match why {
-                Why::FixedPoint | Why::HandOver | Why::Coordinates | Why::NewEpoch => true,
+            if match why {
                 Why::Border | Why::Balance => new_epoch || run.fixed_point_due(),
-                Why::Restart | Why::Ended(_) => false,
-            };
-            if fixed_point {
-                // the totals a restored run begins with
-                let totals = at.accumulated.totals().to_vec();
-                let system = self.system(&at, &run);
-                run.fix(at.base, &at.y, &system, &totals)?;
-                at.accumulated = Accumulated::continued(totals, &system, &at.y, 0.0);
+                why => why != Why::Restart,
+            } {
+                self.fix(&mut run, &mut at)?;
             }
         }
+    }
+
+    /// Fixes a run where a leg begins, with the totals that a restored run begins with.
+    fn fix(&self, run: &mut FlowRun<'_>, at: &mut LegStart) -> Result<()> {
+        let totals = at.accumulated.totals().to_vec();
+        let system = self.system(at, run);
+        run.fix(at.base, &at.y, &system, &totals)?;
+        at.accumulated = Accumulated::continued(totals, &system, &at.y, 0.0);
+        Ok(())
     }
 
     /// The field with its clock counted from where a leg begins.
@@ -259,81 +282,18 @@ impl Field<'_> {
 
     /// The field with the clock of the run's epoch counted from `base`, in the piece of `kernel`, for the
     /// log-multipliers of samples.
-    fn in_piece(&self, kernel: &Arc<dyn Kernel>, base: f64, run: &FlowRun<'_>) -> System {
+    pub(super) fn in_piece(
+        &self,
+        kernel: &Arc<dyn Kernel>,
+        base: f64,
+        run: &FlowRun<'_>,
+    ) -> System {
         let system = System::new(Arc::clone(kernel), self.loss, run.newton(), base);
         let system = system.with_counts(self.counts);
+        let system = system.resolving(&run.resolved);
         system
-            .in_unit(run.epoch.log_unit())
+            .in_unit(run.epoch.log_share())
             .with_held(run.held.clone())
-    }
-
-    /// Other states for the end of a leg of `system`: coordinates of its log-multipliers. The past in these states, if
-    /// the integrator can go on from what it left behind, with its clock counted from `base`.
-    fn change_coordinates(
-        &self,
-        at: &mut LegStart,
-        system: &System,
-        (base, past): (f64, Option<Past>),
-    ) -> Option<Past> {
-        let s = at.base;
-        let (theta, v) = at.y.split_at(system.parameters());
-        let p = system.log_multipliers(v, s);
-        let Some((mut coordinates, kernel)) = self.coordinates(system, &at.y, s) else {
-            at.samples_only = true;
-            return None;
-        };
-        let in_others = |v: &[f64], t: f64| system.in_other_coordinates(v, base + t, &coordinates);
-        let mut states = in_others(v, s - base);
-        let from_weights = system.coordinates().is_none() && s.exp() < FROM_WEIGHTS;
-        let past = match past {
-            Some(past) if !from_weights => adams_bdf::in_other_states(&past, &in_others),
-            _ => None,
-        };
-        if from_weights {
-            let mut margins = vec![0.0; coordinates.len()];
-            kernel.margins(theta, &mut margins);
-            for (state, margin) in states.iter_mut().zip(margins).skip(1) {
-                *state = compress(-margin);
-            }
-        }
-        if !coordinates.agree(&states, &p, s) {
-            // too much cancels on the way
-            match system.coordinates() {
-                None => at.samples_only = true,
-                Some(old) => at.coordinates = Some(Arc::new(old.kept(v, &p, s))),
-            }
-            return None;
-        }
-        coordinates.accept(&states, &p, s);
-        at.y = [theta, &states].concat();
-        at.kernel = kernel;
-        at.coordinates = Some(Arc::new(coordinates));
-        past
-    }
-
-    /// Other coordinates at the state `y` of `system` at log-log-time s, and the field on their vectors. None if the
-    /// kernel takes no other rows than its samples, or no sample is being learned.
-    fn coordinates(
-        &self,
-        system: &System,
-        y: &[f64],
-        s: f64,
-    ) -> Option<(Coordinates, Arc<dyn Kernel>)> {
-        let g = self.kernel.signed_samples()?;
-        let (theta, v) = y.split_at(system.parameters());
-        let features = self
-            .kernel
-            .on_rows(&DMatrix::identity(g.ncols(), g.ncols()))?;
-        let all: Vec<usize> = (0..g.ncols()).collect();
-        let response = features.tangent_kernel(theta, &all).diagonal();
-        let p = system.log_multipliers(v, s);
-        let mut coordinates = Coordinates::choose(g, &p, s, response.as_slice())?;
-        let values = system.in_other_coordinates(v, s, &coordinates);
-        let values: Vec<f64> = values.into_iter().map(expand).collect();
-        coordinates.use_relation(&values);
-        coordinates.loosen(system.choice().as_ref());
-        let kernel = self.kernel.on_rows(coordinates.vectors())?;
-        Some((coordinates, kernel))
     }
 
     /// The start of a flow, which is its first fixed point.
@@ -349,14 +309,8 @@ impl Field<'_> {
             })?;
             y = at_zero.initial_state(&DVector::from_column_slice(&y[..run.parameters]));
         }
-        let mut derivative = vec![0.0; y.len()];
-        self.in_piece(&kernel, 0.0, run)
-            .rhs(&y, 0.0, &mut derivative);
-        if !all_finite(&y) || !all_finite(&derivative) {
-            return Err(FlowError::NotFiniteAtStart.into());
-        }
         let mut start = LegStart {
-            accumulated: Accumulated::new(&at_zero, &y, 0.0),
+            accumulated: Accumulated::none(),
             kernel,
             coordinates: None,
             samples_only: false,
@@ -365,10 +319,19 @@ impl Field<'_> {
         };
         let system = self.system(&start, run);
         run.strongest_at_start = system.strongest(&start.y[run.parameters..], 0.0);
-        if self.is_fast(run, &start) {
+        if self.is_fast(run, &start) || starts_far(&*start.kernel, &start.y[run.parameters..]) {
             self.begin_epoch(run, &mut start);
         }
+        if outgrown(&*start.kernel, &start.y[..run.parameters], run.epoch) {
+            let system = self.system(&start, run);
+            self.change_unit(run, &mut start, &system);
+        }
         let system = self.system(&start, run);
+        let mut derivative = vec![0.0; start.y.len()];
+        system.rhs(&start.y, 0.0, &mut derivative);
+        if !all_finite(&start.y) || !all_finite(&derivative) {
+            return Err(FlowError::NotFiniteAtStart.into());
+        }
         start.accumulated = Accumulated::new(&system, &start.y, 0.0);
         let totals = start.accumulated.totals();
         let state = start.y.split_at(run.parameters);
@@ -387,18 +350,82 @@ impl Field<'_> {
     /// Begins the clock anew.
     fn begin_epoch(&self, run: &mut FlowRun<'_>, at: &mut LegStart) {
         let v = &at.y[run.parameters..];
-        let fastest = fastest(&*at.kernel, self.loss, v, run.log_time(at.base));
+        let mut fastest = fastest(&*at.kernel, self.loss, v, run.log_time(at.base));
+        if at.kernel.signed_samples().is_some() {
+            // long enough before the run's own clock takes over again
+            fastest = fastest.max(STRONG);
+        }
         run.begin_epoch(at.base, &mut at.y, fastest);
         at.base = 0.0;
+    }
+
+    /// Takes weights near zero in another unit, or no longer in one.
+    fn change_unit(&self, run: &mut FlowRun<'_>, at: &mut LegStart, system: &System) {
+        let s = run.epoch.global(at.base);
+        let before = run.epoch;
+        let (theta, v) = at.y.split_at(run.parameters);
+        let alpha = self.multipliers(&before, v, at.base);
+        let seen = (system.kernel(), theta);
+        let unit = Unit::of(self.kernel, seen, (before, s), &alpha);
+        run.change_unit(unit.epoch);
+        let factor = before.log_accumulated() - unit.epoch.log_accumulated();
+        let totals: Vec<f64> = (at.accumulated.totals().iter())
+            .map(|a| bounded(*a, factor))
+            .collect();
+        let mut margins = vec![0.0; run.samples];
+        unit.kernel.margins(&unit.theta, &mut margins);
+        at.y = unit.theta;
+        let share = run.log_time(0.0);
+        at.y.extend(margins.iter().map(|m| compress(share - m)));
+        (at.base, at.kernel) = (0.0, unit.kernel);
+        let system = self.system(at, run);
+        at.accumulated = Accumulated::continued(totals, &system, &at.y, 0.0);
+    }
+
+    /// What is to be expected of a run that ends near zero weights.
+    fn escape(&self, system: &System, y: &[f64], s: f64, run: &FlowRun<'_>) -> Option<Escape> {
+        if !run.epoch.is_magnified() {
+            return None;
+        }
+        let multipliers = system.multipliers(y, s - system.clock(0.0));
+        let theta = &y[..run.parameters];
+        let expected = expected_escape(system.kernel(), theta, &multipliers, (run.epoch, s));
+        Some(expected.map_or(Escape::Unknown, Escape::At))
+    }
+
+    /// α of the states v at the log-log-time s of an epoch.
+    fn multipliers(&self, epoch: &Epoch, v: &[f64], s: f64) -> Vec<f64> {
+        let log_time = log_time(s) + epoch.log_share();
+        let of = |(n, v): (usize, &f64)| {
+            let margin = log_time - expand(*v);
+            let count = self.counts.get(n).map_or(1.0, |count| *count as f64);
+            count * (self.loss.log_correction(margin) - margin).exp()
+        };
+        v.iter().enumerate().map(of).collect()
+    }
+
+    /// Goes back to the run's own clock. The log-multipliers are those of the weights: the margins have come a way that
+    /// was long beside what they are now, and errors relative to it would stay in the log-multipliers for good.
+    fn return_to_first_epoch(&self, run: &mut FlowRun<'_>, at: &mut LegStart) {
+        let s = run.epoch.global(at.base);
+        run.return_to_first_epoch();
+        (at.kernel, at.coordinates, at.samples_only) = (Arc::clone(self.kernel), None, false);
+        let theta = &at.y[..run.parameters];
+        let mut margins = vec![0.0; run.samples];
+        at.kernel.margins(theta, &mut margins);
+        let tau = run.log_time(s);
+        at.y = theta.to_vec();
+        at.y.extend(margins.iter().map(|m| compress(tau - m)));
+        at.base = s;
     }
 
     /// The leg start at which a mark was taken.
     ///
     /// # Errors
     /// [`FlowError::ForeignPast`] if it names no piece of this field.
-    fn resume(&self, mark: Mark, run: &FlowRun<'_>) -> Result<LegStart> {
+    fn resume(&self, mark: Mark, run: &mut FlowRun<'_>) -> Result<LegStart> {
         let kernel = match self.kernel.pieces() {
-            None => Arc::clone(self.kernel),
+            None => Unit::kernel_of(self.kernel, mark.epoch),
             Some(pieces) => pieces.restored(&mark.piece).ok_or(FlowError::ForeignPast)?,
         };
         let mut at = LegStart {
@@ -409,17 +436,34 @@ impl Field<'_> {
             base: mark.s,
             y: mark.y,
         };
+        run.contradiction = mark.contradiction;
         if let Some(choice) = &mark.coordinates {
-            let g = self.kernel.signed_samples();
-            let coordinates = g.and_then(|g| Coordinates::of_choice(g, choice));
-            let coordinates = coordinates.ok_or(FlowError::ForeignPast)?;
-            let kernel = self.kernel.on_rows(coordinates.vectors());
-            at.kernel = kernel.ok_or(FlowError::ForeignPast)?;
+            let resumed = self.of_choice(run.contradiction.as_ref(), choice);
+            let (coordinates, kernel) = resumed.ok_or(FlowError::ForeignPast)?;
+            at.kernel = kernel;
             at.coordinates = Some(Arc::new(coordinates));
         }
         at.accumulated =
             Accumulated::continued(mark.accumulated, &self.system(&at, run), &at.y, 0.0);
         Ok(at)
+    }
+}
+
+/// Whether weights have come nearer to zero for so long that nothing will turn them round; then they are repeated.
+fn rests_at_saddle(run: &mut FlowRun<'_>, at: &LegStart) -> bool {
+    let rests = run.epoch.shrinks() > MOST_SHRINKS;
+    if rests {
+        let totals = at.accumulated.totals();
+        run.repeat_until_the_horizon((at.base, Rest::Saddle), &at.y, totals);
+    }
+    rests
+}
+
+/// A total in another unit, within bounds.
+fn bounded(total: f64, log_factor: f64) -> f64 {
+    match total == 0.0 || log_factor == 0.0 {
+        true => total,
+        false => (total.ln() + log_factor).exp().min(BEYOND_COUNTING),
     }
 }
 

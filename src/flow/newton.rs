@@ -18,7 +18,8 @@
 
 use super::clock::COMPRESSION;
 use super::coordinates::NEEDED_GROWTH;
-use super::system::{FactorisedStep, Factors, System, Weights};
+use super::factors::{Factors, Weights};
+use super::system::{FactorisedStep, System};
 use crate::network::{InputResponse, LinearisedStep, linearised, pseudo_inverse};
 use nalgebra::{DMatrix, DVector, Dyn, LU};
 

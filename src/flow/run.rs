@@ -2,8 +2,9 @@
 
 use super::borders;
 use super::checkpoint::{Keeper, Mark, spacing};
-use super::clock::{Epoch, compress, expand, log_time};
-use super::ending::{Ending, message};
+use super::clock::{Epoch, compress, expand, log_log_time_of_log_time, log_time};
+use super::contradiction::Holding;
+use super::ending::{Ending, Escape, Rest, message};
 use super::error::PieceError;
 use super::held::Held;
 use super::past::Past;
@@ -13,9 +14,10 @@ use super::watch::Watch;
 use super::{FlowOptions, Method};
 use crate::control::Deadline;
 use crate::error::Result;
-use crate::network::Kernel;
+use crate::network::{Kernel, SMALLEST};
 use crate::trajectory::{Kinks, LossRise, SolverStatistics, Status, Trajectory};
 use nalgebra::DMatrix;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -41,9 +43,13 @@ pub(super) struct FlowRun<'a> {
     /// History for the next integrator to resume from, if it begins at a mark.
     pub past: Option<Past>,
     pub failure: Option<String>,
-    /// s at which the weights came to rest.
-    rest: Option<f64>,
-    /// Samples whose margins rest while others are learned.
+    /// s at which the weights came to rest, and where.
+    rest: Option<(f64, Rest)>,
+    /// ln t at which weights still near zero at the end are expected to have left it.
+    pub escape: Option<Escape>,
+    /// Samples that contradict each other, once they are held.
+    pub contradiction: Option<Holding>,
+    /// Samples whose margins rest while others are learned, of networks that are not linear in their input.
     pub held: Option<Arc<Held>>,
     pub watch: Watch,
     /// The clock in use; all s but those of saves, messages and progress are its own.
@@ -56,12 +62,19 @@ pub(super) struct FlowRun<'a> {
     /// Rounding of each layer: absolute tolerances are not tighter. Zero until a run is held up by it.
     rounding: Vec<f64>,
     pub layers: Vec<usize>,
+    /// Weights that must not cross zero, with their signs.
+    signs: Vec<(usize, f64)>,
+    /// Parts of θ to be resolved relative to their own size.
+    pub resolved: Arc<[Vec<Range<usize>>]>,
 }
 
 /// Rounding of a layer's velocity over a unit of s, relative to its largest weight. A velocity is a sum of terms of
 /// that size; where they cancel, a weight stays bounded while the layer grows, and steps held to the weight's own
 /// size would chase the rounding of the sum.
 const ROUNDING: f64 = 64.0 * f64::EPSILON;
+
+/// ln t from which on nothing of a start is left that needs a clock of its own: margins are above -10 or so.
+const SLOW: f64 = -10.0;
 
 /// Most unknowns of a Newton matrix that is written down.
 const MOST_DENSE: usize = 400;
@@ -111,7 +124,9 @@ impl<'a> FlowRun<'a> {
             past: None,
             failure: None,
             rest: None,
+            contradiction: None,
             held: None,
+            escape: None,
             watch: Watch::default(),
             epoch: Epoch::FIRST,
             strongest_at_start: 0.0,
@@ -119,9 +134,24 @@ impl<'a> FlowRun<'a> {
             loss_rise: LossRise::default(),
             rounding: vec![0.0; layers.len()],
             layers,
+            signs: Vec::new(),
+            resolved: Arc::new([]),
         };
         run.schedule_fixed_point();
         run
+    }
+
+    /// Holds what the flow from `theta` keeps away from zero.
+    pub(super) fn hold(&mut self, kernel: &dyn Kernel, theta: &[f64]) {
+        let held = kernel.held(theta);
+        let signs = held.signs.into_iter().map(|i| (i, theta[i].signum()));
+        self.signs = signs.collect();
+        self.resolved = held.near.into();
+    }
+
+    /// Whether one of the weights has crossed zero that cannot.
+    pub(super) fn has_crossed_zero(&self, theta: &[f64]) -> bool {
+        (self.signs.iter()).any(|(i, sign)| theta[*i] * sign < -SMALLEST)
     }
 
     fn schedule_fixed_point(&mut self) {
@@ -152,10 +182,11 @@ impl<'a> FlowRun<'a> {
             s,
             epoch: self.epoch,
             dense_since: self.dense_since,
-            held: self.held.as_deref().cloned(),
             reached: self.epoch.global(s),
             y: y.to_vec(),
             coordinates: system.choice(),
+            contradiction: self.contradiction.clone(),
+            held: self.held.as_deref().cloned(),
             accumulated: totals.to_vec(),
             method: self.method,
             past: None,
@@ -323,7 +354,12 @@ impl<'a> FlowRun<'a> {
     }
 
     /// Saves the resting weights at every remaining time; `p_n = τ − m_n` grows with τ.
-    pub(super) fn repeat_until_the_horizon(&mut self, s: f64, y: &[f64], accumulated: &[f64]) {
+    pub(super) fn repeat_until_the_horizon(
+        &mut self,
+        (s, rest): (f64, Rest),
+        y: &[f64],
+        accumulated: &[f64],
+    ) {
         while let Some(due) = self.saves.due() {
             let local = self.epoch.local(due);
             let elapsed = log_time(local) - log_time(s);
@@ -334,12 +370,12 @@ impl<'a> FlowRun<'a> {
             let (theta, v) = y.split_at(self.parameters);
             self.saves.push(due, self.epoch, (theta, v), accumulated);
         }
-        self.rest = Some(self.epoch.global(s));
+        self.rest = Some((self.epoch.global(s), rest));
     }
 
     /// τ' + ln u at the log-log-time s of the epoch: what log-multipliers p and margins add up to.
     pub(super) fn log_time(&self, s: f64) -> f64 {
-        log_time(s) + self.epoch.log_unit()
+        log_time(s) + self.epoch.log_share()
     }
 
     /// Begins the clock anew at the state `y` of its log-log-time s, in the unit in which the largest multiplier is
@@ -355,6 +391,34 @@ impl<'a> FlowRun<'a> {
         self.strongest_at_start = 0.0;
         self.watch = Watch::default();
         self.dense_since = self.dense_since.map(|_| 0.0);
+    }
+
+    /// Takes weights in another unit, with the clock that goes with it.
+    pub(super) fn change_unit(&mut self, epoch: Epoch) {
+        self.epoch = epoch;
+        self.strongest_at_start = epoch.log_share();
+        self.watch = Watch::default();
+        self.dense_since = None;
+        self.rounding.fill(0.0);
+    }
+
+    /// Where legs of a linear network end in the clock in use: at the horizon, or where a fast start is over. Margins
+    /// have come from far below zero then, in a time that is nothing beside the time since.
+    pub(super) fn leg_end(&self, linear: bool) -> f64 {
+        let end = self.epoch.local(self.options.until);
+        if !linear || !self.epoch.is_of_a_start() {
+            return end;
+        }
+        let over = (SLOW - self.epoch.log_unit()).max(0.0);
+        end.min(log_log_time_of_log_time(over))
+    }
+
+    /// Counts time by the run's own clock again.
+    pub(super) fn return_to_first_epoch(&mut self) {
+        self.epoch = Epoch::FIRST;
+        self.strongest_at_start = 0.0;
+        self.watch = Watch::default();
+        self.dense_since = None;
     }
 
     /// Ends the run at the state `y` at log-log-time s, which is saved unless it is the horizon's.
@@ -383,9 +447,10 @@ impl<'a> FlowRun<'a> {
                 options: self.options,
                 failure: self.failure.as_deref(),
                 rest: self.rest,
-                held: self
-                    .held
-                    .as_deref()
+                escape: self.escape,
+                contradicted: (self.contradiction.as_ref())
+                    .map(|held| (held.since, held.samples.len(), self.samples)),
+                held: (self.held.as_deref())
                     .map(|held| (self.epoch.global(held.since), held.samples().len())),
             },
         );
@@ -393,14 +458,14 @@ impl<'a> FlowRun<'a> {
         Ok(Trajectory {
             theta: DMatrix::from_vec(self.parameters, saves, self.saves.theta),
             log_multipliers: DMatrix::from_vec(self.samples, saves, self.saves.log_multipliers),
-            accumulated: Some(DMatrix::from_vec(
-                self.samples,
-                saves,
-                self.saves.accumulated,
-            )),
+            // those of samples that are held are not known one by one
+            accumulated: (Saves::counted(self.saves.accumulated))
+                .filter(|_| self.contradiction.is_none())
+                .map(|a| DMatrix::from_vec(self.samples, saves, a)),
             log_log_time: self.saves.times,
             kinks: self.kinks,
             loss_rise: Some(self.loss_rise),
+            held: (self.contradiction.as_ref()).map(|held| held.of_all(self.samples)),
             status,
             message,
             solver: self.solver,

@@ -7,6 +7,10 @@ use super::{FlowOptions, SaveAt};
 /// States of at most this many bytes are saved by default.
 const SAVED_BYTES: usize = 20 << 20;
 
+/// Accumulated multipliers that have become this large are not counted on: plateaus may last longer than any number.
+/// A run that has met one does not report them.
+pub(super) const BEYOND_COUNTING: f64 = 1e300;
+
 /// How many states of `numbers` doubles a run saves by default.
 pub(crate) fn affordable(numbers: usize) -> usize {
     (SAVED_BYTES / 8 / numbers).clamp(25, 201)
@@ -53,8 +57,8 @@ impl Saves {
         }
     }
 
-    /// Appends weights, compressed log-multipliers of the clock `epoch`, and accumulated multipliers at the
-    /// log-log-time s of the run.
+    /// Appends weights in the unit of the clock `epoch`, compressed log-multipliers and accumulated multipliers of
+    /// that clock at the log-log-time s of the run.
     pub(super) fn push(
         &mut self,
         s: f64,
@@ -63,11 +67,25 @@ impl Saves {
         totals: &[f64],
     ) {
         let offset = epoch.offset(s);
-        self.accumulated.extend_from_slice(totals);
+        let log_unit = epoch.log_accumulated();
+        let in_time = |a: &f64| match *a == 0.0 {
+            true => 0.0,
+            false => (a.ln() + log_unit).exp().min(BEYOND_COUNTING),
+        };
+        match log_unit == 0.0 {
+            true => self.accumulated.extend_from_slice(totals),
+            false => self.accumulated.extend(totals.iter().map(in_time)),
+        }
         self.times.push(s);
-        self.theta.extend_from_slice(theta);
+        self.theta.extend(theta.iter().map(|w| epoch.enlarged(*w)));
         self.log_multipliers
             .extend(v.iter().map(|v| expand(*v) + offset));
+    }
+
+    /// The accumulated multipliers, if all of them have been counted.
+    pub(super) fn counted(accumulated: Vec<f64>) -> Option<Vec<f64>> {
+        let counted = accumulated.iter().all(|a| *a < 0.1 * BEYOND_COUNTING);
+        counted.then_some(accumulated)
     }
 
     /// N

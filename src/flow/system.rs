@@ -17,20 +17,30 @@
 //! The clock may be local, `s = base + t`: late changes of the support are narrower than the spacing of doubles near s,
 //! and a run resolves them with the solver's own time t counted from `base`.
 
+mod states;
+
 use super::clock::{COMPRESSION, compress, expand, log_time};
-use super::coordinates::{self, Choice, Coordinates};
+use super::coordinates::{Choice, Coordinates, Moment};
 use super::drive::all_finite;
-use super::ending::STRONG;
+use super::ending::{Rest, STRONG};
+use super::factors::Factors;
 use super::held::{Held, Observed};
 use super::newton::{DenseStep, NewtonStep};
 use crate::{control, loss::Loss, network::Kernel};
-use nalgebra::{DMatrix, DVector};
+use nalgebra::DVector;
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// See [`System::updates_cancel`].
 const CANCELLED: f64 = 1e-8;
+
+/// Share of the updates of a weight near zero that is left when they do not cancel.
+const UNBALANCED: f64 = 1e-3;
+
+/// Weights below this are near zero, where forces on the others balance.
+const NEAR_ZERO: f64 = 1e-2;
 
 /// Updates of this size, relative to the largest of any weight, are rounding.
 const ROUNDED_UPDATES: f64 = 1e-13;
@@ -60,120 +70,20 @@ pub struct System {
     base: f64,
     /// ln u of the clock, see [`Epoch`](super::clock::Epoch).
     log_unit: f64,
-    /// ln of how many equal samples each sample stands for.
+    /// How many equal samples each sample stands for.
+    counts: Vec<usize>,
+    /// ln of that, and of what else multiplies E_n.
     log_counts: Vec<f64>,
+    /// What margins are besides those of the kernel.
+    shift: Vec<f64>,
+    /// Parts of θ to be resolved relative to their own size.
+    resolved: Arc<[Vec<Range<usize>>]>,
     /// Samples whose states are not their log-multipliers, since their margins rest.
     held: Option<Arc<Held>>,
     /// The last set of samples being learned, and whether they are dependent: it changes a few times in a run.
     learned: Mutex<(Vec<usize>, bool)>,
     rhs_evaluations: AtomicUsize,
     jacobian_evaluations: AtomicUsize,
-}
-
-/// Factors common to all formulas, at one state.
-pub(super) struct Factors {
-    /// `e^s`
-    pub growth: f64,
-    /// `E_n`, N
-    pub multipliers: Vec<f64>,
-    /// `C = cosh(v/P)` of the r states
-    pub cosh: Vec<f64>,
-    /// `tanh(v/P)` of the r states
-    pub tanh: Vec<f64>,
-    /// `∂κ/∂m_n`, where m is the weights' (with coordinates it is `τ − p_n`: zero), r
-    pub slope: Vec<f64>,
-    /// With coordinates: `a = TᵀE` and its derivative M in the coordinates.
-    pub coordinates: Option<(Vec<f64>, DMatrix<f64>)>,
-    /// Samples whose log-multipliers are not integrated.
-    dead: Vec<usize>,
-    held: Option<Arc<Held>>,
-}
-
-impl Factors {
-    /// The multipliers of the rows that the kernel has: E, or `a = TᵀE`.
-    pub(super) fn pull(&self) -> &[f64] {
-        match &self.coordinates {
-            None => &self.multipliers,
-            Some((pull, _)) => pull,
-        }
-    }
-
-    /// How pulls change with the states v: `E_n C_n`, or `M C`.
-    pub(super) fn weights(&self) -> Weights {
-        let cosh = self.cosh.iter();
-        match &self.coordinates {
-            None => {
-                let products = self.multipliers.iter().zip(cosh).map(|(e, c)| e * c);
-                let mut own: Vec<f64> = products.collect();
-                self.rest(&mut own);
-                Weights { own, others: None }
-            }
-            Some((_, m)) => Weights {
-                own: (0..m.nrows())
-                    .zip(cosh)
-                    .map(|(i, c)| m[(i, i)] * c)
-                    .collect(),
-                others: Some(DMatrix::from_fn(m.nrows(), m.ncols(), |i, j| {
-                    if m[(j, j)] > 0.0 {
-                        m[(i, j)] / m[(j, j)]
-                    } else {
-                        0.0
-                    }
-                })),
-            },
-        }
-    }
-
-    /// From `m'` to `p' = e^s − m'`, of coordinates `P' = o e^s − m'`, of held samples `−1 − m'`.
-    pub(super) fn margin_to_multiplier_rates(&self, rates: &mut [f64]) {
-        for (i, rate) in rates.iter_mut().enumerate() {
-            let offset = match self.coordinates {
-                None => 1.0,
-                Some(_) => Coordinates::offset(i),
-            };
-            *rate = offset * self.growth - *rate;
-        }
-        if let Some(held) = &self.held {
-            held.slow(rates, self.growth);
-        }
-        self.rest(rates);
-    }
-
-    /// Zero for dead samples.
-    pub(super) fn rest(&self, rates: &mut [f64]) {
-        for n in &self.dead {
-            rates[*n] = 0.0;
-        }
-    }
-
-    /// `p_n'`, or zero where it is only rounding of `e^s − m_n'`, for the curvature of the compression: on the slow
-    /// manifold that term is negligible, but rounding of size ε e^s would make the Newton matrix meaningless at large
-    /// s.
-    pub(super) fn settled(&self, p_dot: f64) -> f64 {
-        if p_dot.abs() < 1e-13 * self.growth {
-            0.0
-        } else {
-            p_dot
-        }
-    }
-}
-
-/// How pulls answer to changes of the states: `da = B diag(own) dv`, with ones on the diagonal of B.
-pub(super) struct Weights {
-    pub own: Vec<f64>,
-    /// B; the identity if there is none.
-    pub others: Option<DMatrix<f64>>,
-}
-
-impl Weights {
-    /// da
-    pub(super) fn apply(&self, dv: &DVector<f64>) -> DVector<f64> {
-        let own = DVector::from_fn(dv.len(), |i, _| self.own[i] * dv[i]);
-        match &self.others {
-            None => own,
-            Some(others) => others * own,
-        }
-    }
 }
 
 impl System {
@@ -187,7 +97,10 @@ impl System {
             newton,
             base,
             log_unit: 0.0,
+            counts: Vec::new(),
             log_counts: Vec::new(),
+            shift: Vec::new(),
+            resolved: Arc::new([]),
             held: None,
             learned: Mutex::default(),
             rhs_evaluations: AtomicUsize::new(0),
@@ -198,7 +111,23 @@ impl System {
     /// The same system with sample n standing for `counts[n]` equal ones.
     pub fn with_counts(mut self, counts: &[usize]) -> Self {
         self.log_counts = counts.iter().map(|k| (*k as f64).ln()).collect();
+        self.counts = counts.to_vec();
         self
+    }
+
+    /// ln of how many equal samples sample n stands for.
+    pub(super) fn count(&self, n: usize) -> f64 {
+        self.counts.get(n).map_or(0.0, |count| (*count as f64).ln())
+    }
+
+    /// Makes margins these constants larger than the kernel's, which its log-multipliers do not know.
+    fn shift(&mut self, shift: &[f64]) {
+        let samples = self.log_counts.len().max(shift.len());
+        self.log_counts.resize(samples, 0.0);
+        for (log_count, shift) in self.log_counts.iter_mut().zip(shift) {
+            *log_count -= shift;
+        }
+        self.shift = shift.to_vec();
     }
 
     /// The same with a clock in a unit of this logarithm.
@@ -206,8 +135,22 @@ impl System {
         Self { log_unit, ..self }
     }
 
+    /// The same with parts of θ to be resolved relative to their own size, however small they are.
+    pub(super) fn resolving(self, resolved: &Arc<[Vec<Range<usize>>]>) -> Self {
+        let resolved = Arc::clone(resolved);
+        Self { resolved, ..self }
+    }
+
+    /// Those parts.
+    pub(super) fn resolved(&self) -> &[Vec<Range<usize>>] {
+        &self.resolved
+    }
+
     /// The same system with states that are coordinates. The kernel has to be that of their vectors.
     pub(super) fn in_coordinates(mut self, coordinates: Option<Arc<Coordinates>>) -> Self {
+        if let Some(coordinates) = &coordinates {
+            self.shift(coordinates.shift());
+        }
         self.coordinates = coordinates;
         self
     }
@@ -261,6 +204,21 @@ impl System {
         self.base + t
     }
 
+    /// What log-multipliers and margins add up to at s: τ + ln u.
+    pub(super) fn log_time(&self, s: f64) -> f64 {
+        log_time(s) + self.log_unit
+    }
+
+    /// ln u
+    pub(super) fn log_unit(&self) -> f64 {
+        self.log_unit
+    }
+
+    pub(super) fn moment(&self, s: f64) -> Moment {
+        let tau = self.log_time(s);
+        Moment { s, tau }
+    }
+
     /// P + r: weights and states.
     pub fn unknowns(&self) -> usize {
         self.kernel.parameters() + self.kernel.samples()
@@ -295,10 +253,11 @@ impl System {
         if let Some(coordinates) = &self.coordinates {
             margins = coordinates.of_vectors(margins);
         }
-        let each = margins.iter().enumerate().flat_map(|(n, m)| {
-            let count = self.log_counts.get(n).map_or(1.0, |log| log.exp());
-            std::iter::repeat_n(*m, count.round() as usize)
-        });
+        for (margin, shift) in margins.iter_mut().zip(&self.shift) {
+            *margin += shift;
+        }
+        let each = (margins.iter().enumerate())
+            .flat_map(|(n, m)| std::iter::repeat_n(*m, self.counts.get(n).copied().unwrap_or(1)));
         self.loss.log_loss(each)
     }
 
@@ -315,126 +274,10 @@ impl System {
         self.loss
     }
 
-    /// ln of how many equal samples each sample stands for; empty: one each.
+    /// ln of what multiplies E_n: of how many equal samples each sample stands for, and less its part of the margin
+    /// that its log-multiplier does not know; empty: one each.
     pub(super) fn log_counts(&self) -> &[f64] {
         &self.log_counts
-    }
-
-    /// Log-multipliers `p_n` of all samples from the states v, at log-log-time s.
-    pub(super) fn log_multipliers(&self, v: &[f64], s: f64) -> Vec<f64> {
-        let expanded: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
-        match &self.coordinates {
-            None => expanded,
-            Some(coordinates) => {
-                let mut p = vec![0.0; coordinates.samples()];
-                coordinates.expand(&expanded, log_time(s), &mut p);
-                p
-            }
-        }
-    }
-
-    /// The largest `p_n` of the samples that move something.
-    pub(super) fn strongest(&self, v: &[f64], s: f64) -> f64 {
-        let idle = |n: &usize| match &self.coordinates {
-            None => self.kernel.idle().contains(n),
-            Some(coordinates) => coordinates.is_zero(*n),
-        };
-        let p = self.log_multipliers(v, s).into_iter().enumerate();
-        let moving = p.filter(|(n, _)| !idle(n)).map(|(_, p)| p);
-        moving.fold(f64::NEG_INFINITY, f64::max)
-    }
-
-    /// Compressed log-multipliers of all samples, as they are saved.
-    pub(super) fn compressed(&self, v: &[f64], s: f64) -> Vec<f64> {
-        match (&self.coordinates, &self.held) {
-            (None, None) => v.to_vec(),
-            (None, Some(held)) => {
-                let mut v = v.to_vec();
-                held.release(&mut v, s);
-                v
-            }
-            (Some(_), _) => self
-                .log_multipliers(v, s)
-                .into_iter()
-                .map(compress)
-                .collect(),
-        }
-    }
-
-    /// (θ, v) with the compressed log-multipliers of all samples.
-    pub(super) fn in_samples(&self, y: &[f64], s: f64) -> Vec<f64> {
-        let (theta, v) = y.split_at(self.parameters());
-        [theta, &self.compressed(v, s)].concat()
-    }
-
-    /// The log-multipliers of the states v at log-log-time s in other coordinates, compressed.
-    pub(super) fn in_other_coordinates(&self, v: &[f64], s: f64, other: &Coordinates) -> Vec<f64> {
-        let expanded: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
-        let anchor = other.anchor();
-        let (first, difference): (f64, Box<dyn Fn(usize) -> f64>) = match &self.coordinates {
-            None => (
-                expanded[anchor],
-                Box::new(|n| expanded[n] - expanded[anchor]),
-            ),
-            Some(at) => {
-                let t = at.combine();
-                let sum = |factor: &dyn Fn(usize) -> f64| -> f64 {
-                    expanded
-                        .iter()
-                        .enumerate()
-                        .map(|(i, p)| factor(i) * p)
-                        .sum()
-                };
-                let clock = |share: f64| {
-                    if share == 0.0 {
-                        0.0
-                    } else {
-                        share * log_time(s)
-                    }
-                };
-                let shares = at.clock();
-                let first = sum(&|i| t[(anchor, i)]) + clock(shares[anchor]);
-                let difference = move |n: usize| {
-                    sum(&|i| t[(n, i)] - t[(anchor, i)]) + clock(shares[n] - shares[anchor])
-                };
-                (first, Box::new(difference))
-            }
-        };
-        let coordinates = other.substitute(first, difference);
-        coordinates.into_iter().map(compress).collect()
-    }
-
-    /// Whether (other) coordinates might help a method that does not get on at log-log-time s.
-    pub(super) fn may_change_coordinates(&self, s: f64) -> bool {
-        match &self.coordinates {
-            Some(coordinates) => coordinates.may_change(s),
-            None => {
-                let linear = self.kernel.signed_samples().is_some() && !self.samples_only;
-                linear && s.exp() >= coordinates::NEEDED_GROWTH
-            }
-        }
-    }
-
-    /// Whether states should be (other) coordinates of the log-multipliers from log-log-time s on.
-    pub(super) fn wants_coordinates(&self, v: &[f64], s: f64) -> bool {
-        if let Some(coordinates) = &self.coordinates {
-            let expanded: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
-            return coordinates.are_outdated(&expanded, &self.log_multipliers(v, s), s);
-        }
-        if self.samples_only || s.exp() < coordinates::NEEDED_GROWTH {
-            return false;
-        }
-        let Some(g) = self.kernel.signed_samples() else {
-            return false;
-        };
-        let learned = coordinates::learned(v.iter().map(|v| expand(*v)), s);
-        let mut known = self.learned.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.0 != learned {
-            let p = self.log_multipliers(v, s);
-            let dependent = coordinates::are_dependent(g, &p, &learned);
-            *known = (learned, dependent);
-        }
-        known.1
     }
 
     pub(super) fn factors(&self, y: &[f64], t: f64) -> Factors {
@@ -476,7 +319,7 @@ impl System {
         factors.multipliers = exponents.map(f64::exp).collect();
         for &n in self.kernel.dead() {
             factors.dead.push(n);
-            factors.multipliers[n] = (s + log_time(s) + self.log_unit + correction[n]).exp();
+            factors.multipliers[n] = (s + self.log_time(s) + correction[n]).exp();
             (factors.cosh[n], factors.tanh[n]) = (1.0, 0.0);
         }
         for &n in self.kernel.idle() {
@@ -486,15 +329,16 @@ impl System {
 
     fn of_coordinates(&self, at: &Coordinates, v: &[f64], s: f64, factors: &mut Factors) {
         let p = self.log_multipliers(v, s);
-        let tau = log_time(s);
+        let tau = self.log_time(s);
         let mut slopes = Vec::with_capacity(p.len());
         for (n, p) in p.into_iter().enumerate() {
             let p = if at.is_zero(n) { p.min(STRONG) } else { p };
+            let margin = tau - p + self.shift.get(n).copied().unwrap_or(0.0);
             let (correction, slope) = match self.loss.log_correction_is_zero() {
                 true => (0.0, 0.0),
                 false => (
-                    self.loss.log_correction(tau - p),
-                    self.loss.log_correction_slope(tau - p),
+                    self.loss.log_correction(margin),
+                    self.loss.log_correction_slope(margin),
                 ),
             };
             let count = self.log_counts.get(n).copied().unwrap_or(0.0);
@@ -511,7 +355,7 @@ impl System {
     pub(super) fn complete(&self, y: &mut [f64], t: f64) {
         let parameters = self.kernel.parameters();
         for n in self.kernel.dead() {
-            y[parameters + n] = compress(log_time(self.clock(t)) + self.log_unit);
+            y[parameters + n] = compress(self.log_time(self.clock(t)));
         }
     }
 
@@ -534,8 +378,8 @@ impl System {
 
     /// Whether the updates of the samples cancel in every weight, `|Σ_n E_n y_n 𝒢_n| ≤ 1e-8 Σ_n |E_n y_n 𝒢_n|`, entry
     /// by entry. This distinguishes resting weights and samples that contradict each other from updates that are
-    /// small because the data are.
-    pub(super) fn updates_cancel(&self, y: &[f64], t: f64) -> bool {
+    /// small because the data are. Where they do, whether there are any.
+    pub(super) fn updates_cancel(&self, y: &[f64], t: f64) -> Option<Rest> {
         let theta = &y[..self.kernel.parameters()];
         let multipliers = self.multipliers(y, t);
         let mut sum = vec![0.0; theta.len()];
@@ -555,7 +399,32 @@ impl System {
         }
         // where units slide, what is left of their updates is rounding
         let rounding = ROUNDED_UPDATES * size.iter().copied().fold(0.0, f64::max);
-        (sum.iter().zip(&size)).all(|(sum, size)| sum.abs() <= CANCELLED * size + rounding)
+        let cancel =
+            (sum.iter().zip(&size)).all(|(sum, size)| sum.abs() <= CANCELLED * size + rounding);
+        if !cancel {
+            return None;
+        }
+        let Some(degree) = self.kernel.degree() else {
+            return Some(Rest::Minimum);
+        };
+        // products of layers that vanish are no balance of forces
+        if size.iter().all(|size| *size == 0.0) {
+            return Some(Rest::Saddle);
+        }
+        // weights near zero may be moved by forces that are nothing beside those that balance
+        let pulled = sum.iter().zip(&size).zip(theta).filter(|((sum, size), w)| {
+            sum.abs() > UNBALANCED * **size && **w != 0.0 && w.abs() < NEAR_ZERO
+        });
+        let rates = pulled.map(|((sum, _), w)| sum / w);
+        let s = self.clock(t);
+        let rate = rates.fold(f64::NEG_INFINITY, f64::max) * (-s - self.log_time(s)).exp();
+        Some(match rate {
+            f64::NEG_INFINITY => Rest::Minimum,
+            rate if rate > 0.0 => Rest::Plateau {
+                log_time: Some(plateau_end(self.log_time(s), rate, degree)),
+            },
+            _ => Rest::Plateau { log_time: None },
+        })
     }
 
     /// What holding samples depends on, at the state `y` of the local time t.
@@ -647,6 +516,12 @@ impl System {
             NewtonSolver::Dense => Box::new(DenseStep::new(self, y, t, c)),
         }
     }
+}
+
+/// ln t at which a weight that grows at this rate (per unit of time) is no longer near zero.
+fn plateau_end(log_time: f64, rate: f64, degree: i32) -> f64 {
+    let left = -(rate * f64::from((degree - 2).max(1))).ln();
+    log_time.max(left) + (-(log_time - left).abs()).exp().ln_1p()
 }
 
 /// A factorised Newton matrix.

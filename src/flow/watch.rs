@@ -24,6 +24,9 @@ const LINGER_STEPS: usize = 1500;
 /// See [`LINGER_STEPS`].
 const LINGER: f64 = 0.1;
 
+/// Progress in s between looks for samples that contradict each other.
+const LOOK: f64 = 0.05;
+
 /// Borders crossed in a row without progress after which a run is abandoned.
 const MOST_STALLED_BORDERS: usize = 5_000;
 
@@ -37,6 +40,10 @@ pub(super) struct Watch {
     crawl: Milestones,
     drag: Milestones,
     linger: Milestones,
+    /// Whether it is settled which samples contradict each other, and that they do no more or no less than that.
+    contradiction_known: bool,
+    /// s at which they are looked for next.
+    next_look: f64,
 }
 
 /// Progress measured over a fixed number of steps, not counting those that end at a border.
@@ -83,6 +90,17 @@ impl Watch {
         self.linger
             .tick(s, LINGER_STEPS)
             .is_some_and(|progress| progress < LINGER)
+    }
+
+    /// Whether to look for samples that contradict each other at s.
+    pub(super) fn looks(&self, s: f64) -> bool {
+        !self.contradiction_known && s >= self.next_look
+    }
+
+    /// Looks again later, or no more.
+    pub(super) fn looked(&mut self, s: f64, known: bool) {
+        self.next_look = s + LOOK;
+        self.contradiction_known = known;
     }
 
     /// Counts consecutive borders without progress.

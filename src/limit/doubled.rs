@@ -95,6 +95,12 @@ impl DoubledVector {
         }
     }
 
+    /// `self −= other`.
+    pub(crate) fn subtract(&mut self, other: &Self) {
+        self.add(&-&other.hi);
+        self.add(&-&other.lo);
+    }
+
     /// `self *= 2^k`, exactly.
     pub(crate) fn scale(&mut self, power_of_two: f64) {
         self.hi *= power_of_two;

@@ -51,6 +51,7 @@ pub mod angle;
 mod blocks;
 pub mod certificate;
 pub mod cone;
+mod contradiction;
 pub(crate) mod doubled;
 mod exact;
 mod face;
@@ -81,6 +82,7 @@ pub use certificate::{
     Certifier, KKT_ACTIVE, KktResidual, best_multipliers, duality_gap, kkt_residual,
 };
 pub use cone::{ConePoint, nearest_in_cone};
+pub(crate) use contradiction::Contradiction;
 pub use feature_margin::feature_max_margin;
 pub use max_margin::{GAP_TOLERANCE, max_margin, max_margin_from};
 pub use norm_margin::minimise;

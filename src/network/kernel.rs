@@ -3,6 +3,7 @@
 use super::{QuasiNewtonStep, WeightPath};
 use crate::trajectory::Kinks;
 use nalgebra::{DMatrix, DVector};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A vector field on θ that is linear in the multipliers of N samples, `θ' = Σ_n α_n y_n 𝒢_n(θ)`, independent of loss
@@ -39,6 +40,18 @@ pub trait Kernel: Send + Sync {
     /// is one part.
     fn layers(&self) -> Vec<usize> {
         vec![self.parameters()]
+    }
+
+    /// Offer: the degree L ≥ 2 of margins in the weights, where they are homogeneous, `m(σθ) = σ^L m(θ)`, and the
+    /// velocity is so of degree L − 1, as under gradient descent. Integrators then take weights near zero in a unit of
+    /// their own.
+    fn degree(&self) -> Option<i32> {
+        None
+    }
+
+    /// Offer: what the flow from `theta` keeps away from zero for ever, though it may come arbitrarily near.
+    fn held(&self, _theta: &[f64]) -> Held {
+        Held::default()
     }
 
     /// Optional: G (N × D), where margins are linear in the input, `m_n = g_n·β`, in any orthonormal coordinates.
@@ -102,6 +115,16 @@ pub trait Kernel: Send + Sync {
     ) -> Option<Box<dyn LinearisedStep>> {
         None
     }
+}
+
+/// What a flow keeps away from zero.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Held {
+    /// Single weights whose signs never change.
+    pub signs: Vec<usize>,
+    /// Parts of θ that may come nearer to zero than any bound, and have to be resolved relative to their own norm: sets
+    /// of parts whose norms stay equal.
+    pub near: Vec<Vec<Range<usize>>>,
 }
 
 /// One linearised implicit step of a kernel: its own, or a [`QuasiNewtonStep`].

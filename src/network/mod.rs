@@ -5,7 +5,9 @@
 //! know of its field. Every network is one folder here and one line in [`NETWORKS`]; what theory predicts for it is
 //! in [`theory`](crate::theory).
 
+mod constrained;
 mod fully_connected;
+
 mod kernel;
 mod layout;
 mod path;
@@ -22,15 +24,17 @@ mod tests;
 pub(crate) use fully_connected::RankOneStepper;
 pub use fully_connected::{FullyConnectedLinear, Reduction};
 pub use kernel::{
-    Closure, Entered, InputResponse, Kernel, LinearisedStep, Pieces, Tangent, linearised,
+    Closure, Entered, Held, InputResponse, Kernel, LinearisedStep, Pieces, Tangent, linearised,
 };
 pub use layout::Layout;
+pub(crate) use path::SMALLEST;
 pub use path::{FullPath, WeightPath};
 pub use quasi_newton::QuasiNewtonStep;
 pub use relu::Relu;
 pub use signals::{MisfitSignals, Signals};
 pub use spectral::SpectralLinear;
 
+pub(crate) use constrained::Constrained;
 pub(crate) use layout::View;
 pub(crate) use pseudo_inverse::pseudo_inverse;
 

@@ -7,6 +7,7 @@
 
 use super::Kernel;
 use nalgebra::DMatrix;
+use std::ops::Range;
 
 /// See the module. `at`, `combination`: the coefficients `c_j`, one per slot.
 pub trait WeightPath {
@@ -28,6 +29,10 @@ pub trait WeightPath {
     /// have no significant digits of their own, the root mean square of the layer's weights.
     fn size(&mut self, combination: &[f64], relative: f64, absolute: &[f64]) -> f64;
 
+    /// Asks [`size`](Self::size) to count these parts of θ one by one, each relative to its own norm however small it
+    /// is, and [`advance`](Self::advance) to keep the norms of each set equal. [`FullPath`] does.
+    fn resolve(&mut self, _sets: &[Vec<Range<usize>>]) {}
+
     /// `out = θ + Σ c_j f_j`
     fn write(&self, combination: &[f64], out: &mut [f64]);
 
@@ -42,6 +47,9 @@ pub trait WeightPath {
     fn restore(&mut self, velocities: &[f64]) -> Option<()>;
 }
 
+/// Numbers below this have lost digits, and their products vanish.
+pub(crate) const SMALLEST: f64 = 1e-290;
+
 /// The path of any kernel: velocities as vectors of length P.
 pub struct FullPath<'k> {
     kernel: &'k dyn Kernel,
@@ -50,6 +58,8 @@ pub struct FullPath<'k> {
     velocities: Vec<Vec<f64>>,
     /// `θ + Σ c_j f_j`
     sum: Vec<f64>,
+    /// Parts that are resolved one by one, in sets of equal norms.
+    resolved: Vec<Vec<Range<usize>>>,
 }
 
 impl<'k> FullPath<'k> {
@@ -61,6 +71,7 @@ impl<'k> FullPath<'k> {
             layers: kernel.layers(),
             velocities: vec![vec![0.0; theta.len()]; slots],
             sum: theta.to_vec(),
+            resolved: Vec::new(),
         }
     }
 
@@ -78,6 +89,28 @@ impl<'k> FullPath<'k> {
         let mut sum = std::mem::take(&mut self.sum);
         self.write(at, &mut sum);
         self.sum = sum;
+    }
+}
+
+fn norm(x: &[f64]) -> f64 {
+    x.iter().fold(0.0, |norm: f64, x| norm.hypot(*x))
+}
+
+/// Gives parts that differ by rounding the norm that they have on average. Unequal parts are off the set on which they
+/// cannot cross zero: a difference of their squares that is left from larger weights would let them.
+fn equalise(theta: &mut [f64], parts: &[Range<usize>]) {
+    let sum: f64 = parts.iter().map(|part| norm(&theta[part.clone()])).sum();
+    let mean = sum / parts.len() as f64;
+    for part in parts {
+        match &mut theta[part.clone()] {
+            [w] => *w = mean.copysign(*w),
+            part => {
+                let size = norm(part);
+                if size > 0.0 {
+                    part.iter_mut().for_each(|w| *w *= mean / size);
+                }
+            }
+        }
     }
 }
 
@@ -118,8 +151,16 @@ impl WeightPath for FullPath<'_> {
             largest = largest.max(squares.sum::<f64>() / *len as f64);
             start += len;
         }
+        for part in self.resolved.iter().flatten() {
+            let allowed = relative * norm(&self.theta[part.clone()]) + SMALLEST;
+            largest = largest.max((norm(&sum[part.clone()]) / allowed).powi(2));
+        }
         self.sum = sum;
         largest.sqrt()
+    }
+
+    fn resolve(&mut self, sets: &[Vec<Range<usize>>]) {
+        self.resolved = sets.to_vec();
     }
 
     fn write(&self, combination: &[f64], out: &mut [f64]) {
@@ -130,6 +171,9 @@ impl WeightPath for FullPath<'_> {
     fn advance(&mut self, combination: &[f64]) {
         let mut theta = std::mem::take(&mut self.theta);
         self.add(combination, &mut theta);
+        for set in &self.resolved {
+            equalise(&mut theta, set);
+        }
         self.theta = theta;
     }
 

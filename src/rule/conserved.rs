@@ -21,6 +21,10 @@ type Measure = dyn Fn(&[f64]) -> Measured + Send + Sync;
 pub struct Measured {
     pub value: Vec<f64>,
     pub size: f64,
+    /// How much the quantity changes, to first order, if every weight changes by one: errors that weights have however
+    /// short they are need not matter. Zero where they do: what amplifies short weights, as gradient descent does near
+    /// a saddle, amplifies their errors.
+    pub reach: f64,
 }
 
 impl fmt::Debug for Conserved {

@@ -79,6 +79,7 @@ impl LearningRule for KolenPollack {
                     Measured {
                         value: f.iter().zip(w).map(|(f, w)| f - w).collect(),
                         size: norm(f) + norm(w),
+                        reach: 0.0,
                     }
                 })
             })

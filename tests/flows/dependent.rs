@@ -154,7 +154,7 @@ fn random_dependent_samples_are_followed_to_late_times() {
 }
 
 /// Depths two and three, and how far they are followed.
-fn problems(data: &Dataset, seed: u64) -> Vec<(Problem, f64)> {
+pub fn problems(data: &Dataset, seed: u64) -> Vec<(Problem, f64)> {
     let d = data.dimension();
     let mut problems = Vec::new();
     for (depth, until) in [(2, 60.0), (3, 140.0)] {

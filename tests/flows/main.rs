@@ -1,12 +1,15 @@
-//! How flows behave: budgets, failures and saves; samples that depend on each other; ReLU networks and their kinks;
-//! accuracy that is judged; losses that may rise.
+//! How flows behave: budgets, failures and saves; samples that depend on each other or contradict each other; ReLU
+//! networks and their kinks; accuracy that is judged, and alarms; losses that may rise.
 
 mod accuracy;
+mod alarms;
+mod contradictory;
 mod dependent;
 mod loss_monotonicity;
 #[path = "../support/program.rs"]
 mod program;
 mod relu;
 mod runs;
+mod saddles;
 #[path = "../support/mod.rs"]
 mod support;

@@ -162,7 +162,7 @@ fn explicit_method_gives_up_by_name() {
 #[test]
 fn overflowing_weights_cannot_start() {
     let problem = small();
-    let huge = problem.theta0() * 1e6;
+    let huge = problem.theta0() * 1e200;
     let problem = problem.with_start(huge).unwrap();
     match integrate(&problem, &FlowOptions::to(5.0), &mut |_| {}) {
         Err(e @ Error::Solver(_)) => assert!(e.to_string().contains("not finite"), "{e}"),

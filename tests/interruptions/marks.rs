@@ -103,8 +103,9 @@ fn after_any_step_of_our_own_integrator() {
     any_step("spectral", &spectral, &FlowOptions::to(80.0), 97);
 }
 
-/// Three samples on a line, whose log-multipliers are carried in coordinates from half-way on, and data that nothing
-/// separates, which are left to the fully implicit method.
+/// Three samples on a line, whose log-multipliers are carried in coordinates from half-way on, data that nothing
+/// separates, which are left to the fully implicit method, and two samples that contradict each other, which are held
+/// while the rest goes on.
 #[test]
 fn around_changes_of_states_and_method() {
     let line = Dataset::new(
@@ -112,14 +113,25 @@ fn around_changes_of_states_and_method() {
         DVector::from_element(3, 1.0),
     );
     let contrary = gaussian_random_labels(2, 12, 4);
-    for (name, dataset, until) in [("line", line, 14.0), ("contrary", contrary, 8.0)] {
+    let partly = Dataset::new(
+        dmatrix![1.0, 0.0, 0.3; -1.0, 0.0, -0.3; 2.0, 1.0, -0.5; 0.5, 2.0, 1.0],
+        DVector::from_element(4, 1.0),
+    );
+    let cases = [
+        ("line", line, 14.0),
+        ("contrary", contrary, 8.0),
+        ("partly", partly, 9.0),
+    ];
+    for (name, dataset, until) in cases {
         let problem = dfa(dataset, 2, 0.1);
         for fixed in [200, 900] {
             let options = FlowOptions {
                 checkpoint_steps: Some(fixed),
                 ..FlowOptions::to(until)
             };
-            let whole = any_step(name, &problem, &options, 43);
+            let stride = if name == "partly" { 397 } else { 43 };
+            let whole = any_step(name, &problem, &options, stride);
+            assert_eq!(whole.held.is_some(), name == "partly");
             let method = &whole.solver.method;
             if name == "line" {
                 assert_eq!((method.as_str(), whole.solver.restarts), ("adams-bdf", 1));

@@ -96,9 +96,13 @@ impl<'k> Stepper<'k> {
         let kernel = system.kernel();
         let (theta, v) = start.y.split_at(system.parameters());
         let slots = HISTORY + 1;
-        let path = kernel
-            .path(theta, slots)
-            .unwrap_or_else(|| Box::new(FullPath::new(kernel, theta, slots)));
+        // parts of θ are taken apart by the path that keeps all weights
+        let own = match system.resolved() {
+            [] => kernel.path(theta, slots),
+            _ => None,
+        };
+        let mut path = own.unwrap_or_else(|| Box::new(FullPath::new(kernel, theta, slots)));
+        path.resolve(system.resolved());
         let mut stepper = Self {
             path,
             loss: system.loss(),
@@ -116,7 +120,7 @@ impl<'k> Stepper<'k> {
             backward: Order { now: 1, age: 0 },
             adams: Order { now: 1, age: 0 },
             corrector: Corrector::default(),
-            trial: Trial::new(v, slots, Multipliers::of(system.coordinates().cloned())),
+            trial: Trial::new(v, slots, Multipliers::of(system)),
             rejected: 0,
             failures: 0,
             evaluations: 0,

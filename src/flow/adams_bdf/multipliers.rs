@@ -8,6 +8,7 @@
 use super::super::clock::{COMPRESSION, compress, log_time};
 use super::super::coordinates::Coordinates;
 use super::super::ending::STRONG;
+use super::super::system::System;
 use super::tolerances::Tolerances;
 use crate::loss::Loss;
 use nalgebra::DMatrix;
@@ -17,6 +18,8 @@ use std::sync::Arc;
 #[derive(Default, Clone)]
 pub(super) struct Multipliers {
     coordinates: Option<Arc<Coordinates>>,
+    /// ln u of the clock.
+    log_unit: f64,
     /// `E_n`, N.
     pub values: Vec<f64>,
     /// `p_n`, N; written with coordinates only.
@@ -38,10 +41,11 @@ pub(super) struct Multipliers {
 }
 
 impl Multipliers {
-    /// Of states that are coordinates, or samples if there are none.
-    pub(super) fn of(coordinates: Option<Arc<Coordinates>>) -> Self {
+    /// Of the states of a system: coordinates, or samples.
+    pub(super) fn of(system: &System) -> Self {
         Self {
-            coordinates,
+            coordinates: system.coordinates().cloned(),
+            log_unit: system.log_unit(),
             ..Self::default()
         }
     }
@@ -74,8 +78,9 @@ impl Multipliers {
 
     fn set_samples(&mut self, s: f64, loss: Loss, log_counts: &[f64]) {
         self.values.resize(self.expanded.len(), 0.0);
+        let tau = log_time(s) + self.log_unit;
         for (n, p) in self.expanded.iter().enumerate() {
-            let (e, slope) = multiplier(*p, s, loss, log_count(log_counts, n));
+            let (e, slope) = multiplier(*p, (s, tau), loss, log_count(log_counts, n));
             self.values[n] = e;
             self.slopes[n] = e * self.cosh[n] * (1.0 - slope);
         }
@@ -88,11 +93,12 @@ impl Multipliers {
         self.by_p.resize(samples, 0.0);
         self.pull.resize(at.len(), 0.0);
         self.diagonal.resize(at.len(), 0.0);
-        at.expand(&self.expanded, log_time(s), &mut self.p);
+        let tau = log_time(s) + self.log_unit;
+        at.expand(&self.expanded, tau, &mut self.p);
         for (n, x) in self.values.iter_mut().enumerate() {
             let p = self.p[n];
             let p = if at.is_zero(n) { p.min(STRONG) } else { p };
-            let (e, slope) = multiplier(p, s, loss, log_count(log_counts, n));
+            let (e, slope) = multiplier(p, (s, tau), loss, log_count(log_counts, n));
             *x = e;
             self.by_p[n] = e * (1.0 - slope);
         }
@@ -175,11 +181,11 @@ fn log_count(log_counts: &[f64], sample: usize) -> f64 {
 }
 
 /// `E` and `∂κ/∂m`.
-fn multiplier(p: f64, s: f64, loss: Loss, log_count: f64) -> (f64, f64) {
+fn multiplier(p: f64, (s, tau): (f64, f64), loss: Loss, log_count: f64) -> (f64, f64) {
     let (correction, slope) = match loss.log_correction_is_zero() {
         true => (0.0, 0.0),
         false => {
-            let margin = log_time(s) - p;
+            let margin = tau - p;
             (
                 loss.log_correction(margin),
                 loss.log_correction_slope(margin),

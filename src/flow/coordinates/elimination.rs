@@ -17,8 +17,10 @@ pub(super) fn metric(response: &[f64]) -> Vec<i32> {
 const LEAST_RESPONSE: f64 = -150.0;
 
 /// What is left of `g_n − g_a` after some vectors have been taken out.
-pub(super) struct Elimination<'a> {
-    g: &'a DMatrix<f64>,
+pub(super) struct Elimination {
+    /// Samples without what is held of them, N × D.
+    g: DMatrix<f64>,
+    held: Held,
     pub(super) anchor: usize,
     metric: Vec<i32>,
     /// The metric.
@@ -37,37 +39,118 @@ pub(super) struct Elimination<'a> {
     pivots: Vec<usize>,
 }
 
-impl<'a> Elimination<'a> {
-    /// With the most active of the samples as the anchor. None if all are zero.
+/// Samples that are held, and what spans them.
+pub(super) struct Held {
+    samples: Vec<usize>,
+    /// Orthogonal in the metric, one a row.
+    vectors: Vec<DVector<f64>>,
+}
+
+/// The vectors that are to be taken out of others, in a metric.
+struct Remover<'a> {
+    responses: &'a DVector<f64>,
+    /// Largest entries by feature, those of rounding being [`TIE`] times as large.
+    scales: &'a DVector<f64>,
+}
+
+impl Remover<'_> {
+    /// Square of the length, in the metric.
+    fn square(&self, x: &DVector<f64>) -> f64 {
+        let terms = x.iter().zip(self.responses).map(|(x, h)| h * x * x);
+        terms.sum()
+    }
+
+    /// Takes a vector out of another, twice, which makes the factor a doubled number: the factor.
+    fn take_out(&self, vector: &DVector<f64>, rest: &mut DoubledVector) -> f64 {
+        let dual = vector.component_mul(self.responses);
+        let square = vector.dot(&dual);
+        let factors = [(); 2].map(|()| {
+            let t = rest.dot(dual.as_slice()).value() / square;
+            rest.add_scaled(Doubled::new(-t, 0.0), vector.as_slice());
+            t
+        });
+        for (i, scale) in self.scales.iter().enumerate() {
+            if rest.hi[i].abs() <= TIE * scale {
+                rest.set(i, Doubled::new(0.0, 0.0));
+            }
+        }
+        factors[0] + factors[1]
+    }
+
+    /// Takes what spans the samples `held` out of all rows, with pivoting.
+    fn hold(&self, held: &[usize], rows: &mut [DoubledVector]) -> Held {
+        let mut vectors = Vec::new();
+        let mut open = held.to_vec();
+        loop {
+            let squares = open.iter().map(|&n| (n, self.square(&rows[n].hi)));
+            let largest = squares.max_by(|a, b| a.1.total_cmp(&b.1));
+            let Some((pivot, _)) = largest.filter(|(_, square)| *square > 0.0) else {
+                break;
+            };
+            let vector = rows[pivot].hi.clone();
+            for row in rows.iter_mut() {
+                self.take_out(&vector, row);
+            }
+            open.retain(|n| *n != pivot);
+            vectors.push(vector);
+        }
+        for n in held {
+            rows[*n] = DoubledVector::zeros(self.scales.len());
+        }
+        Held {
+            samples: held.to_vec(),
+            vectors,
+        }
+    }
+}
+
+impl Elimination {
+    /// With the most active of the samples as the anchor, in what is left of them when some are `held`. None if
+    /// nothing is.
     pub(super) fn new(
-        g: &'a DMatrix<f64>,
+        (g, held): (&DMatrix<f64>, &[usize]),
         p: &[f64],
         samples: &[usize],
         metric: Vec<i32>,
     ) -> Option<Self> {
-        let candidates = samples.iter().filter(|&&n| g.row(n).amax() > 0.0);
+        let candidates = samples
+            .iter()
+            .filter(|&n| g.row(*n).amax() > 0.0 && !held.contains(n));
         let anchor = candidates.max_by(|a, b| p[**a].total_cmp(&p[**b]))?;
-        Some(Self::at(g, *anchor, metric))
+        Some(Self::at((g, held), *anchor, metric))
     }
 
-    pub(super) fn at(g: &'a DMatrix<f64>, anchor: usize, metric: Vec<i32>) -> Self {
-        let minus = -g.row(anchor).transpose();
-        let remainders = g.row_iter().map(|row| {
-            let mut difference = DoubledVector::from(row.transpose());
-            difference.add(&minus);
-            difference
-        });
+    pub(super) fn at(
+        (g, held): (&DMatrix<f64>, &[usize]),
+        anchor: usize,
+        metric: Vec<i32>,
+    ) -> Self {
         let roots = metric.iter().map(|k| 4.0_f64.powi(*k));
+        let responses = DVector::from_iterator(metric.len(), roots);
+        let scales = DVector::from_iterator(g.ncols(), g.column_iter().map(|c| c.amax()));
+        let mut rows: Vec<DoubledVector> =
+            (g.row_iter()).map(|row| row.transpose().into()).collect();
+        let remover = Remover {
+            responses: &responses,
+            scales: &scales,
+        };
+        let held = remover.hold(held, &mut rows);
+        let g = DMatrix::from_fn(g.nrows(), g.ncols(), |n, d| rows[n].hi[d]);
+        let anchor_rest = rows[anchor].clone();
+        for row in &mut rows {
+            row.subtract(&anchor_rest);
+        }
         Self {
-            g,
+            held,
             anchor,
-            responses: DVector::from_iterator(metric.len(), roots),
+            responses,
             metric,
-            remainders: remainders.collect(),
-            anchor_rest: g.row(anchor).transpose().into(),
+            remainders: rows,
+            vectors: vec![anchor_rest.hi.clone()],
+            anchor_rest,
             relation: Vec::new(),
-            scales: DVector::from_iterator(g.ncols(), g.column_iter().map(|c| c.amax())),
-            vectors: vec![-minus],
+            scales,
+            g,
             columns: Vec::new(),
             pivots: vec![anchor],
         }
@@ -83,15 +166,6 @@ impl<'a> Elimination<'a> {
         samples.into_iter().filter(keep).collect()
     }
 
-    /// Square of the length of a remainder, in the metric.
-    fn square(&self, sample: usize) -> f64 {
-        let rest = &self.remainders[sample].hi;
-        rest.iter()
-            .zip(&self.responses)
-            .map(|(r, h)| h * r * r)
-            .sum()
-    }
-
     /// Length of a remainder relative to the samples that it is a difference of.
     pub(super) fn size(&self, sample: usize) -> f64 {
         let length = |n: usize| self.g.row(n).norm();
@@ -100,7 +174,11 @@ impl<'a> Elimination<'a> {
 
     /// The sample with the longest remainder; none if nothing is left of any.
     pub(super) fn largest(&self, among: &[usize]) -> Option<usize> {
-        let squares = among.iter().map(|&n| (n, self.square(n)));
+        let remover = Remover {
+            responses: &self.responses,
+            scales: &self.scales,
+        };
+        let squares = (among.iter()).map(|&n| (n, remover.square(&self.remainders[n].hi)));
         let (sample, square) = squares.max_by(|a, b| a.1.total_cmp(&b.1))?;
         (square > 0.0).then_some(sample)
     }
@@ -109,26 +187,14 @@ impl<'a> Elimination<'a> {
     pub(super) fn eliminate(&mut self, sample: usize, open: &mut Vec<usize>) {
         open.retain(|n| *n != sample);
         let vector = self.remainders[sample].hi.clone();
-        let dual = vector.component_mul(&self.responses);
-        let square = vector.dot(&dual);
-        let scales = &self.scales;
-        let take_out = |rest: &mut DoubledVector| -> f64 {
-            // twice, which makes the factor a doubled number
-            let factors = [(); 2].map(|()| {
-                let t = rest.dot(dual.as_slice()).value() / square;
-                rest.add_scaled(Doubled::new(-t, 0.0), vector.as_slice());
-                t
-            });
-            for (i, scale) in scales.iter().enumerate() {
-                if rest.hi[i].abs() <= TIE * scale {
-                    rest.set(i, Doubled::new(0.0, 0.0));
-                }
-            }
-            factors[0] + factors[1]
+        let remover = Remover {
+            responses: &self.responses,
+            scales: &self.scales,
         };
-        let factors = self.remainders.iter_mut().map(take_out);
+        let factors = (self.remainders.iter_mut()).map(|rest| remover.take_out(&vector, rest));
         let column = DVector::from_iterator(self.g.nrows(), factors);
-        self.relation.push(take_out(&mut self.anchor_rest));
+        let share = remover.take_out(&vector, &mut self.anchor_rest);
+        self.relation.push(share);
         self.columns.push(column);
         self.vectors.push(vector);
         self.pivots.push(sample);
@@ -149,6 +215,7 @@ impl<'a> Elimination<'a> {
         for &n in &zero {
             clock[n] = 1.0;
         }
+        let held: Vec<_> = (self.held.vectors.iter()).map(DVector::transpose).collect();
         let related = self.anchor_rest.hi.amax() == 0.0;
         Coordinates {
             vectors: DMatrix::from_rows(&rows),
@@ -156,7 +223,14 @@ impl<'a> Elimination<'a> {
             combine,
             clock,
             relation: related.then_some(self.relation),
+            held: match held.is_empty() {
+                true => DMatrix::zeros(0, self.g.ncols()),
+                false => DMatrix::from_rows(&held),
+            },
+            rest: self.g,
+            shift: Vec::new(),
             choice: Choice {
+                held: self.held.samples,
                 pivots: self.pivots,
                 metric: self.metric,
                 since,

@@ -1,10 +1,11 @@
 //! Samples are their combinations; log-multipliers survive changes of coordinates.
 
 use super::*;
+use crate::flow::clock::log_time;
 use nalgebra::dmatrix;
 
 fn check(g: &DMatrix<f64>, p: &[f64], s: f64) -> Coordinates {
-    let coordinates = Coordinates::choose(g, p, s, &vec![1.0; g.ncols()]).unwrap();
+    let coordinates = Coordinates::choose((g, &[]), p, s, &vec![1.0; g.ncols()]).unwrap();
     let restored = coordinates.combine() * coordinates.vectors();
     let scale = g.amax();
     assert!((restored - g).amax() <= 1e-15 * scale);
@@ -45,7 +46,8 @@ fn differences_in_features_that_hardly_answer_have_vectors_of_their_own() {
     // the first two features are alive, and dependent there
     let g =
         dmatrix![2.0, 1.0, 1.0, 0.0; 1.0, 2.0, 0.0, 3.0; 3.0, 0.0, 1.0, 1.0; 0.0, 3.0, 1.0, -1.0];
-    let coordinates = Coordinates::choose(&g, &[0.0; 4], 30.0, &[1e12, 1e13, 1.0, 2.0]).unwrap();
+    let coordinates =
+        Coordinates::choose((&g, &[]), &[0.0; 4], 30.0, &[1e12, 1e13, 1.0, 2.0]).unwrap();
     assert!((coordinates.combine() * coordinates.vectors() - &g).amax() < 1e-14);
     for u in coordinates.vectors().row_iter().skip(2) {
         assert!(u.columns(0, 2).amax() < 1e-12 * u.amax(), "{u}");
@@ -59,7 +61,7 @@ fn log_multipliers_survive_the_change_of_coordinates() {
     let g = dmatrix![1.0, 0.2, -1.0; 0.3, 2.0, 1.0; -1.0, 0.5, 0.5; 2.0, 1.0, 0.0; 0.0, 0.0, 0.0];
     let (beta, tau) = (DVector::from_vec(vec![3.0, -1.0, 2.0]), 40.0);
     let p: Vec<f64> = (&g * &beta).iter().map(|m| tau - m).collect();
-    let coordinates = Coordinates::choose(&g, &p, 10.0, &[1.0; 3]).unwrap();
+    let coordinates = Coordinates::choose((&g, &[]), &p, 10.0, &[1.0; 3]).unwrap();
     let anchor = p[coordinates.anchor()];
     let values = coordinates.substitute(anchor, |n| p[n] - anchor);
     let mut restored = vec![0.0; p.len()];
@@ -79,7 +81,7 @@ fn a_coordinate_can_be_taken_from_the_relation_to_the_clock() {
     let g = dmatrix![1.0, 0.2; 0.3, 2.0; -1.0, 3.5; 2.0, 1.0];
     let (beta, tau) = (DVector::from_vec(vec![12.0, 9.0]), log_time(3.0));
     let p: Vec<f64> = (&g * &beta).iter().map(|m| tau - m).collect();
-    let mut coordinates = Coordinates::choose(&g, &p, 3.0, &[1.0; 2]).unwrap();
+    let mut coordinates = Coordinates::choose((&g, &[]), &p, 3.0, &[1.0; 2]).unwrap();
     let full = coordinates.clone();
     assert_eq!(full.len(), 3);
     let anchor = p[full.anchor()];
@@ -112,4 +114,38 @@ fn coordinates_are_needed_where_samples_being_learned_are_nearly_dependent() {
     assert!(needed(&close, &[0.0; 2]));
     let apart = dmatrix![1.0, 0.5, 0.0; 0.0, 0.5, 1.0; -1.0, 0.5, 3.0];
     assert!(!needed(&apart, &[0.0; 3]));
+}
+
+#[test]
+fn coordinates_are_those_of_what_is_not_held() {
+    // the first two contradict each other, the fourth is the third but for what is held
+    let g = dmatrix![1.0, -1.0, 0.0, 0.0; -0.5, 0.5, 0.0, 0.0; 1.0, 2.0, 1.0, 0.0; 3.0, 0.0, 1.0, 0.0; 0.0, 1.0, 0.0, 1.0];
+    let response = [1e10, 1.0, 1e8, 1e-4];
+    let mut coordinates =
+        Coordinates::choose((&g, &[0, 1]), &[9.0, 9.0, 0.1, 0.0, -0.2], 12.0, &response).unwrap();
+    let beta = DVector::from_vec(vec![0.25, -0.25, 0.0, 0.0]);
+    coordinates.hold(&g, &beta);
+    assert_eq!(coordinates.len(), 2, "the tie brings none");
+    let rest = coordinates.combine() * coordinates.vectors();
+    for n in [0, 1] {
+        assert_eq!(rest.row(n).amax(), 0.0);
+        assert!(coordinates.is_zero(n));
+    }
+    assert_eq!(rest.row(2), rest.row(3));
+    let held = coordinates.held();
+    assert_eq!(held.nrows(), 1);
+    for u in rest.row_iter() {
+        let product: f64 = (0..4).map(|d| u[d] * response[d] * held[(0, d)]).sum();
+        let powers_of_four = 1e-2 * response[0];
+        assert!(product.abs() < powers_of_four, "{product}");
+    }
+    let inside = &g - &rest;
+    for (n, row) in inside.row_iter().enumerate() {
+        assert!((row[0] + row[1]).abs() < 1e-15 && row.columns(2, 2).amax() < 1e-15);
+        assert!((coordinates.shift()[n] - (row * &beta)[0]).abs() < 1e-15);
+    }
+    let mut again = Coordinates::of_choice(&g, coordinates.choice()).unwrap();
+    again.hold(&g, &beta);
+    assert_eq!(again.vectors(), coordinates.vectors());
+    assert_eq!(again.shift(), coordinates.shift());
 }

@@ -17,7 +17,7 @@ pub use reduced::Reduction;
 
 use super::stepping::{Lane, Stepper, Training};
 use super::{
-    Architecture, Footprint, Kernel, Kind, Known, Layout, LinearisedStep, Network, Signals,
+    Architecture, Footprint, Held, Kernel, Kind, Known, Layout, LinearisedStep, Network, Signals,
     Tangent, View, WeightPath, blank, expect_fit,
 };
 use crate::dataset::Dataset;
@@ -203,6 +203,37 @@ impl Kernel for FullyConnectedKernel {
 
     fn idle(&self) -> &[usize] {
         &self.idle
+    }
+
+    /// Under gradient descent `w_lᵀw_l − w_{l+1}w_{l+1}ᵀ` is constant. Where all of these are exactly zero, layers have
+    /// rank one and one norm, which falls at most exponentially; a single entry then keeps its sign if the samples
+    /// have one feature only.
+    fn held(&self, theta: &[f64]) -> Held {
+        let w = self.layout.views(theta);
+        let balanced = w
+            .windows(2)
+            .all(|pair| pair[0].tr_mul(&pair[0]) == pair[1] * pair[1].transpose());
+        if self.feedback.is_some() || w.len() < 2 || !balanced || w[0].amax() == 0.0 {
+            return Held::default();
+        }
+        let entries = |w: &View<'_>| w.iter().filter(|w| **w != 0.0).count();
+        let features = self.signed_samples.column_iter().enumerate();
+        let features: Vec<usize> = features
+            .filter(|(_, column)| column.amax() > 0.0)
+            .map(|(d, _)| d)
+            .collect();
+        let single = w.iter().all(|w| entries(w) == 1)
+            && matches!(features[..], [d] if w[0].row(d).amax() > 0.0);
+        let weights = (0..theta.len()).filter(|i| single && theta[*i] != 0.0);
+        Held {
+            signs: weights.collect(),
+            near: vec![(0..w.len()).map(|l| self.layout.range(l)).collect()],
+        }
+    }
+
+    fn degree(&self) -> Option<i32> {
+        let depth = i32::try_from(self.layout.depth()).ok()?;
+        (self.feedback.is_none() && depth > 1).then_some(depth)
     }
 
     fn signed_samples(&self) -> Option<&DMatrix<f64>> {

@@ -4,7 +4,7 @@
 use super::predictor;
 use super::step::SpectralStep;
 use crate::network::products::{product, transposed_product};
-use crate::network::{Kernel, LinearisedStep, Tangent};
+use crate::network::{Held, Kernel, LinearisedStep, Tangent};
 use crate::spectrum::Frequency;
 use nalgebra::{DMatrix, DVector};
 use num_complex::Complex64;
@@ -166,6 +166,44 @@ impl Kernel for SpectralKernel {
 
     fn idle(&self) -> &[usize] {
         &self.idle
+    }
+
+    /// Under gradient descent `|ŵ_k|² − |ŵ_l|²` is constant. Where the least modulus of a frequency is that of two
+    /// layers or more, each of these is the other's factor, `|ŵ_k|' ≥ −C|ŵ_k|`, and cannot vanish; no other but a
+    /// single least one can. Real entries then keep their signs, and so do complex ones that start on the real line
+    /// with samples that do not turn them away from it.
+    fn held(&self, theta: &[f64]) -> Held {
+        let mut held = Held::default();
+        if self.feedback.is_some() || self.depth < 2 {
+            return held;
+        }
+        for f in &self.frequencies {
+            let at = |l: usize| l * self.dimension + f.start;
+            let moduli: Vec<f64> = (0..self.depth)
+                .map(|l| f.entry(&theta[l * self.dimension..]).norm())
+                .collect();
+            let least = moduli.iter().copied().fold(f64::INFINITY, f64::min);
+            let balanced = moduli.iter().filter(|m| **m == least).count() > 1;
+            let real = f.len == 1
+                || (0..self.depth).all(|l| theta[at(l) + 1] == 0.0)
+                    && self.signed_samples.column(f.start + 1).amax() == 0.0;
+            let mut near = Vec::new();
+            for (l, modulus) in moduli.iter().enumerate().filter(|(_, m)| **m > 0.0) {
+                if real && (balanced || *modulus > least) {
+                    held.signs.push(at(l));
+                }
+                if balanced && *modulus == least {
+                    near.push(at(l)..at(l) + f.len);
+                }
+            }
+            held.near.extend((!near.is_empty()).then_some(near));
+        }
+        held
+    }
+
+    fn degree(&self) -> Option<i32> {
+        let depth = i32::try_from(self.depth).ok()?;
+        (self.feedback.is_none() && depth > 1).then_some(depth)
     }
 
     fn signed_samples(&self) -> Option<&DMatrix<f64>> {

@@ -39,7 +39,7 @@ fn balance(network: &SpectralLinear, l: usize) -> Conserved {
     let formula = format!("|ŵ{this}|² − |ŵ{next}|²");
     let entries = layers(network, l);
     Conserved::new("balance", l, formula, move |theta| {
-        differences(entries(theta).map(|(this, next)| (this.norm_sqr(), next.norm_sqr())))
+        differences(entries(theta).map(|(this, next)| (this.norm_sqr(), next.norm_sqr(), 0.0)))
     })
 }
 
@@ -59,7 +59,10 @@ fn under_feedback(
         let reached = entries(theta)
             .zip(&ratios)
             .filter_map(|(entry, ratio)| Some((entry, (*ratio)?)));
-        differences(reached.map(|((this, next), ratio)| (0.5 * this.norm_sqr(), (next * ratio).re)))
+        differences(reached.map(|((this, next), ratio)| {
+            let (kinetic, aligned) = (0.5 * this.norm_sqr(), (next * ratio).re);
+            (kinetic, aligned, this.norm() + ratio.norm())
+        }))
     })
 }
 

@@ -71,6 +71,12 @@ impl Pair {
         let u = next * b * (self.this.size / (size * b.norm_squared()));
         (this, u)
     }
+
+    /// `‖b_l‖/‖b_{l+1}‖`, which is how much `u b_lᵀ` changes with `w_{l+1}`.
+    fn ratio(&self) -> f64 {
+        let norm = |scaled: &Scaled| scaled.size * scaled.b.norm();
+        norm(&self.this) / norm(&self.next)
+    }
 }
 
 fn balance(layout: &Layout, l: usize) -> Conserved {
@@ -83,6 +89,7 @@ fn balance(layout: &Layout, l: usize) -> Conserved {
         whole(
             this.tr_mul(this) - next * next.transpose(),
             this.norm_squared() + next.norm_squared(),
+            0.0,
         )
     })
 }
@@ -99,6 +106,7 @@ fn under_feedback(pair: &Arc<Pair>, start: Vec<f64>) -> [Conserved; 3] {
             whole(
                 w.tr_mul(&w) - (&outer + outer.transpose()),
                 w.norm_squared() + 2.0 * outer.norm(),
+                2.0 * (w.norm() + pair.ratio()),
             )
         })
     };
@@ -113,6 +121,7 @@ fn under_feedback(pair: &Arc<Pair>, start: Vec<f64>) -> [Conserved; 3] {
             whole(
                 DMatrix::from_element(1, 1, kinetic - aligned),
                 kinetic + aligned.abs(),
+                (2.0 * kinetic).sqrt() + pair.ratio(),
             )
         })
     };
@@ -125,16 +134,17 @@ fn under_feedback(pair: &Arc<Pair>, start: Vec<f64>) -> [Conserved; 3] {
             let update = w - View::from_slice(&start, w.nrows(), w.ncols());
             let along = &update * b / b.norm_squared();
             let size = update.norm();
-            whole(update - along * b.transpose(), size)
+            whole(update - along * b.transpose(), size, 1.0)
         })
     };
     [matrix, scalar, direction]
 }
 
 /// A quantity consisting of one part.
-fn whole(value: DMatrix<f64>, size: f64) -> Measured {
+fn whole(value: DMatrix<f64>, size: f64, reach: f64) -> Measured {
     Measured {
         value: value.data.into(),
         size,
+        reach,
     }
 }

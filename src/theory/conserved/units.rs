@@ -42,9 +42,10 @@ fn under_feedback(layout: &Layout, b: &[f64]) -> Conserved {
     Conserved::new("feedback-unit", depth - 1, formula, move |theta| {
         let w = layout.views(theta);
         let units = w[depth - 2].column_iter().zip(w[depth - 1].iter());
-        let pairs = units
-            .zip(&b)
-            .map(|((w_j, output), b_j)| (b_j * output, 0.5 * w_j.norm_squared()));
+        let pairs = units.zip(&b).map(|((w_j, output), b_j)| {
+            let kinetic = 0.5 * w_j.norm_squared();
+            (b_j * output, kinetic, b_j.abs() + w_j.norm())
+        });
         differences(pairs)
     })
 }
@@ -59,10 +60,14 @@ fn balance(layout: &Layout, l: usize, together: bool) -> Conserved {
         let w = layout.views(theta);
         let (this, next) = (&w[l - 1], &w[l]);
         if together {
-            return differences(std::iter::once((this.norm_squared(), next.norm_squared())));
+            return differences(std::iter::once((
+                this.norm_squared(),
+                next.norm_squared(),
+                0.0,
+            )));
         }
         let units = this.column_iter().zip(next.row_iter());
-        differences(units.map(|(w_j, out)| (w_j.norm_squared(), out.norm_squared())))
+        differences(units.map(|(w_j, out)| (w_j.norm_squared(), out.norm_squared(), 0.0)))
     })
 }
 
@@ -119,7 +124,7 @@ mod tests {
             .iter()
             .map(|c| {
                 let (a, b) = (c.measure(before.as_slice()), c.measure(after.as_slice()));
-                drift(&a, &b) / (2.0 * h)
+                drift(&a, &b, 0.0) / (2.0 * h)
             })
             .collect()
     }
