@@ -8,8 +8,9 @@
 //! wall-clock time, and does not affect the results either.
 
 use super::clock::Epoch;
+use super::contradiction::Holding;
 use super::coordinates::Choice;
-use super::held::Holding;
+use super::held::Held;
 use super::past::Past;
 use super::saves::Saves;
 use super::watch::Watch;
@@ -54,7 +55,9 @@ pub(super) struct Mark {
     /// The coordinates that v are; none where they are log-multipliers.
     pub coordinates: Option<Choice>,
     /// Samples that contradict each other, if they are held.
-    pub held: Option<Holding>,
+    pub contradiction: Option<Holding>,
+    /// Samples that a network that is not linear in its input cannot fit, if they are held.
+    pub held: Option<Held>,
     /// `∫ E ds`
     pub accumulated: Vec<f64>,
     pub method: Method,
@@ -273,6 +276,7 @@ mod tests {
             dense_since: Some(3.0),
             reached: 3.75,
             coordinates: None,
+            contradiction: None,
             held: None,
             y: vec![0.25, -0.0, f64::MIN_POSITIVE],
             accumulated: vec![f64::MAX],

@@ -68,7 +68,7 @@ pub(super) fn tsit45(start: &Start<'_>, drive: &mut Driver<'_>) -> Result<LegEnd
 fn problem(start: &Start<'_>) -> std::result::Result<OdeSolverProblem<Equations>, FlowError> {
     // below 1e-13 the step control would chase rounding
     let rtol = (start.rtol * LOCAL_SHARE).max(1e-13);
-    let atol_multipliers = 100.0 * start.atol * LOCAL_SHARE;
+    let atol_multipliers = (100.0 * start.atol * LOCAL_SHARE).max(start.system.held_rounding());
     let kernel = start.system.kernel();
     let per_layer = kernel.layers().into_iter().zip(start.weights);
     let weights = per_layer.flat_map(|(len, atol)| std::iter::repeat_n(*atol, len));

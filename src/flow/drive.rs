@@ -36,6 +36,8 @@ pub(super) enum Why {
     Contradiction,
     /// The state stands on a border of its piece.
     Border,
+    /// Samples are to be held, or released.
+    Balance,
     /// Multipliers have become so large that the clock has to be begun anew.
     NewEpoch,
     /// Weights near zero have outgrown the unit in use.
@@ -305,7 +307,7 @@ impl Drive<'_, '_> {
             }
             let (theta, v) = self.y.split_at(self.run.parameters);
             let epoch = self.run.epoch;
-            let v = self.system.compressed(v, due);
+            let v = self.system.compressed(v, epoch.local(due));
             self.run.saves.push(due, epoch, (theta, &v), &self.totals);
         }
         if self.integrator.accumulated(t, &mut self.totals) {
@@ -328,9 +330,9 @@ impl Drive<'_, '_> {
                 self.copy_state();
             }
             let (theta, v) = self.y.split_at(self.run.parameters);
-            let v = self.system.compressed(v, s);
-            let totals = self.accumulated.totals();
             let epoch = self.run.epoch;
+            let v = self.system.compressed(v, epoch.local(s));
+            let totals = self.accumulated.totals();
             self.run.saves.push(s, epoch, (theta, &v), totals);
         }
         Ok(())

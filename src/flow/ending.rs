@@ -134,7 +134,9 @@ pub(super) struct Ending<'a> {
     /// Of a run that ended near zero weights.
     pub escape: Option<Escape>,
     /// s from which samples that contradict each other are held, how many of how many those are.
-    pub held: Option<(f64, usize, usize)>,
+    pub contradicted: Option<(f64, usize, usize)>,
+    /// Since when samples are held that a network that is not linear in its input does not fit, and how many.
+    pub held: Option<(f64, usize)>,
 }
 
 /// What a completed run says whose weights rest from log-log-time s on.
@@ -159,6 +161,15 @@ fn contradicted((s, held, samples): (f64, usize, usize)) -> String {
     format!(
         "{held} of {samples} distinct samples pull against each other (a combination of them with positive weights \
          vanishes): from log-log-time {s:.3} on their margins stay where the loss is least, and the others' grow"
+    )
+}
+
+/// What a completed run says some of whose samples are not fitted.
+fn not_fitted((s, count): (f64, usize)) -> String {
+    format!(
+        "from these weights the network does not fit all of the data: the margins of {count} samples have come to rest \
+         by log-log-time {s:.3}, where they pull against each other, and the weights go on along this balance for the \
+         others"
     )
 }
 
@@ -209,7 +220,8 @@ pub(super) fn message(status: Status, ending: &Ending<'_>) -> Option<String> {
     match status {
         Status::Completed => (ending.rest.map(rested))
             .or(ending.escape.map(plateau))
-            .or(ending.held.map(contradicted)),
+            .or(ending.contradicted.map(contradicted))
+            .or(ending.held.map(not_fitted)),
         // whatever else flags a run as inaccurate gives the reason
         Status::Inaccurate => ending.failure.map(|why| {
             format!(

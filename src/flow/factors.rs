@@ -1,7 +1,9 @@
 //! What all formulas of a system have in common at one state.
 
 use super::coordinates::Coordinates;
+use super::held::Held;
 use nalgebra::{DMatrix, DVector};
+use std::sync::Arc;
 
 /// Factors common to all formulas, at one state.
 pub(super) struct Factors {
@@ -19,6 +21,7 @@ pub(super) struct Factors {
     pub coordinates: Option<(Vec<f64>, DMatrix<f64>)>,
     /// Samples whose log-multipliers are not integrated.
     pub dead: Vec<usize>,
+    pub held: Option<Arc<Held>>,
 }
 
 impl Factors {
@@ -56,7 +59,7 @@ impl Factors {
         }
     }
 
-    /// From `m'` to `p' = e^s − m'`, of coordinates `P' = o e^s − m'`.
+    /// From `m'` to `p' = e^s − m'`, of coordinates `P' = o e^s − m'`, of held samples `−1 − m'`.
     pub(super) fn margin_to_multiplier_rates(&self, rates: &mut [f64]) {
         for (i, rate) in rates.iter_mut().enumerate() {
             let offset = match self.coordinates {
@@ -64,6 +67,9 @@ impl Factors {
                 Some(_) => Coordinates::offset(i),
             };
             *rate = offset * self.growth - *rate;
+        }
+        if let Some(held) = &self.held {
+            held.slow(rates, self.growth);
         }
         self.rest(rates);
     }

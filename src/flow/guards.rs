@@ -6,6 +6,7 @@ use super::ending::{
     Beyond, NO_SEPARATOR, NOT_FITTED, Rest, STRONG, UNSEEN, beyond_separability, is_fast,
     partial_plateau,
 };
+use super::held::{Held, STIFF};
 use super::integrator::Kind;
 use super::magnified::outgrown;
 use super::system::System;
@@ -49,7 +50,9 @@ impl Drive<'_, '_> {
         match self.integrator.kind() {
             Kind::Partitioned => self.leaves_to_others(s),
             Kind::Explicit => self.rests_or_overflows(s),
-            Kind::Implicit => self.rests_or_overflows(s).or_else(|| self.gets_nowhere(s)),
+            Kind::Implicit => (self.rests_or_overflows(s))
+                .or_else(|| self.balance(s))
+                .or_else(|| self.gets_nowhere(s)),
         }
     }
 
@@ -72,7 +75,7 @@ impl Drive<'_, '_> {
         if !self.run.watch.lingers(s) {
             return None;
         }
-        if self.run.rounding_has_grown(self.integrator.weights()) {
+        if (self.run).rounding_has_grown(self.integrator.weights(), f64::NEG_INFINITY) {
             self.with_new_tolerances()
         } else {
             Some(Why::HandOver)
@@ -138,6 +141,25 @@ impl Drive<'_, '_> {
         is_fast(kernel, loss, v, self.run.log_time(s))
     }
 
+    /// Holds samples that cannot be fitted once they rest, and releases them once they do not. Networks that are
+    /// linear in their input have coordinates and certificates instead.
+    fn balance(&mut self, s: f64) -> Option<Why> {
+        let held = self.system.held();
+        let pull = s + self.strongest(s);
+        if self.system.kernel().signed_samples().is_some() || held.is_none() && pull < STIFF {
+            return None;
+        }
+        if held.is_some() && (self.run).rounding_has_grown(self.integrator.weights(), pull) {
+            return self.with_new_tolerances();
+        }
+        let seen = self.system.observe(&self.state(), self.time());
+        let changes = match held {
+            None => Held::at(&seen, self.system.kernel().idle()).is_some(),
+            Some(held) => held.gives_way(&seen),
+        };
+        changes.then_some(Why::Balance)
+    }
+
     fn gets_nowhere(&mut self, s: f64) -> Option<Why> {
         if self.run.watch.crawls(s) {
             let why = if self.strongest(s) > STRONG {
@@ -151,7 +173,12 @@ impl Drive<'_, '_> {
             return Some(Why::Ended(Status::StepTooSmall));
         }
         if self.run.watch.drags(s) {
-            if self.run.rounding_has_grown(self.integrator.weights()) {
+            let linear = self.system.kernel().signed_samples().is_some();
+            let pull = match linear {
+                true => f64::NEG_INFINITY,
+                false => (s + self.strongest(s)).min(STIFF),
+            };
+            if (self.run).rounding_has_grown(self.integrator.weights(), pull) {
                 return self.with_new_tolerances();
             }
             if self.newton_fails() {

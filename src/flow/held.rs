@@ -1,164 +1,173 @@
-//! Samples that contradict each other, held.
+//! Samples that cannot be fitted, held where their margins have come to rest while others are still being learned.
 //!
-//! Where the data are not separable, samples that pull against each other ([`Contradiction`]) come to rest at finite
-//! margins while the others are still being learned. Their log-multipliers then grow like τ, and `E_n` amplifies
-//! rounding until nothing can be integrated (τ ≈ 36). But by τ ≈ 12 they do nothing else than hold the predictor on
-//! their span S where it is, to e^−12, and can be replaced by the forces that do so
-//! ([`Constrained`](crate::network::Constrained)). What is left are the others without their part in S: data that are separable,
-//! whose log-multipliers are carried in [`Coordinates`](super::coordinates::Coordinates). What margins have from S is
-//! constant.
+//! Let some samples contradict each other at finite margins. Their updates balance, and relax to that balance at rates
+//! of the order of t, while the weights go on along it, slower and slower, for the samples that are still learned. The
+//! motion along the balance does not depend on how strong the forces are that keep it, as long as they are strong
+//! (Fenichel's slow manifold, to first order in their strength); but at t = e³⁶ the rounding of these forces is larger
+//! than everything that still moves. So once the margins of such samples rest, their multipliers stop growing with t:
+//! in place of `p_n = τ − m_n` the state is what it was then, changed by the margin alone, and `E_n = exp(s + p_n)` is
+//! a strong force of constant strength.
+//!
+//! That is right only while what they pull at is balanced. It is not where their forces drive the weights themselves
+//! (like a power of t), so no sample is held then; and if a held margin moves on, because kinks have changed the
+//! balance, all are released with the log-multipliers they really have.
 
-use super::system::System;
-use crate::limit::Contradiction;
-use crate::network::Kernel;
-use crate::trajectory::HeldMargins;
-use nalgebra::{DMatrix, DVector};
+use super::clock::{compress, expand, log_time};
 use serde::{Deserialize, Serialize};
 
-/// What the contradictory samples' updates leave of each other when they may be held: `|Σ E_n g_n| / Σ E_n|g_n|`, in
-/// every feature.
-const CANCELLED: f64 = 1e-5;
+/// Samples are held once the largest `s + p_n` exceeds this: by then what relaxes at rates above e^{−16} has done so.
+pub(super) const STIFF: f64 = 16.0;
 
-/// Steps of Newton's method to the minimum, which is near.
-const ROUNDS: usize = 4;
+/// What it is set to: what is left of the balance moves along with the weights by e^{−13} of what moves them, and
+/// rounding of the forces, ε e^{13}, is below the tolerance of steps.
+const STRENGTH: f64 = 13.0;
 
-/// How far from the minimum margins may be: no more than integration has left.
-const NEAR: f64 = 0.01;
+/// Samples whose `s + p_n` exceeds this pull, and have to rest. Those that are learned have `s + p_n` of order one.
+const PULLING: f64 = 6.0;
+
+/// Margins rest if they grow by less than this share of log t.
+const AT_REST: f64 = 1e-2;
+
+/// Weights that grow by more than this share of themselves in a unit of s do not do it for the samples that are being
+/// learned: margins grow like log t at most, and weights like its root of order L.
+const DRIVEN: f64 = 1.5;
+
+/// A held margin that has moved by this much, and moves on, is released.
+const MOVED: f64 = 1.0;
 
 /// See the module.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(super) struct Holding {
-    /// Those that are held, increasing.
-    pub samples: Vec<usize>,
-    /// Log-log-time of the run from which they are held.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Held {
+    /// In order.
+    samples: Vec<usize>,
+    /// Their margins when they were held, beside the clock of the first of them: `s + p_n`.
+    at: Vec<f64>,
+    /// By how much the states were lowered then.
+    lead: f64,
+    /// s at that time.
     pub since: f64,
-    /// Where the predictor is held in S, length D.
-    beta: Vec<f64>,
-    /// Margins of the samples there.
-    margins: Vec<f64>,
 }
 
-/// Whether the updates of contradictory samples cancel but for what the others pull, at multipliers E.
-pub(super) fn have_settled(
-    found: &Contradiction,
-    signed_samples: &DMatrix<f64>,
-    multipliers: &[f64],
-) -> bool {
-    signed_samples.column_iter().all(|feature| {
-        let terms = found.samples.iter().map(|&n| multipliers[n] * feature[n]);
-        let (sum, size) = terms.fold((0.0, 0.0), |(sum, size), x| (sum + x, size + x.abs()));
-        f64::abs(sum) <= CANCELLED * size
-    })
+/// What is known of a state at s: its log-multipliers `p_n`, the rates `m_n'` of its margins, and `‖θ'‖/‖θ‖`.
+pub(super) struct Observed {
+    pub s: f64,
+    pub p: Vec<f64>,
+    pub margin_rates: Vec<f64>,
+    pub pace: f64,
 }
 
-impl Holding {
-    /// Holds the samples of `system`, whose field on all of them is `field`, from log-log-time s of the run on; moves
-    /// the weights θ to where they are held. None if the field takes no other rows than its samples.
-    pub(super) fn begin(
-        system: &System,
-        field: &dyn Kernel,
-        found: &Contradiction,
-        (theta, s): (&mut [f64], f64),
-    ) -> Option<Self> {
-        let along_span = field.on_rows(&found.span)?;
-        let mut along = vec![0.0; found.span.nrows()];
-        along_span.margins(theta, &mut along);
-        let g = field.signed_samples()?.select_rows(&found.samples);
-        let counts = found.samples.iter().map(|&n| system.count(n)).collect();
-        let mut rest = Rest {
-            system,
-            counts,
-            coefficients: g * found.span.transpose(),
-            along: DVector::from_vec(along),
-        };
-        rest.reach();
-        move_along(&*along_span, theta, &rest.along)?;
+impl Held {
+    /// The samples to be held at a state, if what they pull at is balanced; `idle` ones move nothing.
+    pub(super) fn at(seen: &Observed, idle: &[usize]) -> Option<Self> {
+        let samples: Vec<usize> = (0..seen.p.len())
+            .filter(|n| seen.s + seen.p[*n] > PULLING && !idle.contains(n))
+            .collect();
+        let rests = |n: &usize| seen.margin_rates[*n].abs() <= AT_REST * seen.s.exp();
+        if seen.pace > DRIVEN || samples.is_empty() || !samples.iter().all(rests) {
+            return None;
+        }
+        let strongest = samples
+            .iter()
+            .map(|n| seen.s + seen.p[*n])
+            .fold(f64::NEG_INFINITY, f64::max);
+        let lead = (strongest - STRENGTH).max(0.0);
         Some(Self {
-            samples: found.samples.clone(),
-            since: s,
-            margins: rest.margins().data.into(),
-            beta: (found.span.transpose() * rest.along).data.into(),
+            at: samples.iter().map(|n| seen.s + seen.p[*n] - lead).collect(),
+            samples,
+            lead,
+            since: seen.s,
         })
     }
 
-    /// Where the predictor is held in S, length D.
-    pub(super) fn beta(&self) -> DVector<f64> {
-        DVector::from_column_slice(&self.beta)
+    pub(super) fn samples(&self) -> &[usize] {
+        &self.samples
     }
 
-    /// What a trajectory of N samples knows of it.
-    pub(super) fn of_all(&self, samples: usize) -> HeldMargins {
-        let mut margins = vec![None; samples];
-        for (&n, &margin) in self.samples.iter().zip(&self.margins) {
-            margins[n] = Some(margin);
+    /// Whether a held margin has left its rest, at a state whose p are those that are carried.
+    pub(super) fn gives_way(&self, seen: &Observed) -> bool {
+        self.samples.iter().zip(&self.at).any(|(&n, at)| {
+            let moved = (seen.s + seen.p[n] - at).abs();
+            moved > MOVED && seen.margin_rates[n].abs() > AT_REST * seen.s.exp()
+        })
+    }
+
+    /// `p_n = τ − m_n` of the held samples at s, less what is carried in its place.
+    fn ahead(&self, s: f64) -> f64 {
+        self.lead + (log_time(s) - log_time(self.since)) + (s - self.since)
+    }
+
+    /// From compressed log-multipliers to the states carried, at the time of holding.
+    pub(super) fn hold(&self, v: &mut [f64]) {
+        for n in &self.samples {
+            v[*n] = compress(expand(v[*n]) - self.lead);
         }
-        HeldMargins {
-            since: self.since,
-            margins,
+    }
+
+    /// From the states carried at s to compressed log-multipliers.
+    pub(super) fn release(&self, v: &mut [f64], s: f64) {
+        for n in &self.samples {
+            v[*n] = compress(expand(v[*n]) + self.ahead(s));
+        }
+    }
+
+    /// From `p_n' = e^s − m_n'` to the rates of what is carried, `−1 − m_n'`.
+    pub(super) fn slow(&self, rates: &mut [f64], growth: f64) {
+        for n in &self.samples {
+            rates[*n] -= growth + 1.0;
         }
     }
 }
 
-/// Moves weights by what the rows of a kernel pull until their margins are these: the way on which the flow itself
-/// would have brought them there.
-fn move_along(kernel: &dyn Kernel, theta: &mut [f64], margins: &DVector<f64>) -> Option<()> {
-    let all: Vec<usize> = (0..margins.len()).collect();
-    let mut here = DVector::zeros(margins.len());
-    let mut velocity = vec![0.0; theta.len()];
-    let mut rates = vec![0.0; margins.len()];
-    for _ in 0..ROUNDS {
-        kernel.margins(theta, here.as_mut_slice());
-        let response = kernel.tangent_kernel(theta, &all);
-        let pull = response.lu().solve(&(margins - &here))?;
-        kernel.velocity(theta, pull.as_slice(), &mut velocity, &mut rates);
-        for (weight, moved) in theta.iter_mut().zip(&velocity) {
-            *weight += moved;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(s: f64, p: Vec<f64>, margin_rates: Vec<f64>, pace: f64) -> Observed {
+        Observed {
+            s,
+            p,
+            margin_rates,
+            pace,
         }
     }
-    Some(())
-}
 
-/// The loss of the contradictory samples in S.
-struct Rest<'a> {
-    system: &'a System,
-    /// ln of how many samples each stands for.
-    counts: Vec<f64>,
-    /// The samples in the basis of S.
-    coefficients: DMatrix<f64>,
-    /// The predictor in the basis of S.
-    along: DVector<f64>,
-}
-
-impl Rest<'_> {
-    fn margins(&self) -> DVector<f64> {
-        &self.coefficients * &self.along
+    #[test]
+    fn only_what_pulls_and_rests_is_held() {
+        let (s, p) = (3.0, vec![14.0, -2.0, 13.5]);
+        let held = Held::at(&seen(s, p.clone(), vec![1e-3, 20.0, 0.0], 0.5), &[]).unwrap();
+        assert_eq!(held.samples(), [0, 2]);
+        // one that still moves, and weights that the forces drive themselves
+        assert!(Held::at(&seen(s, p.clone(), vec![5.0, 20.0, 0.0], 0.5), &[]).is_none());
+        assert!(Held::at(&seen(s, p, vec![1e-3, 20.0, 0.0], 6.0), &[]).is_none());
     }
 
-    /// Moves the predictor from where the weights have it, to the digits of the run, to where the loss is least, by
-    /// Newton's method.
-    fn reach(&mut self) {
-        let loss = self.system.loss();
-        for _ in 0..ROUNDS {
-            let size = self.coefficients.ncols();
-            let mut pull = DVector::zeros(size);
-            let mut curvature = DMatrix::zeros(size, size);
-            let margins = self.margins();
-            let samples = self.coefficients.row_iter().zip(&self.counts);
-            for ((row, count), &m) in samples.zip(margins.iter()) {
-                let row = row.transpose();
-                let multiplier = (count - m + loss.log_correction(m)).exp();
-                let slope = multiplier * (1.0 - loss.log_correction_slope(m));
-                pull.axpy(multiplier, &row, 1.0);
-                curvature.ger(slope, &row, &row, 1.0);
-            }
-            let Some(factor) = curvature.cholesky() else {
-                return;
-            };
-            let step = factor.solve(&pull);
-            if (&self.coefficients * &step).amax() > NEAR {
-                return;
-            }
-            self.along += step;
-        }
+    #[test]
+    fn held_samples_are_released_with_what_they_really_have() {
+        let (s, p) = (3.0, vec![14.0, -2.0]);
+        let held = Held::at(&seen(s, p.clone(), vec![0.0; 2], 0.5), &[]).unwrap();
+        let mut v: Vec<f64> = p.iter().map(|p| compress(*p)).collect();
+        held.hold(&mut v);
+        assert!((s + expand(v[0]) - STRENGTH).abs() < 1e-12 && expand(v[1]) + 2.0 < 1e-12);
+        let margin = log_time(s) - p[0];
+        // the margin stays: what is carried falls like −s
+        let later = 9.0;
+        let carried = expand(v[0]) - (later - s);
+        let rests = seen(later, vec![carried, -8.0], vec![1e-3, 8e3], 0.5);
+        assert!(!held.gives_way(&rests));
+        let moves = seen(later, vec![carried - 2.0, -8.0], vec![2e3, 8e3], 0.5);
+        assert!(held.gives_way(&moves));
+        let mut v = [compress(carried), compress(-8.0)];
+        held.release(&mut v, later);
+        assert!((expand(v[0]) - (log_time(later) - margin)).abs() < 1e-9);
+        assert!((expand(v[1]) + 8.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn rates_are_those_of_what_is_carried() {
+        let held = Held::at(&seen(3.0, vec![14.0, -2.0], vec![0.0; 2], 0.5), &[]).unwrap();
+        let growth = 1e3;
+        let mut rates = [growth - 2.0, growth - 999.0];
+        held.slow(&mut rates, growth);
+        assert_eq!(rates, [-3.0, 1.0]);
     }
 }

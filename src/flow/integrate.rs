@@ -7,6 +7,7 @@ use super::coordinates::Coordinates;
 use super::drive::{LegEnd, Progress, Why, all_finite};
 use super::ending::{Escape, Rest, STRONG, fastest, is_fast, starts_far};
 use super::error::{FlowError, PieceError};
+use super::held::Held;
 use super::magnified::{MOST_SHRINKS, Unit, expected_escape, outgrown};
 use super::reduced::Reduced;
 use super::run::FlowRun;
@@ -223,7 +224,7 @@ impl Field<'_> {
                     }
                 }
                 Why::Coordinates => {
-                    let held = run.held.as_ref();
+                    let held = run.contradiction.as_ref();
                     run.past = self.change_coordinates(held, &mut at, &system, (base, past));
                     if run.past.is_some() {
                         at.base = base;
@@ -243,14 +244,19 @@ impl Field<'_> {
                     }
                 }
                 Why::FirstEpoch => self.return_to_first_epoch(&mut run, &mut at),
+                Why::Balance => {
+                    balance(&mut run, &mut at, &system, t);
+                    run.solver.restarts += 1;
+                }
                 Why::FixedPoint | Why::NewEpoch | Why::Ended(_) => {}
             }
-            let new_epoch = why == Why::NewEpoch || why == Why::Border && self.is_fast(&run, &at);
+            let looks = matches!(why, Why::Border | Why::Balance);
+            let new_epoch = why == Why::NewEpoch || looks && self.is_fast(&run, &at);
             if new_epoch {
                 self.begin_epoch(&mut run, &mut at);
             }
             if match why {
-                Why::Border => new_epoch || run.fixed_point_due(),
+                Why::Border | Why::Balance => new_epoch || run.fixed_point_due(),
                 why => why != Why::Restart,
             } {
                 self.fix(&mut run, &mut at)?;
@@ -285,7 +291,9 @@ impl Field<'_> {
         let system = System::new(Arc::clone(kernel), self.loss, run.newton(), base);
         let system = system.with_counts(self.counts);
         let system = system.resolving(&run.resolved);
-        system.in_unit(run.epoch.log_share())
+        system
+            .in_unit(run.epoch.log_share())
+            .with_held(run.held.clone())
     }
 
     /// The start of a flow, which is its first fixed point.
@@ -428,9 +436,9 @@ impl Field<'_> {
             base: mark.s,
             y: mark.y,
         };
-        run.held = mark.held;
+        run.contradiction = mark.contradiction;
         if let Some(choice) = &mark.coordinates {
-            let resumed = self.of_choice(run.held.as_ref(), choice);
+            let resumed = self.of_choice(run.contradiction.as_ref(), choice);
             let (coordinates, kernel) = resumed.ok_or(FlowError::ForeignPast)?;
             at.kernel = kernel;
             at.coordinates = Some(Arc::new(coordinates));
@@ -467,7 +475,30 @@ fn cross(
     t: f64,
 ) -> std::result::Result<(), PieceError> {
     let crossed = run.cross(&mut at.kernel, system, &mut at.y, t);
+    if let Some(held) = &run.held
+        && (at.kernel.idle().iter().chain(at.kernel.dead())).any(|n| held.samples().contains(n))
+    {
+        balance(run, at, system, t);
+    }
     run.release(&at.y, system.kernel().idle(), at.kernel.idle());
     crossed?;
     run.watch.border(at.base)
+}
+
+/// Holds the samples that rest at the end of the leg of `system`, at its local time t; or releases those that are held.
+fn balance(run: &mut FlowRun<'_>, at: &mut LegStart, system: &System, t: f64) {
+    run.held = match system.held() {
+        Some(held) => {
+            held.release(&mut at.y[run.parameters..], at.base);
+            run.forget_rounding();
+            None
+        }
+        None => {
+            let held = Held::at(&system.observe(&at.y, t), system.kernel().idle());
+            if let Some(held) = &held {
+                held.hold(&mut at.y[run.parameters..]);
+            }
+            held.map(Arc::new)
+        }
+    };
 }

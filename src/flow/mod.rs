@@ -12,6 +12,7 @@ mod backward_euler;
 mod borders;
 mod checkpoint;
 pub mod clock;
+mod contradiction;
 mod coordinates;
 mod diffsol_methods;
 mod drive;

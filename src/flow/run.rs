@@ -3,9 +3,10 @@
 use super::borders;
 use super::checkpoint::{Keeper, Mark, spacing};
 use super::clock::{Epoch, compress, expand, log_log_time_of_log_time, log_time};
+use super::contradiction::Holding;
 use super::ending::{Ending, Escape, Rest, message};
 use super::error::PieceError;
-use super::held::Holding;
+use super::held::Held;
 use super::past::Past;
 use super::saves::Saves;
 use super::system::{NewtonSolver, System};
@@ -47,7 +48,9 @@ pub(super) struct FlowRun<'a> {
     /// ln t at which weights still near zero at the end are expected to have left it.
     pub escape: Option<Escape>,
     /// Samples that contradict each other, once they are held.
-    pub held: Option<Holding>,
+    pub contradiction: Option<Holding>,
+    /// Samples whose margins rest while others are learned, of networks that are not linear in their input.
+    pub held: Option<Arc<Held>>,
     pub watch: Watch,
     /// The clock in use; all s but those of saves, messages and progress are its own.
     pub epoch: Epoch,
@@ -121,6 +124,7 @@ impl<'a> FlowRun<'a> {
             past: None,
             failure: None,
             rest: None,
+            contradiction: None,
             held: None,
             escape: None,
             watch: Watch::default(),
@@ -181,7 +185,8 @@ impl<'a> FlowRun<'a> {
             reached: self.epoch.global(s),
             y: y.to_vec(),
             coordinates: system.choice(),
-            held: self.held.clone(),
+            contradiction: self.contradiction.clone(),
+            held: self.held.as_deref().cloned(),
             accumulated: totals.to_vec(),
             method: self.method,
             past: None,
@@ -210,6 +215,7 @@ impl<'a> FlowRun<'a> {
         self.watch.clone_from(&mark.watch);
         self.epoch = mark.epoch;
         self.dense_since = mark.dense_since;
+        self.held = mark.held.clone().map(Arc::new);
         self.before = mark.solver.wall_seconds;
         let fresh = std::mem::take(&mut self.solver);
         self.solver = SolverStatistics {
@@ -237,18 +243,23 @@ impl<'a> FlowRun<'a> {
 
     /// How Newton systems are solved now.
     pub(super) fn newton(&self) -> NewtonSolver {
-        match self.dense_since {
-            Some(_) => NewtonSolver::Dense,
-            None => self.newton,
+        if self.dense_since.is_some() || self.held.is_some() && self.is_small() {
+            NewtonSolver::Dense
+        } else {
+            self.newton
         }
     }
 
     /// Takes the whole Newton matrix from log-log-time s on, if it is small enough: while samples that are not fitted
     /// have large multipliers, what the structured step leaves to the iteration is stiff.
     pub(super) fn solve_densely(&mut self, s: f64) {
-        if self.parameters + self.samples <= MOST_DENSE {
+        if self.is_small() {
             self.dense_since = Some(s);
         }
+    }
+
+    fn is_small(&self) -> bool {
+        self.parameters + self.samples <= MOST_DENSE
     }
 
     /// Goes back from the whole matrix once the run has got on.
@@ -318,14 +329,16 @@ impl<'a> FlowRun<'a> {
     }
 
     /// Measures the rounding of every layer of the weights that `y` begins with; true if some layer's has at least
-    /// doubled, and exceeds its tolerance.
-    pub(super) fn rounding_has_grown(&mut self, y: &[f64]) -> bool {
+    /// doubled, and exceeds its tolerance. Multipliers of size e^`pull` whose updates balance leave ε e^`pull` of the
+    /// largest weight.
+    pub(super) fn rounding_has_grown(&mut self, y: &[f64], pull: f64) -> bool {
+        let unit = ROUNDING.max(f64::EPSILON * pull.exp());
         let mut grown = false;
         let mut rest = y;
         for (&len, rounding) in self.layers.iter().zip(&mut self.rounding) {
             let (layer, tail) = rest.split_at(len);
             let largest = layer.iter().fold(0.0_f64, |m, w| m.max(w.abs()));
-            let now = ROUNDING * largest;
+            let now = unit * largest;
             if now > 2.0 * rounding.max(self.options.atol * LOCAL_SHARE_OF_WEIGHTS) {
                 *rounding = now;
                 grown = true;
@@ -333,6 +346,11 @@ impl<'a> FlowRun<'a> {
             rest = tail;
         }
         grown
+    }
+
+    /// Goes back to the tolerances of weights whose velocities do not cancel.
+    pub(super) fn forget_rounding(&mut self) {
+        self.rounding.fill(0.0);
     }
 
     /// Saves the resting weights at every remaining time; `p_n = τ − m_n` grows with τ.
@@ -429,9 +447,11 @@ impl<'a> FlowRun<'a> {
                 options: self.options,
                 failure: self.failure.as_deref(),
                 rest: self.rest,
-                held: (self.held.as_ref())
-                    .map(|held| (held.since, held.samples.len(), self.samples)),
                 escape: self.escape,
+                contradicted: (self.contradiction.as_ref())
+                    .map(|held| (held.since, held.samples.len(), self.samples)),
+                held: (self.held.as_deref())
+                    .map(|held| (self.epoch.global(held.since), held.samples().len())),
             },
         );
         let saves = self.saves.times.len();
@@ -440,12 +460,12 @@ impl<'a> FlowRun<'a> {
             log_multipliers: DMatrix::from_vec(self.samples, saves, self.saves.log_multipliers),
             // those of samples that are held are not known one by one
             accumulated: (Saves::counted(self.saves.accumulated))
-                .filter(|_| self.held.is_none())
+                .filter(|_| self.contradiction.is_none())
                 .map(|a| DMatrix::from_vec(self.samples, saves, a)),
             log_log_time: self.saves.times,
             kinks: self.kinks,
             loss_rise: Some(self.loss_rise),
-            held: (self.held.as_ref()).map(|held| held.of_all(self.samples)),
+            held: (self.contradiction.as_ref()).map(|held| held.of_all(self.samples)),
             status,
             message,
             solver: self.solver,

@@ -4,8 +4,8 @@
 use super::accumulated::Accumulated;
 use super::adams_bdf;
 use super::clock::{compress, expand};
+use super::contradiction::{self, Holding};
 use super::coordinates::{Choice, Coordinates};
-use super::held::{self, Holding};
 use super::integrate::{Field, LegStart};
 use super::past::Past;
 use super::run::FlowRun;
@@ -33,7 +33,7 @@ impl Field<'_> {
             return true;
         };
         let multipliers = system.multipliers(&at.y, t);
-        if !held::have_settled(found, g, &multipliers) {
+        if !contradiction::have_settled(found, g, &multipliers) {
             return false;
         }
         let (mut theta, s) = (at.y[..run.parameters].to_vec(), at.base);
@@ -62,7 +62,7 @@ impl Field<'_> {
             *at = next;
             run.method = run.options.method.for_field(&*at.kernel, self.newton);
             run.watch = Watch::default();
-            run.held = Some(held);
+            run.contradiction = Some(held);
         }
         taken
     }

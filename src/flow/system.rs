@@ -24,6 +24,7 @@ use super::coordinates::{Choice, Coordinates, Moment};
 use super::drive::all_finite;
 use super::ending::{Rest, STRONG};
 use super::factors::Factors;
+use super::held::{Held, Observed};
 use super::newton::{DenseStep, NewtonStep};
 use crate::{control, loss::Loss, network::Kernel};
 use nalgebra::DVector;
@@ -43,6 +44,9 @@ const NEAR_ZERO: f64 = 1e-2;
 
 /// Updates of this size, relative to the largest of any weight, are rounding.
 const ROUNDED_UPDATES: f64 = 1e-13;
+
+/// See [`System::held_rounding`].
+const HELD_ROUNDING: f64 = 16.0 * f64::EPSILON;
 
 /// How the Newton systems of implicit steps are solved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -74,6 +78,8 @@ pub struct System {
     shift: Vec<f64>,
     /// Parts of θ to be resolved relative to their own size.
     resolved: Arc<[Vec<Range<usize>>]>,
+    /// Samples whose states are not their log-multipliers, since their margins rest.
+    held: Option<Arc<Held>>,
     /// The last set of samples being learned, and whether they are dependent: it changes a few times in a run.
     learned: Mutex<(Vec<usize>, bool)>,
     rhs_evaluations: AtomicUsize,
@@ -95,6 +101,7 @@ impl System {
             log_counts: Vec::new(),
             shift: Vec::new(),
             resolved: Arc::new([]),
+            held: None,
             learned: Mutex::default(),
             rhs_evaluations: AtomicUsize::new(0),
             jacobian_evaluations: AtomicUsize::new(0),
@@ -146,6 +153,25 @@ impl System {
         }
         self.coordinates = coordinates;
         self
+    }
+
+    /// The same system with some samples held.
+    pub(super) fn with_held(self, held: Option<Arc<Held>>) -> Self {
+        Self { held, ..self }
+    }
+
+    /// The samples that are held, if there are any.
+    pub(super) fn held(&self) -> Option<&Held> {
+        self.held.as_deref()
+    }
+
+    /// Rounding of the rates of states where samples are held: what holds two of them apart may be e^s weaker than what
+    /// holds them both.
+    pub(super) fn held_rounding(&self) -> f64 {
+        match self.held {
+            Some(_) => HELD_ROUNDING * self.clock(0.0).exp(),
+            None => 0.0,
+        }
     }
 
     /// The same system, whose states stay the log-multipliers of samples.
@@ -269,6 +295,7 @@ impl System {
             slope: vec![0.0; v.len()],
             coordinates: None,
             dead: Vec::new(),
+            held: self.held.clone(),
         };
         match &self.coordinates {
             None => self.of_samples(theta, v, s, &mut factors),
@@ -398,6 +425,27 @@ impl System {
             },
             _ => Rest::Plateau { log_time: None },
         })
+    }
+
+    /// What holding samples depends on, at the state `y` of the local time t.
+    pub(super) fn observe(&self, y: &[f64], t: f64) -> Observed {
+        let parameters = self.kernel.parameters();
+        let factors = self.factors(y, t);
+        let mut velocity = vec![0.0; parameters];
+        let mut margin_rates = vec![0.0; self.kernel.samples()];
+        self.kernel.velocity(
+            &y[..parameters],
+            factors.pull(),
+            &mut velocity,
+            &mut margin_rates,
+        );
+        let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+        Observed {
+            s: self.clock(t),
+            p: y[parameters..].iter().map(|v| expand(*v)).collect(),
+            margin_rates,
+            pace: norm(&velocity) / norm(&y[..parameters]),
+        }
     }
 
     /// Whether nothing is to be computed at a state: it is not finite, or the computation [is over](control::is_over).

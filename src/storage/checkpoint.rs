@@ -19,7 +19,7 @@ use std::cell::OnceCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-const FORMAT: &str = "marginflow-checkpoint/3";
+const FORMAT: &str = "marginflow-checkpoint/4";
 
 const EXTENSION: &str = "checkpoint";
 
@@ -317,7 +317,7 @@ mod tests {
     #[test]
     fn files_of_the_format_before_are_of_another_version() {
         let mine = identity("ab");
-        let older = mine.header().replace("checkpoint/3", "checkpoint/2");
+        let older = mine.header().replace("checkpoint/4", "checkpoint/2");
         let mut bytes = older.into_bytes();
         bytes.extend([1_u64, 1.5_f64.to_bits(), 7].map(u64::to_le_bytes).concat());
         let digest = Sha256::digest(&bytes);

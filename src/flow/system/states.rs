@@ -33,7 +33,11 @@ impl System {
     /// Compressed log-multipliers of all samples, as they are saved.
     pub(in crate::flow) fn compressed(&self, v: &[f64], s: f64) -> Vec<f64> {
         if self.coordinates.is_none() && self.shift.is_empty() {
-            return v.to_vec();
+            let mut v = v.to_vec();
+            if let Some(held) = &self.held {
+                held.release(&mut v, s);
+            }
+            return v;
         }
         let mut p = self.log_multipliers(v, s);
         for (p, shift) in p.iter_mut().zip(&self.shift) {

@@ -9,6 +9,7 @@
 //! round each other.
 
 use super::Setting;
+use super::blow_up::blow_up;
 use super::passes::{Forward, Motion};
 use super::pattern::{Mode, Pair, Pattern};
 use super::sizes::{Sizes, all_sizes, significant_norms};
@@ -41,13 +42,14 @@ const ROUNDING: f64 = 1e-9;
 /// Gates this near an end are at it.
 const AT_END: f64 = 1e-10;
 
-/// Gives the pairs of `border`, and those that slide, the modes of an equilibrium; false if none was found.
+/// Gives the pairs of `border`, and those that slide, the modes of an equilibrium: of the one that smoothing selects,
+/// if `accepts` takes it, otherwise of any; false if none was found.
 pub(super) fn balance(
     setting: &Setting,
     pattern: &mut Pattern,
     border: &[Pair],
-    theta: &[f64],
-    multipliers: &[f64],
+    (theta, multipliers): (&[f64], &[f64]),
+    accepts: &dyn Fn(&Pattern) -> bool,
 ) -> bool {
     let mut pairs: Vec<Pair> = border.iter().chain(pattern.sliding()).copied().collect();
     pairs.sort();
@@ -64,41 +66,52 @@ pub(super) fn balance(
         pairs,
         pass,
     };
-    let Some(gates) = search.run(pattern) else {
-        return false;
-    };
-    let kink = pattern.kink();
-    for (pair, gate) in search.pairs.iter().zip(gates) {
-        let within = AT_END < gate - kink.inactive && AT_END < kink.active - gate;
-        if within && search.is_unseen(*pair) {
-            pattern.set_gate(*pair, gate);
-            continue;
-        }
-        let mode = if within {
-            Mode::Sliding
-        } else if 2.0 * gate >= kink.inactive + kink.active {
-            Mode::Active
-        } else {
-            Mode::Inactive
-        };
-        pattern.set(*pair, mode);
+    let selected = blow_up(&search, pattern, &mut |gates| {
+        let mut selected = pattern.clone();
+        search.adopt(gates, &mut selected);
+        accepts(&selected)
+    });
+    match selected.or_else(|| search.run(pattern)) {
+        Some(gates) => search.adopt(&gates, pattern),
+        None => return false,
     }
     true
 }
 
-struct Search<'a> {
+/// Gates that are looked for.
+pub(super) struct Search<'a> {
     /// The unknowns, lower layers first.
-    pairs: Vec<Pair>,
+    pub pairs: Vec<Pair>,
     /// With all unknown gates closed: none slides.
-    pass: Forward<'a>,
+    pub pass: Forward<'a>,
     /// `‖w_j‖`, `‖h_n‖` per layer.
-    sizes: Vec<Sizes>,
+    pub sizes: Vec<Sizes>,
     /// `e_n`
-    output: DMatrix<f64>,
+    pub output: DMatrix<f64>,
 }
 
 impl<'a> Search<'a> {
-    fn is_unseen(&self, pair: Pair) -> bool {
+    /// Gives the pairs the modes that these gates are of.
+    fn adopt(&self, gates: &[f64], pattern: &mut Pattern) {
+        let kink = pattern.kink();
+        for (pair, gate) in self.pairs.iter().zip(gates) {
+            let within = AT_END < gate - kink.inactive && AT_END < kink.active - gate;
+            if within && self.is_unseen(*pair) {
+                pattern.set_gate(*pair, *gate);
+                continue;
+            }
+            let mode = if within {
+                Mode::Sliding
+            } else if 2.0 * gate >= kink.inactive + kink.active {
+                Mode::Active
+            } else {
+                Mode::Inactive
+            };
+            pattern.set(*pair, mode);
+        }
+    }
+
+    pub(super) fn is_unseen(&self, pair: Pair) -> bool {
         self.sizes[pair.layer].inputs[pair.sample] == 0.0
     }
 

@@ -22,6 +22,8 @@ pub(super) struct ReluKernel {
     /// How far pairs were past their kinks when the piece was entered; those that were. For curved activations: units,
     /// by their pair with the first sample, that were so near zero that they are not watched.
     pub slack: BTreeMap<Pair, f64>,
+    /// How far gates, and units at rest, were outside of what they may be when the piece was entered: rounding.
+    pub leeway: f64,
     /// See [`Setting::idle`].
     pub idle: Vec<usize>,
     /// See [`Setting::dead`].

@@ -6,6 +6,7 @@
 
 mod architecture;
 mod arguments;
+mod blow_up;
 mod departure;
 mod equilibrium;
 mod kernel;
@@ -134,6 +135,7 @@ impl Relu {
         ReluKernel {
             pattern: None,
             slack: BTreeMap::new(),
+            leeway: 0.0,
             idle: blank.clone(),
             dead: blank,
             setting: Arc::new(setting),

@@ -36,6 +36,9 @@ const ON_KINK: f64 = 1e-11;
 /// A gate has left its interval once it is outside by this much.
 const GATE_PAST: f64 = 1e-9;
 
+/// Gates that are outside by more are not so by rounding.
+const MOST_LEEWAY: f64 = 1e-6;
+
 /// Singular values of inputs below this count as zero when pairs are moved onto their kinks.
 const SINGULAR: f64 = 1e-12;
 
@@ -65,22 +68,8 @@ impl Pieces for ReluKernel {
                 mode => Some(sine(&pass, &sizes, p, mode)? + self.slack(p)),
             })
             .fold(f64::INFINITY, f64::min);
-        if pattern.sliding().is_empty() && pattern.resting().next().is_none() {
-            return of_sides + PAST;
-        }
-        let motion = pass.motion(multipliers, pass.forces().as_ref());
-        let kink = pattern.kink();
-        let of_gates = gates(&motion, pattern)
-            .map(|(_, g)| kink.inside(g))
-            .fold(f64::INFINITY, f64::min);
-        let of_rest = pattern
-            .resting()
-            .map(|(layer, unit)| {
-                let signals = motion.signals[layer].row(unit).transpose();
-                -unrest(&pass.h[layer], &signals, kink)
-            })
-            .fold(f64::INFINITY, f64::min);
-        (of_sides + PAST).min(of_gates.min(of_rest) + GATE_PAST)
+        let of_gates = gates_inside(&pass, pattern, multipliers);
+        (of_sides + PAST).min(of_gates + GATE_PAST + self.leeway)
     }
 
     fn enter(&self, theta: &mut [f64], multipliers: &[f64]) -> Result<Entered, String> {
@@ -91,6 +80,7 @@ impl Pieces for ReluKernel {
             return Ok(self.pass_zero(theta, multipliers));
         }
         let before = self.present(theta)?;
+        let arrived = theta.to_vec();
         let mut pattern = before.clone();
         let mut departures = self.departures.clone();
         let mut kinks = Kinks {
@@ -101,6 +91,12 @@ impl Pieces for ReluKernel {
         let border = self.border(&pattern, theta);
         set_onto_kinks(&self.setting, &pattern, &border, theta);
         settle(&self.setting, &mut pattern, &border, theta, multipliers)?;
+        let unmoved = self.pattern.is_some() && pattern == before && kinks.departures == 0;
+        let held_up = unmoved.then(|| self.outermost(&arrived, multipliers));
+        let held_up = held_up.flatten();
+        if let Some((pair, Some(side))) = held_up {
+            pattern.set(pair, side);
+        }
         for p in before.pairs() {
             match (before.get(p), pattern.get(p)) {
                 (a, b) if a == b => {}
@@ -110,9 +106,14 @@ impl Pieces for ReluKernel {
             }
         }
         kinks.sliding = pattern.sliding_pairs();
+        let mut slack = slack(&self.setting, &pattern, theta);
+        if let Some((pair, None)) = held_up {
+            slack.insert(pair, NEAR_KINK);
+        }
         Ok(Entered {
             kernel: Arc::new(Self {
-                slack: slack(&self.setting, &pattern, theta),
+                slack,
+                leeway: leeway(&self.setting, &pattern, theta, multipliers),
                 setting: Arc::clone(&self.setting),
                 idle: self.setting.idle(&pattern),
                 dead: self.setting.dead(&pattern),
@@ -142,7 +143,9 @@ impl Pieces for ReluKernel {
             [list.len() as u64].into_iter().chain(entries)
         });
         let lists = lists.into_iter().flatten();
-        pattern.words().chain(departures).chain(lists).collect()
+        let leeway = [self.leeway.to_bits()];
+        let words = pattern.words().chain(departures).chain(leeway);
+        words.chain(lists).collect()
     }
 
     fn restored(&self, state: &[u64]) -> Option<Arc<dyn Kernel>> {
@@ -155,6 +158,10 @@ impl Pieces for ReluKernel {
         for count in departures.iter_mut().flatten() {
             *count = usize::try_from(*words.next()?).ok()?;
         }
+        let leeway = f64::from_bits(*words.next()?);
+        if !(0.0..=2.0 * MOST_LEEWAY).contains(&leeway) {
+            return None;
+        }
         let slack = list_of_words(&mut words, &pattern)?;
         for (pair, gate) in list_of_words(&mut words, &pattern)? {
             pattern.set_gate(pair, gate);
@@ -162,6 +169,7 @@ impl Pieces for ReluKernel {
         words.next().is_none().then(|| {
             Arc::new(Self {
                 slack,
+                leeway,
                 setting: Arc::clone(&self.setting),
                 idle: self.setting.idle(&pattern),
                 dead: self.setting.dead(&pattern),
@@ -194,6 +202,34 @@ fn list_of_words<'a>(
     Some(list)
 }
 
+/// How far inside their intervals all gates are, and units at rest from leaving.
+fn gates_inside(pass: &Forward<'_>, pattern: &Pattern, multipliers: &[f64]) -> f64 {
+    if pattern.sliding().is_empty() && pattern.resting().next().is_none() {
+        return f64::INFINITY;
+    }
+    let motion = pass.motion(multipliers, pass.forces().as_ref());
+    let kink = pattern.kink();
+    let of_gates = gates(&motion, pattern).map(|(_, g)| kink.inside(g));
+    let of_rest = pattern.resting().map(|(layer, unit)| {
+        let signals = motion.signals[layer].row(unit).transpose();
+        -unrest(&pass.h[layer], &signals, kink)
+    });
+    // NaN is outside
+    (of_gates.chain(of_rest)).fold(f64::INFINITY, |least, x| if x >= least { least } else { x })
+}
+
+/// What gates are outside of their intervals in a piece that has just been found to be consistent: rounding of a linear
+/// system, which would end the next step at once, and lead into the same piece again.
+fn leeway(setting: &Setting, pattern: &Pattern, theta: &[f64], multipliers: &[f64]) -> f64 {
+    let pass = Forward::new(setting, Some(pattern), theta);
+    let outside = -(gates_inside(&pass, pattern, multipliers) + GATE_PAST);
+    if (0.0..MOST_LEEWAY).contains(&outside) {
+        outside + 1e-3 * outside + GATE_PAST
+    } else {
+        0.0
+    }
+}
+
 /// How far pairs are past their kinks at a state from which they are to be followed, as sines.
 fn slack(setting: &Setting, pattern: &Pattern, theta: &[f64]) -> BTreeMap<Pair, f64> {
     let pass = Forward::new(setting, Some(pattern), theta);
@@ -208,6 +244,32 @@ fn slack(setting: &Setting, pattern: &Pattern, theta: &[f64]) -> BTreeMap<Pair, 
 }
 
 impl ReluKernel {
+    /// The pair that has ended the present piece at the state, and, if it slides, the side to which its gate has left.
+    /// Where the same piece is found to go on there, its preactivation or its gate is rounding (of a signal that
+    /// vanishes, say), and would end the piece again and again.
+    fn outermost(&self, theta: &[f64], multipliers: &[f64]) -> Option<(Pair, Option<Mode>)> {
+        let pattern = self.pattern.as_deref()?;
+        let pass = self.forward(theta);
+        let sizes = all_sizes(&pass);
+        let sides = pattern.pairs().filter_map(|p| match pattern.get(p) {
+            Mode::Sliding | Mode::Resting => None,
+            mode => Some((
+                sine(&pass, &sizes, p, mode)? + self.slack(p) + PAST,
+                p,
+                None,
+            )),
+        });
+        let motion = pass.motion(multipliers, pass.forces().as_ref());
+        let kink = pattern.kink();
+        let gates = gates(&motion, pattern).map(|(p, gate)| {
+            let open = 2.0 * gate > kink.inactive + kink.active;
+            let side = if open { Mode::Active } else { Mode::Inactive };
+            (kink.inside(gate) + GATE_PAST, p, Some(side))
+        });
+        let least = sides.chain(gates).min_by(|x, y| x.0.total_cmp(&y.0))?;
+        (least.0 < 0.0).then_some((least.1, least.2))
+    }
+
     /// How far a pair was past its kink when this piece was entered: rounding, or what locating a border leaves.
     fn slack(&self, pair: Pair) -> f64 {
         self.slack.get(&pair).copied().unwrap_or(0.0)

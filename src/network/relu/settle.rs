@@ -35,14 +35,19 @@ pub(super) fn settle(
         }
         if round == 3 * patient || round == 5 * patient {
             // under feedback alignment the matrix is not symmetric: all gates together
-            balanced = balance(setting, pattern, border, theta, multipliers);
+            let accepts = |pattern: &Pattern| {
+                let pass = Forward::new(setting, Some(pattern), theta);
+                let motion = pass.motion(multipliers, pass.forces().as_ref());
+                !(offences(&pass, &motion, pattern, border).iter()).any(Offence::counts)
+            };
+            balanced = balance(setting, pattern, border, (theta, multipliers), &accepts);
         }
         let pass = Forward::new(setting, Some(pattern), theta);
         let motion = pass.motion(multipliers, pass.forces().as_ref());
         let mut offences = offences(&pass, &motion, pattern, border);
         if balanced {
             // what is left is rounding, or may be anything
-            offences.retain(|o| o.size > BALANCED && !o.unseen);
+            offences.retain(Offence::counts);
         }
         let chosen = if round < patient {
             // lower layers first, since they move the preactivations above; within a layer the worst first
@@ -105,6 +110,13 @@ struct Offence {
     /// Towards a > 0.
     upwards: bool,
     size: f64,
+}
+
+impl Offence {
+    /// Whether it is more than rounding, among gates that balance each other.
+    fn counts(&self) -> bool {
+        self.size > BALANCED && !self.unseen
+    }
 }
 
 fn offences(

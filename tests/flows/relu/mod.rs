@@ -4,6 +4,7 @@ mod dead;
 mod leaky;
 mod limits;
 mod seeds;
+mod unfitted;
 mod unseen;
 
 use marginflow::dataset::{Dataset, standard_normals};
