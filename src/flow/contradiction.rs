@@ -4,9 +4,9 @@
 //! margins while the others are still being learned. Their log-multipliers then grow like τ, and `E_n` amplifies
 //! rounding until nothing can be integrated (τ ≈ 36). But by τ ≈ 12 they do nothing else than hold the predictor on
 //! their span S where it is, to e^−12, and can be replaced by the forces that do so
-//! ([`Constrained`](crate::network::Constrained)). What is left are the others without their part in S: data that are separable,
-//! whose log-multipliers are carried in [`Coordinates`](super::coordinates::Coordinates). What margins have from S is
-//! constant.
+//! ([`Constrained`](crate::network::Constrained)). What is left are the others without their part in S: data that are
+//! separable, whose log-multipliers are carried in [`Coordinates`](super::coordinates::Coordinates). What margins have
+//! from S is constant.
 
 use super::system::System;
 use crate::limit::Contradiction;

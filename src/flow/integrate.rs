@@ -2,17 +2,17 @@
 
 use super::accumulated::Accumulated;
 use super::checkpoint::{Keeper, Mark};
-use super::clock::{Epoch, compress, expand, log_time};
 use super::coordinates::Coordinates;
 use super::drive::{LegEnd, Progress, Why, all_finite};
-use super::ending::{Escape, Rest, STRONG, fastest, is_fast, starts_far};
+use super::ending::{STRONG, fastest, is_fast, starts_far};
 use super::error::{FlowError, PieceError};
 use super::held::Held;
-use super::magnified::{MOST_SHRINKS, Unit, expected_escape, outgrown};
+use super::magnified::{Unit, outgrown};
+use super::past::Past;
 use super::reduced::Reduced;
 use super::run::FlowRun;
-use super::saves::BEYOND_COUNTING;
 use super::system::{NewtonSolver, System};
+use super::units::rests_at_saddle;
 use super::{FlowOptions, State};
 use crate::control::Control;
 #[cfg(doc)]
@@ -144,8 +144,8 @@ pub fn integrate_kernel(
 pub(super) struct Field<'a> {
     pub kernel: &'a Arc<dyn Kernel>,
     /// How many equal samples each sample stands for; empty: one each.
-    counts: &'a [usize],
-    loss: Loss,
+    pub counts: &'a [usize],
+    pub loss: Loss,
     pub newton: NewtonSolver,
     /// Which samples contradict each other, once that is asked.
     pub contradiction: OnceLock<Option<Contradiction>>,
@@ -161,6 +161,15 @@ pub(super) struct LegStart {
     pub base: f64,
     pub y: Vec<f64>,
     pub accumulated: Accumulated,
+}
+
+/// What follows the end of a leg.
+enum After {
+    /// Another leg, with an integrator that begins anew.
+    Leg,
+    /// Another leg, whose integrator goes on from what the last one left behind.
+    SamePast,
+    End(Status),
 }
 
 impl Field<'_> {
@@ -213,42 +222,12 @@ impl Field<'_> {
             }
             let t = s - at.base;
             (at.base, at.y) = (s, y);
-            match why {
-                Why::Restart => run.solver.restarts += 1,
-                Why::HandOver => run.hand_over(s),
-                Why::Border => {
-                    if let Err(why) = cross(&mut run, &mut at, &system, t) {
-                        let status = run.is_given_up()?.unwrap_or(why.status());
-                        run.failure = Some(why.to_string());
-                        return run.end(status, s, &at.y, at.accumulated.totals());
-                    }
+            match self.change(&mut run, &mut at, (&system, t), (why, base, past))? {
+                After::Leg => {}
+                After::SamePast => continue,
+                After::End(status) => {
+                    return run.end(status, at.base, &at.y, at.accumulated.totals());
                 }
-                Why::Coordinates => {
-                    let held = run.contradiction.as_ref();
-                    run.past = self.change_coordinates(held, &mut at, &system, (base, past));
-                    if run.past.is_some() {
-                        at.base = base;
-                        continue;
-                    }
-                    run.solver.restarts += 1;
-                }
-                Why::Contradiction => {
-                    let known = self.hold(&mut run, &mut at, (&system, t));
-                    run.watch.looked(s, known);
-                }
-                Why::NewUnit => {
-                    self.change_unit(&mut run, &mut at, &system);
-                    if rests_at_saddle(&mut run, &at) {
-                        let totals = at.accumulated.totals();
-                        return run.end(Status::Completed, at.base, &at.y, totals);
-                    }
-                }
-                Why::FirstEpoch => self.return_to_first_epoch(&mut run, &mut at),
-                Why::Balance => {
-                    balance(&mut run, &mut at, &system, t);
-                    run.solver.restarts += 1;
-                }
-                Why::FixedPoint | Why::NewEpoch | Why::Ended(_) => {}
             }
             let looks = matches!(why, Why::Border | Why::Balance);
             let new_epoch = why == Why::NewEpoch || looks && self.is_fast(&run, &at);
@@ -264,6 +243,54 @@ impl Field<'_> {
         }
     }
 
+    /// Changes what the end of a leg of `system` asks to be changed, at its local time t.
+    fn change(
+        &self,
+        run: &mut FlowRun<'_>,
+        at: &mut LegStart,
+        (system, t): (&System, f64),
+        (why, base, past): (Why, f64, Option<Past>),
+    ) -> Result<After> {
+        match why {
+            Why::Restart => run.solver.restarts += 1,
+            Why::HandOver => run.hand_over(at.base),
+            Why::Border => {
+                if let Err(why) = cross(run, at, system, t) {
+                    let status = run.is_given_up()?.unwrap_or(why.status());
+                    run.failure = Some(why.to_string());
+                    return Ok(After::End(status));
+                }
+            }
+            Why::Coordinates => {
+                let held = run.contradiction.as_ref();
+                run.past = self.change_coordinates(held, at, system, (base, past));
+                if run.past.is_some() {
+                    at.base = base;
+                    return Ok(After::SamePast);
+                }
+                run.solver.restarts += 1;
+            }
+            Why::Contradiction => {
+                let s = at.base;
+                let known = self.hold(run, at, (system, t));
+                run.watch.looked(s, known);
+            }
+            Why::NewUnit => {
+                self.change_unit(run, at, system);
+                if rests_at_saddle(run, at) {
+                    return Ok(After::End(Status::Completed));
+                }
+            }
+            Why::FirstEpoch => self.return_to_first_epoch(run, at),
+            Why::Balance => {
+                balance(run, at, system, t);
+                run.solver.restarts += 1;
+            }
+            Why::FixedPoint | Why::NewEpoch | Why::Ended(_) => {}
+        }
+        Ok(After::Leg)
+    }
+
     /// Fixes a run where a leg begins, with the totals that a restored run begins with.
     fn fix(&self, run: &mut FlowRun<'_>, at: &mut LegStart) -> Result<()> {
         let totals = at.accumulated.totals().to_vec();
@@ -274,7 +301,7 @@ impl Field<'_> {
     }
 
     /// The field with its clock counted from where a leg begins.
-    fn system(&self, at: &LegStart, run: &FlowRun<'_>) -> Arc<System> {
+    pub(super) fn system(&self, at: &LegStart, run: &FlowRun<'_>) -> Arc<System> {
         let system = self.in_piece(&at.kernel, at.base, run);
         let system = system.in_coordinates(at.coordinates.clone());
         Arc::new(system.samples_only(at.samples_only))
@@ -359,66 +386,6 @@ impl Field<'_> {
         at.base = 0.0;
     }
 
-    /// Takes weights near zero in another unit, or no longer in one.
-    fn change_unit(&self, run: &mut FlowRun<'_>, at: &mut LegStart, system: &System) {
-        let s = run.epoch.global(at.base);
-        let before = run.epoch;
-        let (theta, v) = at.y.split_at(run.parameters);
-        let alpha = self.multipliers(&before, v, at.base);
-        let seen = (system.kernel(), theta);
-        let unit = Unit::of(self.kernel, seen, (before, s), &alpha);
-        run.change_unit(unit.epoch);
-        let factor = before.log_accumulated() - unit.epoch.log_accumulated();
-        let totals: Vec<f64> = (at.accumulated.totals().iter())
-            .map(|a| bounded(*a, factor))
-            .collect();
-        let mut margins = vec![0.0; run.samples];
-        unit.kernel.margins(&unit.theta, &mut margins);
-        at.y = unit.theta;
-        let share = run.log_time(0.0);
-        at.y.extend(margins.iter().map(|m| compress(share - m)));
-        (at.base, at.kernel) = (0.0, unit.kernel);
-        let system = self.system(at, run);
-        at.accumulated = Accumulated::continued(totals, &system, &at.y, 0.0);
-    }
-
-    /// What is to be expected of a run that ends near zero weights.
-    fn escape(&self, system: &System, y: &[f64], s: f64, run: &FlowRun<'_>) -> Option<Escape> {
-        if !run.epoch.is_magnified() {
-            return None;
-        }
-        let multipliers = system.multipliers(y, s - system.clock(0.0));
-        let theta = &y[..run.parameters];
-        let expected = expected_escape(system.kernel(), theta, &multipliers, (run.epoch, s));
-        Some(expected.map_or(Escape::Unknown, Escape::At))
-    }
-
-    /// α of the states v at the log-log-time s of an epoch.
-    fn multipliers(&self, epoch: &Epoch, v: &[f64], s: f64) -> Vec<f64> {
-        let log_time = log_time(s) + epoch.log_share();
-        let of = |(n, v): (usize, &f64)| {
-            let margin = log_time - expand(*v);
-            let count = self.counts.get(n).map_or(1.0, |count| *count as f64);
-            count * (self.loss.log_correction(margin) - margin).exp()
-        };
-        v.iter().enumerate().map(of).collect()
-    }
-
-    /// Goes back to the run's own clock. The log-multipliers are those of the weights: the margins have come a way that
-    /// was long beside what they are now, and errors relative to it would stay in the log-multipliers for good.
-    fn return_to_first_epoch(&self, run: &mut FlowRun<'_>, at: &mut LegStart) {
-        let s = run.epoch.global(at.base);
-        run.return_to_first_epoch();
-        (at.kernel, at.coordinates, at.samples_only) = (Arc::clone(self.kernel), None, false);
-        let theta = &at.y[..run.parameters];
-        let mut margins = vec![0.0; run.samples];
-        at.kernel.margins(theta, &mut margins);
-        let tau = run.log_time(s);
-        at.y = theta.to_vec();
-        at.y.extend(margins.iter().map(|m| compress(tau - m)));
-        at.base = s;
-    }
-
     /// The leg start at which a mark was taken.
     ///
     /// # Errors
@@ -446,24 +413,6 @@ impl Field<'_> {
         at.accumulated =
             Accumulated::continued(mark.accumulated, &self.system(&at, run), &at.y, 0.0);
         Ok(at)
-    }
-}
-
-/// Whether weights have come nearer to zero for so long that nothing will turn them round; then they are repeated.
-fn rests_at_saddle(run: &mut FlowRun<'_>, at: &LegStart) -> bool {
-    let rests = run.epoch.shrinks() > MOST_SHRINKS;
-    if rests {
-        let totals = at.accumulated.totals();
-        run.repeat_until_the_horizon((at.base, Rest::Saddle), &at.y, totals);
-    }
-    rests
-}
-
-/// A total in another unit, within bounds.
-fn bounded(total: f64, log_factor: f64) -> f64 {
-    match total == 0.0 || log_factor == 0.0 {
-        true => total,
-        false => (total.ln() + log_factor).exp().min(BEYOND_COUNTING),
     }
 }
 

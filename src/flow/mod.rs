@@ -35,6 +35,7 @@ mod states;
 mod system;
 #[cfg(test)]
 mod tests;
+mod units;
 mod watch;
 
 pub use crate::problem::State;

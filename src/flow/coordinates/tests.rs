@@ -119,7 +119,14 @@ fn coordinates_are_needed_where_samples_being_learned_are_nearly_dependent() {
 #[test]
 fn coordinates_are_those_of_what_is_not_held() {
     // the first two contradict each other, the fourth is the third but for what is held
-    let g = dmatrix![1.0, -1.0, 0.0, 0.0; -0.5, 0.5, 0.0, 0.0; 1.0, 2.0, 1.0, 0.0; 3.0, 0.0, 1.0, 0.0; 0.0, 1.0, 0.0, 1.0];
+    let (first, second) = ([1.0, -1.0, 0.0, 0.0], [-0.5, 0.5, 0.0, 0.0]);
+    let others = [
+        [1.0, 2.0, 1.0, 0.0],
+        [3.0, 0.0, 1.0, 0.0],
+        [0.0, 1.0, 0.0, 1.0],
+    ];
+    let rows = [first, second, others[0], others[1], others[2]];
+    let g = DMatrix::from_fn(5, 4, |n, d| rows[n][d]);
     let response = [1e10, 1.0, 1e8, 1e-4];
     let mut coordinates =
         Coordinates::choose((&g, &[0, 1]), &[9.0, 9.0, 0.1, 0.0, -0.2], 12.0, &response).unwrap();
