@@ -225,7 +225,7 @@ pub(super) fn message(status: Status, ending: &Ending<'_>) -> Option<String> {
         // whatever else flags a run as inaccurate gives the reason
         Status::Inaccurate => ending.failure.map(|why| {
             format!(
-                "{why} ({at}); lower flow.rtol (now {:e}) and flow.atol (now {:e})",
+                "{why} ({at}); use flow.method = \"adams-bdf\", or lower flow.rtol (now {:e}) and flow.atol (now {:e})",
                 ending.options.rtol, ending.options.atol
             )
         }),

@@ -75,6 +75,7 @@ fn opposed(depth: i32, start: f64, t: f64) -> f64 {
 
 #[test]
 fn balanced_weights_fall_as_in_closed_form_and_never_cross_zero() {
+    let mut crossed = 0;
     for depth in [2, 3, 4, 5] {
         for network in scalars(depth) {
             let problem = from(&network, dmatrix![-1.0], &vec![0.5; depth]);
@@ -85,6 +86,13 @@ fn balanced_weights_fall_as_in_closed_form_and_never_cross_zero() {
                     ..FlowOptions::to(horizon)
                 };
                 let run = flow(&problem, &options);
+                // diffsol's methods do not know of the balance; the alarm does
+                if method == Method::Bdf && run.status == Status::Inaccurate {
+                    let message = run.message.unwrap();
+                    assert!(message.contains("changed its sign"), "{message}");
+                    crossed += 1;
+                    continue;
+                }
                 assert_eq!(run.status, Status::Completed, "{:?}", run.message);
                 for (k, theta) in run.theta.column_iter().enumerate() {
                     let right = opposed(depth as i32, 0.5, run.log_time(k).exp_m1());
@@ -99,6 +107,7 @@ fn balanced_weights_fall_as_in_closed_form_and_never_cross_zero() {
             }
         }
     }
+    assert!(crossed > 0, "nothing raises the alarm");
 }
 
 #[test]
@@ -182,6 +191,11 @@ fn balanced_layers_of_rank_one_and_single_frequencies_stay_on_their_side() {
     }
 }
 
+/// ln(1 + ln(1 + t)) of ln t.
+fn log_log(log_time: f64) -> f64 {
+    (log_time + (-log_time).exp().ln_1p()).ln_1p()
+}
+
 /// Equal weights σ, x = 1: `t = ∫_σ^w u^{1−L} exp(u^L) du`; products of layers underflow for most of it.
 #[test]
 fn plateaus_are_left_when_theory_says() {
@@ -201,7 +215,7 @@ fn plateaus_are_left_when_theory_says() {
             let half = escape - std::f64::consts::LN_2;
             let horizon = escape.ln_1p() + 2.0;
             let options = FlowOptions {
-                saves: SaveAt::Times(vec![half.ln_1p(), horizon]),
+                saves: SaveAt::Times(vec![log_log(half), horizon]),
                 ..FlowOptions::to(horizon)
             };
             let run = flow(&problem, &options);
