@@ -28,7 +28,8 @@ const RANGE: f64 = 600.0;
 impl Drive<'_, '_> {
     /// Why the state at the end of the last step, at log-log-time s, ends the leg, if it does.
     pub(super) fn guard(&mut self, s: f64) -> Option<Why> {
-        if self.run.epoch == Epoch::FIRST
+        if self.run.contradiction.is_none()
+            && self.run.epoch == Epoch::FIRST
             && self.run.watch.looks(s)
             && self.system.kernel().signed_samples().is_some()
             && self.strongest(s) > CONTRADICTED

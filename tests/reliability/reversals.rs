@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! cargo test --test reliability reversals
-//! MARGINFLOW_SEEDS=1000..3000 cargo test --release --test reliability reversals -- --ignored --nocapture
+//! MARGINFLOW_SEEDS=1000..3000 cargo test --release --test reliability reversals -- --nocapture
 //! ```
 
 use super::problems::{Drawn, drawn};
@@ -204,20 +204,12 @@ impl Tally {
     }
 }
 
+/// A few problems, or those of the seeds in `MARGINFLOW_SEEDS` (`from..to`).
 #[test]
 fn no_verdict_is_reversed() {
-    let tally = battery(0..60);
-    assert!(tally.wrong.is_empty(), "{}", tally.wrong.join("\n"));
-}
-
-/// Thousands of them, with all counts: seeds from `MARGINFLOW_SEEDS` (`from..to`).
-#[test]
-#[ignore = "minutes to hours"]
-fn no_verdict_is_reversed_in_thousands() {
-    let seeds = std::env::var("MARGINFLOW_SEEDS").unwrap_or_else(|_| "0..1000".into());
+    let seeds = std::env::var("MARGINFLOW_SEEDS").unwrap_or_else(|_| "0..60".into());
     let (from, to) = seeds.split_once("..").expect("from..to");
     let tally = battery(from.parse().unwrap()..to.parse().unwrap());
     tally.print();
-    println!("{} wrong", tally.wrong.len());
     assert!(tally.wrong.is_empty(), "{}", tally.wrong.join("\n"));
 }
