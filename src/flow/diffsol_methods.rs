@@ -13,6 +13,10 @@ use diffsol::{
 };
 use std::sync::Arc;
 
+/// The crate whose methods these are.
+#[cfg(feature = "cli")]
+pub(crate) const LIBRARY: &str = "diffsol";
+
 /// The error allowed to one step, as a share of the run's tolerance: errors of the order of a thousand steps add up,
 /// and a margin is a product of L layers. Measured (docs/design.md): with it the drift of every conserved quantity
 /// stays below rtol; the steps are ten times shorter than with rtol alone, but need fewer Newton iterations each, so

@@ -39,6 +39,8 @@ mod units;
 mod watch;
 
 pub use crate::problem::State;
+#[cfg(feature = "cli")]
+pub(crate) use diffsol_methods::LIBRARY;
 pub use drive::Progress;
 pub use integrate::{integrate, integrate_kernel, integrate_under};
 pub use method::Method;

@@ -9,6 +9,7 @@ pub(crate) use run::html;
 
 use crate::claims::Outcome;
 use crate::figures::Figure;
+use crate::flow;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// A figure and its SVG.
@@ -82,12 +83,14 @@ pub(crate) fn environment() -> Vec<(String, String)> {
             ),
         ),
     ];
-    rows.extend(["diffsol", "nalgebra", "clarabel", "rustfft"].map(|name| {
-        (
-            name.to_owned(),
-            locked_version(name).unwrap_or("unknown").to_owned(),
-        )
-    }));
+    rows.extend(
+        [flow::LIBRARY, "nalgebra", "clarabel", "rustfft"].map(|name| {
+            (
+                name.to_owned(),
+                locked_version(name).unwrap_or("unknown").to_owned(),
+            )
+        }),
+    );
     rows
 }
 
@@ -119,7 +122,7 @@ mod tests {
         for (name, value) in environment() {
             assert_ne!(value, "unknown", "{name}");
         }
-        assert_eq!(locked_version("diffsol"), Some("0.18.0"));
+        assert_eq!(locked_version(flow::LIBRARY), Some("0.18.0"));
         assert_eq!(locked_version("no such crate"), None);
     }
 }
