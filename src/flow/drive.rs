@@ -90,6 +90,7 @@ impl FlowRun<'_> {
             rtol: self.options.rtol,
             atol: self.options.atol,
             weights: &weights,
+            pace: self.pace.take(),
         };
         let begin = self.method.constructor();
         begin(&start, &mut |integrator| {
@@ -167,6 +168,10 @@ impl Drive<'_, '_> {
             }
         };
         self.run.count(self.integrator.statistics());
+        self.run.pace = match why {
+            Why::Border => self.integrator.pace(),
+            _ => None,
+        };
         let y = match why {
             Why::Border => self.y.clone(),
             _ => self.state(),

@@ -73,6 +73,10 @@ impl Drive<'_, '_> {
         if self.run.watch.drags(s) && self.system.may_change_coordinates(s) {
             return Some(Why::Coordinates);
         }
+        let bent = self.system.kernel().pieces().is_some();
+        if bent && self.run.watch.struggles(self.setbacks()) {
+            return Some(Why::HandOver);
+        }
         if !self.run.watch.lingers(s) {
             return None;
         }
@@ -190,6 +194,13 @@ impl Drive<'_, '_> {
         self.run.solve_as_before(s).then_some(Why::Restart)
     }
 
+    /// Attempts at steps that have failed in this run.
+    fn setbacks(&self) -> usize {
+        let (here, before) = (self.integrator.statistics(), &self.run.solver);
+        let failed = here.rejected_steps + here.newton_failures;
+        failed + before.rejected_steps + before.newton_failures
+    }
+
     /// Whether many iterations of Newton's method have failed since this was last asked.
     fn newton_fails(&mut self) -> bool {
         let failures = self.integrator.statistics().newton_failures;
@@ -220,7 +231,7 @@ impl Drive<'_, '_> {
 }
 
 /// Whether some dead sample moves weights.
-fn moves_unseen(kernel: &dyn Kernel) -> bool {
+pub(super) fn moves_unseen(kernel: &dyn Kernel) -> bool {
     kernel.dead().iter().any(|n| !kernel.idle().contains(n))
 }
 

@@ -13,7 +13,7 @@ use super::reduced::Reduced;
 use super::run::FlowRun;
 use super::system::{NewtonSolver, System};
 use super::units::rests_at_saddle;
-use super::{FlowOptions, State};
+use super::{FlowOptions, Method, State};
 use crate::control::Control;
 #[cfg(doc)]
 use crate::error::Error;
@@ -260,6 +260,9 @@ impl Field<'_> {
                     run.failure = Some(why.to_string());
                     return Ok(After::End(status));
                 }
+                if run.method == Method::AdamsBdf && run.watch.chatters(at.base) {
+                    run.hand_over(at.base);
+                }
             }
             Why::Coordinates => {
                 let held = run.contradiction.as_ref();
@@ -293,6 +296,8 @@ impl Field<'_> {
 
     /// Fixes a run where a leg begins, with the totals that a restored run begins with.
     fn fix(&self, run: &mut FlowRun<'_>, at: &mut LegStart) -> Result<()> {
+        // a run restored from here knows nothing of it
+        run.pace = None;
         let totals = at.accumulated.totals().to_vec();
         let system = self.system(at, run);
         run.fix(at.base, &at.y, &system, &totals)?;

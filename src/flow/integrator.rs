@@ -69,6 +69,11 @@ pub(super) trait Integrator {
         false
     }
 
+    /// How the run comes along, if a method of its kind makes use of it to start anew beyond a border.
+    fn pace(&self) -> Option<Pace> {
+        None
+    }
+
     /// Changes the absolute tolerances of the weights from the next step on, one per layer. False if it cannot: it is
     /// then restarted with them.
     fn set_tolerances(&mut self, _weights: &[f64]) -> bool {
@@ -162,6 +167,15 @@ pub(super) struct Start<'a> {
     /// Absolute tolerances of the weights for one step, one per layer: a share of `atol`, or the rounding of the
     /// layer's velocity.
     pub weights: &'a [f64],
+    /// How the run comes along, where it only crosses a border.
+    pub pace: Option<Pace>,
+}
+
+/// How a run comes along.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// The length of its steps.
+    pub step: f64,
 }
 
 /// Makes an integrator, and passes it to the driver, which returns once the leg is over. (Not returned itself, so that

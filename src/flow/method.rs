@@ -37,9 +37,8 @@ macro_rules! methods {
 }
 
 methods! {
-    /// Adams formulas for the weights, backward differences for the log-multipliers (the default for linear networks;
-    /// every horizon). ReLU networks, and the rest of a run that meets what this method leaves to others, take
-    /// [`Self::Bdf`].
+    /// Adams formulas for the weights, backward differences for the log-multipliers (the default; every horizon). The
+    /// rest of a run that meets what this method leaves to others takes [`Self::Bdf`].
     AdamsBdf = "adams-bdf" => adams_bdf::begin;
     /// Backward differences of variable order for all unknowns together (every horizon).
     Bdf = "bdf" => diffsol_methods::bdf;
@@ -66,11 +65,11 @@ impl Method {
             .find(|method| method.name() == name)
     }
 
-    /// The method actually used where this one is requested: `adams-bdf` supports only networks that are linear in
-    /// their input, and only its own Newton matrix.
+    /// The method actually used where this one is requested: `adams-bdf` takes networks whose weights are not stiff by
+    /// themselves (linear ones, and those of units with kinks), and only its own Newton matrix.
     pub(super) fn for_field(self, kernel: &dyn Kernel, newton: NewtonSolver) -> Self {
-        let known = kernel.signed_samples().is_some() && newton == NewtonSolver::Structured;
-        if self == Self::AdamsBdf && !known {
+        let known = kernel.signed_samples().is_some() || kernel.pieces().is_some();
+        if self == Self::AdamsBdf && !(known && newton == NewtonSolver::Structured) {
             Self::FULLY_IMPLICIT
         } else {
             self

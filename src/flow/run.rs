@@ -7,6 +7,7 @@ use super::contradiction::Holding;
 use super::ending::{Ending, Escape, Rest, message};
 use super::error::PieceError;
 use super::held::Held;
+use super::integrator::Pace;
 use super::past::Past;
 use super::saves::Saves;
 use super::system::{NewtonSolver, System};
@@ -42,6 +43,8 @@ pub(super) struct FlowRun<'a> {
     next_fixed_point: usize,
     /// History for the next integrator to resume from, if it begins at a mark.
     pub past: Option<Past>,
+    /// How the run comes along, for the next integrator to begin with if it only crosses a border.
+    pub pace: Option<Pace>,
     pub failure: Option<String>,
     /// s at which the weights came to rest, and where.
     rest: Option<(f64, Rest)>,
@@ -122,6 +125,7 @@ impl<'a> FlowRun<'a> {
             before: 0.0,
             next_fixed_point: 0,
             past: None,
+            pace: None,
             failure: None,
             rest: None,
             contradiction: None,

@@ -24,6 +24,15 @@ const LINGER_STEPS: usize = 1500;
 /// See [`LINGER_STEPS`].
 const LINGER: f64 = 0.1;
 
+/// The Adams formulas make way for another method if in so many steps as many attempts fail.
+const STRUGGLE_STEPS: usize = 200;
+
+/// So many borders in a row within [`CHATTER`] of the log-log-time, relatively, are no crossings of a smooth path.
+const CHATTER_BORDERS: usize = 100;
+
+/// See [`CHATTER_BORDERS`].
+const CHATTER: f64 = 1e-4;
+
 /// Progress in s between looks for samples that contradict each other.
 const LOOK: f64 = 0.05;
 
@@ -40,6 +49,8 @@ pub(super) struct Watch {
     crawl: Milestones,
     drag: Milestones,
     linger: Milestones,
+    chatter: Milestones,
+    struggle: Setbacks,
     /// Whether it is settled which samples contradict each other, and that they do no more or no less than that.
     contradiction_known: bool,
     /// s at which they are looked for next.
@@ -51,6 +62,15 @@ pub(super) struct Watch {
 struct Milestones {
     /// s at the last milestone.
     last: f64,
+    /// Steps since.
+    steps: usize,
+}
+
+/// Failed attempts at steps.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Setbacks {
+    /// How many there had been at the last count, if there was one.
+    before: Option<usize>,
     /// Steps since.
     steps: usize,
 }
@@ -92,6 +112,28 @@ impl Watch {
             .is_some_and(|progress| progress < LINGER)
     }
 
+    /// Whether as many attempts as steps have failed lately, of `setbacks` in the whole run. To be called after each
+    /// step.
+    pub(super) fn struggles(&mut self, setbacks: usize) -> bool {
+        let before = *self.struggle.before.get_or_insert(setbacks);
+        self.struggle.steps += 1;
+        if self.struggle.steps < STRUGGLE_STEPS {
+            return false;
+        }
+        self.struggle = Setbacks {
+            before: Some(setbacks),
+            steps: 0,
+        };
+        setbacks - before >= STRUGGLE_STEPS
+    }
+
+    /// Whether the last borders hardly advanced, and the method in use cannot tell what holds the state on them. To be
+    /// called after each.
+    pub(super) fn chatters(&mut self, s: f64) -> bool {
+        let progress = self.chatter.tick(s, CHATTER_BORDERS);
+        progress.is_some_and(|progress| progress < CHATTER * s)
+    }
+
     /// Whether to look for samples that contradict each other at s.
     pub(super) fn looks(&self, s: f64) -> bool {
         !self.contradiction_known && s >= self.next_look
@@ -110,6 +152,7 @@ impl Watch {
     pub(super) fn border(&mut self, s: f64) -> Result<(), PieceError> {
         self.crawl = Milestones { last: s, steps: 0 };
         self.drag = Milestones { last: s, steps: 0 };
+        self.linger = Milestones { last: s, steps: 0 };
         let progress = s - self.last_border;
         self.stalled_borders = if progress < 1e-13 * s {
             self.stalled_borders + 1

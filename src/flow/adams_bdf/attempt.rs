@@ -59,14 +59,15 @@ impl Trial {
     /// the remainder, relative to the largest multiplier.
     fn relative_change(&self) -> (f64, f64) {
         let m = &self.multipliers;
-        let largest = m.values.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+        let values = m.answering().map(|(_, e)| e);
+        let largest = values.fold(f64::MIN_POSITIVE, f64::max);
         let changes = m.changes(&self.dv);
-        let pairs = || {
-            let changes = changes.iter().map(|d| d / largest);
-            changes.zip(m.values.iter().map(|e| e / largest))
-        };
+        let pairs = || (m.answering()).map(|(n, e)| (changes[n] / largest, e / largest));
         let squares: f64 = pairs().map(|(_, e)| e * e).sum();
-        let common = pairs().map(|(d, e)| d * e).sum::<f64>() / squares.max(f64::MIN_POSITIVE);
+        let common = match m.all_answer {
+            true => pairs().map(|(d, e)| d * e).sum::<f64>() / squares.max(f64::MIN_POSITIVE),
+            false => 0.0,
+        };
         let rest = pairs()
             .map(|(d, e)| (d - common * e).abs())
             .fold(0.0, f64::max);
@@ -163,7 +164,7 @@ impl Stepper<'_> {
 
     /// Lays out weights of nodes as coefficients of slots; `first`: 0 if the first weight belongs to the newest node,
     /// 1 if to the trial's.
-    fn lay_out(&mut self, weights: &[f64], first: usize) {
+    pub(super) fn lay_out(&mut self, weights: &[f64], first: usize) {
         self.trial.at.fill(0.0);
         for (j, w) in weights.iter().enumerate() {
             let slot = if j < first {
@@ -190,7 +191,9 @@ impl Stepper<'_> {
         let growth = s.exp();
         let rates = self.trial.rates.iter().zip(&self.trial.multipliers.cosh);
         let rates = rates.zip(&self.offsets);
-        rates.map(|((m, c), o)| (o * growth - m) / c).collect()
+        let mut slopes: Vec<f64> = rates.map(|((m, c), o)| (o * growth - m) / c).collect();
+        self.trial.multipliers.rest(&mut slopes);
+        slopes
     }
 
     fn prepare(&mut self, leading: f64, slope: &[f64], s: f64) {

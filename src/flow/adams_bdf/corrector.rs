@@ -163,11 +163,12 @@ impl Corrector {
         diagonal: &[f64],
     ) {
         let samples = diagonal.len();
-        let strengths = multipliers.strengths();
+        let strengths = &multipliers.strengths;
         // relative to the largest, whose square may overflow
         let pull = multipliers.pull();
-        let largest = pull.iter().fold(f64::MIN_POSITIVE, |l, a| l.max(a.abs()));
-        let pairs = || pull.iter().map(|e| e / largest).zip(rates);
+        let answering = || (0..samples).filter(|n| strengths[*n] > 0.0);
+        let largest = answering().fold(f64::MIN_POSITIVE, |l, n| l.max(pull[n].abs()));
+        let pairs = || answering().map(|n| (pull[n] / largest, rates[n]));
         let squares: f64 = pairs().map(|(e, _)| e * e).sum();
         let quotient = pairs().map(|(e, m)| e * m).sum::<f64>() / (squares * largest);
         self.learned.growth = quotient / self.learned.quotient;

@@ -2,9 +2,12 @@
 //!
 //! One small dense system is factorised in every step; with 5 unknowns the call of a general library costs more than
 //! the arithmetic, and with 100 the arithmetic dominates the cost of the step. Columns are eliminated one by one from
-//! those to their right, each update adding a multiple of one column to another.
+//! those to their right, each update adding a multiple of one column to another; of larger matrices in blocks, whose
+//! effect on what is to their right is one product of matrices.
 
+use nalgebra::{DMatrixView, DMatrixViewMut};
 use pulp::{Arch, Simd, WithSimd};
+use std::ops::Range;
 
 /// A matrix, its factors in place, and the scratch of both; reused from step to step.
 #[derive(Default)]
@@ -14,7 +17,12 @@ pub(super) struct Elimination {
     entries: Vec<f64>,
     /// Row exchanged with row k in step k.
     exchanged: Vec<usize>,
+    /// The rows of a block of columns, to the right of it.
+    across: Vec<f64>,
 }
+
+/// Columns that are eliminated together, from those to their right by one product of matrices.
+const BLOCK: usize = 32;
 
 impl Elimination {
     /// The entries of a matrix of this size, column after column, for the caller to fill in.
@@ -27,7 +35,44 @@ impl Elimination {
 
     pub(super) fn factorise(&mut self) {
         self.exchanged.clear();
-        Arch::new().dispatch(Factorise(self));
+        let blocks = match self.size {
+            size if size < 2 * BLOCK => size.max(1),
+            _ => BLOCK,
+        };
+        for from in (0..self.size).step_by(blocks) {
+            let to = (from + blocks).min(self.size);
+            let columns = from..to;
+            let matrix = &mut *self;
+            Arch::new().dispatch(Factorise { matrix, columns });
+            if to < self.size {
+                self.eliminate(from, to);
+            }
+        }
+    }
+
+    /// Eliminates the columns `from..to`, which have been factorised, from those to their right.
+    fn eliminate(&mut self, from: usize, to: usize) {
+        let (size, block) = (self.size, to - from);
+        let (left, right) = self.entries.split_at_mut(to * size);
+        let lower = |k: usize| &left[(from + k) * size..(from + k + 1) * size];
+        self.across.clear();
+        for column in right.chunks_exact_mut(size) {
+            let rows = &mut column[from..to];
+            for k in 0..block {
+                let (above, below) = rows.split_at_mut(k + 1);
+                for (x, l) in below.iter_mut().zip(&lower(k)[from + k + 1..to]) {
+                    *x -= l * above[k];
+                }
+            }
+            self.across.extend_from_slice(rows);
+        }
+        let (rows, count) = (size - to, size - to);
+        let factors =
+            DMatrixView::from_slice_with_strides(&left[from * size + to..], rows, block, 1, size);
+        let across = DMatrixView::from_slice(&self.across, block, count);
+        let mut rest =
+            DMatrixViewMut::from_slice_with_strides_mut(&mut right[to..], rows, count, 1, size);
+        rest.gemm(-1.0, &factors, &across, 1.0);
     }
 
     /// Overwrites b with the solution; false if the matrix was singular or not finite.
@@ -53,7 +98,11 @@ impl Elimination {
     }
 }
 
-struct Factorise<'a>(&'a mut Elimination);
+/// The factors of the rows below these columns, with what is above them eliminated.
+struct Factorise<'a> {
+    matrix: &'a mut Elimination,
+    columns: Range<usize>,
+}
 
 impl WithSimd for Factorise<'_> {
     type Output = ();
@@ -64,9 +113,11 @@ impl WithSimd for Factorise<'_> {
             size,
             entries,
             exchanged,
-        } = self.0;
+            ..
+        } = self.matrix;
         let size = *size;
-        for k in 0..size {
+        let end = self.columns.end;
+        for k in self.columns {
             let column = &entries[k * size..(k + 1) * size];
             let mut largest = k;
             for i in k + 1..size {
@@ -88,7 +139,7 @@ impl WithSimd for Factorise<'_> {
             }
             let lower = &column[k + 1..];
             let (lower, lower_rest) = S::as_simd_f64s(lower);
-            for column in right.chunks_exact_mut(size) {
+            for column in right.chunks_exact_mut(size).take(end - k - 1) {
                 let (above, below) = column.split_at_mut(k + 1);
                 let factor = -above[k];
                 let splat = simd.splat_f64s(factor);
@@ -113,7 +164,7 @@ mod tests {
     #[test]
     fn solutions_solve() {
         let mut elimination = Elimination::default();
-        for size in [1, 2, 5, 16, 37] {
+        for size in [1, 2, 5, 16, 37, 64, 65, 150] {
             let mut draws = standard_normals("matrix", size as u64);
             let matrix = DMatrix::from_fn(size, size, |_, _| draws.next().unwrap());
             let x = DVector::from_fn(size, |_, _| draws.next().unwrap());

@@ -3,8 +3,9 @@
 use super::super::drive::{LegEnd, all_finite};
 use super::super::ending::{STRONG, overflows};
 use super::super::error::Cause;
+use super::super::held::Held;
 use super::super::integrator::{
-    Driver, Effort, Failure, ForeignPast, Integrator, Kind, Start, Step,
+    Driver, Effort, Failure, ForeignPast, Integrator, Kind, Pace, Start, Step,
 };
 use super::super::past::Past;
 use super::super::system::System;
@@ -47,10 +48,23 @@ fn tolerances(start: &Start<'_>) -> Tolerances {
     }
 }
 
+/// Log-multipliers, in the clock s, above which samples of other than linear networks are looked at: where they pull
+/// against each other, weights relax at such rates.
+const PULLING: f64 = 8.0;
+
 /// The stepper and its field.
 struct AdamsBdf<'k> {
     stepper: Stepper<'k>,
     system: &'k System,
+}
+
+impl AdamsBdf<'_> {
+    /// Whether the samples that pull most have come to rest against each other, on networks that are not linear.
+    fn pulls_rest(&self) -> bool {
+        let y = [self.weights(), self.states()].concat();
+        let seen = self.system.observe(&y, self.stepper.since_start());
+        Held::at(&seen, self.system.kernel().idle()).is_some()
+    }
 }
 
 impl Integrator for AdamsBdf<'_> {
@@ -105,8 +119,16 @@ impl Integrator for AdamsBdf<'_> {
     /// Where the weights come to rest, or multipliers outgrow those of separable data: the fully implicit method's to
     /// judge.
     fn hands_over(&mut self, s: f64, strongest: f64, strongest_at_start: f64) -> bool {
+        if self.system.kernel().pieces().is_some() && s + strongest > PULLING && self.pulls_rest() {
+            return true;
+        }
         s + strongest > STRONG
             && (overflows(s, strongest, strongest_at_start) || self.stepper.speed(RESTING) <= 1.0)
+    }
+
+    fn pace(&self) -> Option<Pace> {
+        let step = self.stepper.h;
+        Some(Pace { step })
     }
 
     fn set_tolerances(&mut self, weights: &[f64]) -> bool {

@@ -28,6 +28,7 @@ mod history;
 mod integrator;
 mod multipliers;
 mod order;
+mod pace;
 mod tolerances;
 mod weights;
 
@@ -66,6 +67,8 @@ pub(super) struct Stepper<'k> {
     offsets: Vec<f64>,
     /// `s = base + t`
     base: f64,
+    /// How much later this base is than that of the system's clock.
+    shift: f64,
     tolerances: Tolerances,
     /// Local times of the nodes, newest first.
     times: Vec<f64>,
@@ -109,6 +112,7 @@ impl<'k> Stepper<'k> {
             log_counts: system.log_counts().to_vec(),
             offsets: system.offsets(),
             base: system.clock(0.0),
+            shift: 0.0,
             tolerances,
             times: vec![0.0],
             v: vec![v.to_vec()],
@@ -126,6 +130,9 @@ impl<'k> Stepper<'k> {
             evaluations: 0,
         };
         stepper.start();
+        if let Some(pace) = start.pace {
+            stepper.start_at(pace);
+        }
         stepper
     }
 
@@ -148,10 +155,16 @@ impl<'k> Stepper<'k> {
         self.times.push(-self.h);
     }
 
+    /// Time since the base of the system's clock.
+    fn since_start(&self) -> f64 {
+        self.shift + self.times[0]
+    }
+
     /// Resets local time to zero at the newest node.
     fn count_from_here(&mut self) {
         let t = self.times[0];
         self.base += t;
+        self.shift += t;
         for node in &mut self.times {
             *node -= t;
         }

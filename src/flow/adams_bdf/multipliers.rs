@@ -8,6 +8,7 @@
 use super::super::clock::{COMPRESSION, compress, log_time};
 use super::super::coordinates::Coordinates;
 use super::super::ending::STRONG;
+use super::super::guards::moves_unseen;
 use super::super::system::System;
 use super::tolerances::Tolerances;
 use crate::loss::Loss;
@@ -20,6 +21,12 @@ pub(super) struct Multipliers {
     coordinates: Option<Arc<Coordinates>>,
     /// ln u of the clock.
     log_unit: f64,
+    /// Samples whose margins stay zero: p = τ.
+    dead: Vec<usize>,
+    /// Samples that move nothing.
+    idle: Vec<usize>,
+    /// Whether all samples that move weights answer to their states.
+    pub all_answer: bool,
     /// `E_n`, N.
     pub values: Vec<f64>,
     /// `p_n`, N; written with coordinates only.
@@ -36,8 +43,9 @@ pub(super) struct Multipliers {
     pub slopes: Vec<f64>,
     /// `a = TᵀE`; written with coordinates only.
     pull: Vec<f64>,
-    /// `M_ii`; written with coordinates only.
-    diagonal: Vec<f64>,
+    /// How much a state moves its own pull, by the expanded state: E (zero of samples that move nothing, or do not
+    /// answer), or `M_ii`; r.
+    pub strengths: Vec<f64>,
 }
 
 impl Multipliers {
@@ -46,6 +54,9 @@ impl Multipliers {
         Self {
             coordinates: system.coordinates().cloned(),
             log_unit: system.log_unit(),
+            all_answer: !moves_unseen(system.kernel()),
+            dead: system.kernel().dead().to_vec(),
+            idle: system.kernel().idle().to_vec(),
             ..Self::default()
         }
     }
@@ -84,6 +95,17 @@ impl Multipliers {
             self.values[n] = e;
             self.slopes[n] = e * self.cosh[n] * (1.0 - slope);
         }
+        for &n in &self.dead {
+            self.values[n] = multiplier(tau, (s, tau), loss, log_count(log_counts, n)).0;
+            (self.cosh[n], self.tanh[n]) = (1.0, 0.0);
+        }
+        for &n in &self.idle {
+            self.values[n] = self.values[n].min((s + STRONG).exp());
+        }
+        self.strengths.clone_from(&self.values);
+        for &n in self.dead.iter().chain(&self.idle) {
+            (self.strengths[n], self.slopes[n]) = (0.0, 0.0);
+        }
     }
 
     fn set_coordinates(&mut self, at: &Coordinates, s: f64, loss: Loss, log_counts: &[f64]) {
@@ -92,7 +114,7 @@ impl Multipliers {
         self.p.resize(samples, 0.0);
         self.by_p.resize(samples, 0.0);
         self.pull.resize(at.len(), 0.0);
-        self.diagonal.resize(at.len(), 0.0);
+        self.strengths.resize(at.len(), 0.0);
         let tau = log_time(s) + self.log_unit;
         at.expand(&self.expanded, tau, &mut self.p);
         for (n, x) in self.values.iter_mut().enumerate() {
@@ -103,11 +125,11 @@ impl Multipliers {
             self.by_p[n] = e * (1.0 - slope);
         }
         at.pull(&self.values, &mut self.pull);
-        at.diagonal(&self.by_p, &mut self.diagonal);
+        at.diagonal(&self.by_p, &mut self.strengths);
         for (slope, (d, c)) in self
             .slopes
             .iter_mut()
-            .zip(self.diagonal.iter().zip(&self.cosh))
+            .zip(self.strengths.iter().zip(&self.cosh))
         {
             *slope = d * c;
         }
@@ -121,11 +143,16 @@ impl Multipliers {
         }
     }
 
-    /// How much a state moves its own pull, by the expanded state: E, or the diagonal of M.
-    pub(super) fn strengths(&self) -> &[f64] {
-        match &self.coordinates {
-            None => &self.values,
-            Some(_) => &self.diagonal,
+    /// The multipliers of the samples that answer to their states, with their places.
+    pub(super) fn answering(&self) -> impl Iterator<Item = (usize, f64)> {
+        let all = self.values.iter().copied().enumerate();
+        all.filter(|(n, _)| self.coordinates.is_some() || self.strengths[*n] > 0.0)
+    }
+
+    /// Takes the rates of states that are not integrated for zero.
+    pub(super) fn rest(&self, rates: &mut [f64]) {
+        for n in &self.dead {
+            rates[*n] = 0.0;
         }
     }
 
@@ -133,7 +160,7 @@ impl Multipliers {
     pub(super) fn common(&self, state: usize) -> f64 {
         match &self.coordinates {
             None => self.values[state],
-            Some(_) if state == 0 => self.diagonal[0],
+            Some(_) if state == 0 => self.strengths[0],
             Some(_) => 0.0,
         }
     }

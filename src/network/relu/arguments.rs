@@ -30,15 +30,22 @@ impl Arguments {
                 inputs: DVector::zeros(0),
             };
         }
-        let weights = DVector::from_iterator(w.ncols(), w.column_iter().map(|w| w.norm_squared()));
-        let inputs = DVector::from_iterator(h.ncols(), h.column_iter().map(|h| h.norm_squared()));
-        let roots = DMatrix::from_fn(a.nrows(), a.ncols(), |j, n| {
-            activation.root(a[(j, n)], (weights[j] * inputs[n]).sqrt())
+        let mut arguments = Self::sizes(w, h);
+        arguments.roots = DMatrix::from_fn(a.nrows(), a.ncols(), |j, n| {
+            let lengths = (arguments.weights[j] * arguments.inputs[n]).sqrt();
+            activation.root(a[(j, n)], lengths)
         });
+        arguments
+    }
+
+    /// All but the roots.
+    pub(super) fn sizes(w: &View<'_>, h: &DMatrix<f64>) -> Self {
+        let weights = w.column_iter().map(|w| w.norm_squared());
+        let inputs = h.column_iter().map(|h| h.norm_squared());
         Self {
-            roots,
-            weights,
-            inputs,
+            roots: DMatrix::zeros(0, 0),
+            weights: DVector::from_iterator(w.ncols(), weights),
+            inputs: DVector::from_iterator(h.ncols(), inputs),
         }
     }
 

@@ -18,10 +18,11 @@ use super::Setting;
 use super::arguments::Arguments;
 use super::pattern::Pattern;
 use super::rays::{Rays, form};
-use crate::activation::{Activation, Argument, Formula};
+use crate::activation::{Activation, Argument, Formula, Row};
 use crate::network::signals::Held;
 use crate::network::{View, pseudo_inverse};
 use nalgebra::{DMatrix, DVector, Dyn, LU};
+use pulp::{Arch, Simd, WithSimd};
 
 /// Forward pass at θ with everything the other passes need of the activation.
 #[derive(Clone)]
@@ -77,13 +78,110 @@ pub(super) fn over_units(m: &DMatrix<f64>) -> DVector<f64> {
     m.row_sum().transpose()
 }
 
-impl Curve {
-    fn new(activation: Activation, arguments: Arguments, a: &DMatrix<f64>) -> Self {
-        Self {
-            kappa: arguments.map(a, |at| activation.of_weights(at)),
-            mu: arguments.map(a, |at| activation.of_inputs(at)),
-            arguments,
+/// Outputs, gates and curve of a layer whose activation is curved, all in one pass over the preactivations a.
+struct Bent {
+    outputs: DMatrix<f64>,
+    gates: DMatrix<f64>,
+    curve: Curve,
+}
+
+impl Bent {
+    fn new(activation: Activation, w: &View<'_>, inputs: &DMatrix<f64>, a: &DMatrix<f64>) -> Self {
+        let blank = || DMatrix::zeros(a.nrows(), a.ncols());
+        let mut arguments = Arguments::sizes(w, inputs);
+        arguments.roots = blank();
+        let mut bent = Self {
+            outputs: a.clone(),
+            gates: blank(),
+            curve: Curve {
+                arguments,
+                kappa: blank(),
+                mu: blank(),
+            },
+        };
+        for n in 0..a.ncols() {
+            let outputs = bent.outputs.column_mut(n);
+            let known = Arch::new().dispatch(BendColumn {
+                activation,
+                weights: bent.curve.arguments.weights.as_slice(),
+                input: bent.curve.arguments.inputs[n],
+                outputs: outputs.data.into_slice_mut(),
+                gates: bent.gates.column_mut(n).data.into_slice_mut(),
+                roots: bent
+                    .curve
+                    .arguments
+                    .roots
+                    .column_mut(n)
+                    .data
+                    .into_slice_mut(),
+                kappa: bent.curve.kappa.column_mut(n).data.into_slice_mut(),
+                mu: bent.curve.mu.column_mut(n).data.into_slice_mut(),
+            });
+            if !known {
+                bent.bend_again(activation, n, a);
+            }
         }
+        bent
+    }
+
+    /// The same for a sample of which squares overflow or vanish.
+    fn bend_again(&mut self, activation: Activation, n: usize, a: &DMatrix<f64>) {
+        let arguments = &mut self.curve.arguments;
+        for j in 0..a.nrows() {
+            let lengths = (arguments.weights[j] * arguments.inputs[n]).sqrt();
+            arguments.roots[(j, n)] = activation.root(a[(j, n)], lengths);
+            let at = arguments.at((j, n), a[(j, n)]);
+            self.outputs[(j, n)] = activation.value(at);
+            self.gates[(j, n)] = activation.gate(at);
+            self.curve.kappa[(j, n)] = activation.of_weights(at);
+            self.curve.mu[(j, n)] = activation.of_inputs(at);
+        }
+    }
+}
+
+/// One sample of a layer, slices over units; `outputs` holds the preactivations on entry.
+struct BendColumn<'a> {
+    activation: Activation,
+    /// `‖w_j‖²`
+    weights: &'a [f64],
+    /// `‖h_n‖²`
+    input: f64,
+    outputs: &'a mut [f64],
+    gates: &'a mut [f64],
+    roots: &'a mut [f64],
+    kappa: &'a mut [f64],
+    mu: &'a mut [f64],
+}
+
+/// Roots within these bounds have squares that are numbers with all their digits.
+const SQUARES: (f64, f64) = (1e-140, 1e140);
+
+impl WithSimd for BendColumn<'_> {
+    type Output = bool;
+
+    /// Whether all roots are within [`SQUARES`].
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _simd: S) -> bool {
+        // a root is symmetric in weights and inputs
+        self.activation.bend(Row {
+            outputs: self.outputs,
+            gates: self.gates,
+            inverse_roots: self.roots,
+            weights: self.input,
+            inputs: self.weights,
+        });
+        let stretch = self.activation.stretch();
+        let pairs = self.roots.iter_mut().zip(self.weights);
+        let (mut least, mut most) = (f64::INFINITY, 0.0_f64);
+        for (((root, width), kappa), mu) in pairs.zip(self.kappa).zip(self.mu) {
+            let scaled = stretch * *root;
+            *kappa = scaled * self.input;
+            *mu = scaled * width;
+            *root = 1.0 / *root;
+            least = if *root < least { *root } else { least };
+            most = if *root > most { *root } else { most };
+        }
+        least > SQUARES.0 && most < SQUARES.1
     }
 }
 
@@ -108,12 +206,11 @@ impl<'a> Forward<'a> {
             let a = pass.w[l].transpose() * inputs;
             let g = setting.activation;
             let (h, gates) = if g.curved() {
-                let arguments = Arguments::new(g, &pass.w[l], inputs, &a);
-                let (mut h, mut gates) = (
-                    arguments.map(&a, |at| g.value(at)),
-                    arguments.map(&a, |at| g.gate(at)),
-                );
-                let mut curve = Curve::new(g, arguments, &a);
+                let Bent {
+                    outputs: mut h,
+                    mut gates,
+                    mut curve,
+                } = Bent::new(g, &pass.w[l], inputs, &a);
                 let resting = pattern.into_iter().flat_map(Pattern::resting);
                 for (_, unit) in resting.filter(|(layer, _)| *layer == l) {
                     for of_unit in [&mut h, &mut gates, &mut curve.kappa, &mut curve.mu] {
