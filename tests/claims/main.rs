@@ -8,7 +8,7 @@ use marginflow::claims::{self, Evidence, Outcome, Subject, Verdict};
 use marginflow::dataset::{Dataset, gaussian_teacher, standard_normals};
 use marginflow::diagnostics::{Diagnostics, diagnose};
 use marginflow::flow::{FlowOptions, SaveAt, integrate};
-use marginflow::limit::{Limit, Separability, angle, max_margin};
+use marginflow::limit::{Limit, Potential, Separability, angle, max_margin};
 use marginflow::loss::Loss;
 use marginflow::network::{FullyConnectedLinear, Network};
 use marginflow::problem::Problem;
