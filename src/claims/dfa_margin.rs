@@ -67,9 +67,9 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
         offset => format!(" (σ = {offset:.3e}: some units start below the level set)"),
     };
     let evidence = format!(
-        "γ̃ = {} at {}, {} at the end{offset}; {worst}",
-        value(event),
+        "{}; γ̃ = {} there, {} at the end{offset}; {worst}",
         named(e, event),
+        value(event),
         value(last),
     );
     let outcome = if fall > tolerance {
@@ -129,10 +129,18 @@ fn tolerance(e: &Evidence<'_>) -> f64 {
 /// The event in words.
 fn named(e: &Evidence<'_>, save: usize) -> String {
     let d = e.diagnostics;
+    let threshold = format!("{:.4}", loss_at_zero(e).exp());
     format!(
-        "ln 𝓛 = {:.3} at log-log-time {:.4}",
-        d.log_loss[save], d.log_log_time[save]
+        "𝓛 < {} at s = {:.4} (ln 𝓛 = {:.3})",
+        threshold.trim_end_matches('0').trim_end_matches('.'),
+        d.log_log_time[save],
+        d.log_loss[save],
     )
+}
+
+/// `ln ℓ(0)`.
+fn loss_at_zero(e: &Evidence<'_>) -> f64 {
+    e.problem.loss().log_loss(std::iter::once(0.0))
 }
 
 /// What is to be said where the event has not happened: the loss rests, or may still get there.
@@ -144,7 +152,7 @@ fn no_event(e: &Evidence<'_>) -> Verdict {
         Err(verdict) if verdict.outcome == Outcome::NotApplicable => not_applicable(format!(
             "{}; ln 𝓛 is never below {least:.6}, that of one sample with margin zero is {:.3}",
             verdict.evidence,
-            e.problem.loss().log_loss(std::iter::once(0.0)),
+            loss_at_zero(e),
         )),
         Err(verdict) => verdict,
         Ok(()) => Verdict::without_measurement(

@@ -40,9 +40,9 @@ pub(super) const CORRECTED: Claim = Claim {
               linear \
               network converges in direction to the minimiser of Σ_d W_d^{−1/(2^L−1)} |β̂_d|^p subject to Gβ ≥ 1, with \
               p = 2^L/(2^L−1) and W_d = ∏_{l<L} |b̂_l[d]|^{2^{L−l}}.",
-    corrected: "True if β converges in direction, and for diagonal networks (without the transform) and feedback \
-                alignment; the \
-                angle falls like (log t)^{−1/(2^L−1)}.",
+    corrected: "True from zero weights without any assumption (thm-2-unconditional), from other weights if Z converges \
+                in direction; likewise for diagonal networks (without the transform) and feedback alignment. The angle \
+                falls like (log t)^{−1/(2^L−1)}.",
     check: "Residual: the final angle between the predictor and the minimiser. Tolerance: 0.01 rad, and the angle must \
             still fall (at a quarter of the predicted rate or faster), have stayed within it all through the last \
             third of the run, or be below 1e-6 rad. Violated only where the run's own duality gap proves that it \

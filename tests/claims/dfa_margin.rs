@@ -26,9 +26,9 @@ fn it_never_falls_on_the_level_set_nor_above_it_nor_below_it() {
     let above = off_the_level_set(|j| 0.5 + j as f64);
     let below = off_the_level_set(|j| if j % 2 == 0 { -0.5 } else { 0.5 });
     for (problem, words) in [
-        (relu_dfa(hard(), &[12], 0.3, 0.0), "at log-log-time"),
+        (relu_dfa(hard(), &[12], 0.3, 0.0), "𝓛 < 1 at s = "),
         (smoothed, ""),
-        (logistic, ""),
+        (logistic, "𝓛 < 0.6931 at s = "),
         (above, ""),
         (below, "start below the level set"),
     ] {
