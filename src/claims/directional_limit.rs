@@ -9,7 +9,8 @@ pub(super) const THM_1: Claim = Claim {
     id: "thm-1",
     printed: "Under direct feedback alignment flow a fully connected linear network converges in direction to the \
               hard-margin SVM, the same limit as under gradient descent.",
-    corrected: "True, from any initial weights, and for feedback alignment, which on linear networks is direct \
+    corrected: "True, from any initial weights and whatever the loss does on the way (‖Z‖‖β*‖/a → 1 with a = Σ_n ∫α_n, \
+                which leaves Z/a one point to go to), and for feedback alignment, which on linear networks is direct \
                 feedback \
                 alignment with b_l = F_l⋯F_{L−1}; the angle falls like (log t)^{−1/(2^L−1)}, exponentially slower in \
                 depth than under gradient descent.",
@@ -65,13 +66,26 @@ pub(super) fn angle_to_limit(e: &Evidence<'_>) -> Verdict {
         contradiction: certificate::against_the_limit(e),
         more: own_gap.map_or_else(String::new, |gap| {
             format!("; the run's own duality gap is {gap:.1e}")
-        }),
+        }) + &accumulated(e),
     };
     let verdict = direction::judge(e, &approach);
     match verdict.outcome {
         Outcome::Inconclusive => one_of_many(e).unwrap_or(verdict),
         _ => verdict,
     }
+}
+
+/// How near the accumulated signal is to the point of the hull that it tends to, where theory says so.
+fn accumulated(e: &Evidence<'_>) -> String {
+    let sandwich = e.diagnostics.sandwich.as_ref();
+    let excess = sandwich.and_then(|s| s.dual_excess(s.accumulated.len() - 1));
+    let symbol = match e.limit.is_some_and(|limit| limit.potential.is_euclidean()) {
+        true => "‖Z‖‖β*‖",
+        false => "ψ*(Z)Ψ",
+    };
+    excess.map_or_else(String::new, |excess| {
+        format!(", {symbol}/a − 1 = {excess:.1e}")
+    })
 }
 
 /// What an angle of [`TOLERANCE`] costs before the Euclidean norm: excess over the least value of a potential.

@@ -4,6 +4,7 @@
 //! add a claim: one file here, one line in [`CLAIMS`]; the command line, reports and docs follow.
 
 mod certificate;
+mod dfa_margin;
 mod direction;
 mod directional_limit;
 mod discrete;
@@ -16,6 +17,7 @@ mod prop_3;
 mod rate;
 mod relu;
 mod theorem_2;
+mod theorem_2_unconditional;
 mod theorem_3;
 mod theorem_4;
 
@@ -101,12 +103,14 @@ pub const CLAIMS: &[Claim] = &[
     theorem_2::MAIN_TEXT,
     theorem_2::APPENDIX,
     theorem_2::CORRECTED,
+    theorem_2_unconditional::CLAIM,
     discrete::THM_2,
     theorem_3::CLAIM,
     discrete::THM_3,
     prop_3::CLAIM,
     theorem_4::THM_4,
     theorem_4::FIRST_LAYER,
+    dfa_margin::CLAIM,
     gd_conv::CLAIM,
     gd_homogeneous::CLAIM,
     loss_decreases::CLAIM,

@@ -1,7 +1,8 @@
 //! Theorem 2: which norm convolutional (and diagonal) linear networks minimise under fixed feedback.
 //!
-//! The report prints two exponents; both are misprints of the one derived in docs/theory.md. Each printed norm is taken
-//! literally: its constrained minimiser is computed and certified, and the run's angle to it is measured.
+//! The report prints three exponents, all of them misprints of the one derived in docs/theory.md. Two come with a norm,
+//! which is taken to the letter: its constrained minimiser is computed and certified, and the run's angle to it is
+//! measured. The third, `α = 1/(2^{L−1}+1)` for the power of `|β̂_d|` in the gradient, has no weights to go with it.
 
 use super::direction::Approach;
 use super::directional_limit::angle_to_limit;
@@ -13,8 +14,9 @@ pub(super) const MAIN_TEXT: Claim = Claim {
     id: "thm-2-main-text",
     printed: "Under direct feedback alignment flow a convolutional linear network converges in direction to the \
               minimiser \
-              of Σ_d |β̂_d|^p / ∏_l |b̂_l[d]|^{2^l} subject to Gβ ≥ 1, with p = 2^{L−1} + 1.",
-    corrected: "False: the exponent is misprinted (see thm-2-corrected).",
+              of Σ_d |β̂_d|^p / ∏_l |b̂_{L−l}[d]|^{2^l} subject to Gβ ≥ 1, with p = 2^{L−1} + 1 (so with weights \
+              1/W_d).",
+    corrected: "False: the exponent is misprinted, and the weights lack the power 1/(2^L−1) (see thm-2-corrected).",
     check: CHECK,
     subject: Subject::Flow,
     judge: |e| printed(e, "main-text"),
@@ -22,9 +24,11 @@ pub(super) const MAIN_TEXT: Claim = Claim {
 
 pub(super) const APPENDIX: Claim = Claim {
     id: "thm-2-appendix",
-    printed: "The same with p = 1 + 1/2^{L−1}, as the report's appendix reads (weights read likewise, \
-              1/∏_l |b̂_l[d]|^{2^{L−l}/2^{L−1}}).",
-    corrected: "False: 2^{L−1} should read 2^L − 1 (see thm-2-corrected).",
+    printed: "The same with p = 1 + 1/2^{L−1} and weights 1/∏_l |b̂_{L−l}[d]|^{2^{l−1}} (which is W_d^{−1/2}): the \
+              norm whose gradient the report's appendix prints. (A third place has α = 1/(2^{L−1}+1) for the power of \
+              |β̂_d| in the gradient, without weights; it is right at L = 2 only.)",
+    corrected: "False: the power 2^l/(2^L−1) of |b̂_{L−l}| and the exponent 1 + 1/(2^L−1) are right (see \
+                thm-2-corrected).",
     check: CHECK,
     subject: Subject::Flow,
     judge: |e| printed(e, "appendix"),
@@ -36,9 +40,9 @@ pub(super) const CORRECTED: Claim = Claim {
               linear \
               network converges in direction to the minimiser of Σ_d W_d^{−1/(2^L−1)} |β̂_d|^p subject to Gβ ≥ 1, with \
               p = 2^L/(2^L−1) and W_d = ∏_{l<L} |b̂_l[d]|^{2^{L−l}}.",
-    corrected: "True if β converges in direction, and for diagonal networks (without the transform) and feedback \
-                alignment; the \
-                angle falls like (log t)^{−1/(2^L−1)}.",
+    corrected: "True from zero weights without any assumption (thm-2-unconditional), from other weights if Z converges \
+                in direction; likewise for diagonal networks (without the transform) and feedback alignment. The angle \
+                falls like (log t)^{−1/(2^L−1)}.",
     check: "Residual: the final angle between the predictor and the minimiser. Tolerance: 0.01 rad, and the angle must \
             still fall (at a quarter of the predicted rate or faster), have stayed within it all through the last \
             third of the run, or be below 1e-6 rad. Violated only where the run's own duality gap proves that it \
@@ -61,7 +65,7 @@ const CHECK: &str = "Residual: the final angle between the predictor and the pri
 const DISCRIMINATING: f64 = 0.05;
 
 /// The verdict to return where the theorem does not apply.
-fn hypotheses(e: &Evidence<'_>) -> Option<Verdict> {
+pub(super) fn hypotheses(e: &Evidence<'_>) -> Option<Verdict> {
     super::other_rule(e, true).or_else(|| {
         let why = "the network is neither convolutional nor diagonal linear";
         super::other_limit(e, "thm-2-corrected", why).or_else(|| limit_of_completed_run(e).err())

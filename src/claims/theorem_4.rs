@@ -2,7 +2,7 @@
 
 use super::direction::Approach;
 use super::relu::{self, Turning};
-use super::{Claim, Evidence, Outcome, Subject, Verdict, direction};
+use super::{Claim, Evidence, Outcome, Subject, Verdict, dfa_margin, direction};
 use nalgebra::DVector;
 
 pub(super) const THM_4: Claim = Claim {
@@ -14,13 +14,16 @@ pub(super) const THM_4: Claim = Claim {
                 the feature SVM \
                 falls like (log t)^{−1/3}. The loss need not tend to zero: from zero weights all units with feedback \
                 of one sign stay \
-                parallel, two effective units, which cannot fit data like exclusive or.",
+                parallel, two effective units, which cannot fit data like exclusive or. That it does is one observable \
+                event (dfa-margin).",
     check: "Residual: the final angle between w_2 and the SVM of the features of the same save. Tolerance: 0.01 rad, \
             and it must still fall, at a quarter of (log t)^{−1/3} or faster, or be below 1e-6 rad. Inconclusive \
             otherwise, and where the layers turn no less over the last third of the run than over the middle one (and \
             by more than 0.01 rad): directions have changed late after standing still for long, so no run proves that \
-            they do not converge. Hypotheses: two-layer ReLU, fixed feedback, all margins positive and the smallest \
-            growing over the last third of the run.",
+            they do not converge. Hypotheses: two-layer ReLU, fixed feedback, and a loss that tends to zero, which is \
+            decided by one event: from the save on where it is below that of one sample with margin zero it can do \
+            nothing else, and margins per length of the layers stay away from zero (dfa-margin). Where units start \
+            below the level set all margins must be positive besides, and the smallest growing over the last third.",
     subject: Subject::Flow,
     judge: |e| theorem(e).unwrap_or_else(|verdict| verdict),
 };
@@ -50,7 +53,7 @@ const LAW: f64 = -1.0 / 3.0;
 
 fn theorem(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
     let (h, _) = relu::two_layers_with_feedback(e)?;
-    relu::fits(e)?;
+    let event = dfa_margin::loss_tends_to_zero(e)?;
     let turning = Turning::of(e, |k| {
         let weights = e
             .problem
@@ -77,7 +80,7 @@ fn theorem(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
         e,
         ("angle to the feature SVM", " rad"),
         &h.feature_angle,
-        format!("; {turns}"),
+        format!("; {event}; {turns}"),
     ))
 }
 
@@ -96,7 +99,7 @@ fn judge(e: &Evidence<'_>, named: (&str, &str), distance: &[Option<f64>], more: 
 
 fn first_layer(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
     let (h, _) = relu::two_layers_with_feedback(e)?;
-    relu::fits(e)?;
+    dfa_margin::loss_tends_to_zero(e)?;
     let control = match h.gradient_kkt.last().copied().flatten() {
         Some(residual) => format!("; that of min ½‖θ‖² is {residual:.3e}"),
         None => String::new(),

@@ -6,6 +6,7 @@ mod invariants;
 mod loss_rate;
 mod phases;
 mod rate;
+mod sandwich;
 mod standing;
 
 pub use alignment::Alignment;
@@ -14,6 +15,7 @@ pub use invariants::Invariant;
 pub use loss_rate::loss_rate;
 pub use phases::{Phase, Phases};
 pub use rate::{Rate, slope};
+pub use sandwich::Sandwich;
 pub use standing::Standing;
 
 use crate::limit::{Certifier, Limit, angle};
@@ -66,6 +68,9 @@ pub struct Diagnostics {
     pub alignment: Option<Alignment>,
     /// Alignment per frequency (convolutional or diagonal network, fixed feedback, depth ≥ 2).
     pub phases: Option<Phases>,
+    /// What the first layer has learned, between its bounds (fixed feedback, convolutional or diagonal from zero
+    /// weights, or fully connected).
+    pub sandwich: Option<Sandwich>,
     /// Conserved quantities of the rule.
     pub invariants: Vec<Invariant>,
     /// `max_n |p_n − (τ − m_n)|/max(1+τ, |m_n|)`: relative where margins are huge, as doubles hold no more digits.
@@ -118,6 +123,7 @@ struct Saves<'a> {
     homogeneous: Option<homogeneous::Builder<'a>>,
     alignment: Option<alignment::Builder>,
     phases: Option<phases::Builder>,
+    sandwich: Option<sandwich::Builder<'a>>,
     invariants: invariants::Tracker<'a>,
     margin_problem: Option<&'a MarginProblem>,
 }
@@ -139,6 +145,7 @@ impl<'a> Saves<'a> {
             homogeneous: homogeneous::Builder::new(problem, theory, trajectory.len()),
             alignment: alignment::Builder::new(problem, theory, trajectory.len()),
             phases: phases::Builder::new(problem, theory, trajectory),
+            sandwich: sandwich::Builder::new(problem, theory, trajectory, limit),
             invariants: invariants::Tracker::new(&theory.conserved, trajectory.solver.floor()),
             margin_problem: theory.margin_problem.as_ref(),
         }
@@ -177,6 +184,9 @@ impl<'a> Saves<'a> {
         }
         if let Some(p) = &mut self.phases {
             p.record(k, theta);
+        }
+        if let Some(s) = &mut self.sandwich {
+            s.record(k, theta, &weights);
         }
         self.invariants.record(state);
     }
@@ -223,6 +233,7 @@ impl<'a> Saves<'a> {
         }
         d.alignment = self.alignment.and_then(alignment::Builder::finish);
         d.phases = self.phases.map(phases::Builder::finish);
+        d.sandwich = self.sandwich.map(sandwich::Builder::finish);
         d.invariants = self.invariants.finish();
     }
 }
@@ -264,6 +275,7 @@ impl Diagnostics {
             homogeneous: None,
             alignment: None,
             phases: None,
+            sandwich: None,
             invariants: Vec::new(),
             multiplier_drift: Vec::with_capacity(saves),
             rate: None,
@@ -294,6 +306,14 @@ impl Diagnostics {
                 beta: c.limit.beta,
             })
             .collect();
+    }
+
+    /// `min_n m_n / ∏_l ‖w_l‖` at save `k`, the margin per length of the layers that the report's theorems on ReLU
+    /// networks ask to stay away from zero; `None` while a layer is zero.
+    pub fn margin_over_layers(&self, k: usize) -> Option<f64> {
+        let norms = self.layer_norms.column(k);
+        // one layer after the other: the product may be out of range
+        (norms.min() > 0.0).then(|| norms.iter().fold(self.min_margin[k], |m, norm| m / norm))
     }
 
     /// Largest relative drift of any conserved quantity over the whole run (0 if the rule has none).

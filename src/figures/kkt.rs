@@ -26,7 +26,8 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
         Some(MarginProblem::LeastNorm) => "Gradient descent tends to a KKT point of min ½‖θ‖²",
     };
     let margin = if run.has_feedback() {
-        "Under fixed feedback layers grow at different rates, and no theorem keeps either of them up."
+        "Under fixed feedback layers grow at different rates, and no theorem keeps either of them up; what two layers \
+         never lower is γ̃ (dfa-margin)."
     } else {
         "Under gradient descent the smoothed one never falls once the loss is small (Lyu and Li), and both share a \
          limit."

@@ -17,6 +17,7 @@ pub(crate) mod build;
 mod candidates;
 mod certificate;
 mod curve;
+mod dfa_margin;
 mod draft;
 mod finite_steps;
 mod frequencies;
@@ -30,6 +31,7 @@ mod norms;
 mod output_weights;
 mod phases;
 mod render;
+mod sandwich;
 mod sheet;
 mod spectrum;
 mod step_sizes;
@@ -184,6 +186,10 @@ pub const FIGURES: &[FigureKind] = &[
         build: kkt::build,
     },
     FigureKind {
+        id: dfa_margin::ID,
+        build: dfa_margin::build,
+    },
+    FigureKind {
         id: margins::ID,
         build: margins::build,
     },
@@ -206,6 +212,10 @@ pub const FIGURES: &[FigureKind] = &[
     FigureKind {
         id: certificate::ID,
         build: certificate::build,
+    },
+    FigureKind {
+        id: sandwich::ID,
+        build: sandwich::build,
     },
     FigureKind {
         id: invariants::ID,

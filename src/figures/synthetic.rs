@@ -6,7 +6,7 @@ use num_complex::Complex64;
 use super::Drawn;
 use crate::{
     dataset::Dataset,
-    diagnostics::{Alignment, CandidateAngles, Diagnostics, Invariant, Phases, Rate},
+    diagnostics::{Alignment, CandidateAngles, Diagnostics, Invariant, Phases, Rate, Sandwich},
     limit::{Limit, LimitKind, Potential},
     loss::Loss,
     network::{Network, Signals},
@@ -199,6 +199,25 @@ fn phases(case: &Case) -> Phases {
     }
 }
 
+/// Bounds that close like 1/a, `a = (1+τ)^{1/(2^L−1)} − 1`.
+pub(super) fn sandwich(case: &Case, from_zero: bool) -> Sandwich {
+    let degree = predictor_degree(case.problem.network().depth());
+    let s = &case.diagnostics.log_log_time;
+    let accumulated: Vec<f64> = s.iter().map(|s| (s / degree).exp_m1()).collect();
+    let least = 0.8;
+    let above = |share: f64| -> Vec<f64> {
+        let bounded = |a: &f64| a / least + share * a / (1.0 + a);
+        accumulated.iter().map(bounded).collect()
+    };
+    Sandwich {
+        dual: above(0.2),
+        radius: above(0.5),
+        constant: from_zero.then_some(1.0),
+        least,
+        accumulated,
+    }
+}
+
 /// A fully connected case up to `horizon` in s = ln(1+τ), e.g. 322 for τ = 10^140.
 pub(super) fn case(depth: usize, rule: Rule, rate: f64, horizon: f64) -> Case {
     let network = Network::fully_connected(DIMENSION, &vec![DIMENSION; depth - 1]);
@@ -292,6 +311,7 @@ fn diagnostics(problem: &Problem, rate: f64, horizon: f64) -> Diagnostics {
         accumulated_gap: defined(1.5 * rate),
         alignment: None,
         phases: None,
+        sandwich: None,
         beside_limit: None,
         candidates: Vec::new(),
         invariants: (1..=depth).map(invariant).collect(),

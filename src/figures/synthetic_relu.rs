@@ -195,6 +195,10 @@ fn homogeneous(
             .map(|(m, s)| (*m > 0.0).then(|| m * (1.0 - 0.4 * (-0.5 * s).exp())))
             .collect(),
         normalised_margin: normalised,
+        feedback_margin: s
+            .iter()
+            .map(|s| (has_feedback && depth == 2 && *s > 1.0).then(|| 0.7 - (-0.5 * s).exp()))
+            .collect(),
         output_weights,
         unit_norms,
         activation_sines,

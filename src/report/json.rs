@@ -4,7 +4,7 @@ use super::data::DataReport;
 use crate::accuracy::Verification;
 use crate::claims::Verdict;
 use crate::descent::Beside;
-use crate::diagnostics::Homogeneous;
+use crate::diagnostics::{Homogeneous, Sandwich};
 use crate::limit::LimitKind;
 use crate::run::Run;
 use crate::trajectory::{Kinks, SolverStatistics, Status};
@@ -45,12 +45,16 @@ struct Last<'a> {
     /// Empty for networks that are not linear in their input.
     beta: Vec<f64>,
     layer_norms: Vec<f64>,
+    /// The smallest margin over the product of the layers' norms; null while one of them is zero.
+    margin_over_layer_norms: Option<f64>,
     /// Radians.
     angle_to_limit: Option<f64>,
     kkt_residual: Option<f64>,
     duality_gap: Option<f64>,
     /// With the multipliers accumulated along the run.
     accumulated_duality_gap: Option<f64>,
+    /// Fixed feedback on linear networks: what the first layer has learned, between its bounds.
+    sandwich: Option<SandwichReport>,
     /// Null for linear networks.
     homogeneous: Option<HomogeneousReport<'a>>,
 }
@@ -67,6 +71,8 @@ struct HomogeneousReport<'a> {
     delta: Option<f64>,
     normalised_margin: Option<f64>,
     smoothed_margin: Option<f64>,
+    /// γ̃ of two layers with fixed feedback.
+    feedback_margin: Option<f64>,
     /// Samples, from 0, that some hidden layer passes nothing on of: margins of zero.
     dead_samples: &'a [usize],
 }
@@ -83,7 +89,36 @@ impl<'a> HomogeneousReport<'a> {
             delta: last(&h.delta),
             normalised_margin: h.normalised_margin.last().copied(),
             smoothed_margin: last(&h.smoothed_margin),
+            feedback_margin: last(&h.feedback_margin),
             dead_samples: &h.dead,
+        }
+    }
+}
+
+/// The last entries of [`Sandwich`]: `a/least ≤ dual ≤ radius ≤ a/least + constant` from zero weights.
+#[derive(Serialize)]
+struct SandwichReport {
+    accumulated: f64,
+    dual: f64,
+    radius: f64,
+    least: f64,
+    constant: Option<f64>,
+    /// `dual · least/accumulated − 1`.
+    dual_excess: Option<f64>,
+    /// `radius · least/accumulated − 1`.
+    radius_excess: Option<f64>,
+}
+
+impl SandwichReport {
+    fn at(s: &Sandwich, k: usize) -> Self {
+        Self {
+            accumulated: s.accumulated[k],
+            dual: s.dual[k],
+            radius: s.radius[k],
+            least: s.least,
+            constant: s.constant,
+            dual_excess: s.dual_excess(k),
+            radius_excess: s.radius_excess(k),
         }
     }
 }
@@ -188,10 +223,12 @@ pub fn json(run: &Run) -> String {
             log_loss: d.log_loss[k],
             beta: d.beta.column(k).iter().copied().collect(),
             layer_norms: d.layer_norms.column(k).iter().copied().collect(),
+            margin_over_layer_norms: d.margin_over_layers(k),
             angle_to_limit: d.final_angle(),
             kkt_residual: d.kkt_residual[k],
             duality_gap: d.duality_gap[k],
             accumulated_duality_gap: d.accumulated_gap[k],
+            sandwich: d.sandwich.as_ref().map(|s| SandwichReport::at(s, k)),
             homogeneous: (d.homogeneous.as_ref()).map(HomogeneousReport::at_the_end_of),
         },
         limit: match &run.limit {

@@ -6,9 +6,11 @@
 //! positive margins) with `kkt_residual` and, except for non-convex potentials, `duality_gap` at those saves.
 //!
 //! - Linear networks: `beta` (T × D); under DFA `phi`, `phi_closed_form` (T × (L−1)), `alignment_residual` (T × L).
+//! - Linear networks under fixed feedback, where theory bounds what the first layer learns: `dual_of_z` (ψ*(Z), with Z
+//!   read off that layer) and `radius` (T).
 //! - ReLU networks: `output_weights`, `unit_norms` (T × units of the last hidden layer), `normalised_margin` (T); each
-//!   of `feature_angle`, `feature_margin`, `feedback_kkt`, `gradient_kkt`, `epsilon`, `delta`, `smoothed_margin` where
-//!   it is defined, at the saves whose indices are in `feature_angle_saves` and so on.
+//!   of `feature_angle`, `feature_margin`, `feedback_kkt`, `gradient_kkt`, `epsilon`, `delta`, `smoothed_margin`,
+//!   `feedback_margin` where it is defined, at the saves whose indices are in `feature_angle_saves` and so on.
 //!
 //! Finite steps, run i = 1, 2, … (K records): `steps_i_k`, `steps_i_log_time`, `steps_i_log_loss`, `steps_i_min_margin`
 //! (K); `steps_i_beta` (K × D, linear networks); `steps_i_angle_to_limit` (K, with a limit);
@@ -76,6 +78,10 @@ pub fn npz(run: &Run, out: impl Write + Seek) -> io::Result<()> {
         archive.columns("phi", &a.phi)?;
         archive.columns("phi_closed_form", &a.closed_form)?;
         archive.columns("alignment_residual", &a.residual)?;
+    }
+    if let Some(s) = &d.sandwich {
+        archive.vector("dual_of_z", &s.dual)?;
+        archive.vector("radius", &s.radius)?;
     }
     // Where the predicted potential is not convex there is no gap at any save.
     let has_gap = d.duality_gap.iter().any(Option::is_some);
@@ -159,6 +165,7 @@ impl<W: Write + Seek> Archive<W> {
             ("epsilon", &h.epsilon),
             ("delta", &h.delta),
             ("smoothed_margin", &h.smoothed_margin),
+            ("feedback_margin", &h.feedback_margin),
         ] {
             self.defined(name, series)?;
         }

@@ -105,6 +105,15 @@ fn of_the_end(run: &Run) -> Vec<(&'static str, String)> {
     if let Some(angle) = d.final_angle() {
         rows.push(("angle to the limit", format!("{angle:.6e} rad")));
     }
+    if let Some(margin) = d.margin_over_layers(k) {
+        rows.push(("margin / layer norms", format!("{margin:.6e}")));
+    }
+    if let Some((dual, radius)) =
+        (d.sandwich.as_ref()).and_then(|s| s.dual_excess(k).zip(s.radius_excess(k)))
+    {
+        let excess = format!("ψ*(Z)Ψ/a − 1 = {dual:.3e}, RΨ/a − 1 = {radius:.3e}");
+        rows.push(("accumulated signal", excess));
+    }
     if let Some(h) = &d.homogeneous {
         rows.extend(homogeneous(h));
     } else if let (Some(gap), Some(kkt)) = (d.duality_gap[k], d.kkt_residual[k]) {
@@ -163,14 +172,14 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
     }
     writeln!(
         out,
-        "\n  {:<18}{:<16}{:>11}{:>11}  evidence",
+        "\n  {:<20}{:<16}{:>11}{:>11}  evidence",
         "claim", "verdict", "residual", "tolerance"
     )?;
     let (shown, folded) = shown_and_folded(run);
     for v in shown {
         writeln!(
             out,
-            "  {:<18}{:<16}{:>11}{:>11}  {}",
+            "  {:<20}{:<16}{:>11}{:>11}  {}",
             v.id,
             v.outcome.name(),
             number(v.residual),
@@ -262,6 +271,9 @@ fn homogeneous(h: &Homogeneous) -> Vec<(&'static str, String)> {
     }
     if let Some(margin) = h.normalised_margin.last() {
         rows.push(("normalised margin", format!("{margin:.6e}")));
+    }
+    if let Some(margin) = last(&h.feedback_margin) {
+        rows.push(("margin of feedback, γ̃", format!("{margin:.6e}")));
     }
     if !h.dead.is_empty() {
         let names: Vec<String> = h.dead.iter().map(usize::to_string).collect();

@@ -147,7 +147,7 @@ impl ClaimsTable {
     pub(crate) fn text(&self) -> String {
         let number = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.2e}"));
         let mut out = format!(
-            "  {:<18}{:<14}{:>10}{:>11}  scenario\n",
+            "  {:<20}{:<14}{:>10}{:>11}  scenario\n",
             "claim", "verdict", "residual", "tolerance"
         );
         for row in &self.claims {
@@ -159,7 +159,7 @@ impl ClaimsTable {
             };
             let _ = writeln!(
                 out,
-                "  {:<18}{:<14}{:>10}{:>11}  {}{unexpected}",
+                "  {:<20}{:<14}{:>10}{:>11}  {}{unexpected}",
                 row.id,
                 row.verdict.name(),
                 number(row.residual),

@@ -3,14 +3,16 @@
 //! | network and rule | limit direction of β |
 //! |---|---|
 //! | fully connected | min ‖β‖₂, the hard-margin SVM |
-//! | convolutional, diagonal; fixed feedback | min `Σ_d W_d^{−1/(2^L−1)} |β̂_d|^p`, `p = 2^L/(2^L−1)`, `W_d = ∏_{l<L} |b̂_l[d]|^{2^{L−l}}` |
+//! | convolutional, diagonal; fixed feedback | min `Σ_d W_d^{−1/(2^L−1)} |β̂_d|^p`, `p = 2^L/(2^L−1)`, `W_d = ∏_{l<L}
+//! |b̂_l[d]|^{2^{L−l}}` |
 //! | convolutional, diagonal; BP, L = 2 | min `Σ_d |β̂_d|` |
 //! | convolutional, diagonal; BP, L > 2 | a first-order stationary point of `Σ_d |β̂_d|^{2/L}` |
 //!
-//! all subject to `Gβ ≥ 1`. The second row corrects the report's Theorem 2, which is misprinted. Its main text has
-//! the exponent `2^{L−1} + 1` and weights `1/∏_l |b̂_l|^{2^l}`; its appendix has the exponent `1 + 1/2^{L−1}`, a
-//! misreading of the correct `1 + 1/(2^L − 1)`, and is used here with the weights misread in the same way, `1/∏_l
-//! |b̂_l|^{2^{L−l}/2^{L−1}}`.
+//! all subject to `Gβ ≥ 1`. The second row corrects the report's Theorem 2, which is printed in three ways, none of
+//! them right. The main text has the exponent `2^{L−1} + 1` and weights `1/∏_l |b̂_{L−l}|^{2^l} = 1/W`; the gradient in
+//! the appendix is that of the exponent `1 + 1/2^{L−1}` with weights `1/∏_l |b̂_{L−l}|^{2^{l−1}} = W^{−1/2}`. Both are
+//! taken here as they are printed. A third place says only `α = 1/(2^{L−1} + 1)` for the power of `|β̂_d|` in the
+//! gradient: there is no norm to test, and the value is right (`1/(2^L − 1)`) at L = 2 alone.
 
 use super::growth::{potential_degree, predictor_degree};
 use super::{Errors, errors};
@@ -183,7 +185,8 @@ pub(super) fn candidates(problem: &Problem) -> Vec<CandidatePotential> {
     list
 }
 
-/// The report's Theorem 2 in its two misprinted versions.
+/// The report's Theorem 2 in the two versions that print a norm, each to the letter: products over l = 1 … L−1 of
+/// powers of `|b̂_{L−l}|`, so that `b_k` has the power of l = L − k.
 fn as_printed(
     network: &SpectralLinear,
     depth: usize,
@@ -194,13 +197,15 @@ fn as_printed(
         CandidatePotential {
             id: "main-text",
             label: "Theorem 2 as in the main text",
-            potential: weighted(network, printed + 1.0, feedback, potential_degree),
+            potential: weighted(network, printed + 1.0, feedback, |k| {
+                potential_degree(depth - k)
+            }),
         },
         CandidatePotential {
             id: "appendix",
             label: "Theorem 2 as in the appendix",
-            potential: weighted(network, 1.0 + 1.0 / printed, feedback, |l| {
-                potential_degree(depth - l) / printed
+            potential: weighted(network, 1.0 + 1.0 / printed, feedback, |k| {
+                potential_degree(depth - k - 1)
             }),
         },
     ]

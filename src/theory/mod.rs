@@ -13,22 +13,28 @@
 //! | conserved quantities | `conserved` |
 //! | alignment of layers with fixed feedback, and its closed form from zero weights | `alignment` |
 //! | margin problems of gated networks | [`MarginProblem`] |
+//! | bounds of what is accumulated from zero weights | `sandwich` |
+//! | the margin that fixed feedback never lowers | `feedback_margin` |
 //!
 //! docs/theory.md has the derivations.
 
 mod alignment;
 mod approach;
 mod conserved;
+mod feedback_margin;
 mod growth;
 mod limit;
 mod rate;
+mod sandwich;
 
 pub use crate::rule::{Conserved, Measured};
 pub use alignment::{Alignment, FrequencyAlignment, OuterProducts};
 pub use conserved::drift;
+pub use feedback_margin::FeedbackMargin;
 pub use growth::{Growth, predictor_degree};
 pub use limit::{Candidate, CandidatePotential, LimitForm, LimitLaw, certified_candidates};
 pub use rate::RateLaw;
+pub use sandwich::Sandwich;
 
 use crate::limit::Potential;
 use crate::network::{Known, Signals};
@@ -56,6 +62,10 @@ pub struct Theory {
     pub closed_form: bool,
     /// The margin problem to a KKT point of which all layers together converge, where the network is not linear.
     pub margin_problem: Option<MarginProblem>,
+    /// Bounds from both sides on what the first layer has learned.
+    pub sandwich: Option<Sandwich>,
+    /// The margin that two layers with fixed feedback never lower.
+    pub feedback_margin: Option<FeedbackMargin>,
     /// Limits that have been claimed, or would hold under another rule, to compare with [`limit`](Self::limit).
     pub candidates: Vec<CandidatePotential>,
 }
@@ -130,7 +140,7 @@ pub fn of(problem: &Problem) -> Theory {
     let alignment = alignment::of(problem);
     let mut conserved = conserved::of_network(problem);
     conserved.extend(rule.conserved(network));
-    Theory {
+    let mut theory = Theory {
         limit: limit::of(problem),
         rate: rate::of(problem),
         growth: growth::of(problem),
@@ -139,9 +149,14 @@ pub fn of(problem: &Problem) -> Theory {
         closed_form: from_zero && alignment.is_some(),
         alignment,
         margin_problem: margin_problem(problem, &errors),
+        sandwich: None,
+        feedback_margin: None,
         candidates: limit::candidates(problem),
         errors,
-    }
+    };
+    theory.sandwich = sandwich::of(problem, &theory);
+    theory.feedback_margin = feedback_margin::of(problem, &theory);
+    theory
 }
 
 fn errors(problem: &Problem) -> Errors {

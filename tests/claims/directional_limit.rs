@@ -26,6 +26,33 @@ fn holds_at_every_depth_loss_and_initialisation() {
     }
 }
 
+/// From weights of size one, and whatever the loss does: ‖Z‖‖β*‖/a comes down to one like 1/a ∝ (log t)^{−1/(2^L−1)}.
+#[test]
+fn the_accumulated_signal_has_one_point_to_go_to() {
+    for (hidden, horizons) in [(vec![8], [30.0, 50.0]), (vec![8, 8], [60.0, 110.0])] {
+        let zero = dfa(data(), &hidden);
+        let degree = 2f64.powi(hidden.len() as i32 + 1) - 1.0;
+        let draws = standard_normals("initial", 5).take(zero.network().parameters());
+        let start = DVector::from_iterator(zero.network().parameters(), draws);
+        let problem = zero.with_start(start).unwrap();
+        let excesses = horizons.map(|until| {
+            let case = Case::to(problem.clone(), until);
+            case.expect("thm-1", Outcome::Holds, "‖Z‖‖β*‖/a − 1");
+            let measured = case.diagnose().sandwich.unwrap();
+            assert!(measured.constant.is_none());
+            let saves = 1..case.trajectory.len();
+            let mut excesses = saves.map(|k| measured.dual_excess(k).unwrap());
+            assert!(excesses.all(|excess| excess > -1e-7));
+            measured
+                .dual_excess(case.trajectory.len() - 1)
+                .unwrap()
+                .ln()
+        });
+        let slope = (excesses[1] - excesses[0]) / (horizons[1] - horizons[0]);
+        assert!((slope + 1.0 / degree).abs() < 0.02, "{hidden:?}: {slope}");
+    }
+}
+
 #[test]
 fn another_limit_is_violated_however_near() {
     for (id, case) in cases(30.0) {

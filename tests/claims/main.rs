@@ -8,7 +8,7 @@ use marginflow::claims::{self, Evidence, Outcome, Subject, Verdict};
 use marginflow::dataset::{Dataset, gaussian_teacher, standard_normals};
 use marginflow::diagnostics::{Diagnostics, diagnose};
 use marginflow::flow::{FlowOptions, SaveAt, integrate};
-use marginflow::limit::{Limit, Separability, angle, max_margin};
+use marginflow::limit::{Limit, Potential, Separability, angle, max_margin};
 use marginflow::loss::Loss;
 use marginflow::network::{FullyConnectedLinear, Network};
 use marginflow::problem::Problem;
@@ -341,11 +341,11 @@ fn control(id: &str) -> Case {
         "prop-1" | "thm-1" | "rate-dfa" => Case::to(dfa(data(), &[8]), 30.0),
         "gd-fc" | "rate-bp" => Case::to(bp(data(), &[8]), 30.0),
         "prop-2" => Case::to(direct(telling(), Network::diagonal(8, 2), 7), 30.0),
-        "prop-2-corrected" | "thm-2-corrected" => Case::to(conv(2), 30.0),
+        "prop-2-corrected" | "thm-2-corrected" | "thm-2-unconditional" => Case::to(conv(2), 30.0),
         "thm-2-main-text" => printed("main-text"),
         "thm-2-appendix" => printed("appendix"),
         "loss-decreases" => Case::to(conv(2), 20.0),
-        "thm-3" | "prop-3" | "thm-4" | "thm-4-first-layer" => relu::two_layers(),
+        "thm-3" | "prop-3" | "thm-4" | "thm-4-first-layer" | "dfa-margin" => relu::two_layers(),
         "gd-homogeneous" => relu::gradient_descent(),
         "gd-conv" => Case::to(descent(telling(), Network::convolutional(8, 2)), 60.0),
         _ => panic!("no run to show that {id} can hold"),
@@ -425,6 +425,12 @@ mod directional_limit;
 
 /// Theorem 2 as printed and as corrected.
 mod theorem_2;
+
+/// Theorem 2 without assumptions.
+mod theorem_2_unconditional;
+
+/// What fixed feedback never lowers on two-layer networks.
+mod dfa_margin;
 
 /// Theorems 1, 2 and 3 for finite steps.
 mod discrete;

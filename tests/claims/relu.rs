@@ -3,7 +3,7 @@ use marginflow::diagnostics::output_on_level_set;
 use marginflow::network::Relu;
 
 /// Ten samples in five dimensions with random labels, as hard as N = 2D is.
-fn hard() -> Dataset {
+pub fn hard() -> Dataset {
     let mut draws = standard_normals("relu data", 2);
     let x = DMatrix::from_fn(10, 5, |_, _| draws.next().unwrap());
     let y = DVector::from_fn(10, |_, _| draws.next().unwrap().signum());
@@ -18,12 +18,12 @@ fn exclusive_or() -> Dataset {
     )
 }
 
-fn draws(count: usize, seed: u64) -> DVector<f64> {
+pub fn draws(count: usize, seed: u64) -> DVector<f64> {
     DVector::from_iterator(count, standard_normals("relu", seed).take(count))
 }
 
 /// DFA on a ReLU network; two layers on the level set of `b_j w_2j = ½‖w_1j‖² + offset`.
-fn relu_dfa(dataset: Dataset, hidden: &[usize], scale: f64, smoothing: f64) -> Problem {
+pub fn relu_dfa(dataset: Dataset, hidden: &[usize], scale: f64, smoothing: f64) -> Problem {
     let network = Network::new(Relu::new(dataset.dimension(), hidden, smoothing));
     let feedback: Vec<DVector<f64>> = (1..).zip(hidden).map(|(l, &h)| draws(h, l)).collect();
     let mut theta0 = draws(network.parameters(), 9) * scale;
@@ -42,7 +42,7 @@ fn relu_dfa(dataset: Dataset, hidden: &[usize], scale: f64, smoothing: f64) -> P
     .unwrap()
 }
 
-fn relu_bp(dataset: Dataset, hidden: &[usize], scale: f64) -> Problem {
+pub fn relu_bp(dataset: Dataset, hidden: &[usize], scale: f64) -> Problem {
     let problem = relu_dfa(dataset, hidden, scale, 0.0);
     let start = draws(problem.network().parameters(), 9) * scale;
     problem
@@ -52,13 +52,13 @@ fn relu_bp(dataset: Dataset, hidden: &[usize], scale: f64) -> Problem {
         .unwrap()
 }
 
-fn to(problem: Problem, horizon: f64) -> Case {
+pub fn to(problem: Problem, horizon: f64) -> Case {
     Case::run(problem, FlowOptions::to(horizon))
 }
 
 impl Case {
     /// The same run with its states at save k changed by `change(k, θ)`.
-    fn changed(&self, change: impl Fn(usize, &mut [f64])) -> Self {
+    pub fn changed(&self, change: impl Fn(usize, &mut [f64])) -> Self {
         let mut case = self.clone();
         for (k, mut theta) in case.trajectory.theta.column_iter_mut().enumerate() {
             change(k, theta.as_mut_slice());
@@ -66,7 +66,7 @@ impl Case {
         case
     }
 
-    fn given_feedback(&self, feedback: DVector<f64>) -> Self {
+    pub fn given_feedback(&self, feedback: DVector<f64>) -> Self {
         self.under(Rule::direct_feedback_alignment(vec![feedback]))
     }
 }

@@ -1,4 +1,6 @@
 use super::*;
+use marginflow::scenario;
+use std::path::Path;
 
 const PRINTED: [(&str, &str); 2] = [
     ("thm-2-main-text", "main-text"),
@@ -6,13 +8,78 @@ const PRINTED: [(&str, &str); 2] = [
 ];
 
 /// Diagonal networks on the same data.
-fn diagonal(depth: usize) -> Problem {
+pub fn diagonal(depth: usize) -> Problem {
     direct(telling(), Network::diagonal(8, depth), 7)
 }
 
 fn apart(case: &Case, name: &str) -> f64 {
     let limit = case.limit.as_ref().unwrap();
     angle(case.candidate(name).beta.as_slice(), limit.beta.as_slice())
+}
+
+/// `Σ_d |β̂_d|^p ∏_{l<L} |b̂_{L−l}[d]|^{−power(l)}` to the power 1/p, entry by entry, from its definition.
+fn norm(problem: &Problem, beta: &DVector<f64>, p: f64, power: impl Fn(i32) -> f64) -> f64 {
+    let entries = |x: &DVector<f64>| match problem.network().signal_basis() {
+        Basis::Fourier => transform(x.as_slice()),
+        _ => x.iter().map(|&x| Complex64::from(x)).collect(),
+    };
+    let depth = problem.network().depth();
+    let feedback: Vec<Vec<Complex64>> = problem.feedback().unwrap().iter().map(entries).collect();
+    let term = |(d, beta): (usize, Complex64)| {
+        let weight = |l: usize| feedback[depth - l - 1][d].norm().powf(-power(l as i32));
+        beta.norm().powf(p) * (1..depth).map(weight).product::<f64>()
+    };
+    let terms = entries(beta).into_iter().enumerate().map(term);
+    terms.sum::<f64>().powf(1.0 / p)
+}
+
+/// Each norm is what is printed: exponent and weights to the letter, with the feedback of layer L − l to the power
+/// printed for l.
+#[test]
+fn printed_norms_are_taken_to_the_letter() {
+    for problem in [2, 3, 4]
+        .into_iter()
+        .flat_map(|depth| [conv(depth), diagonal(depth)])
+    {
+        let two = |power: i32| 2f64.powi(power);
+        let depth = problem.network().depth() as i32;
+        let theory = theory::of(&problem);
+        let beta = DVector::from_fn(8, |d, _| (1.7 * d as f64 + 0.3).sin());
+        let agrees = |potential: &Potential, expected: f64| {
+            let error = potential.value(&beta) / expected - 1.0;
+            assert!(error.abs() < 1e-13, "{depth}: {error:e}");
+        };
+        let candidate = |name: &str| {
+            let found = theory.candidates.iter().find(|c| c.id == name);
+            &found.unwrap().potential
+        };
+        let main_text = norm(&problem, &beta, two(depth - 1) + 1.0, two);
+        agrees(candidate("main-text"), main_text);
+        let appendix = norm(&problem, &beta, 1.0 + 1.0 / two(depth - 1), |l| two(l - 1));
+        agrees(candidate("appendix"), appendix);
+        let degree = two(depth) - 1.0;
+        let corrected = norm(&problem, &beta, 1.0 + 1.0 / degree, |l| two(l) / degree);
+        agrees(theory.potential().unwrap(), corrected);
+    }
+}
+
+/// On the scenario of depth three the two minimisers are where an independent program finds them.
+#[test]
+fn printed_minimisers_of_the_scenario() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/conv-dfa-3.toml");
+    let problem = scenario::load(&path, &[]).unwrap().build().unwrap();
+    let reference = reference_limit(&problem, false).unwrap();
+    let limit = reference
+        .alone(&problem, &FlowOptions::to(1.0))
+        .unwrap()
+        .unwrap()
+        .beta;
+    let away = candidates(&problem);
+    for (name, expected) in [("main-text", 0.477), ("appendix", 0.862)] {
+        let candidate = away.iter().find(|c| c.id == name).unwrap();
+        let apart = angle(candidate.limit.beta.as_slice(), limit.as_slice());
+        assert!((apart - expected).abs() < 5e-4, "{name}: {apart}");
+    }
 }
 
 #[test]

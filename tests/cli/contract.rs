@@ -19,7 +19,7 @@ pub fn check_contract(report: &Value) {
         (
             "/final",
             "log_log_time log_time min_margin log_loss beta layer_norms angle_to_limit kkt_residual duality_gap \
-             accumulated_duality_gap homogeneous",
+             accumulated_duality_gap homogeneous margin_over_layer_norms sandwich",
         ),
         ("/limit", "kind beta duality_gap support"),
         ("/rate", "observed predicted window"),
@@ -123,7 +123,7 @@ pub fn check_trajectory(npz: &[u8], report: &Value) {
 }
 
 /// Figures of ReLU networks alone.
-pub const OF_RELU: [&str; 3] = ["neurons", "output-weights", "kkt"];
+pub const OF_RELU: [&str; 4] = ["neurons", "output-weights", "kkt", "dfa-margin"];
 
 /// Whole figures in both formats, all but `absent`, which do not apply to the run; beside them the report, the
 /// trajectory and the scenario, and nothing else, no temporary file left behind.

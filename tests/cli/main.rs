@@ -53,7 +53,7 @@ fn claims_a_scenario_does_not_list_are_not_expected_to_be_anything() {
         .stdout;
     assert_folded(text(&table), "thm-3", &["gd-fc"]);
     assert!(
-        text(&table).contains("\n  gd-fc             not-applicable "),
+        text(&table).contains("\n  gd-fc               not-applicable "),
         "{}",
         text(&table)
     );
@@ -107,7 +107,16 @@ fn a_run_leaves_report_trajectory_figures_and_scenario() {
     assert_eq!(report["final"]["log_log_time"], 30.0);
     assert_eq!(report["limit"]["kind"], "max-margin");
     assert_eq!(numbers(&report["final"]["beta"]).len(), 3);
-    assert_eq!(numbers(&report["final"]["layer_norms"]).len(), 3);
+    let norms = numbers(&report["final"]["layer_norms"]);
+    assert_eq!(norms.len(), 3);
+    let per_layers = report["final"]["margin_over_layer_norms"].as_f64().unwrap();
+    let margin = report["final"]["min_margin"].as_f64().unwrap();
+    assert!((per_layers * norms.iter().product::<f64>() / margin - 1.0).abs() < 1e-12);
+    let of = |key: &str| report["final"]["sandwich"][key].as_f64().unwrap();
+    let below = of("accumulated") / of("least");
+    assert!(below <= of("dual") * (1.0 + 1e-6) && of("dual") <= of("radius") * (1.0 + 1e-6));
+    assert!(of("radius") <= (below + of("constant")) * (1.0 + 1e-6));
+    assert!((of("radius") / below - 1.0 - of("radius_excess")).abs() < 1e-12);
     assert_eq!(report["rate"]["window"].as_array().unwrap().len(), 2);
     // A completed run on separable data lacks nothing but what its claims have no number for.
     let mut missing = Vec::new();

@@ -52,6 +52,7 @@ fn a_run_reports_features_and_kinks() {
         "spectrum",
         "phases",
         "swept-area",
+        "sandwich",
     ];
     check_figures(&files(&shop.path("a")), &of_linear);
     assert_eq!(report["status"], "completed");
@@ -67,6 +68,7 @@ fn a_run_reports_features_and_kinks() {
         "delta",
         "normalised_margin",
         "smoothed_margin",
+        "feedback_margin",
     ] {
         let value = &report["final"]["homogeneous"][key];
         assert!(value.is_f64(), "{key}: {value}");

@@ -285,7 +285,7 @@ fn a_run_reports_what_it_certified_along_its_path() {
         assert_eq!(report["status"], "completed");
         assert_eq!(report["limit"]["kind"], kind);
         let absent: &[&str] = if rule == "gradient-descent" {
-            &["alignment", "phases", "swept-area"]
+            &["alignment", "phases", "swept-area", "sandwich"]
         } else {
             &["alignment"]
         };

@@ -12,7 +12,7 @@ mod tests;
 use crate::limit::{Certifier, Limit, Potential, Separability, angle, max_margin_from};
 use crate::network::Relu;
 use crate::problem::Problem;
-use crate::theory::{MarginProblem, Theory};
+use crate::theory::{FeedbackMargin, MarginProblem, Theory};
 use nalgebra::{DMatrix, DVector};
 use stationarity::{Normalised, Support};
 
@@ -39,6 +39,10 @@ pub struct Homogeneous {
     /// `ℓ⁻¹(𝓛) / ‖θ‖^L` for the loss ℓ of one sample, which for the exponential loss is `ln(1/𝓛) / ‖θ‖^L`; `None` while
     /// that is not positive. Gradient descent never lowers it (Lyu and Li 2020).
     pub smoothed_margin: Vec<Option<f64>>,
+    /// γ̃, which two layers with fixed feedback never lower while it is defined
+    /// ([`FeedbackMargin`](crate::theory::FeedbackMargin)); `None` until the loss is below that of one sample with
+    /// margin zero, while an output weight has the sign against its feedback, and for other rules and depths.
+    pub feedback_margin: Vec<Option<f64>>,
     /// Output weights `w_L`, units × T.
     pub output_weights: DMatrix<f64>,
     /// Norms `‖w_{L−1,j}‖` of the units of the last hidden layer, units × T.
@@ -56,6 +60,9 @@ pub struct Homogeneous {
 /// Largest table of directions that is kept, in numbers.
 const LARGEST_TABLE: usize = 1 << 22;
 
+/// Output weights of the wrong sign up to this fraction of all of them are rounding of zero.
+const ROUNDING: f64 = 1e-9;
+
 /// Distance of one save's output weights from their limit.
 pub(super) struct Features {
     /// Angle between `w_L` and the SVM of the features.
@@ -70,6 +77,7 @@ pub(super) struct Builder<'a> {
     network: &'a Relu,
     /// `b_1`, for two layers and fixed feedback.
     feedback: Option<DVector<f64>>,
+    law: Option<&'a FeedbackMargin>,
     /// Support of the previous feature SVM.
     svm: Support,
     /// Supports of the three KKT problems at the previous save.
@@ -79,7 +87,7 @@ pub(super) struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     /// `None` for networks that are linear in their input.
-    pub(super) fn new(problem: &'a Problem, theory: &Theory, saves: usize) -> Option<Self> {
+    pub(super) fn new(problem: &'a Problem, theory: &'a Theory, saves: usize) -> Option<Self> {
         let network = problem.network().units()?;
         let shapes = network.shapes();
         let (dimension, units) = shapes[0];
@@ -96,6 +104,7 @@ impl<'a> Builder<'a> {
                 Some(MarginProblem::LeastFeedbackPotential(b)) => Some(b.clone()),
                 _ => None,
             },
+            law: theory.feedback_margin.as_ref(),
             svm: Support::new(),
             supports: [const { Support::new() }; 3],
             measured: Homogeneous {
@@ -107,6 +116,7 @@ impl<'a> Builder<'a> {
                 delta: Vec::with_capacity(saves),
                 normalised_margin: Vec::with_capacity(saves),
                 smoothed_margin: Vec::with_capacity(saves),
+                feedback_margin: Vec::with_capacity(saves),
                 output_weights: DMatrix::zeros(last, saves),
                 unit_norms: DMatrix::zeros(if shapes.len() > 1 { last } else { 0 }, saves),
                 activation_sines: table(units * samples),
@@ -134,6 +144,7 @@ impl<'a> Builder<'a> {
             .push((smoothed > 0.0).then(|| ratio(smoothed)));
         m.dead = (self.network).dead(theta.as_slice(), self.problem.dataset().samples());
         self.record_weights(k, theta.as_slice());
+        self.record_feedback_margin(k, smoothed);
         self.record_residuals(theta.as_slice());
         self.record_features(k, theta.as_slice())
     }
@@ -162,6 +173,15 @@ impl<'a> Builder<'a> {
                 .column_mut(k)
                 .copy_from_slice(sines.as_slice());
         }
+    }
+
+    fn record_feedback_margin(&mut self, k: usize, smoothed: f64) {
+        let output = self.measured.output_weights.column(k).into_owned();
+        let log = self.law.and_then(|law| {
+            let along = law.against(&output) <= ROUNDING;
+            law.log(smoothed, &output).filter(|_| along)
+        });
+        self.measured.feedback_margin.push(log.map(f64::exp));
     }
 
     fn record_residuals(&mut self, theta: &[f64]) {
