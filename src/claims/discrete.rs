@@ -44,7 +44,7 @@ pub(super) const THM_1: Claim = Claim {
                 finite steps the alignments are φ_2 = ½(‖Σηz‖² − Σ‖ηz‖²) and, layer by layer, less than the flow's by \
                 half the squares of the steps: from the first size on one of them, that of the last layer, is negative \
                 for a while, which the proof for the flow excludes and the theorem survives. From the second, larger \
-                by up to a few per cent, the loss runs away. (From zero weights there is no such size where Σ g_n \
+                by a per cent or so, the loss runs away. (From zero weights there is no such size where Σ g_n \
                 itself separates the data.)",
     check: CHECK,
     subject: Subject::Steps,
