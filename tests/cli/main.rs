@@ -117,8 +117,10 @@ fn a_run_leaves_report_trajectory_figures_and_scenario() {
     let allowed = [
         ".claims.*.residual",
         ".claims.*.tolerance",
+        ".final.effective_entries",
         ".final.homogeneous",
         ".kinks",
+        ".limit.effective_entries",
         ".message",
         ".order",
         ".verification",
