@@ -12,6 +12,7 @@
 //! - Everything else is *inconclusive*, and the evidence says what it looks like.
 
 use super::{Evidence, Outcome, Verdict};
+use crate::diagnostics::Fit;
 
 /// Radians.
 pub(super) const TOLERANCE: f64 = 0.01;
@@ -25,7 +26,7 @@ const TELLING: f64 = std::f64::consts::LN_2;
 /// Stands in for the predicted slope where theory has none: such measures fall like small powers of log t.
 const SLOW: f64 = -0.1;
 
-/// Fewest saves needed for a slope.
+/// Fewest saves that say that a distance stays small.
 const FEWEST: usize = 8;
 
 /// A measure of distance along a run that is claimed to tend to zero.
@@ -47,8 +48,8 @@ pub(super) struct Approach<'a> {
 /// Where a distance is, and where it goes.
 struct Course {
     last: f64,
-    /// Slope over the last third of the run.
-    slope: Option<f64>,
+    /// Fitted over the last third of the run, as far as the distance is more than rounding.
+    fit: Option<Fit>,
     falls: bool,
     /// Whether it falls far faster than expected, as it does where a direction passes by.
     plunges: bool,
@@ -71,7 +72,11 @@ impl Course {
         let s = &e.diagnostics.log_log_time;
         let end = s[s.len() - 1];
         let law = approach.expected.unwrap_or(SLOW);
-        let slope = slope_since(end * 2.0 / 3.0, s, approach.distance);
+        let fit_from = |share: f64| Fit::of(share, s, approach.distance);
+        let fit = fit_from(2.0 / 3.0);
+        // what has come back from rounding is not on its way there
+        let comes_back = last > ARRIVED && fit.is_some_and(|fit| fit.window[1] < end);
+        let slope = fit.map(|fit| fit.slope).filter(|_| !comes_back);
         let falling = |slope: Option<f64>| slope.is_some_and(|slope| slope <= 0.25 * law);
         let steepest = (approach.expected).map_or(f64::NEG_INFINITY, |law| STEEPEST * law - SLACK);
         let telling = -law * end / 3.0 >= TELLING;
@@ -79,9 +84,9 @@ impl Course {
         let swings = telling && (approach.certified || slope.is_some_and(|slope| slope <= 0.0));
         Some(Self {
             last,
-            slope,
+            fit,
             falls: falling(slope)
-                || (swings && falling(slope_since(end / 3.0, s, approach.distance))),
+                || (swings && !comes_back && falling(fit_from(1.0 / 3.0).map(|fit| fit.slope))),
             plunges: slope.is_some_and(|slope| slope < steepest),
             telling,
             stays: stays_within(TOLERANCE, end * 2.0 / 3.0, s, approach.distance),
@@ -105,12 +110,12 @@ pub(super) fn judge(e: &Evidence<'_>, approach: &Approach<'_>) -> Verdict {
         );
     };
     let last = course.last;
-    let trend = course.slope.map_or_else(String::new, |slope| {
+    let trend = course.fit.map_or_else(String::new, |fit| {
         let expected = approach.expected.map_or_else(
             || "no rate is predicted".to_owned(),
             |slope| format!("predicted {slope:+.4}"),
         );
-        format!(", slope {slope:+.4} against log-log-time ({expected})")
+        format!(", {fit} ({expected})")
     });
     let measured = format!("{name} {last:.3e}{unit} at the end{trend}{}", approach.more);
     let near = course.is_near(approach.certified);
@@ -120,7 +125,7 @@ pub(super) fn judge(e: &Evidence<'_>, approach: &Approach<'_>) -> Verdict {
         None => {
             let why = if course.plunges && last <= TOLERANCE {
                 "it falls so fast that it may only pass by"
-            } else if course.falls || !course.telling || course.slope.is_none() {
+            } else if course.falls || !course.telling || course.fit.is_none() {
                 "not yet in the asymptotic regime"
             } else {
                 "it does not fall now, which proves nothing of later times"
@@ -144,16 +149,4 @@ pub(super) fn stays_within(tolerance: f64, from: f64, s: &[f64], distance: &[Opt
         && late
             .into_iter()
             .all(|(_, d)| d.is_some_and(|d| d <= tolerance))
-}
-
-/// Least-squares slope of ln(distance) against s from `from` on.
-pub(super) fn slope_since(from: f64, s: &[f64], distance: &[Option<f64>]) -> Option<f64> {
-    let points: Vec<(f64, f64)> = s
-        .iter()
-        .zip(distance)
-        .filter_map(|(s, d)| Some((*s, (*d)?)))
-        .filter(|(s, d)| *s >= from && *d > 0.0)
-        .map(|(s, d)| (s, d.ln()))
-        .collect();
-    (points.len() >= FEWEST).then(|| crate::diagnostics::slope(&points))
 }

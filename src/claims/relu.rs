@@ -91,7 +91,14 @@ pub(super) fn fits(e: &Evidence<'_>) -> Result<(), Verdict> {
         }));
     }
     let theta = e.trajectory.theta.column(last);
-    let first = e.problem.network().weights(theta.as_slice()).swap_remove(0);
+    let units = e.problem.network().units().map_or_else(String::new, |_| {
+        let first = e.problem.network().weights(theta.as_slice()).swap_remove(0);
+        format!(
+            "; the {} units of the first layer have {} distinct directions",
+            first.ncols(),
+            distinct_directions(&first)
+        )
+    });
     let early = if completed {
         ""
     } else {
@@ -99,13 +106,10 @@ pub(super) fn fits(e: &Evidence<'_>) -> Result<(), Verdict> {
     };
     Err(not_applicable(format!(
         "the loss does not tend to zero: {} of {} samples have no positive margin at the end of the run (log-log-time \
-         {:.2}{early}); the \
-         {} units of the first layer have {} distinct directions",
+         {:.2}{early}){units}",
         stuck.len(),
         d.margins.nrows(),
         d.log_log_time[last],
-        first.ncols(),
-        distinct_directions(&first)
     )))
 }
 

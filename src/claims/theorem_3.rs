@@ -3,6 +3,7 @@
 use super::direction::Approach;
 use super::relu::{self, Turning};
 use super::{Claim, Evidence, Outcome, Subject, Verdict, direction, not_applicable};
+use crate::diagnostics::FeatureMachine;
 use nalgebra::DVector;
 
 pub(super) const CLAIM: Claim = Claim {
@@ -11,13 +12,15 @@ pub(super) const CLAIM: Claim = Claim {
               other layers converge in \
               direction, the output weights converge in direction to the hard-margin SVM of the features of the last \
               hidden layer.",
-    corrected: "True if besides the features have a positive margin in the limit and the output weights diverge; all \
-                four are \
+    corrected: "True if besides the limits of the features have a positive margin and the output weights diverge; that \
+                these then converge in direction follows. Without such a margin it is false (docs/theory.md, section \
+                8). It holds for every network with a linear output layer, linear ones included. The hypotheses are \
                 checked on the run, and named where they fail.",
     check: "Residual: the final angle between w_L and the SVM of the features of the same save. Tolerance: 0.01 rad, \
             and it must still fall (at a quarter of the predicted rate; like (log t)^{−1/40} where there is none) or \
             be below 1e-6 rad; else inconclusive: of features that the run itself learns no run proves what they come \
-            to. Hypotheses: ReLU network with a hidden layer; all margins positive and the smallest still growing over \
+            to. Hypotheses: a hidden layer (ReLU, fully connected, convolutional or diagonal network); all margins \
+            positive and the smallest still growing over \
             the last third of the run; ‖w_L‖ growing by a hundredth or more over it; a feature SVM at the end, whose \
             margin has not halved over the last third. Inconclusive while the features turn no less over the last \
             third than over the middle one, and by more than 0.01 rad.",
@@ -33,9 +36,9 @@ fn judge(e: &Evidence<'_>) -> Verdict {
 }
 
 fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
-    let h = relu::measured(e)?;
-    relu::fits(e)?;
     let d = e.diagnostics;
+    let machine = measured(e)?;
+    relu::fits(e)?;
     let (earlier, last) = (
         relu::since(e.diagnostics, 2.0 / 3.0),
         d.log_log_time.len() - 1,
@@ -47,7 +50,8 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
             output[last], output[earlier]
         )));
     }
-    let margin = match (h.feature_margin[last], h.feature_margin[earlier]) {
+    let margins = [last, earlier].map(|k| FeatureMachine::at(&machine.margin, k));
+    let margin = match margins.into() {
         (Some(now), Some(before)) if now > 0.5 * before => now,
         (Some(now), Some(before)) => {
             return Err(not_applicable(format!(
@@ -73,7 +77,7 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
             ),
         ));
     }
-    let gap = match d.duality_gap[last] {
+    let gap = match machine.gap[last] {
         Some(gap) => format!("; the output weights' own duality gap is {gap:.1e}"),
         None => String::new(),
     };
@@ -83,8 +87,8 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
     );
     let approach = Approach {
         named: ("angle to the feature SVM", " rad"),
-        distance: &h.feature_angle,
-        expected: d.rate.as_ref().and_then(|rate| rate.predicted),
+        distance: &machine.angle,
+        expected: expected(e),
         certified: false,
         contradiction: None,
         more,
@@ -92,13 +96,32 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
     Ok(direction::judge(e, &approach))
 }
 
+/// The output layer as it was measured.
+///
+/// # Errors
+/// *not applicable* to networks without a hidden layer, or without a linear output layer that is known.
+pub(super) fn measured<'a>(e: &Evidence<'a>) -> Result<&'a FeatureMachine, Verdict> {
+    if e.problem.network().depth() < 2 {
+        return Err(not_applicable("the network has no hidden layer"));
+    }
+    (e.diagnostics.feature_machine.as_ref())
+        .ok_or_else(|| not_applicable("the network is not known to have a linear output layer"))
+}
+
+/// The predicted slope of the angle to the feature SVM, where theory has one.
+pub(super) fn expected(e: &Evidence<'_>) -> Option<f64> {
+    let law = e.diagnostics.theory.rate.as_ref()?;
+    let rate = e.diagnostics.rate.as_ref().filter(|_| law.of_features)?;
+    rate.predicted
+}
+
 /// All features at save k as one vector.
 fn features(e: &Evidence<'_>, k: usize) -> Vec<DVector<f64>> {
-    let data = e.problem.dataset();
+    let (network, data) = (e.problem.network(), e.problem.dataset());
     let theta = e.trajectory.theta.column(k);
-    let units = e.problem.network().units().into_iter();
-    units
-        .map(|units| units.signed_features(theta.as_slice(), data))
+    let layer = network.output_layer(&theta.as_slice()[..network.parameters()], data);
+    let features = layer.into_iter().map(|layer| layer.features);
+    features
         .map(|features| DVector::from_column_slice(features.as_slice()))
         .collect()
 }

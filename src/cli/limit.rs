@@ -1,20 +1,23 @@
 //! `limit SCENARIO`
 
 use super::{Format, ScenarioArgs, note, print};
-use crate::error::{Result, exit};
-use crate::limit::{Limit, LimitKind};
+use crate::error::{Result, UsageError, exit};
+use crate::limit::{Limit, LimitKind, angle};
 use crate::problem::Problem;
 use crate::reference::reference_limit;
 use crate::report::data::{self, DataReport};
 use crate::scenario;
 use crate::storage::{Folder, write_file};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Args)]
 pub(super) struct LimitArgs {
     #[command(flatten)]
     scenario: ScenarioArgs,
+    /// Also say how far the limit of this scenario is from it
+    #[arg(long, value_name = "SCENARIO")]
+    beside: Option<PathBuf>,
     /// Also write it to DIR/limit.json
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -48,7 +51,11 @@ impl LimitArgs {
         }
         let reference = reference_limit(&problem, self.scenario.allow_nonseparable)?;
         let limit = reference.alone(&problem, &scenario.flow)?;
-        let document = document(&problem, limit.as_ref());
+        let beside = match &self.beside {
+            Some(path) => Some(self.angle_to(path, limit.as_ref())?),
+            None => None,
+        };
+        let document = document(&problem, limit.as_ref(), beside);
         if let Some((_, folder)) = &here {
             write_file(&folder.join("limit.json"), document.as_bytes())?;
         }
@@ -56,11 +63,39 @@ impl LimitArgs {
             Format::Json => print(&document)?,
             Format::Text => print(&sentence(&problem, limit.as_ref()))?,
         }
+        if let (Format::Text, Some(path), Some(angle)) = (self.format, &self.beside, beside) {
+            print(&format!(
+                "angle to the limit of {}: {angle:.6e} rad\n",
+                path.display()
+            ))?;
+        }
         Ok(exit::DONE)
+    }
+
+    /// The angle between a limit and that of another scenario, radians.
+    fn angle_to(&self, path: &Path, limit: Option<&Limit>) -> Result<f64> {
+        let other = scenario::load(path, &[])?;
+        let problem = other.build()?;
+        let reference = reference_limit(&problem, self.scenario.allow_nonseparable)?;
+        let found = reference.alone(&problem, &other.flow)?;
+        let is_of_inputs = |limit: &&Limit| limit.kind != LimitKind::FeatureMaxMargin;
+        match (
+            limit.filter(is_of_inputs),
+            found.as_ref().filter(is_of_inputs),
+        ) {
+            (Some(x), Some(y)) if x.beta.len() == y.beta.len() => {
+                Ok(angle(x.beta.as_slice(), y.beta.as_slice()))
+            }
+            _ => Err(UsageError::Beside {
+                scenario: path.to_owned(),
+                why: "the two limits are not directions in one input space".into(),
+            }
+            .into()),
+        }
     }
 }
 
-fn document(problem: &Problem, limit: Option<&Limit>) -> String {
+fn document(problem: &Problem, limit: Option<&Limit>, beside: Option<f64>) -> String {
     let mut value = match limit {
         None => serde_json::json!({ "kind": "none" }),
         Some(limit) => serde_json::json!({
@@ -74,6 +109,10 @@ fn document(problem: &Problem, limit: Option<&Limit>) -> String {
             "support": limit.support,
         }),
     };
+    let spectrum = problem.network().spectrum();
+    let effective = |limit: &Limit| spectrum?.effective_entries(&limit.beta);
+    value["effective_entries"] = serde_json::json!(limit.and_then(effective));
+    value["angle_beside"] = serde_json::json!(beside);
     value["dataset"] = serde_json::json!(DataReport::of(problem.dataset()));
     format!("{value:#}\n")
 }
@@ -105,9 +144,14 @@ fn sentence(problem: &Problem, limit: Option<&Limit>) -> String {
         [] => String::new(),
         rows => format!("; rows {rows:?} of the file"),
     };
+    let effective = (problem.network().spectrum())
+        .and_then(|spectrum| spectrum.effective_entries(&limit.beta))
+        .map_or_else(String::new, |k| {
+            format!(", {k:.2} entries of the spectrum in effect")
+        });
     format!(
-        "{} (exponent {:.6}): margin {:.6e} at unit norm, {} support vectors (from 0: {:?}{rows}), {}{caution}\nbeta \
-         = {:?}\n",
+        "{} (exponent {:.6}): margin {:.6e} at unit norm, {} support vectors (from 0: {:?}{rows}){effective}, \
+         {}{caution}\nbeta = {:?}\n",
         limit.kind.name(),
         limit.potential.exponent,
         1.0 / limit.beta.norm(),

@@ -7,8 +7,10 @@
 mod beside;
 mod checkpoint;
 mod critical;
+mod lasting;
 mod records;
 mod run;
+mod runaway;
 
 use crate::network::RankOneStepper;
 use crate::problem::{NoReducedState, Problem};
@@ -18,11 +20,13 @@ pub use crate::problem::State;
 pub use beside::{Beside, Comparison, Order, compare, flow_beside};
 pub use critical::{
     Critical, CriticalOptions, Demand, DiscreteAlignment, Ending, Least, Trial, critical_step,
-    discrete_alignment,
+    critical_steps, discrete_alignment,
 };
+pub use lasting::{LastingFall, lasting_fall};
 #[cfg(feature = "scenarios")]
 pub(crate) use records::records_at_most;
 pub use run::{Descent, Progress, descend};
+pub use runaway::{Runaway, runaway};
 
 /// Which finite-step runs to make.
 #[derive(Debug, Clone)]

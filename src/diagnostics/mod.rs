@@ -1,6 +1,7 @@
 //! Everything measured along a trajectory; the only input of claims and figures.
 
 mod alignment;
+mod feature_machine;
 mod homogeneous;
 mod invariants;
 mod loss_rate;
@@ -10,11 +11,12 @@ mod sandwich;
 mod standing;
 
 pub use alignment::Alignment;
+pub use feature_machine::FeatureMachine;
 pub use homogeneous::{Homogeneous, output_on_level_set};
 pub use invariants::Invariant;
 pub use loss_rate::loss_rate;
 pub use phases::{Phase, Phases};
-pub use rate::{Rate, slope};
+pub use rate::{Fit, Rate, slope};
 pub use sandwich::Sandwich;
 pub use standing::Standing;
 
@@ -64,6 +66,9 @@ pub struct Diagnostics {
     pub accumulated_gap: Vec<Option<f64>>,
     /// Measurements specific to ReLU networks.
     pub homogeneous: Option<Homogeneous>,
+    /// The output weights beside the SVM of the features; `None` without a hidden layer, or for networks whose output
+    /// layer is not known.
+    pub feature_machine: Option<FeatureMachine>,
     /// Alignment with the feedback (fully connected, fixed feedback, depth ≥ 2, if all of it is in the range of f64).
     pub alignment: Option<Alignment>,
     /// Alignment per frequency (convolutional or diagonal network, fixed feedback, depth ≥ 2).
@@ -121,6 +126,7 @@ struct Saves<'a> {
     /// For the predicted potential of β, where there is one.
     certifier: Option<Certifier>,
     homogeneous: Option<homogeneous::Builder<'a>>,
+    feature_machine: Option<feature_machine::Builder<'a>>,
     alignment: Option<alignment::Builder>,
     phases: Option<phases::Builder>,
     sandwich: Option<sandwich::Builder<'a>>,
@@ -143,6 +149,7 @@ impl<'a> Saves<'a> {
             limit,
             certifier: potential.map(|potential| Certifier::new(g, potential)),
             homogeneous: homogeneous::Builder::new(problem, theory, trajectory.len()),
+            feature_machine: feature_machine::Builder::new(problem, trajectory.len()),
             alignment: alignment::Builder::new(problem, theory, trajectory.len()),
             phases: phases::Builder::new(problem, theory, trajectory),
             sandwich: sandwich::Builder::new(problem, theory, trajectory, limit),
@@ -172,6 +179,9 @@ impl<'a> Saves<'a> {
         d.log_loss.push(loss.log_loss(margins.iter().copied()));
         d.margins.set_column(k, &margins);
         self.record_predictor(k, theta, d);
+        if let Some(machine) = &mut self.feature_machine {
+            machine.record(k, theta, d.min_margin[k]);
+        }
         if let Some(h) = &mut self.homogeneous {
             let features = h.record(k, theta, d.min_margin[k], d.log_loss[k]);
             d.duality_gap[k] = features.gap;
@@ -224,7 +234,13 @@ impl<'a> Saves<'a> {
                 &limit.multipliers,
             );
         }
+        let hidden = self.problem.network().depth() > 1;
         d.homogeneous = self.homogeneous.map(homogeneous::Builder::finish);
+        d.feature_machine = match self.feature_machine {
+            Some(machine) => Some(machine.finish()),
+            None => (d.homogeneous.as_ref().filter(|_| hidden))
+                .map(|h| FeatureMachine::of(h, &d.duality_gap)),
+        };
         if let (Some(h), Some(problem)) = (&d.homogeneous, self.margin_problem) {
             d.kkt_residual.clone_from(match problem {
                 MarginProblem::LeastNorm => &h.gradient_kkt,
@@ -273,6 +289,7 @@ impl Diagnostics {
             duality_gap: vec![None; saves],
             accumulated_gap: vec![None; saves],
             homogeneous: None,
+            feature_machine: None,
             alignment: None,
             phases: None,
             sandwich: None,

@@ -288,6 +288,7 @@ fn diagnostics(problem: &Problem, rate: f64, horizon: f64) -> Diagnostics {
     Diagnostics {
         theory: theory::of(problem),
         homogeneous: None,
+        feature_machine: None,
         min_margin: margins.column_iter().map(|c| c.min()).collect(),
         log_loss: margins
             .column_iter()

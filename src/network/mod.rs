@@ -148,10 +148,25 @@ pub trait Architecture: Debug + Send + Sync + 'static {
         None
     }
 
+    /// Optional: what a linear output layer sees and what it weighs it with, `m_n = row_n(features) · output`, in
+    /// coordinates that are orthonormal to those of the output weights. Networks of one layer see the samples.
+    fn output_layer(&self, _theta: &[f64], _data: &Dataset) -> Option<OutputLayer> {
+        None
+    }
+
     /// Optional: hidden units with gates: their preactivations, activations, and the features of the output layer.
     fn units(&self) -> Option<&Relu> {
         None
     }
+}
+
+/// A linear output layer at one state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutputLayer {
+    /// Signed features `y_n φ(x_n)` as rows, N × units of the last hidden layer.
+    pub features: DMatrix<f64>,
+    /// w_L, one entry per unit.
+    pub weights: DVector<f64>,
 }
 
 /// What theory recognises a network by; used only by [`theory`](crate::theory).

@@ -355,6 +355,41 @@ fn check_sizes(
     }
 }
 
+/// What the output layer sees and weighs gives the margins, and both keep their lengths: coordinates are orthonormal.
+#[test]
+fn margins_are_features_times_output_weights() {
+    let data = crate::dataset::gaussian_teacher(5, 7, 1);
+    for network in super::NETWORKS.iter().flat_map(|kind| (kind.examples)(5)) {
+        let draws = (0..network.parameters()).map(|k| ((3 * k + 1) as f64).sin());
+        let theta: Vec<f64> = draws.collect();
+        let layer = network
+            .output_layer(&theta, &data)
+            .expect("a linear output layer");
+        let margins = &layer.features * &layer.weights;
+        let name = format!("{network:?}");
+        assert!(
+            (margins - network.margins(&theta, &data)).norm() < 1e-12,
+            "{name}"
+        );
+        let last = network.weights(&theta).pop().unwrap();
+        assert!((layer.weights.norm() - last.norm()).abs() < 1e-13, "{name}");
+    }
+}
+
+/// Entries of equal modulus count one each, whatever their phases.
+#[test]
+fn effective_entries_of_a_spectrum() {
+    let diagonal = SpectralLinear::new(Basis::Standard, 6, 2);
+    let beta = DVector::from_vec(vec![2.0, 0.0, -2.0, 0.0, 2.0, 0.0]);
+    assert!((diagonal.effective_entries(&beta).unwrap() - 3.0).abs() < 1e-14);
+    assert_eq!(diagonal.effective_entries(&DVector::zeros(6)), None);
+    let convolutional = SpectralLinear::new(Basis::Fourier, 6, 2);
+    let impulse = DVector::from_vec(vec![0.0, 1e-200, 0.0, 0.0, 0.0, 0.0]);
+    assert!((convolutional.effective_entries(&impulse).unwrap() - 6.0).abs() < 1e-12);
+    let wave = DVector::from_fn(6, |j, _| (std::f64::consts::TAU * j as f64 / 6.0).cos());
+    assert!((convolutional.effective_entries(&wave).unwrap() - 2.0).abs() < 1e-12);
+}
+
 /// A path in a special form gives the same results as one of plain vectors, and as the kernel at the same weights.
 #[test]
 fn paths_in_any_form_agree() {

@@ -4,10 +4,11 @@ use super::data::DataReport;
 use crate::accuracy::Verification;
 use crate::claims::Verdict;
 use crate::descent::Beside;
-use crate::diagnostics::{Homogeneous, Sandwich};
+use crate::diagnostics::{FeatureMachine, Homogeneous, Sandwich};
 use crate::limit::LimitKind;
 use crate::run::Run;
 use crate::trajectory::{Kinks, SolverStatistics, Status};
+use nalgebra::DVector;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -24,6 +25,8 @@ struct Report<'a> {
     #[serde(rename = "final")]
     last: Last<'a>,
     limit: LimitReport<'a>,
+    /// Other limits that have been claimed, or would hold under another rule.
+    candidates: Vec<CandidateReport>,
     invariants: BTreeMap<&'a str, f64>,
     rate: Option<RateReport>,
     /// Null for networks without kinks.
@@ -55,8 +58,42 @@ struct Last<'a> {
     accumulated_duality_gap: Option<f64>,
     /// Fixed feedback on linear networks: what the first layer has learned, between its bounds.
     sandwich: Option<SandwichReport>,
+    /// How many entries of the spectrum β uses, effectively; null where layers do not act entry by entry.
+    effective_entries: Option<f64>,
+    /// The output weights beside the SVM of the features; null without a hidden layer.
+    output_layer: Option<OutputLayerReport>,
     /// Null for linear networks.
     homogeneous: Option<HomogeneousReport<'a>>,
+}
+
+/// The last entries of [`FeatureMachine`].
+#[derive(Serialize)]
+struct OutputLayerReport {
+    /// Radians.
+    feature_angle: Option<f64>,
+    feature_margin: Option<f64>,
+    duality_gap: Option<f64>,
+}
+
+impl OutputLayerReport {
+    fn at_the_end_of(machine: &FeatureMachine) -> Self {
+        let last = |series: &[Option<f64>]| series.last().copied().flatten();
+        Self {
+            feature_angle: last(&machine.angle),
+            feature_margin: last(&machine.margin),
+            duality_gap: last(&machine.gap),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct CandidateReport {
+    id: &'static str,
+    label: &'static str,
+    /// Of the end of the run to its minimiser, radians.
+    angle: Option<f64>,
+    /// Of its minimiser, as for the run.
+    effective_entries: Option<f64>,
 }
 
 /// The last entries of [`Homogeneous`].
@@ -129,6 +166,7 @@ struct LimitReport<'a> {
     beta: Option<&'a [f64]>,
     duality_gap: Option<f64>,
     support: &'a [usize],
+    effective_entries: Option<f64>,
 }
 
 /// One run of finite steps.
@@ -207,6 +245,8 @@ pub fn json(run: &Run) -> String {
         .map(|i| (i.name.as_str(), i.worst()))
         .collect();
     invariants.insert(MULTIPLIER_DRIFT, d.worst_multiplier_drift());
+    let spectrum = run.problem.network().spectrum();
+    let effective = |beta: &DVector<f64>| spectrum?.effective_entries(beta);
     let report = Report {
         format: "marginflow-report/1",
         version: env!("CARGO_PKG_VERSION"),
@@ -229,6 +269,8 @@ pub fn json(run: &Run) -> String {
             duality_gap: d.duality_gap[k],
             accumulated_duality_gap: d.accumulated_gap[k],
             sandwich: d.sandwich.as_ref().map(|s| SandwichReport::at(s, k)),
+            effective_entries: effective(&d.beta.column(k).into_owned()),
+            output_layer: (d.feature_machine.as_ref()).map(OutputLayerReport::at_the_end_of),
             homogeneous: (d.homogeneous.as_ref()).map(HomogeneousReport::at_the_end_of),
         },
         limit: match &run.limit {
@@ -237,14 +279,24 @@ pub fn json(run: &Run) -> String {
                 beta: Some(limit.beta.as_slice()),
                 duality_gap: limit.duality_gap,
                 support: &limit.support,
+                effective_entries: effective(&limit.beta),
             },
             None => LimitReport {
                 kind: LimitKind::None.name(),
                 beta: None,
                 duality_gap: None,
                 support: &[],
+                effective_entries: None,
             },
         },
+        candidates: (d.candidates.iter())
+            .map(|c| CandidateReport {
+                id: c.id,
+                label: c.label,
+                angle: c.angle.last().copied(),
+                effective_entries: effective(&c.beta),
+            })
+            .collect(),
         invariants,
         rate: d.rate.as_ref().map(|r| RateReport {
             observed: r.observed,

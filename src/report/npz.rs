@@ -5,7 +5,8 @@
 //! `w_1 … w_L` (T × inputs × units); `angle_to_limit` (T, with a limit); `certified` (indices of the saves with
 //! positive margins) with `kkt_residual` and, except for non-convex potentials, `duality_gap` at those saves.
 //!
-//! - Linear networks: `beta` (T × D); under DFA `phi`, `phi_closed_form` (T × (L−1)), `alignment_residual` (T × L).
+//! - Linear networks: `beta` (T × D); under DFA `phi`, `phi_closed_form` (T × (L−1)), `alignment_residual` (T × L);
+//!   with a hidden layer `feature_angle` and `feature_margin` as below.
 //! - Linear networks under fixed feedback, where theory bounds what the first layer learns: `dual_of_z` (ψ*(Z), with Z
 //!   read off that layer) and `radius` (T).
 //! - ReLU networks: `output_weights`, `unit_norms` (T × units of the last hidden layer), `normalised_margin` (T); each
@@ -65,7 +66,13 @@ pub fn npz(run: &Run, out: impl Write + Seek) -> io::Result<()> {
         )?;
     }
     match &d.homogeneous {
-        None => archive.columns("beta", &d.beta)?,
+        None => {
+            archive.columns("beta", &d.beta)?;
+            if let Some(machine) = &d.feature_machine {
+                archive.defined("feature_angle", &machine.angle)?;
+                archive.defined("feature_margin", &machine.margin)?;
+            }
+        }
         Some(h) => archive.homogeneous(h)?,
     }
     if let Some(angles) = &d.angle_to_limit {

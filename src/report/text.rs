@@ -7,6 +7,7 @@ use crate::descent::Comparison;
 use crate::diagnostics::Homogeneous;
 use crate::run::Run;
 use crate::trajectory::{Kinks, Status};
+use nalgebra::DVector;
 use std::fmt::Write;
 
 /// The summary of a run: limit, certificates, rate, claims, invariants, solver.
@@ -114,6 +115,7 @@ fn of_the_end(run: &Run) -> Vec<(&'static str, String)> {
         let excess = format!("ψ*(Z)Ψ/a − 1 = {dual:.3e}, RΨ/a − 1 = {radius:.3e}");
         rows.push(("accumulated signal", excess));
     }
+    rows.extend(effective_entries(run));
     if let Some(h) = &d.homogeneous {
         rows.extend(homogeneous(h));
     } else if let (Some(gap), Some(kkt)) = (d.duality_gap[k], d.kkt_residual[k]) {
@@ -121,6 +123,31 @@ fn of_the_end(run: &Run) -> Vec<(&'static str, String)> {
         rows.push(("the run's own proof", proof));
     }
     rows
+}
+
+/// How many entries of the spectrum the run uses, its limit, and that of gradient descent, where they are compared.
+fn effective_entries(run: &Run) -> Option<(&'static str, String)> {
+    let spectrum = run.problem.network().spectrum()?;
+    let of = |beta: &DVector<f64>| spectrum.effective_entries(beta);
+    let mut value = format!(
+        "{:.2} of {} in effect, (Σ|β̂|)²/Σ|β̂|²",
+        of(&run.diagnostics.final_beta())?,
+        spectrum.dimension()
+    );
+    if let Some(limit) = run.limit.as_ref().and_then(|limit| of(&limit.beta)) {
+        let _ = write!(value, "; {limit:.2} at the limit");
+    }
+    for candidate in run
+        .diagnostics
+        .candidates
+        .iter()
+        .filter(|c| c.id == "sparse")
+    {
+        if let Some(sparse) = of(&candidate.beta) {
+            let _ = write!(value, "; {sparse:.2}: {}", candidate.label);
+        }
+    }
+    Some(("entries of the spectrum", value))
 }
 
 /// The result of the same run at a hundredth of the tolerances.

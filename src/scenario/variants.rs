@@ -23,10 +23,10 @@ impl Variant {
 }
 
 impl Scenario {
-    /// The scenario under fixed feedback (its own, or that of seed 1), and under gradient descent. Weights start as in
-    /// the scenario; but under gradient descent, which cannot leave zero, they start from Gaussian ones that preserve
-    /// the size of a signal: with variance 1/D in fully connected layers on `dimension` inputs, and variance 1 in
-    /// those that act entrywise.
+    /// The scenario under fixed feedback (its own, or that of seed 1), and under gradient descent, from the weights of
+    /// the scenario. Gradient descent cannot leave zero: where the scenario starts there, both rules start from
+    /// Gaussian weights as well, the same for both, that preserve the size of a signal: with variance 1/D in fully
+    /// connected layers on `dimension` inputs, and variance 1 in those that act entrywise.
     ///
     /// Empty if the depth cannot be changed alone: hidden widths are given, or weights or feedback come from files.
     pub fn variants_by_depth(&self, dimension: usize) -> Vec<Variant> {
@@ -56,13 +56,14 @@ impl Scenario {
             Initial::Files(_) => Vec::new(),
             Initial::Gaussian { .. } => vec![variant(own, feedback), variant(own, descent)],
             Initial::Zero => {
-                let start = format!("initial.gaussian={{ scale = {scale:?}, seed = 1 }}");
+                let start = vec![format!(
+                    "initial.gaussian={{ scale = {scale:?}, seed = 1 }}"
+                )];
+                let gaussian = format!("Gaussian weights of standard deviation {scale:.3}");
                 vec![
-                    variant("zero weights", feedback),
-                    variant(
-                        &format!("Gaussian weights of standard deviation {scale:.3}"),
-                        [descent, vec![start]].concat(),
-                    ),
+                    variant("zero weights", feedback.clone()),
+                    variant(&gaussian, [feedback, start.clone()].concat()),
+                    variant(&gaussian, [descent, start].concat()),
                 ]
             }
         }

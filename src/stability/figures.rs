@@ -49,25 +49,28 @@ fn trials(measured: &Stability) -> Option<Figure> {
         loss,
     );
     panel.x = size_axis();
-    if let Some(eta) = critical.eta() {
-        let values = panel.series.iter().flat_map(|s| &s.points).map(|p| p.1);
-        let (low, high) = values.fold((f64::INFINITY, 0.0f64), |(a, b), v| (a.min(v), b.max(v)));
-        panel.series.push(build::reference(
-            Some("critical size η*".into()),
-            vec![(eta, low), (eta, high)],
-        ));
+    let values = panel.series.iter().flat_map(|s| &s.points).map(|p| p.1);
+    let (low, high) = values.fold((f64::INFINITY, 0.0f64), |(a, b), v| (a.min(v), b.max(v)));
+    let mut stars = Vec::new();
+    for critical in &measured.thresholds {
+        let what = critical.demand.measures();
+        match critical.eta() {
+            Some(eta) => {
+                let at = vec![(eta, low), (eta, high)];
+                (panel.series).push(build::reference(Some(format!("{what}, η*")), at));
+                stars.push(format!("{what}: just above η* = {eta:.6e}"));
+            }
+            None => stars.push(format!("{what}: at none of the sizes tried")),
+        }
     }
-    let star = critical.eta().map_or_else(
-        || "No critical size lies among those tried.".to_owned(),
-        |eta| format!("The critical size is η* = {eta:.6e}."),
-    );
     let demand = match critical.demand {
         Demand::Loss => "",
-        Demand::LossAndAlignment => ", or at which an alignment has been negative",
+        Demand::LossAndAlignment => ", or at which an alignment has been negative on the way",
     };
     let caption = format!(
         "Every size tried: how far the loss has fallen at the end. Sizes do not work at which it does not tend to \
-         zero{demand}; those at which it has grown or the weights have overflowed are not shown. {star}"
+         zero{demand}; those at which it has grown or the weights have overflowed are not shown. {}.",
+        stars.join("; ")
     );
     Some(Figure {
         id: "critical-step".into(),
@@ -78,30 +81,43 @@ fn trials(measured: &Stability) -> Option<Figure> {
     })
 }
 
-/// η* against depth.
+/// η* against depth: rules and starts whose first failures can be compared, and the first negative alignment beside.
 fn depths(measured: &Stability) -> Option<Figure> {
-    let mut rules: Vec<(&str, &str)> = Vec::new();
+    let mut kinds: Vec<(&str, &str, Demand)> = Vec::new();
     for point in &measured.depths {
-        let rule = (point.rule, point.initial.as_str());
-        if !rules.contains(&rule) {
-            rules.push(rule);
+        let kind = (point.rule, point.initial.as_str(), point.demand);
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
         }
     }
-    let series: Vec<Series> = rules
-        .iter()
-        .enumerate()
-        .flat_map(|(i, (rule, initial))| {
+    // the first failures come first: they are what is comparable
+    kinds.sort_by_key(|(.., demand)| *demand != Demand::Loss);
+    let series: Vec<Series> = (kinds.iter().enumerate())
+        .flat_map(|(i, kind)| {
             let points: Vec<(f64, f64)> = (measured.depths.iter())
-                .filter(|p| (p.rule, p.initial.as_str()) == (*rule, *initial))
+                .filter(|p| (p.rule, p.initial.as_str(), p.demand) == *kind)
                 .filter_map(|p| Some((p.depth as f64, p.bad.and(p.good)?)))
                 .collect();
-            let label = build::words(rule);
+            let label = format!(
+                "{}, {}: {}",
+                build::words(kind.0),
+                kind.1,
+                kind.2.measures()
+            );
             let rings = Series {
                 style: Style::Points,
                 label: None,
                 ..build::line("", i, points.clone())
             };
-            [build::line(label, i, points), rings]
+            let style = match kind.2 {
+                Demand::Loss => Style::Line,
+                Demand::LossAndAlignment => Style::Dashed,
+            };
+            let line = Series {
+                style,
+                ..build::line(label, i, points)
+            };
+            [line, rings]
         })
         .filter(|s| !s.points.is_empty())
         .collect();
@@ -114,14 +130,11 @@ fn depths(measured: &Stability) -> Option<Figure> {
         series,
     );
     panel.x = build::axis("depth L", Scale::Whole);
-    let starts: Vec<String> = (rules.iter())
-        .map(|(rule, initial)| format!("{} from {initial}", build::words(rule)))
-        .collect();
     let caption = format!(
-        "Below a line, steps of constant size drive the loss to zero within {} steps (and keep the alignments of fully \
-         connected layers positive); above, they do not. The same data at every depth: {}.",
+        "Below a solid line, steps of constant size drive the loss to zero within {} steps; above, they do not. Below \
+         a dashed one, alignments stay positive on the way as well. The same data at every depth. Rules are comparable \
+         where they start from the same weights; from zero weights gradient descent does not move.",
         measured.options.count,
-        starts.join("; ")
     );
     let problem = &measured.problem;
     Some(Figure {

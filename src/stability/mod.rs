@@ -1,4 +1,7 @@
-//! How large steps may be: the critical step size of a scenario, and how it depends on depth and rule.
+//! How large steps may be: the critical step sizes of a scenario, and how they depend on depth and rule.
+//!
+//! There are two of them (see [`Demand`]): the first at which an alignment of the layers is negative, where these are
+//! examined, and the first at which the loss does not tend to zero.
 
 #[cfg(feature = "cli")]
 mod figures;
@@ -10,7 +13,7 @@ pub(crate) use report::{json, text, write};
 
 use crate::control::Control;
 use crate::descent::{
-    Critical, CriticalOptions, DiscreteAlignment, critical_step, discrete_alignment,
+    Critical, CriticalOptions, Demand, DiscreteAlignment, critical_steps, discrete_alignment,
 };
 use crate::error::Result;
 use crate::problem::Problem;
@@ -27,12 +30,17 @@ pub struct Stability {
     pub scenario: Scenario,
     pub problem: Problem,
     pub options: CriticalOptions,
+    /// The smallest of the critical sizes: of the demand of `options`.
     pub critical: Critical,
+    /// All critical sizes that were measured: the first failure, and before it the first negative alignment, where
+    /// alignments are examined.
+    pub thresholds: Vec<Critical>,
     /// The alignments at the smallest bad size, where they have a discrete form: from zero weights on fully connected
     /// linear networks under fixed feedback.
     pub above: Option<Vec<DiscreteAlignment>>,
-    /// The same data at other depths, under fixed feedback and under gradient descent. Empty where depth alone does
-    /// not describe the network (widths given, ReLU), and where weights or feedback come from files.
+    /// The same data at other depths, under fixed feedback and under gradient descent, from the same weights. Empty
+    /// where depth alone does not describe the network (widths given, ReLU), and where weights or feedback come from
+    /// files.
     pub depths: Vec<DepthPoint>,
 }
 
@@ -45,6 +53,8 @@ pub struct DepthPoint {
     pub initial: String,
     /// L
     pub depth: usize,
+    /// What the smallest bad size shows.
+    pub demand: Demand,
     /// [`Critical::good`].
     pub good: Option<f64>,
     /// [`Critical::bad`].
@@ -74,7 +84,8 @@ pub fn measure(
         }
     };
     let options = options_of(&problem);
-    let critical = critical_step(&problem, &options, control)?;
+    let thresholds = critical_steps(&problem, &options, &demands(&options), control)?;
+    let critical = thresholds[0].clone();
     let above = (critical.bad).and_then(|bad| discrete_alignment(&problem, bad, options.count));
     let mut depths = Vec::new();
     for variant in scenario.variants_by_depth(problem.dataset().dimension()) {
@@ -82,14 +93,16 @@ pub fn measure(
             control.check()?;
             let overrides = [overrides, &variant.assignments(depth)[..]].concat();
             let problem = scenario::load(path, &overrides)?.build()?;
-            let critical = critical_step(&problem, &options_of(&problem), control)?;
-            depths.push(DepthPoint {
+            let options = options_of(&problem);
+            let thresholds = critical_steps(&problem, &options, &demands(&options), control)?;
+            depths.extend(thresholds.into_iter().map(|critical| DepthPoint {
                 rule: problem.rule().key(),
                 initial: variant.initial.clone(),
                 depth,
+                demand: critical.demand,
                 good: critical.good,
                 bad: critical.bad,
-            });
+            }));
         }
     }
     Ok(Stability {
@@ -97,7 +110,16 @@ pub fn measure(
         problem,
         options,
         critical,
+        thresholds,
         above,
         depths,
     })
+}
+
+/// What to measure, the strictest demand first.
+fn demands(options: &CriticalOptions) -> Vec<Demand> {
+    match options.demand {
+        Demand::Loss => vec![Demand::Loss],
+        Demand::LossAndAlignment => vec![Demand::LossAndAlignment, Demand::Loss],
+    }
 }

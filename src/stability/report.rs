@@ -2,7 +2,7 @@
 
 use super::Stability;
 use super::figures::figures;
-use crate::descent::{Demand, DiscreteAlignment, Ending, Schedule, Trial};
+use crate::descent::{Critical, Demand, DiscreteAlignment, Ending, Schedule, Trial};
 use crate::error::Result;
 use crate::figures::Figure;
 use crate::report::write_figures;
@@ -28,10 +28,35 @@ struct CriticalReport<'a> {
     smallest_bad: Option<f64>,
     /// Why the smallest bad size is bad.
     failure: Option<String>,
+    /// Every critical size that was measured, the smallest first; that of `demand` is above as well.
+    thresholds: Vec<ThresholdReport>,
     /// The alignments at the smallest bad size.
     above: Vec<AlignmentReport>,
     depths: Vec<DepthReport<'a>>,
     trials: Vec<TrialReport>,
+}
+
+/// One critical size.
+#[derive(Serialize)]
+struct ThresholdReport {
+    /// What the smallest bad size shows: `first negative alignment` or `first failure` (of the loss).
+    measures: &'static str,
+    eta: Option<f64>,
+    largest_good: Option<f64>,
+    smallest_bad: Option<f64>,
+    failure: Option<String>,
+}
+
+impl ThresholdReport {
+    fn of(critical: &Critical) -> Self {
+        Self {
+            measures: critical.demand.measures(),
+            eta: critical.eta(),
+            largest_good: critical.good,
+            smallest_bad: critical.bad,
+            failure: failure(critical),
+        }
+    }
 }
 
 /// φ_l at its smallest, measured and as ½(‖Σηz‖² − Σ‖ηz‖²) (l = 2; by the recursion for larger l).
@@ -49,6 +74,7 @@ struct DepthReport<'a> {
     rule: &'static str,
     initial: &'a str,
     depth: usize,
+    measures: &'static str,
     largest_good: Option<f64>,
     smallest_bad: Option<f64>,
 }
@@ -82,16 +108,16 @@ fn ending(trial: &Trial) -> &'static str {
 }
 
 /// Why the smallest bad size is bad.
-fn failure(measured: &Stability) -> Option<String> {
-    let bad = measured.critical.bad?;
-    let trial = measured.critical.trials.iter().find(|t| t.size == bad)?;
+fn failure(critical: &Critical) -> Option<String> {
+    let bad = critical.bad?;
+    let trial = critical.trials.iter().find(|t| t.size == bad)?;
     let loss = match trial.ending {
         Ending::Overflows { step } => Some(format!("the weights overflow at step {step}")),
         Ending::Unsettled => Some("the loss does not settle".to_owned()),
         Ending::Stuck => Some("the run is stuck where some margin is not positive".to_owned()),
         Ending::Falls | Ending::Stands | Ending::NotYet => None,
     };
-    let alignment = trial.misaligned.map(|least| {
+    let alignment = (trial.misaligned.filter(|_| critical.demand != Demand::Loss)).map(|least| {
         format!(
             "φ_{} = {:.3e} at step {} is negative",
             least.layer, least.phi, least.step
@@ -117,7 +143,12 @@ pub(crate) fn json(measured: &Stability) -> String {
         eta: critical.eta(),
         largest_good: critical.good,
         smallest_bad: critical.bad,
-        failure: failure(measured),
+        failure: failure(critical),
+        thresholds: measured
+            .thresholds
+            .iter()
+            .map(ThresholdReport::of)
+            .collect(),
         above: (measured.above.iter().flatten())
             .map(|a| AlignmentReport {
                 layer: a.layer,
@@ -132,6 +163,7 @@ pub(crate) fn json(measured: &Stability) -> String {
                 rule: point.rule,
                 initial: &point.initial,
                 depth: point.depth,
+                measures: point.demand.measures(),
                 largest_good: point.good,
                 smallest_bad: point.bad,
             })
@@ -162,12 +194,46 @@ pub(crate) fn text(measured: &Stability) -> String {
 }
 
 fn table(measured: &Stability, out: &mut String) -> std::fmt::Result {
-    let critical = &measured.critical;
     writeln!(out, "{}\n", measured.scenario.title)?;
+    for critical in &measured.thresholds {
+        threshold(measured, critical, out)?;
+        if critical.demand == measured.critical.demand {
+            for a in measured.above.iter().flatten() {
+                writeln!(out, "  {}", alignment(a))?;
+            }
+        }
+        writeln!(out)?;
+    }
+    if !measured.depths.is_empty() {
+        writeln!(
+            out,
+            "  {:<28}{:>6}  {:<26}{:>14}{:>14}  from",
+            "rule", "depth", "measures", "largest good", "smallest bad"
+        )?;
+        let short = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.5e}"));
+        for point in &measured.depths {
+            writeln!(
+                out,
+                "  {:<28}{:>6}  {:<26}{:>14}{:>14}  {}",
+                point.rule,
+                point.depth,
+                point.demand.measures(),
+                short(point.good),
+                short(point.bad),
+                point.initial
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// One critical size.
+fn threshold(measured: &Stability, critical: &Critical, out: &mut String) -> std::fmt::Result {
+    writeln!(out, "{}", critical.demand.measures())?;
     let demanded = match critical.demand {
         Demand::Loss => "the loss tends to zero",
         Demand::LossAndAlignment => {
-            "the loss tends to zero and, from zero weights, no alignment is negative"
+            "the loss tends to zero and, from zero weights, no alignment is negative on the way"
         }
     };
     writeln!(
@@ -194,7 +260,7 @@ fn table(measured: &Stability, out: &mut String) -> std::fmt::Result {
              first ones threw all margins far up, perhaps far from the limit"
         )?;
     }
-    if let Some(failure) = failure(measured) {
+    if let Some(failure) = failure(critical) {
         writeln!(out, "  which fails because       {failure}")?;
     }
     let again = critical.good_again().count();
@@ -203,28 +269,6 @@ fn table(measured: &Stability, out: &mut String) -> std::fmt::Result {
             out,
             "  larger sizes that work    {again} of those tried (the set of sizes that work is not an interval)"
         )?;
-    }
-    for a in measured.above.iter().flatten() {
-        writeln!(out, "  {}", alignment(a))?;
-    }
-    if !measured.depths.is_empty() {
-        writeln!(
-            out,
-            "\n  {:<28}{:>6}{:>16}{:>16}  from",
-            "rule", "depth", "largest good", "smallest bad"
-        )?;
-        let short = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{x:.5e}"));
-        for point in &measured.depths {
-            writeln!(
-                out,
-                "  {:<28}{:>6}{:>16}{:>16}  {}",
-                point.rule,
-                point.depth,
-                short(point.good),
-                short(point.bad),
-                point.initial
-            )?;
-        }
     }
     Ok(())
 }

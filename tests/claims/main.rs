@@ -443,6 +443,9 @@ mod loss_decreases;
 mod rate;
 mod relu;
 
+/// Theorem 3 on linear networks.
+mod theorem_3;
+
 /// The same for convolutional and diagonal networks.
 mod spectral_rate;
 

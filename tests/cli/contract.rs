@@ -19,7 +19,7 @@ pub fn check_contract(report: &Value) {
         (
             "/final",
             "log_log_time log_time min_margin log_loss beta layer_norms angle_to_limit kkt_residual duality_gap \
-             accumulated_duality_gap homogeneous margin_over_layer_norms sandwich",
+             accumulated_duality_gap homogeneous margin_over_layer_norms sandwich effective_entries output_layer",
         ),
         ("/limit", "kind beta duality_gap support"),
         ("/rate", "observed predicted window"),
@@ -99,6 +99,12 @@ pub fn check_trajectory(npz: &[u8], report: &Value) {
             report["final"][name].as_f64(),
             "{name}"
         );
+    }
+    for name in ["feature_angle", "feature_margin"] {
+        let values = array(npz, name).1;
+        assert_eq!(values.len(), array(npz, &format!("{name}_saves")).1.len());
+        let last = &report["final"]["output_layer"][name];
+        assert_eq!(values.last().copied(), last.as_f64(), "{name}");
     }
     let beta = array(npz, "beta").1;
     let last = &beta[beta.len() - 3..];

@@ -102,3 +102,47 @@ fn a_margin_below_rounding_is_not_called_none() {
         text(&message)
     );
 }
+
+/// One sample (1, 1) and two layers: β_d ∝ W_d with W_d = b_d², so b = (1, 1) and b = (1, 2) lead to (1, 1) and (1, 4).
+#[test]
+fn the_angle_between_two_limits_that_differ_in_the_feedback() {
+    let scenario = |feedback: &str, network: &str| {
+        format!(
+            "loss = \"exponential\"\ninitial = \"zero\"\n[dataset.files]\nsamples = \"x.csv\"\nlabels = \"y.csv\"\n\
+             {network}\n[rule.direct-feedback-alignment]\nfeedback.files = [\"{feedback}\"]\n\
+             [flow]\nuntil.log-log-time = 8.0\n"
+        )
+    };
+    let diagonal = "[network.diagonal-linear]\ndepth = 2";
+    let shop = Workshop::with(&[
+        ("x.csv", "1,1\n"),
+        ("y.csv", "1\n"),
+        ("even.csv", "1\n1\n"),
+        ("uneven.csv", "1\n2\n"),
+        ("even.toml", &scenario("even.csv", diagonal)),
+        ("uneven.toml", &scenario("uneven.csv", diagonal)),
+        (
+            "relu.toml",
+            &scenario("even.csv", "[network.relu]\nhidden = [2]"),
+        ),
+    ]);
+    let limit = json(
+        &shop
+            .ends(0, "limit even.toml --beside uneven.toml --format json")
+            .stdout,
+    );
+    let expected = 4f64.atan() - 1f64.atan();
+    assert!(
+        (limit["angle_beside"].as_f64().unwrap() - expected).abs() < 1e-12,
+        "{limit}"
+    );
+    assert!((limit["effective_entries"].as_f64().unwrap() - 2.0).abs() < 1e-12);
+    let sentence = shop.ends(0, "limit even.toml --beside uneven.toml").stdout;
+    assert!(text(&sentence).contains("angle to the limit of uneven.toml: 5.4041"));
+    let alone = json(&shop.ends(0, "limit uneven.toml --format json").stdout);
+    assert!(alone["angle_beside"].is_null());
+    // (1 + 4)²/(1 + 16)
+    assert!((alone["effective_entries"].as_f64().unwrap() - 25.0 / 17.0).abs() < 1e-12);
+    let refused = shop.ends(2, "limit even.toml --beside relu.toml").stderr;
+    assert!(text(&refused).contains("not directions in one input space"));
+}

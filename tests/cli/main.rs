@@ -51,7 +51,7 @@ fn claims_a_scenario_does_not_list_are_not_expected_to_be_anything() {
     let table = shop
         .ends(0, &format!("{run} --set expect.gd-fc=not-applicable"))
         .stdout;
-    assert_folded(text(&table), "thm-3", &["gd-fc"]);
+    assert_folded(text(&table), "thm-4", &["gd-fc"]);
     assert!(
         text(&table).contains("\n  gd-fc               not-applicable "),
         "{}",
@@ -61,7 +61,7 @@ fn claims_a_scenario_does_not_list_are_not_expected_to_be_anything() {
     let table = shop
         .ends(1, &format!("{run} --set expect.gd-fc=holds"))
         .stdout;
-    assert_folded(text(&table), "thm-3", &["gd-fc"]);
+    assert_folded(text(&table), "thm-4", &["gd-fc"]);
     let complaint = "UNEXPECTED: gd-fc came out not-applicable, the scenario expects holds";
     assert!(text(&table).contains(complaint), "{}", text(&table));
     // the report has them all, with the reason
@@ -126,8 +126,10 @@ fn a_run_leaves_report_trajectory_figures_and_scenario() {
     let allowed = [
         ".claims.*.residual",
         ".claims.*.tolerance",
+        ".final.effective_entries",
         ".final.homogeneous",
         ".kinks",
+        ".limit.effective_entries",
         ".message",
         ".order",
         ".verification",

@@ -6,6 +6,8 @@ mod custom_claim;
 mod custom_potential;
 #[path = "../../examples/own_data.rs"]
 mod own_data;
+#[path = "../../examples/theorem_3_needs_a_margin.rs"]
+mod theorem_3_needs_a_margin;
 
 #[test]
 fn a_potential_of_ones_own() {
@@ -20,4 +22,9 @@ fn a_claim_of_ones_own() {
 #[test]
 fn data_of_ones_own() {
     own_data::main().unwrap();
+}
+
+#[test]
+fn theorem_three_needs_a_margin() {
+    theorem_3_needs_a_margin::main().unwrap();
 }

@@ -3,4 +3,5 @@
 mod bad_scenarios;
 mod examples;
 mod pages;
+mod report;
 mod scenarios;

@@ -132,9 +132,10 @@ fn complaints(path: &Path) -> Vec<String> {
                 entries.is_empty() == (key == "beta" && !linear)
                     && entries.iter().all(serde_json::Value::is_number)
             }
-            serde_json::Value::Object(_) => !linear,
+            serde_json::Value::Object(_) => key == "output_layer" || !linear,
             serde_json::Value::Null => match key.as_str() {
                 "homogeneous" => linear,
+                "effective_entries" => finished.problem.network().spectrum().is_none(),
                 // Without a predictor nothing is certified by what was accumulated.
                 "accumulated_duality_gap" if !linear => true,
                 // A potential that is not convex has no dual, at the limit or anywhere else.

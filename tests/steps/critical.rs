@@ -3,7 +3,8 @@
 use super::program::{Workshop, json, text};
 use marginflow::control::Control;
 use marginflow::dataset::{gaussian_teacher, standard_normals};
-use marginflow::stability::{Stability, measure};
+use marginflow::descent::{Critical, Demand, Ending};
+use marginflow::stability::{DepthPoint, Stability, measure};
 use nalgebra::{DMatrix, DVector};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -78,31 +79,79 @@ fn the_bracket_is_narrow_and_its_ends_do_what_they_say() {
 }
 
 #[test]
-fn the_diagram_has_two_rules_and_five_depths_and_can_be_repeated() {
+fn both_critical_sizes_are_measured_and_told_apart() {
+    let stability = measure(
+        &path(TOO_LARGE),
+        &[
+            "steps.count=2000".to_owned(),
+            "network.fully-connected-linear.depth=3".to_owned(),
+        ],
+        false,
+        &Control::none(),
+    )
+    .unwrap();
+    let [alignment, failure] = &stability.thresholds[..] else {
+        panic!("two thresholds")
+    };
+    assert_eq!(alignment.demand, Demand::LossAndAlignment);
+    assert_eq!(failure.demand, Demand::Loss);
+    assert_eq!(alignment.eta(), stability.critical.eta());
+    let (first, second) = (alignment.bad.unwrap(), failure.good.unwrap());
+    assert!((first - 0.0175532).abs() < 2e-7, "{first}");
+    assert!((second - 0.0176067).abs() < 2e-7, "{second}");
+    // what fails first is an alignment, and the loss falls all the same
+    let trial = |of: &Critical, size| of.trials.iter().find(|t| t.size == size).unwrap().clone();
+    let misaligned = trial(alignment, first);
+    assert!(misaligned.misaligned.is_some() && misaligned.is_good(Demand::Loss));
+    assert!(matches!(
+        trial(failure, failure.bad.unwrap()).ending,
+        Ending::Overflows { .. }
+    ));
+}
+
+#[test]
+fn the_diagram_compares_rules_from_the_same_weights_and_can_be_repeated() {
     let [first, second] = [(), ()].map(|()| measured(TOO_LARGE));
     assert_eq!(first.depths, second.depths);
     assert_eq!(first.critical.trials, second.critical.trials);
-    let rules = ["direct-feedback-alignment", "gradient-descent"];
-    let expected = rules.map(|rule| [1, 2, 3, 4, 5].map(|depth| (rule, depth)));
-    let found: Vec<(&str, usize)> = first.depths.iter().map(|p| (p.rule, p.depth)).collect();
-    assert_eq!(found, expected.concat());
+    let of = |rule: &str, initial: &str, demand| -> Vec<DepthPoint> {
+        let points = first
+            .depths
+            .iter()
+            .filter(|p| (p.rule, p.demand) == (rule, demand) && p.initial.starts_with(initial));
+        points.cloned().collect()
+    };
+    let (feedback, descent) = ("direct-feedback-alignment", "gradient-descent");
+    let kinds = [
+        of(feedback, "zero", Demand::Loss),
+        of(feedback, "Gaussian", Demand::Loss),
+        of(descent, "Gaussian", Demand::Loss),
+    ];
+    for points in &kinds {
+        assert!(points.iter().map(|p| p.depth).eq(1..=5), "{points:?}");
+    }
+    let alignment = of(feedback, "zero", Demand::LossAndAlignment);
+    assert!(alignment.iter().map(|p| p.depth).eq(2..=5), "{alignment:?}");
+    assert_eq!(first.depths.len(), 19);
     for point in &first.depths {
         let (good, bad) = (point.good.unwrap(), point.bad.unwrap());
         assert!(bad > good && bad / good - 1.0 < 2e-6, "{point:?}");
     }
     // the scenario itself is one of them
-    let own = &first.depths[1];
+    let own = &alignment[0];
     assert_eq!(
         (own.good, own.bad),
         (first.critical.good, first.critical.bad)
     );
-    // η* of a single layer is the same for both rules, but for their initial weights; deeper ones need smaller steps
-    let feedback: Vec<f64> = first.depths[..5].iter().filter_map(|p| p.good).collect();
-    assert_eq!(feedback.len(), 5, "{:?}", first.depths);
-    assert!(
-        feedback.windows(2).all(|pair| pair[1] < pair[0]),
-        "{feedback:?}"
+    // one layer learns by its gradient whatever the rule: from the same weights the size is the same
+    assert_eq!(
+        (kinds[1][0].good, kinds[1][0].bad),
+        (kinds[2][0].good, kinds[2][0].bad)
     );
+    // alignments fail before the loss does
+    for (before, after) in alignment.iter().zip(&kinds[0][1..]) {
+        assert!(before.bad <= after.bad, "{before:?} {after:?}");
+    }
 }
 
 /// `critical.json` of `compare --critical --out o`.
@@ -114,7 +163,11 @@ fn critical(name: &str, shop: &Workshop) -> Value {
     );
     let output = shop.ends(0, &arguments);
     let table = text(&output.stdout);
-    for line in ["largest size that works", "smallest size that fails"] {
+    for line in [
+        "first failure",
+        "largest size that works",
+        "smallest size that fails",
+    ] {
         assert!(table.contains(line), "{table}");
     }
     json(&shop.read("o", "critical.json"))
@@ -146,6 +199,7 @@ fn the_command_writes_json_and_figures() {
             "scenario_sha256",
             "schedule",
             "smallest_bad",
+            "thresholds",
             "title",
             "trials",
             "version",
@@ -164,7 +218,19 @@ fn the_command_writes_json_and_figures() {
         "{failure}"
     );
     assert!(report["above"][0]["measured"].as_f64().unwrap() < 0.0);
-    assert_eq!(report["depths"].as_array().unwrap().len(), 10);
+    let thresholds = report["thresholds"].as_array().unwrap();
+    let measures: Vec<&str> = (thresholds.iter())
+        .map(|t| t["measures"].as_str().unwrap())
+        .collect();
+    assert_eq!(measures, ["first negative alignment", "first failure"]);
+    assert_eq!(thresholds[0]["eta"], report["eta"]);
+    assert!(
+        thresholds[1]["failure"]
+            .as_str()
+            .unwrap()
+            .contains("overflow")
+    );
+    assert_eq!(report["depths"].as_array().unwrap().len(), 19);
     let trials = report["trials"].as_array().unwrap();
     assert_eq!(trials.len(), stability.critical.trials.len());
     for trial in trials {

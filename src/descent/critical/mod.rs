@@ -1,8 +1,10 @@
-//! The critical step size: the largest η up to which steps of constant size drive the loss to zero.
+//! Critical step sizes: the largest η up to which steps of constant size do what is demanded of them.
 //!
-//! A flow always does so; steps need not. Too large a step pushes margins of samples outweighed by the others far
-//! below zero, their multipliers grow exponentially, and the run overflows. Under fixed feedback the alignment of the
-//! layers can fail in the same way: its discrete form may be negative ([`discrete_alignment`]).
+//! A flow drives the loss to zero; steps need not. Too large a step pushes margins of samples outweighed by the others
+//! far below zero, their multipliers grow exponentially, and the run overflows: the *first failure*
+//! ([`Demand::Loss`]). Under fixed feedback the alignment of the layers changes its sign at slightly smaller sizes: its
+//! discrete form is negative for a while ([`discrete_alignment`]), and the run recovers: the *first negative
+//! alignment* ([`Demand::LossAndAlignment`]). [`critical_steps`] measures several such sizes on one grid.
 //!
 //! Sizes are tried eight at a time, as lanes of one [`Stepper`](super::Stepper): first on a geometric grid, which shows
 //! whether good and bad sizes alternate, then between the smallest bad size and the largest good one below it, which
@@ -21,6 +23,7 @@ use crate::error::Result;
 use crate::problem::Problem;
 use rayon::prelude::*;
 
+use alignments::Alignments;
 pub use alignments::Least;
 pub use identity::{DiscreteAlignment, discrete_alignment};
 pub use trial::{Ending, Trial};
@@ -42,9 +45,20 @@ pub enum Demand {
 }
 
 impl Demand {
-    /// What theory lets one demand of small steps: alignment of fully connected layers, else only the loss.
+    /// What the smallest size that does not meet it shows.
+    pub fn measures(self) -> &'static str {
+        match self {
+            Self::Loss => "first failure",
+            Self::LossAndAlignment => "first negative alignment",
+        }
+    }
+
+    /// What theory lets one demand of small steps: alignment of fully connected layers from zero weights, else only
+    /// the loss.
     pub fn of(problem: &Problem) -> Self {
-        if problem.network().reducible().is_some() {
+        let from_zero = problem.theta0().amax() == 0.0;
+        let aligns = Alignments::new(problem).is_some_and(|a| a.are_of_outer_products());
+        if from_zero && aligns {
             Self::LossAndAlignment
         } else {
             Self::Loss
@@ -147,7 +161,7 @@ impl Critical {
     }
 }
 
-/// Measures the critical step size of a problem, from its own initial weights.
+/// Measures the critical step size of a problem, from its own initial weights, for the demand of `options`.
 ///
 /// # Errors
 /// [`Error::Interrupted`](crate::error::Error::Interrupted) if a signal came.
@@ -156,8 +170,22 @@ pub fn critical_step(
     options: &CriticalOptions,
     control: &Control<'_>,
 ) -> Result<Critical> {
+    let mut one = critical_steps(problem, options, &[options.demand], control)?;
+    Ok(one.remove(0))
+}
+
+/// The same for several demands (in place of the one of `options`), in their order; sizes of the grid are tried once.
+///
+/// # Errors
+/// As [`critical_step`].
+pub fn critical_steps(
+    problem: &Problem,
+    options: &CriticalOptions,
+    demands: &[Demand],
+    control: &Control<'_>,
+) -> Result<Vec<Critical>> {
     let count = options.count * LANES as u64;
-    let total = count * (options.passes + options.refinements()) as u64;
+    let total = count * (options.passes + demands.len() * options.refinements()) as u64;
     // trials are not kept
     let control = Control {
         checkpoints: None,
@@ -171,26 +199,31 @@ pub fn critical_step(
     let passes: Vec<Vec<Trial>> = (sizes.par_chunks(LANES))
         .map(attempt)
         .collect::<Result<_>>()?;
-    let mut critical = Critical::new(options.demand, passes.into_iter().flatten().collect());
+    let trials: Vec<Trial> = passes.into_iter().flatten().collect();
     let mut taken = count * options.passes as u64;
-    for _ in 0..options.refinements() {
-        control.observer.steps(Progress { taken, total });
-        let (Some(good), Some(bad)) = (critical.good, critical.bad) else {
-            break;
-        };
-        if critical.is_narrow(options.tolerance) {
-            break;
+    let mut refined = Vec::new();
+    for demand in demands {
+        let mut critical = Critical::new(*demand, trials.clone());
+        for _ in 0..options.refinements() {
+            control.observer.steps(Progress { taken, total });
+            taken += count;
+            let (Some(good), Some(bad)) = (critical.good, critical.bad) else {
+                continue;
+            };
+            if critical.is_narrow(options.tolerance) {
+                continue;
+            }
+            let inside = [0, 1, 2, 3, 4, 5, 6, 7]
+                .map(|i| CriticalOptions::between(good, bad, i, LANES, false));
+            let mut trials = critical.trials;
+            trials.extend(attempt(&inside)?);
+            critical = Critical::new(*demand, trials);
         }
-        let inside =
-            [0, 1, 2, 3, 4, 5, 6, 7].map(|i| CriticalOptions::between(good, bad, i, LANES, false));
-        let mut trials = critical.trials;
-        trials.extend(attempt(&inside)?);
-        critical = Critical::new(options.demand, trials);
-        taken += count;
+        refined.push(critical);
     }
     control.observer.steps(Progress {
         taken: total,
         total,
     });
-    Ok(critical)
+    Ok(refined)
 }

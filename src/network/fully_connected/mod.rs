@@ -17,8 +17,8 @@ pub use reduced::Reduction;
 
 use super::stepping::{Lane, Stepper, Training};
 use super::{
-    Architecture, Footprint, Held, Kernel, Kind, Known, Layout, LinearisedStep, Network, Signals,
-    Tangent, View, WeightPath, blank, expect_fit,
+    Architecture, Footprint, Held, Kernel, Kind, Known, Layout, LinearisedStep, Network,
+    OutputLayer, Signals, Tangent, View, WeightPath, blank, expect_fit,
 };
 use crate::dataset::Dataset;
 use nalgebra::{DMatrix, DVector};
@@ -70,6 +70,17 @@ impl Architecture for FullyConnectedLinear {
     /// `β = w_1 ⋯ w_L`, multiplied out from the right.
     fn predictor(&self, theta: &[f64]) -> Option<DVector<f64>> {
         Some(backward_pass(&self.layout.views(theta)).swap_remove(0))
+    }
+
+    /// The features are `w_{L−1}ᵀ⋯w_1ᵀ x`.
+    fn output_layer(&self, theta: &[f64], data: &Dataset) -> Option<OutputLayer> {
+        let w = self.layout.views(theta);
+        let (last, hidden) = w.split_last()?;
+        let signed = data.signed_samples().clone();
+        Some(OutputLayer {
+            features: hidden.iter().fold(signed, |features, w| features * w),
+            weights: last.column(0).into_owned(),
+        })
     }
 
     fn kernel(&self, signals: Signals<'_>, data: &Dataset) -> Arc<dyn Kernel> {

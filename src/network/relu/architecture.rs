@@ -5,7 +5,7 @@ use super::stepper::ReluStepper;
 use crate::dataset::Dataset;
 use crate::network::stepping::{Lane, Stepper, Training};
 use crate::network::{
-    Architecture, Footprint, Kernel, Kind, Known, Layout, Network, Signals, expect_fit,
+    Architecture, Footprint, Kernel, Kind, Known, Layout, Network, OutputLayer, Signals, expect_fit,
 };
 use nalgebra::DVector;
 use std::sync::Arc;
@@ -35,6 +35,14 @@ impl Architecture for Relu {
         let margins = self.outputs(theta, data.samples());
         // no sign where a sample is dead
         margins.zip_map(data.labels(), |f, y| y * f + 0.0)
+    }
+
+    fn output_layer(&self, theta: &[f64], data: &Dataset) -> Option<OutputLayer> {
+        let weights = &theta[self.layout().range(self.layout().depth() - 1)];
+        Some(OutputLayer {
+            features: self.signed_features(theta, data),
+            weights: DVector::from_column_slice(weights),
+        })
     }
 
     fn kernel(&self, signals: Signals<'_>, data: &Dataset) -> Arc<dyn Kernel> {

@@ -24,7 +24,8 @@ mod stepper;
 
 use super::stepping::{Lane, Stepper, Training};
 use super::{
-    Architecture, Footprint, Kernel, Kind, Known, Layout, Network, Signals, blank, expect_fit,
+    Architecture, Footprint, Kernel, Kind, Known, Layout, Network, OutputLayer, Signals, blank,
+    expect_fit,
 };
 use crate::dataset::Dataset;
 use crate::spectrum::{Basis, Frequency};
@@ -89,6 +90,31 @@ impl Architecture for SpectralLinear {
     fn weights(&self, theta: &[f64]) -> Vec<DMatrix<f64>> {
         let theta = &theta[..self.layout.parameters()];
         self.layout.matrices(self.original(theta).as_slice())
+    }
+
+    /// Features and output weights in the coordinates of the basis: the transform of the features is
+    /// `ŵ_1^*⋯ŵ_{L−1}^* x̂`.
+    fn output_layer(&self, theta: &[f64], data: &Dataset) -> Option<OutputLayer> {
+        let (dimension, hidden) = (self.dimension(), self.layout.depth() - 1);
+        let frequencies = self.frequencies();
+        let gains = frequencies.iter().map(|f| -> Complex64 {
+            let weights = (0..hidden).map(|l| f.entry(&theta[l * dimension..]).conj());
+            weights.product()
+        });
+        let gains: Vec<Complex64> = gains.collect();
+        let mut features = self.basis.rows(data.signed_samples());
+        for mut row in features.row_iter_mut() {
+            let mut seen: Vec<f64> = row.iter().copied().collect();
+            for (f, gain) in frequencies.iter().zip(&gains) {
+                let entry = f.entry(&seen) * gain;
+                f.set(&mut seen, entry);
+            }
+            row.iter_mut().zip(seen).for_each(|(x, seen)| *x = seen);
+        }
+        Some(OutputLayer {
+            features,
+            weights: DVector::from_column_slice(&theta[self.layout.range(hidden)]),
+        })
     }
 
     fn kernel(&self, signals: Signals<'_>, data: &Dataset) -> Arc<dyn Kernel> {
@@ -217,6 +243,21 @@ impl SpectralLinear {
             }
         }
         reached
+    }
+
+    /// How many of the D entries of the spectrum a predictor uses, effectively: `(Σ_d |β̂_d|)²/Σ_d |β̂_d|²`, which is k
+    /// for k entries of equal modulus; `None` for zero.
+    pub fn effective_entries(&self, beta: &DVector<f64>) -> Option<f64> {
+        let moduli = self
+            .transform(&(beta / beta.amax()))
+            .map(|entry| entry.norm());
+        let (mut sum, mut squares) = (0.0, 0.0);
+        for (f, modulus) in self.frequencies().into_iter().zip(moduli.iter()) {
+            sum += f.multiplicity() as f64 * modulus;
+            squares += f.multiplicity() as f64 * modulus * modulus;
+        }
+        let effective = sum * sum / squares;
+        effective.is_finite().then_some(effective)
     }
 
     /// β in the original space, length D.
