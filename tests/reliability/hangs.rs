@@ -1,5 +1,5 @@
-//! Nothing hangs: random runs over all networks, rules, kinds of data, starts, horizons, losses and methods, each with a
-//! budget of wall time, come back within that budget and a second, with a status that is true.
+//! Nothing hangs: random runs over all networks, rules, kinds of data, starts, horizons, losses and methods, each with
+//! a budget of wall time, come back within that budget and a second, with a status that is true.
 //!
 //! ```text
 //! cargo test --test reliability hangs
@@ -21,7 +21,8 @@ use marginflow::run::reference_limit;
 use marginflow::trajectory::{Status, Trajectory};
 use nalgebra::DVector;
 use std::collections::BTreeMap;
-use std::sync::mpsc::channel;
+use std::sync::Mutex;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 const NETWORKS: [&str; 6] = [
@@ -49,7 +50,7 @@ const METHODS: [Method; 8] = [
 ];
 
 /// Seconds that each run may take.
-const BUDGET: f64 = 1.0;
+const BUDGET: f64 = 0.3;
 
 /// What a run may take besides, for its limit, its measurements and its verdicts.
 const BESIDES: f64 = 1.0;
@@ -98,7 +99,9 @@ fn drawn(seed: u64) -> Option<Run> {
     let any_labels = draws.below(3) == 0;
     let data_set = dataset(data, sizes, any_labels, &mut draws);
     let network = network(kind, sizes.1, &mut draws);
-    let fixed = RULES.iter().any(|rule| rule.key == entry.key && rule.is_fixed);
+    let fixed = RULES
+        .iter()
+        .any(|rule| rule.key == entry.key && rule.is_fixed);
     if start == 0.0 && !fixed {
         start = 0.1;
     }
@@ -106,7 +109,12 @@ fn drawn(seed: u64) -> Option<Run> {
         Needs::Nothing(rule) => rule(),
         Needs::Matrices(rule) => {
             let shapes = network.feedback_shapes().to_vec();
-            rule(shapes.into_iter().map(|shape| draws.matrix(shape)).collect())
+            rule(
+                shapes
+                    .into_iter()
+                    .map(|shape| draws.matrix(shape))
+                    .collect(),
+            )
         }
         Needs::Vectors(rule) => vectors(rule, &network, &mut draws),
     };
@@ -249,7 +257,9 @@ fn whole(run: &Run, trajectory: &Trajectory) -> Vec<String> {
         wrong.push("it holds numbers that are none".into());
     }
     let theta = trajectory.theta.column(last).into_owned();
-    let theta = run.problem.state_of(&theta.rows(0, run.problem.network().parameters()).into());
+    let theta = run
+        .problem
+        .state_of(&theta.rows(0, run.problem.network().parameters()).into());
     let kernel = run.problem.kernel();
     let mut margins = vec![0.0; kernel.samples()];
     kernel.margins(theta.as_slice(), &mut margins);
@@ -261,28 +271,36 @@ fn whole(run: &Run, trajectory: &Trajectory) -> Vec<String> {
         }
         let said = tau - trajectory.log_multipliers[(n, last)];
         if (said - margin).abs() > 0.01 * (1.0 + said.abs().max(1e-9 * tau)) {
-            wrong.push(format!("margin {n} is {margin}, and {said} by its multiplier"));
+            wrong.push(format!(
+                "margin {n} is {margin}, and {said} by its multiplier"
+            ));
         }
     }
     wrong
 }
 
-/// [`ended`] on a thread of its own; none if it does not come back.
-fn within_patience(run: &Run) -> Option<Ended> {
+/// [`ended`] on a thread of its own; an error if it does not come back, or not alive.
+fn within_patience(run: &Run) -> Result<Ended, RecvTimeoutError> {
     let (send, receive) = channel();
     let run = run.clone();
     std::thread::spawn(move || {
         // nobody may be waiting any more
         let _ = send.send(ended(&run));
     });
-    receive.recv_timeout(PATIENCE).ok()
+    receive.recv_timeout(PATIENCE)
 }
 
 /// What is wrong with a run, and how it ended. A run that is late on a machine that others use gets a second try.
 fn seen(run: &Run) -> (String, Vec<String>) {
     for again in [true, false] {
-        let Some(ended) = within_patience(run) else {
-            return ("hangs".into(), vec!["it does not come back".into()]);
+        let ended = match within_patience(run) {
+            Ok(ended) => ended,
+            Err(RecvTimeoutError::Timeout) => {
+                return ("hangs".into(), vec!["it does not come back".into()]);
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                return ("panics".into(), vec!["it panics".into()]);
+            }
         };
         let late = ended.seconds > BUDGET + BESIDES;
         if late && again {
@@ -297,32 +315,55 @@ fn seen(run: &Run) -> (String, Vec<String>) {
     unreachable!("the second try returns")
 }
 
+/// What the battery has seen.
+#[derive(Default)]
+struct Tally {
+    /// How runs ended, by network and rule.
+    ends: BTreeMap<(&'static str, &'static str), BTreeMap<String, usize>>,
+    wrong: Vec<String>,
+}
+
+/// The battery over these seeds, on twice as many threads as there are processors: budgets are of wall time.
+fn battery(seeds: std::ops::Range<u64>) -> Tally {
+    let (tally, next) = (Mutex::new(Tally::default()), Mutex::new(seeds));
+    let threads = 2 * std::thread::available_parallelism().map_or(2, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| {
+                while let Some(seed) = { next.lock().unwrap().next() } {
+                    if seed % 500 == 0 {
+                        println!("at seed {seed}");
+                    }
+                    let Some(run) = drawn(seed) else { continue };
+                    let (end, found) = seen(&run);
+                    let mut tally = tally.lock().unwrap();
+                    if !found.is_empty() {
+                        let text = format!("{}\n    {}", run.name, found.join("\n    "));
+                        println!("{text}");
+                        tally.wrong.push(text);
+                    }
+                    let ends = tally.ends.entry((run.network, run.rule)).or_default();
+                    *ends.entry(end).or_default() += 1;
+                }
+            });
+        }
+    });
+    tally.into_inner().unwrap()
+}
+
 /// A few runs, or those of the seeds in `MARGINFLOW_HANGS` (`from..to`, or how many).
 #[test]
 fn no_run_hangs_or_says_what_is_not_true() {
     let asked = std::env::var("MARGINFLOW_HANGS").unwrap_or_else(|_| "30".into());
     let (from, to) = asked.split_once("..").unwrap_or(("0", &asked));
-    let seeds: std::ops::Range<u64> = from.parse().unwrap()..to.parse().unwrap();
-    let mut map: BTreeMap<(&str, &str), BTreeMap<String, usize>> = BTreeMap::new();
-    let mut wrong = Vec::new();
-    for run in seeds.filter_map(drawn) {
-        let (end, found) = seen(&run);
-        if !found.is_empty() {
-            let text = format!("{}\n    {}", run.name, found.join("\n    "));
-            println!("{text}");
-            wrong.push(text);
-        }
-        let ends = map.entry((run.network, run.rule)).or_default();
-        *ends.entry(end).or_default() += 1;
-    }
-    for ((network, rule), ends) in &map {
-        println!("{network:<16} {rule:<26} {ends:?}");
-    }
-    let of_all = map.values().flatten();
+    let tally = battery(from.parse().unwrap()..to.parse().unwrap());
     let mut sums: BTreeMap<&str, usize> = BTreeMap::new();
-    for (end, count) in of_all {
-        *sums.entry(end).or_default() += count;
+    for ((network, rule), ends) in &tally.ends {
+        println!("{network:<16} {rule:<26} {ends:?}");
+        for (end, count) in ends {
+            *sums.entry(end).or_default() += count;
+        }
     }
     println!("all: {sums:?}");
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(tally.wrong.is_empty(), "{}", tally.wrong.join("\n"));
 }

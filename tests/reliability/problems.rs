@@ -126,7 +126,7 @@ pub fn drawn(seed: u64) -> Drawn {
     }
 }
 
-/// N samples of dimension D of a kind, with a teacher's labels; of `any_labels`, those of Gaussian samples may be random.
+/// N samples of dimension D of a kind, with a teacher's labels; those of Gaussian samples may be random (`any_labels`).
 pub fn dataset(
     kind: &str,
     (samples, dimension): (usize, usize),
