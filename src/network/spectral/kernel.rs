@@ -105,7 +105,7 @@ impl Chain {
 /// of samples tied with a support vector (real parts of complex products cancel) would be exposed.
 fn products(rows: &DMatrix<f64>, f: Frequency) -> DMatrix<f64> {
     let here = rows.columns(f.start, f.len);
-    let mut products = &here * here.transpose();
+    let mut products = here * here.transpose();
     let lengths: Vec<f64> = here.row_iter().map(|row| row.norm()).collect();
     for (j, mut column) in products.column_iter_mut().enumerate() {
         for (product, length) in column.iter_mut().zip(&lengths) {
