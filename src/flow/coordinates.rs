@@ -54,6 +54,9 @@ const CANCELLED: f64 = 1e3;
 /// Relative difference between log-multipliers in two sets of coordinates that is rounding.
 const AGREE: f64 = 1e-7;
 
+/// Samples whose pull is this power of e below the strongest need not agree by more than rounding of the data.
+const WEAK: f64 = 32.0;
+
 /// Share of the largest term of the relation that the term of the coordinate taken from it must have, so that not too
 /// much cancels.
 const SHARE: f64 = 0.01;
@@ -373,10 +376,15 @@ impl Coordinates {
         let coordinates: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
         let mut here = vec![0.0; p.len()];
         self.expand(&coordinates, at.tau, &mut here);
-        let pairs = here.iter().zip(p);
-        pairs
-            .into_iter()
-            .all(|(a, b)| (a - b).abs() <= AGREE * b.abs().max(-near(at.s)))
+        let strongest = p.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let pairs = here.into_iter().zip(p);
+        pairs.into_iter().all(|(a, b)| {
+            let rounding = match a.max(*b) < strongest - WEAK {
+                true => TIE * at.s.exp(),
+                false => 0.0,
+            };
+            (a - b).abs() <= (AGREE * b.abs().max(-near(at.s))).max(rounding)
+        })
     }
 
     /// The same coordinates as a choice of this time.

@@ -206,7 +206,10 @@ impl Drive<'_, '_> {
         let from = self.integrator.time();
         let step = match self.integrator.step(self.end - self.base) {
             Ok(step) => step,
-            Err(failure) => return Ok(Some((self.failed(failure)?, self.base + from))),
+            Err(failure) => {
+                let s = self.base + from;
+                return Ok(self.failed(failure)?.map(|why| (why, s)));
+            }
         };
         self.run.solver.steps += 1;
         let to = self.integrator.time();
@@ -254,29 +257,37 @@ impl Drive<'_, '_> {
         Ok(out_of_budget.map(Why::Ended).or(why).map(|why| (why, s)))
     }
 
-    fn failed(&mut self, failure: Failure) -> Result<Why> {
+    fn failed(&mut self, failure: Failure) -> Result<Option<Why>> {
         if let Some(status) = self.run.is_given_up()? {
-            return Ok(Why::Ended(status));
+            return Ok(Some(Why::Ended(status)));
         }
         let why = failure.to_string();
+        let t = self.integrator.time();
         let status = match failure {
             Failure::Stalled if self.integrator.kind() == Kind::Partitioned => {
-                let s = self.base + self.integrator.time();
-                return Ok(match self.system.may_change_coordinates(s) {
-                    true => Why::Coordinates,
-                    false => Why::HandOver,
-                });
+                // steps shorter than the spacing of doubles in this clock may do
+                if t > 0.0 && self.integrator.rebase() {
+                    self.base += t;
+                    self.shift += t;
+                    return Ok(None);
+                }
+                return Ok(Some(
+                    match self.system.may_change_coordinates(self.base + t) {
+                        true => Why::Coordinates,
+                        false => Why::HandOver,
+                    },
+                ));
             }
             Failure::NotFinite => {
                 // the step counts even if it led nowhere
                 self.run.solver.steps += 1;
-                return Ok(Why::Ended(Status::NonFinite));
+                return Ok(Some(Why::Ended(Status::NonFinite)));
             }
             Failure::Stalled | Failure::StepTooSmall(_) => Status::StepTooSmall,
             Failure::Nonlinear(_) => Status::NonlinearFailure,
         };
         self.run.failure = Some(why);
-        Ok(Why::Ended(status))
+        Ok(Some(Why::Ended(status)))
     }
 
     /// The local time in the last step at which the state leaves its piece of the field, if it does.

@@ -72,7 +72,8 @@ impl Field<'_> {
         let g = self.kernel.signed_samples()?;
         let found = self.contradiction.get_or_init(|| Contradiction::of(g));
         let found = found.as_ref()?;
-        let some = (1..g.nrows()).contains(&found.samples.len());
+        // samples that are zero pull at nothing
+        let some = (1..g.nrows()).contains(&found.samples.len()) && found.span.nrows() > 0;
         some.then_some((found, g))
     }
 

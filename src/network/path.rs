@@ -21,6 +21,10 @@ pub trait WeightPath {
     /// Multiplies the velocity in a slot by `factor`, as scaling all multipliers would.
     fn scale(&mut self, slot: usize, factor: f64);
 
+    /// Sets the velocity in a slot to zero, whatever it is: that of a failed step may not be finite, and then spoils
+    /// sums in which it counts nothing.
+    fn clear(&mut self, slot: usize);
+
     /// The tangent kernel `K_nm = ∂m_n/∂θ · y_m 𝒢_m(θ)` at `θ + Σ c_j f_j` among the samples `active`.
     fn tangent_kernel(&mut self, at: &[f64], active: &[usize]) -> DMatrix<f64>;
 
@@ -129,6 +133,10 @@ impl WeightPath for FullPath<'_> {
         for f in &mut self.velocities[slot] {
             *f *= factor;
         }
+    }
+
+    fn clear(&mut self, slot: usize) {
+        self.velocities[slot].fill(0.0);
     }
 
     fn tangent_kernel(&mut self, at: &[f64], active: &[usize]) -> DMatrix<f64> {

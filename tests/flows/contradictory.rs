@@ -11,7 +11,7 @@ use marginflow::loss::Loss;
 use marginflow::network::Network;
 use marginflow::problem::Problem;
 use marginflow::trajectory::Status;
-use nalgebra::{DMatrix, DVector};
+use nalgebra::{DMatrix, DVector, dmatrix};
 
 /// Where the three samples on the line come from.
 const ON_LINE: [f64; 3] = [1.0, 0.4, -1.3];
@@ -100,4 +100,19 @@ fn separable_data_are_not_held_however_long_nothing_is_learned() {
     assert_eq!(run.status, Status::Completed, "{:?}", run.message);
     assert_eq!(run.held, None);
     assert_eq!(run.message, None);
+}
+
+/// Samples of which nothing is left pull at nothing; the others go on.
+#[test]
+fn samples_that_are_zero_are_no_contradiction() {
+    let g = dmatrix![0.0, 0.0, 0.0; 1.0, -2.0, 1.0; 2.0, 1.0, 0.0; 1.0, 0.0, 3.0];
+    for (problem, until) in problems(&signed(g), 1) {
+        let (network, rule) = (problem.network().key(), problem.rule().key());
+        let run = integrate(&problem, &FlowOptions::to(until), &mut |_| {}).unwrap();
+        let name = format!("{network}, {rule}, s = {until}: {:?}", run.message);
+        assert_eq!(run.status, Status::Completed, "{name}");
+        let seen = diagnose(&problem, &run, None);
+        assert!(seen.worst_multiplier_drift() < 2e-5, "{name}");
+        assert_eq!(seen.margins[(0, run.len() - 1)], 0.0, "{name}");
+    }
 }

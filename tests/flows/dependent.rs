@@ -2,13 +2,11 @@
 
 use super::runs::{assert_sound, signed};
 use super::support::{bp, dfa, feedback, gradient_descent, run};
-use marginflow::dataset::{Dataset, gaussian_teacher, standard_normals};
-use marginflow::diagnostics::diagnose;
-use marginflow::flow::{FlowOptions, integrate};
+use marginflow::dataset::{Dataset, gaussian_teacher};
+use marginflow::flow::FlowOptions;
 use marginflow::network::Network;
 use marginflow::problem::Problem;
-use marginflow::trajectory::Status;
-use nalgebra::{DMatrix, dmatrix};
+use nalgebra::dmatrix;
 
 /// More active samples than independent ones: their common multiplier alone is determined, and must not stall the run.
 fn assert_dependent_support_is_followed(name: &str, data: &Dataset) {
@@ -81,76 +79,6 @@ fn duplicated_samples_share_the_limit() {
             assert!(x <= 0.05 && y <= 0.05, "{x} {y}");
         }
     }
-}
-
-/// Separable data of a kind on which log-multipliers of all samples cannot be carried.
-fn tied(kind: &str, seed: u64) -> Dataset {
-    let (n, d) = (4 + seed as usize % 5, 3 + seed as usize % 4);
-    let mut draws = standard_normals(kind, seed);
-    let mut next = || draws.next().unwrap();
-    let teacher: Vec<f64> = (0..d).map(|_| next()).collect();
-    let mut rows: Vec<Vec<f64>> = Vec::new();
-    while rows.len() < n {
-        let row: Vec<f64> = (0..d)
-            .map(|_| match kind {
-                "±1" => next().signum(),
-                "0/1" => f64::from(u8::from(next() > 0.0)),
-                "integers" => (1.5 * next()).round(),
-                _ => next(),
-            })
-            .collect();
-        let margin: f64 = row.iter().zip(&teacher).map(|(x, w)| x * w).sum();
-        if margin.abs() > 1e-3 {
-            rows.push(row.iter().map(|x| x * margin.signum()).collect());
-        }
-    }
-    match kind {
-        "on a line" => {
-            for row in &mut rows {
-                row[0] = row[0].abs() + 1.5;
-            }
-            for (row, at) in rows.iter_mut().zip([1.0, -1.0, 0.3]) {
-                row.fill(0.0);
-                row[..3].copy_from_slice(&[1.0, at, 0.5 * at]);
-            }
-        }
-        "1e-6 apart" => {
-            for k in 0..n / 2 {
-                rows[n - 1 - k] = rows[k].iter().map(|x| x + 1e-6 * next()).collect();
-            }
-        }
-        _ => {}
-    }
-    signed(DMatrix::from_fn(n, d, |i, j| rows[i][j]))
-}
-
-/// Every kind under both rules, on every network and two depths, as many times as `MARGINFLOW_TIES` says (1): at most
-/// one run in fifty ends early, and log-multipliers of those that complete are those of the weights.
-#[test]
-fn random_dependent_samples_are_followed_to_late_times() {
-    let repeats = std::env::var("MARGINFLOW_TIES").map_or(1, |n| n.parse().unwrap());
-    let kinds = ["±1", "0/1", "integers", "on a line", "1e-6 apart"];
-    let (mut runs, mut early) = (0, Vec::new());
-    for (seed, kind) in (0..repeats).flat_map(|seed| kinds.map(|kind| (seed, kind))) {
-        for (problem, until) in problems(&tied(kind, seed), seed) {
-            let (network, rule) = (problem.network().key(), problem.rule().key());
-            let name = format!("{kind} {seed}, {network}, {rule}, s = {until}");
-            let options = FlowOptions {
-                max_steps: 60_000,
-                ..FlowOptions::to(until)
-            };
-            let run = integrate(&problem, &options, &mut |_| {}).unwrap();
-            runs += 1;
-            if run.status == Status::Completed {
-                let drift = diagnose(&problem, &run, None).worst_multiplier_drift();
-                assert!(drift <= 2e-5, "{name}: {drift}");
-            } else {
-                early.push(format!("{name}: {:?}", run.message));
-            }
-        }
-    }
-    println!("{} of {runs} ended early", early.len());
-    assert!(early.len() * 50 <= runs, "{runs} runs: {early:#?}");
 }
 
 /// Depths two and three, and how far they are followed.

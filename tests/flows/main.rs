@@ -13,3 +13,4 @@ mod runs;
 mod saddles;
 #[path = "../support/mod.rs"]
 mod support;
+mod ties;

@@ -7,6 +7,7 @@
 mod battery;
 mod cells;
 mod degenerate;
+mod hangs;
 mod judge;
 mod keys;
 mod memory;

@@ -65,28 +65,28 @@ impl fmt::Display for Drawn {
 }
 
 /// A stream of random numbers.
-struct Draws<I>(I);
+pub struct Draws<I>(pub I);
 
 impl<I: Iterator<Item = f64>> Draws<I> {
-    fn normal(&mut self) -> f64 {
+    pub fn normal(&mut self) -> f64 {
         self.0.next().expect("an endless stream")
     }
 
     /// 0 … count − 1.
-    fn below(&mut self, count: usize) -> usize {
+    pub fn below(&mut self, count: usize) -> usize {
         // digits far behind the point of a normal number are as good as uniform
         ((self.normal().abs() * 1e6).fract() * count as f64) as usize
     }
 
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(from.len())]
     }
 
-    fn matrix(&mut self, (rows, columns): (usize, usize)) -> DMatrix<f64> {
+    pub fn matrix(&mut self, (rows, columns): (usize, usize)) -> DMatrix<f64> {
         DMatrix::from_fn(rows, columns, |_, _| self.normal())
     }
 
-    fn vector(&mut self, size: usize) -> DVector<f64> {
+    pub fn vector(&mut self, size: usize) -> DVector<f64> {
         DVector::from_fn(size, |_, _| self.normal())
     }
 }
@@ -110,7 +110,8 @@ pub fn drawn(seed: u64) -> Drawn {
         "ReLU" => &[3.0, 5.0, 8.0, 12.0],
         _ => &[3.0, 4.0, 6.0, 8.0, 12.0, 20.0, 30.0, 45.0],
     });
-    let dataset = dataset(data, network == "ReLU", &mut draws);
+    let sizes = (2 + draws.below(7), 2 + draws.below(6));
+    let dataset = dataset(data, sizes, network == "ReLU", &mut draws);
     let problem = problem(dataset, (network, depth), rule, (start, loss), &mut draws);
     Drawn {
         seed,
@@ -125,8 +126,13 @@ pub fn drawn(seed: u64) -> Drawn {
     }
 }
 
-fn dataset(kind: &str, any_labels: bool, draws: &mut Draws<impl Iterator<Item = f64>>) -> Dataset {
-    let (samples, dimension) = (2 + draws.below(7), 2 + draws.below(6));
+/// N samples of dimension D of a kind, with a teacher's labels; those of Gaussian samples may be random (`any_labels`).
+pub fn dataset(
+    kind: &str,
+    (samples, dimension): (usize, usize),
+    any_labels: bool,
+    draws: &mut Draws<impl Iterator<Item = f64>>,
+) -> Dataset {
     let mut x = draws.matrix((samples, dimension));
     match kind {
         "±1" => x.apply(|x| *x = x.signum()),

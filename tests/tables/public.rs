@@ -3,6 +3,7 @@
 
 mod categories;
 mod numbers;
+mod runs;
 
 use super::*;
 
@@ -136,6 +137,7 @@ fn check(name: &str, data: &str, naive: &[Naive], right: Option<Right>) {
     }
     if let Some(right) = right {
         check_right(name, data, &right);
+        runs::check(name, data, right.keys, right.separable);
     }
 }
 

@@ -2,7 +2,7 @@
 //! neighbouring ones, and acceptance of the step if the errors are small enough.
 
 use super::multipliers::Multipliers;
-use super::tolerances::Tolerances;
+use super::tolerances::{Allowance, Rounding, Tolerances};
 use super::{HISTORY, MOST_ADAMS, MOST_BACKWARD, Stepper, combine, weights};
 
 /// Remaining error that Newton's method may leave in samples that are not stiff, in units of the tolerance of a step.
@@ -13,6 +13,9 @@ const MOST_ROUNDS: usize = 10;
 
 /// Relative changes of the multipliers up to this may be rounding, where the linear system is ill-conditioned.
 const ROUNDING_OF_CHANGES: f64 = 1e-9;
+
+/// Relative changes up to this that come and go are rounding, and do not mean that an iteration diverges.
+const RESTLESS: f64 = 1e-11;
 
 const SAFETY: f64 = 0.9;
 
@@ -33,8 +36,8 @@ pub(super) struct Trial {
     pub rates: Vec<f64>,
     diagonal: Vec<f64>,
     pub multipliers: Multipliers,
-    /// What errors states may have, where these are coordinates.
-    pub allowances: Option<Vec<f64>>,
+    /// What states must be known to.
+    pub allowances: Vec<Allowance>,
     /// Coefficients of the slots.
     pub at: Vec<f64>,
 }
@@ -50,7 +53,7 @@ impl Trial {
             rates: zeros.clone(),
             diagonal: zeros,
             multipliers,
-            allowances: None,
+            allowances: Vec::new(),
             at: vec![0.0; slots],
         }
     }
@@ -99,6 +102,7 @@ impl Stepper<'_> {
         let implicit = weights::integral(&nodes[..=m.min(self.known)], t, next);
         self.lay_out(&explicit, 0);
         let newest = self.slots[HISTORY];
+        self.path.clear(newest);
 
         let (mut first, mut before) = (0.0, [f64::INFINITY; 2]);
         for round in 0..MOST_ROUNDS {
@@ -108,7 +112,8 @@ impl Stepper<'_> {
             self.evaluate(newest);
             if round == 0 {
                 self.lay_out(&implicit, 1);
-                self.trial.allowances = self.trial.multipliers.allowances(&self.tolerances);
+                let strongest = self.trial.multipliers.strongest();
+                self.allow(Rounding::of_step(s, next - t, strongest));
             }
             let slope = self.slopes(s);
             for n in 0..slope.len() {
@@ -137,7 +142,8 @@ impl Stepper<'_> {
             }
             // converged, or stagnating at the level of rounding
             let idle = change > 0.5 * before[0] && before[0] > 0.5 * before[1];
-            let stagnant = round > 3 && idle && change <= ROUNDING_OF_CHANGES;
+            let restless = change.max(before[0]).max(before[1]) <= RESTLESS;
+            let stagnant = round > 3 && (idle && change <= ROUNDING_OF_CHANGES || restless);
             let settled = rest <= self.tolerances.direction(s)
                 && common.abs() <= self.tolerances.newton
                 && self.late_answers(common) <= LATE;
@@ -151,7 +157,7 @@ impl Stepper<'_> {
                 }
                 return self.judge(&nodes, &implicit);
             }
-            if round > 1 && change > 2.0 * before[0] {
+            if round > 1 && change > RESTLESS.max(2.0 * before[0]) {
                 break;
             }
             if round == 0 {
@@ -190,8 +196,13 @@ impl Stepper<'_> {
     pub(super) fn slopes(&self, s: f64) -> Vec<f64> {
         let growth = s.exp();
         let rates = self.trial.rates.iter().zip(&self.trial.multipliers.cosh);
-        let rates = rates.zip(&self.offsets);
-        let mut slopes: Vec<f64> = rates.map(|((m, c), o)| (o * growth - m) / c).collect();
+        let rates = rates.zip(self.offsets.iter().zip(&self.trial.allowances));
+        let slopes = rates.map(|((m, c), (o, allowed))| match o * growth - m {
+            // what nothing holds must not drift with its rounding
+            rate if rate.abs() <= allowed.idle => 0.0,
+            rate => rate / c,
+        });
+        let mut slopes: Vec<f64> = slopes.collect();
         self.trial.multipliers.rest(&mut slopes);
         slopes
     }
@@ -218,18 +229,16 @@ impl Stepper<'_> {
         );
     }
 
-    /// What error a state of value v may have.
-    fn tolerance(&self, state: usize, v: f64) -> f64 {
-        match &self.trial.allowances {
-            None => self.tolerances.of_multiplier(v),
-            Some(allowances) => allowances[state],
-        }
+    /// Says what the states must be known to, those of the trial being near.
+    pub(super) fn allow(&mut self, rounding: Rounding) {
+        let multipliers = &self.trial.multipliers;
+        self.trial.allowances = multipliers.allowances(&self.tolerances, rounding);
     }
 
     /// Root mean square in units of the tolerance.
-    pub(super) fn size_of_multipliers(&self, x: &[f64], v: &[f64]) -> f64 {
-        let squares = x.iter().zip(v).enumerate();
-        let squares = squares.map(|(i, (x, v))| (x / self.tolerance(i, *v)).powi(2));
+    pub(super) fn size_of_multipliers(&self, x: &[f64]) -> f64 {
+        let squares = x.iter().zip(&self.trial.allowances);
+        let squares = squares.map(|(x, allowed)| (x / allowed.error).powi(2));
         (squares.sum::<f64>() / x.len() as f64).sqrt()
     }
 
@@ -240,7 +249,7 @@ impl Stepper<'_> {
         let answers = (0..trial.v.len()).filter(|n| !self.corrector.takes_part(*n));
         let answers = answers.map(|n| {
             let dv = common * trial.rates[n] / (trial.multipliers.cosh[n] * trial.diagonal[n]);
-            dv.abs() / self.tolerance(n, trial.v[n])
+            dv.abs() / trial.allowances[n].error
         });
         answers.fold(0.0, f64::max)
     }
@@ -291,7 +300,7 @@ impl Stepper<'_> {
         for (x, v) in trial.residual.iter_mut().zip(&trial.v) {
             *x += weights[0] * v;
         }
-        self.size_of_multipliers(&self.trial.residual, &self.v[0])
+        self.size_of_multipliers(&self.trial.residual)
     }
 
     fn adams_error(&mut self, nodes: &[f64], order: usize) -> f64 {

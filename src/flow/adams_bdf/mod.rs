@@ -43,7 +43,7 @@ use history::History;
 pub(super) use integrator::begin;
 use multipliers::Multipliers;
 use order::Order;
-use tolerances::Tolerances;
+use tolerances::{Rounding, Tolerances};
 
 /// Highest order of the backward differences.
 const MOST_BACKWARD: usize = 5;
@@ -144,10 +144,10 @@ impl<'k> Stepper<'k> {
             .set(&self.v[0], self.base, self.loss, &self.log_counts);
         let slot = self.slots[0];
         self.evaluate(slot);
-        let slope = self.slopes(0.0);
+        self.allow(Rounding::default());
+        let slope = self.slopes(self.base);
         self.multipliers = vec![self.trial.multipliers.values.clone()];
-        self.trial.allowances = self.trial.multipliers.allowances(&self.tolerances);
-        let fastest = self.size_of_multipliers(&slope, &self.v[0]);
+        let fastest = self.size_of_multipliers(&slope);
         self.h = FIRST_STEP.min(0.1 / fastest.max(1e-300).sqrt());
         let before = self.v[0].iter().zip(&slope).map(|(v, d)| v - self.h * d);
         let before: Vec<f64> = before.collect();

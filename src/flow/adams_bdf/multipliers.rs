@@ -10,7 +10,7 @@ use super::super::coordinates::Coordinates;
 use super::super::ending::STRONG;
 use super::super::guards::moves_unseen;
 use super::super::system::System;
-use super::tolerances::Tolerances;
+use super::tolerances::{Allowance, Rounding, Tolerances};
 use crate::loss::Loss;
 use nalgebra::DMatrix;
 use std::sync::Arc;
@@ -165,21 +165,46 @@ impl Multipliers {
         }
     }
 
-    /// How accurate each coordinate has to be, so that no log-multiplier is less accurate than `tolerances` of it: in
-    /// terms of the compressed states. None if the states are the log-multipliers.
-    pub(super) fn allowances(&self, tolerances: &Tolerances) -> Option<Vec<f64>> {
-        let coordinates = self.coordinates.as_ref()?;
-        let of_samples: Vec<f64> = (self.p.iter())
-            .map(|p| tolerances.of_multiplier(compress(*p)) * (p / COMPRESSION).hypot(1.0))
-            .collect();
+    /// The largest log-multiplier of a sample that answers.
+    pub(super) fn strongest(&self) -> f64 {
+        let p = match &self.coordinates {
+            None => &self.expanded,
+            Some(_) => &self.p,
+        };
+        let answering = self.answering().map(|(n, _)| p[n]);
+        answering.fold(f64::NEG_INFINITY, f64::max)
+    }
+
+    /// How accurate each state has to be, so that no log-multiplier is less accurate than `tolerances` of it, or than
+    /// rounding allows.
+    pub(super) fn allowances(&self, tolerances: &Tolerances, rounding: Rounding) -> Vec<Allowance> {
+        let of_sample = |p: f64| {
+            let of_state = tolerances.of_multiplier(compress(p));
+            let error = of_state * (p / COMPRESSION).hypot(1.0);
+            (error.max(rounding.of_multiplier(p)), rounding.of_rate(p))
+        };
+        let Some(coordinates) = &self.coordinates else {
+            let states = self.expanded.iter().zip(&self.cosh);
+            let states = states.map(|(p, cosh)| (of_sample(*p), cosh));
+            let allowances = states.map(|((error, idle), cosh)| Allowance {
+                error: error / cosh,
+                idle,
+            });
+            return allowances.collect();
+        };
+        let of_samples: Vec<(f64, f64)> = self.p.iter().map(|p| of_sample(*p)).collect();
         let columns = coordinates.combine().column_iter().zip(&self.cosh);
         let allowances = columns.map(|(column, cosh)| {
             let needed = column.iter().zip(&of_samples).filter(|(t, _)| **t != 0.0);
-            needed.fold(f64::INFINITY, |least, (t, allowed)| {
-                least.min(allowed / t.abs())
-            }) / cosh
+            let (mut error, mut idle) = (f64::INFINITY, f64::INFINITY);
+            for (t, of_sample) in needed {
+                error = error.min(of_sample.0 / t.abs());
+                idle = idle.min(of_sample.1 / t.abs());
+            }
+            let error = error / cosh;
+            Allowance { error, idle }
         });
-        Some(allowances.collect())
+        allowances.collect()
     }
 
     /// M, which says how pulls answer to all coordinates; none if each state moves its own only.

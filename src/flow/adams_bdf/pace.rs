@@ -98,7 +98,7 @@ impl Stepper<'_> {
                     change = f64::INFINITY;
                 } else {
                     let moved: Vec<f64> = at.iter().zip(&v[j]).map(|(x, y)| x - y).collect();
-                    change = change.max(self.size_of_multipliers(&moved, &at));
+                    change = change.max(self.size_of_multipliers(&moved));
                     change = change.max(self.difference(newest, self.slots[j], distance));
                     (v[j], slopes[j], self.multipliers[j]) = (at, slope, values);
                 }

@@ -32,3 +32,102 @@ impl Tolerances {
         self.multipliers + self.relative_multipliers * v.abs().min(LARGE)
     }
 }
+
+/// What one step can know of log-multipliers.
+///
+/// Rates `e^s − m_n'` are rounded at ε e^s. Where a sample pulls with a share r of the strongest, its log-multiplier
+/// answers to its own pull at a rate of r e^s, and rounding leaves an error of ε/r in it: nothing to the sum of all
+/// pulls, but more than the tolerance, once r is small. Below r = e^{−`[`WEAK`]`}` a pull is lost in the rounding of
+/// the sum, and nothing holds the log-multiplier against rounding: over a step h it moves by ε e^s h, and shorter steps
+/// do not help. Samples that the limit leaves on the margin without a multiplier of their own (ties) go through all of
+/// this. As soon as one of them pulls again, it is held to the tolerance like all others.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Rounding {
+    /// Of the rates.
+    rate: f64,
+    /// Of log-multipliers that nothing holds, over the step.
+    size: f64,
+    /// Most that counts as rounding otherwise.
+    most: f64,
+    /// The largest log-multiplier.
+    strongest: f64,
+}
+
+/// Roundings in a rate.
+const ROUNDINGS: f64 = 16.0;
+
+/// Samples whose pull is this power of e below the strongest do not count in the sum of pulls.
+const WEAK: f64 = 32.0;
+
+/// A weak log-multiplier is known to this share of its distance from the strongest.
+const FAR: f64 = 1e-3;
+
+/// Errors of this share of 1 + τ are nothing, as long as they do not matter to the pull.
+const SHARE: f64 = 1e-9;
+
+/// Log-multipliers are known to this, whatever the pull.
+const KNOWN: f64 = 0.1;
+
+impl Rounding {
+    /// Of a step of size h to log-log-time s, where the largest log-multiplier is `strongest`.
+    pub(super) fn of_step(s: f64, h: f64, strongest: f64) -> Self {
+        let rate = ROUNDINGS * f64::EPSILON * s.exp();
+        Self {
+            rate,
+            size: h * rate,
+            most: KNOWN.min(SHARE * s.exp()),
+            strongest,
+        }
+    }
+
+    fn is_weak(self, p: f64) -> bool {
+        p < self.strongest - WEAK
+    }
+
+    /// In a log-multiplier p.
+    pub(super) fn of_multiplier(self, p: f64) -> f64 {
+        if self.is_weak(p) {
+            // not so much that it could come to pull by mistake
+            return self.size.min(FAR * (self.strongest - p));
+        }
+        let held = 4.0 * ROUNDINGS * f64::EPSILON * (self.strongest - p).exp();
+        held.min(self.most)
+    }
+
+    /// In the rate of a log-multiplier p that nothing holds.
+    pub(super) fn of_rate(self, p: f64) -> f64 {
+        if self.is_weak(p) { self.rate } else { 0.0 }
+    }
+}
+
+/// What a state must be known to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Allowance {
+    /// Error of the compressed state.
+    pub error: f64,
+    /// Rates up to this, of the expanded state, are rounding.
+    pub idle: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rounding_is_nothing_where_samples_pull_and_all_there_is_where_they_do_not() {
+        for s in [5.0, 20.0, 60.0, 140.0] {
+            let rounding = Rounding::of_step(s, 0.1, -s);
+            for pull in [0.0, -5.0, -10.0] {
+                assert!(rounding.of_multiplier(pull - s) <= 1e-9, "{s} {pull}");
+                assert_eq!(rounding.of_rate(pull - s), 0.0);
+            }
+            let far = -f64::exp(s);
+            assert_eq!(rounding.of_rate(far), 16.0 * f64::EPSILON * f64::exp(s));
+            assert!(rounding.of_multiplier(far) <= 1e-14 * f64::exp(s));
+            // never so much that a sample could come to pull by mistake
+            for below in [33.0, 40.0, 400.0] {
+                assert!(rounding.of_multiplier(-s - below) <= 0.0011 * below);
+            }
+        }
+    }
+}

@@ -69,12 +69,23 @@ impl Remover<'_> {
             rest.add_scaled(Doubled::new(-t, 0.0), vector.as_slice());
             t
         });
-        for (i, scale) in self.scales.iter().enumerate() {
-            if rest.hi[i].abs() <= TIE * scale {
+        self.round(rest);
+        factors[0] + factors[1]
+    }
+
+    /// Sets to zero what is rounding of the data: entries [`TIE`] times smaller than the largest, and all of what is
+    /// no more than that of the samples. Entries in features that have no share in what is left must not be left in
+    /// it, as their rates are rounded at ε e^s; but a difference of nearly equal samples has digits of its own.
+    fn round(&self, rest: &mut DoubledVector) {
+        let sizes = rest.hi.iter().zip(self.scales.iter());
+        let sizes = sizes.map(|(x, scale)| if *x == 0.0 { 0.0 } else { x.abs() / scale });
+        let sizes: Vec<f64> = sizes.collect();
+        let largest = sizes.iter().copied().fold(0.0, f64::max);
+        for (i, size) in sizes.into_iter().enumerate() {
+            if largest <= TIE || size <= TIE * largest {
                 rest.set(i, Doubled::new(0.0, 0.0));
             }
         }
-        factors[0] + factors[1]
     }
 
     /// Takes what spans the samples `held` out of all rows, with pivoting.

@@ -41,6 +41,17 @@ fn differences_of_nearly_equal_samples_keep_their_digits() {
     }
 }
 
+/// What is small in a small difference is not rounding.
+#[test]
+fn small_parts_of_small_differences_are_kept() {
+    let (far, near) = (1e-12, 2f64.powi(-48));
+    let g = dmatrix![2.0, 0.5, 0.25; 2.0, 0.5 + far, 0.25 + near; 0.25, 1.0, 2.0];
+    let coordinates = check(&g, &[0.0, 0.0, -1.0], 20.0);
+    let t = coordinates.combine();
+    let difference = (t.row(1) - t.row(0)) * coordinates.vectors();
+    assert!((difference[2] / near - 1.0).abs() < 1e-12, "{difference}");
+}
+
 #[test]
 fn differences_in_features_that_hardly_answer_have_vectors_of_their_own() {
     // the first two features are alive, and dependent there

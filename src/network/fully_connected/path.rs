@@ -212,8 +212,7 @@ fn weigh(columns: &DMatrix<f64>, at: &[f64], x: &[f64], out: &mut Vec<f64>) {
     out.resize(at.len(), 0.0);
     transposed_product(columns.as_slice(), x, out);
     for (k, c) in out.iter_mut().zip(at) {
-        // a slot that is not in the sum may hold non-finite values of a failed step
-        *k = if *c == 0.0 { 0.0 } else { *k * c };
+        *k *= c;
     }
 }
 
@@ -265,6 +264,13 @@ impl WeightPath for RankOnePath<'_> {
     fn scale(&mut self, slot: usize, factor: f64) {
         for factors in &mut self.factors {
             factors.inputs.column_mut(slot).scale_mut(factor);
+        }
+    }
+
+    fn clear(&mut self, slot: usize) {
+        for factors in &mut self.factors {
+            factors.inputs.column_mut(slot).fill(0.0);
+            factors.signals.column_mut(slot).fill(0.0);
         }
     }
 

@@ -28,3 +28,20 @@ fn feedback_velocity_is_the_outer_product_of_forward_pass_and_feedback() {
     let expected = data.signed_samples() * beta_dot;
     assert_close(&rates, expected.as_slice(), 1e-13, "rates");
 }
+
+/// What a step that failed leaves behind must not spoil the next.
+#[test]
+fn a_cleared_slot_counts_nothing_whatever_it_held() {
+    let network = FullyConnectedLinear::new(4, &[3, 2]);
+    let kernel = network.kernel(Signals::Backward, &random_data(5, 4));
+    let theta = gaussian(3, kernel.parameters());
+    let mut path = kernel.path(&theta, 2).unwrap();
+    let mut rates = vec![0.0; 5];
+    path.velocity(&[0.0; 2], &[f64::INFINITY; 5], 1, &mut rates);
+    assert!(rates.iter().all(|rate| !rate.is_finite()));
+    path.clear(1);
+    let alpha = gaussian(4, 5);
+    path.velocity(&[0.0; 2], &alpha, 0, &mut rates);
+    let (_, expected) = velocity(&*kernel, &theta, &alpha);
+    assert_close(&rates, &expected, 1e-13, "rates");
+}

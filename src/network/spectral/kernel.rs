@@ -19,6 +19,8 @@ pub(super) struct SpectralKernel {
     /// G in coordinates, N × D.
     pub(super) signed_samples: DMatrix<f64>,
     pub(super) idle: Vec<usize>,
+    /// Inner products of the rows at each frequency; of rows that are not samples, under BP.
+    pub(super) products: Vec<DMatrix<f64>>,
 }
 
 /// One frequency at one point `(θ, α)`.
@@ -95,6 +97,28 @@ impl Chain {
         }
     }
 }
+
+/// Inner products of rows at a frequency, those that are rounding set to zero.
+///
+/// Under BP the response `Σ_l |C_l|²` of β̂ to ẑ is real: rows that are orthogonal at a frequency do not answer to each
+/// other there, at any time. From β̂' the answer would come out as rounding of size ε e^s, to which the log-multipliers
+/// of samples tied with a support vector (real parts of complex products cancel) would be exposed.
+fn products(rows: &DMatrix<f64>, f: Frequency) -> DMatrix<f64> {
+    let here = rows.columns(f.start, f.len);
+    let mut products = here * here.transpose();
+    let lengths: Vec<f64> = here.row_iter().map(|row| row.norm()).collect();
+    for (j, mut column) in products.column_iter_mut().enumerate() {
+        for (product, length) in column.iter_mut().zip(&lengths) {
+            if product.abs() <= ORTHOGONAL * length * lengths[j] {
+                *product = 0.0;
+            }
+        }
+    }
+    products
+}
+
+/// Cosine that is rounding of the data and of their transform.
+const ORTHOGONAL: f64 = 64.0 * f64::EPSILON;
 
 impl SpectralKernel {
     /// The coordinates of z.
@@ -218,6 +242,14 @@ impl Kernel for SpectralKernel {
             feedback: self.feedback.clone(),
             signed_samples: rows.clone(),
             idle: Vec::new(),
+            products: match self.feedback.is_none() && rows.nrows() <= self.dimension {
+                true => self
+                    .frequencies
+                    .iter()
+                    .map(|f| products(rows, *f))
+                    .collect(),
+                false => Vec::new(),
+            },
         }))
     }
 
@@ -236,10 +268,20 @@ impl Kernel for SpectralKernel {
         let mut z = vec![0.0; self.dimension];
         transposed_product(self.signed_samples.as_slice(), multipliers, &mut z);
         let mut beta_dot = vec![0.0; self.dimension];
+        rates.fill(0.0);
         let mut chain = Chain::default();
         for (index, f) in self.frequencies.iter().enumerate() {
             let z = f.entry(&z);
             chain.set(self, index, theta);
+            if let Some(products) = self.products.get(index) {
+                let moved = (0..self.depth).map(|l| chain.cofactor(l).norm_sqr());
+                let response = moved.sum::<f64>();
+                for (column, a) in products.column_iter().zip(multipliers) {
+                    for (rate, product) in rates.iter_mut().zip(column.iter()) {
+                        *rate += response * a * product;
+                    }
+                }
+            }
             let mut rate = Complex64::ZERO;
             for l in 0..self.depth {
                 let velocity = chain.gain(self, index, l) * z;
@@ -248,7 +290,9 @@ impl Kernel for SpectralKernel {
             }
             f.set(&mut beta_dot, rate);
         }
-        product(self.signed_samples.as_slice(), &beta_dot, rates);
+        if self.products.is_empty() {
+            product(self.signed_samples.as_slice(), &beta_dot, rates);
+        }
     }
 
     /// `K = G Q Gᵀ`, where Q multiplies every frequency by `Σ_l C_l P_l ε_l`.

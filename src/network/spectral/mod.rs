@@ -129,6 +129,7 @@ impl Architecture for SpectralLinear {
                 .map(|b| b.iter().map(conjugates).collect()),
             idle: blank(data.signed_samples()),
             signed_samples: self.basis.rows(data.signed_samples()),
+            products: Vec::new(),
         })
     }
 

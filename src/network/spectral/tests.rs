@@ -141,3 +141,35 @@ fn diagonal_networks_multiply_entry_by_entry() {
     let expected: Vec<f64> = expected.iter().flat_map(|x| x.iter().copied()).collect();
     assert_close(&v, &expected, 1e-15, "velocity");
 }
+
+/// Rows that are not samples have inner products of their own; what they say is what β̂' says, and exact where rows are
+/// orthogonal at every frequency.
+#[test]
+fn rates_of_rows_are_those_of_the_predictor_and_orthogonal_rows_do_not_answer() {
+    for d in [2, 3, 7, 8] {
+        let network = Network::convolutional(d, 3);
+        let data = random_data(5, d);
+        let rule = Rule::gradient_descent();
+        let kernel = network.kernel(rule.signals(), &data);
+        let theta = gaussian(3, 3 * d);
+        let g = kernel.signed_samples().unwrap();
+        let rows = g.rows(0, d.min(5)).into_owned();
+        let alpha = gaussian(4, rows.nrows());
+        let mut all = alpha.clone();
+        all.resize(5, 0.0);
+        let (_, expected) = velocity(&*kernel, &theta, &all);
+        let (_, rates) = velocity(&*kernel.on_rows(&rows).unwrap(), &theta, &alpha);
+        assert_close(&rates, &expected[..rows.nrows()], 1e-13, "rates");
+    }
+    // a real and a complex frequency; at the second the rows stand at right angles, but for rounding
+    let kernel =
+        Network::convolutional(3, 3).kernel(Rule::gradient_descent().signals(), &random_data(1, 3));
+    let (cos, sin) = (0.1_f64.cos(), 0.1_f64.sin());
+    let rows = DMatrix::from_row_slice(2, 3, &[1.0, 3.0 * cos, 3.0 * sin, 0.0, -sin, cos]);
+    let (_, rates) = velocity(
+        &*kernel.on_rows(&rows).unwrap(),
+        &gaussian(5, 9),
+        &[1e20, 0.0],
+    );
+    assert_eq!(rates[1], 0.0);
+}

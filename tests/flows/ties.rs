@@ -1,0 +1,210 @@
+//! Random data with ties, followed to late times: ±1 and 0/1 features, lattices, corners of a cube, three support
+//! vectors on a line, samples 1e-3 … 1e-12 apart.
+//!
+//! ```text
+//! cargo test --test flows random_dependent
+//! MARGINFLOW_TIES=100..114 cargo test --test flows random_dependent -- --nocapture
+//! ```
+
+use super::dependent::problems;
+use super::runs::signed;
+use marginflow::accuracy::judge;
+use marginflow::claims::{self, Evidence, Outcome, Verdict};
+use marginflow::dataset::{Dataset, standard_normals};
+use marginflow::diagnostics::diagnose;
+use marginflow::flow::{FlowOptions, integrate};
+use marginflow::problem::Problem;
+use marginflow::run::reference_limit;
+use marginflow::theory::certified_candidates;
+use marginflow::trajectory::Status;
+use nalgebra::DMatrix;
+use std::collections::BTreeMap;
+
+/// Kinds of data on which log-multipliers of all samples cannot be carried.
+const KINDS: [&str; 6] = [
+    "±1",
+    "0/1",
+    "integers",
+    "corners",
+    "on a line",
+    "nearly equal",
+];
+
+/// Separable data of a kind.
+fn tied(kind: &str, seed: u64) -> Dataset {
+    let (n, d) = (4 + seed as usize % 5, 3 + seed as usize % 4);
+    let mut draws = standard_normals(kind, seed);
+    let mut next = || draws.next().unwrap();
+    let teacher: Vec<f64> = (0..d).map(|_| next()).collect();
+    let mut rows: Vec<Vec<f64>> = Vec::new();
+    while rows.len() < n {
+        let row: Vec<f64> = (0..d)
+            .map(|_| match kind {
+                "±1" => next().signum(),
+                "0/1" => f64::from(u8::from(next() > 0.0)),
+                "integers" => (1.5 * next()).round(),
+                _ => next(),
+            })
+            .collect();
+        let margin: f64 = row.iter().zip(&teacher).map(|(x, w)| x * w).sum();
+        if margin.abs() > 1e-3 {
+            rows.push(row.iter().map(|x| x * margin.signum()).collect());
+        }
+    }
+    match kind {
+        "on a line" => {
+            put_behind(&mut rows, 1.5);
+            for (row, at) in rows.iter_mut().zip([1.0, -1.0, 0.3]) {
+                row.fill(0.0);
+                row[..3].copy_from_slice(&[1.0, at, 0.5 * at]);
+            }
+        }
+        // four or eight corners of a cube around the first axis, and others behind them
+        "corners" => {
+            put_behind(&mut rows, 1.5);
+            let axes = if d > 3 && n > 8 { 3 } else { 2 };
+            let side = 0.2 + next().abs();
+            for (k, row) in rows.iter_mut().take(1 << axes).enumerate() {
+                row.fill(0.0);
+                row[0] = 1.0;
+                for axis in 0..axes {
+                    row[1 + axis] = if k >> axis & 1 == 0 { side } else { -side };
+                }
+            }
+        }
+        "nearly equal" => {
+            let gap = 10f64.powi(-3 - (seed % 10) as i32);
+            for k in 0..n / 2 {
+                rows[n - 1 - k] = rows[k].iter().map(|x| x + gap * next()).collect();
+            }
+        }
+        _ => {}
+    }
+    signed(DMatrix::from_fn(n, d, |i, j| rows[i][j]))
+}
+
+/// Moves samples along the first axis, at least as far as that.
+fn put_behind(rows: &mut [Vec<f64>], least: f64) {
+    for row in rows {
+        row[0] = row[0].abs() + least;
+    }
+}
+
+/// Claims that theory proves where their hypotheses hold: never violated.
+const PROVED: [&str; 8] = [
+    "prop-1",
+    "thm-1",
+    "gd-fc",
+    "prop-2-corrected",
+    "thm-2-corrected",
+    "thm-3",
+    "gd-conv",
+    "gd-homogeneous",
+];
+
+/// How a run ended and why, and what was said of it.
+struct Seen {
+    status: Status,
+    message: Option<String>,
+    verdicts: Vec<Verdict>,
+    drift: f64,
+    seconds: f64,
+}
+
+fn seen(problem: &Problem, until: f64) -> Seen {
+    let options = FlowOptions {
+        max_steps: 60_000,
+        max_wall_seconds: 60.0,
+        ..FlowOptions::to(until)
+    };
+    let reference = reference_limit(problem, false).unwrap();
+    let trajectory = integrate(problem, &options, &mut |_| {}).unwrap();
+    let limit = reference.after(problem, &trajectory);
+    let mut diagnostics = diagnose(problem, &trajectory, limit.as_ref());
+    if limit.is_some() {
+        let g = problem.dataset().signed_samples();
+        let candidates = certified_candidates(&diagnostics.theory.candidates, g);
+        diagnostics.compare(candidates, g, limit.as_ref());
+    }
+    let judged = judge(problem, &options, &trajectory, &diagnostics);
+    let verdicts = claims::check(&Evidence {
+        problem,
+        options: &options,
+        trajectory: &trajectory,
+        status: judged.status,
+        diagnostics: &diagnostics,
+        limit: limit.as_ref(),
+        steps: None,
+        extend: "flow.until",
+    });
+    Seen {
+        status: judged.status,
+        message: judged.message.or_else(|| trajectory.message.clone()),
+        verdicts,
+        drift: diagnostics.worst_multiplier_drift(),
+        seconds: trajectory.solver.wall_seconds,
+    }
+}
+
+/// What the battery counts of a kind.
+#[derive(Default)]
+struct Tally {
+    runs: usize,
+    completed: usize,
+    holds: usize,
+    inconclusive: usize,
+    seconds: f64,
+}
+
+/// Every kind under both rules, on every network and two depths, for the seeds in `MARGINFLOW_TIES` (`from..to`, or how
+/// many; 1): at most one run in fifty ends early, log-multipliers of those that complete are those of the weights,
+/// and none is told that a theorem is violated.
+#[test]
+fn random_dependent_samples_are_followed_to_late_times() {
+    let asked = std::env::var("MARGINFLOW_TIES").unwrap_or_else(|_| "1".into());
+    let (from, to) = asked.split_once("..").unwrap_or(("0", &asked));
+    let seeds: std::ops::Range<u64> = from.parse().unwrap()..to.parse().unwrap();
+    let mut tallies: BTreeMap<&str, Tally> = BTreeMap::new();
+    let (mut early, mut wrong) = (Vec::new(), Vec::new());
+    for (seed, kind) in seeds.flat_map(|seed| KINDS.map(|kind| (seed, kind))) {
+        let tally = tallies.entry(kind).or_default();
+        for (problem, until) in problems(&tied(kind, seed), seed) {
+            let (network, rule) = (problem.network().key(), problem.rule().key());
+            let name = format!("{kind} {seed}, {network}, {rule}, s = {until}");
+            let seen = seen(&problem, until);
+            tally.runs += 1;
+            tally.seconds += seen.seconds;
+            if seen.status != Status::Completed {
+                println!("{name}: {:?} {:?}", seen.status, seen.message);
+                early.push(format!("{name}: {:?} {:?}", seen.status, seen.message));
+                continue;
+            }
+            tally.completed += 1;
+            if seen.drift > 2e-5 {
+                wrong.push(format!("{name}: drift {}", seen.drift));
+            }
+            for verdict in seen.verdicts {
+                match verdict.outcome {
+                    Outcome::Holds => tally.holds += 1,
+                    Outcome::Inconclusive => tally.inconclusive += 1,
+                    Outcome::Violated if PROVED.contains(&verdict.id) => {
+                        println!("{name}: {} violated: {}", verdict.id, verdict.evidence);
+                        wrong.push(format!("{name}: {}: {}", verdict.id, verdict.evidence));
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+    let mut runs = 0;
+    for (kind, tally) in &tallies {
+        runs += tally.runs;
+        println!(
+            "{kind:<12} {} of {} completed in {:.1} s; verdicts: {} hold, {} inconclusive",
+            tally.completed, tally.runs, tally.seconds, tally.holds, tally.inconclusive
+        );
+    }
+    println!("{} of {runs} ended early", early.len());
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(early.len() * 50 <= runs, "{runs} runs: {early:#?}");
+}
