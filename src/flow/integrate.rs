@@ -222,6 +222,7 @@ impl Field<'_> {
             }
             let t = s - at.base;
             (at.base, at.y) = (s, y);
+            let method = run.method;
             match self.change(&mut run, &mut at, (&system, t), (why, base, past))? {
                 After::Leg => {}
                 After::SamePast => continue,
@@ -235,7 +236,11 @@ impl Field<'_> {
                 self.begin_epoch(&mut run, &mut at);
             }
             if match why {
-                Why::Border | Why::Balance => new_epoch || run.fixed_point_due(),
+                Why::Border | Why::Balance => {
+                    // a method that can be marked after any step needs no fixed points
+                    let due = run.method != Method::AdamsBdf && run.fixed_point_due();
+                    new_epoch || run.method != method || due
+                }
                 why => why != Why::Restart,
             } {
                 self.fix(&mut run, &mut at)?;

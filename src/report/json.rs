@@ -5,7 +5,7 @@ use crate::accuracy::Verification;
 use crate::claims::Verdict;
 use crate::descent::Beside;
 use crate::diagnostics::{FeatureMachine, Homogeneous, Sandwich};
-use crate::limit::LimitKind;
+use crate::limit::{Limit, LimitKind};
 use crate::run::Run;
 use crate::trajectory::{Kinks, SolverStatistics, Status};
 use nalgebra::DVector;
@@ -235,6 +235,28 @@ struct RateReport {
 /// Key of the drift of the log-multipliers, `max_n |p_n − (τ − m_n)|/max(1+τ, |m_n|)`, among the invariants.
 const MULTIPLIER_DRIFT: &str = "log-multipliers";
 
+impl<'a> LimitReport<'a> {
+    /// `effective`: how many entries of the spectrum a predictor uses, effectively.
+    fn of(limit: Option<&'a Limit>, effective: &dyn Fn(&DVector<f64>) -> Option<f64>) -> Self {
+        match limit {
+            Some(limit) => Self {
+                kind: limit.kind.name(),
+                beta: Some(limit.beta.as_slice()),
+                duality_gap: limit.duality_gap,
+                support: &limit.support,
+                effective_entries: effective(&limit.beta),
+            },
+            None => Self {
+                kind: LimitKind::None.name(),
+                beta: None,
+                duality_gap: None,
+                support: &[],
+                effective_entries: None,
+            },
+        }
+    }
+}
+
 /// The report as pretty-printed JSON. Numbers that a run does not have are null; in a completed run no others are.
 pub fn json(run: &Run) -> String {
     let d = &run.diagnostics;
@@ -273,22 +295,7 @@ pub fn json(run: &Run) -> String {
             output_layer: (d.feature_machine.as_ref()).map(OutputLayerReport::at_the_end_of),
             homogeneous: (d.homogeneous.as_ref()).map(HomogeneousReport::at_the_end_of),
         },
-        limit: match &run.limit {
-            Some(limit) => LimitReport {
-                kind: limit.kind.name(),
-                beta: Some(limit.beta.as_slice()),
-                duality_gap: limit.duality_gap,
-                support: &limit.support,
-                effective_entries: effective(&limit.beta),
-            },
-            None => LimitReport {
-                kind: LimitKind::None.name(),
-                beta: None,
-                duality_gap: None,
-                support: &[],
-                effective_entries: None,
-            },
-        },
+        limit: LimitReport::of(run.limit.as_ref(), &effective),
         candidates: (d.candidates.iter())
             .map(|c| CandidateReport {
                 id: c.id,

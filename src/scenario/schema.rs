@@ -256,7 +256,7 @@ pub(super) struct Flow {
     pub rtol: Option<Fraction>,
     /// Absolute tolerance of weights; 1e-8 if absent.
     pub atol: Option<Positive>,
-    /// The integrator; ReLU networks take `bdf` in the place of `adams-bdf`.
+    /// The integrator. Where `adams-bdf` leaves a run to others (weights at rest, forces that balance), it takes `bdf`.
     #[serde(default)]
     pub method: MethodName,
     /// What is integrated; all weights if absent.

@@ -70,7 +70,7 @@ pub fn names_its_end(_: &Case, ended: &Ended) -> Judgement {
 }
 
 /// Nulls of a completed report: what a run does not have.
-const ABSENT: [&str; 17] = [
+const ABSENT: [&str; 22] = [
     "/message",
     "/kinks",
     "/rate",
@@ -81,9 +81,14 @@ const ABSENT: [&str; 17] = [
     "/final/kkt_residual",
     "/final/duality_gap",
     "/final/accumulated_duality_gap",
+    "/final/sandwich",
+    "/final/sandwich/constant",
+    "/final/effective_entries",
+    "/final/output_layer",
     "/final/homogeneous",
     "/limit/beta",
     "/limit/duality_gap",
+    "/limit/effective_entries",
     "/claims/*/residual",
     "/claims/*/tolerance",
     "/steps/*/message",
@@ -105,6 +110,7 @@ pub fn is_finite_if_completed(_: &Case, ended: &Ended) -> Judgement {
     let allowed = |path: &String| {
         ABSENT.contains(&path.as_str())
             || path.starts_with("/final/homogeneous/")
+            || path.starts_with("/final/output_layer/")
             || path.starts_with("/steps/*/relative_distance")
             || path.starts_with("/steps/*/max_relative_distance")
             || path.starts_with("/steps/*/angle_to_limit")

@@ -132,8 +132,12 @@ fn complaints(path: &Path) -> Vec<String> {
                 entries.is_empty() == (key == "beta" && !linear)
                     && entries.iter().all(serde_json::Value::is_number)
             }
-            serde_json::Value::Object(_) => key == "output_layer" || !linear,
+            serde_json::Value::Object(_) => match key.as_str() {
+                "sandwich" => d.sandwich.is_some(),
+                _ => key == "output_layer" || !linear,
+            },
             serde_json::Value::Null => match key.as_str() {
+                "sandwich" => d.sandwich.is_none(),
                 "homogeneous" => linear,
                 "effective_entries" => finished.problem.network().spectrum().is_none(),
                 // Without a predictor nothing is certified by what was accumulated.
