@@ -64,7 +64,8 @@ pub struct DepthPoint {
 /// Measures the scenario at `path`, changed by `overrides`. Trials take `steps.count` steps, or ten thousand.
 ///
 /// # Errors
-/// As [`scenario::load`], [`Scenario::build`], [`reference_limit`] (unless `allow_nonseparable`) and [`critical_step`].
+/// As [`scenario::load`], [`Scenario::build`], [`reference_limit`] (unless `allow_nonseparable`) and
+/// [`critical_steps`].
 pub fn measure(
     path: &Path,
     overrides: &[String],
