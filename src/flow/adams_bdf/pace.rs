@@ -34,6 +34,7 @@ impl Stepper<'_> {
     /// sweeps converge.
     pub(super) fn start_at(&mut self, pace: Pace) {
         let plain = (self.times.clone(), self.v.clone(), self.h);
+        let slope = self.slopes(self.base);
         let mut distance = (pace.step)
             .min(OF_RESPONSE / self.response())
             .min(MOST_OF_CLOCK * self.base / NODES as f64);
@@ -41,7 +42,7 @@ impl Stepper<'_> {
             if distance <= plain.2 {
                 break;
             }
-            if self.continue_backwards(distance) {
+            if self.continue_backwards(distance, &slope) {
                 return;
             }
             distance *= 0.2;
@@ -63,12 +64,13 @@ impl Stepper<'_> {
         (answers.abs() / pull * strongest).max(f64::MIN_POSITIVE)
     }
 
-    /// The past at nodes of this distance; false if the sweeps do not converge.
-    fn continue_backwards(&mut self, distance: f64) -> bool {
+    /// The past at nodes of this distance, from the rates `slope` of the states at the start; false if the sweeps do not
+    /// converge.
+    fn continue_backwards(&mut self, distance: f64, slope: &[f64]) -> bool {
         let times: Vec<f64> = (0..=NODES).map(|j| -(j as f64) * distance).collect();
         let start = self.v[0].clone();
         let mut v = vec![start.clone()];
-        let mut slopes = vec![self.slopes(self.base)];
+        let mut slopes = vec![slope.to_vec()];
         self.multipliers.truncate(1);
         for sweep in 0..MOST_SWEEPS {
             let mut change = 0.0_f64;
