@@ -74,7 +74,7 @@ impl Drive<'_, '_> {
             return Some(Why::Coordinates);
         }
         let bent = self.system.kernel().pieces().is_some();
-        if bent && self.run.watch.struggles(self.setbacks()) {
+        if bent && self.run.watch.struggles(self.setbacks(), s) {
             return Some(Why::HandOver);
         }
         if !self.run.watch.lingers(s) {

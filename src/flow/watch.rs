@@ -24,11 +24,15 @@ const LINGER_STEPS: usize = 1500;
 /// See [`LINGER_STEPS`].
 const LINGER: f64 = 0.1;
 
-/// The Adams formulas make way for another method if in so many steps as many attempts fail.
+/// The Adams formulas make way for another method if in so many steps as many attempts fail, and s advances by less
+/// than [`STRUGGLE`].
 const STRUGGLE_STEPS: usize = 200;
 
+/// See [`STRUGGLE_STEPS`].
+const STRUGGLE: f64 = 0.02;
+
 /// So many borders in a row within [`CHATTER`] of the log-log-time, relatively, are no crossings of a smooth path.
-const CHATTER_BORDERS: usize = 100;
+const CHATTER_BORDERS: usize = 1000;
 
 /// See [`CHATTER_BORDERS`].
 const CHATTER: f64 = 1e-4;
@@ -69,8 +73,8 @@ struct Milestones {
 /// Failed attempts at steps.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Setbacks {
-    /// How many there had been at the last count, if there was one.
-    before: Option<usize>,
+    /// How many there had been at the last count, and s then, if there was one.
+    before: Option<(usize, f64)>,
     /// Steps since.
     steps: usize,
 }
@@ -112,19 +116,19 @@ impl Watch {
             .is_some_and(|progress| progress < LINGER)
     }
 
-    /// Whether as many attempts as steps have failed lately, of `setbacks` in the whole run. To be called after each
-    /// step.
-    pub(super) fn struggles(&mut self, setbacks: usize) -> bool {
-        let before = *self.struggle.before.get_or_insert(setbacks);
+    /// Whether as many attempts as steps have failed lately, of `setbacks` in the whole run, and for little. To be called
+    /// after each step.
+    pub(super) fn struggles(&mut self, setbacks: usize, s: f64) -> bool {
+        let (before, from) = *self.struggle.before.get_or_insert((setbacks, s));
         self.struggle.steps += 1;
         if self.struggle.steps < STRUGGLE_STEPS {
             return false;
         }
         self.struggle = Setbacks {
-            before: Some(setbacks),
+            before: Some((setbacks, s)),
             steps: 0,
         };
-        setbacks - before >= STRUGGLE_STEPS
+        setbacks - before >= STRUGGLE_STEPS && s - from < STRUGGLE
     }
 
     /// Whether the last borders hardly advanced, and the method in use cannot tell what holds the state on them. To be
