@@ -116,8 +116,8 @@ impl Watch {
             .is_some_and(|progress| progress < LINGER)
     }
 
-    /// Whether as many attempts as steps have failed lately, of `setbacks` in the whole run, and for little. To be called
-    /// after each step.
+    /// Whether as many attempts as steps have failed lately, of `setbacks` in the whole run, and for little. To be
+    /// called after each step.
     pub(super) fn struggles(&mut self, setbacks: usize, s: f64) -> bool {
         let (before, from) = *self.struggle.before.get_or_insert((setbacks, s));
         self.struggle.steps += 1;

@@ -64,8 +64,8 @@ impl Stepper<'_> {
         (answers.abs() / pull * strongest).max(f64::MIN_POSITIVE)
     }
 
-    /// The past at nodes of this distance, from the rates `slope` of the states at the start; false if the sweeps do not
-    /// converge.
+    /// The past at nodes of this distance, from the rates `slope` of the states at the start; false if the sweeps do
+    /// not converge.
     fn continue_backwards(&mut self, distance: f64, slope: &[f64]) -> bool {
         let times: Vec<f64> = (0..=NODES).map(|j| -(j as f64) * distance).collect();
         let start = self.v[0].clone();
