@@ -2,7 +2,6 @@
 
 use super::FlowOptions;
 use super::clock::{expand, log_log_time_of_log_time, log_time};
-use super::system::idle;
 use crate::loss::Loss;
 use crate::network::Kernel;
 use crate::trajectory::{SolverStatistics, Status};
@@ -62,14 +61,10 @@ pub(super) const STRONG: f64 = 12.0;
 /// squares do.
 const FAST: f64 = 150.0;
 
-/// ln of the largest multiplier (relative to the clock τ, as p) of samples that are neither dead nor zero.
+/// ln of the largest multiplier (relative to the clock τ, as p) of samples that are neither dead nor idle.
 pub(super) fn fastest(kernel: &dyn Kernel, loss: Loss, v: &[f64], log_time: f64) -> f64 {
-    let zero = match kernel.signed_samples() {
-        Some(_) => idle(kernel),
-        None => Vec::new(),
-    };
     (v.iter().enumerate())
-        .filter(|(n, _)| !kernel.dead().contains(n) && !zero.contains(n))
+        .filter(|(n, _)| !kernel.dead().contains(n) && !kernel.idle().contains(n))
         .map(|(_, v)| {
             let p = expand(*v);
             p + loss.log_correction(log_time - p)

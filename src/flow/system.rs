@@ -67,8 +67,6 @@ pub struct System {
     shift: Vec<f64>,
     /// Parts of θ to be resolved relative to their own size.
     resolved: Arc<[Vec<Range<usize>>]>,
-    /// Samples whose multipliers move nothing.
-    idle: Vec<usize>,
     /// Samples whose states are not their log-multipliers, since their margins rest.
     held: Option<Arc<Held>>,
     /// The last set of samples being learned, and whether they are dependent: it changes a few times in a run.
@@ -81,7 +79,6 @@ impl System {
     /// The system with its clock counted from `base` (0 for a run's start).
     pub fn new(kernel: Arc<dyn Kernel>, loss: Loss, newton: NewtonSolver, base: f64) -> Self {
         Self {
-            idle: idle(&*kernel),
             kernel,
             coordinates: None,
             samples_only: false,
@@ -155,11 +152,6 @@ impl System {
     /// The samples that are held, if there are any.
     pub(super) fn held(&self) -> Option<&Held> {
         self.held.as_deref()
-    }
-
-    /// Samples whose multipliers move nothing.
-    pub(super) fn idle(&self) -> &[usize] {
-        &self.idle
     }
 
     /// Rounding of the rates of states where samples are held: what holds two of them apart may be e^s weaker than what
@@ -319,7 +311,7 @@ impl System {
             factors.multipliers[n] = (s + self.log_time(s) + correction[n]).exp();
             (factors.cosh[n], factors.tanh[n]) = (1.0, 0.0);
         }
-        for &n in &self.idle {
+        for &n in self.kernel.idle() {
             factors.multipliers[n] = factors.multipliers[n].min((s + STRONG).exp());
         }
     }
@@ -441,17 +433,6 @@ impl System {
             NewtonSolver::Dense => Box::new(DenseStep::new(self, y, t, c)),
         }
     }
-}
-
-/// Samples whose multipliers move nothing: those the kernel names, and zero samples of networks that are linear in
-/// their input.
-pub(super) fn idle(kernel: &dyn Kernel) -> Vec<usize> {
-    let zero = kernel.signed_samples().into_iter().flat_map(|g| {
-        let rows = g.row_iter().enumerate();
-        rows.filter(|(_, row)| row.iter().all(|x| *x == 0.0))
-    });
-    let zero = zero.map(|(n, _)| n);
-    kernel.idle().iter().copied().chain(zero).collect()
 }
 
 /// A factorised Newton matrix.

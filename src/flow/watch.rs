@@ -188,6 +188,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_method_makes_way_where_attempts_fail_for_nothing() {
+        // failures alone are none, nor are slow steps
+        for (failures, advance, expected) in [(1, 1e-5, true), (1, 1e-3, false), (0, 1e-5, false)] {
+            let mut watch = Watch::default();
+            let mut struggles = false;
+            for k in 1..=2 * STRUGGLE_STEPS {
+                struggles |= watch.struggles(1000 + failures * k, 2.0 + advance * k as f64);
+            }
+            assert_eq!(struggles, expected, "{failures} {advance}");
+        }
+        for (advance, expected) in [(1e-8, true), (1e-5, false)] {
+            let mut watch = Watch::default();
+            let mut chatters = false;
+            for k in 1..=2 * CHATTER_BORDERS {
+                chatters |= watch.chatters(2.0 + advance * k as f64);
+            }
+            assert_eq!(chatters, expected, "{advance}");
+        }
+    }
+
+    #[test]
     fn only_runs_that_no_longer_advance_are_given_up() {
         let mut watch = Watch::default();
         let mut after = |steps: usize, s: f64, crawls: bool, drags: bool| {

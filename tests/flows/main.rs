@@ -5,6 +5,8 @@ mod accuracy;
 mod alarms;
 mod contradictory;
 mod dependent;
+#[path = "../support/judged.rs"]
+mod judged;
 mod loss_monotonicity;
 #[path = "../support/program.rs"]
 mod program;

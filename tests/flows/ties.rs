@@ -7,15 +7,11 @@
 //! ```
 
 use super::dependent::problems;
+use super::judged::{contradicts, judged};
 use super::runs::signed;
-use marginflow::accuracy::judge;
-use marginflow::claims::{self, Evidence, Outcome, Verdict};
+use marginflow::claims::Outcome;
 use marginflow::dataset::{Dataset, standard_normals};
-use marginflow::diagnostics::diagnose;
-use marginflow::flow::{FlowOptions, integrate};
-use marginflow::problem::Problem;
-use marginflow::run::reference_limit;
-use marginflow::theory::certified_candidates;
+use marginflow::flow::FlowOptions;
 use marginflow::trajectory::Status;
 use nalgebra::DMatrix;
 use std::collections::BTreeMap;
@@ -90,62 +86,6 @@ fn put_behind(rows: &mut [Vec<f64>], least: f64) {
     }
 }
 
-/// Claims that theory proves where their hypotheses hold: never violated.
-const PROVED: [&str; 8] = [
-    "prop-1",
-    "thm-1",
-    "gd-fc",
-    "prop-2-corrected",
-    "thm-2-corrected",
-    "thm-3",
-    "gd-conv",
-    "gd-homogeneous",
-];
-
-/// How a run ended and why, and what was said of it.
-struct Seen {
-    status: Status,
-    message: Option<String>,
-    verdicts: Vec<Verdict>,
-    drift: f64,
-    seconds: f64,
-}
-
-fn seen(problem: &Problem, until: f64) -> Seen {
-    let options = FlowOptions {
-        max_steps: 60_000,
-        max_wall_seconds: 60.0,
-        ..FlowOptions::to(until)
-    };
-    let reference = reference_limit(problem, false).unwrap();
-    let trajectory = integrate(problem, &options, &mut |_| {}).unwrap();
-    let limit = reference.after(problem, &trajectory);
-    let mut diagnostics = diagnose(problem, &trajectory, limit.as_ref());
-    if limit.is_some() {
-        let g = problem.dataset().signed_samples();
-        let candidates = certified_candidates(&diagnostics.theory.candidates, g);
-        diagnostics.compare(candidates, g, limit.as_ref());
-    }
-    let judged = judge(problem, &options, &trajectory, &diagnostics);
-    let verdicts = claims::check(&Evidence {
-        problem,
-        options: &options,
-        trajectory: &trajectory,
-        status: judged.status,
-        diagnostics: &diagnostics,
-        limit: limit.as_ref(),
-        steps: None,
-        extend: "flow.until",
-    });
-    Seen {
-        status: judged.status,
-        message: judged.message.or_else(|| trajectory.message.clone()),
-        verdicts,
-        drift: diagnostics.worst_multiplier_drift(),
-        seconds: trajectory.solver.wall_seconds,
-    }
-}
-
 /// What the battery counts of a kind.
 #[derive(Default)]
 struct Tally {
@@ -171,23 +111,29 @@ fn random_dependent_samples_are_followed_to_late_times() {
         for (problem, until) in problems(&tied(kind, seed), seed) {
             let (network, rule) = (problem.network().key(), problem.rule().key());
             let name = format!("{kind} {seed}, {network}, {rule}, s = {until}");
-            let seen = seen(&problem, until);
+            let options = FlowOptions {
+                max_steps: 60_000,
+                max_wall_seconds: 60.0,
+                ..FlowOptions::to(until)
+            };
+            let seen = judged(&problem, &options, false).unwrap();
             tally.runs += 1;
-            tally.seconds += seen.seconds;
+            tally.seconds += seen.trajectory.solver.wall_seconds;
             if seen.status != Status::Completed {
                 println!("{name}: {:?} {:?}", seen.status, seen.message);
                 early.push(format!("{name}: {:?} {:?}", seen.status, seen.message));
                 continue;
             }
             tally.completed += 1;
-            if seen.drift > 2e-5 {
-                wrong.push(format!("{name}: drift {}", seen.drift));
+            let drift = seen.diagnostics.worst_multiplier_drift();
+            if drift > 2e-5 {
+                wrong.push(format!("{name}: drift {drift}"));
             }
             for verdict in seen.verdicts {
                 match verdict.outcome {
                     Outcome::Holds => tally.holds += 1,
                     Outcome::Inconclusive => tally.inconclusive += 1,
-                    Outcome::Violated if PROVED.contains(&verdict.id) => {
+                    _ if contradicts(&verdict) => {
                         println!("{name}: {} violated: {}", verdict.id, verdict.evidence);
                         wrong.push(format!("{name}: {}: {}", verdict.id, verdict.evidence));
                     }

@@ -6,18 +6,16 @@
 //! MARGINFLOW_HANGS=0..5000 cargo test --test reliability hangs -- --nocapture
 //! ```
 
+use super::judged::{contradicts, judged};
 use super::problems::{DATA, Draws, dataset};
-use marginflow::accuracy::judge;
 use marginflow::activation;
-use marginflow::claims::{self, Evidence, Outcome};
+use marginflow::claims::Outcome;
 use marginflow::dataset::standard_normals;
-use marginflow::diagnostics::diagnose;
-use marginflow::flow::{FlowOptions, Method, integrate};
+use marginflow::flow::{FlowOptions, Method};
 use marginflow::loss::Loss;
 use marginflow::network::{Network, Relu};
 use marginflow::problem::Problem;
 use marginflow::rule::{Needs, RULES, Rule};
-use marginflow::run::reference_limit;
 use marginflow::trajectory::{Status, Trajectory};
 use nalgebra::DVector;
 use std::collections::BTreeMap;
@@ -57,21 +55,6 @@ const BESIDES: f64 = 1.0;
 
 /// Beyond this a run has not come back.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Claims that theory proves where their hypotheses hold: never violated.
-const PROVED: [&str; 11] = [
-    "prop-1",
-    "thm-1",
-    "gd-fc",
-    "prop-2-corrected",
-    "thm-2-corrected",
-    "thm-3",
-    "prop-3",
-    "thm-4",
-    "thm-4-first-layer",
-    "gd-conv",
-    "gd-homogeneous",
-];
 
 /// A run, in words, and what it needs.
 #[derive(Clone)]
@@ -199,41 +182,24 @@ fn ended(run: &Run) -> Ended {
             false => Vec::new(),
         },
     };
-    let reference = match reference_limit(problem, true) {
-        Ok(reference) => reference,
+    let judged = match judged(problem, options, true) {
+        Ok(judged) => judged,
         Err(why) => return refused(&why),
     };
-    let trajectory = match integrate(problem, options, &mut |_| {}) {
-        Ok(trajectory) => trajectory,
-        Err(why) => return refused(&why),
-    };
-    let limit = reference.after(problem, &trajectory);
-    let diagnostics = diagnose(problem, &trajectory, limit.as_ref());
-    let judged = judge(problem, options, &trajectory, &diagnostics);
-    let verdicts = claims::check(&Evidence {
-        problem,
-        options,
-        trajectory: &trajectory,
-        status: judged.status,
-        diagnostics: &diagnostics,
-        limit: limit.as_ref(),
-        steps: None,
-        extend: "flow.until",
-    });
     let seconds = begin.elapsed().as_secs_f64();
     let mut wrong = match judged.status {
-        Status::Completed => whole(run, &trajectory),
+        Status::Completed => whole(run, &judged.trajectory),
         _ if judged.message.as_deref().unwrap_or_default().is_empty() => {
             vec!["it ends early without a word".into()]
         }
         _ => Vec::new(),
     };
-    for verdict in &verdicts {
+    for verdict in &judged.verdicts {
         let decided = matches!(verdict.outcome, Outcome::Holds | Outcome::Violated);
         if decided && judged.status != Status::Completed {
             wrong.push(format!("{} is judged by it", verdict.id));
         }
-        if verdict.outcome == Outcome::Violated && PROVED.contains(&verdict.id) {
+        if contradicts(verdict) {
             wrong.push(format!("{}: {}", verdict.id, verdict.evidence));
         }
     }

@@ -9,6 +9,8 @@ mod cells;
 mod degenerate;
 mod hangs;
 mod judge;
+#[path = "../support/judged.rs"]
+mod judged;
 mod keys;
 mod memory;
 #[path = "../support/program.rs"]

@@ -8,69 +8,28 @@
 //! MARGINFLOW_SEEDS=1000..3000 cargo test --release --test reliability reversals -- --nocapture
 //! ```
 
+use super::judged::{contradicts, judged};
 use super::problems::{Drawn, drawn};
-use marginflow::accuracy::judge;
-use marginflow::claims::{self, Evidence, Outcome, Verdict};
-use marginflow::diagnostics::diagnose;
-use marginflow::flow::{FlowOptions, integrate};
-use marginflow::run::reference_limit;
-use marginflow::theory::certified_candidates;
+use marginflow::claims::{Outcome, Verdict};
+use marginflow::flow::FlowOptions;
 use marginflow::trajectory::Status;
 use std::collections::BTreeMap;
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Claims that theory proves where their hypotheses hold: never violated.
-const PROVED: [&str; 14] = [
-    "prop-1",
-    "thm-1",
-    "gd-fc",
-    "prop-2-corrected",
-    "thm-2-corrected",
-    "thm-2-unconditional",
-    "thm-3",
-    "prop-3",
-    "thm-4",
-    "thm-4-first-layer",
-    "dfa-margin",
-    "gd-conv",
-    "gd-homogeneous",
-    "rate-dfa",
-];
-
 /// Most a single flow may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How a flow ended and what was said of it; `None` if it could not start.
 fn verdicts(drawn: &Drawn, until: f64) -> Option<(Status, Vec<Verdict>)> {
-    let problem = &drawn.problem;
     let options = FlowOptions {
         max_steps: 20_000,
         max_wall_seconds: 5.0,
         ..FlowOptions::to(until)
     };
-    let reference = reference_limit(problem, true).ok()?;
-    let trajectory = integrate(problem, &options, &mut |_| {}).ok()?;
-    let limit = reference.after(problem, &trajectory);
-    let mut diagnostics = diagnose(problem, &trajectory, limit.as_ref());
-    if limit.is_some() {
-        let g = problem.dataset().signed_samples();
-        let candidates = certified_candidates(&diagnostics.theory.candidates, g);
-        diagnostics.compare(candidates, g, limit.as_ref());
-    }
-    let status = judge(problem, &options, &trajectory, &diagnostics).status;
-    let verdicts = claims::check(&Evidence {
-        problem,
-        options: &options,
-        trajectory: &trajectory,
-        status,
-        diagnostics: &diagnostics,
-        limit: limit.as_ref(),
-        steps: None,
-        extend: "flow.until",
-    });
-    Some((status, verdicts))
+    let judged = judged(&drawn.problem, &options, true).ok()?;
+    Some((judged.status, judged.verdicts))
 }
 
 /// What the battery has seen.
@@ -107,7 +66,7 @@ impl Tally {
                 let told = |v: &Verdict, s: f64| {
                     format!("    {} at s = {s}: {}", v.outcome.name(), v.evidence)
                 };
-                if outcome == Outcome::Violated && PROVED.contains(&id) {
+                if contradicts(&verdict) {
                     let text = told(&verdict, until);
                     self.wrong.push(format!("{id} is proved, {drawn}\n{text}"));
                 }

@@ -56,7 +56,7 @@ impl Multipliers {
             log_unit: system.log_unit(),
             all_answer: !moves_unseen(system.kernel()),
             dead: system.kernel().dead().to_vec(),
-            idle: system.idle().to_vec(),
+            idle: system.kernel().idle().to_vec(),
             ..Self::default()
         }
     }

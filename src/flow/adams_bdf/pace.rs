@@ -133,3 +133,82 @@ impl Stepper<'_> {
             .size(&self.trial.at, tolerances.relative, &tolerances.weights)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tolerances::Tolerances;
+    use super::*;
+    use crate::dataset::gaussian_teacher;
+    use crate::flow::clock::compress;
+    use crate::flow::integrator::Start;
+    use crate::flow::system::{NewtonSolver, System};
+    use crate::flow::{FlowOptions, integrate};
+    use crate::loss::Loss;
+    use crate::network::Network;
+    use crate::problem::Problem;
+    use crate::rule::Rule;
+    use std::sync::Arc;
+
+    /// (θ, v) at s, far more accurately than a step would be.
+    fn state(problem: &Problem, s: f64) -> Vec<f64> {
+        let options = FlowOptions {
+            rtol: 1e-11,
+            atol: 1e-13,
+            ..FlowOptions::to(s)
+        };
+        let run = integrate(problem, &options, &mut |_| {}).unwrap();
+        let last = run.len() - 1;
+        let p = run.log_multipliers.column(last);
+        let v = p.iter().map(|p| compress(*p));
+        run.theta.column(last).iter().copied().chain(v).collect()
+    }
+
+    #[test]
+    fn the_past_is_that_of_the_flow() {
+        let network = Network::fully_connected(3, &[4]);
+        let draws = crate::dataset::standard_normals("pace", 1);
+        let theta = draws.take(network.parameters()).map(|w| 0.5 * w);
+        let theta = nalgebra::DVector::from_iterator(network.parameters(), theta);
+        let data = gaussian_teacher(3, 4, 1);
+        let rule = Rule::gradient_descent();
+        let problem = Problem::new(data, network, rule, Loss::Exponential, theta).unwrap();
+        let base = 0.5;
+        let y = state(&problem, base);
+        let kernel = problem.kernel_on(problem.dataset());
+        let system = System::new(kernel, Loss::Exponential, NewtonSolver::Structured, base);
+        let system = Arc::new(system);
+        // steps that suit, and steps that multipliers do not let pass
+        for step in [1e-3, 0.2] {
+            let start = Start {
+                system: &system,
+                y: &y,
+                accumulated: &[0.0; 4],
+                rtol: 1e-6,
+                atol: 1e-8,
+                weights: &[1e-13; 2],
+                pace: Some(Pace { step }),
+            };
+            let tolerances = Tolerances {
+                relative: 1e-8,
+                weights: vec![1e-13; 2],
+                relative_multipliers: 3e-10,
+                multipliers: 3e-10,
+                newton: 1e-9,
+            };
+            let stepper = Stepper::new(&start, tolerances);
+            assert_eq!(stepper.known, NODES + 1, "the sweeps converge");
+            assert!(stepper.h <= step && stepper.h > 1e-4, "{}", stepper.h);
+            let mut theta = vec![0.0; problem.network().parameters()];
+            let mut v = vec![0.0; 4];
+            for (j, t) in stepper.times.iter().enumerate().skip(1) {
+                let exact = state(&problem, base + t);
+                stepper.interpolate(*t, &mut theta, &mut v);
+                let pairs = theta.iter().chain(&stepper.v[j]).zip(&exact);
+                for (x, y) in pairs {
+                    let bound = 1e-5 * (t / stepper.times[NODES]).powi(2) * (step / 0.2);
+                    assert!((x - y).abs() <= bound.max(1e-9), "{step} {j}: {x} {y}");
+                }
+            }
+        }
+    }
+}

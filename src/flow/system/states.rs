@@ -22,7 +22,7 @@ impl System {
     /// The largest `p_n` of the samples that move something.
     pub(in crate::flow) fn strongest(&self, v: &[f64], s: f64) -> f64 {
         let idle = |n: &usize| match &self.coordinates {
-            None => self.idle.contains(n),
+            None => self.kernel.idle().contains(n),
             Some(coordinates) => coordinates.is_zero(*n),
         };
         let p = self.log_multipliers(v, s).into_iter().enumerate();

@@ -31,7 +31,7 @@ mod step;
 
 use super::FullyConnectedLinear;
 use crate::dataset::Dataset;
-use crate::network::{Kernel, LinearisedStep, Signals, Tangent, expect_fit};
+use crate::network::{Kernel, LinearisedStep, Signals, Tangent, blank, expect_fit};
 use nalgebra::{DMatrix, DVector};
 use potential::Potential;
 use std::sync::Arc;
@@ -48,6 +48,8 @@ pub struct Reduction {
     basis: Option<DMatrix<f64>>,
     /// `S = G Q`, N × unknowns.
     samples: DMatrix<f64>,
+    /// Samples that are zero.
+    idle: Vec<usize>,
     potential: Arc<Potential>,
 }
 
@@ -78,6 +80,7 @@ impl Reduction {
             initial,
             feedback,
             basis,
+            idle: blank(g),
             samples,
         }
     }
@@ -126,8 +129,13 @@ impl Kernel for Reduction {
         Some(&self.samples)
     }
 
+    fn idle(&self) -> &[usize] {
+        &self.idle
+    }
+
     fn on_rows(&self, rows: &DMatrix<f64>) -> Option<Arc<dyn Kernel>> {
         Some(Arc::new(Self {
+            idle: blank(rows),
             samples: rows.clone(),
             initial: self.initial.clone(),
             feedback: self.feedback.clone(),
