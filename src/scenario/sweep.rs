@@ -138,6 +138,16 @@ pub(super) fn options(
             kinds.get_ref().clone()
         }
     };
+    let many = (sweep.cases.get_ref().iter()).find(|case| !case.has_one_limit());
+    if let (Some(case), true) = (many, kinds.contains(&Kind::Limit)) {
+        let problem = format!(
+            "the case `{}` has no one limit: deeper than 2, gradient descent tends to one of many stationary points of \
+             a potential that is not convex",
+            case.name()
+        );
+        let advice = "leave \"limit\" out of `kinds`, or take depth 1 or 2";
+        return Err(source.error(sweep.cases.span(), &problem, advice));
+    }
     let options = SweepOptions {
         cases: sweep.cases.get_ref().clone(),
         ratios,
