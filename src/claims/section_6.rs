@@ -39,6 +39,9 @@ pub(super) const CLAIM: Claim = Claim {
 /// of 25 curves is wrong once in a hundred times.
 const SIGNIFICANT: f64 = 4.0;
 
+/// Angles are known to this, degrees: networks of one layer, which are all the same, do not differ by rounding.
+const RESOLUTION: f64 = 1e-6;
+
 /// Fewest pairs of a curve.
 const FEWEST_PAIRS: usize = 20;
 
@@ -80,7 +83,7 @@ impl Curve {
         let mut variance = 0.0;
         let mut worst = (f64::NEG_INFINITY, f64::NAN);
         for row in rows {
-            let error = row.standard_error.filter(|e| *e > 0.0)?;
+            let error = row.standard_error?.max(RESOLUTION);
             variance += error * error;
             if row.mean / error > worst.0 {
                 worst = (row.mean / error, row.ratio);
@@ -242,6 +245,16 @@ mod tests {
     fn one_ratio_can_violate_it() {
         let rows = sweep([-30.0, 4.5], None);
         assert_eq!(judge_sweep(&rows).outcome, Outcome::Violated);
+    }
+
+    /// Differences of rounding are none, however alike they are.
+    #[test]
+    fn equal_networks_do_not_differ() {
+        let mut rows = sweep([1e-9, 2e-9], None);
+        for row in &mut rows {
+            row.standard_error = Some(1e-11);
+        }
+        assert_eq!(judge_sweep(&rows).outcome, Outcome::Inconclusive);
     }
 
     #[test]

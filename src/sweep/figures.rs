@@ -248,14 +248,25 @@ fn kinds(merged: &Merged, summaries: &[Summary], curves: &[PredictedAngle]) -> O
             panel(network.label(), ANGLE, series)
         })
         .collect();
+    let (title, caption) = if options.kinds.contains(&Kind::Limit) {
+        (
+            "Limits, and what is reached on the way to them",
+            "Mean angle to the teacher (bars: one standard error) of the limit, of the flow at a time that training can \
+             reach, and of finite steps, on the same data. Depth slows direct feedback alignment: a deep network is read \
+             far from its limit.",
+        )
+    } else {
+        (
+            "Trained networks: flows and finite steps",
+            "Mean angle to the teacher (bars: one standard error) of the flow at a time that training can reach and of \
+             finite steps, on the same data.",
+        )
+    };
     Some(Figure {
         id: "generalisation-times".into(),
-        title: "Limits, and what is reached on the way to them".into(),
+        title: title.into(),
         subtitle: subtitle(merged),
-        caption: "Mean angle to the teacher (bars: one standard error) of the limit, of the flow at a time that \
-                  training can reach, and of finite steps, on the same data. Depth slows direct feedback alignment: a \
-                  deep network is read far from its limit."
-            .into(),
+        caption: caption.into(),
         panels,
     })
 }

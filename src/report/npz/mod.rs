@@ -24,8 +24,8 @@ pub fn npz(run: &Run, out: impl Write + Seek) -> io::Result<()> {
     let mut archive = Archive(NpzWriter::new(BufWriter::new(out)));
     let mut units = Vec::new();
     for key in KEYS {
-        for (name, array) in named(key, run) {
-            units.push(format!("{name}: {}", key.unit));
+        for (name, unit, array) in named(key, run) {
+            units.push(format!("{name}: {unit}"));
             archive.array(&name, array)?;
         }
     }
@@ -33,20 +33,20 @@ pub fn npz(run: &Run, out: impl Write + Seek) -> io::Result<()> {
     archive.finish()
 }
 
-/// The arrays of a key, with the names they have in the file.
-fn named<'a>(key: &Key, run: &'a Run) -> Vec<(String, Array<'a>)> {
+/// The arrays of a key, with the names they have in the file and their units.
+fn named<'a>(key: &Key, run: &'a Run) -> Vec<(String, &'static str, Array<'a>)> {
     let mut found = Vec::new();
     match key.source {
         Source::Arrays(of) => {
             let arrays = of(run).into_iter().enumerate();
-            found.extend(arrays.map(|(i, array)| (key.numbered(i + 1), array)));
+            found.extend(arrays.map(|(i, array)| (key.numbered(i + 1), key.unit, array)));
         }
         Source::Series(of) => {
             for (i, series) in of(run).into_iter().enumerate() {
                 let name = key.numbered(i + 1);
                 let saves = format!("{name}_saves");
-                found.push((name, Array::defined(series)));
-                found.push((saves, Array::where_defined(series)));
+                found.push((name, key.unit, Array::defined(series)));
+                found.push((saves, "index", Array::where_defined(series)));
             }
         }
     }

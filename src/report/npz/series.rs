@@ -32,13 +32,10 @@ pub(super) fn rule_state(run: &Run) -> Vec<Array<'_>> {
     if theta.nrows() == parameters {
         return Vec::new();
     }
-    let states = theta.column_iter();
-    let rest: Vec<f64> = states
-        .flat_map(|state| state.as_slice()[parameters..].to_vec())
-        .collect();
+    let rest = (theta.column_iter()).flat_map(move |state| state.as_slice()[parameters..].to_vec());
     vec![Array {
         shape: vec![theta.ncols() as u64, (theta.nrows() - parameters) as u64],
-        values: Values::Floats(Box::new(rest.into_iter())),
+        values: Values::Floats(Box::new(rest)),
     }]
 }
 
