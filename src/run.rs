@@ -202,8 +202,8 @@ impl Run {
         }
     }
 
-    /// Verdicts that differ from the scenario's `[expect]`: (id, expected, found). What a sweep is expected to show, one
-    /// of its cases need not.
+    /// Verdicts that differ from the scenario's `[expect]`: (id, expected, found). What a sweep is expected to show,
+    /// one of its cases need not.
     pub fn surprises(&self) -> Vec<(&str, Outcome, Outcome)> {
         let of_sweep = |v: &Verdict| {
             self.scenario.sweep().is_some()

@@ -16,16 +16,16 @@ use std::collections::BTreeMap;
 
 pub(super) const CLAIM: Claim = Claim {
     id: "sec-6",
-    printed: "The angle to a Gaussian teacher, against samples per dimension n/D, is slightly lower for fully connected \
-              networks than for convolutional ones.",
+    printed: "The angle to a Gaussian teacher, against samples per dimension n/D, is slightly lower for fully \
+              connected networks than for convolutional ones.",
     corrected: "True of limits in high dimension, by an amount that follows from the norm alone \
                 (docs/generalisation.md) and tends to zero as n/D grows. At times that training can reach the \
                 difference is larger: depth keeps feedback alignment far from its limit, and convolutional networks \
                 lose more by it.",
     check: "Judged on a sweep, not on a run. Residual: of all convolutional networks and kinds (limit, flow, steps), \
-            the largest z = δ̄/s.e. of the paired difference of angles, fully connected minus convolutional, same data, \
-            pooled over n/D. Holds at -4 and below if no ratio by itself is at +4, and if the mean over limits is \
-            within 4 s.e. of the law in high dimension. Violated where z is +4 or more. Hypotheses: a sweep with a \
+            the largest z = δ̄/s.e. of the paired difference of angles, fully connected minus convolutional, same \
+            data, pooled over n/D. Holds at -4 and below if no ratio by itself is at +4, and if the mean over limits \
+            is within 4 s.e. of the law in high dimension. Violated where z is +4 or more. Hypotheses: a sweep with a \
             fully connected and a convolutional network; inconclusive with fewer than 20 pairs.",
     subject: Subject::Sweep,
     judge: |_| {

@@ -43,8 +43,9 @@ pub(super) const FIRST_LAYER: Claim = Claim {
     check: "Residual: the final relative KKT residual, over the samples within one percent of the smallest margin, \
             gates at kinks free in [0, 1], with the relative distance of w_2 from the level set in quadrature. \
             Tolerance: 0.01, and it must still fall, at a quarter of (log t)^{−1/3} or faster (rounded kinks: of (log \
-            t)^{−1/10}), or be below 1e-6; else inconclusive. The residual of min ½‖θ‖² subject to the same constraints, where gradient descent would \
-            lead, is given as a control: it should stay large. Hypotheses as for thm-4.",
+            t)^{−1/10}), or be below 1e-6; else inconclusive. The residual of min ½‖θ‖² subject to the same \
+            constraints, where gradient descent would lead, is given as a control: it should stay large. Hypotheses \
+            as for thm-4.",
     subject: Subject::Flow,
     judge: |e| first_layer(e).unwrap_or_else(|verdict| verdict),
 };

@@ -40,8 +40,8 @@ impl Sandwich {
         self.excess(k, &self.radius)
     }
 
-    /// `CΨ/a` at save k, which bounds the excess of R from above (and from zero weights that of ψ*(Z)); `None` while a =
-    /// 0.
+    /// `CΨ/a` at save k, which bounds the excess of R from above (and from zero weights that of ψ*(Z)); `None` while
+    /// a = 0.
     pub fn bound(&self, k: usize) -> Option<f64> {
         let a = self.accumulated[k];
         (a > 0.0).then(|| self.constant * self.least / a)

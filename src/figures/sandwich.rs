@@ -20,9 +20,9 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
         "R is the radius at which the closed form would give an output layer of the same length. From zero weights a/Ψ \
          ≤ ψ*(Z) ≤ R ≤ a/Ψ + C at all times, whatever phases and the loss do on the way"
     } else {
-        "R is the radius at which the closed form from zero weights would give an output layer of the same length. From \
-         other weights it bounds ‖Z‖ up to what they start with (ρ(R) + ‖Z₀‖), and R ≤ a/Ψ + C at all times, with a C \
-         that knows the start, whatever the loss does on the way"
+        "R is the radius at which the closed form from zero weights would give an output layer of the same length. \
+         From other weights it bounds ‖Z‖ up to what they start with (ρ(R) + ‖Z₀‖), and R ≤ a/Ψ + C at all times, with \
+         a C that knows the start, whatever the loss does on the way"
     };
     let caption = format!(
         "Z = Gᵀ∫α dt, read off the first layer, and a = Σₙ∫αₙ dt, from the multipliers; {norms}. {bounds}. Right: the \

@@ -1,7 +1,6 @@
 //! What was run, for `report.json`: network, rule, loss, and what was assigned on the command line.
 
 use crate::activation::Formula;
-use crate::network::Signals;
 use crate::run::Run;
 use serde::Serialize;
 
@@ -56,12 +55,12 @@ impl<'a> Setting<'a> {
             },
             rule: RuleReport {
                 kind: rule.key(),
-                feedback: match rule.signals() {
-                    Signals::Backward => "none",
-                    Signals::Direct(_) => "vectors",
-                    Signals::Layerwise(_) => "matrices",
+                feedback: match run.problem.feedback_entries().first() {
+                    None => "none",
+                    Some((axes, _)) if axes.len() == 1 => "vectors",
+                    Some(_) => "matrices",
                 },
-                evolves: rule.evolves(),
+                evolves: run.trajectory.theta.nrows() > network.parameters(),
             },
             loss: run.problem.loss().name(),
         }

@@ -21,8 +21,8 @@ enum Layers {
     Diagonal,
 }
 
-/// A network with its rule: `fc`, `fc-dfa-L`, `fc-bp-L`, `conv-dfa-L`, `conv-dfa-L-unit`, `conv-bp-L`, and the last three
-/// with `diagonal` instead of `conv`. `fc` is `fc-dfa-2` under a shorter name.
+/// A network with its rule: `fc`, `fc-dfa-L`, `fc-bp-L`, `conv-dfa-L`, `conv-dfa-L-unit`, `conv-bp-L`, and the last
+/// three with `diagonal` instead of `conv`. `fc` is `fc-dfa-2` under a shorter name.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct NetworkCase {

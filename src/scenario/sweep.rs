@@ -138,15 +138,8 @@ pub(super) fn options(
             kinds.get_ref().clone()
         }
     };
-    let many = (sweep.cases.get_ref().iter()).find(|case| !case.has_one_limit());
-    if let (Some(case), true) = (many, kinds.contains(&Kind::Limit)) {
-        let problem = format!(
-            "the case `{}` has no one limit: deeper than 2, gradient descent tends to one of many stationary points of \
-             a potential that is not convex",
-            case.name()
-        );
-        let advice = "leave \"limit\" out of `kinds`, or take depth 1 or 2";
-        return Err(source.error(sweep.cases.span(), &problem, advice));
+    if kinds.contains(&Kind::Limit) {
+        one_limit(&sweep.cases, source)?;
     }
     let options = SweepOptions {
         cases: sweep.cases.get_ref().clone(),
@@ -155,6 +148,22 @@ pub(super) fn options(
         kinds,
     };
     Ok(Some((options, teacher)))
+}
+
+/// Refuses networks whose limit depends on the start.
+fn one_limit(cases: &Spanned<Vec<NetworkCase>>, source: &Source) -> Result<()> {
+    match cases.get_ref().iter().find(|case| !case.has_one_limit()) {
+        None => Ok(()),
+        Some(case) => {
+            let problem = format!(
+                "the case `{}` has no one limit: deeper than 2, gradient descent tends to one of many stationary \
+                 points of a potential that is not convex",
+                case.name()
+            );
+            let advice = "leave \"limit\" out of `kinds`, or take depth 1 or 2";
+            Err(source.error(cases.span(), &problem, advice))
+        }
+    }
 }
 
 /// Refuses an empty list, and one with repetitions.

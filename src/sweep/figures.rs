@@ -251,9 +251,9 @@ fn kinds(merged: &Merged, summaries: &[Summary], curves: &[PredictedAngle]) -> O
     let (title, caption) = if options.kinds.contains(&Kind::Limit) {
         (
             "Limits, and what is reached on the way to them",
-            "Mean angle to the teacher (bars: one standard error) of the limit, of the flow at a time that training can \
-             reach, and of finite steps, on the same data. Depth slows direct feedback alignment: a deep network is read \
-             far from its limit.",
+            "Mean angle to the teacher (bars: one standard error) of the limit, of the flow at a time that training \
+             can reach, and of finite steps, on the same data. Depth slows direct feedback alignment: a deep network \
+             is read far from its limit.",
         )
     } else {
         (

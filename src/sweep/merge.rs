@@ -195,8 +195,8 @@ impl Merged<'_> {
             .collect()
     }
 
-    /// Paired differences to the fully connected network of the same rule and depth, or to the first one; empty if there
-    /// is none among the cases.
+    /// Paired differences to the fully connected network of the same rule and depth, or to the first one; empty if
+    /// there is none among the cases.
     pub fn differences(&self) -> Vec<Difference> {
         self.groups()
             .filter(|(network, _, _)| !network.is_fully_connected())

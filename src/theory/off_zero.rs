@@ -1,8 +1,8 @@
 //! Bounds on fully connected networks under fixed feedback from any weights: the constant of Theorem 1.
 //!
 //! With `v_l = w_l b_l/‖b_l‖²` (`b_L = 1`, so that `v_L = w_L`) the rule conserves
-//! `c_l = b_lᵀ v_{l+1} − ½‖b_l‖²‖v_l‖²`, and the part of w_l across b_l never moves: `P_l = w_l(0)(1 − b_l b_lᵀ/‖b_l‖²)`.
-//! So the length x of the output layer bounds everything below it: `‖v_L‖ = x`,
+//! `c_l = b_lᵀ v_{l+1} − ½‖b_l‖²‖v_l‖²`, and the part of w_l across b_l never moves:
+//! `P_l = w_l(0)(1 − b_l b_lᵀ/‖b_l‖²)`. So the length x of the output layer bounds everything below it: `‖v_L‖ = x`,
 //!
 //! ```text
 //! ½‖b_l‖²‖v_l‖² ≤ ‖b_l‖‖v_{l+1}‖ − c_l          ‖w_l‖² ≤ ‖P_l‖² + ‖b_l‖²‖v_l‖²          ‖β‖ ≤ x ∏_{l<L} ‖w_l‖ =: B(x)

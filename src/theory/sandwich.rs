@@ -11,8 +11,9 @@
 //! with H = ln N for the exponential loss and ln 2N for the logistic one. As a → ∞, Z/a tends to the point of the
 //! convex hull of the `g_n` where ψ* is least, and with it β to its limit, whatever the phases do along the way:
 //! Theorem 2 (corrected) without assumptions. That is from zero weights. The same holds for fully connected networks,
-//! `c` then holding the lengths of the feedback and ψ being ‖·‖₂; from other weights, which only they may have, R bounds
-//! ‖Z‖ up to a constant and lower orders, and C is another one ([`OffZero`]). docs/theory.md, section 5, has the proofs.
+//! `c` then holding the lengths of the feedback and ψ being ‖·‖₂; from other weights, which only they may have, R
+//! bounds ‖Z‖ up to a constant and lower orders, and C is another one ([`OffZero`]). docs/theory.md, section 5, has the
+//! proofs.
 
 use super::growth::{potential_degree, predictor_degree};
 use super::{Alignment, OffZero, Theory};

@@ -1,10 +1,10 @@
 //! Samples that no unit of exact ReLUs sees.
 //!
-//! A sample on which every unit of some hidden layer is inactive has the output zero, and nothing pulls it out of there:
-//! an exact network does not learn it until other samples turn a unit towards it, and maybe never. With kinks rounded
-//! over ε a gate at the preactivation `a < 0` is open by `M ≈ ε²‖w‖²‖x‖²/(4a²)`, so the sample pulls with a share of
-//! order ε² of its multiplier, and is learned in a time of order 1/ε². The two limits, ε → 0 and t → ∞, do not commute:
-//! from `t = 1/ε²` on a rounded network is another network than the exact one.
+//! A sample on which every unit of some hidden layer is inactive has the output zero, and nothing pulls it out of
+//! there: an exact network does not learn it until other samples turn a unit towards it, and maybe never. With kinks
+//! rounded over ε a gate at the preactivation `a < 0` is open by `M ≈ ε²‖w‖²‖x‖²/(4a²)`, so the sample pulls with a
+//! share of order ε² of its multiplier, and is learned in a time of order 1/ε². The two limits, ε → 0 and t → ∞, do not
+//! commute: from `t = 1/ε²` on a rounded network is another network than the exact one.
 
 use crate::network::Relu;
 use nalgebra::DMatrix;

@@ -107,7 +107,8 @@ keys! {
     "limit_multipliers" ["N"] Float64, PLAIN,
         Arrays(|r| from::of_limit(r, |l| Array::vector(l.multipliers.as_slice()))), "Its multipliers.";
     "limit_support" ["support vectors"] Int64, "index",
-        Arrays(|r| from::of_limit(r, |l| Array::indices(l.support.iter().copied()))), "Samples with multipliers, from 0.";
+        Arrays(|r| from::of_limit(r, |l| Array::indices(l.support.iter().copied()))),
+        "Samples with multipliers, from 0.";
     "angle_to_limit" ["T"] Float64, RADIANS,
         Arrays(|r| r.diagnostics.angle_to_limit.as_deref().map(Array::vector).into_iter().collect()),
         "Angle between β and the limit (ReLU networks: between w_L and the SVM of the features of the same save); π/2 \
@@ -133,7 +134,8 @@ keys! {
     "alignment_residual" ["T, L"] Float64, PLAIN,
         Arrays(|r| r.diagnostics.alignment.iter().map(|a| Array::columns(&a.residual)).collect()),
         "‖w_l − φ_l b_{l−1}b_lᵀ‖/‖w_l‖.";
-    "frequencies" ["F"] Int64, "index", Arrays(|r| from::of_phases(r, |p| Array::indices(p.frequencies.iter().copied()))),
+    "frequencies" ["F"] Int64, "index",
+        Arrays(|r| from::of_phases(r, |p| Array::indices(p.frequencies.iter().copied()))),
         "Convolutional and diagonal networks, fixed feedback: the frequencies (entries) below, from 0.";
     "z_hat" ["T, F"] Complex128, PLAIN, Arrays(|r| from::of_phases(r, |p| Array::complex_columns(&p.z))),
         "Ẑ = (ŵ_1 − ŵ_1(0))/b̂_1*.";
@@ -149,7 +151,8 @@ keys! {
         "Fixed feedback on linear networks: a = Σ_n A_n.";
     "dual_of_z" ["T"] Float64, PLAIN, Arrays(|r| from::sandwich(r, |s| &s.dual)),
         "ψ*(Z), with Z read off the first layer.";
-    "radius" ["T"] Float64, PLAIN, Arrays(|r| from::sandwich(r, |s| &s.radius)), "R, from the length of the last layer.";
+    "radius" ["T"] Float64, PLAIN, Arrays(|r| from::sandwich(r, |s| &s.radius)),
+        "R, from the length of the last layer.";
     "largest_dual" ["T"] Float64, PLAIN, Arrays(|r| from::sandwich(r, |s| &s.largest_dual)),
         "The upper bound of ψ*(Z) that follows from it; R itself from zero weights.";
     "feature_angle" ["saves"] Float64, RADIANS, Series(|r| from::machine(r, |m| &m.angle)),

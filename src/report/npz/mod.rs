@@ -1,8 +1,8 @@
 //! `trajectory.npz`: everything along the run, for `numpy.load`.
 //!
-//! [`KEYS`](keys::KEYS) is the list of its arrays, with shape, unit and meaning; docs/files.md is generated from it. All
-//! numbers in the arrays of a completed run are finite: a series that is not defined at every save is stored with the
-//! indices of those where it is.
+//! [`KEYS`](keys::KEYS) is the list of its arrays, with shape, unit and meaning; docs/files.md is generated from it.
+//! All numbers in the arrays of a completed run are finite: a series that is not defined at every save is stored with
+//! the indices of those where it is.
 
 mod arrays;
 mod keys;

@@ -4,7 +4,6 @@ use super::arrays::{Array, Values, integer};
 use crate::descent::Beside;
 use crate::diagnostics::{Diagnostics, FeatureMachine, Homogeneous, Phases, Sandwich};
 use crate::limit::Limit;
-use crate::network::Signals;
 use crate::run::Run;
 
 /// `w_1 … w_L`, saves × inputs × units.
@@ -41,11 +40,18 @@ pub(super) fn rule_state(run: &Run) -> Vec<Array<'_>> {
 
 /// b_1 … b_{L−1} (vectors), or F_1 … F_{L−1} (matrices).
 pub(super) fn feedback(run: &Run) -> Vec<Array<'_>> {
-    match run.problem.rule().signals() {
-        Signals::Backward => Vec::new(),
-        Signals::Direct(b) => b.iter().map(|b| Array::vector(b.as_slice())).collect(),
-        Signals::Layerwise(f) => f.iter().map(Array::matrix).collect(),
-    }
+    let entries = run.problem.feedback_entries().into_iter();
+    entries
+        .map(|(axes, numbers)| {
+            let rows = axes[0];
+            // row by row
+            let values = (0..rows).flat_map(move |i| numbers.iter().skip(i).step_by(rows));
+            Array {
+                shape: axes.iter().map(|length| *length as u64).collect(),
+                values: Values::Floats(Box::new(values.copied())),
+            }
+        })
+        .collect()
 }
 
 pub(super) fn labels(run: &Run) -> Vec<Array<'_>> {
