@@ -138,9 +138,7 @@ pub(super) fn options(
             kinds.get_ref().clone()
         }
     };
-    if kinds.contains(&Kind::Limit) {
-        one_limit(&sweep.cases, source)?;
-    }
+    one_limit(&sweep.cases, &kinds, source)?;
     let options = SweepOptions {
         cases: sweep.cases.get_ref().clone(),
         ratios,
@@ -150,9 +148,10 @@ pub(super) fn options(
     Ok(Some((options, teacher)))
 }
 
-/// Refuses networks whose limit depends on the start.
-fn one_limit(cases: &Spanned<Vec<NetworkCase>>, source: &Source) -> Result<()> {
-    match cases.get_ref().iter().find(|case| !case.has_one_limit()) {
+/// Refuses networks whose limit depends on the start, if limits are to be measured.
+fn one_limit(cases: &Spanned<Vec<NetworkCase>>, kinds: &[Kind], source: &Source) -> Result<()> {
+    let many = cases.get_ref().iter().find(|case| !case.has_one_limit());
+    match many.filter(|_| kinds.contains(&Kind::Limit)) {
         None => Ok(()),
         Some(case) => {
             let problem = format!(
