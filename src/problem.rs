@@ -99,6 +99,13 @@ impl Problem {
         &self.rule
     }
 
+    /// What fixed feedback is, or learned feedback starts with, layer by layer: lengths of the axes (one of a vector
+    /// b_l, two of a matrix F_l), and the entries, column by column. Empty under gradient descent.
+    pub fn feedback_entries(&self) -> Vec<(Vec<usize>, &[f64])> {
+        let signals = self.rule.signals();
+        signals.axes().into_iter().zip(signals.numbers()).collect()
+    }
+
     /// The loss to be minimised.
     pub fn loss(&self) -> Loss {
         self.loss

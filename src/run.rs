@@ -1,7 +1,7 @@
 //! One run from problem to verdicts: the arrows of the data flow, in order.
 
 use crate::accuracy::{Conclusion, Verification, judge, verify};
-use crate::claims::{self, Evidence, Outcome, Verdict};
+use crate::claims::{self, Evidence, Outcome, Subject, Verdict};
 use crate::control::Control;
 use crate::descent::{self, Comparison, descend, flow_beside};
 use crate::diagnostics::{Diagnostics, diagnose};
@@ -202,10 +202,16 @@ impl Run {
         }
     }
 
-    /// Verdicts that differ from the scenario's `[expect]`: (id, expected, found).
+    /// Verdicts that differ from the scenario's `[expect]`: (id, expected, found). What a sweep is expected to show,
+    /// one of its cases need not.
     pub fn surprises(&self) -> Vec<(&str, Outcome, Outcome)> {
+        let of_sweep = |v: &Verdict| {
+            self.scenario.sweep().is_some()
+                && claims::find(v.id).is_some_and(|claim| claim.subject == Subject::Sweep)
+        };
         self.verdicts
             .iter()
+            .filter(|v| !of_sweep(v))
             .filter_map(|v| {
                 let expected = *self.scenario.expect.get(v.id)?;
                 (expected != v.outcome).then_some((v.id, expected, v.outcome))

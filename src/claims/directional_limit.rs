@@ -10,7 +10,8 @@ pub(super) const THM_1: Claim = Claim {
     printed: "Under direct feedback alignment flow a fully connected linear network converges in direction to the \
               hard-margin SVM, the same limit as under gradient descent.",
     corrected: "True, from any initial weights and whatever the loss does on the way (‖Z‖‖β*‖/a → 1 with a = Σ_n ∫α_n, \
-                which leaves Z/a one point to go to), and for feedback alignment, which on linear networks is direct \
+                between bounds whose constant the start determines, which leaves Z/a one point to go to), and for \
+                feedback alignment, which on linear networks is direct \
                 feedback \
                 alignment with b_l = F_l⋯F_{L−1}; the angle falls like (log t)^{−1/(2^L−1)}, exponentially slower in \
                 depth than under gradient descent.",

@@ -16,10 +16,13 @@ mod prop_2;
 mod prop_3;
 mod rate;
 mod relu;
+mod section_6;
 mod theorem_2;
 mod theorem_2_unconditional;
 mod theorem_3;
 mod theorem_4;
+
+pub use section_6::{PairedDifference, judge_sweep};
 
 use crate::descent::Comparison;
 use crate::diagnostics::Diagnostics;
@@ -67,7 +70,7 @@ pub struct Claim {
     pub corrected: &'static str,
     /// How a run is judged: residual, tolerance, hypotheses.
     pub check: &'static str,
-    /// Whether it concerns the flow or finite steps.
+    /// Whether it concerns the flow, finite steps or a sweep.
     pub subject: Subject,
     /// The check itself; [`Claim::judge`] fills in the id.
     pub judge: fn(&Evidence<'_>) -> Verdict,
@@ -80,6 +83,8 @@ pub enum Subject {
     Flow,
     /// Finite steps.
     Steps,
+    /// Many runs, judged together ([`judge_sweep`]); on one run it is *not applicable*.
+    Sweep,
 }
 
 impl Claim {
@@ -116,6 +121,7 @@ pub const CLAIMS: &[Claim] = &[
     loss_decreases::CLAIM,
     rate::RATE_DFA,
     rate::RATE_BP,
+    section_6::CLAIM,
 ];
 
 /// Ids of every claim, in the order of tables.

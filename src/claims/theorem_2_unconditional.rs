@@ -87,7 +87,7 @@ fn bounds<'a>(e: &Evidence<'a>) -> Result<(&'a Sandwich, f64), Verdict> {
     }
     let measured = e.diagnostics.sandwich.as_ref();
     measured
-        .and_then(|sandwich| Some((sandwich, sandwich.constant?)))
+        .map(|sandwich| (sandwich, sandwich.constant))
         .ok_or_else(|| {
             Verdict::without_measurement(
                 Outcome::Inconclusive,

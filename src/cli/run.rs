@@ -78,7 +78,7 @@ pub(super) fn finish(finished: &Run, folder: &Path, output: &Output) -> Result<u
     }
     if !output.quiet {
         match output.format {
-            Format::Json => print(&report::json(finished))?,
+            Format::Json => print(&report::json_with_figures(finished, &figures))?,
             Format::Text => print(&format!(
                 "{}\n  written to {}\n",
                 report::text(finished),

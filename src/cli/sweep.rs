@@ -247,7 +247,11 @@ fn merge_all(folder: &Path, quiet: bool) -> Result<u8> {
     }
     let failures = merged.failures();
     if failures.is_empty() {
-        return Ok(exit::DONE);
+        return Ok(if merged.surprises() {
+            exit::UNEXPECTED
+        } else {
+            exit::DONE
+        });
     }
     Err(SolverError::LeftOut(failures).into())
 }

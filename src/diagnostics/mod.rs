@@ -12,7 +12,7 @@ mod standing;
 
 pub use alignment::Alignment;
 pub use feature_machine::FeatureMachine;
-pub use homogeneous::{Homogeneous, output_on_level_set};
+pub use homogeneous::{Homogeneous, Unseen, output_on_level_set};
 pub use invariants::Invariant;
 pub use loss_rate::loss_rate;
 pub use phases::{Phase, Phases};

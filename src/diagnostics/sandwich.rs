@@ -1,5 +1,5 @@
-//! What the first layer has learned, between bounds that theory proves: `a/Ψ ≤ ψ*(Z) ≤ R ≤ a/Ψ + C`
-//! ([`theory::Sandwich`](crate::theory::Sandwich)).
+//! What the first layer has learned, between bounds that theory proves: `a/Ψ ≤ ψ*(Z) ≤ R ≤ a/Ψ + C`, from other weights
+//! than zero with a little more than R in the middle ([`theory::Sandwich`](crate::theory::Sandwich)).
 //!
 //! The four numbers come from four places: a from the multipliers accumulated along the run, Z from the weights of the
 //! first layer, R from the length of the last, Ψ from the certified limit. All of them grow like a small power of log
@@ -19,12 +19,14 @@ pub struct Sandwich {
     pub accumulated: Vec<f64>,
     /// `ψ*(Z)`, with Z read off the first layer.
     pub dual: Vec<f64>,
-    /// R, from the length of the output layer; from other than zero weights no bound, but it grows alike.
+    /// R, from the length of the output layer.
     pub radius: Vec<f64>,
+    /// The upper bound of ψ*(Z) that follows from the length of the output layer: R itself from zero weights.
+    pub largest_dual: Vec<f64>,
     /// Ψ, the least value of ψ on `Gβ ≥ 1`.
     pub least: f64,
-    /// C, from zero weights.
-    pub constant: Option<f64>,
+    /// C.
+    pub constant: f64,
 }
 
 impl Sandwich {
@@ -38,11 +40,11 @@ impl Sandwich {
         self.excess(k, &self.radius)
     }
 
-    /// `CΨ/a` at save k, which bounds both of the others from above; `None` while a = 0, and from other weights than
-    /// zero.
+    /// `CΨ/a` at save k, which bounds the excess of R from above (and from zero weights that of ψ*(Z)); `None` while
+    /// a = 0.
     pub fn bound(&self, k: usize) -> Option<f64> {
         let a = self.accumulated[k];
-        (a > 0.0).then_some(self.constant? * self.least / a)
+        (a > 0.0).then(|| self.constant * self.least / a)
     }
 
     fn excess(&self, k: usize, of: &[f64]) -> Option<f64> {
@@ -86,7 +88,8 @@ impl<'a> Builder<'a> {
                 accumulated: Vec::with_capacity(saves),
                 dual: Vec::with_capacity(saves),
                 radius: Vec::with_capacity(saves),
-                constant: law.from_zero.then(|| law.constant(least)),
+                largest_dual: Vec::with_capacity(saves),
+                constant: law.constant(least),
                 least,
             },
         })
@@ -99,7 +102,9 @@ impl<'a> Builder<'a> {
         let m = &mut self.measured;
         m.accumulated.push(self.accumulated.column(k).sum());
         m.dual.push(self.limit.potential.dual(&z));
-        m.radius.push(self.law.radius(output.norm()));
+        let radius = self.law.radius(output.norm());
+        m.radius.push(radius);
+        m.largest_dual.push(self.law.largest_dual(radius));
     }
 
     /// Z, read off the first layer; zero at frequencies that the feedback does not reach.

@@ -16,12 +16,13 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
         }
         _ => "Ψ = ‖β*‖ is the least norm at margin one, and ψ and ψ* are ‖·‖",
     };
-    let bounds = if sandwich.constant.is_some() {
+    let bounds = if from_zero(sandwich) {
         "R is the radius at which the closed form would give an output layer of the same length. From zero weights a/Ψ \
          ≤ ψ*(Z) ≤ R ≤ a/Ψ + C at all times, whatever phases and the loss do on the way"
     } else {
-        "R is the radius at which the closed form from zero weights would give an output layer of the same length: \
-         from other weights a/Ψ ≤ ‖Z‖ alone is a bound, and both grow alike"
+        "R is the radius at which the closed form from zero weights would give an output layer of the same length. \
+         From other weights it bounds ‖Z‖ up to what they start with (ρ(R) + ‖Z₀‖), and R ≤ a/Ψ + C at all times, with \
+         a C that knows the start, whatever the loss does on the way"
     };
     let caption = format!(
         "Z = Gᵀ∫α dt, read off the first layer, and a = Σₙ∫αₙ dt, from the multipliers; {norms}. {bounds}. Right: the \
@@ -36,6 +37,11 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     ))
 }
 
+/// Whether R itself bounds ψ*(Z).
+fn from_zero(sandwich: &Sandwich) -> bool {
+    sandwich.largest_dual == sandwich.radius
+}
+
 fn sizes(run: &Drawn, sandwich: &Sandwich) -> Panel {
     let below: Vec<f64> = (sandwich.accumulated.iter())
         .map(|a| a / sandwich.least)
@@ -46,10 +52,13 @@ fn sizes(run: &Drawn, sandwich: &Sandwich) -> Panel {
         build::line("R", 2, run.over_time(sandwich.radius.iter().copied())),
     ];
     series[1].style = Style::Dashed;
-    if let Some(constant) = sandwich.constant {
-        let above = below.iter().map(|below| below + constant);
-        series.push(build::line("a/Ψ + C", 3, run.over_time(above)));
-        series[3].style = Style::Dashed;
+    let above = below.iter().map(|below| below + sandwich.constant);
+    series.push(build::line("a/Ψ + C", 3, run.over_time(above)));
+    series[3].style = Style::Dashed;
+    if !from_zero(sandwich) {
+        let largest = sandwich.largest_dual.iter().copied();
+        series.push(build::line("ρ(R) + ‖Z₀‖", 4, run.over_time(largest)));
+        series[4].style = Style::Dashed;
     }
     let mut y = build::axis("size of what was learned", Scale::Log10);
     y.range = build::settled_range(&series);
@@ -66,10 +75,8 @@ fn excesses(run: &Drawn, sandwich: &Sandwich) -> Panel {
         build::line("ψ*(Z)Ψ/a − 1", 1, over(&|k| sandwich.dual_excess(k))),
         build::line("RΨ/a − 1", 2, over(&|k| sandwich.radius_excess(k))),
     ];
-    if sandwich.constant.is_some() {
-        series.push(build::line("CΨ/a", 3, over(&|k| sandwich.bound(k))));
-        series[2].style = Style::Dashed;
-    }
+    series.push(build::line("CΨ/a", 3, over(&|k| sandwich.bound(k))));
+    series[2].style = Style::Dashed;
     let mut y = build::axis("excess over the lower bound", Scale::Log10);
     y.range = build::settled_range(&series);
     build::panel("How they close", y, series)
@@ -98,13 +105,13 @@ mod tests {
     }
 
     #[test]
-    fn other_weights_have_no_bound_from_above() {
+    fn other_weights_have_a_bound_of_their_own() {
         let mut case = synthetic::dfa(2);
         assert!(build(&case.run()).is_none());
         case.diagnostics.sandwich = Some(synthetic::sandwich(&case, false));
         let figure = build(&case.run()).unwrap();
         let counts: Vec<usize> = figure.panels.iter().map(|p| p.series.len()).collect();
-        assert_eq!(counts, [3, 2]);
+        assert_eq!(counts, [5, 3]);
         assert!(figure.caption.contains("other weights"));
     }
 }

@@ -212,7 +212,8 @@ pub(super) fn sandwich(case: &Case, from_zero: bool) -> Sandwich {
     Sandwich {
         dual: above(0.2),
         radius: above(0.5),
-        constant: from_zero.then_some(1.0),
+        largest_dual: above(if from_zero { 0.5 } else { 0.6 }),
+        constant: 1.0,
         least,
         accumulated,
     }

@@ -204,5 +204,7 @@ fn homogeneous(
         activation_sines,
         directions,
         dead: Vec::new(),
+        smoothing: 0.0,
+        unseen: Vec::new(),
     }
 }

@@ -44,6 +44,9 @@ pub const RATIOS: std::ops::RangeInclusive<f64> = 1e-3..=1e3;
 pub enum NoPrediction {
     #[error("theory curves are for {} <= n/D <= {}, not {_0}", RATIOS.start(), RATIOS.end())]
     OutOfRange(f64),
+    /// The potential is not convex: training ends at one of many stationary points.
+    #[error("there is no one limit to predict: the potential is not convex")]
+    ManyLimits,
     /// The equations have no solution in the bracket where theory has one.
     #[error("the equations for the angle at n/D = {_0} have no solution in their bracket")]
     Unsolved(f64),

@@ -120,6 +120,15 @@ impl<'a> Signals<'a> {
         }
     }
 
+    /// The lengths of the axes of every matrix (two) or vector (one), layer by layer.
+    pub fn axes(self) -> Vec<Vec<usize>> {
+        match self {
+            Self::Backward => Vec::new(),
+            Self::Layerwise(f) => f.iter().map(|f| vec![f.nrows(), f.ncols()]).collect(),
+            Self::Direct(b) => b.iter().map(|b| vec![b.len()]).collect(),
+        }
+    }
+
     /// Every matrix or vector, as numbers, layer by layer.
     pub fn numbers(self) -> Vec<&'a [f64]> {
         match self {

@@ -1,10 +1,15 @@
 //! `report.json`, format `marginflow-report/1`.
 
 use super::data::DataReport;
+#[cfg(feature = "figures")]
+use super::drawn::DrawnFigure;
+use super::setting::Setting;
 use crate::accuracy::Verification;
 use crate::claims::Verdict;
 use crate::descent::Beside;
 use crate::diagnostics::{FeatureMachine, Homogeneous, Sandwich};
+#[cfg(feature = "figures")]
+use crate::figures::Figure;
 use crate::limit::{Limit, LimitKind};
 use crate::run::Run;
 use crate::trajectory::{Kinks, SolverStatistics, Status};
@@ -21,6 +26,8 @@ struct Report<'a> {
     scenario_sha256: &'a str,
     status: Status,
     message: Option<&'a str>,
+    #[serde(flatten)]
+    setting: Setting<'a>,
     dataset: DataReport<'a>,
     #[serde(rename = "final")]
     last: Last<'a>,
@@ -34,9 +41,12 @@ struct Report<'a> {
     claims: &'a [Verdict],
     steps: Vec<StepsReport>,
     /// How the distance from the flow shrinks with the step size; null with fewer than two sizes.
-    order: Option<OrderReport>,
+    order: Option<OrderReport<'a>>,
     verification: Option<&'a Verification>,
     solver: &'a SolverStatistics,
+    /// What every figure shows; empty without figures.
+    #[cfg(feature = "figures")]
+    figures: Vec<DrawnFigure<'a>>,
 }
 
 #[derive(Serialize)]
@@ -112,11 +122,26 @@ struct HomogeneousReport<'a> {
     feedback_margin: Option<f64>,
     /// Samples, from 0, that some hidden layer passes nothing on of: margins of zero.
     dead_samples: &'a [usize],
+    /// ε of rounded kinks; 0 for exact ones.
+    smoothing: f64,
+    /// With rounded kinks, samples that exact units with the same weights would not see at some save.
+    unseen_samples: Vec<UnseenReport>,
+}
+
+/// A sample, from 0, and s of the first and the last save at which it was not seen.
+#[derive(Serialize)]
+struct UnseenReport {
+    sample: usize,
+    log_log_times: [f64; 2],
 }
 
 impl<'a> HomogeneousReport<'a> {
-    fn at_the_end_of(h: &'a Homogeneous) -> Self {
+    fn at_the_end_of(h: &'a Homogeneous, log_log_time: &[f64]) -> Self {
         let last = |series: &[Option<f64>]| series.last().copied().flatten();
+        let unseen = h.unseen.iter().map(|u| UnseenReport {
+            sample: u.sample,
+            log_log_times: [u.first, u.last].map(|k| log_log_time[k]),
+        });
         Self {
             feature_angle: last(&h.feature_angle),
             feature_margin: last(&h.feature_margin),
@@ -128,18 +153,22 @@ impl<'a> HomogeneousReport<'a> {
             smoothed_margin: last(&h.smoothed_margin),
             feedback_margin: last(&h.feedback_margin),
             dead_samples: &h.dead,
+            smoothing: h.smoothing,
+            unseen_samples: unseen.collect(),
         }
     }
 }
 
-/// The last entries of [`Sandwich`]: `a/least ≤ dual ≤ radius ≤ a/least + constant` from zero weights.
+/// The last entries of [`Sandwich`]: `a/least ≤ dual ≤ largest_dual`, `radius ≤ a/least + constant`; from zero weights
+/// `largest_dual` is `radius`.
 #[derive(Serialize)]
 struct SandwichReport {
     accumulated: f64,
     dual: f64,
     radius: f64,
+    largest_dual: f64,
     least: f64,
-    constant: Option<f64>,
+    constant: f64,
     /// `dual · least/accumulated − 1`.
     dual_excess: Option<f64>,
     /// `radius · least/accumulated − 1`.
@@ -152,6 +181,7 @@ impl SandwichReport {
             accumulated: s.accumulated[k],
             dual: s.dual[k],
             radius: s.radius[k],
+            largest_dual: s.largest_dual[k],
             least: s.least,
             constant: s.constant,
             dual_excess: s.dual_excess(k),
@@ -219,10 +249,12 @@ impl StepsReport {
 }
 
 #[derive(Serialize)]
-struct OrderReport {
+struct OrderReport<'a> {
     observed: f64,
     /// ηk at which the runs are compared.
     at: f64,
+    /// (η, relative distance there), increasing.
+    distances: &'a [(f64, f64)],
 }
 
 #[derive(Serialize)]
@@ -230,6 +262,8 @@ struct RateReport {
     observed: f64,
     predicted: Option<f64>,
     window: [f64; 2],
+    /// Slopes of the first and the second half of the window.
+    halves: [f64; 2],
 }
 
 /// Key of the drift of the log-multipliers, `max_n |p_n − (τ − m_n)|/max(1+τ, |m_n|)`, among the invariants.
@@ -257,8 +291,36 @@ impl<'a> LimitReport<'a> {
     }
 }
 
-/// The report as pretty-printed JSON. Numbers that a run does not have are null; in a completed run no others are.
+/// The report as pretty-printed JSON, without the numbers of its figures. Numbers that a run does not have are null; in
+/// a completed run no others are.
 pub fn json(run: &Run) -> String {
+    written(report(run))
+}
+
+/// The report with the numbers of its `figures`, those of [`figures::figures`](crate::figures::figures).
+#[cfg(feature = "figures")]
+pub fn json_with_figures(run: &Run, figures: &[Figure]) -> String {
+    let d = &run.diagnostics;
+    let mut known = vec![("log_time", d.log_time.as_slice())];
+    if let Some(steps) = &run.steps {
+        known.push(("flow_beside_log_time", &steps.flow.log_time));
+    }
+    written(Report {
+        figures: (figures.iter())
+            .map(|figure| DrawnFigure::of(figure, &known))
+            .collect(),
+        ..report(run)
+    })
+}
+
+fn written(report: Report<'_>) -> String {
+    let mut text =
+        serde_json::to_string_pretty(&report).expect("a report holds only strings and numbers");
+    text.push('\n');
+    text
+}
+
+fn report(run: &Run) -> Report<'_> {
     let d = &run.diagnostics;
     let k = d.log_log_time.len() - 1;
     let mut invariants: BTreeMap<&str, f64> = d
@@ -269,7 +331,7 @@ pub fn json(run: &Run) -> String {
     invariants.insert(MULTIPLIER_DRIFT, d.worst_multiplier_drift());
     let spectrum = run.problem.network().spectrum();
     let effective = |beta: &DVector<f64>| spectrum?.effective_entries(beta);
-    let report = Report {
+    Report {
         format: "marginflow-report/1",
         version: env!("CARGO_PKG_VERSION"),
         scenario: &run.scenario.name,
@@ -277,6 +339,7 @@ pub fn json(run: &Run) -> String {
         scenario_sha256: &run.scenario.sha256,
         status: run.conclusion.status,
         message: run.conclusion.message.as_deref(),
+        setting: Setting::of(run),
         dataset: DataReport::of(run.problem.dataset()),
         last: Last {
             log_log_time: d.log_log_time[k],
@@ -293,7 +356,8 @@ pub fn json(run: &Run) -> String {
             sandwich: d.sandwich.as_ref().map(|s| SandwichReport::at(s, k)),
             effective_entries: effective(&d.beta.column(k).into_owned()),
             output_layer: (d.feature_machine.as_ref()).map(OutputLayerReport::at_the_end_of),
-            homogeneous: (d.homogeneous.as_ref()).map(HomogeneousReport::at_the_end_of),
+            homogeneous: (d.homogeneous.as_ref())
+                .map(|h| HomogeneousReport::at_the_end_of(h, &d.log_log_time)),
         },
         limit: LimitReport::of(run.limit.as_ref(), &effective),
         candidates: (d.candidates.iter())
@@ -309,6 +373,7 @@ pub fn json(run: &Run) -> String {
             observed: r.observed,
             predicted: r.predicted,
             window: r.window,
+            halves: r.halves,
         }),
         kinks: run.trajectory.kinks.as_ref(),
         claims: &run.verdicts,
@@ -318,12 +383,11 @@ pub fn json(run: &Run) -> String {
         order: (run.steps.as_ref().and_then(|s| s.order.as_ref())).map(|o| OrderReport {
             observed: o.observed,
             at: o.at,
+            distances: &o.distances,
         }),
         verification: run.verification.as_ref(),
         solver: &run.trajectory.solver,
-    };
-    let mut text =
-        serde_json::to_string_pretty(&report).expect("a report holds only strings and numbers");
-    text.push('\n');
-    text
+        #[cfg(feature = "figures")]
+        figures: Vec::new(),
+    }
 }

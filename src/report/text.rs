@@ -118,6 +118,7 @@ fn of_the_end(run: &Run) -> Vec<(&'static str, String)> {
     rows.extend(effective_entries(run));
     if let Some(h) = &d.homogeneous {
         rows.extend(homogeneous(h));
+        rows.extend(smoothing(h, &d.log_log_time));
     } else if let (Some(gap), Some(kkt)) = (d.duality_gap[k], d.kkt_residual[k]) {
         let proof = format!("duality gap {gap:.3e}, KKT residual {kkt:.3e}");
         rows.push(("the run's own proof", proof));
@@ -308,6 +309,44 @@ fn homogeneous(h: &Homogeneous) -> Vec<(&'static str, String)> {
         rows.push(("dead samples, from 0", value));
     }
     rows
+}
+
+/// Rows about rounded kinks: from when on the network is another one, and what the exact one would not learn.
+fn smoothing(h: &Homogeneous, log_log_time: &[f64]) -> Vec<(&'static str, String)> {
+    if h.smoothing <= 0.0 {
+        return Vec::new();
+    }
+    let time = h.smoothing.powi(-2);
+    let rounded = format!(
+        "ε = {:e}: what exact units do not see is learned all the same, in a time of order 1/ε² = {time:.0e} (s = \
+         {:.2}); from there on this is another network than the exact one",
+        h.smoothing,
+        time.ln_1p().ln_1p(),
+    );
+    let at = |k: usize| moment(log_log_time[k]);
+    let names: Vec<String> = (h.unseen.iter().take(MOST_SAMPLES))
+        .map(|u| match u.last + 1 == log_log_time.len() {
+            true => format!("{} (from s = {} to the end)", u.sample, at(u.first)),
+            false => format!("{} (s = {} to {})", u.sample, at(u.first), at(u.last)),
+        })
+        .collect();
+    let more = match h.unseen.len().saturating_sub(MOST_SAMPLES) {
+        0 => String::new(),
+        more => format!(", and {more} more (the JSON has all)"),
+    };
+    let unseen = match names[..] {
+        [] => "none at any save".to_owned(),
+        _ => format!("{}{more}", names.join(", ")),
+    };
+    vec![("smoothing", rounded), ("unseen by exact units", unseen)]
+}
+
+/// Samples that a table names.
+const MOST_SAMPLES: usize = 12;
+
+/// A log-log-time in a sentence.
+fn moment(s: f64) -> String {
+    format!("{s:.2}")
 }
 
 /// "41 crossings, 16 slides, 3 releases; 5 pairs slide at the end".

@@ -1,7 +1,7 @@
 //! Writes finished runs into their folders, by the atomic writes of [`storage`](crate::storage).
 
 use super::html::{Picture, html};
-use super::{json, npz};
+use super::{json_with_figures, npz};
 use crate::error::{Error, Result};
 use crate::figures::{self, Figure};
 use crate::run::Run;
@@ -35,7 +35,7 @@ pub(crate) fn write_all(run: &Run, figures: &[Figure], folder: &Path) -> Result<
         figures => write_figures(figures, folder)?,
     };
     write_file(&folder.join("report.html"), html(run, &drawn).as_bytes())?;
-    write_file(&report, json(run).as_bytes())
+    write_file(&report, json_with_figures(run, figures).as_bytes())
 }
 
 /// Writes figures into the folder `figures` of `folder`, as SVG and PNG; the figures with their SVG.

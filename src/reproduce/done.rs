@@ -103,6 +103,7 @@ pub(super) fn make(
         "critical.json",
         "sweep.csv",
         "theory.csv",
+        "claims.json",
     ];
     names.extend(others.map(str::to_owned));
     let digests = names.into_iter().filter_map(|name| {
@@ -165,5 +166,10 @@ fn whole_sweep(
     let figures = sweep::write(&merged, folder)?;
     let failed = outcome.failed.len();
     let message = (failed > 0).then(|| format!("{failed} cases failed; `sweep run` says which"));
-    Ok((if failed > 0 { 4 } else { 0 }, message, figures))
+    let code = match failed {
+        0 if merged.surprises() => exit::UNEXPECTED,
+        0 => exit::DONE,
+        _ => exit::SOLVER,
+    };
+    Ok((code, message, figures))
 }

@@ -1,5 +1,6 @@
 //! `index.html`: the claims, and all figures of many experiments.
 
+use super::table::Row;
 use super::{ClaimsTable, Done, Drawing, ExperimentKind};
 use crate::claims::CLAIMS;
 use crate::error::exit;
@@ -86,7 +87,7 @@ fn claims(table: &ClaimsTable) -> Markup {
                                 }
                                 td.number.residual { (number(row.residual)) }
                                 td.number.tolerance { (number(row.tolerance)) }
-                                td { a href=(format!("{}/report.html", row.scenario)) { (row.scenario) } }
+                                td { a href=(page_of(row)) { (row.scenario) } }
                                 td.evidence { (row.evidence) }
                             }
                         }
@@ -94,6 +95,15 @@ fn claims(table: &ClaimsTable) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// Where to read more: the page of a run, or the section of a sweep.
+fn page_of(row: &Row) -> String {
+    if row.of_sweep {
+        format!("#{}", row.scenario)
+    } else {
+        format!("{}/report.html", row.scenario)
     }
 }
 

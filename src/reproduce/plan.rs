@@ -1,6 +1,6 @@
 //! Which experiments there are, and which of them are selected.
 
-use crate::claims::{self, Outcome};
+use crate::claims::{self, Outcome, Subject};
 use crate::error::{Error, Result, UsageError};
 use crate::scenario::{self, Kind, Scenario};
 use crate::storage::hexadecimal;
@@ -27,7 +27,7 @@ pub(crate) struct Experiment {
     pub scenario: Scenario,
     pub path: PathBuf,
     pub kind: ExperimentKind,
-    /// Weights times samples, a measure of how long a run takes.
+    /// Weights times samples, a measure of how long a run takes; for a sweep, those of all cases.
     pub work: f64,
     /// SHA-256 of the scenario and of the numbers it starts from.
     inputs: String,
@@ -40,7 +40,7 @@ pub(crate) struct Selection {
     pub only: Option<String>,
     /// The cheapest ones that show every outcome of every claim.
     pub quick: bool,
-    /// Long sweeps too: those that measure flows and finite steps.
+    /// Long sweeps too: those that measure flows and finite steps of large networks.
     pub all: bool,
 }
 
@@ -76,10 +76,27 @@ impl Experiment {
 
     /// Claims it is expected to decide, with the outcome.
     fn decides(&self) -> impl Iterator<Item = (&str, Outcome)> {
-        let runs = self.kind == ExperimentKind::Run;
         (self.scenario.expect.iter())
-            .filter(move |(_, outcome)| runs && **outcome != Outcome::NotApplicable)
+            .filter(|(id, outcome)| self.judges(id) && **outcome != Outcome::NotApplicable)
             .map(|(id, outcome)| (id.as_str(), *outcome))
+    }
+
+    /// Whether claims of this id are judged by an experiment of this kind.
+    fn judges(&self, id: &str) -> bool {
+        let about_sweeps = claims::find(id).is_some_and(|claim| claim.subject == Subject::Sweep);
+        match self.kind {
+            ExperimentKind::Run => !about_sweeps,
+            ExperimentKind::Critical => false,
+            ExperimentKind::Sweep => about_sweeps,
+        }
+    }
+
+    /// The file with its verdicts, in its folder.
+    pub(super) fn verdicts(&self) -> &'static str {
+        match self.kind {
+            ExperimentKind::Run | ExperimentKind::Critical => "report.json",
+            ExperimentKind::Sweep => "claims.json",
+        }
     }
 }
 
@@ -110,7 +127,10 @@ pub(crate) fn plan(folder: &Path, selection: &Selection) -> Result<Vec<Experimen
             } else {
                 ExperimentKind::Run
             },
-            work: problem.map_or(0.0, |p| (p.theta0().len() * p.dataset().len()) as f64),
+            work: problem.map_or_else(
+                || sweep_work(&scenario),
+                |p| (p.theta0().len() * p.dataset().len()) as f64,
+            ),
             inputs: hexadecimal(&inputs),
             scenario,
         };
@@ -126,17 +146,31 @@ pub(crate) fn plan(folder: &Path, selection: &Selection) -> Result<Vec<Experimen
         (Some(only), _) => named(experiments, only)?,
         (None, true) => cheapest(experiments),
         (None, false) => {
-            experiments.retain(|e| selection.all || !sweeps_flows(&e.scenario));
+            experiments.retain(|e| selection.all || !is_long(e));
             experiments
         }
     };
     Ok(chosen)
 }
 
-/// Whether it is a sweep that integrates flows or makes finite steps, which takes long.
-fn sweeps_flows(scenario: &Scenario) -> bool {
-    (scenario.sweep())
-        .is_some_and(|(options, _)| options.kinds.iter().any(|kind| *kind != Kind::Limit))
+/// Σ over the cases of a sweep of D·N.
+fn sweep_work(scenario: &Scenario) -> f64 {
+    let Some((options, teacher)) = scenario.sweep() else {
+        return 0.0;
+    };
+    let area = (teacher.dimension * teacher.dimension) as f64;
+    let ratios: f64 = options.ratios.iter().sum();
+    ratios * area * (options.cases.len() * options.seeds) as f64
+}
+
+/// Work of a sweep of flows and finite steps that takes a minute.
+const LONG: f64 = 5e6;
+
+/// Whether it is a sweep that integrates flows or makes finite steps of networks so large that it takes minutes.
+fn is_long(experiment: &Experiment) -> bool {
+    let trains = (experiment.scenario.sweep())
+        .is_some_and(|(options, _)| options.kinds.iter().any(|kind| *kind != Kind::Limit));
+    trains && experiment.work > LONG
 }
 
 fn scenarios(folder: &Path) -> Result<Vec<PathBuf>> {

@@ -2,7 +2,7 @@
 
 use super::done::Done;
 use super::plan::{Experiment, ExperimentKind};
-use crate::claims::{CLAIMS, Claim, Outcome};
+use crate::claims::{CLAIMS, Claim, Outcome, Subject};
 use crate::error::{Error, Result, exit};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
@@ -24,6 +24,9 @@ pub(crate) struct Row {
     pub tolerance: Option<f64>,
     pub scenario: String,
     pub evidence: String,
+    /// Whether it was judged on a sweep, which has no report of its own.
+    #[serde(skip)]
+    pub of_sweep: bool,
 }
 
 /// All rows, claim by claim in the order of [`CLAIMS`], and what failed.
@@ -38,7 +41,7 @@ pub(crate) struct ClaimsTable {
     code: u8,
 }
 
-/// The part of `report.json` that is read.
+/// The part of `report.json`, and of a sweep's `claims.json`, that is read.
 #[derive(Deserialize)]
 struct ReportedClaims {
     claims: Vec<Judged>,
@@ -54,15 +57,16 @@ struct Judged {
 }
 
 impl ClaimsTable {
-    /// The table from the folders of experiments: `done[i]` and `<out>/<id>/report.json` of `experiments[i]`.
+    /// The table from the folders of experiments: `done[i]` and `report.json` or, of a sweep, `claims.json` in
+    /// `<out>/<id>` of `experiments[i]`.
     ///
     /// # Errors
     /// [`Error::Io`] if a report cannot be read.
     pub(crate) fn of(experiments: &[Experiment], done: &[Done], out: &Path) -> Result<Self> {
         let mut reports = Vec::new();
         for (experiment, done) in experiments.iter().zip(done) {
-            let path = out.join(experiment.id()).join("report.json");
-            if experiment.kind == ExperimentKind::Run
+            let path = out.join(experiment.id()).join(experiment.verdicts());
+            if experiment.kind != ExperimentKind::Critical
                 && path.exists()
                 && exit::leaves_report(done.exit_code)
             {
@@ -176,7 +180,9 @@ impl ClaimsTable {
 
 /// `None` where the claim does not apply, unless the scenario expects otherwise.
 fn row(claim: &Claim, experiment: &Experiment, judged: &Judged) -> Option<Row> {
-    let expected = experiment.scenario.expect.get(claim.id).copied();
+    let of_sweep = experiment.kind == ExperimentKind::Sweep;
+    let expected = (experiment.scenario.expect.get(claim.id).copied())
+        .filter(|_| of_sweep == (claim.subject == Subject::Sweep));
     let applies = judged.verdict != Outcome::NotApplicable;
     (applies || expected.is_some_and(|e| e != judged.verdict)).then(|| Row {
         id: claim.id,
@@ -188,5 +194,6 @@ fn row(claim: &Claim, experiment: &Experiment, judged: &Judged) -> Option<Row> {
         tolerance: judged.tolerance,
         scenario: experiment.scenario.name.clone(),
         evidence: judged.evidence.clone(),
+        of_sweep,
     })
 }

@@ -93,6 +93,8 @@ pub struct Scenario {
     pub sha256: String,
     /// The arguments that name it on the command line, `PATH --set …`, quoted for a shell.
     pub arguments: String,
+    /// The assignments of `--set`, in their order.
+    pub overrides: Vec<String>,
     /// Expected outcome per claim id.
     pub expect: BTreeMap<String, Outcome>,
     pub flow: FlowOptions,
@@ -174,6 +176,7 @@ fn resolve(
         resolved: resolved.to_string(),
         sha256: hexadecimal(source.text.as_bytes()),
         arguments,
+        overrides: overrides.to_vec(),
         expect: (document.expect.iter())
             .map(|(id, outcome)| (id.0.clone(), *outcome))
             .collect(),

@@ -21,8 +21,8 @@ enum Layers {
     Diagonal,
 }
 
-/// A network with its rule: `fc`, `conv-dfa-L`, `conv-dfa-L-unit`, `conv-bp-L`, and the same with `diagonal` in place
-/// of `conv`.
+/// A network with its rule: `fc`, `fc-dfa-L`, `fc-bp-L`, `conv-dfa-L`, `conv-dfa-L-unit`, `conv-bp-L`, and the last
+/// three with `diagonal` instead of `conv`. `fc` is `fc-dfa-2` under a shorter name.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct NetworkCase {
@@ -40,8 +40,8 @@ impl TryFrom<String> for NetworkCase {
     fn try_from(name: String) -> Result<Self, String> {
         let unknown = || {
             format!(
-                "unknown case `{name}`; cases are fc, conv-dfa-L, conv-dfa-L-unit, conv-bp-2, diagonal-dfa-L, \
-                 diagonal-dfa-L-unit and diagonal-bp-2, with L the depth"
+                "unknown case `{name}`; cases are fc, fc-dfa-L, fc-bp-L, conv-dfa-L, conv-dfa-L-unit, conv-bp-L, \
+                 diagonal-dfa-L, diagonal-dfa-L-unit and diagonal-bp-L, with L the depth"
             )
         };
         if name == "fc" {
@@ -56,11 +56,14 @@ impl TryFrom<String> for NetworkCase {
         let layers = match parts.first() {
             Some(&"conv") => Layers::Convolutional,
             Some(&"diagonal") => Layers::Diagonal,
+            Some(&"fc") => Layers::FullyConnected,
             _ => return Err(unknown()),
         };
         let feedback = match (parts.get(1), parts.get(3)) {
             (Some(&"dfa"), None) => Some(Feedback::Gaussian),
-            (Some(&"dfa"), Some(&"unit")) => Some(Feedback::UnitModulus),
+            (Some(&"dfa"), Some(&"unit")) if layers != Layers::FullyConnected => {
+                Some(Feedback::UnitModulus)
+            }
             (Some(&"bp"), None) => None,
             _ => return Err(unknown()),
         };
@@ -74,12 +77,6 @@ impl TryFrom<String> for NetworkCase {
                 "the case `{name}` has depth {depth}; depths {} to {} can be swept",
                 DEPTHS.start(),
                 DEPTHS.end()
-            ));
-        }
-        if feedback.is_none() && depth > 2 {
-            return Err(format!(
-                "the case `{name}` has no one limit: at depth {depth} gradient descent tends to one of many stationary \
-                 points of a potential that is not convex; depths 1 and 2 can be swept"
             ));
         }
         Ok(Self {
@@ -101,16 +98,40 @@ impl NetworkCase {
         self.layers == Layers::FullyConnected
     }
 
+    pub fn is_convolutional(&self) -> bool {
+        self.layers == Layers::Convolutional
+    }
+
+    /// Whether there is one limit, that of every start: not where gradient descent tends to one of many stationary
+    /// points of a potential that is not convex.
+    pub(super) fn has_one_limit(&self) -> bool {
+        self.is_fully_connected() || self.feedback.is_some() || self.depth <= 2
+    }
+
+    /// The fully connected network of `cases` to compare with: that of the same rule and depth, otherwise the first one
+    /// (the limit is the same for all).
+    pub(crate) fn counterpart<'a>(&self, cases: &'a [Self]) -> Option<&'a Self> {
+        let connected = || cases.iter().filter(|case| case.is_fully_connected());
+        let alike = |case: &&Self| {
+            (case.depth, case.feedback.is_some()) == (self.depth, self.feedback.is_some())
+        };
+        connected().find(alike).or_else(|| connected().next())
+    }
+
     /// What it is, for legends.
     #[cfg(feature = "cli")]
     pub(crate) fn label(&self) -> String {
         let layers = match self.layers {
-            Layers::FullyConnected => return "fully connected (BP = DFA)".into(),
+            Layers::FullyConnected if self.name == "fc" => {
+                return "fully connected (BP = DFA)".into();
+            }
+            Layers::FullyConnected => "fully connected",
             Layers::Convolutional => "conv",
             Layers::Diagonal => "diagonal",
         };
         let (rule, signal) = match self.feedback {
             None => ("BP", ""),
+            Some(_) if self.is_fully_connected() => ("DFA", ""),
             Some(Feedback::Gaussian) => ("DFA", ", Gaussian b"),
             Some(Feedback::UnitModulus) if self.layers == Layers::Convolutional => {
                 ("DFA", ", |b̂| = 1")
@@ -151,7 +172,7 @@ impl NetworkCase {
 
     /// Which state is integrated: where there is a reduced one, it is exact and far smaller.
     fn state(&self) -> &'static str {
-        if self.is_fully_connected() {
+        if self.is_fully_connected() && self.feedback.is_some() {
             "reduced"
         } else {
             "full"
@@ -169,6 +190,7 @@ impl NetworkCase {
             Layers::Diagonal => BlockSize::Single,
         };
         let (exponent, law) = match self.feedback {
+            None if !self.has_one_limit() => return Err(NoPrediction::ManyLimits),
             None => (2.0 / f64::from(self.depth), Law::constant()),
             Some(feedback) => (
                 1.0 + 1.0 / predictor_degree(self.depth as usize),
@@ -199,6 +221,8 @@ mod tests {
             "conv-bp-2",
             "diagonal-dfa-2",
             "diagonal-bp-1",
+            "fc-dfa-3",
+            "fc-bp-2",
         ] {
             assert_eq!(NetworkCase::try_from(name.to_owned()).unwrap().name(), name);
         }
@@ -209,13 +233,40 @@ mod tests {
             ("conv-dfa-2-unit-3", "unknown case"),
             ("conv-dfa-+2", "unknown case"),
             ("conv-bp-2-unit", "unknown case"),
-            ("conv-bp-3", "not convex"),
+            ("fc-dfa-2-unit", "unknown case"),
+            ("fc-bp", "unknown case"),
             ("conv-dfa-7", "depths 1 to 6"),
             ("conv-dfa-0", "depths 1 to 6"),
         ] {
             let error = NetworkCase::try_from(name.to_owned()).unwrap_err();
             assert!(error.contains(why), "{error}");
         }
+    }
+
+    #[test]
+    fn networks_are_compared_with_those_of_their_rule_and_depth() {
+        let case = |name: &str| NetworkCase::try_from(name.to_owned()).unwrap();
+        let cases = ["fc-bp-3", "conv-dfa-2", "fc-dfa-2", "fc-dfa-3"].map(case);
+        for (name, expected) in [
+            ("conv-dfa-2-unit", "fc-dfa-2"),
+            ("conv-dfa-3", "fc-dfa-3"),
+            ("conv-bp-3", "fc-bp-3"),
+            ("diagonal-bp-2", "fc-bp-3"),
+        ] {
+            assert_eq!(case(name).counterpart(&cases).unwrap().name(), expected);
+        }
+        assert!(case("conv-bp-2").counterpart(&cases[1..2]).is_none());
+    }
+
+    #[test]
+    fn only_one_limit_can_be_predicted() {
+        let case = |name: &str| NetworkCase::try_from(name.to_owned()).unwrap();
+        assert_eq!(
+            case("conv-bp-3").prediction(1.0),
+            Err(NoPrediction::ManyLimits)
+        );
+        let angle = |name: &str| case(name).prediction(1.0).unwrap().angle;
+        assert_eq!(angle("fc-bp-3"), angle("fc"));
     }
 
     /// A single layer is the same however it is parametrised.

@@ -294,8 +294,9 @@ pub(super) struct Steps {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Sweep {
-    /// Networks and rules: `fc`, `conv-dfa-L`, `conv-dfa-L-unit`, `conv-bp-2`, `diagonal-dfa-L`, `diagonal-dfa-L-unit`,
-    /// `diagonal-bp-2`, with L the depth.
+    /// Networks and rules: `fc`, `fc-dfa-L`, `fc-bp-L`, `conv-dfa-L`, `conv-dfa-L-unit`, `conv-bp-L`, `diagonal-dfa-L`,
+    /// `diagonal-dfa-L-unit`, `diagonal-bp-L`, with L the depth. Deeper than 2, `conv-bp-L` and `diagonal-bp-L` have no
+    /// one limit to be measured.
     #[schemars(with = "Vec<String>")]
     pub cases: Spanned<Vec<NetworkCase>>,
     /// Samples per dimension, n/D.

@@ -138,6 +138,7 @@ pub(super) fn options(
             kinds.get_ref().clone()
         }
     };
+    one_limit(&sweep.cases, &kinds, source)?;
     let options = SweepOptions {
         cases: sweep.cases.get_ref().clone(),
         ratios,
@@ -145,6 +146,23 @@ pub(super) fn options(
         kinds,
     };
     Ok(Some((options, teacher)))
+}
+
+/// Refuses networks whose limit depends on the start, if limits are to be measured.
+fn one_limit(cases: &Spanned<Vec<NetworkCase>>, kinds: &[Kind], source: &Source) -> Result<()> {
+    let many = cases.get_ref().iter().find(|case| !case.has_one_limit());
+    match many.filter(|_| kinds.contains(&Kind::Limit)) {
+        None => Ok(()),
+        Some(case) => {
+            let problem = format!(
+                "the case `{}` has no one limit: deeper than 2, gradient descent tends to one of many stationary \
+                 points of a potential that is not convex",
+                case.name()
+            );
+            let advice = "leave \"limit\" out of `kinds`, or take depth 1 or 2";
+            Err(source.error(cases.span(), &problem, advice))
+        }
+    }
 }
 
 /// Refuses an empty list, and one with repetitions.

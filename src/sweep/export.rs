@@ -10,8 +10,8 @@ use crate::storage::write_file;
 use std::fmt::Write;
 use std::path::Path;
 
-/// Writes `sweep.csv`, `theory.csv`, `summary.csv`, `differences.csv` and `figures/*` into the folder of the sweep;
-/// returns the figures.
+/// Writes `sweep.csv`, `theory.csv`, `summary.csv`, `differences.csv`, `claims.json` and `figures/*` into the folder of
+/// the sweep; returns the figures.
 ///
 /// # Errors
 /// [`Error::Io`](crate::error::Error::Io) with the path that could not be written.
@@ -21,6 +21,7 @@ pub(crate) fn write(merged: &Merged, folder: &Path) -> Result<Vec<Figure>> {
         ("theory.csv", merged.theory_csv()),
         ("summary.csv", merged.summary_csv()),
         ("differences.csv", merged.differences_csv()),
+        ("claims.json", merged.claims_json()),
     ] {
         write_file(&folder.join(name), text.as_bytes())?;
     }
@@ -73,6 +74,7 @@ pub(crate) fn text(merged: &Merged) -> String {
             "\n  every limit is certified: largest duality gap {gap:.1e}"
         );
     }
+    text.push_str(&merged.verdicts_text());
     for failure in merged.failures() {
         let _ = writeln!(text, "  without an angle: {failure}");
     }

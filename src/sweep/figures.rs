@@ -112,18 +112,46 @@ fn angles(merged: &Merged, summaries: &[Summary], curves: &[PredictedAngle]) -> 
     })
 }
 
-/// Paired differences to the fully connected network.
+/// Paired differences to the fully connected network, one panel for each kind.
 fn gaps(merged: &Merged, differences: &[Difference], curves: &[PredictedAngle]) -> Option<Figure> {
+    let kinds = &merged.plan.options.kinds;
+    let panels: Vec<Panel> = (kinds.iter())
+        .filter_map(|kind| gap_panel(merged, differences, curves, *kind))
+        .collect();
+    let beside = "The same rule and depth where there is one. Rings: means over seeds; bands: 95 % confidence of the \
+                  paired mean";
+    let (of_what, lines) = match kinds[..] {
+        [Kind::Limit] => ("limits only; ", "; lines: theory"),
+        _ if kinds.contains(&Kind::Limit) => ("", "; lines: theory, of limits"),
+        _ => ("", ""),
+    };
+    (!panels.is_empty()).then(|| Figure {
+        id: "generalisation-difference".into(),
+        title: "Fully connected against other networks, on the same data".into(),
+        subtitle: subtitle(merged),
+        caption: format!(
+            "Angle of the fully connected network to the teacher less that of another network on the same data, \
+             {of_what}below zero the fully connected network is better. {beside}{lines}."
+        ),
+        panels,
+    })
+}
+
+/// The panel of a kind; `None` without a pair.
+fn gap_panel(
+    merged: &Merged,
+    differences: &[Difference],
+    curves: &[PredictedAngle],
+    kind: Kind,
+) -> Option<Panel> {
     let mut series = Vec::new();
-    let first = (merged.plan.options.cases.iter()).find(|n| n.is_fully_connected())?;
-    let base = curve(first, curves);
     for (colour, network) in merged.plan.options.cases.iter().enumerate() {
         let of: Vec<&Difference> = (differences.iter())
-            .filter(|d| d.network == *network && d.kind == Kind::Limit)
+            .filter(|d| d.network == *network && d.kind == kind)
             .collect();
-        if of.is_empty() {
+        let Some(beside) = of.first().map(|d| &d.beside) else {
             continue;
-        }
+        };
         let edge = |side: f64| -> Vec<(f64, f64)> {
             of.iter()
                 .filter_map(|d| {
@@ -140,15 +168,28 @@ fn gaps(merged: &Merged, differences: &[Difference], curves: &[PredictedAngle]) 
             style: Style::Band,
             ..build::line("", colour, outline)
         });
-        series.push(Series {
-            label: None,
-            style: Style::Points,
-            ..build::line("", colour, means)
-        });
-        let theory: Vec<(f64, f64)> = (base.iter().zip(curve(network, curves)))
-            .map(|(fc, of)| (fc.0, fc.1 - of.1))
-            .collect();
-        series.push(build::line(network.label(), colour, theory));
+        if kind == Kind::Limit {
+            series.push(Series {
+                label: None,
+                style: Style::Points,
+                ..build::line("", colour, means)
+            });
+            let base = curve(beside, curves);
+            let theory: Vec<(f64, f64)> = (base.iter().zip(curve(network, curves)))
+                .map(|(fc, of)| (fc.0, fc.1 - of.1))
+                .collect();
+            series.push(build::line(network.label(), colour, theory));
+        } else {
+            series.push(Series {
+                label: None,
+                style: Style::Dashed,
+                ..build::line("", colour, means.clone())
+            });
+            series.push(Series {
+                style: Style::Points,
+                ..build::line(network.label(), colour, means)
+            });
+        }
     }
     if series.is_empty() {
         return None;
@@ -157,16 +198,17 @@ fn gaps(merged: &Merged, differences: &[Difference], curves: &[PredictedAngle]) 
     let low = ratios.iter().copied().fold(f64::INFINITY, f64::min);
     let high = ratios.iter().copied().fold(0.0, f64::max);
     series.push(build::reference(None, vec![(low, 0.0), (high, 0.0)]));
-    Some(Figure {
-        id: "generalisation-difference".into(),
-        title: "Fully connected against other networks, on the same data".into(),
-        subtitle: subtitle(merged),
-        caption: "Angle of the fully connected limit less that of another network on the same data, limits only; below \
-                  zero the fully connected network is better. Rings: means over seeds; bands: 95 % confidence of the \
-                  paired mean; lines: theory."
-            .into(),
-        panels: vec![panel("", "difference of angles, FC − other (degrees)", series)],
-    })
+    let title = match kind {
+        Kind::Limit if merged.plan.options.kinds.len() == 1 => String::new(),
+        Kind::Limit => "limits".into(),
+        Kind::Flow => flow_label(merged),
+        Kind::Steps => steps_label(merged),
+    };
+    Some(panel(
+        title,
+        "difference of angles, FC − other (degrees)",
+        series,
+    ))
 }
 
 fn sorted(mut points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
@@ -206,14 +248,25 @@ fn kinds(merged: &Merged, summaries: &[Summary], curves: &[PredictedAngle]) -> O
             panel(network.label(), ANGLE, series)
         })
         .collect();
+    let (title, caption) = if options.kinds.contains(&Kind::Limit) {
+        (
+            "Limits, and what is reached on the way to them",
+            "Mean angle to the teacher (bars: one standard error) of the limit, of the flow at a time that training \
+             can reach, and of finite steps, on the same data. Depth slows direct feedback alignment: a deep network \
+             is read far from its limit.",
+        )
+    } else {
+        (
+            "Trained networks: flows and finite steps",
+            "Mean angle to the teacher (bars: one standard error) of the flow at a time that training can reach and of \
+             finite steps, on the same data.",
+        )
+    };
     Some(Figure {
         id: "generalisation-times".into(),
-        title: "Limits, and what is reached on the way to them".into(),
+        title: title.into(),
         subtitle: subtitle(merged),
-        caption: "Mean angle to the teacher (bars: one standard error) of the limit, of the flow at a time that \
-                  training can reach, and of finite steps, on the same data. Depth slows direct feedback alignment: a \
-                  deep network is read far from its limit."
-            .into(),
+        caption: caption.into(),
         panels,
     })
 }

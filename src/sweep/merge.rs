@@ -77,6 +77,8 @@ impl Summary {
 #[derive(Debug, Clone)]
 pub struct Difference {
     pub network: NetworkCase,
+    /// The fully connected network.
+    pub beside: NetworkCase,
     pub ratio: f64,
     pub kind: Kind,
     pub difference: Mean,
@@ -193,15 +195,13 @@ impl Merged<'_> {
             .collect()
     }
 
-    /// Paired differences to the fully connected network; empty if it is not among the cases.
+    /// Paired differences to the fully connected network of the same rule and depth, or to the first one; empty if
+    /// there is none among the cases.
     pub fn differences(&self) -> Vec<Difference> {
-        let mut cases = self.plan.options.cases.iter();
-        let Some(first) = cases.find(|network| network.is_fully_connected()) else {
-            return Vec::new();
-        };
         self.groups()
-            .filter(|(network, _, _)| *network != first)
+            .filter(|(network, _, _)| !network.is_fully_connected())
             .filter_map(|(network, kind, ratio)| {
+                let first = network.counterpart(&self.plan.options.cases)?;
                 let differences: Vec<f64> = (self.angles(first, ratio, kind).into_iter())
                     .zip(self.angles(network, ratio, kind))
                     .filter_map(|(a, b)| Some(a? - b?))
@@ -209,6 +209,7 @@ impl Merged<'_> {
                 let theory = (self.predicted(first, ratio)).zip(self.predicted(network, ratio));
                 Some(Difference {
                     network: network.clone(),
+                    beside: first.clone(),
                     ratio,
                     kind,
                     difference: Mean::of(&differences)?,

@@ -24,6 +24,8 @@ mod plan;
 mod record;
 mod run;
 #[cfg(feature = "cli")]
+mod section_6;
+#[cfg(feature = "cli")]
 mod slurm;
 
 pub use crate::scenario::{Kind, NetworkCase, SweepOptions};

@@ -13,7 +13,7 @@
 //! | conserved quantities | `conserved` |
 //! | alignment of layers with fixed feedback, and its closed form from zero weights | `alignment` |
 //! | margin problems of gated networks | [`MarginProblem`] |
-//! | bounds of what is accumulated from zero weights | `sandwich` |
+//! | bounds of what is accumulated | `sandwich`, `off_zero` |
 //! | the margin that fixed feedback never lowers | `feedback_margin` |
 //!
 //! docs/theory.md has the derivations.
@@ -24,6 +24,7 @@ mod conserved;
 mod feedback_margin;
 mod growth;
 mod limit;
+mod off_zero;
 mod rate;
 mod sandwich;
 
@@ -33,6 +34,7 @@ pub use conserved::drift;
 pub use feedback_margin::FeedbackMargin;
 pub use growth::{Growth, predictor_degree};
 pub use limit::{Candidate, CandidatePotential, LimitForm, LimitLaw, certified_candidates};
+pub use off_zero::OffZero;
 pub use rate::RateLaw;
 pub use sandwich::Sandwich;
 

@@ -1,4 +1,4 @@
-//! Bounds from both sides on what the first layer learns under fixed feedback, from zero weights.
+//! Bounds from both sides on what the first layer learns under fixed feedback.
 //!
 //! Let `a = 1ᵀA` be all multipliers accumulated so far, ψ the potential whose minimum Ψ subject to `Gβ ≥ 1` is the
 //! limit (`limit`), ψ* its dual, `q = 2^L`, and R the radius at which the closed form with real entries would give an
@@ -10,12 +10,13 @@
 //!
 //! with H = ln N for the exponential loss and ln 2N for the logistic one. As a → ∞, Z/a tends to the point of the
 //! convex hull of the `g_n` where ψ* is least, and with it β to its limit, whatever the phases do along the way:
-//! Theorem 2 (corrected) without assumptions. The same holds for fully connected networks, `c` then holding the lengths
-//! of the feedback and ψ being ‖·‖₂; from other weights they keep `a/Ψ ≤ ‖Z‖` and `‖Z‖Ψ/a → 1`. docs/theory.md, section
-//! 5, has the proof.
+//! Theorem 2 (corrected) without assumptions. That is from zero weights. The same holds for fully connected networks,
+//! `c` then holding the lengths of the feedback and ψ being ‖·‖₂; from other weights, which only they may have, R
+//! bounds ‖Z‖ up to a constant and lower orders, and C is another one ([`OffZero`]). docs/theory.md, section 5, has the
+//! proofs.
 
 use super::growth::{potential_degree, predictor_degree};
-use super::{Alignment, Theory};
+use super::{Alignment, OffZero, Theory};
 use crate::loss::Loss;
 use crate::problem::Problem;
 use std::f64::consts::PI;
@@ -29,8 +30,8 @@ pub struct Sandwich {
     pub log_constant: f64,
     /// H, in nats.
     pub entropy: f64,
-    /// Whether the weights start at zero, so that the bounds from above hold.
-    pub from_zero: bool,
+    /// What the weights start with, unless that is zero.
+    pub off_zero: Option<OffZero>,
 }
 
 impl Sandwich {
@@ -40,8 +41,18 @@ impl Sandwich {
         ((log_energy + self.degree.ln() - self.log_constant) / self.degree).exp()
     }
 
+    /// An upper bound of ψ*(Z) at radius R: R itself from zero weights.
+    pub fn largest_dual(&self, radius: f64) -> f64 {
+        let off_zero = self.off_zero.as_ref();
+        off_zero.map_or(radius, |start| start.largest_z(radius))
+    }
+
     /// C, if the least value of ψ on `Gβ ≥ 1` is `least`.
     pub fn constant(&self, least: f64) -> f64 {
+        if let Some(start) = &self.off_zero {
+            let law = (self.log_constant, self.degree);
+            return start.constant(|norm| self.radius(norm), law, least * self.entropy);
+        }
         let n = self.degree - 1.0;
         let log_scale = (least * self.entropy).ln() - self.log_constant;
         (PI / n) / (PI / n).sin() * (log_scale / n).exp()
@@ -77,11 +88,18 @@ pub(super) fn of(problem: &Problem, theory: &Theory) -> Option<Sandwich> {
         Alignment::Frequencies(_) => return None,
     };
     let log_constant = log_constant(depth) + lengths;
+    let off_zero = match &theory.alignment {
+        Some(Alignment::OuterProducts(law)) if !from_zero => {
+            let weights = problem.network().weights(problem.theta0().as_slice());
+            Some(OffZero::of(&weights, law))
+        }
+        _ => None,
+    };
     log_constant.is_finite().then_some(Sandwich {
         degree: potential_degree(depth),
         log_constant,
         entropy,
-        from_zero,
+        off_zero,
     })
 }
 
@@ -94,7 +112,7 @@ mod tests {
             degree: potential_degree(depth),
             log_constant: log_constant(depth),
             entropy,
-            from_zero: true,
+            off_zero: None,
         }
     }
 

@@ -39,10 +39,11 @@ fn the_accumulated_signal_has_one_point_to_go_to() {
             let case = Case::to(problem.clone(), until);
             case.expect("thm-1", Outcome::Holds, "‖Z‖‖β*‖/a − 1");
             let measured = case.diagnose().sandwich.unwrap();
-            assert!(measured.constant.is_none());
-            let saves = 1..case.trajectory.len();
-            let mut excesses = saves.map(|k| measured.dual_excess(k).unwrap());
-            assert!(excesses.all(|excess| excess > -1e-7));
+            for k in 1..case.trajectory.len() {
+                let excesses = [measured.dual_excess(k), measured.radius_excess(k)];
+                let [dual, radius] = excesses.map(Option::unwrap);
+                assert!(dual > -1e-7 && radius < measured.bound(k).unwrap() * (1.0 + 1e-6));
+            }
             measured
                 .dual_excess(case.trajectory.len() - 1)
                 .unwrap()

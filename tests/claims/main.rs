@@ -424,6 +424,7 @@ mod prop_2;
 mod directional_limit;
 
 /// Theorem 2 as printed and as corrected.
+mod theorem_1_bounds;
 mod theorem_2;
 
 /// Theorem 2 without assumptions.

@@ -5,6 +5,7 @@
 
 mod contract;
 mod determinism;
+mod files;
 mod limits;
 #[path = "../support/program.rs"]
 mod program;

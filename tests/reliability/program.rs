@@ -148,7 +148,7 @@ fn not_finite(npz: &[u8]) -> Vec<String> {
                 .by_name(name)
                 .unwrap()
                 .expect("an array that is listed");
-            // arrays of whole numbers are finite
+            // whole numbers and words are finite
             let values: Result<Vec<f64>, _> = array.into_vec();
             values.is_ok_and(|values| values.iter().any(|x| !x.is_finite()))
         })

@@ -1,6 +1,7 @@
 //! Pages tell the truth: generated ones are those of the code, links lead somewhere, commands name scenarios that
 //! exist.
 
+use marginflow::report::files_markdown;
 use marginflow::scenario::schema_markdown;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,15 @@ fn the_page_of_scenarios_is_up_to_date() {
     assert!(
         page == schema_markdown(),
         "docs/scenarios.md differs from the code; write it anew: cargo run -- schema --markdown > docs/scenarios.md"
+    );
+}
+
+#[test]
+fn the_page_of_files_is_up_to_date() {
+    let page = fs::read_to_string(root().join("docs/files.md")).unwrap_or_default();
+    assert!(
+        page == files_markdown(),
+        "docs/files.md differs from the code; write it anew: cargo run -- schema --files > docs/files.md"
     );
 }
 

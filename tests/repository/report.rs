@@ -113,7 +113,11 @@ fn every_command_names_what_exists_and_every_verdict_is_asserted() {
             seen += named.len();
             for (claim, outcome) in asserted(remark) {
                 for words in &named {
-                    let scenario = loaded(words.strip_prefix("run ").expect("a run"));
+                    let sweep = words.strip_prefix("reproduce --only ");
+                    let scenario = match sweep {
+                        Some(name) => loaded(&format!("scenarios/{name}.toml")),
+                        None => loaded(words.strip_prefix("run ").expect("a run")),
+                    };
                     assert_eq!(
                         scenario.expect.get(claim),
                         Some(&outcome),

@@ -18,7 +18,14 @@ fn arrays(run: &Run) -> BTreeMap<String, (Vec<u64>, Vec<f64>)> {
         .map(|name| {
             let array = archive.by_name(&name).unwrap().unwrap();
             let shape = array.shape().to_vec();
-            (name, (shape, array.into_vec().unwrap()))
+            let values = match array.dtype().descr().as_str() {
+                "'<i8'" => {
+                    let whole: Vec<i64> = array.into_vec().unwrap();
+                    whole.into_iter().map(|k| k as f64).collect()
+                }
+                _ => array.into_vec().unwrap(),
+            };
+            (name, (shape, values))
         })
         .collect()
 }
@@ -28,11 +35,13 @@ fn compared(name: &str, overrides: &[&str]) -> Run {
     compare(scenario, false, &Control::none()).unwrap()
 }
 
-const ALWAYS: [&str; 8] = [
+const ALWAYS: [&str; 10] = [
     "k",
     "log_time",
     "log_loss",
     "min_margin",
+    "margins",
+    "layer_norms",
     "relative_distance",
     "relative_distance_saves",
     "angle_to_flow",

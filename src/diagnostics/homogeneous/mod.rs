@@ -8,15 +8,19 @@ mod gradients;
 mod stationarity;
 #[cfg(test)]
 mod tests;
+mod unseen;
 
+use crate::activation::Formula;
 use crate::limit::{Certifier, Limit, Potential, Separability, angle, max_margin_from};
 use crate::network::Relu;
 use crate::problem::Problem;
 use crate::theory::{FeedbackMargin, MarginProblem, Theory};
 use nalgebra::{DMatrix, DVector};
 use stationarity::{Normalised, Support};
+use unseen::Watch;
 
 pub use stationarity::output_on_level_set;
+pub use unseen::Unseen;
 
 /// What theory says about homogeneous networks, at every save (T). `None` where a measurement is undefined: no positive
 /// margin, or no separable features.
@@ -55,6 +59,11 @@ pub struct Homogeneous {
     pub directions: DMatrix<f64>,
     /// Samples on which some hidden layer passes nothing on at the end: their margins are zero.
     pub dead: Vec<usize>,
+    /// ε of rounded kinks; 0 for exact ones.
+    pub smoothing: f64,
+    /// With rounded kinks, the samples that no unit of the exact network with these weights would see at some save: it
+    /// would not learn them, this network does after `t ≈ 1/ε²`.
+    pub unseen: Vec<Unseen>,
 }
 
 /// Largest table of directions that is kept, in numbers.
@@ -82,6 +91,7 @@ pub(super) struct Builder<'a> {
     svm: Support,
     /// Supports of the three KKT problems at the previous save.
     supports: [Support; 3],
+    watch: Option<Watch>,
     measured: Homogeneous,
 }
 
@@ -107,6 +117,7 @@ impl<'a> Builder<'a> {
             law: theory.feedback_margin.as_ref(),
             svm: Support::new(),
             supports: [const { Support::new() }; 3],
+            watch: Watch::of(network),
             measured: Homogeneous {
                 feature_angle: Vec::with_capacity(saves),
                 feature_margin: Vec::with_capacity(saves),
@@ -122,6 +133,8 @@ impl<'a> Builder<'a> {
                 activation_sines: table(units * samples),
                 directions: table(dimension * units),
                 dead: Vec::new(),
+                smoothing: network.activation().softness(),
+                unseen: Vec::new(),
             },
         })
     }
@@ -142,7 +155,11 @@ impl<'a> Builder<'a> {
         m.normalised_margin.push(ratio(smallest_margin));
         m.smoothed_margin
             .push((smoothed > 0.0).then(|| ratio(smoothed)));
-        m.dead = (self.network).dead(theta.as_slice(), self.problem.dataset().samples());
+        let samples = self.problem.dataset().samples();
+        m.dead = (self.network).dead(theta.as_slice(), samples);
+        if let Some(watch) = &mut self.watch {
+            watch.record(k, theta.as_slice(), samples);
+        }
         self.record_weights(k, theta.as_slice());
         self.record_feedback_margin(k, smoothed);
         self.record_residuals(theta.as_slice());
@@ -235,7 +252,10 @@ impl<'a> Builder<'a> {
     }
 
     pub(super) fn finish(self) -> Homogeneous {
-        self.measured
+        Homogeneous {
+            unseen: self.watch.map(Watch::finish).unwrap_or_default(),
+            ..self.measured
+        }
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) use architecture::KIND;
 
 use super::signals::Held;
 use super::{Layout, Signals, View};
-use crate::activation::{Activation, Formula, Kink, SmoothedRelu};
+use crate::activation::{Activation, ExactRelu, Formula, Kink, SmoothedRelu};
 use crate::dataset::Dataset;
 use arguments::Arguments;
 use kernel::ReluKernel;
@@ -100,6 +100,14 @@ impl Relu {
                 .any(|h| h.column(*n).iter().all(|x| *x == 0.0))
         };
         (0..samples.nrows()).filter(is_dark).collect()
+    }
+
+    /// The network of exact kinks that this one rounds; `None` if its kinks are exact.
+    pub fn with_exact_kinks(&self) -> Option<Self> {
+        (self.activation.softness() > 0.0).then(|| Self {
+            activation: ExactRelu.into(),
+            ..self.clone()
+        })
     }
 
     /// Outputs `f(x_n)` on the rows of `samples` (N × D), length N.

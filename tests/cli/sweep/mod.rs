@@ -315,3 +315,51 @@ fn slurm_scripts_are_shell() {
     assert!(task.success());
     assert_eq!(names(&shop.path("array/cases")).len(), 15);
 }
+
+/// Section 6 of the report is judged by the merge: as it is, on networks that do not differ, and with an expectation
+/// that is not met.
+#[test]
+fn a_merge_judges_the_claim_about_sweeps() {
+    let shop = shop();
+    let keys = "--set dataset.gaussian-teacher.dimension=40 --set sweep.ratios=[0.5] --set sweep.seeds=120 \
+                --set sweep.kinds=['limit']";
+    let judged = |folder: &str, more: &str, code: i32| {
+        shop.ends(
+            0,
+            &format!("sweep plan small.toml --out {folder} {keys} {more}"),
+        );
+        shop.ends(0, &format!("sweep run --out {folder} --quiet"));
+        let printed = shop.ends(code, &format!("sweep merge --out {folder}"));
+        let document = json(&shop.read(folder, "claims.json"));
+        assert_eq!(document["format"], "marginflow-sweep-claims/1");
+        let verdict = document["claims"][0].clone();
+        assert_eq!(verdict["id"], "sec-6");
+        let line = format!("sec-6 {}", verdict["verdict"].as_str().unwrap());
+        assert!(text(&printed.stdout).contains(&line));
+        verdict
+    };
+    let cases = "--set sweep.cases=['fc','conv-dfa-2','conv-bp-2']";
+    let verdict = judged("lower", cases, 0);
+    assert_eq!(verdict["verdict"], "holds", "{verdict}");
+    let z = verdict["residual"].as_f64().unwrap();
+    assert!(
+        (-30.0..-4.0).contains(&z) && verdict["tolerance"] == -4.0,
+        "{verdict}"
+    );
+    let evidence = verdict["evidence"].as_str().unwrap();
+    assert!(evidence.contains("(120 pairs, law -"), "{evidence}");
+    let unexpected = judged("wrong", &format!("{cases} --set expect.sec-6=violated"), 1);
+    assert_eq!(unexpected["verdict"], "holds");
+    let single = judged("same", "--set sweep.cases=['fc','conv-dfa-1']", 0);
+    assert_eq!(single["verdict"], "inconclusive", "{single}");
+    // a run of one case neither judges it nor is held to it
+    let run = "run small.toml --set expect.sec-6=holds --out one --no-figures --quiet --set flow.until.log-time=2";
+    shop.ends(0, run);
+    let claims = &shop.report("one")["claims"];
+    let found = claims
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|c| c["id"] == "sec-6");
+    assert_eq!(found.unwrap()["verdict"], "not-applicable");
+}

@@ -84,3 +84,39 @@ fn scenarios_complete_at_far_horizons() {
     let narrow = "network.relu.hidden=[4]";
     ends_with_dead(&run("scenarios/relu-dfa.toml", &[narrow]), &[1, 6, 7, 8]);
 }
+
+/// With rounded kinks what no unit sees is learned in a time of order 1/ε², and named.
+#[test]
+fn smoothed_kinks_learn_what_exact_ones_do_not() {
+    let four = "network.relu.hidden=[4]";
+    let until = "flow.until.log-log-time=4.0";
+    let exact = run("scenarios/relu-dfa.toml", &[four, until]);
+    let dead = exact.diagnostics.homogeneous.as_ref().unwrap().dead.clone();
+    assert!([6, 7, 8].iter().all(|n| dead.contains(n)), "{dead:?}");
+    let learned = [0.1f64, 0.01, 0.001].map(|epsilon| {
+        let smoothing = format!("network.relu.smoothing={epsilon}");
+        let rounded = run("scenarios/relu-dfa.toml", &[four, until, &smoothing]);
+        let (d, h) = (
+            &rounded.diagnostics,
+            rounded.diagnostics.homogeneous.as_ref().unwrap(),
+        );
+        assert_eq!(h.dead, [0; 0]);
+        assert_eq!(h.smoothing, epsilon);
+        let unseen: Vec<usize> = h.unseen.iter().map(|u| u.sample).collect();
+        assert!([6, 7, 8].iter().all(|n| unseen.contains(n)), "{unseen:?}");
+        let first = |n: usize| {
+            (0..d.log_time.len())
+                .find(|k| d.margins[(n, *k)] > 1.0)
+                .unwrap()
+        };
+        // ln(ε² t) when the last of them is learned
+        [6, 7, 8]
+            .map(|n| d.log_time[first(n)])
+            .iter()
+            .fold(0.0f64, |a, b| a.max(*b))
+            + 2.0 * epsilon.ln()
+    });
+    for shifted in learned {
+        assert!((-1.6..0.3).contains(&shifted), "{learned:?}");
+    }
+}
