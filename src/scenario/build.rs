@@ -150,12 +150,7 @@ impl Builder<'_> {
         let rule = match entry.needs {
             Needs::Nothing(rule) => rule(),
             Needs::Matrices(rule) => rule(drawn("F", network.feedback_shapes())?),
-            Needs::Vectors(rule) => {
-                let lengths = network.signal_lengths();
-                let shapes: Vec<_> = lengths.into_iter().map(|length| (length, 1)).collect();
-                let signals = drawn("b", &shapes)?;
-                rule(signals.iter().map(|b| b.column(0).into_owned()).collect())
-            }
+            Needs::Direct(rule) => rule(drawn("b", &network.signal_shapes())?),
         };
         if let (true, Some(Feedback::Files(files))) = (entry.is_fixed, feedback) {
             self.check_reaches_all(network, &rule, files.span())?;

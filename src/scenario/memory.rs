@@ -118,7 +118,7 @@ impl Builder<'_> {
         let units: f64 = lengths.iter().map(|units| *units as f64).sum();
         let feedback = match self.document.rule.entry.needs {
             Needs::Nothing(_) => 0.0,
-            Needs::Vectors(_) => units,
+            Needs::Direct(_) => units * network.outputs() as f64,
             Needs::Matrices(_) => network.feedback_shapes().iter().map(product).sum(),
         };
         let saves = match &self.flow.saves {

@@ -97,7 +97,7 @@ pub struct CandidatePotential {
 /// The signals whose limit a problem has, with the fixed vectors they are equivalent to, if theory predicts one.
 enum LimitSignals {
     Backward,
-    Fixed(Vec<DVector<f64>>),
+    Fixed(Vec<DMatrix<f64>>),
 }
 
 fn limit_signals(problem: &Problem) -> Option<LimitSignals> {

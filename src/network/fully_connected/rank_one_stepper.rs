@@ -62,7 +62,7 @@ impl RankOneStepper {
         training: &Training<'_>,
         lanes: &[Lane],
     ) -> Option<Self> {
-        let feedback = network.fixed_signals(training.signals)?;
+        let feedback = network.fixed_signals(training.signals).map(vectors)?;
         let arch = Arch::new();
         let shapes = network.layout().shapes();
         let inputs = || shapes.iter().map(|&(inputs, _)| Columns::zeros(inputs, 1));

@@ -93,7 +93,7 @@ impl Model {
             dimension: network.dimension(),
             samples: pairs.samples(&basis.rows(training.data.signed_samples()), depth),
             feedback: network.fixed_signals(training.signals).map(|b| {
-                let b: Vec<DVector<f64>> = b.iter().map(|b| basis.coordinates(b)).collect();
+                let b: Vec<DVector<f64>> = vectors(b).iter().map(|b| basis.coordinates(b)).collect();
                 pairs.feedback(&b)
             }),
             pairs,
