@@ -19,7 +19,7 @@
 //! margins of directions that are nearer to zero, or to each other, than [`CLEAR`] prove nothing.
 
 use super::{Descent, Lane, Schedule, stepper};
-use crate::network::Kernel;
+use crate::network::{Kernel, norm};
 use crate::problem::Problem;
 use crate::theory;
 use crate::trajectory::Status;
@@ -257,15 +257,6 @@ fn layer_norms(problem: &Problem, flat: &[f64]) -> Vec<f64> {
     let layout = problem.network().layout();
     let layers = (0..layout.depth()).map(|l| &flat[layout.range(l)]);
     layers.map(norm).collect()
-}
-
-/// ‖x‖, without overflow.
-fn norm(x: &[f64]) -> f64 {
-    let largest = x.iter().fold(0.0, |a: f64, x| a.max(x.abs()));
-    if largest == 0.0 || !largest.is_finite() {
-        return largest;
-    }
-    largest * x.iter().map(|x| (x / largest).powi(2)).sum::<f64>().sqrt()
 }
 
 fn scale_layers(problem: &Problem, flat: &mut [f64], norms: &[f64]) {

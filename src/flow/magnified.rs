@@ -17,7 +17,7 @@
 //! that doubles can hold could turn it round, and the run says that it stays at the saddle.
 
 use super::clock::Epoch;
-use crate::network::{Kernel, LinearisedStep, Tangent};
+use crate::network::{Kernel, LinearisedStep, Tangent, norm};
 use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
 
@@ -45,8 +45,7 @@ pub(super) fn size(kernel: &dyn Kernel, theta: &[f64]) -> f64 {
     let mut largest: f64 = 0.0;
     for len in kernel.layers() {
         let (layer, tail) = rest.split_at(len);
-        // hypot neither overflows nor underflows on the way
-        largest = largest.max(layer.iter().fold(0.0, |sum: f64, w| sum.hypot(*w)));
+        largest = largest.max(norm(layer));
         rest = tail;
     }
     largest

@@ -27,8 +27,8 @@ pub use kernel::{
     Closure, Entered, Held, InputResponse, Kernel, LinearisedStep, Pieces, Tangent, linearised,
 };
 pub use layout::Layout;
-pub(crate) use path::SMALLEST;
 pub use path::{FullPath, WeightPath};
+pub(crate) use path::{SMALLEST, norm};
 pub use quasi_newton::QuasiNewtonStep;
 pub use relu::Relu;
 pub(crate) use signals::vectors;

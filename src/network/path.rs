@@ -96,7 +96,8 @@ impl<'k> FullPath<'k> {
     }
 }
 
-fn norm(x: &[f64]) -> f64 {
+/// ‖x‖, without overflow or underflow on the way.
+pub(crate) fn norm(x: &[f64]) -> f64 {
     x.iter().fold(0.0, |norm: f64, x| norm.hypot(*x))
 }
 
