@@ -47,7 +47,8 @@ pub fn class_means(options: &ClassMeans) -> Dataset {
     for (mut row, class) in x.row_iter_mut().zip(&labels) {
         row += means.row(*class);
     }
-    Dataset::of_classes(x, &labels, classes).expect("options of at least two classes, each with a sample")
+    Dataset::of_classes(x, &labels, classes)
+        .expect("options of at least two classes, each with a sample")
 }
 
 #[cfg(test)]

@@ -94,7 +94,10 @@ mod tests {
         assert_eq!(margins.len(), 120);
         assert!(margins.min() > 0.0);
         let refused = gaussian_class_teacher(6, 2, 3, 2).unwrap_err();
-        assert!(matches!(refused, DataError::NoSample { count: 3, .. }), "{refused}");
+        assert!(
+            matches!(refused, DataError::NoSample { count: 3, .. }),
+            "{refused}"
+        );
     }
 
     #[test]

@@ -23,7 +23,7 @@ mod table;
 pub use account::{Account, LabelValue};
 pub use class_means::{ClassMeans, class_means};
 pub use fields::Separator;
-pub use files::read_files;
+pub use files::{read_class_files, read_files};
 pub use gaussian_random_labels::gaussian_random_labels;
 pub use gaussian_teacher::{gaussian_class_teacher, gaussian_teacher, gaussian_teacher_vector};
 pub use matrix_file::{parse_matrix, read_matrix};
@@ -292,7 +292,10 @@ impl Dataset {
                 })
             })
             .collect();
-        let rows: Vec<usize> = kept.iter().flat_map(|n| self.groups().rows_of(*n)).collect();
+        let rows: Vec<usize> = kept
+            .iter()
+            .flat_map(|n| self.groups().rows_of(*n))
+            .collect();
         let distinct = Self {
             samples: self.samples.select_rows(&kept),
             labels: self.labels.select_rows(&kept),

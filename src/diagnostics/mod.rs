@@ -36,7 +36,7 @@ pub struct Diagnostics {
     pub log_log_time: Vec<f64>,
     /// τ = ln(1+t).
     pub log_time: Vec<f64>,
-    /// Margins `m_n = g_n·β`, N × T.
+    /// Margins `m_n = g_n·β`, N × T; row after row, N(C − 1) × T, where labels are classes.
     pub margins: DMatrix<f64>,
     /// `γ = min_n m_n`.
     pub min_margin: Vec<f64>,
@@ -44,7 +44,7 @@ pub struct Diagnostics {
     pub log_loss: Vec<f64>,
     /// ‖w_l‖_F, L × T.
     pub layer_norms: DMatrix<f64>,
-    /// The predictor, D × T (0 × T for networks that are not linear in their input).
+    /// The predictor, D × T, or DC × T (0 × T for networks that are not linear in their input).
     pub beta: DMatrix<f64>,
     /// Angle between β and the limit, radians; `None` without a limit. π/2 while β = 0 to double precision. For ReLU
     /// networks: between the output weights and the hard-margin SVM of the features of the same save, π/2 while there
@@ -176,7 +176,9 @@ impl<'a> Saves<'a> {
         self.trajectory.correct_held(k, margins.as_mut_slice());
         d.min_margin.push(margins.min());
         let loss = self.problem.loss();
-        d.log_loss.push(loss.log_loss(margins.iter().copied()));
+        let groups = self.problem.dataset().groups();
+        d.log_loss
+            .push(loss.log_loss_of(groups, margins.as_slice()));
         d.margins.set_column(k, &margins);
         self.record_predictor(k, theta, d);
         if let Some(machine) = &mut self.feature_machine {
@@ -269,7 +271,7 @@ impl Diagnostics {
     ) -> Self {
         let (saves, network) = (trajectory.len(), problem.network());
         let dimension = if network.is_linear() {
-            problem.dataset().dimension()
+            problem.dataset().predictor_length()
         } else {
             0
         };
@@ -277,7 +279,7 @@ impl Diagnostics {
             theory: theory.clone(),
             log_log_time: trajectory.log_log_time.clone(),
             log_time: (0..saves).map(|k| trajectory.log_time(k)).collect(),
-            margins: DMatrix::zeros(problem.dataset().len(), saves),
+            margins: DMatrix::zeros(problem.dataset().rows(), saves),
             min_margin: Vec::with_capacity(saves),
             log_loss: Vec::with_capacity(saves),
             layer_norms: DMatrix::zeros(network.depth(), saves),

@@ -80,12 +80,7 @@ pub(super) fn fastest(
 
 /// Whether the clock is to be begun anew at compressed log-multipliers v: because of a sample that was dead and no
 /// longer is, of margins far below zero, or of one that feedback drives down faster and faster.
-pub(super) fn is_fast(
-    kernel: &dyn Kernel,
-    loss: (Loss, usize),
-    v: &[f64],
-    log_time: f64,
-) -> bool {
+pub(super) fn is_fast(kernel: &dyn Kernel, loss: (Loss, usize), v: &[f64], log_time: f64) -> bool {
     strongest(v, kernel.dead()) > FAST && fastest(kernel, loss, v, log_time) > FAST
 }
 

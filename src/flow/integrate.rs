@@ -389,13 +389,23 @@ impl Field<'_> {
     /// Whether what happens next is too fast for the clock in use.
     fn is_fast(&self, run: &FlowRun<'_>, at: &LegStart) -> bool {
         let v = &at.y[run.parameters..];
-        is_fast(&*at.kernel, (self.loss, self.rows), v, run.log_time(at.base))
+        is_fast(
+            &*at.kernel,
+            (self.loss, self.rows),
+            v,
+            run.log_time(at.base),
+        )
     }
 
     /// Begins the clock anew.
     fn begin_epoch(&self, run: &mut FlowRun<'_>, at: &mut LegStart) {
         let v = &at.y[run.parameters..];
-        let mut fastest = fastest(&*at.kernel, (self.loss, self.rows), v, run.log_time(at.base));
+        let mut fastest = fastest(
+            &*at.kernel,
+            (self.loss, self.rows),
+            v,
+            run.log_time(at.base),
+        );
         if at.kernel.signed_samples().is_some() {
             // long enough before the run's own clock takes over again
             fastest = fastest.max(STRONG);

@@ -322,7 +322,10 @@ impl System {
             let mut own = vec![0.0; v.len()];
             self.loss
                 .corrections(self.rows, &margins, &mut own, &mut factors.slope);
-            correction.iter_mut().zip(own).for_each(|(c, own)| *c += own);
+            correction
+                .iter_mut()
+                .zip(own)
+                .for_each(|(c, own)| *c += own);
         }
         let exponents = v.iter().zip(&correction).map(|(v, c)| s + expand(*v) + c);
         factors.multipliers = exponents.map(f64::exp).collect();

@@ -62,7 +62,12 @@ impl Field<'_> {
             let count = self.counts.get(n).map_or(1.0, |count| *count as f64);
             count * (correction - margin).exp()
         };
-        margins.iter().zip(&corrections).enumerate().map(of).collect()
+        margins
+            .iter()
+            .zip(&corrections)
+            .enumerate()
+            .map(of)
+            .collect()
     }
 
     /// Goes back to the run's own clock. The log-multipliers are those of the weights: the margins have come a way that

@@ -186,7 +186,11 @@ fn cross_entropy_of_two_classes_is_logistic() {
             ]
         });
         for (found, expected) in found.into_iter().zip(expected) {
-            assert_eq!(found.to_bits(), expected.to_bits(), "{m}: {found} {expected}");
+            assert_eq!(
+                found.to_bits(),
+                expected.to_bits(),
+                "{m}: {found} {expected}"
+            );
         }
     }
 }

@@ -24,9 +24,7 @@ pub(super) enum Held<M, V> {
 
 /// Signals of networks with one output, whose matrices are single columns, as vectors.
 pub(crate) fn vectors(signals: Vec<DMatrix<f64>>) -> Vec<DVector<f64>> {
-    (signals.iter())
-        .map(|b| b.column(0).into_owned())
-        .collect()
+    (signals.iter()).map(|b| b.column(0).into_owned()).collect()
 }
 
 /// Signals that do not have a network's shapes.

@@ -91,7 +91,7 @@ pub(super) fn of(problem: &Problem) -> Option<RateLaw> {
     };
     let degree = predictor_degree(depth);
     match problem.network().known() {
-        Known::Nothing => None,
+        Known::Nothing | Known::FullyConnectedClasses(_) => None,
         Known::Gated(_) => (depth == 2 && errors.are_fixed()).then(|| RateLaw {
             of_features: true,
             early: EARLY_FEATURES,

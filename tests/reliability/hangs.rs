@@ -99,7 +99,7 @@ fn drawn(seed: u64) -> Option<Run> {
                     .collect(),
             )
         }
-        Needs::Vectors(rule) => vectors(rule, &network, &mut draws),
+        Needs::Direct(rule) => vectors(rule, &network, &mut draws),
     };
     let theta = network.theta(draws.vector(network.parameters()) * start);
     let name = format!(

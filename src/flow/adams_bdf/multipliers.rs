@@ -256,4 +256,3 @@ impl Multipliers {
 fn log_count(log_counts: &[f64], sample: usize) -> f64 {
     log_counts.get(sample).copied().unwrap_or(0.0)
 }
-

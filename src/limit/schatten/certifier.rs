@@ -45,7 +45,11 @@ struct Scaled {
 
 impl std::fmt::Debug for MatrixCertifier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "MatrixCertifier({:?}, p = {})", self.shape, self.exponent)
+        write!(
+            f,
+            "MatrixCertifier({:?}, p = {})",
+            self.shape, self.exponent
+        )
     }
 }
 
@@ -149,7 +153,13 @@ impl MatrixCertifier {
         let spectrum = Spectrum::of(&scaled.x, self.frame.shape());
         let sigma = spectrum.sigma.clone();
         let rank = spectrum.rank();
-        let slope = |i: usize| if i < rank { sigma[i].powf(p - 1.0) } else { 0.0 };
+        let slope = |i: usize| {
+            if i < rank {
+                sigma[i].powf(p - 1.0)
+            } else {
+                0.0
+            }
+        };
         let weight = |i: usize, j: Option<usize>| {
             let (s, f) = (
                 sigma[i] + j.map_or(0.0, |j| sigma[j]),

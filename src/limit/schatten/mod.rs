@@ -10,19 +10,17 @@
 //! gap = (‖β‖_p/γ) (‖Z‖_q/1ᵀa) − 1 ≥ 0,        Z = mat(Gᵀa)
 //! ```
 //!
-//! Layout: `spectrum` has singular bases and the metric of a potential in them, [`newton`] solves p > 1, [`nuclear`]
-//! p = 1, [`stationary`] p < 1, and [`certifier`] measures any β.
+//! Layout: `spectrum` has singular bases and the metric of a potential in them, `newton` solves p > 1, `nuclear` p = 1,
+//! and `certifier` measures any β, for p < 1 by its stationarity alone.
 
 pub(super) mod certifier;
 mod newton;
 mod nuclear;
 mod spectrum;
-mod stationary;
 #[cfg(test)]
 mod tests;
 
 pub(super) use certifier::MatrixCertifier;
-pub(super) use stationary::refine;
 
 use super::max_margin::{hard_margin, max_margin};
 use super::scaling::{largest, power_of_two};
@@ -71,7 +69,12 @@ pub(super) fn minimise(signed_samples: &DMatrix<f64>, potential: &Potential) -> 
     let Some(pair) = found.filter(|pair| pair.gap.is_finite()) else {
         return Separability::Undecided(Undecided::NoPositiveMargins);
     };
-    match in_data_units(signed_samples, potential, &frame.original(&pair.x), &pair.multipliers) {
+    match in_data_units(
+        signed_samples,
+        potential,
+        &frame.original(&pair.x),
+        &pair.multipliers,
+    ) {
         Ok((_, gap)) if gap > tolerance(p) => {
             Separability::Undecided(Undecided::Gap { exponent: p, gap })
         }
@@ -100,7 +103,10 @@ fn in_data_units(
     let margins = signed_samples * &beta;
     let smallest = margins.min();
     if smallest <= 0.0 {
-        let longest = signed_samples.row_iter().map(|g| g.norm()).fold(0.0, f64::max);
+        let longest = signed_samples
+            .row_iter()
+            .map(|g| g.norm())
+            .fold(0.0, f64::max);
         return Err(Unrepresentable::Margins {
             relative: smallest / (longest * beta.norm()),
             margin: None,

@@ -8,8 +8,8 @@
 
 use super::super::doubled::DoubledVector;
 use super::super::projection::{Outcome, Precision, Projection};
-use super::spectrum::{Spectrum, norm};
 use super::Pair;
+use super::spectrum::{Spectrum, norm};
 use nalgebra::{DMatrix, DVector};
 
 /// Most steps for one exponent.
@@ -151,7 +151,12 @@ impl Program<'_> {
     }
 
     fn gap(&self, x: &DVector<f64>, multipliers: &DVector<f64>) -> f64 {
-        gap(self.columns, self.shape, self.q / (self.q - 1.0), (x, multipliers))
+        gap(
+            self.columns,
+            self.shape,
+            self.q / (self.q - 1.0),
+            (x, multipliers),
+        )
     }
 
     /// The best of `λ + t (next − λ)`, t = 1, ½, ¼, … for `ln(ψ*(Gᵀλ)/1ᵀλ)`.
@@ -197,7 +202,11 @@ pub(super) fn gap(
     let dual = norm(&Spectrum::of(&z, shape).sigma, p / (p - 1.0)) / total;
     let gap = primal * dual - 1.0;
     // below the rounding of the singular values nothing is known of it
-    if gap.is_nan() { f64::INFINITY } else { gap.max(0.0) }
+    if gap.is_nan() {
+        f64::INFINITY
+    } else {
+        gap.max(0.0)
+    }
 }
 
 /// `(f(x) − f(y))/(x − y)` for `f = σ^{q−1}`, without cancellation.

@@ -67,7 +67,8 @@ impl Frame {
 
     /// A D × C matrix in the frame.
     pub(super) fn point(&self, beta: &DVector<f64>) -> DVector<f64> {
-        let beta = DMatrix::from_column_slice(self.left.nrows(), self.right.nrows(), beta.as_slice());
+        let beta =
+            DMatrix::from_column_slice(self.left.nrows(), self.right.nrows(), beta.as_slice());
         let here = self.left.tr_mul(&beta) * &self.right;
         DVector::from_column_slice(here.as_slice())
     }
@@ -83,7 +84,9 @@ fn row_space(rows: DMatrix<f64>) -> DMatrix<f64> {
     };
     let svd = square.svd(false, true);
     let cut = ROUNDING * dimension as f64 * svd.singular_values.max();
-    let transposed = svd.v_t.unwrap_or_else(|| DMatrix::identity(dimension, dimension));
+    let transposed = svd
+        .v_t
+        .unwrap_or_else(|| DMatrix::identity(dimension, dimension));
     let kept: Vec<usize> = (0..svd.singular_values.len())
         .filter(|i| svd.singular_values[*i] > cut)
         .collect();
@@ -164,7 +167,11 @@ impl Spectrum {
             factor
         };
         let (long, short) = (scaled(&self.u), scaled(&self.v));
-        if self.turned { (short, long) } else { (long, short) }
+        if self.turned {
+            (short, long)
+        } else {
+            (long, short)
+        }
     }
 
     fn flat(&self, tall: DMatrix<f64>) -> DVector<f64> {

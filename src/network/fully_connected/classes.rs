@@ -105,11 +105,7 @@ struct Passes {
 }
 
 impl ClassKernel {
-    pub(super) fn new(
-        layout: Layout,
-        feedback: Option<Vec<DMatrix<f64>>>,
-        data: &Dataset,
-    ) -> Self {
+    pub(super) fn new(layout: Layout, feedback: Option<Vec<DMatrix<f64>>>, data: &Dataset) -> Self {
         Self {
             layout,
             feedback,
@@ -309,5 +305,149 @@ impl Kernel for ClassKernel {
             columns.set_column(j, &self.products(&moved));
         }
         columns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::{gaussian_class_teacher, standard_normals};
+    use crate::network::{FullyConnectedLinear, Network, Signals};
+
+    fn normals(seed: u64, n: usize) -> Vec<f64> {
+        standard_normals("classes tests", seed).take(n).collect()
+    }
+
+    fn matrix(seed: u64, (r, c): (usize, usize)) -> DMatrix<f64> {
+        DMatrix::from_vec(r, c, normals(seed, r * c))
+    }
+
+    /// Outputs by the textbook loop: every sample forward, its errors back, through any of the three ways.
+    fn velocity_of_a_loop(
+        w: &[DMatrix<f64>],
+        signals: Signals<'_>,
+        data: &Dataset,
+        multipliers: &[f64],
+    ) -> Vec<f64> {
+        let depth = w.len();
+        let mut velocity: Vec<DMatrix<f64>> = w.iter().map(|w| w * 0.0).collect();
+        for n in 0..data.len() {
+            let mut h = vec![data.samples().row(n).transpose()];
+            for w in w {
+                h.push(w.tr_mul(&h[h.len() - 1]));
+            }
+            let own = data.class_of(n);
+            let mut error = DVector::zeros(data.outputs());
+            let others = (0..data.outputs()).filter(|k| *k != own);
+            for (row, k) in data.groups().rows_of(n).zip(others) {
+                error[own] += multipliers[row];
+                error[k] -= multipliers[row];
+            }
+            let mut delta = error.clone();
+            for l in (0..depth).rev() {
+                velocity[l] += &h[l] * delta.transpose();
+                if l > 0 {
+                    delta = match signals {
+                        Signals::Backward => &w[l] * delta,
+                        Signals::Layerwise(f) => &f[l - 1] * delta,
+                        Signals::Direct(f) => &f[l - 1] * &error,
+                    };
+                }
+            }
+        }
+        velocity.iter().flat_map(|v| v.iter().copied()).collect()
+    }
+
+    #[test]
+    fn velocities_are_those_of_a_loop_and_tangents_their_derivatives() {
+        let data = gaussian_class_teacher(4, 6, 3, 5).unwrap();
+        for hidden in [&[][..], &[5], &[4, 6]] {
+            let network = FullyConnectedLinear::with_outputs(4, hidden, 3);
+            let network = Network::new(network);
+            let theta = normals(1, network.parameters());
+            let w = network.weights(&theta);
+            let shapes = network.feedback_shapes().iter();
+            let f: Vec<_> = shapes
+                .enumerate()
+                .map(|(l, s)| matrix(20 + l as u64, *s))
+                .collect();
+            let shapes = network.signal_shapes().into_iter();
+            let b: Vec<_> = shapes
+                .enumerate()
+                .map(|(l, s)| matrix(30 + l as u64, s))
+                .collect();
+            let alpha: Vec<f64> = normals(2, data.rows()).iter().map(|x| x.exp()).collect();
+            for signals in [
+                Signals::Backward,
+                Signals::Layerwise(&f),
+                Signals::Direct(&b),
+            ] {
+                let kernel = network.kernel(signals, &data);
+                let (mut velocity, mut rates) = (vec![0.0; theta.len()], vec![0.0; data.rows()]);
+                kernel.velocity(&theta, &alpha, &mut velocity, &mut rates);
+                let expected = velocity_of_a_loop(&w, signals, &data, &alpha);
+                let size = expected.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+                for (found, expected) in velocity.iter().zip(&expected) {
+                    assert!((found - expected).abs() < 1e-13 * size);
+                }
+                let (d_theta, d_alpha) = (normals(3, theta.len()), normals(4, data.rows()));
+                let tangent = kernel.tangent(&theta, &alpha, &d_theta, &d_alpha);
+                let at = |k: f64| {
+                    let moved = |x: &[f64], d: &[f64]| -> Vec<f64> {
+                        x.iter().zip(d).map(|(x, d)| x + k * 1e-3 * d).collect()
+                    };
+                    let (theta, alpha) = (moved(&theta, &d_theta), moved(&alpha, &d_alpha));
+                    let mut all = vec![0.0; theta.len() + 2 * data.rows()];
+                    let (velocity, rest) = all.split_at_mut(theta.len());
+                    let (rates, margins) = rest.split_at_mut(data.rows());
+                    kernel.velocity(&theta, &alpha, velocity, rates);
+                    kernel.margins(&theta, margins);
+                    DVector::from_vec(all)
+                };
+                let difference = ((at(1.0) - at(-1.0)) * 8.0 - (at(2.0) - at(-2.0))) / 12e-3;
+                let parts = [
+                    tangent.velocity,
+                    tangent.rates.as_slice().to_vec(),
+                    tangent.margins.as_slice().to_vec(),
+                ];
+                let found = DVector::from_vec(parts.concat());
+                let error = (found - &difference).norm() / difference.norm();
+                assert!(error < 1e-7, "{hidden:?} {signals:?}: {error:e}");
+                // the rates along the velocity are the change of the margins
+                let along = kernel.tangent(&theta, &alpha, &velocity, &d_alpha).margins;
+                let apart = (along - DVector::from_vec(rates.clone())).norm();
+                assert!(apart < 1e-12 * DVector::from_vec(rates).norm());
+                let active = [0, 3, 7, 11];
+                let kernel_there = kernel.tangent_kernel(&theta, &active);
+                for (j, m) in active.into_iter().enumerate() {
+                    let mut unit = vec![0.0; data.rows()];
+                    unit[m] = 1.0;
+                    let mut rates = vec![0.0; data.rows()];
+                    kernel.velocity(&theta, &unit, &mut velocity, &mut rates);
+                    let apart = (kernel_there.column(j) - DVector::from_vec(rates)).norm();
+                    assert!(apart < 1e-12 * kernel_there.column(j).norm());
+                }
+                // the same field on the rows themselves
+                let others = kernel.on_rows(data.signed_samples()).unwrap();
+                let mut again = vec![0.0; data.rows()];
+                others.velocity(&theta, &alpha, &mut velocity, &mut again);
+                let expected = at(0.0);
+                let apart =
+                    (DVector::from_vec(again) - expected.rows(theta.len(), data.rows())).norm();
+                assert!(apart < 1e-12 * expected.norm());
+            }
+            // on linear networks feedback alignment is direct feedback by products
+            let composed = network.fixed_signals(Signals::Layerwise(&f)).unwrap();
+            let fields = [Signals::Layerwise(&f), Signals::Direct(&composed)];
+            let [x, y] = fields.map(|signals| {
+                let mut velocity = vec![0.0; theta.len()];
+                let mut rates = vec![0.0; data.rows()];
+                network
+                    .kernel(signals, &data)
+                    .velocity(&theta, &alpha, &mut velocity, &mut rates);
+                DVector::from_vec(velocity)
+            });
+            assert!((&x - y).norm() <= 1e-13 * x.norm());
+        }
     }
 }

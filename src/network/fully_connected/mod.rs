@@ -24,8 +24,8 @@ use super::{
     OutputLayer, Signals, Tangent, View, WeightPath, blank, expect_fit, vectors,
 };
 use crate::dataset::Dataset;
-use nalgebra::{DMatrix, DVector};
 use classes::ClassKernel;
+use nalgebra::{DMatrix, DVector};
 use path::RankOnePath;
 use std::sync::Arc;
 use step::FullyConnectedStep;
@@ -143,8 +143,9 @@ impl Architecture for FullyConnectedLinear {
     }
 
     fn stepper(&self, training: &Training<'_>, lanes: &[Lane]) -> Option<Box<dyn Stepper>> {
-        (self.has_one_output())
-            .then(|| Box::new(FullyConnectedStepper::new(self, training, lanes)) as Box<dyn Stepper>)
+        (self.has_one_output()).then(|| {
+            Box::new(FullyConnectedStepper::new(self, training, lanes)) as Box<dyn Stepper>
+        })
     }
 
     fn shares_lanes(&self) -> bool {

@@ -14,7 +14,7 @@ use crate::network::stepping::columns::{Columns, column, combine, dot};
 use crate::network::stepping::run::{self, Run};
 use crate::network::stepping::vector::width;
 use crate::network::stepping::{Lane, Stepper, Training};
-use crate::network::{Architecture, FullyConnectedLinear};
+use crate::network::{Architecture, FullyConnectedLinear, vectors};
 use nalgebra::DMatrix;
 use pulp::{Arch, Simd, WithSimd};
 

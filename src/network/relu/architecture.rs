@@ -7,7 +7,7 @@ use crate::network::stepping::{Lane, Stepper, Training};
 use crate::network::{
     Architecture, Footprint, Kernel, Kind, Known, Layout, Network, OutputLayer, Signals, expect_fit,
 };
-use nalgebra::DVector;
+use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
 
 pub(in crate::network) const KIND: Kind = Kind {

@@ -25,7 +25,7 @@ mod stepper;
 use super::stepping::{Lane, Stepper, Training};
 use super::{
     Architecture, Footprint, Kernel, Kind, Known, Layout, Network, OutputLayer, Signals, blank,
-    expect_fit,
+    expect_fit, vectors,
 };
 use crate::dataset::Dataset;
 use crate::spectrum::{Basis, Frequency};
