@@ -1,6 +1,7 @@
 //! Everything measured along a trajectory; the only input of claims and figures.
 
 mod alignment;
+mod classes;
 mod feature_machine;
 mod homogeneous;
 mod invariants;
@@ -11,6 +12,7 @@ mod sandwich;
 mod standing;
 
 pub use alignment::Alignment;
+pub use classes::{Areas, Classes};
 pub use feature_machine::FeatureMachine;
 pub use homogeneous::{Homogeneous, output_on_level_set};
 pub use invariants::Invariant;
@@ -71,6 +73,8 @@ pub struct Diagnostics {
     pub feature_machine: Option<FeatureMachine>,
     /// Alignment with the feedback (fully connected, fixed feedback, depth ≥ 2, if all of it is in the range of f64).
     pub alignment: Option<Alignment>,
+    /// Singular values and alignment with matrices (linear networks with several outputs).
+    pub classes: Option<Classes>,
     /// Alignment per frequency (convolutional or diagonal network, fixed feedback, depth ≥ 2).
     pub phases: Option<Phases>,
     /// What the first layer has learned, between its bounds (fixed feedback, convolutional or diagonal from zero
@@ -128,6 +132,7 @@ struct Saves<'a> {
     homogeneous: Option<homogeneous::Builder<'a>>,
     feature_machine: Option<feature_machine::Builder<'a>>,
     alignment: Option<alignment::Builder>,
+    classes: Option<classes::Builder>,
     phases: Option<phases::Builder>,
     sandwich: Option<sandwich::Builder<'a>>,
     invariants: invariants::Tracker<'a>,
@@ -151,6 +156,7 @@ impl<'a> Saves<'a> {
             homogeneous: homogeneous::Builder::new(problem, theory, trajectory.len()),
             feature_machine: feature_machine::Builder::new(problem, trajectory.len()),
             alignment: alignment::Builder::new(problem, theory, trajectory.len()),
+            classes: classes::Builder::new(problem, theory, trajectory.len()),
             phases: phases::Builder::new(problem, theory, trajectory),
             sandwich: sandwich::Builder::new(problem, theory, trajectory, limit),
             invariants: invariants::Tracker::new(&theory.conserved, trajectory.solver.floor()),
@@ -193,6 +199,9 @@ impl<'a> Saves<'a> {
         }
         if let Some(a) = &mut self.alignment {
             a.record(k, &weights);
+        }
+        if let Some(c) = &mut self.classes {
+            c.record(k, d.beta.column(k).as_slice(), &weights);
         }
         if let Some(p) = &mut self.phases {
             p.record(k, theta);
@@ -250,6 +259,7 @@ impl<'a> Saves<'a> {
             });
         }
         d.alignment = self.alignment.and_then(alignment::Builder::finish);
+        d.classes = self.classes.map(classes::Builder::finish);
         d.phases = self.phases.map(phases::Builder::finish);
         d.sandwich = self.sandwich.map(sandwich::Builder::finish);
         d.invariants = self.invariants.finish();
@@ -293,6 +303,7 @@ impl Diagnostics {
             homogeneous: None,
             feature_machine: None,
             alignment: None,
+            classes: None,
             phases: None,
             sandwich: None,
             invariants: Vec::new(),

@@ -17,6 +17,8 @@ pub(crate) mod text;
 #[cfg(feature = "cli")]
 mod write;
 
+#[cfg(feature = "cli")]
+pub(crate) use json::Coefficients;
 pub use json::json;
 pub use npz::npz;
 #[cfg(feature = "cli")]

@@ -5,7 +5,8 @@
 //! `w_1 … w_L` (T × inputs × units); `angle_to_limit` (T, with a limit); `certified` (indices of the saves with
 //! positive margins) with `kkt_residual` and, except for non-convex potentials, `duality_gap` at those saves.
 //!
-//! - Linear networks: `beta` (T × D); under DFA `phi`, `phi_closed_form` (T × (L−1)), `alignment_residual` (T × L);
+//! - Linear networks: `beta` (T × D; T × D × C with several outputs, and then `singular_values`, `effective_rank`, and
+//!   under fixed feedback from zero weights `class_recursion`, `swept_area`, T × (L−1)); under DFA `phi`, `phi_closed_form` (T × (L−1)), `alignment_residual` (T × L);
 //!   with a hidden layer `feature_angle` and `feature_margin` as below.
 //! - Linear networks under fixed feedback, where theory bounds what the first layer learns: `dual_of_z` (ψ*(Z), with Z
 //!   read off that layer) and `radius` (T).
@@ -67,7 +68,18 @@ pub fn npz(run: &Run, out: impl Write + Seek) -> io::Result<()> {
     }
     match &d.homogeneous {
         None => {
-            archive.columns("beta", &d.beta)?;
+            match &d.classes {
+                None => archive.columns("beta", &d.beta)?,
+                Some(classes) => {
+                    archive.predictors("beta", &d.beta, run.problem.network().outputs())?;
+                    archive.columns("singular_values", &classes.singular_values)?;
+                    archive.vector("effective_rank", &classes.effective_rank)?;
+                    if let Some(areas) = &classes.areas {
+                        archive.columns("class_recursion", &areas.recursion)?;
+                        archive.columns("swept_area", &areas.swept)?;
+                    }
+                }
+            }
             if let Some(machine) = &d.feature_machine {
                 archive.defined("feature_angle", &machine.angle)?;
                 archive.defined("feature_margin", &machine.margin)?;
@@ -115,6 +127,17 @@ pub fn npz(run: &Run, out: impl Write + Seek) -> io::Result<()> {
 struct Archive<W: Write + Seek>(NpzWriter<BufWriter<W>>);
 
 impl<W: Write + Seek> Archive<W> {
+    /// Predictors with several outputs, stored output after output: T × D × C.
+    fn predictors(&mut self, name: &str, beta: &DMatrix<f64>, outputs: usize) -> io::Result<()> {
+        let inputs = beta.nrows() / outputs;
+        let shape = [beta.ncols() as u64, inputs as u64, outputs as u64];
+        let rows = beta.column_iter().flat_map(|beta| {
+            let of_output = DMatrix::from_column_slice(inputs, outputs, beta.as_slice());
+            Vec::from(of_output.transpose().data)
+        });
+        self.array(name, &shape, rows)
+    }
+
     fn array(
         &mut self,
         name: &str,

@@ -28,8 +28,8 @@ use nalgebra::DMatrix;
 const ROUNDING: f64 = 1e-10;
 
 /// The ids of the claims about limits.
-pub(crate) const THM_1: &str = "thm-1-vector";
-pub(crate) const GD_FC: &str = "gd-fc-vector";
+pub(crate) const THM_1_VECTOR: &str = "thm-1-vector";
+pub(crate) const GD_FC_VECTOR: &str = "gd-fc-vector";
 
 /// The claim that states the limit, and its form.
 pub(super) fn limit(
@@ -45,12 +45,12 @@ pub(super) fn limit(
             } else {
                 LimitForm::Minimiser(potential)
             };
-            Some((GD_FC, form))
+            Some((GD_FC_VECTOR, form))
         }
         signals => {
             let feedback = network.fixed_signals(signals)?;
             let isotropic = feedback.iter().all(is_isotropic);
-            isotropic.then(|| (THM_1, LimitForm::Minimiser(of_feedback(network))))
+            isotropic.then(|| (THM_1_VECTOR, LimitForm::Minimiser(of_feedback(network))))
         }
     }
 }

@@ -31,6 +31,7 @@ mod sandwich;
 
 pub use crate::rule::{Conserved, Measured};
 pub use alignment::{Alignment, FrequencyAlignment, OuterProducts};
+pub(crate) use classes::{GD_FC_VECTOR, THM_1_VECTOR};
 pub use classes::{ClassAlignment, Matrices};
 pub use conserved::drift;
 pub use feedback_margin::FeedbackMargin;
