@@ -2,10 +2,12 @@
 
 use super::direction::Approach;
 use super::directional_limit::angle_to_limit;
+use super::theorem_2_unconditional;
 use super::{
     Claim, Evidence, Outcome, Subject, Verdict, beyond_resolution, direction,
     limit_of_completed_run, not_applicable,
 };
+use crate::diagnostics::worse;
 use crate::theory::{GD_FC_VECTOR, THM_1_VECTOR};
 
 pub(super) const PROP_1: Claim = Claim {
@@ -29,7 +31,10 @@ pub(super) const THM_1: Claim = Claim {
               in direction to the minimiser of the Schatten norm with p = 2^L/(2^L − 1) subject to \
               ⟨x_n (e_c − e_k)ᵀ, β⟩ ≥ 1: not the limit of gradient descent, unlike with one output.",
     corrected: "As stated, on differences of outputs: F_lᵀF_l has to be a multiple of the identity there (orthonormal \
-                feedback, or wide Gaussian feedback in the limit). For L = 1 it is the multi-class SVM.",
+                feedback, or wide Gaussian feedback in the limit). From zero weights and with the exponential or the \
+                logistic loss over pairs it is proved without assumptions: a/Ψ ≤ ‖Z‖_q ≤ R ≤ a/Ψ + C at all times \
+                (docs/theory.md, section 12). The angle falls like (log t)^{−a/(2^L−1)}, a ≤ 1 of the limit. For L = 1 \
+                it is the multi-class SVM.",
     check: CHECK,
     subject: Subject::Flow,
     judge: |e| limit(e, THM_1_VECTOR, true),
@@ -50,7 +55,8 @@ pub(super) const GD_FC: Claim = Claim {
 const CHECK: &str = "Residual: the final angle between the predictor and the certified minimiser (p < 1: the relative \
                      distance of the gradient of the potential from the cone of the active rows). Tolerance: 0.01, and \
                      it must still fall, have stayed within it all through the last third of the run, or be below \
-                     1e-6. Violated only where the run's own duality gap proves that it passes by the minimiser; \
+                     1e-6. Violated only where the proved bounds fail by more than a hundred times the run's own \
+                     tolerance, or where the run's own duality gap proves that it passes by the minimiser; \
                      inconclusive otherwise. Hypotheses: fully connected linear with several outputs, separable data.";
 
 /// As for one output.
@@ -71,9 +77,11 @@ fn limit(e: &Evidence<'_>, id: &str, feedback: bool) -> Verdict {
     if let Some(verdict) = super::other_limit(e, id, why) {
         return verdict;
     }
-    let convex = (e.diagnostics.theory.potential()).is_none_or(|potential| potential.exponent >= 1.0);
+    let convex =
+        (e.diagnostics.theory.potential()).is_none_or(|potential| potential.exponent >= 1.0);
     if convex {
-        return limit_of_completed_run(e).map_or_else(|verdict| verdict, |_| angle_to_limit(e));
+        return limit_of_completed_run(e)
+            .map_or_else(|verdict| verdict, |_| between_bounds(e, angle_to_limit(e)));
     }
     if let Some(verdict) = super::unfinished(e) {
         return verdict;
@@ -89,6 +97,26 @@ fn limit(e: &Evidence<'_>, id: &str, feedback: bool) -> Verdict {
     direction::judge(e, &approach)
 }
 
+/// A verdict on the angle, together with the bounds that theory proves of the accumulated signal, where it has any.
+fn between_bounds(e: &Evidence<'_>, verdict: Verdict) -> Verdict {
+    let sandwich = (e.diagnostics.sandwich.as_ref()).and_then(|s| Some((s, s.constant?)));
+    let Some((sandwich, constant)) = sandwich else {
+        return verdict;
+    };
+    let tolerance = (100.0 * e.options.rtol.max(e.options.atol)).min(LARGEST_TOLERANCE);
+    let failures = theorem_2_unconditional::failures(e, sandwich, constant, tolerance);
+    let worst = failures.iter().copied().fold(0.0, worse);
+    let bounds = format!("a/Ψ ≤ ψ*(Z) ≤ R ≤ a/Ψ + C fail by {worst:.1e} at most");
+    if worst > tolerance {
+        let evidence = format!("{bounds}: {}", verdict.evidence);
+        return Verdict::new(Outcome::Violated, worst, tolerance, evidence);
+    }
+    Verdict {
+        evidence: format!("{}; {bounds}", verdict.evidence),
+        ..verdict
+    }
+}
+
 fn alignment(e: &Evidence<'_>) -> Verdict {
     if let Some(verdict) = super::other_rule(e, true) {
         return verdict;
@@ -98,9 +126,7 @@ fn alignment(e: &Evidence<'_>) -> Verdict {
         return not_applicable(match e.problem.network().outputs() {
             1 => "the network has one output",
             _ if e.problem.theta0().amax() > 0.0 => "the initial weights are not zero",
-            _ if e.problem.network().depth() == 1 => {
-                "a network of depth 1 has no layer to align"
-            }
+            _ if e.problem.network().depth() == 1 => "a network of depth 1 has no layer to align",
             _ => "the network is not fully connected linear",
         });
     };

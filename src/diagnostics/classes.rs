@@ -2,6 +2,7 @@
 
 use crate::network::Network;
 use crate::problem::Problem;
+use crate::singular::Singular;
 use crate::theory::{ClassAlignment, Theory};
 use nalgebra::DMatrix;
 
@@ -61,14 +62,14 @@ impl Builder {
     /// Records β (column by column) and the weights at save k.
     pub(super) fn record(&mut self, k: usize, beta: &[f64], weights: &[DMatrix<f64>]) {
         let (d, c) = self.shape;
-        let sigma = DMatrix::from_column_slice(d, c, beta).singular_values();
-        let total = sigma.sum();
+        let sigma = Singular::of(&DMatrix::from_column_slice(d, c, beta)).values;
+        let total: f64 = sigma.iter().sum();
         if total > 0.0 {
             let shares = sigma.iter().map(|s| s / total).filter(|p| *p > 0.0);
             let entropy: f64 = shares.map(|p| -p * p.ln()).sum();
             self.measured.effective_rank[k] = entropy.exp();
         }
-        self.measured.singular_values.set_column(k, &sigma);
+        (self.measured.singular_values.column_mut(k)).copy_from_slice(&sigma);
         let (Some(law), Some(areas)) = (&self.law, &mut self.measured.areas) else {
             return;
         };

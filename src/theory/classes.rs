@@ -22,7 +22,8 @@ use super::limit::CandidatePotential;
 use crate::limit::Potential;
 use crate::network::{Architecture, FullyConnectedLinear, Known, Signals};
 use crate::problem::Problem;
-use nalgebra::DMatrix;
+use crate::singular::Singular;
+use nalgebra::{DMatrix, DVector};
 
 /// `K_l` may differ from a multiple of the identity by this share.
 const ROUNDING: f64 = 1e-10;
@@ -146,15 +147,29 @@ pub(super) fn alignment(problem: &Problem) -> Option<ClassAlignment> {
     }
     let outputs = network.outputs();
     feedback.push(DMatrix::identity(outputs, outputs));
-    let inverse = |f: &DMatrix<f64>| f.clone().pseudo_inverse(1e-12 * f.norm()).ok();
-    let inverses: Option<Vec<DMatrix<f64>>> = feedback.iter().map(inverse).collect();
+    let inverse = |f: &DMatrix<f64>| Singular::of(f).pseudo_inverse(1e-12 * f.norm());
     Some(ClassAlignment {
-        inverses: inverses?,
+        inverses: feedback.iter().map(inverse).collect(),
         feedback,
     })
 }
 
 impl ClassAlignment {
+    /// `k_l^{1/2}` of `F_lᵀF_l = k_l` on differences of outputs, l = 1 … L − 1, for isotropic feedback.
+    pub(super) fn lengths(&self) -> Vec<f64> {
+        let hidden = self.feedback.len() - 1;
+        let outputs = self.feedback[hidden].ncols();
+        let differences = DMatrix::identity(outputs, outputs).add_scalar(-1.0 / outputs as f64);
+        let length = |f: &DMatrix<f64>| (f * &differences).norm() / (outputs as f64 - 1.0).sqrt();
+        self.feedback[..hidden].iter().map(length).collect()
+    }
+
+    /// Z of the first layer, D·C numbers column by column.
+    pub fn first_matrix(&self, first: &DMatrix<f64>) -> DVector<f64> {
+        let z = first * self.inverses[0].transpose();
+        DVector::from_column_slice(z.as_slice())
+    }
+
     /// Z and the C_l of these weights.
     pub fn matrices(&self, weights: &[DMatrix<f64>]) -> Matrices {
         let z = &weights[0] * self.inverses[0].transpose();

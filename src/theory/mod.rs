@@ -21,6 +21,7 @@
 
 mod alignment;
 mod approach;
+mod class_approach;
 mod classes;
 mod conserved;
 mod feedback_margin;
@@ -31,8 +32,8 @@ mod sandwich;
 
 pub use crate::rule::{Conserved, Measured};
 pub use alignment::{Alignment, FrequencyAlignment, OuterProducts};
-pub(crate) use classes::{GD_FC_VECTOR, THM_1_VECTOR};
 pub use classes::{ClassAlignment, Matrices};
+pub(crate) use classes::{GD_FC_VECTOR, THM_1_VECTOR};
 pub use conserved::drift;
 pub use feedback_margin::FeedbackMargin;
 pub use growth::{Growth, predictor_degree};

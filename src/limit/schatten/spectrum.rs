@@ -1,5 +1,6 @@
 //! Singular bases of a matrix, and the metric of `Φ = Σ σ^s/s` in them.
 
+use crate::singular::Singular;
 use nalgebra::{DMatrix, DVector};
 
 /// Singular values below this share of the largest are rounding.
@@ -82,15 +83,11 @@ fn row_space(rows: DMatrix<f64>) -> DMatrix<f64> {
     } else {
         rows
     };
-    let svd = square.svd(false, true);
-    let cut = ROUNDING * dimension as f64 * svd.singular_values.max();
-    let transposed = svd
-        .v_t
-        .unwrap_or_else(|| DMatrix::identity(dimension, dimension));
-    let kept: Vec<usize> = (0..svd.singular_values.len())
-        .filter(|i| svd.singular_values[*i] > cut)
-        .collect();
-    transposed.select_rows(&kept).transpose()
+    let found = Singular::of(&square);
+    let largest = found.values.first().copied().unwrap_or(0.0);
+    let cut = ROUNDING * dimension as f64 * largest;
+    let rank = found.values.iter().filter(|s| **s > cut).count();
+    found.v.columns(0, rank).into_owned()
 }
 
 /// `X = U diag(σ) Vᵀ` of a matrix given column by column, with U and V of as many columns as the shorter side.
@@ -98,7 +95,7 @@ pub(super) struct Spectrum {
     shape: (usize, usize),
     /// Whether the matrix was transposed so that it is tall.
     turned: bool,
-    /// Long side × short side.
+    /// Long side × short side; columns of singular values that are zero are zero.
     u: DMatrix<f64>,
     /// Short side × short side.
     v: DMatrix<f64>,
@@ -121,15 +118,13 @@ impl Spectrum {
         let x = DMatrix::from_column_slice(d, c, x.as_slice());
         let turned = d < c;
         let tall = if turned { x.transpose() } else { x };
-        let svd = tall.svd(true, true);
-        let short = d.min(c);
-        let (u, v) = (svd.u, svd.v_t.map(|v| v.transpose()));
+        let Singular { u, values, v } = Singular::of(&tall);
         Self {
             shape: (d, c),
             turned,
-            u: u.unwrap_or_else(|| DMatrix::zeros(d.max(c), short)),
-            v: v.unwrap_or_else(|| DMatrix::zeros(short, short)),
-            sigma: svd.singular_values.iter().copied().collect(),
+            u,
+            v,
+            sigma: values,
         }
     }
 

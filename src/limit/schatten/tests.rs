@@ -73,7 +73,13 @@ fn minimisers_prove_themselves() {
 #[test]
 fn nuclear_minimisers_are_below_their_neighbours() {
     for seed in 1..=8 {
-        let data = gaussian_class_teacher(6, 16, 4, seed).unwrap();
+        let data = class_means(&ClassMeans {
+            dimension: 6,
+            classes: 4,
+            samples: 12,
+            spread: 0.3,
+            seed,
+        });
         let g = data.signed_samples();
         let shape = (6, 4);
         let found = limit(g, shape, 1.0);

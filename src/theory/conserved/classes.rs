@@ -8,6 +8,7 @@ use super::matrices::{balance, whole};
 use super::{Conserved, subscript};
 use crate::network::{Architecture, FullyConnectedLinear, Layout};
 use crate::problem::Problem;
+use crate::singular::Singular;
 use crate::theory::Errors;
 use nalgebra::DMatrix;
 
@@ -40,7 +41,7 @@ fn under_feedback(
     this: &DMatrix<f64>,
     next: &DMatrix<f64>,
 ) -> Option<Conserved> {
-    let inverse = next.clone().pseudo_inverse(ROUNDING * next.norm()).ok()?;
+    let inverse = Singular::of(next).pseudo_inverse(ROUNDING * next.norm());
     let outputs = next.ncols();
     let differences = DMatrix::identity(outputs, outputs).add_scalar(-1.0 / outputs as f64);
     if (&differences * (&inverse * next) - &differences).amax() > ROUNDING {
