@@ -70,7 +70,7 @@ pub(super) fn candidates(
     }
     let frobenius = CandidatePotential {
         id: "frobenius",
-        label: "multi-class SVM, ‖β‖_F",
+        label: "multi-class SVM, Frobenius norm",
         potential: schatten(network, 2.0),
     };
     let nuclear = CandidatePotential {

@@ -16,14 +16,18 @@ use nalgebra::{DMatrix, DVector};
 const STEPS: usize = 60;
 
 /// The exponent q grows at most by this factor at a time.
-const GROWTH: f64 = 1.6;
+const GROWTH: f64 = 2.0;
 
 /// A gap from which the next exponent is tried, and one that ends the search.
 const FOLLOWED: f64 = 1e-4;
 const DONE: f64 = 4.0 * f64::EPSILON;
 
+/// Rows that one step looks at first, per dimension, and how often it may look at more.
+const WORKING: usize = 3;
+const ROUNDS: usize = 20;
+
 /// The largest q, from which the nuclear norm is polished.
-pub(super) const MOST: f64 = 96.0;
+pub(super) const MOST: f64 = 1e4;
 
 /// The minimiser for `columns` (D'C' × N), from multipliers of the multi-class SVM; for p = 1 that of the largest q.
 pub(super) fn minimise(
@@ -104,7 +108,7 @@ impl Program<'_> {
         let spectrum = self.spectrum(multipliers);
         let sigma = &spectrum.sigma;
         let level = sigma.iter().map(|s| s.powf(q)).sum::<f64>() / multipliers.sum();
-        let floor = sigma.first()? * 1e-16f64.powf(1.0 / (q - 2.0)).min(1e-3);
+        let floor = sigma.first()? * floor(q);
         let bounded: Vec<f64> = sigma.iter().map(|s| s.max(floor)).collect();
         let half = spectrum.weights(
             |i, j| divided(bounded[i], bounded[j], q).sqrt(),
@@ -113,25 +117,59 @@ impl Program<'_> {
                 None => bounded[i].powf(0.5 * (q - 2.0)),
             },
         );
-        let mut metric = self.columns.clone();
-        for mut column in metric.column_iter_mut() {
-            let moved = spectrum.apply(&half, column.as_slice());
-            column.copy_from(&moved);
-        }
         let anchor: Vec<f64> = (sigma.iter().zip(&bounded))
             .map(|(sigma, bounded)| {
                 let along = ((q - 1.0) * bounded.powf(q - 2.0)).sqrt();
                 sigma.powf(q - 1.0) / along - along * sigma
             })
             .collect();
-        let mut projection = Projection::new(metric, spectrum.diagonal(&anchor), level);
-        projection.start_from(members);
-        if let Outcome::Infeasible(_) = projection.run(Precision::Working) {
-            return None;
+        let anchor = spectrum.diagonal(&anchor);
+        let linked = spectrum.with_values(|sigma| sigma.powf(q - 1.0));
+        let mut working = self.nearest(&self.columns.tr_mul(&linked), members);
+        for _ in 0..ROUNDS {
+            let metric = working.iter().map(|n| {
+                let column = self.columns.column(*n);
+                spectrum.apply(&half, column.as_slice())
+            });
+            let metric: Vec<DVector<f64>> = metric.collect();
+            let mut projection =
+                Projection::new(DMatrix::from_columns(&metric), anchor.clone(), level);
+            let place = |n: &usize| working.iter().position(|m| m == n);
+            projection.start_from(&members.iter().filter_map(place).collect::<Vec<_>>());
+            if let Outcome::Infeasible(_) = projection.run(Precision::Working) {
+                return None;
+            }
+            *members = projection.members().iter().map(|i| working[*i]).collect();
+            let x = spectrum.apply(&half, projection.point().hi.as_slice());
+            let margins = self.columns.tr_mul(&x);
+            let violated = |n: &usize| margins[*n] < level * (1.0 - 1e-9) && !working.contains(n);
+            let more: Vec<usize> = (0..margins.len()).filter(violated).collect();
+            if more.is_empty() {
+                let mut multipliers = DVector::zeros(margins.len());
+                for (n, multiplier) in working.iter().zip(projection.multipliers().hi.iter()) {
+                    multipliers[*n] = multiplier.max(0.0);
+                }
+                return Some((x, multipliers));
+            }
+            working.extend(more);
         }
-        *members = projection.members().to_vec();
-        let x = spectrum.apply(&half, projection.point().hi.as_slice());
-        Some((x, projection.multipliers().hi.map(|l| l.max(0.0))))
+        None
+    }
+
+    /// The rows with the smallest margins, a few times as many as can be independent, and those that were active: of
+    /// many rows of many classes few can be active, and the others need not be transformed.
+    fn nearest(&self, margins: &DVector<f64>, members: &[usize]) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..margins.len()).collect();
+        let most = WORKING * self.columns.nrows();
+        if order.len() > most {
+            order.select_nth_unstable_by(most, |m, n| margins[*m].total_cmp(&margins[*n]));
+            order.truncate(most);
+        }
+        let rest = members.iter().filter(|n| !order.contains(n));
+        let rest: Vec<usize> = rest.copied().collect();
+        order.extend(rest);
+        order.sort_unstable();
+        order
     }
 
     fn spectrum(&self, multipliers: &DVector<f64>) -> Spectrum {
@@ -207,6 +245,14 @@ pub(super) fn gap(
     } else {
         gap.max(0.0)
     }
+}
+
+/// Singular values of z count as at least this share of the largest in the metric: smaller ones would leave the range of
+/// doubles, or that of its root, and do not contribute to the norm.
+fn floor(q: f64) -> f64 {
+    let range: f64 = if q > 24.0 { 1e-60 } else { 1e-16 };
+    let share = range.powf(1.0 / (q - 2.0));
+    if q > 24.0 { share } else { share.min(1e-3) }
 }
 
 /// `(f(x) − f(y))/(x − y)` for `f = σ^{q−1}`, without cancellation.

@@ -11,17 +11,17 @@
 //! change nothing are held still. Rows that turn out violated enter S, rows with negative multipliers leave it. The
 //! outcome is judged by its gap like any other.
 
-use super::Pair;
 use super::newton::gap;
 use super::spectrum::Spectrum;
+use super::{NUCLEAR_TOLERANCE, Pair};
 use nalgebra::{DMatrix, DVector};
 
 /// Most Newton steps for one rank, and most changes of the active set.
 const STEPS: usize = 12;
-const CHANGES: usize = 12;
+const CHANGES: usize = 40;
 
 /// Singular values of β above these shares of the largest are candidates for its rank.
-const SHARES: [f64; 4] = [1e-1, 1e-2, 1e-4, 1e-7];
+const SHARES: [f64; 3] = [1e-3, 1e-1, 1e-9];
 
 /// A multiplier above this share of the largest makes a row active.
 const ACTIVE: f64 = 1e-7;
@@ -56,6 +56,9 @@ pub(super) fn polish(columns: &DMatrix<f64>, shape: (usize, usize), start: Pair)
                     multipliers,
                     gap,
                 };
+            }
+            if best.gap <= NUCLEAR_TOLERANCE {
+                break;
             }
         }
     }
