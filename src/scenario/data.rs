@@ -139,8 +139,8 @@ impl Builder<'_> {
                 .error(negative.span(), problem, "keep one of them"));
         }
         if listed.len() < 2 {
-            let problem = format!("{} classes: there is nothing to tell apart", listed.len());
-            return refused(&problem, "list at least two values of the label column");
+            let problem = "fewer than two classes: there is nothing to tell apart";
+            return refused(problem, "list at least two values of the label column");
         }
         let twice = (1..listed.len()).find(|i| listed[..*i].contains(&listed[*i]));
         if let Some(i) = twice {
