@@ -126,7 +126,9 @@ impl Rule {
 
     /// `δ_l = b_l`, fixed: one vector per hidden layer l = 1..L−1, of that layer's width, where there is one output.
     pub fn direct_feedback_alignment(feedback: Vec<DVector<f64>>) -> Self {
-        let columns = feedback.iter().map(|b| DMatrix::from_columns(&[b.clone()]));
+        let columns = feedback
+            .iter()
+            .map(|b| DMatrix::from_columns(std::slice::from_ref(b)));
         direct_feedback_alignment::rule(columns.collect())
     }
 

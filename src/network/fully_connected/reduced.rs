@@ -65,7 +65,9 @@ impl Reduction {
         theta0: &[f64],
         data: &Dataset,
     ) -> Self {
-        let columns = feedback.iter().map(|b| DMatrix::from_columns(&[b.clone()]));
+        let columns = feedback
+            .iter()
+            .map(|b| DMatrix::from_columns(std::slice::from_ref(b)));
         expect_fit(network, Signals::Direct(&columns.collect::<Vec<_>>()), data);
         let g = data.signed_samples();
         let initial = network.layout.matrices(theta0);
