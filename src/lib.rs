@@ -147,6 +147,7 @@ pub mod rule;
 pub mod run;
 #[cfg(feature = "scenarios")]
 pub mod scenario;
+pub mod singular;
 pub mod spectrum;
 #[cfg(feature = "scenarios")]
 pub mod stability;

@@ -2,10 +2,10 @@
 //! modifies it.
 
 use crate::network::stepping::{Lane, Schedule, Stepper, Training};
-use crate::network::{FullyConnectedLinear, Kernel, MisfitSignals, Network};
+use crate::network::{FullyConnectedLinear, Kernel, MisfitSignals, Network, vectors};
 use crate::storage::checkpoint::Fingerprint;
 use crate::{dataset::Dataset, loss::Loss, rule::Rule};
-use nalgebra::DVector;
+use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
 
 /// One initial value problem of learning, whose parts are known to fit together.
@@ -24,6 +24,9 @@ pub enum ProblemError {
     /// The number of inputs of the first layer differs from the number of features of the samples.
     #[error("the samples have {found} features, the network takes {expected}")]
     Dimension { found: usize, expected: usize },
+    /// The number of outputs differs from what the labels need: one for ±1, C for classes.
+    #[error("the labels need {expected} outputs, the network has {found}")]
+    Outputs { found: usize, expected: usize },
     /// The rule's feedback does not have the network's shapes.
     #[error(transparent)]
     Signals(#[from] MisfitSignals),
@@ -63,6 +66,12 @@ impl Problem {
             return Err(ProblemError::Dimension {
                 found: dataset.dimension(),
                 expected: inputs,
+            });
+        }
+        if dataset.outputs() != network.outputs() {
+            return Err(ProblemError::Outputs {
+                found: network.outputs(),
+                expected: dataset.outputs(),
             });
         }
         network.check_signals(rule.signals())?;
@@ -170,13 +179,19 @@ impl Problem {
         Ok(print)
     }
 
-    /// `b_1 … b_{L−1}` if the error signals never change, see
+    /// `b_1 … b_{L−1}` if the error signals never change, units × outputs, see
     /// [`Architecture::fixed_signals`](crate::network::Architecture::fixed_signals).
-    pub fn feedback(&self) -> Option<Vec<DVector<f64>>> {
+    pub fn feedback_matrices(&self) -> Option<Vec<DMatrix<f64>>> {
         if self.rule.evolves() {
             return None;
         }
         self.network.fixed_signals(self.rule.signals())
+    }
+
+    /// The same as vectors, of networks with one output.
+    pub fn feedback(&self) -> Option<Vec<DVector<f64>>> {
+        let single = self.network.outputs() == 1;
+        single.then(|| self.feedback_matrices())?.map(vectors)
     }
 
     /// The vector field of a run, on (θ, the rule's own state).

@@ -14,7 +14,6 @@
 use super::{LARGEST, tolerance};
 use crate::diagnostics::{Diagnostics, worse};
 use crate::flow::FlowOptions;
-use crate::loss::Loss;
 use crate::problem::Problem;
 use crate::theory::Alignment;
 use crate::trajectory::Trajectory;
@@ -72,7 +71,7 @@ pub fn drifts(
         Drift::of(name, &i.drift, tolerance, times)
     });
     let mut drifts: Vec<Drift> = conserved.flatten().collect();
-    drifts.extend(of_margins(problem.loss(), trajectory, measured, tolerance));
+    drifts.extend(of_margins(problem, trajectory, measured, tolerance));
     // weights are known only to `atol`: in comparisons with closed forms, errors of that size do not count
     let floor = options.atol / tolerance;
     let alignment = measured.theory.alignment.as_ref();
@@ -91,7 +90,7 @@ pub fn drifts(
 /// Log-multipliers are integrals, `p_n = −m_n(0) + ∫(1 − dm_n/dτ) dτ`, by other formulas than the weights. So the loss
 /// that they imply is the integral of its own rate, `d ln 𝓛 = −Σ_n α_n dm_n / Σ_n α_n` (exponential loss).
 fn of_margins(
-    loss: Loss,
+    problem: &Problem,
     trajectory: &Trajectory,
     measured: &Diagnostics,
     tolerance: f64,
@@ -126,7 +125,8 @@ fn of_margins(
         };
         let carried = p.map(|p| tau - p);
         least.push(difference(carried.min(), m.min()));
-        let log_loss = loss.log_loss(carried.iter().copied());
+        let groups = problem.dataset().groups();
+        let log_loss = problem.loss().log_loss_of(groups, carried.as_slice());
         losses.push(difference(log_loss, measured.log_loss[k]));
     }
     let all: [(&str, &[f64], f64); 4] = [

@@ -4,6 +4,7 @@
 //! add a claim: one file here, one line in [`CLAIMS`]; the command line, reports and docs follow.
 
 mod certificate;
+mod classes;
 mod dfa_margin;
 mod direction;
 mod directional_limit;
@@ -103,6 +104,9 @@ pub const CLAIMS: &[Claim] = &[
     directional_limit::THM_1,
     discrete::THM_1,
     directional_limit::GD_FC,
+    classes::PROP_1,
+    classes::THM_1,
+    classes::GD_FC,
     prop_2::PRINTED,
     prop_2::CORRECTED,
     theorem_2::MAIN_TEXT,

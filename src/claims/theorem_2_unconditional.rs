@@ -97,7 +97,12 @@ fn bounds<'a>(e: &Evidence<'a>) -> Result<(&'a Sandwich, f64), Verdict> {
 }
 
 /// The largest relative amounts by which the three inequalities fail, from left to right.
-fn failures(e: &Evidence<'_>, sandwich: &Sandwich, constant: f64, tolerance: f64) -> [f64; 3] {
+pub(super) fn failures(
+    e: &Evidence<'_>,
+    sandwich: &Sandwich,
+    constant: f64,
+    tolerance: f64,
+) -> [f64; 3] {
     let norms = &e.diagnostics.layer_norms;
     let last = norms.nrows() - 1;
     let largest = |layer: usize, pair: &dyn Fn(usize) -> (f64, f64)| {

@@ -5,6 +5,7 @@ use crate::error::{Result, UsageError, exit};
 use crate::limit::{Limit, LimitKind, angle};
 use crate::problem::Problem;
 use crate::reference::reference_limit;
+use crate::report::Coefficients;
 use crate::report::data::{self, DataReport};
 use crate::scenario;
 use crate::storage::{Folder, write_file};
@@ -101,7 +102,7 @@ fn document(problem: &Problem, limit: Option<&Limit>, beside: Option<f64>) -> St
         Some(limit) => serde_json::json!({
             "kind": limit.kind.name(),
             "exponent": limit.potential.exponent,
-            "beta": limit.beta.as_slice(),
+            "beta": Coefficients::of(limit.beta.as_slice(), problem.network().outputs()),
             "multipliers": limit.multipliers.as_slice(),
             "duality_gap": limit.duality_gap,
             "stationarity": limit.stationarity,

@@ -1,6 +1,6 @@
 //! Gaussian samples labelled by a linear teacher: separable by construction.
 
-use super::{Dataset, standard_normals};
+use super::{DataError, Dataset, standard_normals};
 use nalgebra::{DMatrix, DVector};
 
 /// `x_n ~ N(0, I_D)`, teacher `w* ~ N(0, I_D)`, `y_n = sign(x_n·w*)` (`+1` at zero).
@@ -22,6 +22,30 @@ pub fn gaussian_teacher(dimension: usize, samples: usize, seed: u64) -> Dataset 
     let x = DMatrix::from_row_iterator(samples, dimension, stream.take(samples * dimension));
     let y = (&x * teacher).map(|score| if score < 0.0 { -1.0 } else { 1.0 });
     Dataset::new(x, y)
+}
+
+/// `x_n ~ N(0, I_D)`, teacher `W* ~ N(0, 1)` entry by entry (D × C), class `c_n = argmax_c (W*ᵀx_n)_c`: classes that a
+/// linear predictor tells apart.
+///
+/// The stream `gaussian-teacher` of `seed` is read in this order: W* column by column, then `x_1`, `x_2`, …
+///
+/// # Errors
+/// [`DataError`] if some class gets no sample, or there are fewer than two classes.
+pub fn gaussian_class_teacher(
+    dimension: usize,
+    samples: usize,
+    classes: usize,
+    seed: u64,
+) -> Result<Dataset, DataError> {
+    let mut stream = standard_normals("gaussian-teacher", seed);
+    let teacher: Vec<f64> = stream.by_ref().take(dimension * classes).collect();
+    let teacher = DMatrix::from_vec(dimension, classes, teacher);
+    let x = DMatrix::from_row_iterator(samples, dimension, stream.take(samples * dimension));
+    let scores = &x * teacher;
+    let labels: Vec<usize> = (scores.row_iter())
+        .map(|scores| scores.transpose().argmax().0)
+        .collect();
+    Dataset::of_classes(x, &labels, classes)
 }
 
 /// The teacher w* that [`gaussian_teacher`] uses for this dimension and seed.
@@ -60,6 +84,20 @@ mod tests {
         );
         assert_eq!(data.samples(), &expected);
         assert_eq!(data.labels().as_slice(), [-1.0, -1.0]);
+    }
+
+    #[test]
+    fn the_teacher_tells_classes_apart() {
+        let data = gaussian_class_teacher(6, 60, 3, 2).unwrap();
+        let teacher = standard_normals("gaussian-teacher", 2).take(18).collect();
+        let margins = data.signed_samples() * DVector::from_vec(teacher);
+        assert_eq!(margins.len(), 120);
+        assert!(margins.min() > 0.0);
+        let refused = gaussian_class_teacher(6, 2, 3, 2).unwrap_err();
+        assert!(
+            matches!(refused, DataError::NoSample { count: 3, .. }),
+            "{refused}"
+        );
     }
 
     #[test]

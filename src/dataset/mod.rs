@@ -7,6 +7,8 @@
 //! samples `g_n` are all that linear networks see, and relabelling `(x, y)` as `(−x, −y)` does not change them.
 
 mod account;
+mod class_means;
+mod classes;
 mod fields;
 mod files;
 mod gaussian_random_labels;
@@ -19,10 +21,11 @@ mod svmlight;
 mod table;
 
 pub use account::{Account, LabelValue};
+pub use class_means::{ClassMeans, class_means};
 pub use fields::Separator;
-pub use files::read_files;
+pub use files::{read_class_files, read_files};
 pub use gaussian_random_labels::gaussian_random_labels;
-pub use gaussian_teacher::{gaussian_teacher, gaussian_teacher_vector};
+pub use gaussian_teacher::{gaussian_class_teacher, gaussian_teacher, gaussian_teacher_vector};
 pub use matrix_file::{parse_matrix, read_matrix};
 pub use stream::standard_normals;
 pub use svmlight::Svmlight;
@@ -33,11 +36,18 @@ use nalgebra::{DMatrix, DVector};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// A binary classification data set: rows `x_n` (N × D), labels `y_n ∈ {−1, +1}`, signed samples `g_n = y_n x_n`.
+/// A classification data set: samples `x_n` (N × D) and their labels, and the rows in which every formula is written.
+///
+/// With labels `y_n ∈ {−1, +1}` networks have one output, and each sample is one row, the signed sample
+/// `g_n = y_n x_n`. With classes `c_n ∈ {0, …, C − 1}` networks have C outputs, and each sample is C − 1 rows
+/// `g_{nk} = x_n ⊗ (e_{c_n} − e_k)`, `k ≠ c_n`, of D·C entries: the margins `g_{nk}·β = f_{c_n}(x_n) − f_k(x_n)` of a
+/// linear predictor β (D × C, column by column).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     samples: DMatrix<f64>,
     labels: DVector<f64>,
+    /// C where labels are classes.
+    classes: Option<usize>,
     signed_samples: DMatrix<f64>,
     account: Option<Arc<Account>>,
 }
@@ -91,9 +101,53 @@ impl Dataset {
         Self {
             samples,
             labels,
+            classes: None,
             signed_samples,
             account: None,
         }
+    }
+
+    /// A data set of C classes, numbered from 0, with finite entries, N ≥ 1, D ≥ 1, and C ≥ 2 classes each of which
+    /// has a sample.
+    ///
+    /// # Errors
+    /// The first of these conditions that does not hold.
+    ///
+    /// ```
+    /// use marginflow::dataset::Dataset;
+    /// use nalgebra::dmatrix;
+    /// let data = Dataset::of_classes(dmatrix![1.0, 2.0; 3.0, 4.0; 5.0, 6.0], &[0, 2, 1], 3)?;
+    /// assert_eq!((data.len(), data.outputs(), data.rows()), (3, 3, 6));
+    /// // f_0 − f_1 of the first sample
+    /// assert_eq!(data.signed_samples().row(0), dmatrix![1.0, 2.0, -1.0, -2.0, 0.0, 0.0].row(0));
+    /// # Ok::<(), marginflow::dataset::DataError>(())
+    /// ```
+    pub fn of_classes(
+        samples: DMatrix<f64>,
+        classes: &[usize],
+        count: usize,
+    ) -> Result<Self, DataError> {
+        if count < 2 {
+            return Err(DataError::OneClass);
+        }
+        let ones = DVector::from_element(classes.len(), 1.0);
+        let Self { samples, .. } = Self::try_new(samples, ones)?;
+        if let Some(row) = classes.iter().position(|class| *class >= count) {
+            let class = classes[row];
+            return Err(DataError::Class { row, class, count });
+        }
+        if let Some(class) = (0..count).find(|class| !classes.contains(class)) {
+            return Err(DataError::NoSample { class, count });
+        }
+        let labels = classes.iter().map(|class| *class as f64);
+        let signed_samples = classes::rows(&samples, classes, count);
+        Ok(Self {
+            labels: DVector::from_iterator(classes.len(), labels),
+            classes: Some(count),
+            samples,
+            signed_samples,
+            account: None,
+        })
     }
 
     /// The same data, with an account of the file they are from.
@@ -129,24 +183,66 @@ impl Dataset {
         (positive, self.len() - positive)
     }
 
+    /// C where labels are classes, and networks have C outputs; `None` where they are ±1.
+    pub fn classes(&self) -> Option<usize> {
+        self.classes
+    }
+
+    /// Outputs that a network needs: C, or 1 where labels are ±1.
+    pub fn outputs(&self) -> usize {
+        self.classes.unwrap_or(1)
+    }
+
+    /// The class `c_n` of a sample where labels are classes, 0 elsewhere.
+    pub fn class_of(&self, n: usize) -> usize {
+        // labels of classes are small whole numbers
+        self.classes.map_or(0, |_| self.labels[n] as usize)
+    }
+
+    /// How many samples each class has, where labels are classes.
+    pub fn samples_by_class(&self) -> Option<Vec<usize>> {
+        let mut counts = vec![0; self.classes?];
+        (0..self.len()).for_each(|n| counts[self.class_of(n)] += 1);
+        Some(counts)
+    }
+
+    /// Entries of a linear predictor β: D, or D·C where labels are classes.
+    pub fn predictor_length(&self) -> usize {
+        self.signed_samples.ncols()
+    }
+
     /// `X`, N × D.
     pub fn samples(&self) -> &DMatrix<f64> {
         &self.samples
     }
 
-    /// `y`, length N.
+    /// `y`, or the classes as numbers; length N.
     pub fn labels(&self) -> &DVector<f64> {
         &self.labels
     }
 
-    /// `G`, N × D, rows `g_n = y_n x_n`.
+    /// `G`: N × D, rows `g_n = y_n x_n`; or N(C − 1) × DC where labels are classes.
     pub fn signed_samples(&self) -> &DMatrix<f64> {
         &self.signed_samples
     }
 
-    /// How margins are assigned to samples: with labels ±1 each sample has one.
+    /// The rows that these samples would have with other features (N × features) in place of their own.
+    ///
+    /// # Panics
+    /// If there is not one row of features per sample.
+    pub fn rows_with(&self, features: &DMatrix<f64>) -> DMatrix<f64> {
+        match self.classes {
+            None => Self::new(features.clone(), self.labels.clone()).signed_samples,
+            Some(count) => {
+                let own: Vec<usize> = (0..self.len()).map(|n| self.class_of(n)).collect();
+                classes::rows(features, &own, count)
+            }
+        }
+    }
+
+    /// How margins are assigned to samples: with labels ±1 each sample has one, with classes C − 1.
     pub fn groups(&self) -> Groups {
-        Groups::single(self.len())
+        Groups::new(self.len(), self.outputs() - self.classes.map_or(0, |_| 1))
     }
 
     /// Number of margins of all samples together, [`Groups::rows`].
@@ -171,9 +267,12 @@ impl Dataset {
 
     /// The samples with distinct signed rows `g_n`, in order of first appearance, and for each of the N samples the
     /// index of the one it equals. For networks that are linear in their input, equal signed samples are the same
-    /// sample.
+    /// sample. Where labels are classes these are [`distinct_pairs`](Self::distinct_pairs).
     pub fn distinct(&self) -> (Self, Vec<usize>) {
-        self.first_of_equals(|n| bits(self.signed_samples.row(n).iter()))
+        match self.classes {
+            None => self.first_of_equals(|n| bits(self.signed_samples.row(n).iter())),
+            Some(_) => self.distinct_pairs(),
+        }
     }
 
     /// The distinct pairs `(x_n, y_n)`, in order of first appearance, and for each of the N samples the index of the
@@ -193,10 +292,17 @@ impl Dataset {
                 })
             })
             .collect();
-        let distinct = Self::new(
-            self.samples.select_rows(&kept),
-            self.labels.select_rows(&kept),
-        );
+        let rows: Vec<usize> = kept
+            .iter()
+            .flat_map(|n| self.groups().rows_of(*n))
+            .collect();
+        let distinct = Self {
+            samples: self.samples.select_rows(&kept),
+            labels: self.labels.select_rows(&kept),
+            classes: self.classes,
+            signed_samples: self.signed_samples.select_rows(&rows),
+            account: None,
+        };
         (distinct, stands_for)
     }
 }
@@ -216,6 +322,16 @@ pub enum DataError {
     },
     #[error("the label of sample {row} is {label}, expected +1 or -1")]
     Label { row: usize, label: f64 },
+    #[error("one class: there is nothing to tell apart, give at least two")]
+    OneClass,
+    #[error("sample {row} is of class {class}, expected 0 to {}", count - 1)]
+    Class {
+        row: usize,
+        class: usize,
+        count: usize,
+    },
+    #[error("no sample is of class {class} of {count}: give it some, or use fewer classes")]
+    NoSample { class: usize, count: usize },
 }
 
 /// Bit patterns that agree for numbers that compare equal.

@@ -70,7 +70,9 @@ impl Records {
         let margins = problem
             .network()
             .margins(theta.as_slice(), problem.dataset());
-        let log_loss = problem.loss().log_loss(margins.iter().copied());
+        let log_loss = problem
+            .loss()
+            .log_loss_of(problem.dataset().groups(), margins.as_slice());
         if theta.iter().all(|w| w.is_finite()) && log_loss.is_finite() && log_time.is_finite() {
             self.log_time.push(log_time);
             self.theta.extend_from_slice(theta.as_slice());

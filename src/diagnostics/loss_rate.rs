@@ -36,8 +36,10 @@ pub fn loss_rate(problem: &Problem, trajectory: &Trajectory) -> Vec<f64> {
             let mut log_multipliers = trajectory.log_multipliers.column(k).into_owned();
             if !problem.loss().log_correction_is_zero() {
                 kernel.margins(theta.as_slice(), &mut margins);
-                for (p, m) in log_multipliers.iter_mut().zip(&margins) {
-                    *p += problem.loss().log_correction(*m);
+                let groups = problem.dataset().groups();
+                problem.loss().log_corrections(groups, &mut margins);
+                for (p, correction) in log_multipliers.iter_mut().zip(&margins) {
+                    *p += correction;
                 }
             }
             let multipliers = log_multipliers.map(f64::exp);

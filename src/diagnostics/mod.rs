@@ -1,6 +1,7 @@
 //! Everything measured along a trajectory; the only input of claims and figures.
 
 mod alignment;
+mod classes;
 mod feature_machine;
 mod homogeneous;
 mod invariants;
@@ -11,6 +12,7 @@ mod sandwich;
 mod standing;
 
 pub use alignment::Alignment;
+pub use classes::{Areas, Classes};
 pub use feature_machine::FeatureMachine;
 pub use homogeneous::{Homogeneous, Unseen, output_on_level_set};
 pub use invariants::Invariant;
@@ -36,7 +38,7 @@ pub struct Diagnostics {
     pub log_log_time: Vec<f64>,
     /// τ = ln(1+t).
     pub log_time: Vec<f64>,
-    /// Margins `m_n = g_n·β`, N × T.
+    /// Margins `m_n = g_n·β`, N × T; row after row, N(C − 1) × T, where labels are classes.
     pub margins: DMatrix<f64>,
     /// `γ = min_n m_n`.
     pub min_margin: Vec<f64>,
@@ -44,7 +46,7 @@ pub struct Diagnostics {
     pub log_loss: Vec<f64>,
     /// ‖w_l‖_F, L × T.
     pub layer_norms: DMatrix<f64>,
-    /// The predictor, D × T (0 × T for networks that are not linear in their input).
+    /// The predictor, D × T, or DC × T (0 × T for networks that are not linear in their input).
     pub beta: DMatrix<f64>,
     /// Angle between β and the limit, radians; `None` without a limit. π/2 while β = 0 to double precision. For ReLU
     /// networks: between the output weights and the hard-margin SVM of the features of the same save, π/2 while there
@@ -71,6 +73,8 @@ pub struct Diagnostics {
     pub feature_machine: Option<FeatureMachine>,
     /// Alignment with the feedback (fully connected, fixed feedback, depth ≥ 2, if all of it is in the range of f64).
     pub alignment: Option<Alignment>,
+    /// Singular values and alignment with matrices (linear networks with several outputs).
+    pub classes: Option<Classes>,
     /// Alignment per frequency (convolutional or diagonal network, fixed feedback, depth ≥ 2).
     pub phases: Option<Phases>,
     /// What the first layer has learned, between its bounds (fixed feedback, convolutional or diagonal from zero
@@ -128,6 +132,7 @@ struct Saves<'a> {
     homogeneous: Option<homogeneous::Builder<'a>>,
     feature_machine: Option<feature_machine::Builder<'a>>,
     alignment: Option<alignment::Builder>,
+    classes: Option<classes::Builder>,
     phases: Option<phases::Builder>,
     sandwich: Option<sandwich::Builder<'a>>,
     invariants: invariants::Tracker<'a>,
@@ -151,6 +156,7 @@ impl<'a> Saves<'a> {
             homogeneous: homogeneous::Builder::new(problem, theory, trajectory.len()),
             feature_machine: feature_machine::Builder::new(problem, trajectory.len()),
             alignment: alignment::Builder::new(problem, theory, trajectory.len()),
+            classes: classes::Builder::new(problem, theory, trajectory.len()),
             phases: phases::Builder::new(problem, theory, trajectory),
             sandwich: sandwich::Builder::new(problem, theory, trajectory, limit),
             invariants: invariants::Tracker::new(&theory.conserved, trajectory.solver.floor()),
@@ -176,7 +182,9 @@ impl<'a> Saves<'a> {
         self.trajectory.correct_held(k, margins.as_mut_slice());
         d.min_margin.push(margins.min());
         let loss = self.problem.loss();
-        d.log_loss.push(loss.log_loss(margins.iter().copied()));
+        let groups = self.problem.dataset().groups();
+        d.log_loss
+            .push(loss.log_loss_of(groups, margins.as_slice()));
         d.margins.set_column(k, &margins);
         self.record_predictor(k, theta, d);
         if let Some(machine) = &mut self.feature_machine {
@@ -191,6 +199,9 @@ impl<'a> Saves<'a> {
         }
         if let Some(a) = &mut self.alignment {
             a.record(k, &weights);
+        }
+        if let Some(c) = &mut self.classes {
+            c.record(k, d.beta.column(k).as_slice(), &weights);
         }
         if let Some(p) = &mut self.phases {
             p.record(k, theta);
@@ -248,6 +259,7 @@ impl<'a> Saves<'a> {
             });
         }
         d.alignment = self.alignment.and_then(alignment::Builder::finish);
+        d.classes = self.classes.map(classes::Builder::finish);
         d.phases = self.phases.map(phases::Builder::finish);
         d.sandwich = self.sandwich.map(sandwich::Builder::finish);
         d.invariants = self.invariants.finish();
@@ -269,7 +281,7 @@ impl Diagnostics {
     ) -> Self {
         let (saves, network) = (trajectory.len(), problem.network());
         let dimension = if network.is_linear() {
-            problem.dataset().dimension()
+            problem.dataset().predictor_length()
         } else {
             0
         };
@@ -277,7 +289,7 @@ impl Diagnostics {
             theory: theory.clone(),
             log_log_time: trajectory.log_log_time.clone(),
             log_time: (0..saves).map(|k| trajectory.log_time(k)).collect(),
-            margins: DMatrix::zeros(problem.dataset().len(), saves),
+            margins: DMatrix::zeros(problem.dataset().rows(), saves),
             min_margin: Vec::with_capacity(saves),
             log_loss: Vec::with_capacity(saves),
             layer_norms: DMatrix::zeros(network.depth(), saves),
@@ -291,6 +303,7 @@ impl Diagnostics {
             homogeneous: None,
             feature_machine: None,
             alignment: None,
+            classes: None,
             phases: None,
             sandwich: None,
             invariants: Vec::new(),

@@ -56,7 +56,7 @@ impl Sandwich {
 pub(super) struct Builder<'a> {
     problem: &'a Problem,
     law: &'a theory::Sandwich,
-    alignment: &'a Alignment,
+    theory: &'a Theory,
     limit: &'a Limit,
     accumulated: &'a DMatrix<f64>,
     /// What the first layer was before the run.
@@ -80,7 +80,7 @@ impl<'a> Builder<'a> {
         Some(Self {
             problem,
             law,
-            alignment: theory.alignment.as_ref()?,
+            theory,
             limit,
             accumulated: trajectory.accumulated.as_ref()?,
             first: start.swap_remove(0),
@@ -97,7 +97,11 @@ impl<'a> Builder<'a> {
 
     /// Measures save k, of these layers.
     pub(super) fn record(&mut self, k: usize, theta: &[f64], weights: &[DMatrix<f64>]) {
-        let z = self.first_column(theta, &weights[0]);
+        let z = match (&self.theory.alignment, &self.theory.class_alignment) {
+            (Some(law), _) => self.first_column(law, theta, &weights[0]),
+            (None, Some(law)) => law.first_matrix(&weights[0]),
+            (None, None) => return,
+        };
         let output = &weights[weights.len() - 1];
         let m = &mut self.measured;
         m.accumulated.push(self.accumulated.column(k).sum());
@@ -108,8 +112,13 @@ impl<'a> Builder<'a> {
     }
 
     /// Z, read off the first layer; zero at frequencies that the feedback does not reach.
-    fn first_column(&self, theta: &[f64], first: &DMatrix<f64>) -> DVector<f64> {
-        match self.alignment {
+    fn first_column(
+        &self,
+        alignment: &Alignment,
+        theta: &[f64],
+        first: &DMatrix<f64>,
+    ) -> DVector<f64> {
+        match alignment {
             Alignment::OuterProducts(law) => {
                 let b = &law.feedback[0];
                 (first - &self.first) * b / b.norm_squared()

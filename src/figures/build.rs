@@ -146,10 +146,12 @@ pub(crate) fn setting(problem: &Problem) -> String {
 
 /// Data and loss of a problem.
 pub(crate) fn data(problem: &Problem) -> String {
+    let classes = problem.dataset().classes();
     format!(
-        "N = {}, D = {} · {} loss",
+        "N = {}, D = {}{} · {} loss",
         problem.dataset().len(),
         problem.dataset().dimension(),
+        classes.map_or_else(String::new, |count| format!(", C = {count}")),
         problem.loss().name(),
     )
 }

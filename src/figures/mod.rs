@@ -33,6 +33,7 @@ mod phases;
 mod render;
 mod sandwich;
 mod sheet;
+mod singular_values;
 mod spectrum;
 mod step_sizes;
 mod swept_area;
@@ -168,6 +169,10 @@ pub const FIGURES: &[FigureKind] = &[
     FigureKind {
         id: candidates::ID,
         build: candidates::build,
+    },
+    FigureKind {
+        id: singular_values::ID,
+        build: singular_values::build,
     },
     FigureKind {
         id: spectrum::ID,

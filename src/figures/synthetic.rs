@@ -311,6 +311,7 @@ fn diagnostics(problem: &Problem, rate: f64, horizon: f64) -> Diagnostics {
         kkt_residual: defined(rate),
         duality_gap: defined(2.0 * rate),
         accumulated_gap: defined(1.5 * rate),
+        classes: None,
         alignment: None,
         phases: None,
         sandwich: None,

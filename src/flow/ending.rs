@@ -61,20 +61,26 @@ pub(super) const STRONG: f64 = 12.0;
 /// squares do.
 const FAST: f64 = 150.0;
 
-/// ln of the largest multiplier (relative to the clock τ, as p) of samples that are neither dead nor idle.
-pub(super) fn fastest(kernel: &dyn Kernel, loss: Loss, v: &[f64], log_time: f64) -> f64 {
-    (v.iter().enumerate())
+/// ln of the largest multiplier under a loss on samples of so many rows (relative to the clock τ, as p) of samples that are neither dead nor idle.
+pub(super) fn fastest(
+    kernel: &dyn Kernel,
+    (loss, rows): (Loss, usize),
+    v: &[f64],
+    log_time: f64,
+) -> f64 {
+    let p: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
+    let margins: Vec<f64> = p.iter().map(|p| log_time - p).collect();
+    let (mut corrections, mut slopes) = (vec![0.0; p.len()], vec![0.0; p.len()]);
+    loss.corrections(rows, &margins, &mut corrections, &mut slopes);
+    (p.iter().zip(&corrections).enumerate())
         .filter(|(n, _)| !kernel.dead().contains(n) && !kernel.idle().contains(n))
-        .map(|(_, v)| {
-            let p = expand(*v);
-            p + loss.log_correction(log_time - p)
-        })
+        .map(|(_, (p, correction))| p + correction)
         .fold(f64::NEG_INFINITY, f64::max)
 }
 
 /// Whether the clock is to be begun anew at compressed log-multipliers v: because of a sample that was dead and no
 /// longer is, of margins far below zero, or of one that feedback drives down faster and faster.
-pub(super) fn is_fast(kernel: &dyn Kernel, loss: Loss, v: &[f64], log_time: f64) -> bool {
+pub(super) fn is_fast(kernel: &dyn Kernel, loss: (Loss, usize), v: &[f64], log_time: f64) -> bool {
     strongest(v, kernel.dead()) > FAST && fastest(kernel, loss, v, log_time) > FAST
 }
 

@@ -142,7 +142,8 @@ impl Drive<'_, '_> {
             return false;
         }
         let v = self.integrator.states();
-        let (kernel, loss) = (self.system.kernel(), self.system.loss());
+        let kernel = self.system.kernel();
+        let loss = (self.system.loss(), self.system.rows());
         is_fast(kernel, loss, v, self.run.log_time(s))
     }
 

@@ -73,7 +73,11 @@ fn integrate_kept(
     } else {
         problem.dataset().distinct_pairs()
     };
-    let mut counts = vec![0; dataset.len()];
+    let rows = dataset.groups().size();
+    // from samples to their rows
+    let each = |n: &usize| dataset.groups().rows_of(*n);
+    let stands_for: Vec<usize> = stands_for.iter().flat_map(each).collect();
+    let mut counts = vec![0; dataset.rows()];
     for &n in &stands_for {
         counts[n] += 1;
     }
@@ -89,6 +93,7 @@ fn integrate_kept(
         kernel: &kernel,
         counts: &counts,
         loss: problem.loss(),
+        rows,
         newton: NewtonSolver::Structured,
         contradiction: OnceLock::new(),
     };
@@ -97,7 +102,7 @@ fn integrate_kept(
     if let Some(reduced) = &reduced {
         reduced.expand(&mut trajectory, options);
     }
-    if dataset.len() < stands_for.len() {
+    if dataset.rows() < stands_for.len() {
         trajectory.log_multipliers = trajectory.log_multipliers.select_rows(&stands_for);
         trajectory.accumulated = trajectory.accumulated.map(|mut accumulated| {
             for (mut row, count) in accumulated.row_iter_mut().zip(&counts) {
@@ -134,6 +139,7 @@ pub fn integrate_kernel(
         kernel,
         counts: &[],
         loss,
+        rows: 1,
         newton,
         contradiction: OnceLock::new(),
     };
@@ -143,9 +149,11 @@ pub fn integrate_kernel(
 /// The field to be integrated.
 pub(super) struct Field<'a> {
     pub kernel: &'a Arc<dyn Kernel>,
-    /// How many equal samples each sample stands for; empty: one each.
+    /// How many equal rows each row stands for; empty: one each.
     pub counts: &'a [usize],
     pub loss: Loss,
+    /// Rows per sample, which the loss may couple.
+    pub rows: usize,
     pub newton: NewtonSolver,
     /// Which samples contradict each other, once that is asked.
     pub contradiction: OnceLock<Option<Contradiction>>,
@@ -326,7 +334,7 @@ impl Field<'_> {
         run: &FlowRun<'_>,
     ) -> System {
         let system = System::new(Arc::clone(kernel), self.loss, run.newton(), base);
-        let system = system.with_counts(self.counts);
+        let system = system.with_counts(self.counts).with_rows(self.rows);
         let system = system.resolving(&run.resolved);
         system
             .in_unit(run.epoch.log_share())
@@ -381,13 +389,23 @@ impl Field<'_> {
     /// Whether what happens next is too fast for the clock in use.
     fn is_fast(&self, run: &FlowRun<'_>, at: &LegStart) -> bool {
         let v = &at.y[run.parameters..];
-        is_fast(&*at.kernel, self.loss, v, run.log_time(at.base))
+        is_fast(
+            &*at.kernel,
+            (self.loss, self.rows),
+            v,
+            run.log_time(at.base),
+        )
     }
 
     /// Begins the clock anew.
     fn begin_epoch(&self, run: &mut FlowRun<'_>, at: &mut LegStart) {
         let v = &at.y[run.parameters..];
-        let mut fastest = fastest(&*at.kernel, self.loss, v, run.log_time(at.base));
+        let mut fastest = fastest(
+            &*at.kernel,
+            (self.loss, self.rows),
+            v,
+            run.log_time(at.base),
+        );
         if at.kernel.signed_samples().is_some() {
             // long enough before the run's own clock takes over again
             fastest = fastest.max(STRONG);

@@ -27,7 +27,8 @@ use super::ending::STRONG;
 use super::factors::Factors;
 use super::held::Held;
 use super::newton::{DenseStep, NewtonStep};
-use crate::{control, loss::Loss, network::Kernel};
+use crate::loss::{Groups, Loss};
+use crate::{control, network::Kernel};
 use nalgebra::DVector;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -55,6 +56,8 @@ pub struct System {
     /// Whether the kernel takes no other rows than its samples, so that there are no coordinates.
     samples_only: bool,
     loss: Loss,
+    /// Rows per sample.
+    rows: usize,
     newton: NewtonSolver,
     base: f64,
     /// ln u of the clock, see [`Epoch`](super::clock::Epoch).
@@ -83,6 +86,7 @@ impl System {
             coordinates: None,
             samples_only: false,
             loss,
+            rows: 1,
             newton,
             base,
             log_unit: 0.0,
@@ -95,6 +99,16 @@ impl System {
             rhs_evaluations: AtomicUsize::new(0),
             jacobian_evaluations: AtomicUsize::new(0),
         }
+    }
+
+    /// The same system on samples of `rows` rows each, which losses may couple.
+    pub fn with_rows(self, rows: usize) -> Self {
+        Self { rows, ..self }
+    }
+
+    /// Rows per sample.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
     }
 
     /// The same system with sample n standing for `counts[n]` equal ones.
@@ -245,9 +259,15 @@ impl System {
         for (margin, shift) in margins.iter_mut().zip(&self.shift) {
             *margin += shift;
         }
-        let each = (margins.iter().enumerate())
-            .flat_map(|(n, m)| std::iter::repeat_n(*m, self.counts.get(n).copied().unwrap_or(1)));
-        self.loss.log_loss(each)
+        let samples = margins.chunks(self.rows).enumerate();
+        let each: Vec<f64> = samples
+            .flat_map(|(n, group)| {
+                let count = self.counts.get(n * self.rows).copied().unwrap_or(1);
+                std::iter::repeat_n(group, count).flatten().copied()
+            })
+            .collect();
+        let groups = Groups::new(each.len() / self.rows, self.rows);
+        self.loss.log_loss_of(groups, &each)
     }
 
     /// The state at s = 0, where τ = 0 and `p_n = −m_n(θ_0)`.
@@ -299,10 +319,13 @@ impl System {
         if !self.loss.log_correction_is_zero() {
             let mut margins = vec![0.0; v.len()];
             self.kernel.margins(theta, &mut margins);
-            for (n, m) in margins.into_iter().enumerate() {
-                correction[n] += self.loss.log_correction(m);
-                factors.slope[n] = self.loss.log_correction_slope(m);
-            }
+            let mut own = vec![0.0; v.len()];
+            self.loss
+                .corrections(self.rows, &margins, &mut own, &mut factors.slope);
+            correction
+                .iter_mut()
+                .zip(own)
+                .for_each(|(c, own)| *c += own);
         }
         let exponents = v.iter().zip(&correction).map(|(v, c)| s + expand(*v) + c);
         factors.multipliers = exponents.map(f64::exp).collect();
@@ -319,21 +342,18 @@ impl System {
     fn of_coordinates(&self, at: &Coordinates, v: &[f64], s: f64, factors: &mut Factors) {
         let p = self.log_multipliers(v, s);
         let tau = self.log_time(s);
-        let mut slopes = Vec::with_capacity(p.len());
-        for (n, p) in p.into_iter().enumerate() {
-            let p = if at.is_zero(n) { p.min(STRONG) } else { p };
-            let margin = tau - p + self.shift.get(n).copied().unwrap_or(0.0);
-            let (correction, slope) = match self.loss.log_correction_is_zero() {
-                true => (0.0, 0.0),
-                false => (
-                    self.loss.log_correction(margin),
-                    self.loss.log_correction_slope(margin),
-                ),
-            };
+        let strongest = |(n, p): (usize, f64)| if at.is_zero(n) { p.min(STRONG) } else { p };
+        let p: Vec<f64> = p.into_iter().enumerate().map(strongest).collect();
+        let shifted = |(n, p): (usize, &f64)| tau - p + self.shift.get(n).copied().unwrap_or(0.0);
+        let margins: Vec<f64> = p.iter().enumerate().map(shifted).collect();
+        let (mut corrections, mut slopes) = (vec![0.0; p.len()], vec![0.0; p.len()]);
+        self.loss
+            .corrections(self.rows, &margins, &mut corrections, &mut slopes);
+        for (n, slope) in slopes.iter_mut().enumerate() {
             let count = self.log_counts.get(n).copied().unwrap_or(0.0);
-            let e = (s + p + correction + count).exp();
+            let e = (s + p[n] + corrections[n] + count).exp();
             factors.multipliers.push(e);
-            slopes.push(e * (1.0 - slope));
+            *slope = e * (1.0 - *slope);
         }
         let mut pull = vec![0.0; at.len()];
         at.pull(&factors.multipliers, &mut pull);

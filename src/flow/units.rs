@@ -54,12 +54,20 @@ impl Field<'_> {
     /// α of the states v at the log-log-time s of an epoch.
     fn multipliers(&self, epoch: &Epoch, v: &[f64], s: f64) -> Vec<f64> {
         let log_time = log_time(s) + epoch.log_share();
-        let of = |(n, v): (usize, &f64)| {
-            let margin = log_time - expand(*v);
+        let margins: Vec<f64> = v.iter().map(|v| log_time - expand(*v)).collect();
+        let (mut corrections, mut slopes) = (vec![0.0; v.len()], vec![0.0; v.len()]);
+        self.loss
+            .corrections(self.rows, &margins, &mut corrections, &mut slopes);
+        let of = |(n, (margin, correction)): (usize, (&f64, &f64))| {
             let count = self.counts.get(n).map_or(1.0, |count| *count as f64);
-            count * (self.loss.log_correction(margin) - margin).exp()
+            count * (correction - margin).exp()
         };
-        v.iter().enumerate().map(of).collect()
+        margins
+            .iter()
+            .zip(&corrections)
+            .enumerate()
+            .map(of)
+            .collect()
     }
 
     /// Goes back to the run's own clock. The log-multipliers are those of the weights: the margins have come a way that

@@ -17,6 +17,7 @@ use super::gap::gap;
 use super::potential::Potential;
 use super::projection::{Precision, Projection};
 use super::scaling::{ScaledSamples, largest, power_of_two};
+use super::schatten::MatrixCertifier;
 use super::stationary::support_blocks;
 use nalgebra::{DMatrix, DVector};
 
@@ -51,7 +52,19 @@ pub struct KktResidual {
 /// as the saves of a trajectory, costs little more than one product with `G` each; and the fit of the last β, which
 /// multipliers and residual share. The free functions of this module are one-shot versions for the Euclidean case.
 #[derive(Debug, Clone)]
-pub struct Certifier {
+pub struct Certifier(Kind);
+
+/// What the potential's norm is made of.
+#[derive(Debug, Clone)]
+enum Kind {
+    Blocks(Box<BlockCertifier>),
+    /// Singular values.
+    Matrix(Box<MatrixCertifier>),
+}
+
+/// The certifier of a potential of blocks.
+#[derive(Debug, Clone)]
+struct BlockCertifier {
     blocks: UnitBlocks,
     samples: ScaledSamples,
     cone: Projection,
@@ -85,19 +98,10 @@ impl Certifier {
             potential.dimension(),
             "a potential of R^D"
         );
-        let blocks = UnitBlocks::new(potential);
-        let size = power_of_two(largest(signed_samples.iter()));
-        let columns = blocks.columns(&(signed_samples / size));
-        let mut samples = ScaledSamples::new(&columns.transpose()).expect("finite samples");
-        samples.unit *= size;
-        let anchor = DVector::zeros(blocks.len());
-        let cone = Projection::new(samples.columns.clone(), anchor, 0.0);
-        Self {
-            blocks,
-            samples,
-            cone,
-            last: None,
-        }
+        Self(match potential.matrix {
+            None => Kind::Blocks(Box::new(BlockCertifier::new(signed_samples, potential))),
+            Some(_) => Kind::Matrix(Box::new(MatrixCertifier::new(signed_samples, potential))),
+        })
     }
 
     /// The a ≥ 0 (length N), zero off the active samples (see [`KKT_ACTIVE`]), that minimises `‖Gᵀa − ∇Φ‖_x`, in the
@@ -113,6 +117,54 @@ impl Certifier {
     /// are active than the other blocks determine, it may violate that. Then the fit is repeated on the samples within
     /// `10⁻² δ, 10⁻⁴ δ, …` of γ, and the multipliers with the smallest gap are returned.
     pub fn best_multipliers(&mut self, beta: &DVector<f64>) -> DVector<f64> {
+        match &mut self.0 {
+            Kind::Blocks(certifier) => certifier.best_multipliers(beta),
+            Kind::Matrix(certifier) => certifier.best_multipliers(beta),
+        }
+    }
+
+    /// Duality gap `(ψ(β)/γ)(ψ*(Gᵀa)/1ᵀa) − 1` of any β with `γ = min_n g_n·β > 0` and any `a ≥ 0`, `a ≠ 0`: a
+    /// relative upper bound on how much larger the best γ/ψ is. `None` if γ ≤ 0, if some `a_n < 0`, if a = 0, if an
+    /// entry is not finite, if β has more than rounding in a block of infinite weight, and for p < 1.
+    ///
+    /// The gap is computed as a sum of non-negative terms, with margins and `Gᵀa` in doubled arithmetic (see module
+    /// `gap`): nothing cancels, nothing is clamped, and gaps far below 1e-16 keep their digits. Before a Schatten norm it is
+    /// the plain formula, to the rounding of singular values.
+    pub fn duality_gap(&self, beta: &DVector<f64>, multipliers: &DVector<f64>) -> Option<f64> {
+        match &self.0 {
+            Kind::Blocks(certifier) => certifier.duality_gap(beta, multipliers),
+            Kind::Matrix(certifier) => certifier.duality_gap(beta, multipliers),
+        }
+    }
+
+    /// How far β is from stationarity; `None` unless `γ = min g_n·β > 0`, and β is finite and confined to the usable
+    /// blocks. Independent of the length of β.
+    pub fn kkt_residual(&mut self, beta: &DVector<f64>) -> Option<KktResidual> {
+        match &mut self.0 {
+            Kind::Blocks(certifier) => certifier.kkt_residual(beta),
+            Kind::Matrix(certifier) => certifier.kkt_residual(beta),
+        }
+    }
+}
+
+impl BlockCertifier {
+    fn new(signed_samples: &DMatrix<f64>, potential: &Potential) -> Self {
+        let blocks = UnitBlocks::new(potential);
+        let size = power_of_two(largest(signed_samples.iter()));
+        let columns = blocks.columns(&(signed_samples / size));
+        let mut samples = ScaledSamples::new(&columns.transpose()).expect("finite samples");
+        samples.unit *= size;
+        let anchor = DVector::zeros(blocks.len());
+        let cone = Projection::new(samples.columns.clone(), anchor, 0.0);
+        Self {
+            blocks,
+            samples,
+            cone,
+            last: None,
+        }
+    }
+
+    fn best_multipliers(&mut self, beta: &DVector<f64>) -> DVector<f64> {
         let Some(scaled) = self.scaled(beta) else {
             return DVector::zeros(self.samples.columns.ncols());
         };
@@ -143,13 +195,7 @@ impl Certifier {
         best * scale
     }
 
-    /// Duality gap `(ψ(β)/γ)(ψ*(Gᵀa)/1ᵀa) − 1` of any β with `γ = min_n g_n·β > 0` and any `a ≥ 0`, `a ≠ 0`: a
-    /// relative upper bound on how much larger the best γ/ψ is. `None` if γ ≤ 0, if some `a_n < 0`, if a = 0, if an
-    /// entry is not finite, if β has more than rounding in a block of infinite weight, and for p < 1.
-    ///
-    /// The gap is computed as a sum of non-negative terms, with margins and `Gᵀa` in doubled arithmetic (see module
-    /// `gap`): nothing cancels, nothing is clamped, and gaps far below 1e-16 keep their digits.
-    pub fn duality_gap(&self, beta: &DVector<f64>, multipliers: &DVector<f64>) -> Option<f64> {
+    fn duality_gap(&self, beta: &DVector<f64>, multipliers: &DVector<f64>) -> Option<f64> {
         let (beta_size, multiplier_size) = (largest(beta), largest(multipliers));
         if self.blocks.exponent < 1.0
             || !beta_size.is_finite()
@@ -171,9 +217,7 @@ impl Certifier {
         )
     }
 
-    /// How far β is from stationarity; `None` unless `γ = min g_n·β > 0`, and β is finite and confined to the usable
-    /// blocks. Independent of the length of β.
-    pub fn kkt_residual(&mut self, beta: &DVector<f64>) -> Option<KktResidual> {
+    fn kkt_residual(&mut self, beta: &DVector<f64>) -> Option<KktResidual> {
         let scaled = self.scaled(beta)?;
         let allowed = scaled.active(KKT_ACTIVE);
         let active = (0..allowed.len()).filter(|&n| allowed[n]).collect();

@@ -7,6 +7,7 @@
 
 use super::max_margin::hard_margin;
 use super::separability::{Proof, Separability};
+use crate::singular::Singular;
 use nalgebra::DMatrix;
 
 /// Directions whose singular value is below this, relative to the largest, are rounding; so is what is left of a
@@ -61,12 +62,11 @@ impl Contradiction {
                 row /= size;
             }
         }
-        let decomposition = members.svd(false, true);
-        let values = &decomposition.singular_values;
-        let least = ROUNDING * values.iter().copied().fold(0.0, f64::max);
-        let kept: Vec<usize> = (0..values.len()).filter(|&i| values[i] > least).collect();
-        let rows = decomposition.v_t.map(|v_t| v_t.select_rows(&kept));
-        self.span = rows.unwrap_or_else(|| DMatrix::zeros(0, signed_samples.ncols()));
+        let decomposition = Singular::of(&members);
+        let values = &decomposition.values;
+        let least = ROUNDING * values.first().copied().unwrap_or(0.0);
+        let rank = values.iter().filter(|value| **value > least).count();
+        self.span = decomposition.v.columns(0, rank).transpose();
         // twice, so that what is left is orthogonal to rounding of its own size
         self.rest = signed_samples - signed_samples * self.span.transpose() * &self.span;
         self.rest -= &self.rest * self.span.transpose() * &self.span;

@@ -38,6 +38,8 @@
 //! [`max_margin()`] returns whichever of the two it can prove of the data as they are stored, or says that it can prove
 //! neither. A potential with infinite weights asks the same question of the usable blocks alone.
 //!
+//! With C outputs β is a matrix, and the potentials are Schatten norms: `schatten` minimises and certifies these.
+//!
 //! Layout: [`mod@max_margin`] solves the Euclidean case (coordinate ascent, then active set, then integers,
 //! `exact`); [`norm_margin`] the others (Newton steps of `newton`, each a projection in the metric of the
 //! Hessian; for p = 1 `sparse` with `simplex` and `face`) in the unit coordinates of `blocks`; [`stationary`]
@@ -69,6 +71,7 @@ mod norm_tests;
 pub mod potential;
 pub mod projection;
 mod scaling;
+mod schatten;
 pub mod separability;
 mod simplex;
 mod sparse;
@@ -87,6 +90,7 @@ pub use feature_margin::feature_max_margin;
 pub use max_margin::{GAP_TOLERANCE, max_margin, max_margin_from};
 pub use norm_margin::minimise;
 pub use potential::{Block, Potential};
+pub use schatten::NUCLEAR_TOLERANCE;
 pub use separability::{FARKAS_TOLERANCE, FarkasCertificate, Separability};
 pub use stationary::{STATIONARITY_TOLERANCE, refine, stationary_residual};
 pub use undecided::{Uncertified, Undecided, Unrepresentable};
@@ -103,6 +107,10 @@ pub enum LimitKind {
     FourierNorm,
     /// The same for p = 1: min Σ_b κ_b ‖β_b‖ s.t. Gβ ≥ 1.
     FourierL1,
+    /// min (Σ σ_i(β)^p)^{1/p} s.t. Gβ ≥ 1 over singular values, p ≠ 1, 2. For p < 1 a stationary point.
+    Schatten,
+    /// The same for p = 1.
+    Nuclear,
     /// Hard-margin support vector machine of the features of the output layer at the end of a run.
     FeatureMaxMargin,
     /// No limit is known, or the data are not separable.
@@ -116,6 +124,8 @@ impl LimitKind {
             Self::MaxMargin => "max-margin",
             Self::FourierNorm => "fourier-norm",
             Self::FourierL1 => "fourier-l1",
+            Self::Schatten => "schatten",
+            Self::Nuclear => "nuclear",
             Self::FeatureMaxMargin => "feature-max-margin",
             Self::None => "none",
         }
@@ -123,7 +133,13 @@ impl LimitKind {
 
     /// The kind of the minimisers of a potential.
     pub fn of(potential: &Potential) -> Self {
-        if potential.is_multiple_of_euclidean() {
+        if potential.matrix.is_some() {
+            if potential.exponent == 1.0 {
+                Self::Nuclear
+            } else {
+                Self::Schatten
+            }
+        } else if potential.is_multiple_of_euclidean() {
             Self::MaxMargin
         } else if potential.exponent == 1.0 {
             Self::FourierL1

@@ -13,7 +13,7 @@ use super::potential::Potential;
 use super::scaling::{largest, longest, power_of_two};
 use super::separability::{Proof, Separability};
 use super::undecided::{Undecided, Unrepresentable};
-use super::{Limit, LimitKind, sparse};
+use super::{Limit, LimitKind, schatten, sparse};
 use crate::spectrum::Basis;
 use nalgebra::{DMatrix, DVector};
 
@@ -44,6 +44,9 @@ pub fn minimise(signed_samples: &DMatrix<f64>, potential: &Potential) -> Separab
     assert_eq!(potential.dimension(), dimension, "a potential of R^D");
     if *potential == Potential::euclidean(dimension) {
         return max_margin(signed_samples);
+    }
+    if potential.matrix.is_some() {
+        return schatten::minimise(signed_samples, potential);
     }
     let size = largest(signed_samples.iter());
     if signed_samples.is_empty() || !size.is_finite() {

@@ -7,10 +7,13 @@
 //!                                          dual (p = 1)                  ψ*(Z) = max_b ‖Z_b‖/κ_b
 //! ```
 //!
+//! Networks with several outputs have Schatten norms (`schatten`), whose blocks are the singular values of a matrix.
+//!
 //! A block with `κ_b = ∞` is one the network cannot use: `β_b = 0`, and `Z_b` is ignored.
 
 use super::blocks::{UnitBlocks, length};
 use super::scaling::{largest, power_of_two};
+use super::schatten;
 use crate::spectrum::{Basis, Frequency};
 use nalgebra::{DMatrix, DVector};
 
@@ -23,6 +26,9 @@ pub struct Potential {
     pub exponent: f64,
     /// A partition of the D coordinates, in order.
     pub blocks: Vec<Block>,
+    /// Set for Schatten norms, where singular values take the place of blocks: the coordinates are the entries of a
+    /// matrix of this shape, column by column, and make up one block.
+    pub matrix: Option<(usize, usize)>,
 }
 
 /// Some coordinates and their weight.
@@ -47,6 +53,21 @@ impl Potential {
                 len: dimension,
                 weight: 1.0,
             }],
+            matrix: None,
+        }
+    }
+
+    /// `ψ(β) = (Σ_i σ_i(β)^p)^{1/p}` over the singular values of a matrix of this shape (`shape.0` rows), column by
+    /// column: for p = 2 the Euclidean norm, for p = 1 the nuclear norm.
+    pub fn schatten(shape: (usize, usize), exponent: f64) -> Self {
+        let euclidean = Self::euclidean(shape.0 * shape.1);
+        if exponent == 2.0 {
+            return euclidean;
+        }
+        Self {
+            exponent,
+            matrix: Some(shape),
+            ..euclidean
         }
     }
 
@@ -73,6 +94,7 @@ impl Potential {
             basis,
             exponent,
             blocks: frequencies.into_iter().zip(weights).map(block).collect(),
+            matrix: None,
         }
     }
 
@@ -98,6 +120,9 @@ impl Potential {
     /// `ψ(β)` of a vector in original coordinates (length D). Infinite if β has more than 1e-10 of its length in blocks
     /// of infinite weight; less counts as rounding.
     pub fn value(&self, beta: &DVector<f64>) -> f64 {
+        if let Some(shape) = self.matrix {
+            return schatten::value(beta, shape, self.exponent);
+        }
         let size = power_of_two(largest(beta));
         let blocks = UnitBlocks::new(self);
         if blocks.leaves_out(beta) {
@@ -108,6 +133,9 @@ impl Potential {
 
     /// `ψ*(Z)` of a vector in original coordinates (length D), for p ≥ 1.
     pub fn dual(&self, z: &DVector<f64>) -> f64 {
+        if let Some(shape) = self.matrix {
+            return schatten::value(z, shape, self.exponent / (self.exponent - 1.0));
+        }
         let size = power_of_two(largest(z));
         let blocks = UnitBlocks::new(self);
         let row = DMatrix::from_row_slice(1, z.len(), (z / size).as_slice());
@@ -119,6 +147,9 @@ impl Potential {
     /// and in unusable ones. It is homogeneous of degree one, whatever p is, and for p > 1 its inverse is
     /// [`Self::inverse_gradient`].
     pub fn gradient(&self, beta: &DVector<f64>) -> DVector<f64> {
+        if let Some(shape) = self.matrix {
+            return schatten::half_square_gradient(beta, shape, self.exponent);
+        }
         let size = power_of_two(largest(beta));
         let blocks = UnitBlocks::new(self);
         let x = blocks.point(&(beta / size));
@@ -127,6 +158,10 @@ impl Potential {
 
     /// `∇(½ψ*²)(Z)`: the β with `∇(½ψ²)(β) = Z` on the usable blocks, zero on the others; p > 1, original coordinates.
     pub fn inverse_gradient(&self, z: &DVector<f64>) -> DVector<f64> {
+        if let Some(shape) = self.matrix {
+            let q = self.exponent / (self.exponent - 1.0);
+            return schatten::half_square_gradient(z, shape, q);
+        }
         let size = power_of_two(largest(z));
         let blocks = UnitBlocks::new(self);
         let row = DMatrix::from_row_slice(1, z.len(), (z / size).as_slice());

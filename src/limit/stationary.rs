@@ -75,7 +75,7 @@ pub fn refine(
         "a potential of R^D"
     );
     let size = largest(beta_start);
-    if potential.exponent >= 1.0 || !size.is_finite() {
+    if potential.exponent >= 1.0 || potential.matrix.is_some() || !size.is_finite() {
         return None;
     }
     let unit = power_of_two(largest(signed_samples.iter()));

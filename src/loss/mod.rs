@@ -8,6 +8,7 @@
 //! Your own loss implements [`LossFunction`] and is used as `Loss::new(&MyLoss)`; to be available in scenarios it needs
 //! a line in [`Loss::ALL`].
 
+mod cross_entropy;
 mod exponential;
 mod groups;
 mod logistic;
@@ -46,6 +47,11 @@ pub trait LossFunction: Sync {
         false
     }
 
+    /// Whether κ of a row depends on the other margins of its group.
+    fn couples_rows(&self) -> bool {
+        false
+    }
+
     /// The vector form, if any, in which finite steps compute its multipliers.
     fn vector_form(&self) -> VectorForm {
         VectorForm::None
@@ -76,11 +82,13 @@ impl Loss {
     pub const Exponential: Self = Self(&exponential::Exponential);
     /// `ℓ(m) = ln(1+exp(−m))`.
     pub const Logistic: Self = Self(&logistic::Logistic);
+    /// `ℓ(m) = ln(1+Σ_k exp(−m_k))` over the margins of a sample.
+    pub const CrossEntropy: Self = Self(&cross_entropy::CrossEntropy);
 }
 
 impl Loss {
     /// Every loss a scenario may name.
-    pub const ALL: &[Self] = &[Self::Exponential, Self::Logistic];
+    pub const ALL: &[Self] = &[Self::Exponential, Self::Logistic, Self::CrossEntropy];
 
     /// A user-defined loss.
     pub const fn new(function: &'static dyn LossFunction) -> Self {
@@ -119,6 +127,41 @@ impl Loss {
     /// Whether `κ = 0` for all margins, so that log-multipliers are `−m`.
     pub fn log_correction_is_zero(self) -> bool {
         self.0.log_correction_is_zero()
+    }
+
+    /// Whether κ of a row depends on the other margins of its sample.
+    pub fn couples_rows(self) -> bool {
+        self.0.couples_rows()
+    }
+
+    /// κ and `∂κ_i/∂m_i` of all rows, from their margins in groups of `size`. The derivatives in the other margins of
+    /// a group are left out: iterations that solve for multipliers converge without them, since they fade with e^{−m}.
+    ///
+    /// # Panics
+    /// If the slices differ in length.
+    pub fn corrections(
+        self,
+        size: usize,
+        margins: &[f64],
+        corrections: &mut [f64],
+        slopes: &mut [f64],
+    ) {
+        corrections.copy_from_slice(margins);
+        if self.log_correction_is_zero() {
+            corrections.fill(0.0);
+            slopes.fill(0.0);
+            return;
+        }
+        let size = size.max(1);
+        let mut jacobian = vec![0.0; size * size];
+        let groups = margins.chunks(size).zip(slopes.chunks_mut(size));
+        for (correction, (group, slopes)) in corrections.chunks_mut(size).zip(groups) {
+            self.0.log_correction(correction);
+            let jacobian = &mut jacobian[..group.len() * group.len()];
+            self.0.jacobian(group, jacobian);
+            let diagonal = jacobian.iter().step_by(group.len() + 1);
+            slopes.iter_mut().zip(diagonal).for_each(|(s, d)| *s = *d);
+        }
     }
 
     /// Replaces the margins of all groups by their log-corrections κ.

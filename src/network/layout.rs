@@ -27,8 +27,13 @@ impl Layout {
 
     /// A chain of layers from `dimension` inputs through layers of `hidden` units to one output.
     pub fn chain(dimension: usize, hidden: &[usize]) -> Self {
+        Self::chain_to(dimension, hidden, 1)
+    }
+
+    /// A chain of layers from `dimension` inputs through layers of `hidden` units to `outputs` of them.
+    pub fn chain_to(dimension: usize, hidden: &[usize], outputs: usize) -> Self {
         let inputs = std::iter::once(dimension).chain(hidden.iter().copied());
-        let units = hidden.iter().copied().chain([1]);
+        let units = hidden.iter().copied().chain([outputs]);
         Self::new(inputs.zip(units).collect())
     }
 

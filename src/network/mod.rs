@@ -31,6 +31,7 @@ pub use path::{FullPath, WeightPath};
 pub(crate) use path::{SMALLEST, norm};
 pub use quasi_newton::QuasiNewtonStep;
 pub use relu::Relu;
+pub(crate) use signals::vectors;
 pub use signals::{MisfitSignals, Signals};
 pub use spectral::SpectralLinear;
 
@@ -103,13 +104,18 @@ pub trait Architecture: Debug + Send + Sync + 'static {
         self.layout().matrices(theta)
     }
 
-    /// Optional: the linear predictor β with `f = β·x`, original space, length D. Networks that are not linear in x
-    /// have none.
+    /// Optional: the linear predictor β with `f = β·x`, original space, length D (D·C column by column, where there are
+    /// C outputs `f = βᵀx`). Networks that are not linear in x have none.
     fn predictor(&self, _theta: &[f64]) -> Option<DVector<f64>> {
         None
     }
 
-    /// Lengths of the error signals `b_1 … b_{L−1}` of direct feedback alignment: the widths of the hidden layers.
+    /// C, the number of outputs.
+    fn outputs(&self) -> usize {
+        self.layout().shapes().last().map_or(1, |shape| shape.1)
+    }
+
+    /// Rows of the error signals `b_1 … b_{L−1}` of direct feedback alignment: the widths of the hidden layers.
     fn signal_lengths(&self) -> Vec<usize> {
         self.layout().hidden().iter().map(|shape| shape.1).collect()
     }
@@ -119,9 +125,9 @@ pub trait Architecture: Debug + Send + Sync + 'static {
         Basis::Standard
     }
 
-    /// Optional: the fixed error signals `b_1 … b_{L−1}` (original space) that `signals` amounts to, where no gates
-    /// of hidden layers intervene. Direct signals are returned as they are.
-    fn fixed_signals(&self, signals: Signals<'_>) -> Option<Vec<DVector<f64>>> {
+    /// Optional: the fixed error signals `b_1 … b_{L−1}` (original space; units × outputs) that `signals` amounts to,
+    /// where no gates of hidden layers intervene. Direct signals are returned as they are.
+    fn fixed_signals(&self, signals: Signals<'_>) -> Option<Vec<DMatrix<f64>>> {
         match signals {
             Signals::Direct(b) => Some(b.to_vec()),
             Signals::Backward | Signals::Layerwise(_) => None,
@@ -163,16 +169,19 @@ pub trait Architecture: Debug + Send + Sync + 'static {
 /// A linear output layer at one state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutputLayer {
-    /// Signed features `y_n φ(x_n)` as rows, N × units of the last hidden layer.
+    /// Signed features `y_n φ(x_n)` as rows, N × units of the last hidden layer; with C outputs the rows
+    /// `(e_{c_n} − e_k) ⊗ φ(x_n)` of the data set of features.
     pub features: DMatrix<f64>,
-    /// w_L, one entry per unit.
+    /// w_L, one entry per unit, output after output.
     pub weights: DVector<f64>,
 }
 
 /// What theory recognises a network by; used only by [`theory`](crate::theory).
 pub enum Known<'a> {
-    /// `β = w_1 ⋯ w_L`
+    /// `β = w_1 ⋯ w_L`, one output.
     FullyConnected(&'a FullyConnectedLinear),
+    /// `β = w_1 ⋯ w_L`, C outputs.
+    FullyConnectedClasses(&'a FullyConnectedLinear),
     /// `β̂ = ŵ_1 ⊙ ⋯ ⊙ ŵ_L`
     EntryByEntry(&'a SpectralLinear),
     /// `h_l = g(w_lᵀ h_{l−1})`, g homogeneous of degree one.
@@ -226,6 +235,17 @@ impl Network {
         Self::new(FullyConnectedLinear::new(dimension, hidden))
     }
 
+    /// The same with C outputs.
+    pub fn fully_connected_with_outputs(
+        dimension: usize,
+        hidden: &[usize],
+        outputs: usize,
+    ) -> Self {
+        Self::new(FullyConnectedLinear::with_outputs(
+            dimension, hidden, outputs,
+        ))
+    }
+
     /// A convolutional linear network of L layers on inputs of dimension D.
     pub fn convolutional(dimension: usize, depth: usize) -> Self {
         Self::new(SpectralLinear::new(Basis::Fourier, dimension, depth))
@@ -251,6 +271,12 @@ impl Network {
         self.shapes().get(1..).unwrap_or_default()
     }
 
+    /// Shapes of the error signals `b_1 … b_{L−1}` of direct feedback alignment, units × outputs.
+    pub fn signal_shapes(&self) -> Vec<(usize, usize)> {
+        let lengths = self.signal_lengths().into_iter();
+        lengths.map(|length| (length, self.outputs())).collect()
+    }
+
     /// L.
     pub fn depth(&self) -> usize {
         self.layout().depth()
@@ -271,7 +297,7 @@ impl Network {
     /// # Errors
     /// [`MisfitSignals`], naming the layer.
     pub fn check_signals(&self, signals: Signals<'_>) -> Result<(), MisfitSignals> {
-        signals.check(&self.signal_lengths(), self.feedback_shapes())
+        signals.check(&self.signal_shapes(), self.feedback_shapes())
     }
 
     /// The uppermost hidden layer l (from 1) that no error signal ever reaches, because `F_l F_{l+1} ⋯ F_{L−1} = 0` to
@@ -314,7 +340,9 @@ impl Network {
 fn expect_fit(network: &impl Architecture, signals: Signals<'_>, data: &Dataset) {
     let shapes = network.layout().shapes();
     assert_eq!(data.dimension(), shapes[0].0, "input dimension");
-    if let Err(misfit) = signals.check(&network.signal_lengths(), &shapes[1..]) {
+    let direct = network.signal_lengths().into_iter();
+    let direct: Vec<_> = direct.map(|length| (length, network.outputs())).collect();
+    if let Err(misfit) = signals.check(&direct, &shapes[1..]) {
         panic!("{misfit}");
     }
 }

@@ -1,12 +1,10 @@
 //! The pseudo-inverse of matrices that may be anything.
 
-use nalgebra::{DMatrix, SVD};
-
-/// Rounds of the iteration for singular values, per row and column: it takes two or three.
-const MOST_ROUNDS: usize = 100;
+use crate::singular::Singular;
+use nalgebra::DMatrix;
 
 /// The pseudo-inverse without singular values up to `cut(σ)` ≥ 0, σ the largest; `None` for matrices that are not
-/// finite, on which the iteration for singular values would never end, and where it does not converge.
+/// finite.
 pub(crate) fn pseudo_inverse(
     matrix: DMatrix<f64>,
     cut: impl FnOnce(f64) -> f64,
@@ -14,10 +12,9 @@ pub(crate) fn pseudo_inverse(
     if !matrix.iter().all(|x| x.is_finite()) {
         return None;
     }
-    let rounds = MOST_ROUNDS * (matrix.nrows() + matrix.ncols());
-    let decomposition = SVD::try_new(matrix, true, true, 5.0 * f64::EPSILON, rounds)?;
-    let cut = cut(decomposition.singular_values.max());
-    decomposition.pseudo_inverse(cut).ok()
+    let decomposition = Singular::of(&matrix);
+    let largest = decomposition.values.first().copied().unwrap_or(0.0);
+    Some(decomposition.pseudo_inverse(cut(largest)))
 }
 
 #[cfg(test)]

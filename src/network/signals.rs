@@ -3,15 +3,16 @@
 use nalgebra::{DMatrix, DVector};
 
 /// How error signals reach the hidden layers: the `δ_l` (before the gates) that layer l's update `h_{l−1} δ_lᵀ` is
-/// built from. The output layer always gets its true gradient, `δ_L = 1`.
+/// built from. The output layer always gets its true gradient: `δ_L = 1`, or one entry per output.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Signals<'a> {
     /// `δ_l = w_{l+1} δ_{l+1}`: back through the weights.
     Backward,
     /// `δ_l = F_l δ_{l+1}`: back through matrices `F_1 … F_{L−1}` of the shapes of `w_2 … w_L` (a filter for a filter).
     Layerwise(&'a [DMatrix<f64>]),
-    /// `δ_l = b_l δ_L`: straight from the output, one vector per hidden layer, of that layer's width.
-    Direct(&'a [DVector<f64>]),
+    /// `δ_l = b_l δ_L`: straight from the outputs, one matrix per hidden layer, units × outputs (one column where there
+    /// is one output).
+    Direct(&'a [DMatrix<f64>]),
 }
 
 /// Owned [`Signals`] of a kernel or a stepper, with matrices M and vectors V.
@@ -19,6 +20,11 @@ pub(super) enum Held<M, V> {
     Backward,
     Layerwise(Vec<M>),
     Direct(Vec<V>),
+}
+
+/// Signals of networks with one output, whose matrices are single columns, as vectors.
+pub(crate) fn vectors(signals: Vec<DMatrix<f64>>) -> Vec<DVector<f64>> {
+    (signals.iter()).map(|b| b.column(0).into_owned()).collect()
 }
 
 /// Signals that do not have a network's shapes.
@@ -41,19 +47,16 @@ pub enum MisfitSignals {
 }
 
 impl<'a> Signals<'a> {
-    /// Whether these are vectors of the given `lengths`, or matrices of the given `shapes`.
+    /// Whether these are matrices of the shapes `direct` (units × outputs), or `layerwise`.
     pub(super) fn check(
         self,
-        lengths: &[usize],
-        shapes: &[(usize, usize)],
+        direct: &[(usize, usize)],
+        layerwise: &[(usize, usize)],
     ) -> Result<(), MisfitSignals> {
         let (found, expected): (Vec<_>, Vec<_>) = match self {
             Self::Backward => return Ok(()),
-            Self::Layerwise(f) => (f.iter().map(DMatrix::shape).collect(), shapes.to_vec()),
-            Self::Direct(b) => (
-                b.iter().map(|b| (b.len(), 1)).collect(),
-                lengths.iter().map(|length| (*length, 1)).collect(),
-            ),
+            Self::Layerwise(f) => (f.iter().map(DMatrix::shape).collect(), layerwise.to_vec()),
+            Self::Direct(b) => (b.iter().map(DMatrix::shape).collect(), direct.to_vec()),
         };
         if found.len() != expected.len() {
             return Err(MisfitSignals::Count {
@@ -74,32 +77,34 @@ impl<'a> Signals<'a> {
         Ok(())
     }
 
-    /// The fixed error signal `b_{L−1}` of the last hidden layer; `None` for backpropagation, or without hidden
-    /// layers.
+    /// The fixed error signal `b_{L−1}` of the last hidden layer, where there is one output; `None` for
+    /// backpropagation, or without hidden layers.
     pub fn last(self) -> Option<DVector<f64>> {
-        match self {
+        let last = match self {
             Self::Backward => None,
-            Self::Layerwise(f) => f.last().map(|f| f.column(0).into_owned()),
-            Self::Direct(b) => b.last().cloned(),
-        }
+            Self::Layerwise(f) => f.last(),
+            Self::Direct(b) => b.last(),
+        };
+        last.filter(|b| b.ncols() == 1)
+            .map(|b| b.column(0).into_owned())
     }
 
-    /// The vectors `b_l` these signals are equivalent to where layers are linear and errors pass no gate:
-    /// `b_{L−1} = F_{L−1}` and `b_l = F_l b_{l+1}`, by the network's own `product` of a matrix, or filter, and a
-    /// vector. `None` for backpropagation.
+    /// The matrices `b_l` these signals are equivalent to where layers are linear and errors pass no gate:
+    /// `b_{L−1} = F_{L−1}` and `b_l = F_l b_{l+1}`, by the network's own `product` of a matrix, or filter, and what is
+    /// above. `None` for backpropagation.
     pub(super) fn composed(
         self,
-        product: impl Fn(&DMatrix<f64>, &DVector<f64>) -> DVector<f64>,
-    ) -> Option<Vec<DVector<f64>>> {
+        product: impl Fn(&DMatrix<f64>, &DMatrix<f64>) -> DMatrix<f64>,
+    ) -> Option<Vec<DMatrix<f64>>> {
         let matrices = match self {
             Self::Backward => return None,
             Self::Direct(b) => return Some(b.to_vec()),
             Self::Layerwise(matrices) => matrices,
         };
-        let mut signals: Vec<DVector<f64>> = Vec::with_capacity(matrices.len());
+        let mut signals: Vec<DMatrix<f64>> = Vec::with_capacity(matrices.len());
         for f_l in matrices.iter().rev() {
             signals.push(match signals.last() {
-                None => f_l.column(0).into_owned(),
+                None => f_l.clone(),
                 Some(above) => product(f_l, above),
             });
         }
@@ -107,12 +112,13 @@ impl<'a> Signals<'a> {
         Some(signals)
     }
 
-    /// The same signals, with matrices and vectors converted to the caller's types.
+    /// The same signals of one output, with matrices and vectors converted to the caller's types.
     pub(super) fn held<M, V>(
         self,
         matrix: impl Fn(&DMatrix<f64>) -> M,
         vector: impl Fn(&DVector<f64>) -> V,
     ) -> Held<M, V> {
+        let vector = |b: &DMatrix<f64>| vector(&b.column(0).into_owned());
         match self {
             Self::Backward => Held::Backward,
             Self::Layerwise(f) => Held::Layerwise(f.iter().map(matrix).collect()),
@@ -134,7 +140,7 @@ impl<'a> Signals<'a> {
         match self {
             Self::Backward => Vec::new(),
             Self::Layerwise(f) => f.iter().map(DMatrix::as_slice).collect(),
-            Self::Direct(b) => b.iter().map(DVector::as_slice).collect(),
+            Self::Direct(b) => b.iter().map(DMatrix::as_slice).collect(),
         }
     }
 }

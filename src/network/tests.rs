@@ -86,6 +86,7 @@ fn reduced_cases() -> impl Iterator<Item = Case> {
         let wrapped = Network::new(network.clone());
         let feedback = wrapped
             .fixed_signals(random_feedback(&wrapped).signals())
+            .map(vectors)
             .expect("fixed feedback");
         [(3, 0.5), (7, 0.5), (3, 0.0), (7, 0.0)].map(|(samples, scale)| {
             let theta0: Vec<f64> = gaussian(8, wrapped.parameters())

@@ -8,10 +8,15 @@ use serde::Serialize;
 pub(crate) struct DataReport<'a> {
     samples: usize,
     dimension: usize,
-    /// Samples of label +1.
-    positive: usize,
-    /// Samples of label −1.
-    negative: usize,
+    /// Samples of label +1; absent where labels are classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    positive: Option<usize>,
+    /// Samples of label −1; absent where labels are classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    negative: Option<usize>,
+    /// Samples of class 0, 1, …; absent where labels are ±1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    classes: Option<Vec<usize>>,
     #[serde(flatten)]
     table: Option<TableReport<'a>>,
     cautions: &'a [String],
@@ -31,19 +36,19 @@ struct TableReport<'a> {
 struct ValueReport<'a> {
     value: &'a str,
     rows: usize,
-    class: &'static str,
+    class: String,
 }
 
 impl<'a> DataReport<'a> {
     pub(crate) fn of(data: &'a Dataset) -> Self {
-        let (positive, negative) = data.class_counts();
+        let signs = data.classes().is_none().then(|| data.class_counts());
         let table = data.account().map(|account| TableReport {
             label_column: &account.column,
             labels: (account.values.iter())
                 .map(|value| ValueReport {
                     value: &value.value,
                     rows: value.count,
-                    class: class(value),
+                    class: class(value, data),
                 })
                 .collect(),
             rows_left_out: account.left_out(),
@@ -51,8 +56,9 @@ impl<'a> DataReport<'a> {
         Self {
             samples: data.len(),
             dimension: data.dimension(),
-            positive,
-            negative,
+            positive: signs.map(|(positive, _)| positive),
+            negative: signs.map(|(_, negative)| negative),
+            classes: data.samples_by_class(),
             table,
             cautions: data.cautions(),
         }
@@ -60,23 +66,31 @@ impl<'a> DataReport<'a> {
 }
 
 /// Where the rows of a value have gone.
-fn class(value: &LabelValue) -> &'static str {
-    match value.label {
-        None => "left out",
-        Some(label) if label > 0.0 => "+1",
-        Some(_) => "-1",
+fn class(value: &LabelValue, data: &Dataset) -> String {
+    match (value.label, data.classes()) {
+        (None, _) => "left out".into(),
+        (Some(label), Some(_)) => format!("class {label}"),
+        (Some(label), None) if label > 0.0 => "+1".into(),
+        (Some(_), None) => "-1".into(),
     }
 }
 
 /// The same in words: name and value, one line each.
 #[cfg(feature = "cli")]
 pub(crate) fn facts(data: &Dataset) -> Vec<(&'static str, String)> {
-    let (positive, negative) = data.class_counts();
-    let counts = format!(
-        "{} samples of dimension {}: {positive} of class +1, {negative} of class -1",
-        data.len(),
-        data.dimension()
-    );
+    let shares = match data.samples_by_class() {
+        None => {
+            let (positive, negative) = data.class_counts();
+            format!("{positive} of class +1, {negative} of class -1")
+        }
+        Some(counts) => {
+            let counts = counts.iter().enumerate();
+            let shares: Vec<String> = counts.map(|(c, n)| format!("{n} of class {c}")).collect();
+            shares.join(", ")
+        }
+    };
+    let (samples, dimension) = (data.len(), data.dimension());
+    let counts = format!("{samples} samples of dimension {dimension}: {shares}");
     let mut facts = vec![("data", counts)];
     let Some(account) = data.account() else {
         return facts;
@@ -87,7 +101,7 @@ pub(crate) fn facts(data: &Dataset) -> Vec<(&'static str, String)> {
             format!(
                 "{} {} ({} {rows})",
                 named(&value.value),
-                class(value),
+                class(value, data),
                 value.count
             )
         })

@@ -56,7 +56,11 @@ struct Last<'a> {
     min_margin: f64,
     log_loss: f64,
     /// Empty for networks that are not linear in their input.
-    beta: Vec<f64>,
+    beta: Coefficients,
+    /// Of β, the largest first; null where there is one output.
+    singular_values: Option<Vec<f64>>,
+    /// How many of them β uses, effectively.
+    effective_rank: Option<f64>,
     layer_norms: Vec<f64>,
     /// The smallest margin over the product of the layers' norms; null while one of them is zero.
     margin_over_layer_norms: Option<f64>,
@@ -74,6 +78,26 @@ struct Last<'a> {
     output_layer: Option<OutputLayerReport>,
     /// Null for linear networks.
     homogeneous: Option<HomogeneousReport<'a>>,
+}
+
+/// β: D numbers, or D rows of C numbers where there are C > 1 outputs.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum Coefficients {
+    Vector(Vec<f64>),
+    Matrix(Vec<Vec<f64>>),
+}
+
+impl Coefficients {
+    /// Of a predictor that is stored output after output.
+    pub(crate) fn of(beta: &[f64], outputs: usize) -> Self {
+        if outputs == 1 {
+            return Self::Vector(beta.to_vec());
+        }
+        let inputs = beta.len() / outputs;
+        let row = |i: usize| beta.iter().skip(i).step_by(inputs).copied().collect();
+        Self::Matrix((0..inputs).map(row).collect())
+    }
 }
 
 /// The last entries of [`FeatureMachine`].
@@ -193,7 +217,7 @@ impl SandwichReport {
 #[derive(Serialize)]
 struct LimitReport<'a> {
     kind: &'static str,
-    beta: Option<&'a [f64]>,
+    beta: Option<Coefficients>,
     duality_gap: Option<f64>,
     support: &'a [usize],
     effective_entries: Option<f64>,
@@ -215,7 +239,7 @@ struct StepsReport {
     log_loss: f64,
     min_margin: f64,
     /// Empty for networks that are not linear in their input.
-    beta: Vec<f64>,
+    beta: Coefficients,
     /// Radians.
     angle_to_flow: Option<f64>,
     angle_to_limit: Option<f64>,
@@ -225,7 +249,7 @@ struct StepsReport {
 }
 
 impl StepsReport {
-    fn of(run: &Beside) -> Self {
+    fn of(run: &Beside, outputs: usize) -> Self {
         let d = &run.diagnostics;
         let k = d.log_log_time.len() - 1;
         Self {
@@ -238,7 +262,7 @@ impl StepsReport {
             log_time: d.log_time[k],
             log_loss: d.log_loss[k],
             min_margin: d.min_margin[k],
-            beta: d.beta.column(k).iter().copied().collect(),
+            beta: Coefficients::of(d.beta.column(k).as_slice(), outputs),
             angle_to_flow: run.final_angle_to_flow(),
             angle_to_limit: d.final_angle(),
             relative_distance: run.relative_distance[k],
@@ -271,11 +295,15 @@ const MULTIPLIER_DRIFT: &str = "log-multipliers";
 
 impl<'a> LimitReport<'a> {
     /// `effective`: how many entries of the spectrum a predictor uses, effectively.
-    fn of(limit: Option<&'a Limit>, effective: &dyn Fn(&DVector<f64>) -> Option<f64>) -> Self {
+    fn of(
+        limit: Option<&'a Limit>,
+        outputs: usize,
+        effective: &dyn Fn(&DVector<f64>) -> Option<f64>,
+    ) -> Self {
         match limit {
             Some(limit) => Self {
                 kind: limit.kind.name(),
-                beta: Some(limit.beta.as_slice()),
+                beta: Some(Coefficients::of(limit.beta.as_slice(), outputs)),
                 duality_gap: limit.duality_gap,
                 support: &limit.support,
                 effective_entries: effective(&limit.beta),
@@ -330,6 +358,7 @@ fn report(run: &Run) -> Report<'_> {
         .collect();
     invariants.insert(MULTIPLIER_DRIFT, d.worst_multiplier_drift());
     let spectrum = run.problem.network().spectrum();
+    let outputs = run.problem.network().outputs();
     let effective = |beta: &DVector<f64>| spectrum?.effective_entries(beta);
     Report {
         format: "marginflow-report/1",
@@ -346,7 +375,10 @@ fn report(run: &Run) -> Report<'_> {
             log_time: d.log_time[k],
             min_margin: d.min_margin[k],
             log_loss: d.log_loss[k],
-            beta: d.beta.column(k).iter().copied().collect(),
+            beta: Coefficients::of(d.beta.column(k).as_slice(), outputs),
+            singular_values: (d.classes.as_ref())
+                .map(|c| c.singular_values.column(k).iter().copied().collect()),
+            effective_rank: d.classes.as_ref().map(|c| c.effective_rank[k]),
             layer_norms: d.layer_norms.column(k).iter().copied().collect(),
             margin_over_layer_norms: d.margin_over_layers(k),
             angle_to_limit: d.final_angle(),
@@ -359,7 +391,7 @@ fn report(run: &Run) -> Report<'_> {
             homogeneous: (d.homogeneous.as_ref())
                 .map(|h| HomogeneousReport::at_the_end_of(h, &d.log_log_time)),
         },
-        limit: LimitReport::of(run.limit.as_ref(), &effective),
+        limit: LimitReport::of(run.limit.as_ref(), outputs, &effective),
         candidates: (d.candidates.iter())
             .map(|c| CandidateReport {
                 id: c.id,
@@ -378,7 +410,7 @@ fn report(run: &Run) -> Report<'_> {
         kinks: run.trajectory.kinks.as_ref(),
         claims: &run.verdicts,
         steps: (run.steps.iter().flat_map(|s| &s.runs))
-            .map(StepsReport::of)
+            .map(|run| StepsReport::of(run, outputs))
             .collect(),
         order: (run.steps.as_ref().and_then(|s| s.order.as_ref())).map(|o| OrderReport {
             observed: o.observed,

@@ -26,6 +26,8 @@ mod write;
 
 #[cfg(feature = "cli")]
 pub use files::files_markdown;
+#[cfg(feature = "cli")]
+pub(crate) use json::Coefficients;
 pub use json::json;
 #[cfg(feature = "figures")]
 pub use json::json_with_figures;

@@ -116,6 +116,13 @@ fn of_the_end(run: &Run) -> Vec<(&'static str, String)> {
         rows.push(("accumulated signal", excess));
     }
     rows.extend(effective_entries(run));
+    if let Some(classes) = &d.classes {
+        let values = classes.singular_values.column(k);
+        let values: Vec<String> = values.iter().map(|s| format!("{s:.4e}")).collect();
+        let rank = classes.effective_rank[k];
+        let text = format!("{}; effective rank {rank:.3}", values.join(", "));
+        rows.push(("singular values of β", text));
+    }
     if let Some(h) = &d.homogeneous {
         rows.extend(homogeneous(h));
         rows.extend(smoothing(h, &d.log_log_time));

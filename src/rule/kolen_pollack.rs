@@ -156,7 +156,7 @@ impl Kernel for Field {
     }
 
     fn samples(&self) -> usize {
-        self.data.len()
+        self.data.rows()
     }
 
     fn layers(&self) -> Vec<usize> {

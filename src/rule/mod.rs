@@ -46,8 +46,8 @@ pub struct Entry {
 pub enum Needs {
     /// Nothing.
     Nothing(fn() -> Rule),
-    /// One vector per hidden layer, as wide as the layer: `b_1 … b_{L−1}`.
-    Vectors(fn(Vec<DVector<f64>>) -> Rule),
+    /// One matrix per hidden layer, units × outputs: `b_1 … b_{L−1}`.
+    Direct(fn(Vec<DMatrix<f64>>) -> Rule),
     /// One matrix per hidden layer, of the shapes of `w_2 … w_L`: `F_1 … F_{L−1}`.
     Matrices(fn(Vec<DMatrix<f64>>) -> Rule),
 }
@@ -124,8 +124,16 @@ impl Rule {
         feedback_alignment::rule(feedback)
     }
 
-    /// `δ_l = b_l`, fixed: one vector per hidden layer l = 1..L−1, of that layer's width.
+    /// `δ_l = b_l`, fixed: one vector per hidden layer l = 1..L−1, of that layer's width, where there is one output.
     pub fn direct_feedback_alignment(feedback: Vec<DVector<f64>>) -> Self {
+        let columns = feedback
+            .iter()
+            .map(|b| DMatrix::from_columns(std::slice::from_ref(b)));
+        direct_feedback_alignment::rule(columns.collect())
+    }
+
+    /// `δ_l = F_l δ_L`, fixed: one matrix per hidden layer l = 1..L−1, units × outputs.
+    pub fn direct_feedback_matrices(feedback: Vec<DMatrix<f64>>) -> Self {
         direct_feedback_alignment::rule(feedback)
     }
 

@@ -5,7 +5,7 @@ use super::numbers::{AtLeast, Depth};
 use super::rule::LearningRule;
 use super::schema::{Architecture, DatasetSource, Document, Feedback, FilePath, LossName};
 use super::source::Source;
-use crate::dataset::{self, Dataset, standard_normals};
+use crate::dataset::{self, ClassMeans, Dataset, standard_normals};
 use crate::descent::StepOptions;
 use crate::error::{Error, Result};
 use crate::flow::FlowOptions;
@@ -18,6 +18,18 @@ use nalgebra::DMatrix;
 use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
+
+/// Orthonormal columns in the span of Gaussian ones, in the directions that make them uniformly distributed.
+fn orthonormal(drawn: DMatrix<f64>) -> DMatrix<f64> {
+    let qr = drawn.qr();
+    let (mut q, r) = (qr.q(), qr.r());
+    for (mut column, pivot) in q.column_iter_mut().zip(r.diagonal().iter()) {
+        if *pivot < 0.0 {
+            column.neg_mut();
+        }
+    }
+    q
+}
 
 /// L.
 pub(super) fn layers(depth: &Spanned<Depth>) -> usize {
@@ -39,7 +51,7 @@ impl Builder<'_> {
     pub(super) fn problem(&self) -> Result<Problem> {
         self.check_drawn_data()?;
         let dataset = self.dataset()?;
-        let network = self.network(dataset.dimension())?;
+        let network = self.network(dataset.dimension(), dataset.outputs())?;
         self.check_memory(dataset.len(), &network)?;
         let rule = self.rule(&network)?;
         let theta0 = self.initial(&network, &rule)?;
@@ -47,6 +59,7 @@ impl Builder<'_> {
         let loss = match self.document.loss {
             LossName::Exponential => Loss::Exponential,
             LossName::Logistic => Loss::Logistic,
+            LossName::CrossEntropy => Loss::CrossEntropy,
         };
         Ok(Problem::new(dataset, network, rule, loss, theta0).unwrap())
     }
@@ -57,9 +70,39 @@ impl Builder<'_> {
                 dimension,
                 samples,
                 seed,
+                classes,
             } => {
                 let (d, n) = (dimension.get_ref().get(), samples.get());
-                Ok(dataset::gaussian_teacher(d, n, seed.get()))
+                let Some(classes) = classes else {
+                    return Ok(dataset::gaussian_teacher(d, n, seed.get()));
+                };
+                let count = classes.get_ref().get();
+                let drawn = dataset::gaussian_class_teacher(d, n, count, seed.get());
+                drawn.map_err(|why| {
+                    let advice = "draw more samples, or by another seed";
+                    self.source.error(classes.span(), &why.to_string(), advice)
+                })
+            }
+            DatasetSource::ClassMeans {
+                dimension,
+                classes,
+                samples,
+                spread,
+                seed,
+            } => {
+                let (count, n) = (classes.get_ref().get(), samples.get_ref().get());
+                if n < count {
+                    let problem = format!("{n} samples for {count} classes");
+                    let advice = "every class needs a sample: draw more";
+                    return Err(self.source.error(samples.span(), &problem, advice));
+                }
+                Ok(dataset::class_means(&ClassMeans {
+                    dimension: dimension.get_ref().get(),
+                    classes: count,
+                    samples: n,
+                    spread: spread.get(),
+                    seed: seed.get(),
+                }))
             }
             DatasetSource::GaussianRandomLabels {
                 dimension,
@@ -72,16 +115,24 @@ impl Builder<'_> {
             DatasetSource::Files {
                 samples,
                 labels,
+                classes,
                 format,
-            } => self.files(samples, labels.as_ref(), *format),
+            } => self.files(samples, labels.as_ref(), classes.as_ref(), *format),
             DatasetSource::Table(table) => self.table(table),
         }
     }
 
-    pub(super) fn network(&self, dimension: usize) -> Result<Network> {
+    /// The network on D inputs with as many outputs as labels need.
+    pub(super) fn network(&self, dimension: usize, outputs: usize) -> Result<Network> {
+        if outputs > 1 && !matches!(self.document.network, Architecture::FullyConnected { .. }) {
+            let problem = "labels that are classes need a network with one output per class, and only \
+                           fully-connected-linear ones have several";
+            let advice = "use [network.fully-connected-linear], or labels of two values";
+            return Err(self.source.error(self.span_of_classes(), problem, advice));
+        }
         match &self.document.network {
             Architecture::FullyConnected { depth, hidden } => {
-                self.fully_connected(dimension, depth, hidden.as_ref())
+                self.fully_connected((dimension, outputs), depth, hidden.as_ref())
             }
             Architecture::Convolutional { depth } => {
                 Ok(Network::convolutional(dimension, layers(depth)))
@@ -120,7 +171,7 @@ impl Builder<'_> {
 
     fn fully_connected(
         &self,
-        dimension: usize,
+        (dimension, outputs): (usize, usize),
         depth: &Spanned<Depth>,
         hidden: Option<&Spanned<Vec<AtLeast<1>>>>,
     ) -> Result<Network> {
@@ -138,7 +189,26 @@ impl Builder<'_> {
             let advice = "give one width per hidden layer, depth - 1 of them";
             return Err(self.source.error(hidden.span(), &problem, advice));
         }
-        Ok(Network::fully_connected(dimension, &widths))
+        Ok(Network::fully_connected_with_outputs(
+            dimension, &widths, outputs,
+        ))
+    }
+
+    /// Where the scenario says that labels are classes.
+    fn span_of_classes(&self) -> Range<usize> {
+        match &self.document.dataset {
+            DatasetSource::GaussianTeacher {
+                dimension, classes, ..
+            } => (classes.as_ref()).map_or_else(|| dimension.span(), Spanned::span),
+            DatasetSource::ClassMeans { classes, .. } => classes.span(),
+            DatasetSource::Files {
+                samples, classes, ..
+            } => (classes.as_ref()).map_or_else(|| samples.span(), Spanned::span),
+            DatasetSource::Table(table) => {
+                (table.classes.as_ref()).map_or_else(|| table.path.span(), Spanned::span)
+            }
+            DatasetSource::GaussianRandomLabels { dimension, .. } => dimension.span(),
+        }
     }
 
     fn rule(&self, network: &Network) -> Result<Rule> {
@@ -150,12 +220,7 @@ impl Builder<'_> {
         let rule = match entry.needs {
             Needs::Nothing(rule) => rule(),
             Needs::Matrices(rule) => rule(drawn("F", network.feedback_shapes())?),
-            Needs::Vectors(rule) => {
-                let lengths = network.signal_lengths();
-                let shapes: Vec<_> = lengths.into_iter().map(|length| (length, 1)).collect();
-                let signals = drawn("b", &shapes)?;
-                rule(signals.iter().map(|b| b.column(0).into_owned()).collect())
-            }
+            Needs::Direct(rule) => rule(drawn("b", &network.signal_shapes())?),
         };
         if let (true, Some(Feedback::Files(files))) = (entry.is_fixed, feedback) {
             self.check_reaches_all(network, &rule, files.span())?;
@@ -208,6 +273,23 @@ impl Builder<'_> {
                         column.copy_from(&unit);
                     }
                     drawn
+                };
+                Ok(shapes.iter().map(&mut draw).collect())
+            }
+            Feedback::Orthonormal { seed } => {
+                if let Some(narrow) = shapes.iter().position(|(r, c)| r < c) {
+                    let (r, c) = shapes[narrow];
+                    let problem = format!(
+                        "no orthonormal feedback {name}_{}: {c} columns of {r} entries cannot be orthonormal",
+                        narrow + 1
+                    );
+                    let advice = "use layers at least as wide as the number of columns, or gaussian feedback";
+                    return Err(self.source.error(seed.span(), &problem, advice));
+                }
+                let mut draws = standard_normals("feedback", seed.get_ref().get());
+                let mut draw = |&(r, c): &(usize, usize)| {
+                    let drawn = DMatrix::from_iterator(r, c, draws.by_ref().take(r * c));
+                    orthonormal(drawn)
                 };
                 Ok(shapes.iter().map(&mut draw).collect())
             }

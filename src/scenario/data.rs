@@ -2,6 +2,7 @@
 
 use super::build::Builder;
 use super::memory::samples_fit;
+use super::numbers::AtLeast;
 use super::schema::{FilePath, Format, SeparatorName, Table};
 use crate::dataset::{self, Dataset, Separator, Svmlight};
 use crate::error::{Error, Result};
@@ -13,11 +14,22 @@ impl Builder<'_> {
         &self,
         samples: &FilePath,
         labels: Option<&FilePath>,
+        classes: Option<&Spanned<AtLeast<2>>>,
         format: Format,
     ) -> Result<Dataset> {
         match (format, labels) {
+            (Format::Svmlight, _) if classes.is_some() => {
+                let problem = "a file in the svmlight format has labels 1 and -1 here, no classes";
+                let span = classes.map_or_else(|| samples.span(), Spanned::span);
+                let advice =
+                    "remove this key, or read the file by [dataset.table] with classes = [...]";
+                Err(self.source.error(span, problem, advice))
+            }
             (Format::Csv, Some(labels)) => self.reading(samples, |x| {
-                self.reading(labels, |y| dataset::read_files(x, y))
+                self.reading(labels, |y| match classes {
+                    None => dataset::read_files(x, y),
+                    Some(count) => dataset::read_class_files(x, y, count.get_ref().get()),
+                })
             }),
             (Format::Csv, None) => {
                 let advice = "add labels = \"y.csv\", a file with 1 or -1 for every sample";
@@ -42,6 +54,7 @@ impl Builder<'_> {
             let problem = "header and separator say nothing about files in the svmlight format";
             return Err(self.source.error(table.path.span(), problem, "remove them"));
         }
+        let signs = table.classes.is_none();
         let options = dataset::Table {
             label: match &table.label {
                 Some(label) => label.clone(),
@@ -55,7 +68,14 @@ impl Builder<'_> {
                 }
             },
             positive: match &table.positive {
-                Some(positive) => self.classes(positive, table.negative.as_ref())?,
+                Some(positive) if signs => self.classes(positive, table.negative.as_ref())?,
+                Some(positive) => {
+                    let problem = "positive and classes both say what labels are";
+                    return Err(self
+                        .source
+                        .error(positive.span(), problem, "keep one of them"));
+                }
+                None if !signs => Vec::new(),
                 None if svmlight && table.negative.is_none() => Vec::new(),
                 None => {
                     let advice = "list the values of the label column that mean +1, e.g. positive = [\"yes\"]";
@@ -66,6 +86,7 @@ impl Builder<'_> {
                 .negative
                 .as_ref()
                 .map(|values| values.get_ref().clone()),
+            classes: self.listed_classes(table)?,
             drop: table.drop.clone(),
             header: table.header,
             separator: table.separator.map(|separator| match separator {
@@ -101,6 +122,32 @@ impl Builder<'_> {
     fn missing(&self, table: &Table, key: &str, advice: &str) -> Error {
         let problem = format!("[dataset.table] has no key `{key}`");
         self.source.error(table.path.span(), &problem, advice)
+    }
+
+    /// The values that are classes, if the table has any.
+    fn listed_classes(&self, table: &Table) -> Result<Option<Vec<String>>> {
+        let Some(classes) = &table.classes else {
+            return Ok(None);
+        };
+        let refused =
+            |problem: &str, advice: &str| Err(self.source.error(classes.span(), problem, advice));
+        let listed = classes.get_ref();
+        if let Some(negative) = &table.negative {
+            let problem = "negative and classes both say what labels are";
+            return Err(self
+                .source
+                .error(negative.span(), problem, "keep one of them"));
+        }
+        if listed.len() < 2 {
+            let problem = "fewer than two classes: there is nothing to tell apart";
+            return refused(problem, "list at least two values of the label column");
+        }
+        let twice = (1..listed.len()).find(|i| listed[..*i].contains(&listed[*i]));
+        if let Some(i) = twice {
+            let problem = format!("`{}` is listed twice", listed[i]);
+            return refused(&problem, "list every class once");
+        }
+        Ok(Some(listed.clone()))
     }
 
     /// The positive values, once they can be told from the negative ones.

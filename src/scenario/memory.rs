@@ -44,13 +44,32 @@ impl Builder<'_> {
     pub(super) fn check_drawn_data(&self) -> Result<()> {
         match &self.document.dataset {
             DatasetSource::GaussianTeacher {
-                dimension, samples, ..
+                dimension,
+                samples,
+                classes,
+                ..
+            } => {
+                let outputs = classes
+                    .as_ref()
+                    .map_or(1, |classes| classes.get_ref().get());
+                let network = self.network(dimension.get_ref().get(), outputs)?;
+                self.check_memory(samples.get(), &network)
             }
-            | DatasetSource::GaussianRandomLabels {
+            DatasetSource::GaussianRandomLabels {
                 dimension, samples, ..
             } => {
-                let network = self.network(dimension.get_ref().get())?;
+                let network = self.network(dimension.get_ref().get(), 1)?;
                 self.check_memory(samples.get(), &network)
+            }
+            DatasetSource::ClassMeans {
+                dimension,
+                samples,
+                classes,
+                ..
+            } => {
+                let outputs = classes.get_ref().get();
+                let network = self.network(dimension.get_ref().get(), outputs)?;
+                self.check_memory(samples.get_ref().get(), &network)
             }
             DatasetSource::Files { .. } | DatasetSource::Table(_) => Ok(()),
         }
@@ -90,6 +109,7 @@ impl Builder<'_> {
     fn span_of_size(&self, sizes: &Sizes) -> Range<usize> {
         match &self.document.dataset {
             DatasetSource::GaussianTeacher { dimension, .. }
+            | DatasetSource::ClassMeans { dimension, .. }
             | DatasetSource::GaussianRandomLabels { dimension, .. }
                 if sizes.samples * sizes.dimension >= sizes.parameters =>
             {
@@ -112,13 +132,16 @@ impl Builder<'_> {
     pub(super) fn sizes(&self, samples: usize, network: &Network) -> Sizes {
         let product = |(r, c): &(usize, usize)| *r as f64 * *c as f64;
         let dimension = network.shapes().first().map_or(0, |shape| shape.0);
-        let (n, d) = (samples as f64, dimension as f64);
+        // with C outputs every sample has C − 1 rows of D·C entries
+        let outputs = network.outputs() as f64;
+        let n = samples as f64 * (outputs - 1.0).max(1.0);
+        let d = dimension as f64 * outputs;
         let parameters: f64 = network.shapes().iter().map(product).sum();
         let lengths = network.signal_lengths();
         let units: f64 = lengths.iter().map(|units| *units as f64).sum();
         let feedback = match self.document.rule.entry.needs {
             Needs::Nothing(_) => 0.0,
-            Needs::Vectors(_) => units,
+            Needs::Direct(_) => units * network.outputs() as f64,
             Needs::Matrices(_) => network.feedback_shapes().iter().map(product).sum(),
         };
         let saves = match &self.flow.saves {

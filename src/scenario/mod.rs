@@ -318,7 +318,7 @@ impl Scenario {
     /// [`Error::Scenario`] if the keys of the network contradict each other.
     pub fn memory(&self, work: Work, samples: usize, dimension: usize) -> Result<Estimate> {
         let builder = self.builder(work);
-        let network = builder.network(dimension)?;
+        let network = builder.network(dimension, 1)?;
         Ok(builder.sizes(samples, &network).estimate(work))
     }
 

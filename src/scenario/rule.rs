@@ -57,7 +57,7 @@ impl<'de> Visitor<'de> for OneOfRules {
                 content.unit_variant()?;
                 None
             }
-            Needs::Vectors(_) | Needs::Matrices(_) => {
+            Needs::Direct(_) | Needs::Matrices(_) => {
                 Some(content.newtype_variant::<Keys>()?.feedback)
             }
         };
@@ -92,7 +92,7 @@ impl JsonSchema for LearningRule {
                     "type": "string",
                     "const": rule.key,
                 }),
-                Needs::Vectors(_) | Needs::Matrices(_) => {
+                Needs::Direct(_) | Needs::Matrices(_) => {
                     let mut feedback = generator.subschema_for::<Feedback>();
                     let keys = feedback.ensure_object();
                     let about = serde_json::Value::from(rule.about_feedback);

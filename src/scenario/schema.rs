@@ -25,7 +25,7 @@ pub(super) struct Document {
     /// ℓ: the multiplier of a sample with margin m is exp(−m), or 1/(1 + exp(m)).
     #[serde(default)]
     pub loss: LossName,
-    /// Samples x_n (length D) and labels y_n = ±1.
+    /// Samples x_n (length D) and labels: y_n = ±1, or classes.
     pub dataset: DatasetSource,
     /// What is trained.
     pub network: Architecture,
@@ -55,6 +55,8 @@ pub(super) enum LossName {
     Exponential,
     /// ln(1 + exp(−m))
     Logistic,
+    /// ln(1 + Σ exp(−m)) over the margins of a sample: −ln softmax of its class; for labels ±1 the logistic loss
+    CrossEntropy,
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -73,6 +75,25 @@ pub(super) enum DatasetSource {
         samples: AtLeast<1>,
         /// Which draw.
         seed: Seed,
+        /// Number of classes C: labels are then the largest of the outputs of a teacher with C of them; ±1 if absent.
+        #[schemars(with = "Option<AtLeast<2>>")]
+        classes: Option<Spanned<AtLeast<2>>>,
+    },
+    /// Classes of normal samples around means of their own, which are standard normal.
+    ClassMeans {
+        /// Number of features D.
+        #[schemars(with = "AtLeast<1>")]
+        dimension: Spanned<AtLeast<1>>,
+        /// Number of classes C.
+        #[schemars(with = "AtLeast<2>")]
+        classes: Spanned<AtLeast<2>>,
+        /// Number of samples N, in turn of every class.
+        #[schemars(with = "AtLeast<2>")]
+        samples: Spanned<AtLeast<2>>,
+        /// Standard deviation of the samples around the mean of their class.
+        spread: Positive,
+        /// Which draw.
+        seed: Seed,
     },
     /// Standard normal samples, labelled at random.
     GaussianRandomLabels {
@@ -89,9 +110,12 @@ pub(super) enum DatasetSource {
         /// One sample per row: N × D.
         #[schemars(with = "PathBuf")]
         samples: FilePath,
-        /// N entries, each 1 or −1; must be absent if `format` is `svmlight`.
+        /// N entries, each 1 or −1, or a class; must be absent if `format` is `svmlight`.
         #[schemars(with = "Option<PathBuf>")]
         labels: Option<FilePath>,
+        /// Number of classes C: labels are then whole numbers 0 … C−1; ±1 if absent.
+        #[schemars(with = "Option<AtLeast<2>>")]
+        classes: Option<Spanned<AtLeast<2>>>,
         /// How the samples are written.
         #[serde(default)]
         format: Format,
@@ -118,6 +142,10 @@ pub(super) struct Table {
     /// Labels that count as −1; every other one if absent. Rows with neither are left out.
     #[schemars(with = "Option<Vec<String>>")]
     pub negative: Option<Spanned<Vec<String>>>,
+    /// Labels that are classes, numbered from 0 in this order, in place of `positive` and `negative`. Rows with other
+    /// labels are left out.
+    #[schemars(with = "Option<Vec<String>>")]
+    pub classes: Option<Spanned<Vec<String>>>,
     /// Columns that are left out, such as ids of rows.
     #[serde(default)]
     pub drop: Vec<String>,
@@ -214,8 +242,14 @@ pub(super) enum Feedback {
         /// Which draw.
         seed: Seed,
     },
-    /// One file per hidden layer, CSV or npy. For direct feedback alignment b_l, a single column with one entry per
-    /// unit of layer l. For feedback alignment F_l in δ_l = F_l δ_(l+1): one row per unit of layer l, one column per
+    /// Orthonormal columns: b_lᵀb_l = 1, for layers at least as wide as the number of columns.
+    Orthonormal {
+        /// Which draw.
+        #[schemars(with = "Seed")]
+        seed: Spanned<Seed>,
+    },
+    /// One file per hidden layer, CSV or npy. For direct feedback alignment b_l, a single column (one per class where
+    /// labels are classes) with one entry per unit of layer l. For feedback alignment F_l in δ_l = F_l δ_(l+1): one row per unit of layer l, one column per
     /// unit of layer l+1, the shape of w_(l+1) (a single column for the last one, and for every one of convolutional
     /// and diagonal networks).
     Files(#[schemars(with = "Vec<PathBuf>")] Spanned<Vec<FilePath>>),
@@ -241,8 +275,8 @@ pub(super) enum Initial {
         #[schemars(with = "Option<bool>")]
         level_set: Option<Spanned<bool>>,
     },
-    /// One file per layer, CSV or npy: inputs as rows, units as columns; the last layer, and every convolutional or
-    /// diagonal one, a single column.
+    /// One file per layer, CSV or npy: inputs as rows, units as columns; the last layer (where labels are ±1), and
+    /// every convolutional or diagonal one, a single column.
     Files(#[schemars(with = "Vec<PathBuf>")] Vec<FilePath>),
 }
 

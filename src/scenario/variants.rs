@@ -42,7 +42,11 @@ impl Scenario {
         };
         let feedback = match &document.rule.feedback {
             None => vec!["rule.direct-feedback-alignment.feedback.gaussian.seed=1".into()],
-            Some(Feedback::Gaussian { .. } | Feedback::UnitModulus { .. }) => Vec::new(),
+            Some(
+                Feedback::Gaussian { .. }
+                | Feedback::UnitModulus { .. }
+                | Feedback::Orthonormal { .. },
+            ) => Vec::new(),
             Some(Feedback::Files(_)) => return Vec::new(),
         };
         let descent = vec!["rule=gradient-descent".to_owned()];

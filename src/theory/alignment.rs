@@ -57,7 +57,7 @@ pub(super) fn of(problem: &Problem) -> Option<Alignment> {
                 reached,
             }))
         }
-        Known::Gated(_) | Known::Nothing => None,
+        Known::FullyConnectedClasses(_) | Known::Gated(_) | Known::Nothing => None,
     }
 }
 

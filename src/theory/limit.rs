@@ -8,16 +8,16 @@
 //! | convolutional, diagonal; BP, L = 2 | min `Σ_d |β̂_d|` |
 //! | convolutional, diagonal; BP, L > 2 | a first-order stationary point of `Σ_d |β̂_d|^{2/L}` |
 //!
-//! all subject to `Gβ ≥ 1`. The second row corrects the report's Theorem 2, which is printed in three ways, none of
+//! all subject to `Gβ ≥ 1`; with several outputs see the module `classes`. The second row corrects the report's Theorem 2, which is printed in three ways, none of
 //! them right. The main text has the exponent `2^{L−1} + 1` and weights `1/∏_l |b̂_{L−l}|^{2^l} = 1/W`; the gradient in
 //! the appendix is that of the exponent `1 + 1/2^{L−1}` with weights `1/∏_l |b̂_{L−l}|^{2^{l−1}} = W^{−1/2}`. Both are
 //! taken here as they are printed. A third place says only `α = 1/(2^{L−1} + 1)` for the power of `|β̂_d|` in the
 //! gradient: there is no norm to test, and the value is right (`1/(2^L − 1)`) at L = 2 alone.
 
 use super::growth::{potential_degree, predictor_degree};
-use super::{Errors, errors};
+use super::{Errors, classes, errors};
 use crate::limit::{Limit, Potential, Separability, minimise};
-use crate::network::{Known, Signals, SpectralLinear};
+use crate::network::{Known, Signals, SpectralLinear, vectors};
 use crate::problem::Problem;
 use crate::spectrum::Basis;
 use nalgebra::{DMatrix, DVector};
@@ -87,7 +87,7 @@ pub fn certified_candidates(list: &[CandidatePotential], g: &DMatrix<f64>) -> Ve
 /// A potential claimed to give the limit.
 #[derive(Debug, Clone)]
 pub struct CandidatePotential {
-    /// `svm`, `main-text`, `appendix`, `sparse`.
+    /// `svm`, `main-text`, `appendix`, `sparse`; with several outputs `frobenius`, `nuclear`, `schatten`.
     pub id: &'static str,
     /// What it is, for legends.
     pub label: &'static str,
@@ -106,7 +106,7 @@ fn limit_signals(problem: &Problem) -> Option<LimitSignals> {
         signals => problem
             .network()
             .fixed_signals(signals)
-            .map(LimitSignals::Fixed),
+            .map(|signals| LimitSignals::Fixed(vectors(signals))),
     }
 }
 
@@ -131,6 +131,10 @@ pub(super) fn of(problem: &Problem) -> Option<LimitLaw> {
             let euclidean = Potential::euclidean(problem.dataset().dimension());
             Some(law(stated(claim), LimitForm::Minimiser(euclidean)))
         }
+        Known::FullyConnectedClasses(network) => {
+            let (claim, form) = classes::limit(problem, network)?;
+            Some(law(stated(claim), form))
+        }
         Known::EntryByEntry(network) => Some(match limit_signals(problem)? {
             LimitSignals::Fixed(feedback) => {
                 let degree = predictor_degree(depth);
@@ -154,6 +158,9 @@ pub(super) fn of(problem: &Problem) -> Option<LimitLaw> {
 
 /// Limits that have been claimed, or would hold under another rule, to be distinguished from [`of`].
 pub(super) fn candidates(problem: &Problem) -> Vec<CandidatePotential> {
+    if let Known::FullyConnectedClasses(network) = problem.network().known() {
+        return classes::candidates(problem, network);
+    }
     let (Known::EntryByEntry(network), Some(signals)) =
         (problem.network().known(), limit_signals(problem))
     else {

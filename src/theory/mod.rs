@@ -13,6 +13,7 @@
 //! | conserved quantities | `conserved` |
 //! | alignment of layers with fixed feedback, and its closed form from zero weights | `alignment` |
 //! | margin problems of gated networks | [`MarginProblem`] |
+//! | several outputs | `classes`, `class_approach` |
 //! | bounds of what is accumulated | `sandwich`, `off_zero` |
 //! | the margin that fixed feedback never lowers | `feedback_margin` |
 //!
@@ -20,6 +21,8 @@
 
 mod alignment;
 mod approach;
+mod class_approach;
+mod classes;
 mod conserved;
 mod feedback_margin;
 mod growth;
@@ -30,6 +33,8 @@ mod sandwich;
 
 pub use crate::rule::{Conserved, Measured};
 pub use alignment::{Alignment, FrequencyAlignment, OuterProducts};
+pub use classes::{ClassAlignment, Matrices};
+pub(crate) use classes::{GD_FC_VECTOR, THM_1_VECTOR};
 pub use conserved::drift;
 pub use feedback_margin::FeedbackMargin;
 pub use growth::{Growth, predictor_degree};
@@ -64,6 +69,8 @@ pub struct Theory {
     pub closed_form: bool,
     /// The margin problem to a KKT point of which all layers together converge, where the network is not linear.
     pub margin_problem: Option<MarginProblem>,
+    /// How layers with several outputs align with fixed feedback, from zero weights.
+    pub class_alignment: Option<ClassAlignment>,
     /// Bounds from both sides on what the first layer has learned.
     pub sandwich: Option<Sandwich>,
     /// The margin that two layers with fixed feedback never lower.
@@ -150,6 +157,7 @@ pub fn of(problem: &Problem) -> Theory {
         monotone: monotone(problem, &errors, from_zero),
         closed_form: from_zero && alignment.is_some(),
         alignment,
+        class_alignment: classes::alignment(problem),
         margin_problem: margin_problem(problem, &errors),
         sandwich: None,
         feedback_margin: None,

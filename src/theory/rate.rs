@@ -6,6 +6,9 @@
 //! depends on the limit (module `approach`): `−a/(2^L − 1)` with a ≤ 1 under fixed feedback, and a value specific to
 //! the limit under BP with L = 2; under BP with L > 2 none is known.
 //!
+//! With C outputs under fixed feedback with `F_lᵀF_l ∝ 1` the slope is `−a/(2^L − 1)` with a ≤ 1 of the limit, too
+//! (module `class_approach`).
+//!
 //! For ReLU networks the rate is that of the angle between `w_L` and the SVM of the features of the same save. Two
 //! layers, fixed feedback: `w_j = w_j(0) + b_j Σ_n y_n ∫ α_n g' x_n`, so the first layer is `r w̄_j + e_j` with
 //! constant e_j (from initialisation, and from samples off the support) and r growing like `(log t)^{1/3}`: the law of
@@ -15,10 +18,11 @@
 //! is given there, nor for more layers.
 
 use super::growth::predictor_degree;
-use super::{Errors, approach, errors};
+use super::{Errors, approach, class_approach, errors};
 use crate::limit::Limit;
 use crate::network::{Architecture, Known, SpectralLinear};
 use crate::problem::Problem;
+use crate::singular::Singular;
 use nalgebra::{DMatrix, DVector};
 
 /// Log-log-time before which corrections to a power law are still visible.
@@ -51,6 +55,8 @@ enum Slope {
     Power(f64),
     /// `−a/degree`, with a of the slowest mode.
     SlowestMode(SpectralLinear),
+    /// The same for D × C predictors under fixed feedback, where areas take the place of phases; with the depth.
+    OfAreas((usize, usize), usize),
     /// That of the ℓ1 limit of gradient descent with L = 2.
     Sparse {
         network: SpectralLinear,
@@ -92,6 +98,16 @@ pub(super) fn of(problem: &Problem) -> Option<RateLaw> {
     let degree = predictor_degree(depth);
     match problem.network().known() {
         Known::Nothing => None,
+        Known::FullyConnectedClasses(network) => {
+            let isotropic = super::limit::of(problem)?.potential().is_some();
+            let shape = (network.layout().shapes()[0].0, network.outputs());
+            let slope = Slope::OfAreas(shape, depth);
+            let learned = Learned::of_classes(problem);
+            match depth {
+                1 => Some(law(Slope::Of(-1.0), None, false)),
+                _ => (isotropic && errors.are_fixed()).then(|| law(slope, learned, false)),
+            }
+        }
         Known::Gated(_) => (depth == 2 && errors.are_fixed()).then(|| RateLaw {
             of_features: true,
             early: EARLY_FEATURES,
@@ -144,6 +160,16 @@ impl RateLaw {
                 signed_samples,
             } => approach::sparse_rate(network, signed_samples, limit).map(|rate| -rate),
             Slope::SlowestMode(network) => self.slowest_mode(network, limit),
+            Slope::OfAreas(shape, depth) => {
+                let samples = &self.learned.as_ref()?.signed_samples;
+                let at = (*shape, *depth);
+                let mode = |up_to| class_approach::slowest_mode(at, samples, limit, up_to);
+                let a = match self.has_nothing_to_act_on(limit) {
+                    false => Some(mode(1.0).unwrap_or(1.0)),
+                    true => mode(1.999),
+                };
+                a.map(|a| -a / predictor_degree(*depth))
+            }
         }
     }
 
@@ -192,6 +218,24 @@ impl Learned {
             kept,
             scale,
         }
+    }
+
+    /// With several outputs: rows of D·C entries, and of the initial weights `w_1(0)(F_1⁺)ᵀ`, the value of Z at the
+    /// start. `None` without fixed feedback.
+    fn of_classes(problem: &Problem) -> Option<Self> {
+        let g = problem.dataset().signed_samples();
+        let first = problem.feedback_matrices()?.into_iter().next()?;
+        let inverse = Singular::of(&first).pseudo_inverse(1e-12 * first.norm());
+        let theta = problem.theta0().as_slice();
+        let w = problem.network().weights(theta).swap_remove(0);
+        let start = &w * inverse.transpose();
+        let differences = start.map_with_location(|i, _, z| z - start.row(i).mean());
+        Some(Self {
+            reached: g.clone(),
+            signed_samples: g.clone(),
+            kept: DMatrix::from_column_slice(g.ncols(), 1, differences.as_slice()),
+            scale: w.norm() * inverse.norm(),
+        })
     }
 
     /// Whether all of it lies in the span of the support. The first layer moves in the span of the samples, and

@@ -13,7 +13,8 @@
 //! Theorem 2 (corrected) without assumptions. That is from zero weights. The same holds for fully connected networks,
 //! `c` then holding the lengths of the feedback and ψ being ‖·‖₂; from other weights, which only they may have, R
 //! bounds ‖Z‖ up to a constant and lower orders, and C is another one ([`OffZero`]). docs/theory.md, section 5, has the
-//! proofs.
+//! proofs. With C outputs it holds for Schatten norms (section 12): singular values take the place of moduli, Fan
+//! and Hoffman's inequality that of `Re φ ≤ |φ|`, and H = ln N(C − 1).
 
 use super::growth::{potential_degree, predictor_degree};
 use super::{Alignment, OffZero, Theory};
@@ -69,7 +70,7 @@ pub(super) fn of(problem: &Problem, theory: &Theory) -> Option<Sandwich> {
     if !theory.errors.are_fixed() {
         return None;
     }
-    let samples = problem.dataset().len() as f64;
+    let samples = problem.dataset().rows() as f64;
     let entropy = match problem.loss() {
         loss if loss == Loss::Exponential => samples.ln(),
         loss if loss == Loss::Logistic => (2.0 * samples).ln(),
@@ -77,15 +78,20 @@ pub(super) fn of(problem: &Problem, theory: &Theory) -> Option<Sandwich> {
     };
     let depth = problem.network().depth();
     let from_zero = problem.theta0().amax() == 0.0;
-    let lengths = match theory.alignment.as_ref()? {
-        Alignment::OuterProducts(law) => {
+    let power = |l: usize| potential_degree(depth - l);
+    let lengths = match (&theory.alignment, &theory.class_alignment) {
+        (Some(Alignment::OuterProducts(law)), _) => {
             let hidden = law.feedback[..depth - 1].iter().zip(1..);
-            let power = |l: usize| potential_degree(depth - l);
             hidden.map(|(b, l)| power(l) * b.norm().ln()).sum()
         }
         // here the lengths are the weights of ψ
-        Alignment::Frequencies(_) if from_zero => 0.0,
-        Alignment::Frequencies(_) => return None,
+        (Some(Alignment::Frequencies(_)), _) if from_zero => 0.0,
+        // only where feedback is isotropic is there a potential
+        (None, Some(law)) if theory.potential().is_some() => {
+            let hidden = law.lengths().into_iter().zip(1..);
+            hidden.map(|(length, l)| power(l) * length.ln()).sum()
+        }
+        _ => return None,
     };
     let log_constant = log_constant(depth) + lengths;
     let off_zero = match &theory.alignment {

@@ -334,6 +334,7 @@ fn options(text: &str) -> Table {
         },
         positive,
         negative: text.len().is_multiple_of(3).then(|| vec![bare(&value())]),
+        classes: None,
         drop: left_out
             .filter(|_| has_header)
             .map(bare)

@@ -229,7 +229,7 @@ fn plain_velocity(problem: &Problem, w: &[DMatrix<f64>]) -> Vec<DMatrix<f64>> {
                 delta = match problem.rule().signals() {
                     Signals::Backward => &w[l] * &delta,
                     Signals::Layerwise(f) => &f[l - 1] * &delta,
-                    Signals::Direct(b) => b[l - 1].clone(),
+                    Signals::Direct(b) => b[l - 1].column(0).into_owned(),
                 };
             }
         }

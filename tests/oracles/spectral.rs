@@ -72,7 +72,7 @@ fn plain_velocity(problem: &Problem, w: &[DVector<f64>]) -> Vec<DVector<f64>> {
                 Signals::Layerwise(f) => {
                     delta = layer(&f[l].column(0).into_owned()).tr_mul(&delta);
                 }
-                Signals::Direct(b) => delta = b[l].clone(),
+                Signals::Direct(b) => delta = b[l].column(0).into_owned(),
             }
             velocity[l] += gathered(&delta * h[l].transpose()) * rate;
             if problem.rule().signals() == Signals::Backward {

@@ -17,7 +17,7 @@ use marginflow::network::{Network, Relu};
 use marginflow::problem::Problem;
 use marginflow::rule::{Needs, RULES, Rule};
 use marginflow::trajectory::{Status, Trajectory};
-use nalgebra::DVector;
+use nalgebra::DMatrix;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -99,7 +99,7 @@ fn drawn(seed: u64) -> Option<Run> {
                     .collect(),
             )
         }
-        Needs::Vectors(rule) => vectors(rule, &network, &mut draws),
+        Needs::Direct(rule) => vectors(rule, &network, &mut draws),
     };
     let theta = network.theta(draws.vector(network.parameters()) * start);
     let name = format!(
@@ -150,16 +150,12 @@ fn network(kind: &str, inputs: usize, draws: &mut Draws<impl Iterator<Item = f64
 
 /// One vector per hidden layer.
 fn vectors(
-    rule: fn(Vec<DVector<f64>>) -> Rule,
+    rule: fn(Vec<DMatrix<f64>>) -> Rule,
     network: &Network,
     draws: &mut Draws<impl Iterator<Item = f64>>,
 ) -> Rule {
-    let spectral = network.spectrum().is_some();
-    let hidden = network.shapes()[..network.depth() - 1].to_vec();
-    let sizes = hidden
-        .into_iter()
-        .map(|(inputs, units)| if spectral { inputs } else { units });
-    rule(sizes.map(|size| draws.vector(size)).collect())
+    let shapes = network.signal_shapes().into_iter();
+    rule(shapes.map(|shape| draws.matrix(shape)).collect())
 }
 
 /// How a run ended, and what is wrong with that.

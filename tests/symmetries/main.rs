@@ -152,7 +152,10 @@ fn with_feedback(
             Rule::feedback_alignment((1..).zip(f).map(|(l, f)| matrix(l, f)).collect())
         }
         Signals::Direct(b) => {
-            Rule::direct_feedback_alignment((1..).zip(b).map(|(l, b)| vector(l, b)).collect())
+            let columns = b.iter().map(|b| b.column(0).into_owned());
+            Rule::direct_feedback_alignment(
+                (1..).zip(columns).map(|(l, b)| vector(l, &b)).collect(),
+            )
         }
     }
 }

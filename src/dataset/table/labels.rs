@@ -7,25 +7,54 @@ use crate::error::{Error, Result};
 use std::collections::HashMap;
 use std::path::Path;
 
-/// Which values are +1 and which −1.
-pub(super) struct Classes<'a> {
-    pub positive: Vec<&'a str>,
-    /// `None`: every value that is not positive.
-    pub negative: Option<Vec<&'a str>>,
+/// What values are.
+pub(super) enum Classes<'a> {
+    /// +1 and −1.
+    Signs {
+        positive: Vec<&'a str>,
+        /// `None`: every value that is not positive.
+        negative: Option<Vec<&'a str>>,
+    },
+    /// Classes numbered from 0 in this order; rows with other values are left out.
+    Listed(Vec<&'a str>),
 }
 
-impl Classes<'_> {
+impl<'a> Classes<'a> {
+    /// The values that are listed, in order.
+    fn listed(&self) -> Vec<&'a str> {
+        match self {
+            Self::Signs { positive, negative } => {
+                let negative = negative.iter().flatten();
+                positive.iter().chain(negative).copied().collect()
+            }
+            Self::Listed(classes) => classes.clone(),
+        }
+    }
+
     fn lists(&self, value: &str) -> bool {
-        self.positive.contains(&value) || self.negative.iter().flatten().any(|v| *v == value)
+        self.listed().contains(&value)
     }
 
     fn label_of(&self, value: &str) -> Option<f64> {
-        if self.positive.contains(&value) {
-            return Some(1.0);
+        match self {
+            Self::Listed(classes) => {
+                let class = classes.iter().position(|class| *class == value)?;
+                Some(class as f64)
+            }
+            Self::Signs { positive, .. } if positive.contains(&value) => Some(1.0),
+            Self::Signs {
+                negative: Some(negative),
+                ..
+            } if !negative.contains(&value) => None,
+            Self::Signs { .. } => Some(-1.0),
         }
-        match &self.negative {
-            Some(negative) if !negative.contains(&value) => None,
-            _ => Some(-1.0),
+    }
+
+    /// A label in words.
+    fn named(&self, label: f64) -> String {
+        match self {
+            Self::Signs { .. } => format!("{label:+}"),
+            Self::Listed(_) => format!("class {label}"),
         }
     }
 }
@@ -104,7 +133,11 @@ impl<'a> Labels<'a> {
         self.check_alike()?;
         if self.values.iter().all(|value| value.label.is_none()) {
             let message = format!(
-                "no row has a label listed as positive or negative in column `{}`",
+                "no row has a label listed as {} in column `{}`",
+                match self.classes {
+                    Classes::Signs { .. } => "positive or negative",
+                    Classes::Listed(_) => "a class",
+                },
                 shown(self.name)
             );
             return Err(Error::data(self.path, message));
@@ -119,12 +152,8 @@ impl<'a> Labels<'a> {
 
     /// A listed value that no row has is a misspelling; it is reported, rather than training on the wrong classes.
     fn check_listed(&self, advice: &str) -> Result<()> {
-        let classes = &self.classes;
-        let mut listed = classes
-            .positive
-            .iter()
-            .chain(classes.negative.iter().flatten());
-        match listed.find(|value| !self.has(value)) {
+        let listed = self.classes.listed();
+        match listed.into_iter().find(|value| !self.has(value)) {
             None => Ok(()),
             Some(value) => {
                 let found = quoted(self.values.iter().map(|value| value.value.as_str()));
@@ -148,7 +177,7 @@ impl<'a> Labels<'a> {
             if other.label != value.label && unlisted.contains(&true) {
                 let fate = |value: &LabelValue| match value.label {
                     None => "left out".to_owned(),
-                    Some(label) => format!("taken as {label:+}"),
+                    Some(label) => format!("taken as {}", self.classes.named(label)),
                 };
                 let message = format!(
                     "`{}` would be {}, and `{}` of row {} {} (column `{}`): if they mean the same, write them in one \

@@ -30,6 +30,9 @@ pub struct Table {
     pub positive: Vec<String>,
     /// Values labelled −1; `None`: every value that is not positive. A row whose value is in neither list is left out.
     pub negative: Option<Vec<String>>,
+    /// Values that are classes, numbered from 0 in this order, in place of `positive` and `negative`. A row whose value
+    /// is not listed is left out.
+    pub classes: Option<Vec<String>>,
     /// Names of columns that are left out; every other one beside the label is a feature, in the order of the file.
     pub drop: Vec<String>,
     /// Whether the first row holds the names of the columns. Without it they are named by their numbers, from 1.
@@ -60,6 +63,7 @@ impl Table {
             label: label.to_owned(),
             positive: positive.iter().map(|&value| value.to_owned()).collect(),
             negative: None,
+            classes: None,
             drop: Vec::new(),
             header: true,
             separator: None,
@@ -142,9 +146,12 @@ impl Table {
         fn trimmed(values: &[String]) -> Vec<&str> {
             values.iter().map(|value| value.trim()).collect()
         }
-        Classes {
-            positive: trimmed(&self.positive),
-            negative: self.negative.as_deref().map(trimmed),
+        match &self.classes {
+            Some(classes) => Classes::Listed(trimmed(classes)),
+            None => Classes::Signs {
+                positive: trimmed(&self.positive),
+                negative: self.negative.as_deref().map(trimmed),
+            },
         }
     }
 
@@ -165,7 +172,7 @@ impl Table {
     ) -> std::result::Result<Dataset, (usize, Error)> {
         let labels = DVector::from_vec(kept.labels);
         let mut samples = DMatrix::from_row_slice(labels.len(), names.len(), &kept.entries);
-        if labels.iter().all(|&label| label == labels[0]) {
+        if self.classes.is_none() && labels.iter().all(|&label| label == labels[0]) {
             account.cautions.push(format!(
                 "every sample has the label {:+}: there is one class only",
                 labels[0]
@@ -190,7 +197,15 @@ impl Table {
             samples = samples.insert_column(names.len(), 1.0);
             account.cautions.push(PENALISED_BIAS.to_owned());
         }
-        Ok(Dataset::new(samples, labels).with_account(account))
+        let data = match &self.classes {
+            None => Dataset::new(samples, labels),
+            Some(classes) => {
+                let of_samples: Vec<usize> = labels.iter().map(|class| *class as usize).collect();
+                let data = Dataset::of_classes(samples, &of_samples, classes.len());
+                data.map_err(|why| (0, Error::data(path, why.to_string())))?
+            }
+        };
+        Ok(data.with_account(account))
     }
 }
 

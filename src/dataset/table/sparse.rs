@@ -14,14 +14,21 @@ impl Table {
     pub fn of_svmlight(&self, path: &Path, file: &Svmlight) -> Result<Dataset> {
         let (names, features) = self.features_of(path, file)?;
         let listed = |values: &[String]| values.iter().map(|v| as_number(v)).collect::<Vec<_>>();
-        let signs_alone = self.positive.is_empty();
+        let signs_alone = self.positive.is_empty() && self.classes.is_none();
+        let listed_classes = self.classes.as_deref().map(listed);
         let (positive, negative) = match signs_alone {
             true => (vec!["1".to_owned()], Some(vec!["-1".to_owned()])),
             false => (listed(&self.positive), self.negative.as_deref().map(listed)),
         };
-        let classes = Classes {
-            positive: positive.iter().map(String::as_str).collect(),
-            negative: (negative.as_ref()).map(|values| values.iter().map(String::as_str).collect()),
+        fn texts(values: &[String]) -> Vec<&str> {
+            values.iter().map(String::as_str).collect()
+        }
+        let classes = match &listed_classes {
+            Some(classes) => Classes::Listed(texts(classes)),
+            None => Classes::Signs {
+                positive: texts(&positive),
+                negative: negative.as_deref().map(texts),
+            },
         };
         let mut labels = Labels::new(path, LABEL, 1, classes);
         let mut kept = Kept::new();

@@ -164,7 +164,9 @@ impl Sight {
         let margins = problem
             .network()
             .margins(theta.as_slice(), problem.dataset());
-        let log_loss = problem.loss().log_loss(margins.iter().copied());
+        let log_loss = problem
+            .loss()
+            .log_loss_of(problem.dataset().groups(), margins.as_slice());
         Self {
             log_loss,
             min_margin: margins.min(),

@@ -21,6 +21,8 @@ pub(super) struct Multipliers {
     coordinates: Option<Arc<Coordinates>>,
     /// ln u of the clock.
     log_unit: f64,
+    /// Rows per sample, which the loss may couple.
+    rows: usize,
     /// Samples whose margins stay zero: p = τ.
     dead: Vec<usize>,
     /// Samples that move nothing.
@@ -29,10 +31,13 @@ pub(super) struct Multipliers {
     pub all_answer: bool,
     /// `E_n`, N.
     pub values: Vec<f64>,
-    /// `p_n`, N; written with coordinates only.
+    /// `p_n`, N.
     p: Vec<f64>,
-    /// `∂E_n/∂p_n`, N; written with coordinates only.
+    /// `∂E_n/∂p_n`, N, with coordinates; without them `∂κ/∂m_n`, of which `slopes` are made.
     by_p: Vec<f64>,
+    /// `τ − p_n` and κ of all samples, N; written where κ is not zero.
+    margins: Vec<f64>,
+    corrections: Vec<f64>,
     /// States without their compression, r.
     expanded: Vec<f64>,
     /// `C_i`, the derivative of the expanded by the compressed state, r.
@@ -54,6 +59,7 @@ impl Multipliers {
         Self {
             coordinates: system.coordinates().cloned(),
             log_unit: system.log_unit(),
+            rows: system.rows(),
             all_answer: !moves_unseen(system.kernel()),
             dead: system.kernel().dead().to_vec(),
             idle: system.kernel().idle().to_vec(),
@@ -90,15 +96,19 @@ impl Multipliers {
     fn set_samples(&mut self, s: f64, loss: Loss, log_counts: &[f64]) {
         self.values.resize(self.expanded.len(), 0.0);
         let tau = log_time(s) + self.log_unit;
-        for (n, p) in self.expanded.iter().enumerate() {
-            let (e, slope) = multiplier(*p, (s, tau), loss, log_count(log_counts, n));
-            self.values[n] = e;
-            self.slopes[n] = e * self.cosh[n] * (1.0 - slope);
-        }
+        let mut p = std::mem::take(&mut self.p);
+        p.clone_from(&self.expanded);
         for &n in &self.dead {
-            self.values[n] = multiplier(tau, (s, tau), loss, log_count(log_counts, n)).0;
+            p[n] = tau;
             (self.cosh[n], self.tanh[n]) = (1.0, 0.0);
         }
+        self.correct(&p, tau, loss);
+        for (n, p) in p.iter().enumerate() {
+            let e = (s + p + self.corrections[n] + log_count(log_counts, n)).exp();
+            self.values[n] = e;
+            self.slopes[n] = e * self.cosh[n] * (1.0 - self.by_p[n]);
+        }
+        self.p = p;
         for &n in &self.idle {
             self.values[n] = self.values[n].min((s + STRONG).exp());
         }
@@ -117,12 +127,13 @@ impl Multipliers {
         self.strengths.resize(at.len(), 0.0);
         let tau = log_time(s) + self.log_unit;
         at.expand(&self.expanded, tau, &mut self.p);
+        let bounded = |(n, p): (usize, &f64)| if at.is_zero(n) { p.min(STRONG) } else { *p };
+        let p: Vec<f64> = self.p.iter().enumerate().map(bounded).collect();
+        self.correct(&p, tau, loss);
         for (n, x) in self.values.iter_mut().enumerate() {
-            let p = self.p[n];
-            let p = if at.is_zero(n) { p.min(STRONG) } else { p };
-            let (e, slope) = multiplier(p, (s, tau), loss, log_count(log_counts, n));
+            let e = (s + p[n] + self.corrections[n] + log_count(log_counts, n)).exp();
             *x = e;
-            self.by_p[n] = e * (1.0 - slope);
+            self.by_p[n] = e * (1.0 - self.by_p[n]);
         }
         at.pull(&self.values, &mut self.pull);
         at.diagonal(&self.by_p, &mut self.strengths);
@@ -133,6 +144,20 @@ impl Multipliers {
         {
             *slope = d * c;
         }
+    }
+
+    /// κ of all samples from their log-multipliers, and its slope `∂κ/∂m` in place of `∂E/∂p`, which is made of it.
+    fn correct(&mut self, p: &[f64], tau: f64, loss: Loss) {
+        self.by_p.resize(p.len(), 0.0);
+        self.corrections.resize(p.len(), 0.0);
+        if loss.log_correction_is_zero() {
+            self.by_p.fill(0.0);
+            return;
+        }
+        self.margins.clear();
+        self.margins.extend(p.iter().map(|p| tau - p));
+        let slopes = &mut self.by_p;
+        loss.corrections(self.rows, &self.margins, &mut self.corrections, slopes);
     }
 
     /// The multipliers of the rows that the network sees: E, or `a = TᵀE`.
@@ -230,19 +255,4 @@ impl Multipliers {
 
 fn log_count(log_counts: &[f64], sample: usize) -> f64 {
     log_counts.get(sample).copied().unwrap_or(0.0)
-}
-
-/// `E` and `∂κ/∂m`.
-fn multiplier(p: f64, (s, tau): (f64, f64), loss: Loss, log_count: f64) -> (f64, f64) {
-    let (correction, slope) = match loss.log_correction_is_zero() {
-        true => (0.0, 0.0),
-        false => {
-            let margin = tau - p;
-            (
-                loss.log_correction(margin),
-                loss.log_correction_slope(margin),
-            )
-        }
-    };
-    ((s + p + correction + log_count).exp(), slope)
 }

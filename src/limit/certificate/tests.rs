@@ -63,8 +63,12 @@ fn assert_least_squares(g: &DMatrix<f64>, beta: &DVector<f64>, a: &DVector<f64>)
     }
 }
 
+fn of_blocks(g: &DMatrix<f64>) -> BlockCertifier {
+    BlockCertifier::new(g, &Potential::euclidean(g.ncols()))
+}
+
 fn fit_all(g: &DMatrix<f64>, beta: &DVector<f64>) -> DVector<f64> {
-    let mut certifier = euclidean(g);
+    let mut certifier = of_blocks(g);
     certifier
         .fit_target(beta, vec![true; g.nrows()])
         .multipliers
@@ -122,7 +126,7 @@ fn a_run_certifies_itself_with_more_samples_than_dimensions() {
 #[test]
 fn a_warm_certifier_agrees_with_one_shot_calls() {
     let g = samples(40, 12);
-    let mut certifier = euclidean(&g);
+    let mut certifier = of_blocks(&g);
     let mut compared = 0;
     for step in 0..30 {
         let phase = 0.1 * f64::from(step);

@@ -5,7 +5,10 @@
 //! the backward pass `s_L = 1`, `s_{l−1} = w_l s_l` (so `s_0 = β`) and the error signals `δ_l` (BP: `δ_l = s_l`; DFA:
 //! `δ_l = b_l`; always `δ_L = 1`), every layer's velocity has rank one: `w_l' = h_{l−1} δ_lᵀ`. The predictor moves with
 //! `β' = ṡ_0`, where `ṡ_L = 0` and `ṡ_{l−1} = h_{l−1}(δ_l·s_l) + w_l ṡ_l`.
+//!
+//! With C outputs, f = βᵀx, the same passes go through matrices of C columns (`classes`).
 
+mod classes;
 mod path;
 mod rank_one_stepper;
 mod reduced;
@@ -18,9 +21,10 @@ pub use reduced::Reduction;
 use super::stepping::{Lane, Stepper, Training};
 use super::{
     Architecture, Footprint, Held, Kernel, Kind, Known, Layout, LinearisedStep, Network,
-    OutputLayer, Signals, Tangent, View, WeightPath, blank, expect_fit,
+    OutputLayer, Signals, Tangent, View, WeightPath, blank, expect_fit, vectors,
 };
 use crate::dataset::Dataset;
+use classes::ClassKernel;
 use nalgebra::{DMatrix, DVector};
 use path::RankOnePath;
 use std::sync::Arc;
@@ -39,7 +43,7 @@ pub(super) const KIND: Kind = Kind {
     },
 };
 
-/// A fully connected linear network; `w_l` is (inputs × units), the last layer has one unit.
+/// A fully connected linear network; `w_l` is (inputs × units), the last layer has one unit per output.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FullyConnectedLinear {
     layout: Layout,
@@ -48,9 +52,18 @@ pub struct FullyConnectedLinear {
 impl FullyConnectedLinear {
     /// A network with input dimension `dimension` and hidden widths `hidden` (depth = `hidden.len() + 1`).
     pub fn new(dimension: usize, hidden: &[usize]) -> Self {
+        Self::with_outputs(dimension, hidden, 1)
+    }
+
+    /// The same with C outputs.
+    pub fn with_outputs(dimension: usize, hidden: &[usize], outputs: usize) -> Self {
         Self {
-            layout: Layout::chain(dimension, hidden),
+            layout: Layout::chain_to(dimension, hidden, outputs),
         }
+    }
+
+    fn has_one_output(&self) -> bool {
+        self.outputs() == 1
     }
 }
 
@@ -64,16 +77,28 @@ impl Architecture for FullyConnectedLinear {
     }
 
     fn margins(&self, theta: &[f64], data: &Dataset) -> DVector<f64> {
-        data.signed_samples() * backward_pass(&self.layout.views(theta)).swap_remove(0)
+        let views = self.layout.views(theta);
+        if !self.has_one_output() {
+            return classes::margins(data, &classes::predictor(&views));
+        }
+        data.signed_samples() * backward_pass(&views).swap_remove(0)
     }
 
     /// `β = w_1 ⋯ w_L`, multiplied out from the right.
     fn predictor(&self, theta: &[f64]) -> Option<DVector<f64>> {
-        Some(backward_pass(&self.layout.views(theta)).swap_remove(0))
+        let views = self.layout.views(theta);
+        if !self.has_one_output() {
+            let beta = classes::predictor(&views);
+            return Some(DVector::from_column_slice(beta.as_slice()));
+        }
+        Some(backward_pass(&views).swap_remove(0))
     }
 
     /// The features are `w_{L−1}ᵀ⋯w_1ᵀ x`.
     fn output_layer(&self, theta: &[f64], data: &Dataset) -> Option<OutputLayer> {
+        if !self.has_one_output() {
+            return Some(classes::output_layer(&self.layout.views(theta), data));
+        }
         let w = self.layout.views(theta);
         let (last, hidden) = w.split_last()?;
         let signed = data.signed_samples().clone();
@@ -85,9 +110,13 @@ impl Architecture for FullyConnectedLinear {
 
     fn kernel(&self, signals: Signals<'_>, data: &Dataset) -> Arc<dyn Kernel> {
         expect_fit(self, signals, data);
+        let feedback = self.fixed_signals(signals);
+        if !self.has_one_output() {
+            return Arc::new(ClassKernel::new(self.layout.clone(), feedback, data));
+        }
         Arc::new(FullyConnectedKernel {
             layout: self.layout.clone(),
-            feedback: self.fixed_signals(signals),
+            feedback: feedback.map(vectors),
             signed_samples: data.signed_samples().clone(),
             idle: blank(data.signed_samples()),
         })
@@ -102,24 +131,29 @@ impl Architecture for FullyConnectedLinear {
     }
 
     fn known(&self) -> Known<'_> {
-        Known::FullyConnected(self)
+        match self.has_one_output() {
+            true => Known::FullyConnected(self),
+            false => Known::FullyConnectedClasses(self),
+        }
     }
 
     /// `b_l = F_l F_{l+1} ⋯ F_{L−1}`: from `δ_L = 1`, `δ_l = F_l δ_{l+1}` is constant and equal to `b_l`.
-    fn fixed_signals(&self, signals: Signals<'_>) -> Option<Vec<DVector<f64>>> {
+    fn fixed_signals(&self, signals: Signals<'_>) -> Option<Vec<DMatrix<f64>>> {
         signals.composed(|f_l, above| f_l * above)
     }
 
     fn stepper(&self, training: &Training<'_>, lanes: &[Lane]) -> Option<Box<dyn Stepper>> {
-        Some(Box::new(FullyConnectedStepper::new(self, training, lanes)))
+        (self.has_one_output()).then(|| {
+            Box::new(FullyConnectedStepper::new(self, training, lanes)) as Box<dyn Stepper>
+        })
     }
 
     fn shares_lanes(&self) -> bool {
-        true
+        self.has_one_output()
     }
 
     fn reducible(&self) -> Option<&FullyConnectedLinear> {
-        Some(self)
+        self.has_one_output().then_some(self)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::network::stepping::columns::{Columns, column, combine, dot};
 use crate::network::stepping::run::{self, Run};
 use crate::network::stepping::vector::width;
 use crate::network::stepping::{Lane, Stepper, Training};
-use crate::network::{Architecture, FullyConnectedLinear};
+use crate::network::{Architecture, FullyConnectedLinear, vectors};
 use nalgebra::DMatrix;
 use pulp::{Arch, Simd, WithSimd};
 
@@ -62,7 +62,7 @@ impl RankOneStepper {
         training: &Training<'_>,
         lanes: &[Lane],
     ) -> Option<Self> {
-        let feedback = network.fixed_signals(training.signals)?;
+        let feedback = network.fixed_signals(training.signals).map(vectors)?;
         let arch = Arch::new();
         let shapes = network.layout().shapes();
         let inputs = || shapes.iter().map(|&(inputs, _)| Columns::zeros(inputs, 1));

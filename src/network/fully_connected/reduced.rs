@@ -65,7 +65,10 @@ impl Reduction {
         theta0: &[f64],
         data: &Dataset,
     ) -> Self {
-        expect_fit(network, Signals::Direct(feedback), data);
+        let columns = feedback
+            .iter()
+            .map(|b| DMatrix::from_columns(std::slice::from_ref(b)));
+        expect_fit(network, Signals::Direct(&columns.collect::<Vec<_>>()), data);
         let g = data.signed_samples();
         let initial = network.layout.matrices(theta0);
         let mut feedback = feedback.to_vec();

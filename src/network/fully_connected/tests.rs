@@ -1,12 +1,13 @@
 use super::*;
 use crate::network::tests::{assert_close, gaussian, random_data, velocity};
+use crate::rule::Rule;
 
 #[test]
 fn feedback_velocity_is_the_outer_product_of_forward_pass_and_feedback() {
     let network = FullyConnectedLinear::new(4, &[3, 2]);
     let data = random_data(5, 4);
     let b: Vec<_> = [3, 2].map(|n| DVector::from_vec(gaussian(2, n))).into();
-    let kernel = network.kernel(Signals::Direct(&b), &data);
+    let kernel = network.kernel(Rule::direct_feedback_alignment(b.clone()).signals(), &data);
     let theta = gaussian(3, kernel.parameters());
     let alpha = gaussian(4, 5);
     let (v, rates) = velocity(&*kernel, &theta, &alpha);

@@ -7,7 +7,7 @@ use crate::network::stepping::{Lane, Stepper, Training};
 use crate::network::{
     Architecture, Footprint, Kernel, Kind, Known, Layout, Network, OutputLayer, Signals, expect_fit,
 };
-use nalgebra::DVector;
+use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
 
 pub(in crate::network) const KIND: Kind = Kind {
@@ -62,7 +62,7 @@ impl Architecture for Relu {
     }
 
     /// With one hidden layer no gates lie between it and the output.
-    fn fixed_signals(&self, signals: Signals<'_>) -> Option<Vec<DVector<f64>>> {
+    fn fixed_signals(&self, signals: Signals<'_>) -> Option<Vec<DMatrix<f64>>> {
         match signals {
             Signals::Layerwise(f) if f.len() > 1 => None,
             signals => signals.composed(|f_l, above| f_l * above),

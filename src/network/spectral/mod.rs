@@ -25,7 +25,7 @@ mod stepper;
 use super::stepping::{Lane, Stepper, Training};
 use super::{
     Architecture, Footprint, Kernel, Kind, Known, Layout, Network, OutputLayer, Signals, blank,
-    expect_fit,
+    expect_fit, vectors,
 };
 use crate::dataset::Dataset;
 use crate::spectrum::{Basis, Frequency};
@@ -126,7 +126,7 @@ impl Architecture for SpectralLinear {
             depth: self.layout.depth(),
             feedback: self
                 .fixed_signals(signals)
-                .map(|b| b.iter().map(conjugates).collect()),
+                .map(|b| vectors(b).iter().map(conjugates).collect()),
             idle: blank(data.signed_samples()),
             signed_samples: self.basis.rows(data.signed_samples()),
             products: Vec::new(),
@@ -155,8 +155,11 @@ impl Architecture for SpectralLinear {
     }
 
     /// Transforms of a chain of filters multiply: `b̂_l = f̂_l ⊙ ⋯ ⊙ f̂_{L−1}`.
-    fn fixed_signals(&self, signals: Signals<'_>) -> Option<Vec<DVector<f64>>> {
-        signals.composed(|filter, above| self.compose(&filter.column(0).into_owned(), above))
+    fn fixed_signals(&self, signals: Signals<'_>) -> Option<Vec<DMatrix<f64>>> {
+        let column = |filter: &DMatrix<f64>| filter.column(0).into_owned();
+        signals.composed(|filter, above| {
+            DMatrix::from_columns(&[self.compose(&column(filter), &column(above))])
+        })
     }
 
     fn stepper(&self, training: &Training<'_>, lanes: &[Lane]) -> Option<Box<dyn Stepper>> {

@@ -124,6 +124,7 @@ fn diagonal_networks_multiply_entry_by_entry() {
     let f = [[1.0, 2.0, -1.0], [3.0, -1.0, 0.5]].map(|f| DMatrix::from_row_slice(3, 1, &f));
     let b = network
         .fixed_signals(Rule::feedback_alignment(f.into()).signals())
+        .map(vectors)
         .unwrap();
     assert_eq!(b[0].as_slice(), [3.0, -2.0, -0.5]);
     let data = random_data(2, 3);

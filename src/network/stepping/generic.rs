@@ -29,7 +29,8 @@ impl GenericStepper {
             runs: lanes
                 .iter()
                 .map(|lane| Run {
-                    pace: Pace::new(training.loss, training.schedule, lane.size),
+                    pace: Pace::new(training.loss, training.schedule, lane.size)
+                        .with_rows(training.data.groups().size()),
                     theta: lane.theta.as_slice().to_vec(),
                 })
                 .collect(),

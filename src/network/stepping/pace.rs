@@ -1,6 +1,6 @@
 //! Step sizes, and the weights `η_k α_n` of the samples in one step, computed as in the formulas.
 
-use crate::loss::Loss;
+use crate::loss::{Groups, Loss};
 
 /// The step size as a function of the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub(crate) struct Pace {
     loss: Loss,
     schedule: Schedule,
     size: f64,
+    /// Rows per sample, which the loss may couple.
+    rows: usize,
     /// r, 0 before the first step.
     elapsed: f64,
     /// ln 𝓛 at the last step taken.
@@ -43,9 +45,15 @@ impl Pace {
             loss,
             schedule,
             size,
+            rows: 1,
             elapsed: 0.0,
             log_loss: 0.0,
         }
+    }
+
+    /// The same on samples of `rows` rows each.
+    pub(crate) fn with_rows(self, rows: usize) -> Self {
+        Self { rows, ..self }
     }
 
     /// Turns the margins `m_n(θ_k)` into the weights `η_k α_n` and advances the clock by η_k.
@@ -53,7 +61,8 @@ impl Pace {
         let log_factor = match self.schedule {
             Schedule::Constant => self.size.ln(),
             Schedule::LossNormalised => {
-                let log_loss = self.loss.log_loss(margins.iter().copied());
+                let groups = Groups::new(margins.len() / self.rows, self.rows);
+                let log_loss = self.loss.log_loss_of(groups, margins);
                 self.elapsed = if self.elapsed == 0.0 {
                     self.size
                 } else {
@@ -63,8 +72,17 @@ impl Pace {
                 self.size.ln() - log_loss
             }
         };
-        for m in margins {
-            *m = (log_factor - *m + self.loss.log_correction(*m)).exp();
+        if self.rows == 1 {
+            for m in margins {
+                *m = (log_factor - *m + self.loss.log_correction(*m)).exp();
+            }
+            return;
+        }
+        let mut corrections = margins.to_vec();
+        let groups = Groups::new(margins.len() / self.rows, self.rows);
+        self.loss.log_corrections(groups, &mut corrections);
+        for (m, correction) in margins.iter_mut().zip(corrections) {
+            *m = (log_factor - *m + correction).exp();
         }
     }
 

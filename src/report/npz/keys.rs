@@ -77,7 +77,7 @@ keys! {
     "scenario" [""] Text, PLAIN, Arrays(|r| vec![Array::text(r.scenario.text())]),
         "The scenario after `--set`, paths as written.";
     "X" ["N, D"] Float64, "as given", Arrays(|r| vec![Array::matrix(r.problem.dataset().samples())]), "Samples.";
-    "y" ["N"] Int64, PLAIN, Arrays(from::labels), "Labels, 1 or -1.";
+    "y" ["N"] Int64, PLAIN, Arrays(from::labels), "Labels, 1 or -1; or classes, from 0.";
     "feedback_{l}" ["units, or units × units of the next layer"] Float64, PLAIN, Arrays(from::feedback),
         "Feedback of layer l = 1 … L−1: the vector b_l, or the matrix F_l (a filter for a filter); at the start, where \
          it learns.";
@@ -100,10 +100,22 @@ keys! {
         "Weights of layer l (a single column for filters and diagonal layers).";
     "rule_state" ["T, numbers"] Float64, PLAIN, Arrays(from::rule_state),
         "What the rule keeps besides the weights: feedback that learns, F_1 … F_{L−1}, each column by column.";
-    "beta" ["T, D"] Float64, PLAIN, Arrays(from::beta), "The predictor of a linear network, f = β·x.";
+    "beta" ["T, D (with C outputs T, D, C)"] Float64, PLAIN, Arrays(from::beta),
+        "The predictor of a linear network, f = β·x, or f = βᵀx.";
+    "singular_values" ["T, the smaller of D and C"] Float64, PLAIN,
+        Arrays(|r| from::of_classes(r, |c| Some(Array::columns(&c.singular_values)))),
+        "With several outputs: singular values of β, the largest first.";
+    "effective_rank" ["T"] Float64, PLAIN, Arrays(|r| from::of_classes(r, |c| Some(Array::vector(&c.effective_rank)))),
+        "exp(−Σ p_i ln p_i), p_i = σ_i/Σσ.";
+    "symmetric_residual" ["T, L−1"] Float64, PLAIN,
+        Arrays(|r| from::of_classes(r, |c| c.areas.as_ref().map(|a| Array::columns(&a.recursion)))),
+        "Fixed feedback from zero weights: distance of sym C_l from its law, relative to C_l, of layers 2 … L.";
+    "relative_area" ["T, L−1"] Float64, PLAIN,
+        Arrays(|r| from::of_classes(r, |c| c.areas.as_ref().map(|a| Array::columns(&a.swept)))),
+        "‖anti C_l‖/‖sym C_l‖ of the same layers.";
     "limit_beta" ["D"] Float64, PLAIN, Arrays(|r| from::of_limit(r, |l| Array::vector(l.beta.as_slice()))),
         "The certified limit at margin one. ReLU networks: the SVM of the features at the end, one entry per unit of \
-         the last hidden layer.";
+         the last hidden layer. With C outputs D·C numbers, output after output; so are candidates.";
     "limit_multipliers" ["N"] Float64, PLAIN,
         Arrays(|r| from::of_limit(r, |l| Array::vector(l.multipliers.as_slice()))), "Its multipliers.";
     "limit_support" ["support vectors"] Int64, "index",
@@ -216,7 +228,8 @@ keys! {
 pub(crate) fn markdown() -> String {
     let mut text = String::from(
         "## `trajectory.npz`\n\n`numpy.load` reads it. T saves, N samples, D dimensions, L layers; rows are saves. \
-         Arrays of which a run has nothing are absent. A key with ° is not defined at every save (or record): it has \
+         With classes margins and multipliers have a row for every sample and every other class, N(C − 1) in all, sample \
+         after sample. Arrays of which a run has nothing are absent. A key with ° is not defined at every save (or record): it has \
          the entries that are, and `<key>_saves` (int64) their indices, from 0. `units` (str) has a line `key: unit` \
          for every array of the file. Where a run completed, all numbers are finite.\n\n\
          | key | shape | type | unit | meaning |\n|---|---|---|---|---|\n",

@@ -2,9 +2,10 @@
 
 use super::arrays::{Array, Values, integer};
 use crate::descent::Beside;
-use crate::diagnostics::{Diagnostics, FeatureMachine, Homogeneous, Phases, Sandwich};
+use crate::diagnostics::{Classes, Diagnostics, FeatureMachine, Homogeneous, Phases, Sandwich};
 use crate::limit::Limit;
 use crate::run::Run;
+use nalgebra::DMatrix;
 
 /// `w_1 … w_L`, saves × inputs × units.
 pub(super) fn weights(run: &Run) -> Vec<Array<'_>> {
@@ -55,9 +56,9 @@ pub(super) fn feedback(run: &Run) -> Vec<Array<'_>> {
 }
 
 pub(super) fn labels(run: &Run) -> Vec<Array<'_>> {
+    // signs or classes, whole numbers both
     let labels = run.problem.dataset().labels().iter();
-    let signs = labels.map(|y| if *y > 0.0 { 1 } else { -1 });
-    vec![Array::integers(signs.collect())]
+    vec![Array::integers(labels.map(|y| *y as i64).collect())]
 }
 
 /// Something of the limit, if there is one.
@@ -70,9 +71,36 @@ pub(super) fn beta(run: &Run) -> Vec<Array<'_>> {
     let d = &run.diagnostics;
     let linear = d.homogeneous.is_none();
     linear
-        .then(|| Array::columns(&d.beta))
+        .then(|| predictors(run, &d.beta))
         .into_iter()
         .collect()
+}
+
+/// Predictors as columns, one save each: saves × D, or saves × D × C where there are C outputs.
+pub(super) fn predictors<'a>(run: &Run, columns: &'a DMatrix<f64>) -> Array<'a> {
+    let outputs = run.problem.network().outputs();
+    if outputs == 1 {
+        return Array::columns(columns);
+    }
+    let inputs = columns.nrows() / outputs;
+    let rows = columns.column_iter().flat_map(move |beta| {
+        let matrix = DMatrix::from_column_slice(inputs, outputs, beta.as_slice());
+        // row by row
+        Vec::from(matrix.transpose().data)
+    });
+    Array {
+        shape: vec![columns.ncols() as u64, inputs as u64, outputs as u64],
+        values: Values::Floats(Box::new(rows)),
+    }
+}
+
+/// Something of a network with several outputs that is linear in its input.
+pub(super) fn of_classes<'a>(
+    run: &'a Run,
+    of: fn(&'a Classes) -> Option<Array<'a>>,
+) -> Vec<Array<'a>> {
+    let classes = run.diagnostics.classes.as_ref();
+    classes.and_then(of).into_iter().collect()
 }
 
 pub(super) fn candidate_angles(run: &Run) -> Vec<Array<'_>> {
@@ -230,7 +258,7 @@ pub(super) fn step_numbers(b: &Beside) -> Array<'_> {
 pub(super) fn beta_of_steps(run: &Run) -> Vec<Array<'_>> {
     let linear = steps(run).filter(|b| b.diagnostics.beta.nrows() > 0);
     linear
-        .map(|b| Array::columns(&b.diagnostics.beta))
+        .map(|b| predictors(run, &b.diagnostics.beta))
         .collect()
 }
 

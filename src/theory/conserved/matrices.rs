@@ -79,7 +79,8 @@ impl Pair {
     }
 }
 
-fn balance(layout: &Layout, l: usize) -> Conserved {
+/// `w_lᵀw_l − w_{l+1}w_{l+1}ᵀ`, of gradient descent.
+pub(super) fn balance(layout: &Layout, l: usize) -> Conserved {
     let (this, next) = (subscript(l), subscript(l + 1));
     let formula = format!("w{this}ᵀw{this} − w{next}w{next}ᵀ");
     let layout = layout.clone();
@@ -141,7 +142,7 @@ fn under_feedback(pair: &Arc<Pair>, start: Vec<f64>) -> [Conserved; 3] {
 }
 
 /// A quantity consisting of one part.
-fn whole(value: DMatrix<f64>, size: f64, reach: f64) -> Measured {
+pub(super) fn whole(value: DMatrix<f64>, size: f64, reach: f64) -> Measured {
     Measured {
         value: value.data.into(),
         size,

@@ -1,8 +1,9 @@
 //! Conserved quantities, whose drift measures the integrator's error.
 //!
-//! Each kind of network has its own (`matrices`: fully connected; `frequencies`: convolutional and diagonal; `units`:
+//! Each kind of network has its own (`matrices`: fully connected; `classes`: the same with several outputs; `frequencies`: convolutional and diagonal; `units`:
 //! gated networks), and a rule may add to them.
 
+mod classes;
 mod frequencies;
 mod matrices;
 mod units;
@@ -47,6 +48,7 @@ pub(super) fn of_network(problem: &Problem) -> Vec<Conserved> {
     match problem.network().known() {
         Known::Nothing => Vec::new(),
         Known::FullyConnected(network) => matrices::conserved(problem, network, &errors),
+        Known::FullyConnectedClasses(network) => classes::conserved(problem, network, &errors),
         Known::EntryByEntry(network) => frequencies::conserved(problem, network, &errors),
         Known::Gated(network) => units::conserved(network, &errors),
     }

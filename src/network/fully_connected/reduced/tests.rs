@@ -1,6 +1,7 @@
 use super::*;
 use crate::network::Architecture;
 use crate::network::tests::{assert_close, gaussian, random_data, velocity};
+use crate::rule::Rule;
 
 /// Widths, and a factor for each initial layer: none, one or all of them zero.
 const CASES: [(&[usize], &[f64]); 7] = [
@@ -39,7 +40,10 @@ fn the_reduced_field_is_the_full_one_on_the_weights_it_stands_for() {
                 })
                 .collect();
             let reduced = Reduction::new(&network, &feedback, &theta0, &data);
-            let full = network.kernel(Signals::Direct(&feedback), &data);
+            let full = network.kernel(
+                Rule::direct_feedback_alignment(feedback.clone()).signals(),
+                &data,
+            );
             let name = format!("{hidden:?} {factors:?}, {samples} samples");
             let n = reduced.parameters();
             assert_eq!(n, samples.min(4), "{name}");

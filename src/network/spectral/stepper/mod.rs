@@ -40,7 +40,7 @@ mod tests;
 use crate::loss::Loss;
 use crate::network::stepping::parts::Parts;
 use crate::network::stepping::{Lane, Schedule, Training};
-use crate::network::{Architecture, SpectralLinear};
+use crate::network::{Architecture, SpectralLinear, vectors};
 use batch::{Batch, Numbers};
 use nalgebra::DVector;
 use pairs::Pairs;
@@ -93,7 +93,8 @@ impl Model {
             dimension: network.dimension(),
             samples: pairs.samples(&basis.rows(training.data.signed_samples()), depth),
             feedback: network.fixed_signals(training.signals).map(|b| {
-                let b: Vec<DVector<f64>> = b.iter().map(|b| basis.coordinates(b)).collect();
+                let b: Vec<DVector<f64>> =
+                    vectors(b).iter().map(|b| basis.coordinates(b)).collect();
                 pairs.feedback(&b)
             }),
             pairs,
