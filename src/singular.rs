@@ -1,9 +1,9 @@
 //! Singular values and vectors, each to its own relative accuracy.
 //!
-//! One-sided Jacobi rotations (Hestenes 1958; Demmel and Veselić 1992) make the columns of a tall matrix orthogonal; their
-//! lengths are the singular values. Powers of singular values, as potentials of matrices have them, need the small ones
-//! as exactly as the large ones, and matrices here are often of deficient rank, where bidiagonalisation by nalgebra
-//! 0.35 may lose all but four digits. They are small: columns are as many as classes.
+//! One-sided Jacobi rotations (Hestenes 1958; Demmel and Veselić 1992) make the columns of a tall matrix orthogonal;
+//! their lengths are the singular values. Powers of singular values, as potentials of matrices have them, need the
+//! small ones as exactly as the large ones, and matrices here are often of deficient rank, where bidiagonalisation by
+//! nalgebra 0.35 may lose all but four digits. They are small: columns are as many as classes.
 
 use nalgebra::DMatrix;
 

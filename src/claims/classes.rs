@@ -42,8 +42,8 @@ pub(super) const THM_1: Claim = Claim {
 
 pub(super) const GD_FC: Claim = Claim {
     id: GD_FC_VECTOR,
-    printed: "(Ours; known for L = 2.) Under gradient descent a fully connected linear network with C outputs converges \
-              in direction to the minimiser of the Schatten norm with p = 2/L subject to ⟨x_n (e_c − e_k)ᵀ, β⟩ ≥ 1: \
+    printed: "(Ours; known for L = 2.) Under gradient descent a fully connected linear network with C outputs \
+              converges in direction to the minimiser of the Schatten norm with p = 2/L subject to ⟨x_n (e_c − e_k)ᵀ, β⟩ ≥ 1: \
               the multi-class SVM for L = 1, the least nuclear norm for L = 2.",
     corrected: "True for L ≤ 2 from generic weights; for L > 2 the limit is a first-order stationary point, which one \
                 depends on the path.",

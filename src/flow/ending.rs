@@ -61,7 +61,8 @@ pub(super) const STRONG: f64 = 12.0;
 /// squares do.
 const FAST: f64 = 150.0;
 
-/// ln of the largest multiplier under a loss on samples of so many rows (relative to the clock τ, as p) of samples that are neither dead nor idle.
+/// ln of the largest multiplier under a loss on samples of so many rows (relative to the clock τ, as p) of samples that
+/// are neither dead nor idle.
 pub(super) fn fastest(
     kernel: &dyn Kernel,
     (loss, rows): (Loss, usize),

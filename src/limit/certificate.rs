@@ -128,8 +128,8 @@ impl Certifier {
     /// entry is not finite, if β has more than rounding in a block of infinite weight, and for p < 1.
     ///
     /// The gap is computed as a sum of non-negative terms, with margins and `Gᵀa` in doubled arithmetic (see module
-    /// `gap`): nothing cancels, nothing is clamped, and gaps far below 1e-16 keep their digits. Before a Schatten norm it is
-    /// the plain formula, to the rounding of singular values.
+    /// `gap`): nothing cancels, nothing is clamped, and gaps far below 1e-16 keep their digits. Before a Schatten norm
+    /// it is the plain formula, to the rounding of singular values.
     pub fn duality_gap(&self, beta: &DVector<f64>, multipliers: &DVector<f64>) -> Option<f64> {
         match &self.0 {
             Kind::Blocks(certifier) => certifier.duality_gap(beta, multipliers),

@@ -143,7 +143,7 @@ pub(super) struct Table {
     #[schemars(with = "Option<Vec<String>>")]
     pub negative: Option<Spanned<Vec<String>>>,
     /// Labels that are classes, numbered from 0 in this order, in place of `positive` and `negative`. Rows with other
-    /// labels are left out.
+    /// labels are left out. Two kinds of labels, ±1, if absent.
     #[schemars(with = "Option<Vec<String>>")]
     pub classes: Option<Spanned<Vec<String>>>,
     /// Columns that are left out, such as ids of rows.
@@ -249,9 +249,9 @@ pub(super) enum Feedback {
         seed: Spanned<Seed>,
     },
     /// One file per hidden layer, CSV or npy. For direct feedback alignment b_l, a single column (one per class where
-    /// labels are classes) with one entry per unit of layer l. For feedback alignment F_l in δ_l = F_l δ_(l+1): one row per unit of layer l, one column per
-    /// unit of layer l+1, the shape of w_(l+1) (a single column for the last one, and for every one of convolutional
-    /// and diagonal networks).
+    /// labels are classes) with one entry per unit of layer l. For feedback alignment F_l in δ_l = F_l δ_(l+1): one row
+    /// per unit of layer l, one column per unit of layer l+1, the shape of w_(l+1) (a single column for the last one,
+    /// and for every one of convolutional and diagonal networks).
     Files(#[schemars(with = "Vec<PathBuf>")] Spanned<Vec<FilePath>>),
 }
 

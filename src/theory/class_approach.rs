@@ -9,9 +9,9 @@
 //! δβ = M_a ε = ε c_2⋯c_L + Σ_l ζ c_2 ⋯ γ_l ⋯ c_L
 //! ```
 //!
-//! In singular bases of ζ the c_l are diagonal, and M_a couples the entries (i, j) and (j, i) of ε only. The change must
-//! not affect the margins of the support: `G_S M_a ε = 0`. What was learned outside the span of the support forces ε
-//! with a = 1, the law `(log t)^{−1/(2^L−1)}`; `ε = G_Sᵀc` in the span is a free mode where `K(a) = G_S M_a G_Sᵀ` is
+//! In singular bases of ζ the c_l are diagonal, and M_a couples the entries (i, j) and (j, i) of ε only. The change
+//! must not affect the margins of the support: `G_S M_a ε = 0`. What was learned outside the span of the support forces
+//! ε with a = 1, the law `(log t)^{−1/(2^L−1)}`; `ε = G_Sᵀc` in the span is a free mode where `K(a) = G_S M_a G_Sᵀ` is
 //! singular. At a = 0 M is the Hessian of the dual potential and K positive definite; the first a > 0 at which K is
 //! singular is the slowest mode, as for the phases of convolutional networks (`approach`), whose part areas play here.
 

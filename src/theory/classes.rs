@@ -1,10 +1,10 @@
 //! Fully connected linear networks with C outputs, where feedback alignment and gradient descent part ways.
 //!
-//! With `z = Σ α_{nk} x_n (e_{c_n} − e_k)ᵀ`, `Z = ∫z` (D × C), fixed feedback `F_l` (units × C), `K_l = F_lᵀF_l` and zero
-//! weights, `w_1 = Z F_1ᵀ`, `w_l = F_{l−1} C_l F_lᵀ` (`F_L = 1`) with `C_2' = Zᵀz`, `C_{l+1}' = C_lᵀK_{l−1}C_l'`. So
-//! `sym C_2 = ½ZᵀZ` and `sym C_{l+1} = ½C_lᵀK_{l−1}C_l` exactly, as for one output; the antisymmetric parts are areas
-//! that Z sweeps, which fall behind where Z comes to point in one direction. Then, if every K_l is a multiple of the
-//! identity on differences of outputs, `β ∝ Z (ZᵀZ)^{2^{L−1}−1} = ∇ tr (ZᵀZ)^{q/2}/q`, `q = 2^L`:
+//! With `z = Σ α_{nk} x_n (e_{c_n} − e_k)ᵀ`, `Z = ∫z` (D × C), fixed feedback `F_l` (units × C), `K_l = F_lᵀF_l` and
+//! zero weights, `w_1 = Z F_1ᵀ`, `w_l = F_{l−1} C_l F_lᵀ` (`F_L = 1`) with `C_2' = Zᵀz`, `C_{l+1}' = C_lᵀK_{l−1}C_l'`.
+//! So `sym C_2 = ½ZᵀZ` and `sym C_{l+1} = ½C_lᵀK_{l−1}C_l` exactly, as for one output; the antisymmetric parts are
+//! areas that Z sweeps, which fall behind where Z comes to point in one direction. Then, if every K_l is a multiple of
+//! the identity on differences of outputs, `β ∝ Z (ZᵀZ)^{2^{L−1}−1} = ∇ tr (ZᵀZ)^{q/2}/q`, `q = 2^L`:
 //!
 //! | rule | limit of β, subject to `⟨x_n (e_{c_n} − e_k)ᵀ, β⟩ ≥ 1` |
 //! |---|---|

@@ -8,11 +8,12 @@
 //! | convolutional, diagonal; BP, L = 2 | min `Σ_d |β̂_d|` |
 //! | convolutional, diagonal; BP, L > 2 | a first-order stationary point of `Σ_d |β̂_d|^{2/L}` |
 //!
-//! all subject to `Gβ ≥ 1`; with several outputs see the module `classes`. The second row corrects the report's Theorem 2, which is printed in three ways, none of
-//! them right. The main text has the exponent `2^{L−1} + 1` and weights `1/∏_l |b̂_{L−l}|^{2^l} = 1/W`; the gradient in
-//! the appendix is that of the exponent `1 + 1/2^{L−1}` with weights `1/∏_l |b̂_{L−l}|^{2^{l−1}} = W^{−1/2}`. Both are
-//! taken here as they are printed. A third place says only `α = 1/(2^{L−1} + 1)` for the power of `|β̂_d|` in the
-//! gradient: there is no norm to test, and the value is right (`1/(2^L − 1)`) at L = 2 alone.
+//! all subject to `Gβ ≥ 1`; with several outputs see the module `classes`. The second row corrects the report's Theorem
+//! 2, which is printed in three ways, none of them right. The main text has the exponent `2^{L−1} + 1` and weights
+//! `1/∏_l |b̂_{L−l}|^{2^l} = 1/W`; the gradient in the appendix is that of the exponent `1 + 1/2^{L−1}` with weights
+//! `1/∏_l |b̂_{L−l}|^{2^{l−1}} = W^{−1/2}`. Both are taken here as they are printed. A third place says only
+//! `α = 1/(2^{L−1} + 1)` for the power of `|β̂_d|` in the gradient: there is no norm to test, and the value is right
+//! (`1/(2^L − 1)`) at L = 2 alone.
 
 use super::growth::{potential_degree, predictor_degree};
 use super::{Errors, classes, errors};

@@ -129,8 +129,12 @@ fn complaints(path: &Path) -> Vec<String> {
         // serde_json writes NaN and infinities as null.
         let good = match value {
             serde_json::Value::Array(entries) => {
-                entries.is_empty() == (key == "beta" && !linear)
-                    && entries.iter().all(serde_json::Value::is_number)
+                // with several outputs β is a list of rows
+                let numbers = |value: &serde_json::Value| match value.as_array() {
+                    Some(row) => row.iter().all(serde_json::Value::is_number),
+                    None => value.is_number(),
+                };
+                entries.is_empty() == (key == "beta" && !linear) && entries.iter().all(numbers)
             }
             serde_json::Value::Object(_) => match key.as_str() {
                 "sandwich" => d.sandwich.is_some(),
@@ -139,6 +143,7 @@ fn complaints(path: &Path) -> Vec<String> {
             serde_json::Value::Null => match key.as_str() {
                 "sandwich" => d.sandwich.is_none(),
                 "homogeneous" => linear,
+                "singular_values" | "effective_rank" => d.classes.is_none(),
                 "effective_entries" => finished.problem.network().spectrum().is_none(),
                 // Without a predictor nothing is certified by what was accumulated.
                 "accumulated_duality_gap" if !linear => true,

@@ -2,9 +2,9 @@
 //!
 //! With `Φ* = Σ σ^q/q`, which is twice differentiable for q > 2, the Newton step of the dual `max 1ᵀλ − Φ*(Gᵀλ)` at
 //! `z = Gᵀλ` is a projection in the metric `H = M⁻¹`, `M = ∇²Φ*(z)`, exactly as for blocks (see the Newton steps
-//! there). In the singular bases of z the operator M is diagonal: with `f(σ) = σ^{q−1}` it is
-//! `(f_i − f_j)/(σ_i − σ_j)` on symmetric changes, `(f_i + f_j)/(σ_i + σ_j)` on antisymmetric ones and `f_i/σ_i` outside
-//! of U (Lewis 1996). From the multi-class SVM (q = 2) the exponent is raised by steps that its own optimum can follow.
+//! there). In the singular bases of z the operator M is diagonal: with `f(σ) = σ^{q−1}` it is `(f_i − f_j)/(σ_i − σ_j)`
+//! on symmetric changes, `(f_i + f_j)/(σ_i + σ_j)` on antisymmetric ones and `f_i/σ_i` outside of U (Lewis 1996). From
+//! the multi-class SVM (q = 2) the exponent is raised by steps that its own optimum can follow.
 
 use super::super::doubled::DoubledVector;
 use super::super::projection::{Outcome, Precision, Projection};
@@ -247,8 +247,8 @@ pub(super) fn gap(
     }
 }
 
-/// Singular values of z count as at least this share of the largest in the metric: smaller ones would leave the range of
-/// doubles, or that of its root, and do not contribute to the norm.
+/// Singular values of z count as at least this share of the largest in the metric: smaller ones would leave the range
+/// of doubles, or that of its root, and do not contribute to the norm.
 fn floor(q: f64) -> f64 {
     let range: f64 = if q > 24.0 { 1e-60 } else { 1e-16 };
     let share = range.powf(1.0 / (q - 2.0));

@@ -1,8 +1,8 @@
 //! Conserved matrices of fully connected linear networks with several outputs.
 //!
 //! Fixed feedback (`F_L = 1`): `w_lᵀw_l − (U F_lᵀ + F_l Uᵀ)` with `U = w_{l+1}(F_{l+1}⁺)ᵀ`, since `w_l' = h_{l−1}F_lᵀ`,
-//! `h_l = w_lᵀh_{l−1}` and so `U' = h_l`; this needs `F_{l+1}⁺F_{l+1}` to be the identity on differences of outputs. BP:
-//! `w_lᵀw_l − w_{l+1}w_{l+1}ᵀ`.
+//! `h_l = w_lᵀh_{l−1}` and so `U' = h_l`; this needs `F_{l+1}⁺F_{l+1}` to be the identity on differences of outputs.
+//! BP: `w_lᵀw_l − w_{l+1}w_{l+1}ᵀ`.
 
 use super::matrices::{balance, whole};
 use super::{Conserved, subscript};

@@ -1,7 +1,7 @@
 //! Conserved quantities, whose drift measures the integrator's error.
 //!
-//! Each kind of network has its own (`matrices`: fully connected; `classes`: the same with several outputs; `frequencies`: convolutional and diagonal; `units`:
-//! gated networks), and a rule may add to them.
+//! Each kind of network has its own (`matrices`: fully connected; `classes`: the same with several outputs;
+//! `frequencies`: convolutional and diagonal; `units`: gated networks), and a rule may add to them.
 
 mod classes;
 mod frequencies;

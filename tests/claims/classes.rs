@@ -1,0 +1,111 @@
+use super::*;
+use marginflow::dataset::gaussian_class_teacher;
+
+fn problem(rule: impl Fn(&Network) -> Rule, scale: f64) -> Problem {
+    let data = gaussian_class_teacher(6, 8, 3, 2).unwrap();
+    let network = Network::fully_connected_with_outputs(6, &[6], 3);
+    let start = standard_normals("start", 1).take(network.parameters());
+    let start = DVector::from_iterator(network.parameters(), start) * scale;
+    let rule = rule(&network);
+    Problem::new(data, network, rule, Loss::Exponential, start).unwrap()
+}
+
+fn orthonormal(network: &Network, seed: u64) -> Rule {
+    let (r, c) = network.signal_shapes()[0];
+    let draws = standard_normals("feedback", seed).take(r * c);
+    let matrix = DMatrix::from_iterator(r, c, draws).qr().q();
+    Rule::direct_feedback_matrices(vec![matrix])
+}
+
+/// Orthonormal feedback from zero weights.
+pub fn feedback() -> Problem {
+    problem(|network| orthonormal(network, 7), 0.0)
+}
+
+pub fn gradient_descent() -> Problem {
+    problem(|_| Rule::gradient_descent(), 0.1)
+}
+
+/// The same run with weights whose predictor tends to this direction, like (log t)^{−1/3}: the first layer is the
+/// predictor, the second picks its columns.
+fn tending(case: &Case, direction: &DVector<f64>) -> Case {
+    let noise = standard_normals("noise", 1).take(direction.len());
+    let noise = DVector::from_iterator(direction.len(), noise);
+    let direction = direction.normalize();
+    let mut trajectory = case.trajectory.clone();
+    for k in 0..trajectory.len() {
+        let tau = trajectory.log_time(k);
+        let beta = (&direction + &noise * (1.0 + tau).powf(-1.0 / 3.0)) * tau;
+        let mut first = DMatrix::zeros(6, 6);
+        let columns = DMatrix::from_column_slice(6, 3, beta.as_slice());
+        first.columns_mut(0, 3).copy_from(&columns);
+        let theta = first
+            .iter()
+            .copied()
+            .chain(DMatrix::identity(6, 3).iter().copied());
+        (trajectory.theta.column_mut(k).iter_mut())
+            .zip(theta)
+            .for_each(|(w, new): (&mut f64, f64)| *w = new);
+    }
+    Case {
+        trajectory,
+        ..case.clone()
+    }
+}
+
+#[test]
+fn alignment_and_limit_are_those_of_the_feedback_and_of_no_other() {
+    let case = Case::to(feedback(), 60.0);
+    case.expect("prop-1-vector", Outcome::Holds, "relative areas");
+    let v = case.expect("thm-1-vector", Outcome::Holds, "R ≤ a/Ψ + C fail by");
+    assert!(v.residual.unwrap() < 1e-6);
+    // the same weights given out as those of other feedback: neither the recursion nor the bounds survive
+    let other = problem(|network| orthonormal(network, 8), 0.0);
+    let passed_off = case.given_out_as(other);
+    passed_off.expect("prop-1-vector", Outcome::Violated, "");
+    passed_off.expect("thm-1-vector", Outcome::Violated, "fail by");
+    // a run that tends to the limit of the other rule
+    let wrong = tending(&case, &case.candidate("nuclear").beta);
+    wrong.expect("thm-1-vector", Outcome::Violated, "");
+}
+
+#[test]
+fn gradient_descent_is_judged_by_the_nuclear_norm() {
+    let case = Case::to(gradient_descent(), 60.0);
+    let v = case.expect("gd-fc-vector", Outcome::Holds, "duality gap");
+    assert!(v.residual.unwrap() < 1e-6);
+    let wrong = tending(&case, &case.candidate("frobenius").beta);
+    wrong.expect("gd-fc-vector", Outcome::Violated, "");
+    case.expect(
+        "thm-1-vector",
+        Outcome::NotApplicable,
+        "the rule is not feedback alignment",
+    );
+    case.expect(
+        "prop-1-vector",
+        Outcome::NotApplicable,
+        "the rule is not feedback alignment",
+    );
+}
+
+#[test]
+fn hypotheses_are_named() {
+    let from_weights = problem(|network| orthonormal(network, 7), 0.2);
+    let case = Case::to(from_weights, 20.0);
+    case.expect("prop-1-vector", Outcome::NotApplicable, "not zero");
+    let uneven = |network: &Network| {
+        let (r, c) = network.signal_shapes()[0];
+        let draws = standard_normals("feedback", 7).take(r * c);
+        Rule::direct_feedback_matrices(vec![DMatrix::from_iterator(r, c, draws)])
+    };
+    let case = Case::to(problem(uneven, 0.0), 20.0);
+    case.expect(
+        "thm-1-vector",
+        Outcome::NotApplicable,
+        "no norm is minimised",
+    );
+    let single = Case::to(dfa(data(), &[8]), 20.0);
+    for claim in ["prop-1-vector", "thm-1-vector"] {
+        single.expect(claim, Outcome::NotApplicable, "one output");
+    }
+}
