@@ -43,8 +43,8 @@ pub(super) const THM_1: Claim = Claim {
 pub(super) const GD_FC: Claim = Claim {
     id: GD_FC_VECTOR,
     printed: "(Ours; known for L = 2.) Under gradient descent a fully connected linear network with C outputs \
-              converges in direction to the minimiser of the Schatten norm with p = 2/L subject to ⟨x_n (e_c − e_k)ᵀ, β⟩ ≥ 1: \
-              the multi-class SVM for L = 1, the least nuclear norm for L = 2.",
+              converges in direction to the minimiser of the Schatten norm with p = 2/L subject to \
+              ⟨x_n (e_c − e_k)ᵀ, β⟩ ≥ 1: the multi-class SVM for L = 1, the least nuclear norm for L = 2.",
     corrected: "True for L ≤ 2 from generic weights; for L > 2 the limit is a first-order stationary point, which one \
                 depends on the path.",
     check: CHECK,
@@ -139,8 +139,9 @@ fn alignment(e: &Evidence<'_>) -> Verdict {
     let errors = areas.recursion.iter().copied().zip(sizes.iter().copied());
     let residual = beyond_resolution(e, tolerance, errors);
     let last = areas.swept.ncols() - 1;
+    // nothing has been swept where nothing has been learned
     let swept: Vec<Option<f64>> = (areas.swept.column_iter())
-        .map(|layers| Some(layers.max()))
+        .map(|layers| Some(layers.max()).filter(|area| *area > 0.0))
         .collect();
     let measured = format!(
         "largest distance from the law of the symmetric parts {residual:.1e}; relative areas at the end {}",

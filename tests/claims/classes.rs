@@ -39,10 +39,8 @@ fn tending(case: &Case, direction: &DVector<f64>) -> Case {
         let mut first = DMatrix::zeros(6, 6);
         let columns = DMatrix::from_column_slice(6, 3, beta.as_slice());
         first.columns_mut(0, 3).copy_from(&columns);
-        let theta = first
-            .iter()
-            .copied()
-            .chain(DMatrix::identity(6, 3).iter().copied());
+        let last = DMatrix::identity(6, 3);
+        let theta = first.iter().chain(last.iter()).copied();
         (trajectory.theta.column_mut(k).iter_mut())
             .zip(theta)
             .for_each(|(w, new): (&mut f64, f64)| *w = new);
@@ -75,7 +73,8 @@ fn gradient_descent_is_judged_by_the_nuclear_norm() {
     let v = case.expect("gd-fc-vector", Outcome::Holds, "duality gap");
     assert!(v.residual.unwrap() < 1e-6);
     let wrong = tending(&case, &case.candidate("frobenius").beta);
-    wrong.expect("gd-fc-vector", Outcome::Violated, "");
+    // its own gap is too large to prove where it does not go
+    wrong.expect("gd-fc-vector", Outcome::Inconclusive, "does not fall");
     case.expect(
         "thm-1-vector",
         Outcome::NotApplicable,

@@ -52,8 +52,8 @@ fn random_starts_stay_between_the_bounds() {
         let s = measured.sandwich.unwrap();
         assert!(s.constant.is_finite() && s.constant > 0.0, "{seed}");
         let below = |k: usize| s.accumulated[k] / s.least;
-        // Z is a small difference of weights as long as hardly anything has been learned: from margins of a thousand on,
-        // that is until ln t = 1000
+        // Z is a small difference of weights as long as hardly anything has been learned: from margins of a thousand
+        // on, that is until ln t = 1000
         let seen = |k: &usize| s.dual[*k] > 1e-4 * measured.layer_norms[(0, *k)];
         let fails = (1..s.dual.len()).filter(seen).map(|k| {
             let failures = [

@@ -228,10 +228,10 @@ keys! {
 pub(crate) fn markdown() -> String {
     let mut text = String::from(
         "## `trajectory.npz`\n\n`numpy.load` reads it. T saves, N samples, D dimensions, L layers; rows are saves. \
-         With classes margins and multipliers have a row for every sample and every other class, N(C − 1) in all, sample \
-         after sample. Arrays of which a run has nothing are absent. A key with ° is not defined at every save (or record): it has \
-         the entries that are, and `<key>_saves` (int64) their indices, from 0. `units` (str) has a line `key: unit` \
-         for every array of the file. Where a run completed, all numbers are finite.\n\n\
+         With classes margins and multipliers have a row for every sample and every other class, N(C − 1) in all, \
+         sample after sample. Arrays of which a run has nothing are absent. A key with ° is not defined at every save \
+         (or record): it has the entries that are, and `<key>_saves` (int64) their indices, from 0. `units` \
+         (str) has a line `key: unit` for every array of the file. Where a run completed, all numbers are finite.\n\n\
          | key | shape | type | unit | meaning |\n|---|---|---|---|---|\n",
     );
     for key in KEYS {
