@@ -30,7 +30,7 @@ pub(super) struct ReproduceArgs {
     /// Only the cheapest experiments that show every outcome of every claim
     #[arg(long, conflicts_with_all = ["only", "all", "gallery"])]
     quick: bool,
-    /// Include long sweeps: those that measure flows and finite steps
+    /// Include studies and long sweeps: those that measure flows and finite steps
     #[arg(long)]
     all: bool,
     /// Repeat what is already done

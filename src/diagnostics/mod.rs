@@ -1,6 +1,7 @@
 //! Everything measured along a trajectory; the only input of claims and figures.
 
 mod alignment;
+mod curves;
 mod feature_machine;
 mod homogeneous;
 mod invariants;
@@ -11,6 +12,7 @@ mod sandwich;
 mod standing;
 
 pub use alignment::Alignment;
+pub use curves::{CURVES, Curve};
 pub use feature_machine::FeatureMachine;
 pub use homogeneous::{Homogeneous, output_on_level_set};
 pub use invariants::Invariant;

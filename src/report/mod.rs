@@ -18,6 +18,8 @@ pub(crate) mod text;
 mod write;
 
 pub use json::json;
+#[cfg(feature = "cli")]
+pub(crate) use npz::Archive;
 pub use npz::npz;
 #[cfg(feature = "cli")]
 pub(crate) use text::text;

@@ -37,7 +37,7 @@ pub fn npz(run: &Run, out: impl Write + Seek) -> io::Result<()> {
     let d = &run.diagnostics;
     let t = &run.trajectory;
     let saves = t.len() as u64;
-    let mut archive = Archive(NpzWriter::new(BufWriter::new(out)));
+    let mut archive = Archive::new(out);
     archive.vector("log_log_time", &t.log_log_time)?;
     archive.vector("log_time", &d.log_time)?;
     archive.vector("log_loss", &d.log_loss)?;
@@ -112,10 +112,17 @@ pub fn npz(run: &Run, out: impl Write + Seek) -> io::Result<()> {
     archive.finish()
 }
 
-struct Archive<W: Write + Seek>(NpzWriter<BufWriter<W>>);
+/// Named arrays of doubles, uncompressed.
+pub(crate) struct Archive<W: Write + Seek>(NpzWriter<BufWriter<W>>);
 
 impl<W: Write + Seek> Archive<W> {
-    fn array(
+    /// An empty one.
+    pub(crate) fn new(out: W) -> Self {
+        Self(NpzWriter::new(BufWriter::new(out)))
+    }
+
+    /// Adds an array of this shape, its last index running fastest.
+    pub(crate) fn array(
         &mut self,
         name: &str,
         shape: &[u64],
@@ -192,7 +199,8 @@ impl<W: Write + Seek> Archive<W> {
         self.array(&saves, &count, there.iter().map(|(k, _)| *k))
     }
 
-    fn finish(mut self) -> io::Result<()> {
+    /// Writes the directory; without it the archive is not one.
+    pub(crate) fn finish(mut self) -> io::Result<()> {
         self.0.zip_writer().finish()?.flush()
     }
 }

@@ -19,6 +19,15 @@ pub(crate) enum ExperimentKind {
     Critical,
     /// Like `sweep plan`, `run` and `merge`.
     Sweep,
+    /// Like `study run`.
+    Study,
+}
+
+impl ExperimentKind {
+    /// Whether it has threads of its own.
+    pub(crate) fn is_batch(self) -> bool {
+        matches!(self, Self::Sweep | Self::Study)
+    }
 }
 
 /// A scenario, and what to do with it.
@@ -40,7 +49,7 @@ pub(crate) struct Selection {
     pub only: Option<String>,
     /// The cheapest ones that show every outcome of every claim.
     pub quick: bool,
-    /// Long sweeps too: those that measure flows and finite steps.
+    /// Long sweeps and studies too: those that measure flows and finite steps.
     pub all: bool,
 }
 
@@ -48,7 +57,9 @@ impl Experiment {
     /// The name of its folder, unique to the experiment.
     pub(crate) fn id(&self) -> String {
         match self.kind {
-            ExperimentKind::Run | ExperimentKind::Sweep => self.scenario.name.clone(),
+            ExperimentKind::Run | ExperimentKind::Sweep | ExperimentKind::Study => {
+                self.scenario.name.clone()
+            }
             ExperimentKind::Critical => format!("{}-critical", self.scenario.name),
         }
     }
@@ -59,6 +70,9 @@ impl Experiment {
         match self.kind {
             ExperimentKind::Run => format!("marginflow run {path}"),
             ExperimentKind::Critical => format!("marginflow compare {path} --critical"),
+            ExperimentKind::Study => {
+                format!("marginflow study run {path} --out out/{}", self.id())
+            }
             ExperimentKind::Sweep => {
                 let out = format!("--out out/{}", self.id());
                 format!(
@@ -92,8 +106,11 @@ pub(crate) fn plan(folder: &Path, selection: &Selection) -> Result<Vec<Experimen
     let mut experiments = Vec::new();
     for path in scenarios(folder)? {
         let scenario = scenario::load(&path, &[])?;
-        let sweep = scenario.sweep().is_some();
-        let problem = if sweep { None } else { Some(scenario.build()?) };
+        let kind = kind(&scenario);
+        let problem = match kind {
+            ExperimentKind::Sweep => None,
+            _ => Some(scenario.build()?),
+        };
         let mut inputs = format!("{} {}", scenario.name, scenario.sha256).into_bytes();
         if let Some(p) = &problem {
             let numbers = [
@@ -105,11 +122,7 @@ pub(crate) fn plan(folder: &Path, selection: &Selection) -> Result<Vec<Experimen
         }
         let run = Experiment {
             path,
-            kind: if sweep {
-                ExperimentKind::Sweep
-            } else {
-                ExperimentKind::Run
-            },
+            kind,
             work: problem.map_or(0.0, |p| (p.theta0().len() * p.dataset().len()) as f64),
             inputs: hexadecimal(&inputs),
             scenario,
@@ -126,17 +139,30 @@ pub(crate) fn plan(folder: &Path, selection: &Selection) -> Result<Vec<Experimen
         (Some(only), _) => named(experiments, only)?,
         (None, true) => cheapest(experiments),
         (None, false) => {
-            experiments.retain(|e| selection.all || !sweeps_flows(&e.scenario));
+            experiments.retain(|e| selection.all || !is_long(e));
             experiments
         }
     };
     Ok(chosen)
 }
 
-/// Whether it is a sweep that integrates flows or makes finite steps, which takes long.
-fn sweeps_flows(scenario: &Scenario) -> bool {
-    (scenario.sweep())
-        .is_some_and(|(options, _)| options.kinds.iter().any(|kind| *kind != Kind::Limit))
+/// What is done with a scenario.
+fn kind(scenario: &Scenario) -> ExperimentKind {
+    if scenario.study().is_some() {
+        ExperimentKind::Study
+    } else if scenario.sweep().is_some() {
+        ExperimentKind::Sweep
+    } else {
+        ExperimentKind::Run
+    }
+}
+
+/// Whether it has many flows to integrate, or many finite steps to make, which takes long.
+fn is_long(experiment: &Experiment) -> bool {
+    let sweep = experiment.scenario.sweep();
+    let measures =
+        sweep.is_some_and(|(options, _)| options.kinds.iter().any(|kind| *kind != Kind::Limit));
+    experiment.kind == ExperimentKind::Study || measures
 }
 
 fn scenarios(folder: &Path) -> Result<Vec<PathBuf>> {

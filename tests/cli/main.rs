@@ -12,6 +12,7 @@ mod refusals;
 mod relu;
 mod reproduce;
 mod spectral;
+mod study;
 mod sweep;
 mod workshop;
 
@@ -402,6 +403,8 @@ fn help_names_every_verb() {
         "run",
         "compare",
         "limit",
+        "study",
+        "compare-runs",
         "sweep",
         "reproduce",
         "claims",
