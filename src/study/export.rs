@@ -55,8 +55,8 @@ pub(crate) fn write(merged: &Merged, folder: &Path, draw: bool) -> Result<Writte
     })
 }
 
-/// Writes `log_log_time` and `log_time` (K), the `keys` (runs) and every curve (runs × K) as an npz archive. What is not
-/// defined is NaN; a key that not all runs have is left out.
+/// Writes `log_log_time` and `log_time` (K), the `keys` (runs) and every curve (runs × K) as an npz archive. What is
+/// not defined is NaN; a key that not all runs have is left out.
 pub(super) fn write_curves(
     curves: &Curves,
     keys: &[(&str, Vec<Option<usize>>)],

@@ -6,8 +6,8 @@
 //! β(Z) = ¼ (a² e^{2Z} − b² e^{−2Z}),   a = w₁(0) + w₂(0),  b = w₁(0) − w₂(0),
 //! ```
 //!
-//! the gradient of ψ*(Z) = Σ_d (a_d² e^{2Z_d} + b_d² e^{−2Z_d})/8. The flow is mirror descent in the potential ψ, and once
-//! only multipliers of support vectors grow it follows the minimisers of ψ subject to margins of at least γ:
+//! the gradient of ψ*(Z) = Σ_d (a_d² e^{2Z_d} + b_d² e^{−2Z_d})/8. The flow is mirror descent in the potential ψ, and
+//! once only multipliers of support vectors grow it follows the minimisers of ψ subject to margins of at least γ:
 //! β(Gᵀλ) for the λ ≥ 0 that minimises ψ*(Gᵀλ) − γ 1ᵀλ. Margins of support vectors differ by numbers of order one along
 //! the flow and are equal on the path, so that directions agree to about 1/γ: the boundary at which the limit sets in
 //! is that of the path wherever the accuracy there is beyond exp(−10⁴).

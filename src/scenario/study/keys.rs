@@ -86,18 +86,19 @@ pub(in crate::scenario) struct Range {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(in crate::scenario) struct FigureKeys {
-    /// A curve over log time: medians over seeds, with bands from the 10 % to the 90 % quantile; if absent, see the
-    /// others.
+    /// A curve over log time: medians over seeds, with bands from the 10 % to the 90 % quantile; absent if the
+    /// figure shows something else.
     #[schemars(with = "Option<String>")]
     pub overlay: Option<Spanned<String>>,
-    /// A number of the table against the key `x`: means over seeds with 95 % confidence intervals; if absent, see the
-    /// others.
+    /// A number of the table against the key `x`: means over seeds with 95 % confidence intervals; absent if the
+    /// figure shows something else.
     pub points: Option<String>,
     /// A number of the table over the keys `x` and `y`, or a curve over the key `x` and another curve `y`, read off
-    /// where that reaches the `levels`: medians over seeds in shades; if absent, see the others.
+    /// where that reaches the `levels`: medians over seeds in shades; absent if the
+    /// figure shows something else.
     pub map: Option<String>,
-    /// Differences of a number of the table between the values of `pair`, against the key `x`; if absent, see the
-    /// others.
+    /// Differences of a number of the table between the values of `pair`, against the key `x`; absent if the
+    /// figure shows something else.
     pub differences: Option<String>,
     /// The key on the horizontal axis; the first that is varied if absent.
     #[schemars(with = "Option<String>")]

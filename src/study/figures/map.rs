@@ -1,7 +1,7 @@
 //! Maps: a number over two keys, or a curve read off where another curve reaches a level.
 //!
-//! Cells are shaded by class, with the classes in the legend, so that a value can be read off print. Each cell reaches to
-//! the middle between its value and the next, on the scale of the axis.
+//! Cells are shaded by class, with the classes in the legend, so that a value can be read off print. Each cell reaches
+//! to the middle between its value and the next, on the scale of the axis.
 
 use super::super::{Merged, Row, quantiles};
 use super::overlay::capitalised;
@@ -24,84 +24,90 @@ pub(super) fn map(
     x: usize,
     (y, lines): (&Vertical, &[PowerLaw]),
 ) -> Result<(String, String, Vec<Panel>), Missing> {
-    let options = &merged.plan.options;
-    let axis = &options.axes[x];
-    let across = axis
-        .numbers()
-        .ok_or("the values of its key are no numbers")?;
-    let curve = Curve::named(shaded);
-    let (up, upwards, value): (Vec<f64>, Axis, Box<dyn Fn(&Row, usize) -> Option<f64>>) = match y {
-        Vertical::Key(key) => {
-            known(merged, shaded)?;
-            let key = *key;
-            let up = options.axes[key]
-                .numbers()
-                .ok_or("the values of its key are no numbers")?;
-            let upwards = horizontal(options.axes[key].name.clone(), &up);
-            let value = move |row: &Row, at: usize| {
-                (row.values[key] == at)
-                    .then(|| row.number(shaded))
-                    .flatten()
-            };
-            (up, upwards, Box::new(value))
-        }
-        Vertical::Curve { name, levels } => {
-            let other = Curve::named(name).ok_or("there is no such curve")?;
-            let level = levels.clone();
-            let value = move |row: &Row, at: usize| {
-                row.saved
-                    .where_reached(shaded, (other.name, other.sign), level[at])
-            };
-            (
-                levels.clone(),
-                horizontal(other.label.to_owned(), levels),
-                Box::new(value),
-            )
-        }
-    };
+    let axis = &merged.plan.options.axes[x];
+    let across = axis.numbers().ok_or(NO_NUMBERS)?;
+    let mut up = Upward::of(merged, shaded, y)?;
     let mut along = horizontal(axis.name.clone(), &across);
+    let (columns, rows) = (
+        edges(&across, along.scale),
+        edges(&up.values, up.axis.scale),
+    );
     let mut cells: Vec<Cell> = Vec::new();
-    let (columns, rows) = (edges(&across, along.scale), edges(&up, upwards.scale));
     for (i, column) in columns.iter().enumerate() {
         for (j, row) in rows.iter().enumerate() {
             let of = merged.rows.iter().filter(|r| r.values[x] == i);
-            let values: Vec<f64> = of.filter_map(|r| value(r, j)).collect();
-            if let Some(q) = quantiles(&values) {
-                cells.push(Cell {
-                    x: *column,
-                    y: *row,
-                    value: q.median,
-                });
-            }
+            let values: Vec<f64> = of.filter_map(|r| (up.read)(r, j)).collect();
+            cells.extend(quantiles(&values).map(|q| Cell {
+                x: *column,
+                y: *row,
+                value: q.median,
+            }));
         }
     }
     if cells.is_empty() {
         return Err("no case has a value there".into());
     }
-    let mut upwards = upwards;
     along.range = Some(whole(&columns));
-    upwards.range = Some(whole(&rows));
-    let label = curve.map_or(named(shaded), |curve| curve.label);
+    up.axis.range = Some(whole(&rows));
+    let label = Curve::named(shaded).map_or(named(shaded), |curve| curve.label);
     let mut series = shades(&cells);
-    series.extend(
-        lines
-            .iter()
-            .map(|law| power_law(law, whole(&columns), whole(&rows))),
-    );
-    let mut panel = build::panel(label, upwards, series);
-    panel.x = along;
-    let over = match y {
-        Vertical::Key(key) => options.axes[*key].short().to_owned(),
-        Vertical::Curve { name, .. } => Curve::named(name).map_or("", |c| c.label).to_owned(),
-    };
+    series.extend((lines.iter()).map(|law| power_law(law, whole(&columns), whole(&rows))));
     let words = capitalised(label.split(" (").next().unwrap_or_default());
-    let title = format!("{words} over {} and {over}", axis.short());
-    let label = capitalised(label);
+    let title = format!("{words} over {} and {}", axis.short(), up.name);
     let caption = format!(
-        "{label}, in shades: medians over {} runs per column. Where nothing is drawn no run has a value.",
+        "{}, in shades: medians over {} runs per column. Where nothing is drawn no run has a value.",
+        capitalised(label),
         merged.plan.len() / across.len()
     );
+    let mut panel = build::panel(label, up.axis, series);
+    panel.x = along;
     Ok((title, caption, vec![panel]))
+}
+
+const NO_NUMBERS: &str = "the values of its key are no numbers";
+
+/// The value of a row at a number of the vertical axis.
+type Reading = dyn Fn(&Row, usize) -> Option<f64>;
+
+/// The vertical axis, and what is read off there.
+struct Upward {
+    name: String,
+    values: Vec<f64>,
+    axis: Axis,
+    read: Box<Reading>,
+}
+
+impl Upward {
+    fn of(merged: &Merged, shaded: &str, y: &Vertical) -> Result<Self, Missing> {
+        let shaded = shaded.to_owned();
+        match y {
+            Vertical::Key(key) => {
+                known(merged, &shaded)?;
+                let (key, axis) = (*key, &merged.plan.options.axes[*key]);
+                let values = axis.numbers().ok_or(NO_NUMBERS)?;
+                Ok(Self {
+                    name: axis.short().to_owned(),
+                    axis: horizontal(axis.name.clone(), &values),
+                    values,
+                    read: Box::new(move |row, at| {
+                        (row.values[key] == at).then(|| row.number(&shaded))?
+                    }),
+                })
+            }
+            Vertical::Curve { name, levels } => {
+                let other = Curve::named(name).ok_or("there is no such curve")?;
+                let level = levels.clone();
+                Ok(Self {
+                    name: other.label.to_owned(),
+                    axis: horizontal(other.label.to_owned(), levels),
+                    values: levels.clone(),
+                    read: Box::new(move |row, at| {
+                        (row.saved).where_reached(&shaded, (other.name, other.sign), level[at])
+                    }),
+                })
+            }
+        }
+    }
 }
 
 /// A rectangle and what it shows.

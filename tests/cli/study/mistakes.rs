@@ -10,54 +10,128 @@ fn with(study: &str) -> Workshop {
     Workshop::with(&[("bad.toml", &format!("{base}{study}"))])
 }
 
-const DEPTH: &str = "\"network.fully-connected-linear.depth\"";
+/// What is written below `[study]`, with DEPTH for the key of the depth, and what is said of it.
+const MISTAKES: [(&str, &[&str]); 31] = [
+    (
+        "vary = { DEPTH = [2, -3] }",
+        &["-3", "depth between 1 and 50"],
+    ),
+    (
+        "vary = { DEPTH = [] }",
+        &["no value of", "give one at least"],
+    ),
+    (
+        "vary = { DEPTH = [2, 3, 2] }",
+        &["number 3", "the same as number 1"],
+    ),
+    ("vary = { DEPTH = 3 }", &["a list of values, or a range"]),
+    (
+        "vary = { 'flow.rtoll' = [1e-6] }",
+        &["unknown key `rtoll`", "did you mean `rtol`"],
+    ),
+    (
+        "vary = { flow.rtol = [1e-6] }",
+        &["`rtol` is no key of a range", "in quotes"],
+    ),
+    (
+        "vary = { rule = ['gradient-descent', { gradient = 1 }] }",
+        &["gradient"],
+    ),
+    (
+        "vary = { 'flow.rtol' = { from = 1e-6, to = 0.0, count = 3, log = true } }",
+        &["not positive"],
+    ),
+    (
+        "vary = { DEPTH = { from = 2, to = 5, count = 3 } }",
+        &["not all whole"],
+    ),
+    (
+        "vary = { DEPTH = { from = 2, to = 5, count = 1 } }",
+        &["1 is not a whole number >= 2"],
+    ),
+    ("vary = { DEPTH = { from = 2, count = 2 } }", &["missing"]),
+    (
+        "vary = { 'flow.rtol' = { from = 0.1, to = 0.2, count = 2000000 } }",
+        &["too many values"],
+    ),
+    (
+        "seeds = { 'dataset.gaussian-teacher.seed' = 2000000 }",
+        &["more than 1000000 cases"],
+    ),
+    (
+        "seeds = { 'dataset.gaussian-teacher.seed' = 0 }",
+        &["0 is not a whole number >= 1"],
+    ),
+    ("seeds = { 'dataset.gaussian-teacher.sed' = 2 }", &["sed"]),
+    (
+        "seeds = { 'rule.feedback-alignment.feedback.gaussian.seed' = 2 }",
+        &["no case of the study has the key"],
+    ),
+    (
+        "seeds = { 'initial.gaussian.seed' = 2, 'dataset.gaussian-teacher.seed' = 3 }",
+        &["varied together"],
+    ),
+    (
+        "variants = { a = { 'flow.rtol' = 1e-7 }, b = { 'flow.rtol' = 1e-7 } }",
+        &["`b` sets the same as `a`"],
+    ),
+    (
+        "variants = { a = { 'flow.rtol' = -1.0 } }",
+        &["-1", "in the case a"],
+    ),
+    (
+        "combine = 'zip'\nvary = { DEPTH = [2, 3], 'flow.rtol' = [1e-6] }",
+        &["of one length"],
+    ),
+    (
+        "vary = { DEPTH = [2, 3] }\npair = 'depth'",
+        &["does not vary `depth`"],
+    ),
+    (
+        "vary = { DEPTH = [2, 3] }\ncurves = ['angle']",
+        &["no curve is called `angle`"],
+    ),
+    (
+        "vary = { DEPTH = [2, 3] }\nfigures = { a = { overlay = 'log_los' } }",
+        &["did you mean `log_loss`"],
+    ),
+    (
+        "vary = { DEPTH = [2, 3] }\nfigures = { a = { points = 'fits', map = 'fits' } }",
+        &["shows no one thing"],
+    ),
+    (
+        "vary = { DEPTH = [2, 3] }\nfigures = { a = { differences = 'fits' } }",
+        &["no pairs"],
+    ),
+    (
+        "vary = { DEPTH = [2, 3] }\nfigures = { a = { map = 'fits' } }",
+        &["no numbers to put on the axis"],
+    ),
+    (
+        "vary = { DEPTH = [2, 3] }\nfigures = { a = { overlay = 'log_loss', colour = 'rule' } }",
+        &["does not vary `rule`"],
+    ),
+    ("", &["varies nothing"]),
+    ("vary = { 'study.pair' = ['x'] }", &["cannot vary itself"]),
+    ("vary = { 'a..b' = [1] }", &["not a dotted key"]),
+    ("varry = {}", &["unknown key `varry`"]),
+];
 
 #[test]
 fn mistakes_are_shown_in_the_file_before_anything_runs() {
-    let line = SCENARIO.split("[study]").next().unwrap().lines().count() + 2;
-    let gradient = "{ gradient = 1 }";
-    for (study, fragments) in [
-        (format!("[study]\nvary = {{ {DEPTH} = [2, -3] }}"), vec!["-3", "depth between 1 and 50"]),
-        (format!("[study]\nvary = {{ {DEPTH} = [] }}"), vec!["no value of", "give one at least"]),
-        (format!("[study]\nvary = {{ {DEPTH} = [2, 3, 2] }}"), vec!["number 3", "the same as number 1"]),
-        (format!("[study]\nvary = {{ {DEPTH} = 3 }}"), vec!["a list of values, or a range"]),
-        ("[study]\nvary = { \"flow.rtoll\" = [1e-6] }".into(), vec!["unknown key `rtoll`", "did you mean `rtol`"]),
-        ("[study]\nvary = { flow.rtol = [1e-6] }".into(), vec!["`rtol` is no key of a range", "in quotes"]),
-        (format!("[study]\nvary = {{ \"rule\" = [\"gradient-descent\", {gradient}] }}"), vec!["gradient"]),
-        ("[study]\nvary = { \"flow.rtol\" = { from = 1e-6, to = 0.0, count = 3, log = true } }".into(), vec!["not positive"]),
-        (format!("[study]\nvary = {{ {DEPTH} = {{ from = 2, to = 5, count = 3 }} }}"), vec!["not all whole"]),
-        (format!("[study]\nvary = {{ {DEPTH} = {{ from = 2, to = 5, count = 1 }} }}"), vec!["1 is not a whole number >= 2"]),
-        (format!("[study]\nvary = {{ {DEPTH} = {{ from = 2, count = 2 }} }}"), vec!["missing"]),
-        ("[study]\nvary = { \"flow.rtol\" = { from = 0.1, to = 0.2, count = 2000000 } }".into(), vec!["too many values"]),
-        ("[study]\nseeds = { \"dataset.gaussian-teacher.seed\" = 2000000 }".into(), vec!["more than 1000000 cases"]),
-        ("[study]\nseeds = { \"dataset.gaussian-teacher.seed\" = 0 }".into(), vec!["0 is not a whole number >= 1"]),
-        ("[study]\nseeds = { \"dataset.gaussian-teacher.sed\" = 2 }".into(), vec!["sed"]),
-        ("[study]\nseeds = { \"rule.feedback-alignment.feedback.gaussian.seed\" = 2 }".into(), vec!["no case of the study has the key"]),
-        ("[study]\nseeds = { \"initial.gaussian.seed\" = 2, \"dataset.gaussian-teacher.seed\" = 3 }".into(), vec!["varied together"]),
-        ("[study]\nvariants = { a = { \"flow.rtol\" = 1e-7 }, b = { \"flow.rtol\" = 1e-7 } }".into(), vec!["`b` sets the same as `a`"]),
-        ("[study]\nvariants = { a = { \"flow.rtol\" = -1.0 } }".into(), vec!["-1", "in the case a"]),
-        (format!("[study]\ncombine = \"zip\"\nvary = {{ {DEPTH} = [2, 3], \"flow.rtol\" = [1e-6] }}"), vec!["1 values", "of one length"]),
-        (format!("[study]\nvary = {{ {DEPTH} = [2, 3] }}\npair = \"depth\""), vec!["does not vary `depth`"]),
-        (format!("[study]\nvary = {{ {DEPTH} = [2, 3] }}\ncurves = [\"angle\"]"), vec!["no curve is called `angle`"]),
-        (format!("[study]\nvary = {{ {DEPTH} = [2, 3] }}\nfigures = {{ a = {{ overlay = \"log_los\" }} }}"), vec!["did you mean `log_loss`"]),
-        (format!("[study]\nvary = {{ {DEPTH} = [2, 3] }}\nfigures = {{ a = {{ points = \"fits\", map = \"fits\" }} }}"), vec!["shows no one thing"]),
-        (format!("[study]\nvary = {{ {DEPTH} = [2, 3] }}\nfigures = {{ a = {{ differences = \"fits\" }} }}"), vec!["no pairs"]),
-        (format!("[study]\nvary = {{ {DEPTH} = [2, 3] }}\nfigures = {{ a = {{ map = \"fits\" }} }}"), vec!["no numbers to put on the axis"]),
-        (format!("[study]\nvary = {{ {DEPTH} = [2, 3] }}\nfigures = {{ a = {{ overlay = \"log_loss\", colour = \"rule\" }} }}"), vec!["does not vary `rule`"]),
-        ("[study]".into(), vec!["varies nothing"]),
-        ("[study]\nvary = { \"study.pair\" = [\"x\"] }".into(), vec!["cannot vary itself"]),
-        ("[study]\nvary = { \"a..b\" = [1] }".into(), vec!["not a dotted key"]),
-        ("[study]\nvarry = {}".into(), vec!["unknown key `varry`"]),
-    ] {
-        let shop = with(&study);
+    // the table, or one of the two lines below it
+    let first = SCENARIO.split("[study]").next().unwrap().lines().count() + 1;
+    for (study, fragments) in MISTAKES {
+        let study = study.replace("DEPTH", "'network.fully-connected-linear.depth'");
+        let shop = with(&format!("[study]\n{study}\n"));
         let output = shop.ends(65, "study run bad.toml --out out");
         let said = text(&output.stderr);
         for fragment in fragments {
             assert!(said.contains(fragment), "{fragment} not in\n{said}");
         }
-        // file, line, and a caret
-        let at = [line - 1, line, line + 1].iter().any(|l| said.contains(&format!("bad.toml:{l}:")));
-        assert!(at && said.contains('^'), "{said}");
+        let lines = (first..first + 3).map(|line| format!("bad.toml:{line}:"));
+        let placed = lines.into_iter().any(|place| said.contains(&place));
+        assert!(placed && said.contains('^'), "{said}");
         assert!(!shop.path("out").exists(), "something was written: {study}");
     }
     let plain = with("");

@@ -27,7 +27,9 @@ until.log-log-time = 12.0
 saves = 41
 [study]
 pair = "rule"
-vary = { "rule" = ["gradient-descent", { direct-feedback-alignment = { feedback = { gaussian = { seed = 1 } } } }], "network.fully-connected-linear.depth" = [2, 3] }
+[study.vary]
+"rule" = ["gradient-descent", { direct-feedback-alignment = { feedback = { gaussian = { seed = 1 } } } }]
+"network.fully-connected-linear.depth" = [2, 3]
 [study.seeds]
 "dataset.gaussian-teacher.seed" = 3
 "initial.gaussian.seed" = 3

@@ -123,7 +123,9 @@ fn points_are_those_that_are_asked_for() {
     let base = super::SCENARIO.split("[study]").next().unwrap();
     let study = r#"[study]
 combine = "zip"
-vary = { "flow.rtol" = { from = 1e-4, to = 1e-6, count = 3, log = true }, "network.fully-connected-linear.depth" = { from = 1, to = 3, count = 3 } }
+[study.vary]
+"flow.rtol" = { from = 1e-4, to = 1e-6, count = 3, log = true }
+"network.fully-connected-linear.depth" = { from = 1, to = 3, count = 3 }
 [study.variants.plain]
 "rule" = "gradient-descent"
 [study.variants.fed-back]
