@@ -367,11 +367,8 @@ impl Scenario {
             }
             case.build().map_err(fails)?;
         }
-        for (_, (key, span)) in used
-            .iter()
-            .zip(&options.seed_keys)
-            .filter(|(used, _)| !**used)
-        {
+        let mut unused = used.iter().zip(&options.seed_keys);
+        if let Some((_, (key, span))) = unused.find(|(used, _)| !**used) {
             let problem = format!("no case of the study has the key `{key}`");
             let advice = "give the key of a seed that the scenario draws from";
             return Err(self.source.error(span.clone(), &problem, advice));
