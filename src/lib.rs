@@ -153,6 +153,8 @@ pub mod spectrum;
 pub mod stability;
 pub mod storage;
 #[cfg(feature = "scenarios")]
+pub mod study;
+#[cfg(feature = "scenarios")]
 pub mod sweep;
 pub mod theory;
 pub mod trajectory;

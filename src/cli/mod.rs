@@ -1,7 +1,9 @@
 //! The command line: one file per verb.
 
+mod batch;
 mod claims;
 mod compare;
+mod compare_runs;
 mod completions;
 mod critical;
 mod explain;
@@ -11,6 +13,7 @@ mod reproduce;
 mod run;
 mod schema;
 mod signals;
+mod study;
 mod sweep;
 
 use crate::error::Result;
@@ -33,6 +36,10 @@ enum Verb {
     Compare(compare::CompareArgs),
     /// Only compute and certify the limit of a scenario
     Limit(limit::LimitArgs),
+    /// Many runs of a scenario, some keys varied: run them all, or plan them, run them in shards, merge them
+    Study(study::StudyArgs),
+    /// Draw finished runs into one picture
+    CompareRuns(compare_runs::CompareRunsArgs),
     /// Many networks, sample sizes and seeds: plan them, run them in shards, merge them
     Sweep(sweep::SweepArgs),
     /// Run every scenario and report the verdicts on all claims: a table, every figure, one page
@@ -80,6 +87,8 @@ impl Cli {
             Verb::Run(args) => args.execute(),
             Verb::Compare(args) => args.execute(),
             Verb::Limit(args) => args.execute(),
+            Verb::Study(args) => args.execute(),
+            Verb::CompareRuns(args) => args.execute(),
             Verb::Sweep(args) => args.execute(),
             Verb::Claims(args) => args.execute(),
             Verb::Explain(args) => args.execute(),

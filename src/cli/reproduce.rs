@@ -30,7 +30,7 @@ pub(super) struct ReproduceArgs {
     /// Only the cheapest experiments that show every outcome of every claim
     #[arg(long, conflicts_with_all = ["only", "all", "gallery"])]
     quick: bool,
-    /// Include long sweeps: those that measure flows and finite steps of large networks
+    /// Include studies, and long sweeps: those that measure flows and finite steps of large networks
     #[arg(long)]
     all: bool,
     /// Repeat what is already done

@@ -1,18 +1,14 @@
 //! `sweep plan|run|status|merge|slurm`
 
-use super::signals::Signals;
+use super::batch::{Array, BatchPath, Work, run_shard, slurm};
 use super::{Format, print};
-use crate::error::{Error, Incomplete, Result, SolverError, exit};
+use crate::error::{Result, SolverError, exit};
 use crate::scenario;
-use crate::sweep::{
-    self, Case, Plan, Record, Shard, ShardOptions, SlurmOptions, merge, run, write_slurm,
-};
+use crate::study::incomplete;
+use crate::sweep::{self, Plan, Record, merge};
 use clap::{Args, Subcommand};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fmt::Write;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::thread::available_parallelism;
 
 #[derive(Args)]
 pub(super) struct SweepArgs {
@@ -27,7 +23,7 @@ enum SweepVerb {
         /// Scenario file (TOML)
         scenario: PathBuf,
         #[command(flatten)]
-        folder: SweepFolder,
+        folder: BatchPath,
         /// Change a key of the scenario, e.g. sweep.seeds=10 (repeatable)
         #[arg(long = "set", value_name = "KEY=VALUE")]
         overrides: Vec<String>,
@@ -35,21 +31,14 @@ enum SweepVerb {
     /// Run the cases that are missing; any number of times, in any number of shards, on any number of machines
     Run {
         #[command(flatten)]
-        folder: SweepFolder,
-        /// Only the cases whose id is i mod N
-        #[arg(long, value_name = "i/N")]
-        shard: Option<Shard>,
-        /// Threads [default: the number of cores]
-        #[arg(long, value_name = "N")]
-        jobs: Option<NonZeroUsize>,
-        /// Print only errors
-        #[arg(long)]
-        quiet: bool,
+        folder: BatchPath,
+        #[command(flatten)]
+        work: Work,
     },
     /// Show what is done and what is missing; exit code 3 while something is missing
     Status {
         #[command(flatten)]
-        folder: SweepFolder,
+        folder: BatchPath,
         /// What to print
         #[arg(long, value_enum, default_value = "text")]
         format: Format,
@@ -57,7 +46,7 @@ enum SweepVerb {
     /// Write the tables and figures of a sweep whose cases are all done
     Merge {
         #[command(flatten)]
-        folder: SweepFolder,
+        folder: BatchPath,
         /// Print only errors
         #[arg(long)]
         quiet: bool,
@@ -65,21 +54,10 @@ enum SweepVerb {
     /// Write the scripts of a Slurm job array
     Slurm {
         #[command(flatten)]
-        folder: SweepFolder,
-        /// Tasks of the array, one shard each
-        #[arg(long, value_name = "N", default_value = "16")]
-        tasks: NonZeroUsize,
-        /// Threads per task
-        #[arg(long, value_name = "N", default_value = "1")]
-        jobs: NonZeroUsize,
+        folder: BatchPath,
+        #[command(flatten)]
+        array: Array,
     },
-}
-
-#[derive(Args)]
-struct SweepFolder {
-    /// Folder of the sweep
-    #[arg(long = "out", value_name = "DIR")]
-    path: PathBuf,
 }
 
 impl SweepArgs {
@@ -89,26 +67,17 @@ impl SweepArgs {
                 scenario,
                 folder,
                 overrides,
-            } => plan(&scenario, &folder.path, &overrides),
-            SweepVerb::Run {
-                folder,
-                shard,
-                jobs,
-                quiet,
-            } => run_shard(&folder.path, shard.unwrap_or(Shard::ALL), jobs, quiet),
-            SweepVerb::Status { folder, format } => status(&folder.path, format),
-            SweepVerb::Merge { folder, quiet } => merge_all(&folder.path, quiet),
-            SweepVerb::Slurm {
-                folder,
-                tasks,
-                jobs,
-            } => slurm(&folder.path, tasks, jobs),
+            } => plan(scenario::load(&scenario, &overrides)?, &folder.path),
+            SweepVerb::Run { folder, work } => run_shard(&Plan::open(&folder.path)?, work),
+            SweepVerb::Status { folder, format } => status(&Plan::open(&folder.path)?, format),
+            SweepVerb::Merge { folder, quiet } => merge_all(&Plan::open(&folder.path)?, quiet),
+            SweepVerb::Slurm { folder, array } => slurm(&Plan::open(&folder.path)?, array),
         }
     }
 }
 
-fn plan(path: &Path, folder: &Path, overrides: &[String]) -> Result<u8> {
-    let plan = Plan::new(scenario::load(path, overrides)?, folder)?;
+pub(super) fn plan(scenario: scenario::Scenario, folder: &Path) -> Result<u8> {
+    let plan = Plan::new(scenario, folder)?;
     plan.write()?;
     let options = &plan.options;
     print(&format!(
@@ -122,43 +91,6 @@ fn plan(path: &Path, folder: &Path, overrides: &[String]) -> Result<u8> {
     Ok(exit::DONE)
 }
 
-fn run_shard(folder: &Path, shard: Shard, jobs: Option<NonZeroUsize>, quiet: bool) -> Result<u8> {
-    let plan = Plan::open(folder)?;
-    let signals = Signals::watch()?;
-    let bar = ProgressBar::new(0);
-    bar.set_style(
-        ProgressStyle::with_template("{bar:40} {pos} of {len} cases, {eta} left")
-            .expect("the template is valid"),
-    );
-    if quiet {
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-    }
-    let outcome = run(
-        &plan,
-        &ShardOptions {
-            shard,
-            jobs: jobs.or(available_parallelism().ok()).map_or(1, usize::from),
-            signal: &signals.came,
-            observer: &|done, total| {
-                bar.set_length(total as u64);
-                bar.set_position(done as u64);
-            },
-        },
-    );
-    bar.finish_and_clear();
-    let outcome = outcome?;
-    if !quiet {
-        print(&format!(
-            "{} cases done, {} had been done before\n",
-            outcome.done, outcome.kept
-        ))?;
-    }
-    if outcome.failed.is_empty() {
-        return Ok(exit::DONE);
-    }
-    Err(SolverError::CasesFailed(outcome.failed).into())
-}
-
 /// How far one network is.
 #[derive(serde::Serialize)]
 struct CaseProgress {
@@ -168,8 +100,7 @@ struct CaseProgress {
     total: usize,
 }
 
-fn status(folder: &Path, format: Format) -> Result<u8> {
-    let plan = Plan::open(folder)?;
+pub(super) fn status(plan: &Plan, format: Format) -> Result<u8> {
     let mut rows: Vec<CaseProgress> = Vec::new();
     let mut missing: Vec<usize> = Vec::new();
     for case in plan.cases() {
@@ -186,7 +117,7 @@ fn status(folder: &Path, format: Format) -> Result<u8> {
         }
         let row = rows.last_mut().expect("pushed above");
         row.total += 1;
-        match Record::read(&plan, &case)? {
+        match Record::read(plan, &case)? {
             Some(record) => {
                 row.done += 1;
                 row.failed += usize::from(record.failed());
@@ -233,10 +164,13 @@ fn status(folder: &Path, format: Format) -> Result<u8> {
     })
 }
 
-fn merge_all(folder: &Path, quiet: bool) -> Result<u8> {
-    let plan = Plan::open(folder)?;
+pub(super) fn merge_all(plan: &Plan, quiet: bool) -> Result<u8> {
+    let folder = &plan.folder;
     let _here = crate::storage::Folder::together(folder)?;
-    let merged = merge(&plan)?.map_err(|missing| incomplete(&plan, &missing.0))?;
+    let merged = merge(plan)?.map_err(|missing| {
+        let missing = missing.0.iter().map(|case| (case.id, case.name()));
+        incomplete(&plan.batch_folder(), missing.collect())
+    })?;
     sweep::write(&merged, folder)?;
     if !quiet {
         print(&format!(
@@ -254,28 +188,4 @@ fn merge_all(folder: &Path, quiet: bool) -> Result<u8> {
         });
     }
     Err(SolverError::LeftOut(failures).into())
-}
-
-fn incomplete(plan: &Plan, missing: &[Case]) -> Incomplete {
-    let missing = missing.iter().map(|case| (case.id, case.name()));
-    Incomplete::Sweep {
-        missing: missing.collect(),
-        total: plan.len(),
-        folder: plan.folder.clone(),
-    }
-}
-
-fn slurm(folder: &Path, tasks: NonZeroUsize, jobs: NonZeroUsize) -> Result<u8> {
-    let plan = Plan::open(folder)?;
-    let program = std::env::current_exe().map_err(|e| Error::io("this program", e))?;
-    let options = SlurmOptions {
-        tasks: tasks.get(),
-        jobs: jobs.get(),
-    };
-    let submit = write_slurm(&plan, &program, options)?;
-    print(&format!(
-        "sh {} submits {tasks} tasks and the merge after them\n",
-        submit.display()
-    ))?;
-    Ok(exit::DONE)
 }

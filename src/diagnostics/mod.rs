@@ -2,6 +2,7 @@
 
 mod alignment;
 mod classes;
+mod curves;
 mod feature_machine;
 mod homogeneous;
 mod invariants;
@@ -13,6 +14,7 @@ mod standing;
 
 pub use alignment::Alignment;
 pub use classes::{Areas, Classes};
+pub use curves::{CURVES, Curve};
 pub use feature_machine::FeatureMachine;
 pub use homogeneous::{Homogeneous, Unseen, output_on_level_set};
 pub use invariants::Invariant;

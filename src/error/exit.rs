@@ -6,7 +6,7 @@ pub const DONE: u8 = 0;
 pub const UNEXPECTED: u8 = 1;
 /// The command line is wrong.
 pub const USAGE: u8 = 2;
-/// Cases of a sweep are missing.
+/// Cases of a sweep or study are missing.
 pub const INCOMPLETE: u8 = 3;
 /// The integrator could not start, failed midway, or is not as accurate as it should be.
 pub const SOLVER: u8 = 4;

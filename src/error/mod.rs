@@ -40,7 +40,7 @@ pub enum Error {
     /// The data have no separating hyperplane through the origin, or none could be decided.
     #[error(transparent)]
     NotSeparable(#[from] NotSeparable),
-    /// Cases of a sweep are missing.
+    /// Cases of a sweep or study are missing.
     #[error(transparent)]
     Incomplete(#[from] Incomplete),
     /// The integrator could not start or gave up.
@@ -62,23 +62,25 @@ pub enum Error {
     },
 }
 
-/// Cases of a sweep that are missing or damaged.
+/// Cases of a sweep or study that are missing or damaged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Incomplete {
-    /// This many cases of a sweep that was run as a whole.
+    /// This many cases of a sweep or study that was run as a whole.
     #[error("{0} cases are missing")]
     Cases(usize),
-    /// These cases of a sweep that is run in shards.
+    /// These cases of a sweep or study that is run in shards.
     #[error(
-        "{} of {total} cases are missing or damaged; `marginflow sweep run --out {}` does them:{}",
+        "{} of {total} cases are missing or damaged; `marginflow {verb} run --out {}` does them:{}",
         missing.len(),
         folder.display(),
         listed(missing)
     )]
-    Sweep {
+    Batch {
+        /// The verb that does them.
+        verb: &'static str,
         /// Number and name of each missing case.
         missing: Vec<(usize, String)>,
-        /// Number of cases in the sweep.
+        /// Number of cases in all.
         total: usize,
         folder: PathBuf,
     },

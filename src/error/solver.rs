@@ -40,9 +40,12 @@ pub enum SolverError {
         "no stationary point was found next to the end of the run: it is not yet near its limit; extend flow.until"
     )]
     NoStationaryPoint,
-    /// Cases of a sweep with their number, and why they failed.
-    #[error("some angles could not be had; the next run tries again:{}", cases(.0))]
+    /// Cases of a sweep or study with their number, and why they failed.
+    #[error("some results could not be had; the next run tries again:{}", cases(.0))]
     CasesFailed(Vec<(usize, String)>),
+    /// A study all of whose cases failed: the first of them, and why.
+    #[error("no case of the study was completed:{}", cases(.0))]
+    NoCaseCompleted(Vec<(usize, String)>),
     /// What is missing from the tables of a sweep.
     #[error(
         "merged, but some angles could not be had and are left out of the tables:\n  {}",

@@ -38,32 +38,38 @@ pub enum UsageError {
         folder.display()
     )]
     NoScenarios { folder: PathBuf, why: String },
+    /// No sweep or study is planned in the folder.
     #[error(
-        "{folder} holds no sweep; make one with: marginflow sweep plan SCENARIO --out {folder}",
-        folder = _0.display()
+        "{folder} holds no {verb}; make one with: marginflow {verb} plan SCENARIO --out {folder}",
+        folder = folder.display()
     )]
-    NoSweep(PathBuf),
-    /// A sweep is planned in the folder of another one.
+    NoBatch { verb: &'static str, folder: PathBuf },
+    /// A sweep or study is planned in the folder of another one.
     #[error(
-        "{} holds another sweep (scenario {scenario}, sha256 {}…, version {version}); give a folder of its own \
+        "{} holds another {verb} (scenario {scenario}, sha256 {}…, version {version}); give a folder of its own \
          with --out",
         folder.display(),
         sha256.get(..12).unwrap_or_default()
     )]
-    AnotherSweep {
+    AnotherBatch {
+        verb: &'static str,
         folder: PathBuf,
         scenario: String,
         sha256: String,
         version: String,
     },
-    /// A sweep that another version of this program planned.
+    /// A sweep or study that another version of this program planned.
     #[error(
-        "the sweep in {} was planned by version {version}, this is {}; results of two versions are not mixed, plan it \
+        "the {verb} in {} was planned by version {version}, this is {}; results of two versions are not mixed, plan it \
          into another folder",
         folder.display(),
         env!("CARGO_PKG_VERSION")
     )]
-    SweepOfAnotherVersion { folder: PathBuf, version: String },
+    BatchOfAnotherVersion {
+        verb: &'static str,
+        folder: PathBuf,
+        version: String,
+    },
     #[error("{} is not valid UTF-8 and cannot be written into a script", _0.display())]
     PathNotText(PathBuf),
     #[error(

@@ -1,6 +1,6 @@
 //! Shared by the figure builders: the time axis, curves over it, the line that names the problem.
 
-pub(crate) use super::ticks::plain;
+pub(crate) use super::ticks::{plain, power_of_ten};
 use super::{Axis, Drawn, Figure, Panel, Scale, Series, Style};
 use crate::activation::Formula;
 use crate::network::Relu;
@@ -81,6 +81,19 @@ pub(crate) fn floored(value: f64) -> f64 {
 /// A slope with three digits and a true minus sign.
 pub(crate) fn slope(value: f64) -> String {
     plain(value, 3)
+}
+
+/// A number with one digit: 0.03, but 6·10⁻⁹.
+pub(crate) fn short(value: f64) -> String {
+    let exponent = value.abs().log10().floor();
+    if value == 0.0 || !exponent.is_finite() {
+        return plain(value, 0);
+    }
+    if (-3.0..3.0).contains(&exponent) {
+        return plain(value, (-exponent).max(0.0) as usize);
+    }
+    let digit = plain(value / 10f64.powf(exponent), 0);
+    format!("{digit}·{}", power_of_ten(exponent as i64))
 }
 
 impl Drawn<'_> {

@@ -191,7 +191,7 @@ impl<'a> Draft<'a> {
             .series
             .iter()
             .map(|s| {
-                if s.style == Style::Band {
+                if matches!(s.style, Style::Band | Style::Cell) {
                     // A polygon is drawn as a whole, or cut off at the ends of the axes.
                     let corner = |p: &(f64, f64)| {
                         let (px, py) = (x.px(p.0)?, y.px(p.1)?);
@@ -299,8 +299,10 @@ impl<'a> Draft<'a> {
                 .faded(series.opacity);
                 for piece in pieces {
                     match (&piece[..], series.style) {
-                        ([_, _, _, ..], Style::Band) => draw_line(piece, Style::Band, ink, sheet),
-                        (_, Style::Band) => {}
+                        ([_, _, _, ..], Style::Band | Style::Cell) => {
+                            draw_line(piece, series.style, ink, sheet);
+                        }
+                        (_, Style::Band | Style::Cell) => {}
                         ([only], Style::Points) => {
                             sheet.marks.push(Mark::Ring { centre: *only, ink })
                         }

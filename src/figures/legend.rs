@@ -158,7 +158,7 @@ fn draw_entry(entry: &Entry, (x, y): Point, sheet: &mut Sheet) {
             centre: (x + SWATCH / 2.0, y),
             ink: entry.ink,
         }),
-        Style::Band => {
+        Style::Band | Style::Cell => {
             let (top, bottom) = (y - 0.3 * ROW, y + 0.3 * ROW);
             let corners = [
                 (x, top),
@@ -166,7 +166,7 @@ fn draw_entry(entry: &Entry, (x, y): Point, sheet: &mut Sheet) {
                 (x + SWATCH, bottom),
                 (x, bottom),
             ];
-            draw_line(&corners, Style::Band, entry.ink, sheet);
+            draw_line(&corners, entry.style, entry.ink, sheet);
         }
         style => draw_line(&ends, style, entry.ink, sheet),
     }

@@ -80,12 +80,24 @@ pub enum Style {
     Points,
     /// A shaded area: the points run along one edge and back along the other.
     Band,
+    /// A filled area in its full colour, such as a cell of a map.
+    Cell,
     /// A thin dashed dark-grey guide (predicted slope, asymptote); it does not take part in the range of an axis.
     Reference,
 }
 
 /// Palette index of the neutral light grey, for bundles in the background.
 pub const GREY: usize = usize::MAX;
+
+/// Palette index of the first of [`SHADES`] shades from dark to light.
+const FIRST_SHADE: usize = usize::MAX - 1000;
+/// How many shades there are.
+const SHADES: usize = 256;
+
+/// Palette index of the shade at a level between 0 (dark) and 1 (light).
+pub fn shade(level: f64) -> usize {
+    FIRST_SHADE + (level.clamp(0.0, 1.0) * (SHADES - 1) as f64).round() as usize
+}
 
 /// One curve. Points that are not finite, or not positive on a [`Scale::Log10`] axis, are left out and break the line.
 #[derive(Debug, Clone)]
@@ -94,7 +106,7 @@ pub struct Series {
     pub label: Option<String>,
     pub points: Vec<(f64, f64)>,
     pub style: Style,
-    /// Index into the palette (it wraps around), or [`GREY`]; curves of one family share a colour.
+    /// Index into the palette (it wraps around), [`GREY`] or a [`shade`]; curves of one family share a colour.
     pub colour: usize,
     /// 0 (invisible) … 1.
     pub opacity: f64,

@@ -1,7 +1,7 @@
 //! The marks that make up a drawing, in px: all that a renderer needs to know.
 
 use super::{
-    GREY, Style,
+    FIRST_SHADE, GREY, SHADES, Style,
     curve::{Mapping, Point, Rect},
 };
 
@@ -60,9 +60,34 @@ impl Ink {
         ];
         if colour == GREY {
             Self::opaque(0x99, 0x99, 0x99)
+        } else if (FIRST_SHADE..FIRST_SHADE + SHADES).contains(&colour) {
+            Self::shade((colour - FIRST_SHADE) as f64 / (SHADES - 1) as f64)
         } else {
             PALETTE[colour % PALETTE.len()]
         }
+    }
+
+    /// Shades from dark to light that keep their order with any colour vision and in grey print (viridis).
+    fn shade(level: f64) -> Self {
+        const ANCHORS: [[f64; 3]; 9] = [
+            [68.0, 1.0, 84.0],
+            [71.0, 44.0, 122.0],
+            [59.0, 81.0, 139.0],
+            [44.0, 113.0, 142.0],
+            [33.0, 144.0, 141.0],
+            [39.0, 173.0, 129.0],
+            [92.0, 200.0, 99.0],
+            [170.0, 220.0, 50.0],
+            [253.0, 231.0, 37.0],
+        ];
+        let place = level.clamp(0.0, 1.0) * (ANCHORS.len() - 1) as f64;
+        let below = (place as usize).min(ANCHORS.len() - 2);
+        let part = place - below as f64;
+        let [r, g, b] = [0, 1, 2].map(|channel| {
+            let (from, to) = (ANCHORS[below][channel], ANCHORS[below + 1][channel]);
+            (from + part * (to - from)).round() as u8
+        });
+        Self::opaque(r, g, b)
     }
 }
 
@@ -212,15 +237,16 @@ const BAND: f64 = 0.22;
 
 /// Draws a curve in its style.
 pub(crate) fn draw_line(points: &[Point], style: Style, ink: Ink, sheet: &mut Sheet) {
-    if style == Style::Band {
+    if let Style::Band | Style::Cell = style {
+        let opacity = if style == Style::Band { BAND } else { 1.0 };
         sheet.marks.push(Mark::Area {
             corners: points.to_vec(),
-            ink: ink.faded(BAND * ink.opacity),
+            ink: ink.faded(opacity * ink.opacity),
         });
         return;
     }
     let (width, dash) = match style {
-        Style::Line | Style::Points | Style::Band => (2.0, None),
+        Style::Line | Style::Points | Style::Band | Style::Cell => (2.0, None),
         Style::Dashed => (2.0, Some((9.0, 5.0))),
         Style::Reference => (1.4, Some((6.0, 4.0))),
     };

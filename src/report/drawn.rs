@@ -116,6 +116,7 @@ fn series<'a>(series: &'a Series, known: &Known<'_>) -> DrawnSeries<'a> {
             Style::Dashed => "dashed",
             Style::Points => "points",
             Style::Band => "band",
+            Style::Cell => "cell",
             Style::Reference => "reference",
         },
         colour: (series.colour != GREY).then_some(series.colour),

@@ -31,6 +31,8 @@ pub(crate) use json::Coefficients;
 pub use json::json;
 #[cfg(feature = "figures")]
 pub use json::json_with_figures;
+#[cfg(feature = "cli")]
+pub(crate) use npz::Archive;
 pub use npz::npz;
 #[cfg(feature = "cli")]
 pub(crate) use text::text;

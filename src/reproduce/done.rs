@@ -8,7 +8,8 @@ use crate::report;
 use crate::run::{RunOptions, run};
 use crate::stability;
 use crate::storage::{Folder, forget, hexadecimal, write_file};
-use crate::sweep::{self, Plan, Shard};
+use crate::study::{self, Batch};
+use crate::sweep::{self, Plan};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -67,7 +68,7 @@ pub(super) fn make(
     let _here = match experiment.kind {
         ExperimentKind::Run | ExperimentKind::Critical => Folder::alone(folder)?,
         // shared with other processes that run cases of it
-        ExperimentKind::Sweep => Folder::together(folder)?,
+        ExperimentKind::Sweep | ExperimentKind::Study => Folder::together(folder)?,
     };
     let path = folder.join(NAME);
     match fs::remove_file(&path) {
@@ -79,6 +80,7 @@ pub(super) fn make(
         ExperimentKind::Run => single(experiment, folder, control),
         ExperimentKind::Critical => critical(experiment, folder, control),
         ExperimentKind::Sweep => whole_sweep(experiment, folder, jobs, control),
+        ExperimentKind::Study => whole_study(experiment, folder, jobs, control),
     };
     let (exit_code, message, figures) = match made {
         Ok((exit_code, message, figures)) => (exit_code, message, figures),
@@ -104,6 +106,9 @@ pub(super) fn make(
         "sweep.csv",
         "theory.csv",
         "claims.json",
+        "table.csv",
+        "aggregates.csv",
+        "curves.npz",
     ];
     names.extend(others.map(str::to_owned));
     let digests = names.into_iter().filter_map(|name| {
@@ -153,15 +158,7 @@ fn whole_sweep(
 ) -> Result<Made> {
     let plan = Plan::new(experiment.scenario.clone(), folder)?;
     plan.write()?;
-    let outcome = sweep::run(
-        &plan,
-        &sweep::ShardOptions {
-            shard: Shard::ALL,
-            jobs,
-            signal: control.signal,
-            observer: &|_, _| {},
-        },
-    )?;
+    let outcome = all_cases(&plan, jobs, control)?;
     let merged = sweep::merge(&plan)?.map_err(|missing| Incomplete::Cases(missing.0.len()))?;
     let figures = sweep::write(&merged, folder)?;
     let failed = outcome.failed.len();
@@ -172,4 +169,34 @@ fn whole_sweep(
         _ => exit::SOLVER,
     };
     Ok((code, message, figures))
+}
+
+fn whole_study(
+    experiment: &Experiment,
+    folder: &Path,
+    jobs: usize,
+    control: &Control<'_>,
+) -> Result<Made> {
+    let plan = study::Plan::new(experiment.scenario.clone(), folder)?;
+    plan.write()?;
+    all_cases(&plan, jobs, control)?;
+    let merged = study::merge(&plan)?.map_err(|missing| Incomplete::Cases(missing.len()))?;
+    let written = study::write(&merged, folder, true)?;
+    let message = (!written.missing.is_empty()).then(|| written.missing.join("; "));
+    Ok((0, message, written.figures))
+}
+
+/// Runs the cases of a sweep or study that are missing.
+fn all_cases<B: Batch>(
+    batch: &B,
+    jobs: usize,
+    control: &Control<'_>,
+) -> Result<study::ShardOutcome> {
+    let options = study::ShardOptions {
+        shard: study::Shard::ALL,
+        jobs,
+        signal: control.signal,
+        observer: &|_, _| {},
+    };
+    study::run(batch, &options)
 }

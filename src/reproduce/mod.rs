@@ -4,7 +4,7 @@
 //! folder of scenarios ─plan→ Experiment… ─run→ Done… (a folder each) ─ClaimsTable::of→ ClaimsTable ─html→ index.html
 //! ```
 //!
-//! An experiment's folder holds the output of the verbs `run`, `compare --critical` and `sweep`, and `done.json`: what
+//! An experiment's folder holds the output of `run`, `compare --critical`, `sweep` or `study`, and `done.json`: what
 //! it was made from, and checksums of the output. Folders that are intact and made from the same inputs are kept, so
 //! that an interrupted reproduction continues where it stopped. The table is a function of those folders alone.
 
@@ -50,7 +50,7 @@ pub(crate) enum Event<'a> {
 
 /// Runs what is not done yet; returns the outcome of each experiment, in order.
 ///
-/// Single-threaded experiments run in parallel; those with threads of their own (sweeps) follow, one after another.
+/// Single-threaded experiments run in parallel; those with threads of their own (sweeps, studies) follow, one by one.
 /// An experiment that fails is recorded with its reason and does not stop the others; the next call tries it again.
 ///
 /// # Errors
@@ -76,7 +76,7 @@ pub(crate) fn run(experiments: &[Experiment], options: &Options) -> Result<Vec<D
         Ok(done)
     };
     let (mut order, alone): (Vec<usize>, Vec<usize>) =
-        (0..experiments.len()).partition(|i| experiments[*i].kind != ExperimentKind::Sweep);
+        (0..experiments.len()).partition(|i| !experiments[*i].kind.is_batch());
     // the longest first, so that no thread is left with a long one at the end
     order.sort_by(|a, b| experiments[*b].work.total_cmp(&experiments[*a].work));
     let results: Mutex<Vec<Option<Result<Done>>>> =

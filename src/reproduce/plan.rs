@@ -19,6 +19,15 @@ pub(crate) enum ExperimentKind {
     Critical,
     /// Like `sweep plan`, `run` and `merge`.
     Sweep,
+    /// Like `study run`.
+    Study,
+}
+
+impl ExperimentKind {
+    /// Whether it has threads of its own.
+    pub(crate) fn is_batch(self) -> bool {
+        matches!(self, Self::Sweep | Self::Study)
+    }
 }
 
 /// A scenario, and what to do with it.
@@ -40,7 +49,7 @@ pub(crate) struct Selection {
     pub only: Option<String>,
     /// The cheapest ones that show every outcome of every claim.
     pub quick: bool,
-    /// Long sweeps too: those that measure flows and finite steps of large networks.
+    /// Studies too, and long sweeps: those that measure flows and finite steps of large networks.
     pub all: bool,
 }
 
@@ -48,7 +57,9 @@ impl Experiment {
     /// The name of its folder, unique to the experiment.
     pub(crate) fn id(&self) -> String {
         match self.kind {
-            ExperimentKind::Run | ExperimentKind::Sweep => self.scenario.name.clone(),
+            ExperimentKind::Run | ExperimentKind::Sweep | ExperimentKind::Study => {
+                self.scenario.name.clone()
+            }
             ExperimentKind::Critical => format!("{}-critical", self.scenario.name),
         }
     }
@@ -59,6 +70,9 @@ impl Experiment {
         match self.kind {
             ExperimentKind::Run => format!("marginflow run {path}"),
             ExperimentKind::Critical => format!("marginflow compare {path} --critical"),
+            ExperimentKind::Study => {
+                format!("marginflow study run {path} --out out/{}", self.id())
+            }
             ExperimentKind::Sweep => {
                 let out = format!("--out out/{}", self.id());
                 format!(
@@ -86,7 +100,7 @@ impl Experiment {
         let about_sweeps = claims::find(id).is_some_and(|claim| claim.subject == Subject::Sweep);
         match self.kind {
             ExperimentKind::Run => !about_sweeps,
-            ExperimentKind::Critical => false,
+            ExperimentKind::Critical | ExperimentKind::Study => false,
             ExperimentKind::Sweep => about_sweeps,
         }
     }
@@ -94,7 +108,7 @@ impl Experiment {
     /// The file with its verdicts, in its folder.
     pub(super) fn verdicts(&self) -> &'static str {
         match self.kind {
-            ExperimentKind::Run | ExperimentKind::Critical => "report.json",
+            ExperimentKind::Run | ExperimentKind::Critical | ExperimentKind::Study => "report.json",
             ExperimentKind::Sweep => "claims.json",
         }
     }
@@ -109,8 +123,11 @@ pub(crate) fn plan(folder: &Path, selection: &Selection) -> Result<Vec<Experimen
     let mut experiments = Vec::new();
     for path in scenarios(folder)? {
         let scenario = scenario::load(&path, &[])?;
-        let sweep = scenario.sweep().is_some();
-        let problem = if sweep { None } else { Some(scenario.build()?) };
+        let kind = kind(&scenario);
+        let problem = match kind {
+            ExperimentKind::Sweep => None,
+            _ => Some(scenario.build()?),
+        };
         let mut inputs = format!("{} {}", scenario.name, scenario.sha256).into_bytes();
         if let Some(p) = &problem {
             let numbers = [
@@ -122,11 +139,7 @@ pub(crate) fn plan(folder: &Path, selection: &Selection) -> Result<Vec<Experimen
         }
         let run = Experiment {
             path,
-            kind: if sweep {
-                ExperimentKind::Sweep
-            } else {
-                ExperimentKind::Run
-            },
+            kind,
             work: problem.map_or_else(
                 || sweep_work(&scenario),
                 |p| (p.theta0().len() * p.dataset().len()) as f64,
@@ -166,11 +179,23 @@ fn sweep_work(scenario: &Scenario) -> f64 {
 /// Work of a sweep of flows and finite steps that takes a minute.
 const LONG: f64 = 5e6;
 
-/// Whether it is a sweep that integrates flows or makes finite steps of networks so large that it takes minutes.
+/// What is done with a scenario.
+fn kind(scenario: &Scenario) -> ExperimentKind {
+    if scenario.study().is_some() {
+        ExperimentKind::Study
+    } else if scenario.sweep().is_some() {
+        ExperimentKind::Sweep
+    } else {
+        ExperimentKind::Run
+    }
+}
+
+/// Whether it is a study, or a sweep that integrates flows or makes finite steps of networks so large that it takes
+/// minutes.
 fn is_long(experiment: &Experiment) -> bool {
     let trains = (experiment.scenario.sweep())
         .is_some_and(|(options, _)| options.kinds.iter().any(|kind| *kind != Kind::Limit));
-    trains && experiment.work > LONG
+    experiment.kind == ExperimentKind::Study || trains && experiment.work > LONG
 }
 
 fn scenarios(folder: &Path) -> Result<Vec<PathBuf>> {

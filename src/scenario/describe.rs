@@ -140,6 +140,14 @@ impl<'a> Page<'a> {
     /// Writes one table with its keys, then its subtables.
     fn table(&self, path: &str, schema: &'a Value, text: &mut String) {
         let Some(properties) = schema["properties"].as_object() else {
+            // tables with names of one's own, and lists of tables
+            let member = self.resolved(&schema["additionalProperties"]);
+            let item = self.resolved(&schema["items"]);
+            if member["properties"].is_object() && path != "expect" {
+                self.table(&format!("{path}.NAME"), member, text);
+            } else if item["properties"].is_object() {
+                self.table(path, item, text);
+            }
             return;
         };
         let required: Vec<&str> = (schema["required"].as_array().into_iter().flatten())

@@ -9,6 +9,7 @@ use crate::network::{Architecture, Network, Relu, Signals, View};
 use crate::rule::Rule;
 use nalgebra::DVector;
 use std::ops::Range;
+use toml::Spanned;
 
 impl Builder<'_> {
     /// θ(0) from `w_1 … w_L`, each column by column. Gaussian draws fill them in this order.
@@ -20,12 +21,26 @@ impl Builder<'_> {
                 scale,
                 seed,
                 level_set,
+                zero_output,
             } => {
                 let draws = standard_normals("initial", seed.get()).take(parameters);
-                let weights = DVector::from_iterator(parameters, draws) * scale.get();
-                match level_set.as_ref().filter(|asked| *asked.get_ref()) {
-                    Some(asked) => self.on_level_set(weights, network, rule, asked.span()),
-                    None => Ok(network.theta(weights)),
+                let mut weights = DVector::from_iterator(parameters, draws) * scale.get();
+                let asked = |key: &Option<Spanned<bool>>| {
+                    key.as_ref().filter(|key| *key.get_ref()).map(Spanned::span)
+                };
+                match (asked(level_set), asked(zero_output)) {
+                    (Some(_), Some(zero)) => {
+                        let problem = "level-set and zero-output both set the output weights";
+                        Err(self.source.error(zero, problem, "keep one of them"))
+                    }
+                    (Some(level), None) => self.on_level_set(weights, network, rule, level),
+                    (None, zero) => {
+                        if let (Some(_), Some((inputs, units))) = (zero, network.shapes().last()) {
+                            let output = inputs * units;
+                            weights.rows_mut(parameters - output, output).fill(0.0);
+                        }
+                        Ok(network.theta(weights))
+                    }
                 }
             }
             Initial::Files(files) => self.initial_files(network, files),

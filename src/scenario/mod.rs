@@ -31,6 +31,9 @@
 //! ratios = [0.5, 1.0]                    # n/D, D that of [dataset.gaussian-teacher]
 //! seeds = 50
 //! kinds = ["limit", "flow", "steps"]     # ["limit"] unless given; the flow to [flow] until, the steps of [steps]
+//! [study]                                # optional: what `study` does, see crate::study
+//! vary = { "network.fully-connected-linear.depth" = [2, 3, 4] }
+//! seeds = { "dataset.gaussian-teacher.seed" = 20 }
 //! [expect]
 //! thm-1 = "holds"
 //! ```
@@ -57,6 +60,7 @@ mod relu;
 mod rule;
 mod schema;
 mod source;
+pub(crate) mod study;
 mod sweep;
 mod variants;
 
@@ -74,6 +78,7 @@ use schema::{Architecture, Document, MethodName, ScheduleName, StateName};
 use source::Source;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+pub use study::{FigureKind, FigureRequest, PowerLaw, StudyOptions, Vertical};
 pub(crate) use sweep::samples;
 pub use sweep::{Kind, SweepOptions, Teacher};
 use toml::Spanned;
@@ -101,6 +106,7 @@ pub struct Scenario {
     /// Runs of finite steps, if any.
     pub steps: Option<StepOptions>,
     sweep: Option<(SweepOptions, Teacher)>,
+    study: Option<StudyOptions>,
     document: Document,
     source: Source,
     folder: PathBuf,
@@ -169,6 +175,7 @@ fn resolve(
     let flow = flow_options(&document, &source)?;
     let steps = step_options(&document, &source)?;
     let sweep = sweep::options(&document, &source)?;
+    let study = study::options(&document, &source)?;
     paths::make_absolute(&mut resolved, &folder);
     Ok(Scenario {
         title: document.title.clone().unwrap_or_else(|| name.clone()),
@@ -183,6 +190,7 @@ fn resolve(
         flow,
         steps,
         sweep,
+        study,
         document,
         source,
         folder,

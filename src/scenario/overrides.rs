@@ -46,6 +46,26 @@ pub(super) fn apply(document: &mut DocumentMut, assignment: &str) -> Result<()> 
     assign(document.as_table_mut(), &names, 0, value).map_err(|why| usage(why).into())
 }
 
+/// Whether an assignment to this key would change no choice: all alternatives it goes through are those that the
+/// document has chosen.
+pub(super) fn is_chosen(document: &DocumentMut, key: &str) -> bool {
+    let Ok(keys) = Key::parse(key.trim()) else {
+        return false;
+    };
+    let names: Vec<&str> = keys.iter().map(Key::get).collect();
+    let mut item: Option<&Item> = Some(document.as_item());
+    for (level, name) in names.iter().enumerate() {
+        let below = item
+            .and_then(Item::as_table_like)
+            .and_then(|table| table.get(name));
+        if below.is_none() && is_choice(&names[..level]) {
+            return false;
+        }
+        item = below;
+    }
+    true
+}
+
 /// Assigns `names[level..]` inside the table of `names[..level]`.
 fn assign(
     table: &mut dyn TableLike,

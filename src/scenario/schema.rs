@@ -4,6 +4,7 @@ use super::numbers::{AtLeast, Depth, Fraction, Horizon, Positive, Scale, Seed, S
 use super::relu::ReluTable;
 use super::rule::LearningRule;
 use super::source::did_you_mean;
+use super::study::keys::Study;
 use super::{Kind, NetworkCase};
 use crate::claims::{self, Outcome};
 use crate::flow::clock;
@@ -41,6 +42,9 @@ pub(super) struct Document {
     /// Many networks, ratios n/D and seeds, for the verb `sweep`; none if absent.
     #[schemars(with = "Option<Sweep>")]
     pub sweep: Option<Spanned<Sweep>>,
+    /// Many runs with some keys varied, for the verb `study`; none if absent.
+    #[schemars(with = "Option<Study>")]
+    pub study: Option<Spanned<Study>>,
     /// Claim = expected verdict; a run whose verdicts differ ends with exit code 1.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Outcome>", transform = super::describe::claims_as_keys)]
@@ -274,6 +278,9 @@ pub(super) enum Initial {
         /// b_j w_2j = ½‖w_1j‖²; not if absent.
         #[schemars(with = "Option<bool>")]
         level_set: Option<Spanned<bool>>,
+        /// Whether the output weights are zero, so that the network starts from the predictor 0; not if absent.
+        #[schemars(with = "Option<bool>")]
+        zero_output: Option<Spanned<bool>>,
     },
     /// One file per layer, CSV or npy: inputs as rows, units as columns; the last layer (where labels are ±1), and
     /// every convolutional or diagonal one, a single column.

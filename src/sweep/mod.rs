@@ -11,8 +11,8 @@
 //! rule, and differences between networks are paired. So results are bitwise independent of threads, shards,
 //! interruptions and their order.
 //!
-//! A finished case is a file with its own checksum, written completely or not at all. Cases that are missing, damaged
-//! or failed are done by the next `run`. Merging is a pure function of all case files, in the order of their ids.
+//! Folders, case files, shards and threads are those of the engine of all batches, [`crate::study`]; a sweep is one
+//! study among others, with tables and figures of its own.
 
 mod evaluate;
 #[cfg(feature = "cli")]
@@ -25,15 +25,13 @@ mod record;
 mod run;
 #[cfg(feature = "cli")]
 mod section_6;
-#[cfg(feature = "cli")]
-mod slurm;
 
 pub use crate::scenario::{Kind, NetworkCase, SweepOptions};
+pub use crate::study::{Shard, ShardOptions, ShardOutcome, run};
 #[cfg(feature = "cli")]
 pub(crate) use export::{text, write};
 pub use merge::{Difference, Mean, Merged, Missing, PredictedAngle, Summary, merge};
-pub use plan::{Case, Plan};
-pub(crate) use record::{Measurement, Record};
-pub use run::{Shard, ShardOptions, ShardOutcome, run};
 #[cfg(feature = "cli")]
-pub(crate) use slurm::{SlurmOptions, write_slurm};
+pub(crate) use plan::KIND;
+pub use plan::{Case, Plan};
+pub use record::{Measurement, Record};

@@ -1,12 +1,12 @@
 //! The plan: the cases of a sweep, and the folder that holds it.
 
 use super::{NetworkCase, SweepOptions};
-use crate::error::{Error, Result, UsageError};
-use crate::scenario::{self, Scenario, samples};
-use crate::storage::{Folder, create_folder, hexadecimal, write_file};
-use serde::{Deserialize, Serialize};
+#[cfg(doc)]
+use crate::error::Error;
+use crate::error::Result;
+use crate::scenario::{Scenario, samples};
+use crate::study::{BatchFolder, BatchKind};
 use sha2::{Digest, Sha256};
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// One network and rule at one ratio and seed.
@@ -43,22 +43,13 @@ pub struct Plan {
     master: u64,
 }
 
-/// `plan.json`
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct PlanHeader {
-    format: String,
-    version: String,
-    scenario: String,
-    scenario_sha256: String,
-    /// Checksum of the `scenario.toml` next to it.
-    resolved_sha256: String,
-    cases: usize,
-}
-
 const FORMAT: &str = "marginflow-sweep/1";
 
-/// The file that marks a folder as that of a sweep.
-pub(super) const PLAN: &str = "plan.json";
+/// What marks a folder as that of a sweep.
+pub(crate) const KIND: BatchKind = BatchKind {
+    verb: "sweep",
+    format: FORMAT,
+};
 
 impl Plan {
     /// The plan of a scenario, not yet written.
@@ -99,24 +90,7 @@ impl Plan {
     /// # Errors
     /// [`Error::Usage`] if the folder holds another sweep; [`Error::Io`].
     pub fn write(&self) -> Result<()> {
-        let _here = Folder::together(&self.folder)?;
-        if let Some(header) = read_header(&self.folder)? {
-            if header == self.header() {
-                return Ok(());
-            }
-            return Err(UsageError::AnotherSweep {
-                folder: self.folder.clone(),
-                scenario: header.scenario,
-                sha256: header.scenario_sha256,
-                version: header.version,
-            }
-            .into());
-        }
-        create_folder(&self.cases_folder())?;
-        let scenario = self.folder.join("scenario.toml");
-        write_file(&scenario, self.scenario.resolved.as_bytes())?;
-        let text = serde_json::to_string_pretty(&self.header()).expect("a header is plain data");
-        write_file(&self.folder.join(PLAN), (text + "\n").as_bytes())
+        self.batch_folder().write_plan(&self.scenario)
     }
 
     /// Reads the plan in a folder.
@@ -124,35 +98,14 @@ impl Plan {
     /// # Errors
     /// [`Error::Usage`] if there is no plan, or one of another version; [`Error::Data`] if it is damaged.
     pub fn open(folder: &Path) -> Result<Self> {
-        let header = read_header(folder)?.ok_or_else(|| UsageError::NoSweep(folder.to_owned()))?;
-        let path = folder.join("scenario.toml");
-        let text = fs::read(&path).map_err(|e| Error::io(&path, e))?;
-        if hexadecimal(&text) != header.resolved_sha256 {
-            return Err(Error::data(
-                path,
-                "has changed since the sweep was planned; plan the changed scenario into another folder",
-            ));
-        }
-        if header.version != env!("CARGO_PKG_VERSION") {
-            return Err(UsageError::SweepOfAnotherVersion {
-                folder: folder.to_owned(),
-                version: header.version,
-            }
-            .into());
-        }
-        let mut scenario = scenario::load(&path, &[])?;
-        scenario.name = header.scenario;
-        scenario.sha256 = header.scenario_sha256;
-        Self::new(scenario, folder)
+        Self::new(KIND.planned(folder)?, folder)
     }
 
-    fn header(&self) -> PlanHeader {
-        PlanHeader {
-            format: FORMAT.into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            scenario: self.scenario.name.clone(),
-            scenario_sha256: self.scenario.sha256.clone(),
-            resolved_sha256: hexadecimal(self.scenario.resolved.as_bytes()),
+    /// Its folder, as the engine of batches sees it.
+    pub(crate) fn batch_folder(&self) -> BatchFolder {
+        BatchFolder {
+            path: self.folder.clone(),
+            kind: KIND,
             cases: self.len(),
         }
     }
@@ -169,20 +122,19 @@ impl Plan {
 
     /// All cases, in the order of their ids.
     pub fn cases(&self) -> Vec<Case> {
-        let mut cases = Vec::with_capacity(self.len());
-        for network in &self.options.cases {
-            for &ratio in &self.options.ratios {
-                for seed in 0..self.options.seeds {
-                    cases.push(Case {
-                        id: cases.len(),
-                        network: network.clone(),
-                        ratio,
-                        seed,
-                    });
-                }
-            }
+        (0..self.len()).map(|id| self.case(id)).collect()
+    }
+
+    /// The case with a number below [`Self::len`].
+    pub(crate) fn case(&self, id: usize) -> Case {
+        let (ratios, seeds) = (&self.options.ratios, self.options.seeds);
+        let group = id / seeds;
+        Case {
+            id,
+            network: self.options.cases[group / ratios.len()].clone(),
+            ratio: ratios[group % ratios.len()],
+            seed: id % seeds,
         }
-        cases
     }
 
     /// N at a ratio.
@@ -223,14 +175,9 @@ impl Plan {
         self.scenario.with(&self.assignments(case))
     }
 
-    /// The folder of the cases.
-    pub(crate) fn cases_folder(&self) -> PathBuf {
-        self.folder.join("cases")
-    }
-
     /// The file of a case.
     pub fn path(&self, case: &Case) -> PathBuf {
-        self.cases_folder().join(format!("{:06}.json", case.id))
+        self.batch_folder().case(case.id)
     }
 }
 
@@ -239,22 +186,4 @@ fn derived_seed(master: u64, name: &str) -> u64 {
     let digest = Sha256::digest(format!("{FORMAT} {master} {name}"));
     let word = digest.first_chunk::<8>().expect("a digest has 32 bytes");
     u64::from_le_bytes(*word) >> 1
-}
-
-fn read_header(folder: &Path) -> Result<Option<PlanHeader>> {
-    let path = folder.join(PLAN);
-    let text = match fs::read(&path) {
-        Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(Error::io(path, e)),
-    };
-    serde_json::from_slice(&text)
-        .ok()
-        .filter(|header: &PlanHeader| header.format == FORMAT)
-        .map(Some)
-        .ok_or_else(|| {
-            let advice = format!("is no plan of a sweep ({FORMAT}) or is damaged; remove it and plan again: cases that \
-                                  are done stay");
-            Error::data(path, advice)
-        })
 }

@@ -13,6 +13,7 @@ mod refusals;
 mod relu;
 mod reproduce;
 mod spectral;
+mod study;
 mod sweep;
 mod workshop;
 
@@ -403,6 +404,8 @@ fn help_names_every_verb() {
         "run",
         "compare",
         "limit",
+        "study",
+        "compare-runs",
         "sweep",
         "reproduce",
         "claims",

@@ -33,6 +33,7 @@ fn places_that_cannot_be_written_are_named_before_the_run() {
             "compare steps.toml",
             "limit linear.toml",
             "sweep plan sweep.toml",
+            "study run study.toml",
             "reproduce --scenarios .",
         ] {
             let output = shop.ends(74, &format!("{command} --out {place}"));

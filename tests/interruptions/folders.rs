@@ -17,6 +17,7 @@ fn a_second_command_in_a_folder_is_refused_with_the_number_of_the_first() {
         "compare steps.toml --critical --out here",
         "limit linear.toml --out here",
         "sweep plan sweep.toml --out here",
+        "study run study.toml --out here",
         "reproduce --scenarios . --out here",
     ] {
         let output = shop.ends(74, second);

@@ -11,10 +11,10 @@ use std::process::Child;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Kills of one of the four tests.
+/// Kills of one of the five tests.
 fn share() -> usize {
     let wanted = std::env::var("MARGINFLOW_KILLS").map(|n| n.parse().expect("a number of kills"));
-    wanted.unwrap_or(100_usize).div_ceil(4)
+    wanted.unwrap_or(100_usize).div_ceil(5)
 }
 
 /// A command that is to be killed.
@@ -126,4 +126,16 @@ fn kills_do_not_change_a_sweep() {
         resumed: "",
     }
     .dies(4);
+}
+
+/// Planning, running and merging are one command, and any of them may be cut short.
+#[test]
+fn kills_do_not_change_a_study() {
+    Victim {
+        shop: &shop(),
+        command: "study run study.toml --jobs 2",
+        before: None,
+        resumed: "",
+    }
+    .dies(5);
 }

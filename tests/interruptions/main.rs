@@ -94,6 +94,31 @@ seeds = 5
 kinds = ["limit", "flow", "steps"]
 "#;
 
+/// Two depths and rules at five seeds.
+const STUDY: &str = r#"
+[dataset.gaussian-teacher]
+dimension = 8
+samples = 6
+seed = 1
+[network.fully-connected-linear]
+depth = 2
+[rule.direct-feedback-alignment]
+feedback.gaussian.seed = 1
+[initial]
+gaussian = { scale = 0.1, seed = 1 }
+[flow]
+until.log-log-time = 40.0
+[study]
+pair = "rule"
+[study.vary]
+"network.fully-connected-linear.depth" = [2, 3]
+"rule" = ["gradient-descent", { direct-feedback-alignment = { feedback = { gaussian = { seed = 1 } } } }]
+[study.seeds]
+"dataset.gaussian-teacher.seed" = 5
+"initial.gaussian.seed" = 5
+"rule.direct-feedback-alignment.feedback.gaussian.seed" = 5
+"#;
+
 /// A folder with these scenarios in it.
 fn shop() -> Workshop {
     Workshop::with(&[
@@ -101,5 +126,6 @@ fn shop() -> Workshop {
         ("kinks.toml", KINKS),
         ("steps.toml", STEPS),
         ("sweep.toml", SWEEP),
+        ("study.toml", STUDY),
     ])
 }

@@ -2,6 +2,7 @@
 //! symmetries.
 
 mod least_distance;
+mod margin_path;
 mod reduced;
 mod reductions;
 mod spectral;

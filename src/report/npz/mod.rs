@@ -21,15 +21,15 @@ use std::io::{self, BufWriter, Seek, Write};
 /// # Errors
 /// If `out` fails.
 pub fn npz(run: &Run, out: impl Write + Seek) -> io::Result<()> {
-    let mut archive = Archive(NpzWriter::new(BufWriter::new(out)));
+    let mut archive = Archive::new(out);
     let mut units = Vec::new();
     for key in KEYS {
         for (name, unit, array) in named(key, run) {
             units.push(format!("{name}: {unit}"));
-            archive.array(&name, array)?;
+            archive.put(&name, array)?;
         }
     }
-    archive.array("units", Array::words(units))?;
+    archive.put("units", Array::words(units))?;
     archive.finish()
 }
 
@@ -53,10 +53,26 @@ fn named<'a>(key: &Key, run: &'a Run) -> Vec<(String, &'static str, Array<'a>)> 
     found
 }
 
-struct Archive<W: Write + Seek>(NpzWriter<BufWriter<W>>);
+/// Named arrays, uncompressed.
+pub(crate) struct Archive<W: Write + Seek>(NpzWriter<BufWriter<W>>);
 
 impl<W: Write + Seek> Archive<W> {
-    fn array(&mut self, name: &str, array: Array<'_>) -> io::Result<()> {
+    /// An empty one.
+    pub(crate) fn new(out: W) -> Self {
+        Self(NpzWriter::new(BufWriter::new(out)))
+    }
+
+    /// Adds doubles of this shape, its last index running fastest.
+    pub(crate) fn array(
+        &mut self,
+        name: &str,
+        shape: &[u64],
+        values: impl Iterator<Item = f64>,
+    ) -> io::Result<()> {
+        self.numbers(name, shape, values)
+    }
+
+    fn put(&mut self, name: &str, array: Array<'_>) -> io::Result<()> {
         let shape = &array.shape;
         match array.values {
             Values::Floats(values) => self.numbers(name, shape, values),
@@ -99,7 +115,8 @@ impl<W: Write + Seek> Archive<W> {
         writer.finish()
     }
 
-    fn finish(mut self) -> io::Result<()> {
+    /// Writes the directory; without it the archive is not one.
+    pub(crate) fn finish(mut self) -> io::Result<()> {
         self.0.zip_writer().finish()?.flush()
     }
 }

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
-const SCENARIO: &str = r#"# A small sweep.
+pub(crate) const SCENARIO: &str = r#"# A small sweep.
 title = "A small sweep"
 [dataset.gaussian-teacher]
 dimension = 12

@@ -1,6 +1,6 @@
-//! A sweep as a Slurm job array.
+//! A batch as a Slurm job array.
 
-use super::Plan;
+use super::BatchFolder;
 use crate::error::{Error, Result, UsageError};
 use crate::storage::{Folder, create_folder, write_file};
 use std::path::{Path, PathBuf};
@@ -18,12 +18,17 @@ pub(crate) struct SlurmOptions {
 ///
 /// # Errors
 /// [`Error::Io`]; [`Error::Usage`] if a path cannot be put into a script.
-pub(crate) fn write_slurm(plan: &Plan, program: &Path, options: SlurmOptions) -> Result<PathBuf> {
-    let folder = std::path::absolute(&plan.folder).map_err(|e| Error::io(&plan.folder, e))?;
+pub(crate) fn write_slurm(
+    batch: &BatchFolder,
+    program: &Path,
+    options: SlurmOptions,
+) -> Result<PathBuf> {
+    let folder = std::path::absolute(&batch.path).map_err(|e| Error::io(&batch.path, e))?;
     let scripts = folder.join("slurm");
     let _here = Folder::together(&folder)?;
     create_folder(&scripts)?;
     let paths = Paths {
+        verb: batch.kind.verb,
         program: quoted(program)?,
         folder: quoted(&folder)?,
         log: batch_pattern(&scripts)?,
@@ -37,8 +42,9 @@ pub(crate) fn write_slurm(plan: &Plan, program: &Path, options: SlurmOptions) ->
     Ok(submit)
 }
 
-/// Paths quoted for a shell script; `log` for an `#SBATCH` line.
+/// The verb, and paths quoted for a shell script; `log` for an `#SBATCH` line.
 struct Paths {
+    verb: &'static str,
     program: String,
     folder: String,
     log: String,
@@ -50,6 +56,7 @@ fn array(paths: &Paths, options: SlurmOptions) -> String {
     let SlurmOptions { tasks, jobs } = options;
     let last = tasks - 1;
     let Paths {
+        verb,
         program,
         folder,
         log,
@@ -61,12 +68,12 @@ fn array(paths: &Paths, options: SlurmOptions) -> String {
     );
     format!(
         r#"#!/bin/sh
-#SBATCH --job-name=marginflow-sweep
+#SBATCH --job-name=marginflow-{verb}
 #SBATCH --array=0-{last}
 #SBATCH --cpus-per-task={jobs}
 #SBATCH --output={log}/%A-%a.log
 #SBATCH --signal=B:TERM@60
-# One shard of the sweep per task. A task that was killed is submitted again, alone or with all others:
+# One shard of the {verb} per task. A task that was killed is submitted again, alone or with all others:
 #     sbatch --array=3 array.sh
 # cases that are done are not done twice. SIGTERM, a minute before the time limit, ends a task after the cases in hand.
 shard=$SLURM_ARRAY_TASK_ID
@@ -75,7 +82,7 @@ shards=$SLURM_ARRAY_TASK_COUNT
 if {some_only}; then
     shards={tasks}
 fi
-exec {program} sweep run --out {folder} --shard "$shard/$shards" --jobs "${{SLURM_CPUS_PER_TASK:-{jobs}}}" --quiet
+exec {program} {verb} run --out {folder} --shard "$shard/$shards" --jobs "${{SLURM_CPUS_PER_TASK:-{jobs}}}" --quiet
 "#
     )
 }
@@ -86,9 +93,9 @@ fn merge(paths: &Paths) -> String {
 #SBATCH --job-name=marginflow-merge
 #SBATCH --output={}/merge-%j.log
 # Exit code 3, with a list, if cases are missing.
-exec {} sweep merge --out {}
+exec {} {} merge --out {}
 "#,
-        paths.log, paths.program, paths.folder
+        paths.log, paths.program, paths.verb, paths.folder
     )
 }
 
@@ -133,6 +140,7 @@ mod tests {
     #[test]
     fn tasks_take_their_shards_also_when_submitted_alone() {
         let paths = Paths {
+            verb: "sweep",
             program: "echo".into(),
             folder: "'x y'".into(),
             log: "/tmp".into(),

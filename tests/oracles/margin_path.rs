@@ -1,0 +1,164 @@
+//! The map of `scenarios/scale-atlas.toml` beside the path of margins, which is computed without a flow.
+//!
+//! Gradient descent on a diagonal network of two layers is solved by `Z = Gᵀ∫α dt`: w₁ ± w₂ grow like e^{±Z}, so that
+//!
+//! ```text
+//! β(Z) = ¼ (a² e^{2Z} − b² e^{−2Z}),   a = w₁(0) + w₂(0),  b = w₁(0) − w₂(0),
+//! ```
+//!
+//! the gradient of ψ*(Z) = Σ_d (a_d² e^{2Z_d} + b_d² e^{−2Z_d})/8. The flow is mirror descent in the potential ψ, and
+//! once only multipliers of support vectors grow it follows the minimisers of ψ subject to margins of at least γ:
+//! β(Gᵀλ) for the λ ≥ 0 that minimises ψ*(Gᵀλ) − γ 1ᵀλ. Margins of support vectors differ by numbers of order one along
+//! the flow and are equal on the path, so that directions agree to about 1/γ: the boundary at which the limit sets in
+//! is that of the path wherever the accuracy there is beyond exp(−10⁴).
+
+use marginflow::control::Control;
+use marginflow::limit::angle;
+use marginflow::run::{Run, RunOptions, run};
+use marginflow::scenario;
+use nalgebra::{DMatrix, DVector};
+use std::path::Path;
+
+/// Margins from which the flow must be on the path, to [`CLOSE`].
+const FAR: f64 = 1e4;
+const CLOSE: f64 = 1e-3;
+
+/// Where the limit has set in, radians.
+const SET_IN: f64 = 0.02;
+
+/// The potential of a start.
+struct Potential {
+    /// a², b²
+    squares: [DVector<f64>; 2],
+    /// G, N × D.
+    g: DMatrix<f64>,
+}
+
+impl Potential {
+    fn of(run: &Run) -> Self {
+        let weights = run
+            .problem
+            .network()
+            .weights(run.problem.theta0().as_slice());
+        let [w1, w2] = [0, 1].map(|l| DVector::from_column_slice(weights[l].as_slice()));
+        let square = |w: DVector<f64>| w.component_mul(&w);
+        Self {
+            squares: [square(&w1 + &w2), square(&w1 - &w2)],
+            g: run.problem.dataset().signed_samples().clone(),
+        }
+    }
+
+    /// Both terms of ψ*, entry by entry: (a² e^{2Z}, b² e^{−2Z})/4.
+    fn terms(&self, lambda: &DVector<f64>) -> [DVector<f64>; 2] {
+        let z = self.g.tr_mul(lambda);
+        [1.0, -1.0].map(|sign| {
+            let square = &self.squares[usize::from(sign < 0.0)];
+            square.zip_map(&z, |square, z| square * (2.0 * sign * z).exp() / 4.0)
+        })
+    }
+
+    fn beta(&self, lambda: &DVector<f64>) -> DVector<f64> {
+        let [up, down] = self.terms(lambda);
+        up - down
+    }
+
+    /// The minimiser at margin γ by projected Newton steps from `lambda`.
+    fn on_the_path(&self, gamma: f64, lambda: &mut DVector<f64>) -> DVector<f64> {
+        let value = |lambda: &DVector<f64>| {
+            let [up, down] = self.terms(lambda);
+            (up.sum() + down.sum()) / 2.0 - gamma * lambda.sum()
+        };
+        for _ in 0..500 {
+            let [up, down] = self.terms(lambda);
+            let slope = (&self.g * (&up - &down)).add_scalar(-gamma);
+            let free: Vec<usize> = (0..lambda.len())
+                .filter(|n| lambda[*n] > 0.0 || slope[*n] < 0.0)
+                .collect();
+            let rows = self.g.select_rows(&free);
+            let curved = DMatrix::from_diagonal(&((&up + &down) * 2.0));
+            let hessian = &rows * curved * rows.transpose();
+            let step = hessian
+                .lu()
+                .solve(&slope.select_rows(&free))
+                .expect("samples are independent");
+            if step.amax() < 1e-13 * (1.0 + lambda.amax()) {
+                break;
+            }
+            let moved = |share: f64| {
+                let mut next = lambda.clone();
+                for (k, n) in free.iter().enumerate() {
+                    next[*n] = (lambda[*n] - share * step[k]).max(0.0);
+                }
+                next
+            };
+            let now = value(lambda);
+            let mut share = 1.0;
+            while share > 1e-12 {
+                let next = value(&moved(share));
+                if next.is_finite() && next <= now {
+                    break;
+                }
+                share /= 2.0;
+            }
+            *lambda = moved(share);
+        }
+        self.beta(lambda)
+    }
+}
+
+/// The margin at which a falling angle comes to [`SET_IN`], interpolated in logarithms; none if it begins below.
+fn set_in(margins: &[f64], angles: &[f64]) -> Option<f64> {
+    let after = angles.iter().position(|angle| *angle <= SET_IN)?;
+    let before = after.checked_sub(1)?;
+    let share = (SET_IN / angles[before]).ln() / (angles[after] / angles[before]).ln();
+    let (low, high) = (margins[before].ln(), margins[after].ln());
+    Some((low + share * (high - low)).exp())
+}
+
+#[test]
+fn the_flows_of_the_atlas_follow_the_path_of_margins() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/scale-atlas.toml");
+    let (mut worst, mut boundary, mut borders) = (0.0_f64, 0.0_f64, 0);
+    for scale in ["10.0", "30.0", "100.0"] {
+        for seed in 1..=3 {
+            let changes = [
+                format!("initial.gaussian.scale={scale}"),
+                format!("initial.gaussian.seed={seed}"),
+                format!("dataset.gaussian-teacher.seed={seed}"),
+                "flow.until.log-log-time=16.0".to_owned(),
+            ];
+            let scenario = scenario::load(&path, &changes).unwrap();
+            let run = run(scenario, RunOptions::default(), &Control::none()).unwrap();
+            let (potential, limit) = (Potential::of(&run), run.limit.as_ref().unwrap());
+            let d = &run.diagnostics;
+            let mut lambda = DVector::zeros(potential.g.nrows());
+            let (mut margins, mut flow, mut on_path) = (Vec::new(), Vec::new(), Vec::new());
+            let far = (0..d.min_margin.len()).filter(|k| d.min_margin[*k] >= FAR);
+            for k in far.step_by(4) {
+                let beta = potential.on_the_path(d.min_margin[k], &mut lambda);
+                let apart = angle(beta.as_slice(), d.beta.column(k).into_owned().as_slice());
+                worst = worst.max(apart);
+                margins.push(d.min_margin[k]);
+                flow.push(angle(
+                    d.beta.column(k).into_owned().as_slice(),
+                    limit.beta.as_slice(),
+                ));
+                on_path.push(angle(beta.as_slice(), limit.beta.as_slice()));
+            }
+            assert!(
+                margins.len() > 20,
+                "{scale} {seed}: {} saves",
+                margins.len()
+            );
+            if let (Some(of_flow), Some(of_path)) =
+                (set_in(&margins, &flow), set_in(&margins, &on_path))
+            {
+                boundary = boundary.max((of_flow / of_path - 1.0).abs());
+                borders += 1;
+            }
+        }
+    }
+    println!("largest angle to the path {worst:.1e}; {borders} boundaries, {boundary:.1e} apart");
+    assert!(worst <= CLOSE, "{worst}");
+    assert!(borders >= 3 && boundary <= CLOSE, "{borders} {boundary}");
+}
