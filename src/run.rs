@@ -1,6 +1,7 @@
 //! One run from problem to verdicts: the arrows of the data flow, in order.
 
 use crate::accuracy::{Conclusion, Verification, judge, verify};
+use crate::certify::{self, Certificate, Certified, Finished, Found};
 use crate::claims::{self, Evidence, Outcome, Verdict};
 use crate::control::Control;
 use crate::descent::{self, Comparison, descend, flow_beside};
@@ -24,8 +25,20 @@ use crate::trajectory::{Status, Trajectory};
 pub struct RunOptions {
     /// Rerun at a hundredth of the tolerance and compare.
     pub verify: bool,
+    /// Whether what can be proved of the run is written down.
+    pub certify: Certify,
     /// Run on data without a separating hyperplane; claims about limits are then not applicable.
     pub allow_nonseparable: bool,
+}
+
+/// Whether a run leaves a certificate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Certify {
+    #[default]
+    Never,
+    /// Where it takes about a second at most.
+    WhereQuick,
+    Always,
 }
 
 /// A finished run with everything measured on it.
@@ -47,6 +60,10 @@ pub struct Run {
     pub steps: Option<Comparison>,
     pub verdicts: Vec<Verdict>,
     pub verification: Option<Verification>,
+    /// What is proved, as far as it was asked for; it has passed the checker.
+    pub certificate: Option<Certificate>,
+    /// The same in numbers.
+    pub certified: Certified,
 }
 
 /// Runs a scenario: limit, flow, diagnostics, verdicts.
@@ -107,7 +124,7 @@ pub fn run(scenario: Scenario, options: RunOptions, control: &Control<'_>) -> Re
     } else {
         None
     };
-    let verdicts = claims::check(&Evidence {
+    let mut verdicts = claims::check(&Evidence {
         problem: &problem,
         options: &scenario.flow,
         trajectory: &trajectory,
@@ -117,6 +134,35 @@ pub fn run(scenario: Scenario, options: RunOptions, control: &Control<'_>) -> Re
         steps: steps.as_ref(),
         extend: "flow.until",
     });
+    control.check()?;
+    let wanted = match options.certify {
+        Certify::Never => false,
+        Certify::WhereQuick => certify::is_quick(&problem),
+        Certify::Always => true,
+    };
+    let certificate = if wanted {
+        let run = Finished {
+            trajectory: &trajectory,
+            diagnostics: &diagnostics,
+        };
+        let found = Found {
+            limit: limit.as_ref(),
+            run: Some(run),
+            ..Found::default()
+        };
+        certify::certify(&problem, found, (&scenario.name, &scenario.sha256))
+    } else {
+        None
+    };
+    let certified = certificate
+        .as_ref()
+        .map_or_else(Certified::default, Certified::of);
+    let stated = diagnostics.theory.limit.as_ref();
+    let stated = stated.and_then(|law| law.statement);
+    let applicable = |verdict: &&mut Verdict| verdict.outcome != Outcome::NotApplicable;
+    for verdict in verdicts.iter_mut().filter(applicable) {
+        verdict.proved = certified.about(verdict.id, stated);
+    }
     control.check()?;
     Ok(Run {
         verb: "run",
@@ -129,6 +175,8 @@ pub fn run(scenario: Scenario, options: RunOptions, control: &Control<'_>) -> Re
         steps,
         verdicts,
         verification,
+        certificate,
+        certified,
     })
 }
 
@@ -178,6 +226,8 @@ pub fn compare(scenario: Scenario, allow_nonseparable: bool, control: &Control<'
         steps: Some(steps),
         verdicts,
         verification: None,
+        certificate: None,
+        certified: Certified::default(),
     })
 }
 

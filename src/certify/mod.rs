@@ -8,9 +8,9 @@
 pub mod check;
 mod dyadic;
 mod make;
-#[cfg(test)]
-mod tests;
+mod summary;
 
 pub use check::{Certificate, FORMAT, Failure, Unreadable, check, read};
 pub use dyadic::{Dyadic, NotDyadic};
-pub use make::{Finished, Found, certify};
+pub use make::{Finished, Found, certify, is_quick};
+pub use summary::Certified;

@@ -1,5 +1,7 @@
 //! The command line: one file per verb.
 
+mod certify;
+mod check;
 mod claims;
 mod compare;
 mod completions;
@@ -33,6 +35,10 @@ enum Verb {
     Compare(compare::CompareArgs),
     /// Only compute and certify the limit of a scenario
     Limit(limit::LimitArgs),
+    /// Write down what can be proved of a scenario's limit and run, in exact integers
+    Certify(certify::CertifyArgs),
+    /// Verify certificates in exact integer arithmetic: exit code 0 if all is proved, 1 if not
+    Check(check::CheckArgs),
     /// Many networks, sample sizes and seeds: plan them, run them in shards, merge them
     Sweep(sweep::SweepArgs),
     /// Run every scenario and report the verdicts on all claims: a table, every figure, one page
@@ -80,6 +86,8 @@ impl Cli {
             Verb::Run(args) => args.execute(),
             Verb::Compare(args) => args.execute(),
             Verb::Limit(args) => args.execute(),
+            Verb::Certify(args) => args.execute(),
+            Verb::Check(args) => args.execute(),
             Verb::Sweep(args) => args.execute(),
             Verb::Claims(args) => args.execute(),
             Verb::Explain(args) => args.execute(),

@@ -2,6 +2,7 @@
 
 use super::data::DataReport;
 use crate::accuracy::Verification;
+use crate::certify::Certified;
 use crate::claims::Verdict;
 use crate::descent::Beside;
 use crate::diagnostics::{FeatureMachine, Homogeneous, Sandwich};
@@ -36,6 +37,8 @@ struct Report<'a> {
     /// How the distance from the flow shrinks with the step size; null with fewer than two sizes.
     order: Option<OrderReport>,
     verification: Option<&'a Verification>,
+    /// Bounds that `certificate.json` proves; null what it does not.
+    certified: &'a Certified,
     solver: &'a SolverStatistics,
 }
 
@@ -320,6 +323,7 @@ pub fn json(run: &Run) -> String {
             at: o.at,
         }),
         verification: run.verification.as_ref(),
+        certified: &run.certified,
         solver: &run.trajectory.solver,
     };
     let mut text =

@@ -87,7 +87,10 @@ fn claims(table: &ClaimsTable) -> Markup {
                                 td.number.residual { (number(row.residual)) }
                                 td.number.tolerance { (number(row.tolerance)) }
                                 td { a href=(format!("{}/report.html", row.scenario)) { (row.scenario) } }
-                                td.evidence { (row.evidence) }
+                                td.evidence {
+                                    (row.evidence)
+                                    @if let Some(proved) = &row.proved { br; b { "Proved: " } (proved) }
+                                }
                             }
                         }
                     }

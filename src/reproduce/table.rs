@@ -24,6 +24,8 @@ pub(crate) struct Row {
     pub tolerance: Option<f64>,
     pub scenario: String,
     pub evidence: String,
+    /// What the run's certificate proves of it.
+    pub proved: Option<String>,
 }
 
 /// All rows, claim by claim in the order of [`CLAIMS`], and what failed.
@@ -51,6 +53,7 @@ struct Judged {
     residual: Option<f64>,
     tolerance: Option<f64>,
     evidence: String,
+    proved: Option<String>,
 }
 
 impl ClaimsTable {
@@ -157,9 +160,10 @@ impl ClaimsTable {
                 }
                 _ => String::new(),
             };
+            let proved = if row.proved.is_some() { " (proved)" } else { "" };
             let _ = writeln!(
                 out,
-                "  {:<20}{:<14}{:>10}{:>11}  {}{unexpected}",
+                "  {:<20}{:<14}{:>10}{:>11}  {}{proved}{unexpected}",
                 row.id,
                 row.verdict.name(),
                 number(row.residual),
@@ -188,5 +192,6 @@ fn row(claim: &Claim, experiment: &Experiment, judged: &Judged) -> Option<Row> {
         tolerance: judged.tolerance,
         scenario: experiment.scenario.name.clone(),
         evidence: judged.evidence.clone(),
+        proved: judged.proved.clone(),
     })
 }

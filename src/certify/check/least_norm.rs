@@ -212,6 +212,12 @@ fn frequency_weights(data: &Exact<'_>) -> Result<Vector, Failure> {
     Ok(kernel)
 }
 
+/// The vector with the transform `W|Ẑ|^{q−2}Ẑ`, times `D^{q−2}`.
+pub(super) fn frequency_ray(data: &Exact<'_>, z: &Vector) -> Result<Vector, Failure> {
+    let half = 1 << (data.depth() - 1);
+    frequency_weights(data)?.convolved(&raised(&z.correlated()?, half - 1)?)?.convolved(z)
+}
+
 /// `x ⊛ … ⊛ x`, `power` times.
 fn raised(x: &Vector, power: u32) -> Result<Vector, Failure> {
     (0..power).try_fold(Vector::impulse(x.entries.len()), |product, _| product.convolved(x))
@@ -251,7 +257,7 @@ impl LeastNorm {
             }
             Norm::FrequenciesPower => {
                 let weights = frequency_weights(data)?;
-                let beta = weights.convolved(&raised(&z.correlated()?, q / 2 - 1)?)?.convolved(&z)?;
+                let beta = frequency_ray(data, &z)?;
                 let scale = BigInt::from(rows.columns).pow(q / 2 - 1);
                 Some(ray(beta, &Dyadic::new(scale, 0) * &weights.length_1()))
             }

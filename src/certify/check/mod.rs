@@ -11,15 +11,24 @@
 
 mod angle;
 mod enclosure;
+mod feedback_margin;
+mod kkt_point;
 mod least_norm;
 mod non_separable;
+mod phases;
+mod sandwich;
 mod separable;
 pub(in crate::certify) mod vectors;
 
 pub(in crate::certify) use angle::within;
+pub use feedback_margin::{FeedbackMargin, Weights};
+pub use kkt_point::{Group, KktPoint, Objective, Unit};
+pub(in crate::certify) use kkt_point::{System, Values};
 pub use least_norm::{Direction, LeastNorm, Norm};
 pub(in crate::certify) use least_norm::{Dual, Ray, Share};
 pub use non_separable::NonSeparable;
+pub use phases::Phases;
+pub use sandwich::Sandwich;
 pub use separable::Separable;
 
 use super::dyadic::Dyadic;
@@ -112,7 +121,11 @@ macro_rules! kinds {
 
 kinds! {
     "least-norm" LeastNorm;
+    "feedback-margin" FeedbackMargin;
+    "kkt-point" KktPoint;
     "non-separable" NonSeparable;
+    "phases" Phases;
+    "sandwich" Sandwich;
     "separable" Separable;
 }
 
@@ -207,6 +220,13 @@ pub fn read(bytes: &[u8]) -> Result<Certificate, Unreadable> {
     serde_json::from_slice(bytes).map_err(|e| Unreadable::Damaged(e.to_string()))
 }
 
+impl Certificate {
+    /// As `certificate.json` has it.
+    pub fn json(&self) -> String {
+        serde_json::to_string(self).expect("a certificate holds only strings") + "\n"
+    }
+}
+
 /// What each statement proves, or why it does not.
 ///
 /// # Errors
@@ -222,7 +242,7 @@ pub fn check(certificate: &Certificate) -> Result<Vec<Result<String, Failure>>, 
     Ok(certificate.statements.iter().map(|statement| verify(statement, &data)).collect())
 }
 
-fn verify(statement: &Statement, data: &Exact<'_>) -> Result<String, Failure> {
+pub(in crate::certify) fn verify(statement: &Statement, data: &Exact<'_>) -> Result<String, Failure> {
     let kind = statement.proof.kind();
     if statement.claim != kind.claim() || statement.inequality != kind.inequality() {
         let name = statement.proof.name();

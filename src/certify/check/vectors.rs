@@ -150,6 +150,11 @@ impl Vector {
         self.convolved(&self.reversed())
     }
 
+    pub(super) fn minus(&self, other: &Self) -> Self {
+        let pairs = self.entries.iter().zip(&other.entries);
+        Self { entries: pairs.map(|(a, b)| a - b).collect(), exponent: self.exponent }
+    }
+
     /// The unit of convolution.
     pub(super) fn impulse(length: usize) -> Self {
         let mut entries = vec![BigInt::zero(); length];

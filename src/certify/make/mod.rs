@@ -1,5 +1,7 @@
 //! Makers: what the solvers found, written down so that the checker can follow it. One file per kind of statement.
 
+mod along;
+mod kkt_point;
 mod least_norm;
 mod numbers;
 
@@ -92,6 +94,19 @@ pub struct Found<'a> {
     pub run: Option<Finished<'a>>,
 }
 
+/// Numbers in a matrix of samples up to which a certificate takes about a second or less.
+const QUICK: usize = 100_000;
+
+/// Whether certifying a problem takes about a second at most.
+pub fn is_quick(problem: &Problem) -> bool {
+    let numbers = problem.dataset().len() * problem.dataset().dimension();
+    let depth = match problem.network().spectrum() {
+        Some(_) => problem.network().depth(),
+        None => 1,
+    };
+    numbers.saturating_mul(depth * depth) <= QUICK
+}
+
 /// Everything that can be proved of a problem; `None` if that is nothing. `label` is the scenario's name and SHA-256.
 ///
 /// What is returned has passed the checker.
@@ -102,13 +117,10 @@ pub fn certify(problem: &Problem, found: Found<'_>, label: (&str, &str)) -> Opti
         proofs.extend(lifted(problem, farkas).map(Proof::NonSeparable));
     }
     let near = found.limit.and_then(|limit| nearness(problem, &data, limit, found.run));
-    let is_near = near.is_some();
-    proofs.extend(near);
     if let Some(run) = found.run {
-        if !is_near {
-            proofs.extend(separating(run).map(Proof::Separable));
-        }
+        proofs.extend(of_run(problem, &data, run, near.as_ref()));
     }
+    proofs.splice(..0, near);
     let mut certificate = Certificate {
         format: FORMAT.into(),
         scenario: label.0.into(),
@@ -121,6 +133,22 @@ pub fn certify(problem: &Problem, found: Found<'_>, label: (&str, &str)) -> Opti
     let mut verdicts = verdicts.into_iter();
     certificate.statements.retain(|_| verdicts.next().is_some_and(|verdict| verdict.is_ok()));
     (!certificate.statements.is_empty()).then_some(certificate)
+}
+
+/// What is proved of a run besides its distance from the limit. To add a kind of statement: one line here.
+fn of_run(problem: &Problem, data: &Data, run: Finished<'_>, near: Option<&Proof>) -> Vec<Proof> {
+    let limit = match near {
+        Some(Proof::LeastNorm(limit)) => Some(limit),
+        _ => None,
+    };
+    let all = [
+        near.is_none().then(|| separating(run).map(Proof::Separable)).flatten(),
+        limit.and_then(|limit| along::sandwich(problem, data, run, limit)),
+        along::phases(problem, run),
+        along::feedback_margin(problem, data, run),
+        kkt_point::make(problem, data, run).map(Proof::KktPoint),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// The vanishing combination as integers.
