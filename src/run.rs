@@ -41,6 +41,39 @@ pub enum Certify {
     Always,
 }
 
+impl Certify {
+    fn of(
+        self,
+        problem: &Problem,
+        limit: Option<&Limit>,
+        run: Finished<'_>,
+        label: (&str, &str),
+    ) -> Option<Certificate> {
+        let wanted = match self {
+            Self::Never => false,
+            Self::WhereQuick => certify::is_quick(problem),
+            Self::Always => true,
+        };
+        let found = Found {
+            limit,
+            run: Some(run),
+            ..Found::default()
+        };
+        wanted.then(|| certify::certify(problem, found, label))?
+    }
+}
+
+/// Says of verdicts what is proved of them.
+fn mark(verdicts: &mut [Verdict], certified: &Certified, diagnostics: &Diagnostics) {
+    let law = diagnostics.theory.limit.as_ref();
+    let stated = law.and_then(|law| law.statement);
+    for verdict in verdicts {
+        if verdict.outcome != Outcome::NotApplicable {
+            verdict.proved = certified.about(verdict.id, stated);
+        }
+    }
+}
+
 /// A finished run with everything measured on it.
 pub struct Run {
     /// The command that made it: `run`, or `compare`, where the flow goes only as far as the finite steps.
@@ -135,34 +168,14 @@ pub fn run(scenario: Scenario, options: RunOptions, control: &Control<'_>) -> Re
         extend: "flow.until",
     });
     control.check()?;
-    let wanted = match options.certify {
-        Certify::Never => false,
-        Certify::WhereQuick => certify::is_quick(&problem),
-        Certify::Always => true,
+    let run = Finished {
+        trajectory: &trajectory,
+        diagnostics: &diagnostics,
     };
-    let certificate = if wanted {
-        let run = Finished {
-            trajectory: &trajectory,
-            diagnostics: &diagnostics,
-        };
-        let found = Found {
-            limit: limit.as_ref(),
-            run: Some(run),
-            ..Found::default()
-        };
-        certify::certify(&problem, found, (&scenario.name, &scenario.sha256))
-    } else {
-        None
-    };
-    let certified = certificate
-        .as_ref()
-        .map_or_else(Certified::default, Certified::of);
-    let stated = diagnostics.theory.limit.as_ref();
-    let stated = stated.and_then(|law| law.statement);
-    let applicable = |verdict: &&mut Verdict| verdict.outcome != Outcome::NotApplicable;
-    for verdict in verdicts.iter_mut().filter(applicable) {
-        verdict.proved = certified.about(verdict.id, stated);
-    }
+    let label = (scenario.name.as_str(), scenario.sha256.as_str());
+    let certificate = options.certify.of(&problem, limit.as_ref(), run, label);
+    let certified = (certificate.as_ref()).map_or_else(Certified::default, Certified::of);
+    mark(&mut verdicts, &certified, &diagnostics);
     control.check()?;
     Ok(Run {
         verb: "run",

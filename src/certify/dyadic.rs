@@ -41,10 +41,22 @@ impl Dyadic {
             0 => (fraction, -1074),
             biased => (fraction | 1 << 52, i64::try_from(biased).ok()? - 1075),
         };
-        let zeros = if mantissa == 0 { 0 } else { mantissa.trailing_zeros() };
-        let exponent = if mantissa == 0 { 0 } else { exponent + i64::from(zeros) };
+        let zeros = if mantissa == 0 {
+            0
+        } else {
+            mantissa.trailing_zeros()
+        };
+        let exponent = if mantissa == 0 {
+            0
+        } else {
+            exponent + i64::from(zeros)
+        };
         let magnitude = BigInt::from(mantissa >> zeros);
-        let signed = if x.is_sign_negative() { -magnitude } else { magnitude };
+        let signed = if x.is_sign_negative() {
+            -magnitude
+        } else {
+            magnitude
+        };
         Some(Self::new(signed, exponent))
     }
 
@@ -57,7 +69,10 @@ impl Dyadic {
     pub fn to_f64(&self) -> f64 {
         let surplus = i64::try_from(self.mantissa.bits()).unwrap_or(i64::MAX) - 64;
         let (top, shifted) = if surplus > 0 {
-            (&self.mantissa >> surplus, self.exponent.saturating_add(surplus))
+            (
+                &self.mantissa >> surplus,
+                self.exponent.saturating_add(surplus),
+            )
         } else {
             (self.mantissa.clone(), self.exponent)
         };
@@ -132,7 +147,10 @@ impl Sub for &Dyadic {
 impl Mul for &Dyadic {
     type Output = Dyadic;
     fn mul(self, other: &Dyadic) -> Dyadic {
-        Dyadic::new(&self.mantissa * &other.mantissa, self.exponent + other.exponent)
+        Dyadic::new(
+            &self.mantissa * &other.mantissa,
+            self.exponent + other.exponent,
+        )
     }
 }
 
@@ -212,7 +230,11 @@ impl FromStr for Dyadic {
             return Err(too_large());
         }
         let magnitude = BigInt::parse_bytes(digits.as_bytes(), 16).ok_or_else(form)?;
-        let mantissa = if sign == Sign::Minus { -magnitude } else { magnitude };
+        let mantissa = if sign == Sign::Minus {
+            -magnitude
+        } else {
+            magnitude
+        };
         Ok(Self::new(mantissa, if negative { -size } else { size }))
     }
 }
@@ -236,12 +258,24 @@ mod tests {
 
     #[test]
     fn every_double_is_written_and_read_exactly() {
-        for x in [0.0, 1.0, -0.1, 1.0 / 3.0, 5e-324, -1.797e308, 6.25e-310, 2f64.powi(1023)] {
+        for x in [
+            0.0,
+            1.0,
+            -0.1,
+            1.0 / 3.0,
+            5e-324,
+            -1.797e308,
+            6.25e-310,
+            2f64.powi(1023),
+        ] {
             let text = Dyadic::from_f64(x).unwrap().to_string();
             let back: Dyadic = text.parse().unwrap();
             assert_eq!(back.to_f64(), x, "{text}");
         }
-        assert_eq!(Dyadic::from_f64(-0.1).unwrap().to_string(), "-0xccccccccccccdp-55");
+        assert_eq!(
+            Dyadic::from_f64(-0.1).unwrap().to_string(),
+            "-0xccccccccccccdp-55"
+        );
         assert!(Dyadic::from_f64(f64::NAN).is_none());
     }
 
@@ -258,15 +292,21 @@ mod tests {
     #[test]
     fn what_is_no_number_is_refused() {
         for text in [
-            "", "1", "0x", "0xp+1", "0x1", "0x1p", "0x1p1", "0x1p+", "0xAp+1", "+0x1p+1", "--0x1p+1", "0x1.8p+1",
-            "0x1p+1 ", " 0x1p+1", "0x1p+-1", "0x1p+٣", "nan", "0x_1p+1",
+            "", "1", "0x", "0xp+1", "0x1", "0x1p", "0x1p1", "0x1p+", "0xAp+1", "+0x1p+1",
+            "--0x1p+1", "0x1.8p+1", "0x1p+1 ", " 0x1p+1", "0x1p+-1", "0x1p+٣", "nan", "0x_1p+1",
         ] {
-            assert!(matches!(text.parse::<Dyadic>(), Err(NotDyadic::Form(_))), "{text}");
+            assert!(
+                matches!(text.parse::<Dyadic>(), Err(NotDyadic::Form(_))),
+                "{text}"
+            );
         }
         let long = format!("0x{}p+0", "1".repeat(MOST_DIGITS + 1));
         assert!(matches!(long.parse::<Dyadic>(), Err(NotDyadic::Long(_))));
         for power in ["+16385", "-99999", "+99999999999999999999"] {
-            assert!(matches!(format!("0x1p{power}").parse::<Dyadic>(), Err(NotDyadic::Exponent(_))));
+            assert!(matches!(
+                format!("0x1p{power}").parse::<Dyadic>(),
+                Err(NotDyadic::Exponent(_))
+            ));
         }
     }
 }

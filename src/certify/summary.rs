@@ -36,7 +36,14 @@ fn bound(x: &Dyadic) -> f64 {
 impl Certified {
     /// Of a certificate that has passed the checker.
     pub fn of(certificate: &Certificate) -> Self {
-        let mut all = Self { statements: certificate.statements.iter().map(|s| s.proof.name()).collect(), ..Self::default() };
+        let mut all = Self {
+            statements: certificate
+                .statements
+                .iter()
+                .map(|s| s.proof.name())
+                .collect(),
+            ..Self::default()
+        };
         let proofs = certificate.statements.iter().map(|s| &s.proof);
         for proof in proofs {
             match proof {
@@ -52,7 +59,11 @@ impl Certified {
         let named = |name: &str| near.directions.iter().find(|d| d.name == name);
         let gap = |d: &Direction| d.gap.as_ref().map(bound);
         let angle = |d: &Direction| d.angle.as_ref().map(bound);
-        self.gap = near.gap.as_ref().map(bound).or_else(|| named("limit").and_then(gap));
+        self.gap = near
+            .gap
+            .as_ref()
+            .map(bound)
+            .or_else(|| named("limit").and_then(gap));
         self.limit_angle = named("limit").and_then(angle);
         self.angle = named(END).and_then(angle);
         self.run_gap = named(END).and_then(gap);
@@ -75,9 +86,17 @@ impl Certified {
 
     /// How near the end of the run is to the limit.
     pub fn of_the_end(&self) -> String {
-        let part = |name: &str, bound: Option<f64>, unit: &str| bound.map(|x| format!("{name} ≤ {x:.3e}{unit}"));
-        let parts = [part("angle to the limit", self.angle, " rad"), part("gap", self.run_gap, "")];
-        format!("at the end {}", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+        let part = |name: &str, bound: Option<f64>, unit: &str| {
+            bound.map(|x| format!("{name} ≤ {x:.3e}{unit}"))
+        };
+        let parts = [
+            part("angle to the limit", self.angle, " rad"),
+            part("gap", self.run_gap, ""),
+        ];
+        format!(
+            "at the end {}",
+            parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        )
     }
 }
 

@@ -35,9 +35,14 @@ impl CertifyArgs {
             Some(_) => None,
             None => Some(Folder::alone(&folder)?),
         };
-        let path = self.out.clone().unwrap_or_else(|| folder.join("certificate.json"));
+        let path = self
+            .out
+            .clone()
+            .unwrap_or_else(|| folder.join("certificate.json"));
         let Some(certificate) = self.made(scenario)? else {
-            note("nothing about this scenario can be certified: docs/certificates.md lists what can");
+            note(
+                "nothing about this scenario can be certified: docs/certificates.md lists what can",
+            );
             return Ok(exit::UNEXPECTED);
         };
         write_file(&path, certificate.json().as_bytes())?;
@@ -62,11 +67,19 @@ impl CertifyArgs {
             Err(error) => return Err(error),
         };
         if self.no_run {
-            let Reference::Global(limit) = reference else { return Ok(None) };
-            let found = Found { limit: Some(&limit), ..Found::default() };
+            let Reference::Global(limit) = reference else {
+                return Ok(None);
+            };
+            let found = Found {
+                limit: Some(&limit),
+                ..Found::default()
+            };
             return Ok(certify::certify(&problem, found, label));
         }
-        let options = RunOptions { certify: Certify::Always, ..RunOptions::default() };
+        let options = RunOptions {
+            certify: Certify::Always,
+            ..RunOptions::default()
+        };
         let finished = run(scenario, options, &Control::none())?;
         if let Some(message) = &finished.conclusion.message {
             note(message);
@@ -80,7 +93,10 @@ fn not_separable(problem: &Problem, label: (&str, &str)) -> Option<Certificate> 
     let Separability::NotSeparable(farkas) = max_margin(problem.dataset().signed_samples()) else {
         return None;
     };
-    let found = Found { farkas: Some(&farkas), ..Found::default() };
+    let found = Found {
+        farkas: Some(&farkas),
+        ..Found::default()
+    };
     certify::certify(problem, found, label)
 }
 
@@ -89,7 +105,11 @@ fn said(certificate: &Certificate, path: &Path) -> String {
     let bounds = [
         ("gap of the limit", certified.gap, ""),
         ("gap at the end of the run", certified.run_gap, ""),
-        ("angle between the end of the run and the limit", certified.angle, " rad"),
+        (
+            "angle between the end of the run and the limit",
+            certified.angle,
+            " rad",
+        ),
     ];
     let mut text = format!("proved: {}\n", certified.statements.join(", "));
     for (name, bound, unit) in bounds {
@@ -97,5 +117,8 @@ fn said(certificate: &Certificate, path: &Path) -> String {
             text.push_str(&format!("  {name} ≤ {bound:.3e}{unit}\n"));
         }
     }
-    text + &format!("  written to {}; `marginflow check` verifies it\n", path.display())
+    text + &format!(
+        "  written to {}; `marginflow check` verifies it\n",
+        path.display()
+    )
 }

@@ -55,7 +55,12 @@ impl CheckArgs {
         Ok(code)
     }
 
-    fn say(&self, file: &Path, kind: &str, verdict: std::result::Result<String, Failure>) -> Result<u8> {
+    fn say(
+        &self,
+        file: &Path,
+        kind: &str,
+        verdict: std::result::Result<String, Failure>,
+    ) -> Result<u8> {
         match verdict {
             Ok(proved) => {
                 if !self.quiet {

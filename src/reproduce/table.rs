@@ -160,7 +160,11 @@ impl ClaimsTable {
                 }
                 _ => String::new(),
             };
-            let proved = if row.proved.is_some() { " (proved)" } else { "" };
+            let proved = if row.proved.is_some() {
+                " (proved)"
+            } else {
+                ""
+            };
             let _ = writeln!(
                 out,
                 "  {:<20}{:<14}{:>10}{:>11}  {}{proved}{unexpected}",

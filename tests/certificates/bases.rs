@@ -16,7 +16,9 @@ use nalgebra::{DMatrix, DVector, dmatrix, dvector};
 const LABEL: (&str, &str) = ("test", "");
 
 fn wave(dimension: usize, seed: usize) -> DVector<f64> {
-    DVector::from_fn(dimension, |j, _| ((j * j + (2 + seed) * j + seed) as f64 * 0.7).sin() + 0.3)
+    DVector::from_fn(dimension, |j, _| {
+        ((j * j + (2 + seed) * j + seed) as f64 * 0.7).sin() + 0.3
+    })
 }
 
 fn problem(network: Network, rule: Rule, data: Dataset) -> Problem {
@@ -52,13 +54,20 @@ pub fn linear_problems() -> Vec<Problem> {
     let mut list = vec![
         problem(Network::fully_connected(6, &[6]), bp(), data(1)),
         problem(Network::convolutional(6, 2), bp(), data(2)),
-        problem(Network::convolutional(5, 2), bp(), gaussian_teacher(5, 4, 3)),
+        problem(
+            Network::convolutional(5, 2),
+            bp(),
+            gaussian_teacher(5, 4, 3),
+        ),
         problem(Network::diagonal(6, 2), bp(), data(4)),
     ];
     for depth in 2..=4 {
         list.push(with_feedback(Network::diagonal(6, depth), data(5)));
         list.push(with_feedback(Network::convolutional(6, depth), data(6)));
-        list.push(with_feedback(Network::convolutional(5, depth), gaussian_teacher(5, 4, 7)));
+        list.push(with_feedback(
+            Network::convolutional(5, depth),
+            gaussian_teacher(5, 4, 7),
+        ));
     }
     list
 }
@@ -66,17 +75,29 @@ pub fn linear_problems() -> Vec<Problem> {
 /// Of the limit alone.
 pub fn of_limit(problem: &Problem) -> Certificate {
     let limit = limit_of(problem);
-    let found = Found { limit: Some(&limit), ..Found::default() };
+    let found = Found {
+        limit: Some(&limit),
+        ..Found::default()
+    };
     certify(problem, found, LABEL).expect("a certificate")
 }
 
 /// Of a run.
 pub fn of_run(problem: &Problem, until: f64) -> Certificate {
     let trajectory = integrate(problem, &FlowOptions::to(until), &mut |_| {}).unwrap();
-    let limit = reference_limit(problem, false).unwrap().after(problem, &trajectory);
+    let limit = reference_limit(problem, false)
+        .unwrap()
+        .after(problem, &trajectory);
     let diagnostics = diagnose(problem, &trajectory, limit.as_ref());
-    let run = Finished { trajectory: &trajectory, diagnostics: &diagnostics };
-    let found = Found { limit: limit.as_ref(), run: Some(run), farkas: None };
+    let run = Finished {
+        trajectory: &trajectory,
+        diagnostics: &diagnostics,
+    };
+    let found = Found {
+        limit: limit.as_ref(),
+        run: Some(run),
+        farkas: None,
+    };
     certify(problem, found, LABEL).expect("a certificate")
 }
 
@@ -86,11 +107,18 @@ pub fn not_separable() -> Certificate {
         dmatrix![1.0, 0.5, 0.25; -1.0, 0.25, 1.0; 0.0, -0.75, -1.25; 3.0, 1.0, 2.0],
         dvector![1.0, 1.0, 1.0, -1.0],
     );
-    let problem = problem(Network::fully_connected(3, &[3]), Rule::gradient_descent(), data);
+    let problem = problem(
+        Network::fully_connected(3, &[3]),
+        Rule::gradient_descent(),
+        data,
+    );
     let Separability::NotSeparable(farkas) = max_margin(problem.dataset().signed_samples()) else {
         panic!("not separable")
     };
-    let found = Found { farkas: Some(&farkas), ..Found::default() };
+    let found = Found {
+        farkas: Some(&farkas),
+        ..Found::default()
+    };
     certify(&problem, found, LABEL).expect("a certificate")
 }
 
@@ -102,9 +130,24 @@ pub fn two_layers(rule: Rule) -> Problem {
     );
     let hidden = [[1.0, 0.8], [-1.0, -0.7], [0.9, -1.0], [-0.8, 1.0]];
     let b = feedback_of_units();
-    let level = hidden.iter().zip(b.iter()).map(|(w, b)| (w[0] * w[0] + w[1] * w[1]) / (2.0 * b));
-    let start = hidden.iter().flatten().copied().chain(level).collect::<Vec<f64>>();
-    Problem::new(data, Network::relu(2, &[4], 0.0), rule, Loss::Exponential, DVector::from_vec(start)).unwrap()
+    let level = hidden
+        .iter()
+        .zip(b.iter())
+        .map(|(w, b)| (w[0] * w[0] + w[1] * w[1]) / (2.0 * b));
+    let start = hidden
+        .iter()
+        .flatten()
+        .copied()
+        .chain(level)
+        .collect::<Vec<f64>>();
+    Problem::new(
+        data,
+        Network::relu(2, &[4], 0.0),
+        rule,
+        Loss::Exponential,
+        DVector::from_vec(start),
+    )
+    .unwrap()
 }
 
 /// b with the signs of the labels.
@@ -116,7 +159,12 @@ pub fn feedback_of_units() -> DVector<f64> {
 pub fn all() -> Vec<(String, Certificate)> {
     let mut list: Vec<(String, Certificate)> = Vec::new();
     for problem in linear_problems() {
-        let name = format!("{} {} D={}", problem.network().key(), problem.network().depth(), problem.dataset().dimension());
+        let name = format!(
+            "{} {} D={}",
+            problem.network().key(),
+            problem.network().depth(),
+            problem.dataset().dimension()
+        );
         list.push((name, of_limit(&problem)));
     }
     list.push(("not separable".into(), not_separable()));
@@ -124,16 +172,25 @@ pub fn all() -> Vec<(String, Certificate)> {
     list.push(("run, convolutional".into(), of_run(&convolutional, 20.0)));
     let diagonal = with_feedback(Network::diagonal(4, 3), gaussian_teacher(4, 3, 8));
     list.push(("run, diagonal".into(), of_run(&diagonal, 20.0)));
-    let third = problem(Network::diagonal(4, 3), Rule::gradient_descent(), gaussian_teacher(4, 3, 8));
+    let third = problem(
+        Network::diagonal(4, 3),
+        Rule::gradient_descent(),
+        gaussian_teacher(4, 3, 8),
+    );
     let third = third.with_start(DVector::from_element(12, 0.5)).unwrap();
     list.push(("run, stationary".into(), of_run(&third, 10.0)));
     let feedback = two_layers(Rule::direct_feedback_alignment(vec![feedback_of_units()]));
     list.push(("run, feedback".into(), of_run(&feedback, 12.0)));
-    list.push(("run, gradient descent".into(), of_run(&two_layers(Rule::gradient_descent()), 12.0)));
+    list.push((
+        "run, gradient descent".into(),
+        of_run(&two_layers(Rule::gradient_descent()), 12.0),
+    ));
     list
 }
 
 /// Rows as doubles.
 pub fn doubles(rows: &[Vec<marginflow::certify::Dyadic>]) -> DMatrix<f64> {
-    DMatrix::from_fn(rows.len(), rows.first().map_or(0, Vec::len), |n, d| rows[n][d].to_f64())
+    DMatrix::from_fn(rows.len(), rows.first().map_or(0, Vec::len), |n, d| {
+        rows[n][d].to_f64()
+    })
 }

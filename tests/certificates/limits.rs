@@ -9,7 +9,11 @@ use std::time::Instant;
 
 #[track_caller]
 fn proved(certificate: &Certificate) {
-    for (statement, verdict) in certificate.statements.iter().zip(check(certificate).unwrap()) {
+    for (statement, verdict) in certificate
+        .statements
+        .iter()
+        .zip(check(certificate).unwrap())
+    {
         assert!(verdict.is_ok(), "{}: {verdict:?}", statement.proof.name());
     }
 }
@@ -19,14 +23,22 @@ fn limits_of_linear_networks_are_proved() {
     for problem in linear_problems() {
         let certificate = of_limit(&problem);
         proved(&certificate);
-        let Proof::LeastNorm(proof) = &certificate.statements[0].proof else { panic!() };
+        let Proof::LeastNorm(proof) = &certificate.statements[0].proof else {
+            panic!()
+        };
         let value = |bound: &Option<Dyadic>| bound.as_ref().expect("a bound").to_f64();
         let stored = &proof.directions[0];
         match proof.norm {
             Norm::EntriesSum | Norm::FrequenciesSum => assert!(value(&stored.gap) < 1e-12),
             _ => {
-                assert!(value(&proof.gap) < 1e-30 && value(&stored.gap) < 1e-14, "{proof:?}");
-                assert!(value(&proof.angle) < 1e-14 && value(&stored.angle) < 1e-14, "{proof:?}");
+                assert!(
+                    value(&proof.gap) < 1e-30 && value(&stored.gap) < 1e-14,
+                    "{proof:?}"
+                );
+                assert!(
+                    value(&proof.angle) < 1e-14 && value(&stored.angle) < 1e-14,
+                    "{proof:?}"
+                );
             }
         }
     }
@@ -38,13 +50,17 @@ fn bounds_are_tight() {
     for problem in linear_problems() {
         let certificate = of_limit(&problem);
         let lower = |bound: &mut Option<Dyadic>| {
-            let Some(value) = bound.as_ref().map(Dyadic::to_f64).filter(|x| *x > 0.0) else { return false };
+            let Some(value) = bound.as_ref().map(Dyadic::to_f64).filter(|x| *x > 0.0) else {
+                return false;
+            };
             *bound = Dyadic::from_f64(value * 0.999);
             true
         };
         for part in 0..4 {
             let mut changed = certificate.clone();
-            let Proof::LeastNorm(proof) = &mut changed.statements[0].proof else { panic!() };
+            let Proof::LeastNorm(proof) = &mut changed.statements[0].proof else {
+                panic!()
+            };
             let stored = &mut proof.directions[0];
             let is_lower = match part {
                 0 => lower(&mut stored.gap),
@@ -53,8 +69,29 @@ fn bounds_are_tight() {
                 _ => lower(&mut proof.angle),
             };
             let verdict = &check(&changed).unwrap()[0];
-            assert!(!is_lower || verdict.is_err(), "part {part} of {:?}", problem.network());
+            assert!(
+                !is_lower || verdict.is_err(),
+                "part {part} of {:?}",
+                problem.network()
+            );
         }
+    }
+}
+
+/// Certificates that earlier versions have written stay what they are.
+#[test]
+fn certificates_in_the_repository_are_accepted() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/certificates/samples");
+    for name in [
+        "fc-dfa",
+        "conv-dfa-2",
+        "conv-bp-2",
+        "conv-bp-3",
+        "diagonal-dfa",
+        "relu-dfa",
+    ] {
+        let bytes = std::fs::read(format!("{folder}/{name}.json")).unwrap();
+        proved(&marginflow::certify::read(&bytes).unwrap());
     }
 }
 
@@ -76,14 +113,20 @@ fn large_limits_are_checked_quickly() {
     ] {
         let data = gaussian_teacher(200, 400, 3);
         let is_spectral = network.spectrum().is_some();
-        let problem = if is_spectral { with_feedback(network, data) } else { super::bases::plain(network, data) };
+        let problem = if is_spectral {
+            with_feedback(network, data)
+        } else {
+            super::bases::plain(network, data)
+        };
         let start = Instant::now();
         let certificate = of_limit(&problem);
         let made = start.elapsed();
         let start = Instant::now();
         proved(&certificate);
         let checked = start.elapsed();
-        let Proof::LeastNorm(proof) = &certificate.statements[0].proof else { panic!() };
+        let Proof::LeastNorm(proof) = &certificate.statements[0].proof else {
+            panic!()
+        };
         let gap = proof.gap.as_ref().unwrap().to_f64();
         println!("{name}: limit and certificate {made:.2?}, checked {checked:.2?}, gap {gap:.1e}");
         assert!(gap < 1e-12 && checked.as_secs_f64() < 5.0);

@@ -18,7 +18,10 @@ pub struct Dice(u64);
 
 impl Dice {
     pub fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) as usize % bound.max(1)
     }
 }
@@ -27,14 +30,21 @@ impl Dice {
 fn places(value: &Value, at: &str, into: &mut Vec<String>) {
     into.push(at.to_owned());
     match value {
-        Value::Array(list) => list.iter().enumerate().for_each(|(i, part)| places(part, &format!("{at}/{i}"), into)),
-        Value::Object(table) => table.iter().for_each(|(key, part)| places(part, &format!("{at}/{key}"), into)),
+        Value::Array(list) => list
+            .iter()
+            .enumerate()
+            .for_each(|(i, part)| places(part, &format!("{at}/{i}"), into)),
+        Value::Object(table) => table
+            .iter()
+            .for_each(|(key, part)| places(part, &format!("{at}/{key}"), into)),
         _ => {}
     }
 }
 
 fn is_number(value: &Value) -> bool {
-    value.as_str().is_some_and(|text| text.parse::<Dyadic>().is_ok())
+    value
+        .as_str()
+        .is_some_and(|text| text.parse::<Dyadic>().is_ok())
 }
 
 /// One number changed a little, or much.
@@ -43,9 +53,14 @@ fn changed_number(text: &str, dice: &mut Dice) -> String {
     let number = text.parse::<Dyadic>().expect("a number").to_f64();
     let written = |x: f64| Dyadic::from_f64(x).map_or_else(|| text.to_owned(), |x| x.to_string());
     match dice.below(10) {
-        0 => text.strip_prefix('-').map_or_else(|| format!("-{text}"), str::to_owned),
+        0 => text
+            .strip_prefix('-')
+            .map_or_else(|| format!("-{text}"), str::to_owned),
         1 => format!("{mantissa}p{:+}", power.parse::<i32>().unwrap() + 1),
-        2 => format!("{mantissa}p{:+}", power.parse::<i32>().unwrap() - 1 - dice.below(30) as i32),
+        2 => format!(
+            "{mantissa}p{:+}",
+            power.parse::<i32>().unwrap() - 1 - dice.below(30) as i32
+        ),
         3 => written(number.next_up()),
         4 => written(number.next_down()),
         5 => written(number * (1.0 + 1e-6)),
@@ -76,33 +91,46 @@ pub fn mutated(text: &str, others: &[String], dice: &mut Dice) -> String {
             return String::from_utf8_lossy(&bytes).into_owned();
         }
         2 => {
-            let donor: Value = serde_json::from_str(&others[dice.below(others.len())]).expect("JSON");
+            let donor: Value =
+                serde_json::from_str(&others[dice.below(others.len())]).expect("JSON");
             let donated = donor.pointer(&at).cloned().unwrap_or(other);
             *document.pointer_mut(&at).expect("a place") = donated;
         }
         3 => *document.pointer_mut(&at).expect("a place") = other,
         _ => {}
     }
-    let numbers: Vec<&String> = all.iter().filter(|at| document.pointer(at).is_some_and(is_number)).collect();
+    let numbers: Vec<&String> = all
+        .iter()
+        .filter(|at| document.pointer(at).is_some_and(is_number))
+        .collect();
     let place = match dice.below(3) {
         0 => &at,
         // most of what can be wrong is in numbers
         _ if !numbers.is_empty() => numbers[dice.below(numbers.len())],
         _ => &at,
     };
-    let Some(value) = document.pointer_mut(place) else { return document.to_string() };
+    let Some(value) = document.pointer_mut(place) else {
+        return document.to_string();
+    };
     let number = is_number(value);
     match value {
         Value::String(text) if number => *text = changed_number(text, dice),
         Value::String(text) => {
-            let cut = text.char_indices().nth(dice.below(text.chars().count().max(1))).map_or(0, |(at, _)| at);
+            let cut = text
+                .char_indices()
+                .nth(dice.below(text.chars().count().max(1)))
+                .map_or(0, |(at, _)| at);
             text.insert(cut, ['1', '0', 'k', 'x'][dice.below(4)]);
             if dice.below(2) == 0 {
                 text.pop();
             }
         }
-        Value::Number(number) => *value = (number.as_i64().unwrap_or(0) + [-2, -1, 1, 2][dice.below(4)]).into(),
-        Value::Null => *value = ["0x0p+0".into(), Value::from(0), "0x1p-1".into()][dice.below(3)].clone(),
+        Value::Number(number) => {
+            *value = (number.as_i64().unwrap_or(0) + [-2, -1, 1, 2][dice.below(4)]).into()
+        }
+        Value::Null => {
+            *value = ["0x0p+0".into(), Value::from(0), "0x1p-1".into()][dice.below(3)].clone()
+        }
         Value::Bool(_) => *value = Value::Null,
         Value::Array(list) if !list.is_empty() => {
             let (i, j) = (dice.below(list.len()), dice.below(list.len()));
@@ -145,9 +173,19 @@ fn codes_of_python(texts: &[&str]) -> Option<Vec<u8>> {
     for (name, text) in names.clone().zip(texts) {
         fs::write(folder.path().join(name), text).unwrap();
     }
-    let output = Command::new("python3").arg("-B").arg(script).args(names).current_dir(&folder).output().ok()?;
+    let output = Command::new("python3")
+        .arg("-B")
+        .arg(script)
+        .args(names)
+        .current_dir(&folder)
+        .output()
+        .ok()?;
     let said = String::from_utf8(output.stdout).unwrap();
-    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.stderr.is_empty(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let mut codes = vec![0; texts.len()];
     let mut seen = vec![false; texts.len()];
     for line in said.lines() {
@@ -167,15 +205,24 @@ fn codes_of_python(texts: &[&str]) -> Option<Vec<u8>> {
 #[test]
 fn both_checkers_accept_what_is_made() {
     let all = bases::all();
-    let texts: Vec<String> = all.iter().map(|(_, certificate)| certificate.json()).collect();
+    let texts: Vec<String> = all
+        .iter()
+        .map(|(_, certificate)| certificate.json())
+        .collect();
     for ((name, certificate), text) in all.iter().zip(&texts) {
-        let kinds: Vec<&str> = certificate.statements.iter().map(|s| s.proof.name()).collect();
+        let kinds: Vec<&str> = certificate
+            .statements
+            .iter()
+            .map(|s| s.proof.name())
+            .collect();
         println!("{name}: {kinds:?}, {} bytes", text.len());
         assert_eq!(code(text).0, 0, "{name}");
         is_true(certificate).unwrap_or_else(|why| panic!("{name}: {why}"));
     }
-    let kinds: std::collections::BTreeSet<&str> =
-        all.iter().flat_map(|(_, c)| c.statements.iter().map(|s| s.proof.name())).collect();
+    let kinds: std::collections::BTreeSet<&str> = all
+        .iter()
+        .flat_map(|(_, c)| c.statements.iter().map(|s| s.proof.name()))
+        .collect();
     assert_eq!(kinds.len(), 7, "every kind is among them: {kinds:?}");
     let Some(codes) = codes_of_python(&texts.iter().map(String::as_str).collect::<Vec<_>>()) else {
         println!("no python3 here");
@@ -186,7 +233,10 @@ fn both_checkers_accept_what_is_made() {
 
 #[test]
 fn no_mutation_that_is_accepted_is_false() {
-    let texts: Vec<String> = bases::all().iter().map(|(_, certificate)| certificate.json()).collect();
+    let texts: Vec<String> = bases::all()
+        .iter()
+        .map(|(_, certificate)| certificate.json())
+        .collect();
     let mut dice = Dice(26);
     let (mut accepted, mut asked) = (0, Vec::new());
     for i in 0..MUTATIONS {
@@ -194,21 +244,28 @@ fn no_mutation_that_is_accepted_is_false() {
         let (code, certificate) = code(&text);
         if let (0, Some(certificate)) = (code, &certificate) {
             accepted += 1;
-            is_true(certificate).unwrap_or_else(|why| panic!("mutation {i} is accepted, but {why}:\n{text}"));
+            is_true(certificate)
+                .unwrap_or_else(|why| panic!("mutation {i} is accepted, but {why}:\n{text}"));
         }
         if i % (MUTATIONS / ASKED) == 0 {
             asked.push((text, code));
         }
     }
     println!("{accepted} of {MUTATIONS} mutations are accepted, and true");
-    assert!(accepted > MUTATIONS / 100 && accepted < MUTATIONS / 2, "{accepted}");
+    assert!(
+        accepted > MUTATIONS / 100 && accepted < MUTATIONS / 2,
+        "{accepted}"
+    );
     let texts: Vec<&str> = asked.iter().map(|(text, _)| text.as_str()).collect();
     let Some(codes) = codes_of_python(&texts) else {
         println!("no python3 here");
         return;
     };
     for ((text, code), python) in asked.iter().zip(codes) {
-        assert_eq!(*code, python, "the two checkers (the second is Python's) disagree on\n{text}");
+        assert_eq!(
+            *code, python,
+            "the two checkers (the second is Python's) disagree on\n{text}"
+        );
     }
     println!("both checkers agree on {}", asked.len());
 }

@@ -7,8 +7,13 @@ use std::path::Path;
 
 /// Exit code and standard output.
 fn marginflow(arguments: &[&str], folder: &Path) -> (i32, String) {
-    let output = cargo_bin_cmd!("marginflow").args(arguments).current_dir(folder).output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+    let output = cargo_bin_cmd!("marginflow")
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let said =
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
     (output.status.code().unwrap(), said)
 }
 
@@ -34,11 +39,23 @@ fn certificates_are_made_and_checked() {
     let at = folder.path();
     fs::write(at.join("small.toml"), SCENARIO).unwrap();
     let (code, said) = marginflow(&["certify", "small.toml", "--out", "c.json"], at);
-    assert!(code == 0 && said.contains("proved: least-norm, sandwich, phases"), "{code} {said}");
-    let (code, said) = marginflow(&["certify", "small.toml", "--no-run", "--out", "limit.json"], at);
-    assert!(code == 0 && said.contains("proved: least-norm\n"), "{code} {said}");
+    assert!(
+        code == 0 && said.contains("proved: least-norm, sandwich, phases"),
+        "{code} {said}"
+    );
+    let (code, said) = marginflow(
+        &["certify", "small.toml", "--no-run", "--out", "limit.json"],
+        at,
+    );
+    assert!(
+        code == 0 && said.contains("proved: least-norm\n"),
+        "{code} {said}"
+    );
     let (code, said) = marginflow(&["check", "c.json", "limit.json"], at);
-    assert!(code == 0 && said.matches(": proved: ").count() == 4, "{code} {said}");
+    assert!(
+        code == 0 && said.matches(": proved: ").count() == 4,
+        "{code} {said}"
+    );
 
     let text = fs::read_to_string(at.join("c.json")).unwrap();
     let multipliers = text.find("\"multipliers\":[\"0x").unwrap() + 18;
@@ -46,7 +63,11 @@ fn certificates_are_made_and_checked() {
     bytes[multipliers] ^= 1;
     fs::write(at.join("tampered.json"), &bytes).unwrap();
     fs::write(at.join("cut.json"), &bytes[..bytes.len() / 2]).unwrap();
-    fs::write(at.join("other.json"), "{\"format\":\"marginflow-report/1\"}").unwrap();
+    fs::write(
+        at.join("other.json"),
+        "{\"format\":\"marginflow-report/1\"}",
+    )
+    .unwrap();
     for (file, expected, sentence) in [
         ("tampered.json", 1, "NOT PROVED: "),
         ("cut.json", 65, "not a certificate"),
@@ -55,7 +76,10 @@ fn certificates_are_made_and_checked() {
         ("missing.json", 74, "missing.json"),
     ] {
         let (code, said) = marginflow(&["check", file], at);
-        assert!(code == expected && said.contains(sentence), "{file}: {code} {said}");
+        assert!(
+            code == expected && said.contains(sentence),
+            "{file}: {code} {said}"
+        );
     }
     assert_eq!(marginflow(&["check"], at).0, 2);
 }
@@ -67,7 +91,10 @@ fn what_is_not_separable_is_proved_so() {
     fs::write(at.join("X.csv"), "1,2\n-2,-4\n0.5,1\n").unwrap();
     fs::write(at.join("y.csv"), "1\n1\n-1\n").unwrap();
     let scenario = SCENARIO
-        .replace("[dataset.gaussian-teacher]\ndimension = 5\nsamples = 4\nseed = 7", "[dataset.files]\nsamples = 'X.csv'\nlabels = 'y.csv'")
+        .replace(
+            "[dataset.gaussian-teacher]\ndimension = 5\nsamples = 4\nseed = 7",
+            "[dataset.files]\nsamples = 'X.csv'\nlabels = 'y.csv'",
+        )
         .replace("convolutional-linear", "fully-connected-linear");
     fs::write(at.join("not.toml"), scenario).unwrap();
     let (code, said) = marginflow(&["certify", "not.toml", "--out", "c.json"], at);
@@ -84,7 +111,8 @@ fn reports_carry_what_is_proved() {
     let run = |more: &[&str]| {
         let arguments = [&["run", "small.toml", "--no-figures", "--out", "out"], more].concat();
         let (_, said) = marginflow(&arguments, at);
-        let report: Value = serde_json::from_slice(&fs::read(at.join("out/report.json")).unwrap()).unwrap();
+        let report: Value =
+            serde_json::from_slice(&fs::read(at.join("out/report.json")).unwrap()).unwrap();
         (said, report)
     };
     let (said, report) = run(&[]);
@@ -92,16 +120,32 @@ fn reports_carry_what_is_proved() {
     assert!(certified["gap"].as_f64().unwrap() < 1e-12, "{certified}");
     let (bound, measured) = (&certified["angle"], &report["final"]["angle_to_limit"]);
     let (bound, measured) = (bound.as_f64().unwrap(), measured.as_f64().unwrap());
-    assert!(bound >= measured * (1.0 - 1e-9) && bound < measured * 1.001 + 1e-14, "{bound} {measured}");
+    assert!(
+        bound >= measured * (1.0 - 1e-9) && bound < measured * 1.001 + 1e-14,
+        "{bound} {measured}"
+    );
     let proved = |id: &str| {
         let claims = report["claims"].as_array().unwrap();
         claims.iter().find(|c| c["id"] == id).unwrap()["proved"].clone()
     };
-    assert!(proved("thm-2-corrected").is_string() && proved("prop-2").is_string() && proved("thm-1").is_null());
-    assert!(said.contains("proved: angle ≤") && said.contains("PROVED: "), "{said}");
+    assert!(
+        proved("thm-2-corrected").is_string()
+            && proved("prop-2").is_string()
+            && proved("thm-1").is_null()
+    );
+    assert!(
+        said.contains("proved: angle ≤") && said.contains("PROVED: "),
+        "{said}"
+    );
     assert_eq!(marginflow(&["check", "out/certificate.json"], at).0, 0);
 
     let (said, report) = run(&["--no-certify"]);
-    assert!(report["certified"]["gap"].is_null() && !said.contains("proved"), "{said}");
-    assert!(!at.join("out/certificate.json").exists(), "an earlier one is removed");
+    assert!(
+        report["certified"]["gap"].is_null() && !said.contains("proved"),
+        "{said}"
+    );
+    assert!(
+        !at.join("out/certificate.json").exists(),
+        "an earlier one is removed"
+    );
 }

@@ -18,22 +18,32 @@ const ROUNDING: f64 = 1e-7;
 /// What is not true.
 pub fn is_true(certificate: &Certificate) -> Result<(), String> {
     let rows = doubles(&certificate.data.signed_samples);
-    let feedback: Vec<DVector<f64>> = certificate.data.feedback.iter().map(|b| vector(b)).collect();
-    certificate.statements.iter().try_for_each(|statement| match &statement.proof {
-        Proof::LeastNorm(proof) => near(proof, &rows, &feedback),
-        Proof::NonSeparable(_) => match max_margin(&rows) {
-            Separability::Separable(limit) if (&rows * &limit.beta).min() > 0.0 => Err("separable".into()),
-            _ => Ok(()),
-        },
-        Proof::Separable(proof) => {
-            let margins = &rows * vector(&proof.beta);
-            within(-margins.min(), 0.0, 1e-12 * rows.amax(), "margin")
-        }
-        Proof::KktPoint(point) => kkt(point, &rows),
-        Proof::Sandwich(proof) => sandwich(proof, &rows, &feedback),
-        Proof::FeedbackMargin(proof) => risen(proof, &rows),
-        Proof::Phases(_) => Ok(()),
-    })
+    let feedback: Vec<DVector<f64>> = certificate
+        .data
+        .feedback
+        .iter()
+        .map(|b| vector(b))
+        .collect();
+    certificate
+        .statements
+        .iter()
+        .try_for_each(|statement| match &statement.proof {
+            Proof::LeastNorm(proof) => near(proof, &rows, &feedback),
+            Proof::NonSeparable(_) => match max_margin(&rows) {
+                Separability::Separable(limit) if (&rows * &limit.beta).min() > 0.0 => {
+                    Err("separable".into())
+                }
+                _ => Ok(()),
+            },
+            Proof::Separable(proof) => {
+                let margins = &rows * vector(&proof.beta);
+                within(-margins.min(), 0.0, 1e-12 * rows.amax(), "margin")
+            }
+            Proof::KktPoint(point) => kkt(point, &rows),
+            Proof::Sandwich(proof) => sandwich(proof, &rows, &feedback),
+            Proof::FeedbackMargin(proof) => risen(proof, &rows),
+            Proof::Phases(_) => Ok(()),
+        })
 }
 
 pub fn vector(list: &[Dyadic]) -> DVector<f64> {
@@ -41,7 +51,11 @@ pub fn vector(list: &[Dyadic]) -> DVector<f64> {
 }
 
 fn within(found: f64, bound: f64, rounding: f64, what: &str) -> Result<(), String> {
-    if found <= bound + rounding { Ok(()) } else { Err(format!("{what}: {found:e} is above {bound:e}")) }
+    if found <= bound + rounding {
+        Ok(())
+    } else {
+        Err(format!("{what}: {found:e} is above {bound:e}"))
+    }
 }
 
 fn potential(norm: Norm, dimension: usize, feedback: &[DVector<f64>]) -> Potential {
@@ -62,14 +76,21 @@ fn potential(norm: Norm, dimension: usize, feedback: &[DVector<f64>]) -> Potenti
     for (b, k) in feedback.iter().zip(1..) {
         let coordinates = basis.coordinates(b);
         for (weight, f) in weights.iter_mut().zip(&frequencies) {
-            *weight *= f.entry(coordinates.as_slice()).norm().powf(2f64.powi((depth - k) as i32));
+            *weight *= f
+                .entry(coordinates.as_slice())
+                .norm()
+                .powf(2f64.powi((depth - k) as i32));
         }
     }
     let kappa: Vec<f64> = weights.iter().map(|w| w.powf(-1.0 / (q - 1.0))).collect();
     Potential::spectral(basis, dimension, q / (q - 1.0), &kappa)
 }
 
-fn near(proof: &LeastNorm, samples: &DMatrix<f64>, feedback: &[DVector<f64>]) -> Result<(), String> {
+fn near(
+    proof: &LeastNorm,
+    samples: &DMatrix<f64>,
+    feedback: &[DVector<f64>],
+) -> Result<(), String> {
     let own = proof.features.as_ref().map(|rows| doubles(rows));
     let rows = own.as_ref().unwrap_or(samples);
     let potential = potential(proof.norm, rows.ncols(), feedback);
@@ -81,24 +102,42 @@ fn near(proof: &LeastNorm, samples: &DMatrix<f64>, feedback: &[DVector<f64>]) ->
     };
     let cost = |beta: &DVector<f64>| potential.value(beta) / (rows * beta).min();
     let least = cost(&limit.beta);
-    proof.directions.iter().try_for_each(|direction: &Direction| {
-        let beta = vector(&direction.beta);
-        if let Some(gap) = &direction.gap {
-            within(cost(&beta) / least - 1.0, gap.to_f64(), ROUNDING, "gap")?;
-        }
-        if let Some(bound) = &direction.angle {
-            within(angle(beta.as_slice(), limit.beta.as_slice()), bound.to_f64(), ROUNDING, "angle")?;
-        }
-        Ok(())
-    })
+    proof
+        .directions
+        .iter()
+        .try_for_each(|direction: &Direction| {
+            let beta = vector(&direction.beta);
+            if let Some(gap) = &direction.gap {
+                within(cost(&beta) / least - 1.0, gap.to_f64(), ROUNDING, "gap")?;
+            }
+            if let Some(bound) = &direction.angle {
+                within(
+                    angle(beta.as_slice(), limit.beta.as_slice()),
+                    bound.to_f64(),
+                    ROUNDING,
+                    "angle",
+                )?;
+            }
+            Ok(())
+        })
 }
 
-fn sandwich(proof: &Sandwich, rows: &DMatrix<f64>, feedback: &[DVector<f64>]) -> Result<(), String> {
+fn sandwich(
+    proof: &Sandwich,
+    rows: &DMatrix<f64>,
+    feedback: &[DVector<f64>],
+) -> Result<(), String> {
     let potential = potential(proof.norm, rows.ncols(), feedback);
-    let Separability::Separable(limit) = minimise(rows, &potential) else { return Ok(()) };
+    let Separability::Separable(limit) = minimise(rows, &potential) else {
+        return Ok(());
+    };
     let least = potential.value(&limit.beta) / (rows * &limit.beta).min();
     let (accumulated, depth) = (vector(&proof.accumulated), feedback.len() as f64 + 1.0);
-    let (a, dual, q) = (accumulated.sum(), potential.dual(&rows.tr_mul(&accumulated)), 2f64.powf(depth));
+    let (a, dual, q) = (
+        accumulated.sum(),
+        potential.dual(&rows.tr_mul(&accumulated)),
+        2f64.powf(depth),
+    );
     let c = 2f64.powf(-(q - depth - 1.0));
     let radius = (0.5 * vector(&proof.output).norm_squared() * q / c).powf(1.0 / q);
     let n = q - 1.0;
@@ -126,7 +165,12 @@ fn risen(proof: &FeedbackMargin, rows: &DMatrix<f64>) -> Result<(), String> {
         let loss: f64 = margins.iter().map(|m| (least - m).exp()).sum();
         (least - loss.ln()).ln() - 0.75 * (0.5 * output.norm_squared()).ln()
     };
-    within(log(&proof.earlier), log(&proof.later), ROUNDING, "margin of feedback")
+    within(
+        log(&proof.earlier),
+        log(&proof.later),
+        ROUNDING,
+        "margin of feedback",
+    )
 }
 
 /// Margins and stationarity of the weights at the middle of the box, from the definitions, and their distance.
@@ -154,7 +198,9 @@ fn kkt(point: &KktPoint, rows: &DMatrix<f64>) -> Result<(), String> {
         })
         .collect();
     let direction = |k: usize| {
-        (0..lambda.len()).fold(DVector::zeros(rows.ncols()), |sum, n| sum + x(n) * (lambda[n] * y[n] * gates[k][n]))
+        (0..lambda.len()).fold(DVector::zeros(rows.ncols()), |sum, n| {
+            sum + x(n) * (lambda[n] * y[n] * gates[k][n])
+        })
     };
     let (mut weights, mut apart, mut size) = (Vec::new(), 0.0, 0.0);
     let scale = point.scale.to_f64();
@@ -184,30 +230,62 @@ fn kkt(point: &KktPoint, rows: &DMatrix<f64>) -> Result<(), String> {
     }
     let passed = |a: f64| if a > 0.0 { a } else { slope * a };
     for n in 0..rows.nrows() {
-        let margin: f64 = y[n] * weights.iter().map(|(w, v, _, _)| v * passed(w.dot(&x(n)))).sum::<f64>();
+        let margin: f64 = y[n]
+            * weights
+                .iter()
+                .map(|(w, v, _, _)| v * passed(w.dot(&x(n))))
+                .sum::<f64>();
         within(1.0 - margin, 0.0, ROUNDING, "margin")?;
-        within(lambda[n] * (margin - 1.0).abs(), 0.0, ROUNDING * (1.0 + lambda[n]), "complementarity")?;
+        within(
+            lambda[n] * (margin - 1.0).abs(),
+            0.0,
+            ROUNDING * (1.0 + lambda[n]),
+            "complementarity",
+        )?;
         within(-lambda[n], 0.0, 0.0, "multiplier")?;
     }
     for (w, v, output, group) in &weights {
         let Some(k) = group else { continue };
-        let mut rest = if is_norm { w.clone() } else { w * (4.0 * w.norm_squared() / output.powi(2)) };
+        let mut rest = if is_norm {
+            w.clone()
+        } else {
+            w * (4.0 * w.norm_squared() / output.powi(2))
+        };
         let mut own = *v;
         for n in 0..rows.nrows() {
             let share = lambda[n] * y[n];
             let gate = gates[*k][n];
             let (a, inside) = (w.dot(&x(n)), (slope..=1.0).contains(&gate));
-            let fits = (gate == 1.0 && a > 0.0) || (gate == slope && a < 0.0) || (inside && a.abs() < 1e-9 * (1.0 + w.norm()));
+            let fits = (gate == 1.0 && a > 0.0)
+                || (gate == slope && a < 0.0)
+                || (inside && a.abs() < 1e-9 * (1.0 + w.norm()));
             within(f64::from(!fits), 0.0, 0.0, "gate")?;
             if is_norm {
                 rest -= x(n) * (share * v * gate);
                 own -= share * passed(a);
             } else {
-                rest -= (w * passed(a) / *output + x(n) * (w.norm_squared() / (2.0 * output) * gate)) * share;
+                rest -= (w * passed(a) / *output
+                    + x(n) * (w.norm_squared() / (2.0 * output) * gate))
+                    * share;
             }
         }
-        within(rest.norm(), 0.0, ROUNDING * (1.0 + w.norm()), "stationarity")?;
-        within(if is_norm { own.abs() } else { 0.0 }, 0.0, ROUNDING, "stationarity of the output")?;
+        within(
+            rest.norm(),
+            0.0,
+            ROUNDING * (1.0 + w.norm()),
+            "stationarity",
+        )?;
+        within(
+            if is_norm { own.abs() } else { 0.0 },
+            0.0,
+            ROUNDING,
+            "stationarity of the output",
+        )?;
     }
-    within(apart.sqrt(), point.distance.to_f64() * size.sqrt(), ROUNDING * size.sqrt(), "distance")
+    within(
+        apart.sqrt(),
+        point.distance.to_f64() * size.sqrt(),
+        ROUNDING * size.sqrt(),
+        "distance",
+    )
 }

@@ -42,7 +42,14 @@ mod tests {
                 assert_eq!(within(&u, &v, &bound).unwrap(), holds, "{angle}");
             }
         }
-        assert!(!within(&of(&[1.0, 0.0]), &of(&[-1.0, 1e-9]), &Dyadic::from_f64(1.4).unwrap()).unwrap());
+        assert!(
+            !within(
+                &of(&[1.0, 0.0]),
+                &of(&[-1.0, 1e-9]),
+                &Dyadic::from_f64(1.4).unwrap()
+            )
+            .unwrap()
+        );
         assert!(six_sines(&Dyadic::from_f64(1.5).unwrap()).is_err());
     }
 }

@@ -68,7 +68,8 @@ impl Moduli {
     /// If x is longer than is taken on.
     pub(in crate::certify) fn of(x: &Vector) -> Result<Self, Failure> {
         let dimension = x.entries.len();
-        if dimension > LARGEST || x.bits().saturating_mul((dimension * dimension) as u64) > 1 << 33 {
+        if dimension > LARGEST || x.bits().saturating_mul((dimension * dimension) as u64) > 1 << 33
+        {
             return Err(Failure::too_large("transforms"));
         }
         let bits = PRECISION + GUARD;
@@ -93,7 +94,11 @@ impl Moduli {
             below.push(Dyadic::new(least(re) + least(im), scale));
             above.push(Dyadic::new(most, scale));
         }
-        Ok(Self { below, above, dimension })
+        Ok(Self {
+            below,
+            above,
+            dimension,
+        })
     }
 
     /// `|X_d|` from above.
@@ -104,7 +109,11 @@ impl Moduli {
 
     /// How many frequencies of the whole spectrum have this modulus.
     pub(in crate::certify) fn multiplicity(&self, d: usize) -> i64 {
-        if d == 0 || 2 * d == self.dimension { 1 } else { 2 }
+        if d == 0 || 2 * d == self.dimension {
+            1
+        } else {
+            2
+        }
     }
 }
 
@@ -123,7 +132,10 @@ mod tests {
                 [few, many].map(|bits| cosine_and_sine(&(pi(bits) * 2 * j / dimension), bits));
             for (coarse, fine) in [(c, fine_c), (s, fine_s)] {
                 let difference = coarse - (fine >> (many - few));
-                assert!(difference.abs() < BigInt::from(1 << 14), "{j}/{dimension}: {difference}");
+                assert!(
+                    difference.abs() < BigInt::from(1 << 14),
+                    "{j}/{dimension}: {difference}"
+                );
             }
         }
         let three = Dyadic::new(pi(few), -i64::from(few));
@@ -135,15 +147,26 @@ mod tests {
         for dimension in [1, 2, 3, 8, 31] {
             let x = DVector::from_fn(dimension, |j, _| ((j * j + 3 * j) as f64 * 0.7).sin());
             let coordinates = Basis::Fourier.coordinates(&x);
-            let moduli = Moduli::of(&Vector::of(&Dyadic::list(x.iter()).unwrap()).unwrap()).unwrap();
-            for (d, f) in Basis::Fourier.frequencies(dimension).into_iter().enumerate() {
+            let moduli =
+                Moduli::of(&Vector::of(&Dyadic::list(x.iter()).unwrap()).unwrap()).unwrap();
+            for (d, f) in Basis::Fourier
+                .frequencies(dimension)
+                .into_iter()
+                .enumerate()
+            {
                 let square = f.entry(coordinates.as_slice()).norm_sqr() * dimension as f64;
                 let (below, above) = (moduli.below[d].to_f64(), moduli.above[d].to_f64());
                 assert!(moduli.below[d] <= moduli.above[d]);
                 assert!((above - below) <= 1e-40 * (1.0 + above));
-                assert!((square - above).abs() < 1e-13 * (1.0 + square), "{dimension} {d}");
+                assert!(
+                    (square - above).abs() < 1e-13 * (1.0 + square),
+                    "{dimension} {d}"
+                );
                 let root = moduli.roots_above()[d].clone();
-                assert!(root.pow(2) >= moduli.above[d] && (root.to_f64() - above.sqrt()).abs() < 1e-15 * (1.0 + above));
+                assert!(
+                    root.pow(2) >= moduli.above[d]
+                        && (root.to_f64() - above.sqrt()).abs() < 1e-15 * (1.0 + above)
+                );
                 assert_eq!(f.multiplicity() as i64, moduli.multiplicity(d));
             }
         }

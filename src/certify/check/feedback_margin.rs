@@ -37,16 +37,31 @@ pub struct Weights {
 
 impl FeedbackMargin {
     /// The smallest margin, and `‖w_2‖² = 2E`.
-    pub(in crate::certify) fn measures(&self, of: &Weights, data: &Exact<'_>) -> Result<(Dyadic, Dyadic), Failure> {
+    pub(in crate::certify) fn measures(
+        &self,
+        of: &Weights,
+        data: &Exact<'_>,
+    ) -> Result<(Dyadic, Dyadic), Failure> {
         let hidden = Matrix::of(&of.hidden)?;
         let output = Vector::of_length(&of.output, hidden.rows.len(), "output weights")?;
         let samples = &data.samples;
-        let right = self.labels.len() == samples.rows.len() && self.labels.iter().all(|y| y.abs() == 1);
+        let right = self.labels.len() == samples.rows.len()
+            && self.labels.iter().all(|y| matches!(y, 1 | -1));
         if !right || hidden.columns != samples.columns || self.slope.is_negative() {
-            return Err(Failure::malformed("labels ±1, weights for every input, a slope that is not negative".into()));
+            return Err(Failure::malformed(
+                "labels ±1, weights for every input, a slope that is not negative".into(),
+            ));
         }
-        let size = hidden.rows.iter().flatten().map(BigInt::bits).max().unwrap_or(0);
-        if size.saturating_mul((hidden.rows.len() * samples.rows.len() * samples.columns) as u64) > 1 << 33 {
+        let size = hidden
+            .rows
+            .iter()
+            .flatten()
+            .map(BigInt::bits)
+            .max()
+            .unwrap_or(0);
+        if size.saturating_mul((hidden.rows.len() * samples.rows.len() * samples.columns) as u64)
+            > 1 << 33
+        {
             return Err(Failure::too_large("networks"));
         }
         let mut least: Option<Dyadic> = None;
@@ -56,7 +71,11 @@ impl FeedbackMargin {
                 let product = super::vectors::dot(w, row) * i64::from(*y);
                 let positive = product.is_positive();
                 let preactivation = Dyadic::new(product, hidden.exponent + samples.exponent);
-                let passed = if positive { preactivation } else { &preactivation * &self.slope };
+                let passed = if positive {
+                    preactivation
+                } else {
+                    &preactivation * &self.slope
+                };
                 margin = &margin + &(&passed * &output.entry(j)).times(i64::from(*y));
             }
             least = Some(least.map_or(margin.clone(), |least| least.min(margin)));
@@ -84,11 +103,20 @@ impl Kind for FeedbackMargin {
     fn verify(&self, data: &Exact<'_>) -> Result<String, Failure> {
         let (before, early) = self.measures(&self.earlier, data)?;
         let (after, late) = self.measures(&self.later, data)?;
-        let logarithm = Dyadic::new(BigInt::from(ten_million_logarithms(data.samples.rows.len())), 0);
+        let logarithm = Dyadic::new(
+            BigInt::from(ten_million_logarithms(data.samples.rows.len())),
+            0,
+        );
         let after = &after.times(10_000_000) - &logarithm;
         let before = before.times(10_000_000);
-        holds(before.is_positive() && after.is_positive(), "min m > 0 earlier, min m > ln N later")?;
-        holds(&after.pow(4) * &early.pow(3) >= &before.pow(4) * &late.pow(3), self.inequality())?;
+        holds(
+            before.is_positive() && after.is_positive(),
+            "min m > 0 earlier, min m > ln N later",
+        )?;
+        holds(
+            &after.pow(4) * &early.pow(3) >= &before.pow(4) * &late.pow(3),
+            self.inequality(),
+        )?;
         Ok("the margin of feedback has not fallen".into())
     }
 }

@@ -146,13 +146,23 @@ impl Kind for LeastNorm {
     }
 
     fn verify(&self, data: &Exact<'_>) -> Result<String, Failure> {
-        let own = self.features.as_ref().map(|rows| Matrix::of(rows)).transpose()?;
+        let own = self
+            .features
+            .as_ref()
+            .map(|rows| Matrix::of(rows))
+            .transpose()?;
         if own.is_some() && self.norm != Norm::Euclidean {
-            return Err(Failure::malformed("features go with the Euclidean norm".into()));
+            return Err(Failure::malformed(
+                "features go with the Euclidean norm".into(),
+            ));
         }
         let rows = own.as_ref().unwrap_or(&data.samples);
         let dual = self.dual(data, rows)?;
-        let mut said = vec![format!("{} rows in {} dimensions", rows.rows.len(), rows.columns)];
+        let mut said = vec![format!(
+            "{} rows in {} dimensions",
+            rows.rows.len(),
+            rows.columns
+        )];
         match (&dual.exact, &self.gap) {
             (None, None) if self.angle.is_none() => {}
             (Some(ray), Some(gap)) => {
@@ -163,14 +173,23 @@ impl Kind for LeastNorm {
                 )?;
                 said.push(format!("gap {:.1e}", gap.to_f64()));
                 if let Some(angle) = &self.angle {
-                    holds(dual.is_within(ray, gap, angle)?, "angle of the exact direction ≤ angle")?;
+                    holds(
+                        dual.is_within(ray, gap, angle)?,
+                        "angle of the exact direction ≤ angle",
+                    )?;
                     said.push(format!("angle {:.1e}", angle.to_f64()));
                 }
             }
-            _ => return Err(Failure::malformed("a gap, an angle, goes with an exact direction only".into())),
+            _ => {
+                return Err(Failure::malformed(
+                    "a gap, an angle, goes with an exact direction only".into(),
+                ));
+            }
         }
         if self.directions.is_empty() && dual.exact.is_none() {
-            return Err(Failure::malformed("no direction: nothing is claimed".into()));
+            return Err(Failure::malformed(
+                "no direction: nothing is claimed".into(),
+            ));
         }
         for direction in &self.directions {
             said.push(self.judge(direction, data, &dual)?);
@@ -197,8 +216,13 @@ fn positive_margin(rows: &Matrix, beta: &Vector) -> Result<Dyadic, Failure> {
 /// `W` of the entries: `∏_k b_k^{2^{L−k}}`.
 fn entry_weights(data: &Exact<'_>) -> Vector {
     let depth = data.depth();
-    let ones = Vector { entries: vec![BigInt::from(1); data.samples.columns], exponent: 0 };
-    (data.feedback.iter().zip(1..)).fold(ones, |weights, (b, k)| weights.times(&b.power(1 << (depth - k))))
+    let ones = Vector {
+        entries: vec![BigInt::from(1); data.samples.columns],
+        exponent: 0,
+    };
+    (data.feedback.iter().zip(1..)).fold(ones, |weights, (b, k)| {
+        weights.times(&b.power(1 << (depth - k)))
+    })
 }
 
 /// The kernel whose transform, without a factor, is `D^{q/2−1} W`.
@@ -215,12 +239,16 @@ fn frequency_weights(data: &Exact<'_>) -> Result<Vector, Failure> {
 /// The vector with the transform `W|Ẑ|^{q−2}Ẑ`, times `D^{q−2}`.
 pub(super) fn frequency_ray(data: &Exact<'_>, z: &Vector) -> Result<Vector, Failure> {
     let half = 1 << (data.depth() - 1);
-    frequency_weights(data)?.convolved(&raised(&z.correlated()?, half - 1)?)?.convolved(z)
+    frequency_weights(data)?
+        .convolved(&raised(&z.correlated()?, half - 1)?)?
+        .convolved(z)
 }
 
 /// `x ⊛ … ⊛ x`, `power` times.
 fn raised(x: &Vector, power: u32) -> Result<Vector, Failure> {
-    (0..power).try_fold(Vector::impulse(x.entries.len()), |product, _| product.convolved(x))
+    (0..power).try_fold(Vector::impulse(x.entries.len()), |product, _| {
+        product.convolved(x)
+    })
 }
 
 /// Whether numbers of so many bits may be raised to a power.
@@ -232,7 +260,11 @@ fn bounded(bits: u64, power: u32) -> Result<(), Failure> {
 }
 
 impl LeastNorm {
-    pub(in crate::certify) fn dual<'a>(&self, data: &Exact<'_>, rows: &'a Matrix) -> Result<Dual<'a>, Failure> {
+    pub(in crate::certify) fn dual<'a>(
+        &self,
+        data: &Exact<'_>,
+        rows: &'a Matrix,
+    ) -> Result<Dual<'a>, Failure> {
         let a = Vector::weights(&self.multipliers, rows.rows.len(), "multipliers")?;
         let total = a.sum();
         holds(total.is_positive(), "sum_n a_n > 0")?;
@@ -246,7 +278,11 @@ impl LeastNorm {
         }
         let ray = |beta: Vector, largest: Dyadic| {
             let product = beta.dot(&z);
-            Ray { beta, product, largest }
+            Ray {
+                beta,
+                product,
+                largest,
+            }
         };
         let exact = match self.norm {
             Norm::Euclidean => Some(ray(z.clone(), Dyadic::one())),
@@ -266,7 +302,13 @@ impl LeastNorm {
         if let Some(ray) = &exact {
             bounded(ray.product.mantissa.bits(), q * q / 2)?;
         }
-        Ok(Dual { rows, z, total, q, exact })
+        Ok(Dual {
+            rows,
+            z,
+            total,
+            q,
+            exact,
+        })
     }
 
     /// `|β_d|` from above and `W_d` from below, in the units of the radii: over the entries, or over the half spectrum
@@ -279,30 +321,52 @@ impl LeastNorm {
         let depth = data.depth();
         if self.norm == Norm::FrequenciesPower {
             let moduli = Moduli::of(beta)?;
-            let feedback = data.feedback.iter().map(Moduli::of).collect::<Result<Vec<_>, _>>()?;
+            let feedback = data
+                .feedback
+                .iter()
+                .map(Moduli::of)
+                .collect::<Result<Vec<_>, _>>()?;
             let weight = |d: usize| {
-                (feedback.iter().zip(1..))
-                    .fold(Dyadic::one(), |w, (b, k)| &w * &b.below[d].pow(1 << (depth - k - 1)))
+                (feedback.iter().zip(1..)).fold(Dyadic::one(), |w, (b, k)| {
+                    &w * &b.below[d].pow(1 << (depth - k - 1))
+                })
             };
             let shares = moduli.roots_above().into_iter().enumerate();
             return Ok(shares
-                .map(|(d, size)| Share { size, weight: weight(d), multiplicity: moduli.multiplicity(d) })
+                .map(|(d, size)| Share {
+                    size,
+                    weight: weight(d),
+                    multiplicity: moduli.multiplicity(d),
+                })
                 .collect());
         }
         let weights = entry_weights(data);
-        let share = |d: usize| Share { size: beta.entry(d).abs(), weight: weights.entry(d), multiplicity: 1 };
+        let share = |d: usize| Share {
+            size: beta.entry(d).abs(),
+            weight: weights.entry(d),
+            multiplicity: 1,
+        };
         Ok((0..beta.entries.len()).map(share).collect())
     }
 
     /// `Σ_d |β_d| r_d` from above, where `r_d^{q−1} W_d ≥ |β_d|`.
-    fn bounded_sum(&self, of: &Direction, beta: &Vector, data: &Exact<'_>, q: u32) -> Result<Dyadic, Failure> {
+    fn bounded_sum(
+        &self,
+        of: &Direction,
+        beta: &Vector,
+        data: &Exact<'_>,
+        q: u32,
+    ) -> Result<Dyadic, Failure> {
         let shares = self.sizes_and_weights(beta, data)?;
         let radii = Vector::weights(&of.radii, shares.len(), "radii")?;
         bounded(radii.bits() * shares.len() as u64, q)?;
         let mut sum = Dyadic::zero();
         for (d, share) in shares.iter().enumerate() {
             let radius = radii.entry(d);
-            holds(&share.weight * &radius.pow(q - 1) >= share.size, "W_d r_d^(q-1) ≥ |beta_d|")?;
+            holds(
+                &share.weight * &radius.pow(q - 1) >= share.size,
+                "W_d r_d^(q-1) ≥ |beta_d|",
+            )?;
             sum = &sum + &(&share.size * &radius).times(share.multiplicity);
         }
         Ok(sum)
@@ -311,21 +375,35 @@ impl LeastNorm {
     fn judge(&self, of: &Direction, data: &Exact<'_>, dual: &Dual<'_>) -> Result<String, Failure> {
         let beta = Vector::of_length(&of.beta, dual.rows.columns, "beta")?;
         let margin = positive_margin(dual.rows, &beta)?;
-        let mut said = vec![of.name.chars().filter(|c| !c.is_control()).take(60).collect::<String>()];
+        let mut said = vec![
+            of.name
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(60)
+                .collect::<String>(),
+        ];
         if let Some(gap) = &of.gap {
             let sides = self.sides(of, &beta, &(&margin * &dual.total), data, dual)?;
             let text = "psi(beta) psi*(Z) ≤ (1 + gap) min g_n·beta sum a_n";
-            holds(sides.left <= &one_plus(gap)?.pow(sides.power) * &sides.right, text)?;
+            holds(
+                sides.left <= &one_plus(gap)?.pow(sides.power) * &sides.right,
+                text,
+            )?;
             said.push(format!("gap {:.1e}", gap.to_f64()));
         } else if !of.radii.is_empty() {
             return Err(Failure::malformed("radii go with a gap".into()));
         }
         if let Some(angle) = &of.angle {
             let (Some(ray), Some(own)) = (&dual.exact, &self.angle) else {
-                return Err(Failure::malformed("an angle goes with an angle of the exact direction only".into()));
+                return Err(Failure::malformed(
+                    "an angle goes with an angle of the exact direction only".into(),
+                ));
             };
             let text = "angle to the exact direction + angle of the exact direction ≤ angle";
-            holds(angle >= own && within(&beta, &ray.beta, &(angle - own))?, text)?;
+            holds(
+                angle >= own && within(&beta, &ray.beta, &(angle - own))?,
+                text,
+            )?;
             said.push(format!("angle {:.1e}", angle.to_f64()));
         }
         Ok(said.join(" "))
@@ -349,15 +427,24 @@ impl LeastNorm {
             (Norm::FrequenciesSum, _) => {
                 let moduli = Moduli::of(beta)?;
                 let roots = moduli.roots_above();
-                let sum = (roots.iter().enumerate())
-                    .fold(Dyadic::zero(), |sum, (d, root)| &sum + &root.times(moduli.multiplicity(d)));
+                let sum = (roots.iter().enumerate()).fold(Dyadic::zero(), |sum, (d, root)| {
+                    &sum + &root.times(moduli.multiplicity(d))
+                });
                 let most = Moduli::of(&dual.z)?.roots_above().into_iter().max();
                 let left = &sum * &most.unwrap_or_else(Dyadic::zero);
-                Ok(Sides { left, right: product.times(dimension), power: 1 })
+                Ok(Sides {
+                    left,
+                    right: product.times(dimension),
+                    power: 1,
+                })
             }
             (Norm::EntriesPower | Norm::FrequenciesPower, Some(ray)) => {
                 let sum = self.bounded_sum(of, beta, data, dual.q)?;
-                let scale = if self.norm == Norm::EntriesPower { 1 } else { dimension };
+                let scale = if self.norm == Norm::EntriesPower {
+                    1
+                } else {
+                    dimension
+                };
                 bounded(sum.mantissa.bits() + product.mantissa.bits(), dual.q * 4)?;
                 let scale = Dyadic::new(BigInt::from(scale).pow(dual.q - 1), 0);
                 Ok(Sides {
@@ -367,23 +454,40 @@ impl LeastNorm {
                 })
             }
             // ψ*(Z)² = Z·Z
-            (_, Some(ray)) => Ok(Sides { left: &beta.square() * &ray.product, right: product.pow(2), power: 2 }),
-            (_, None) => Ok(Sides { left: &beta.length_1() * &dual.z.largest(), right: product.clone(), power: 1 }),
+            (_, Some(ray)) => Ok(Sides {
+                left: &beta.square() * &ray.product,
+                right: product.pow(2),
+                power: 2,
+            }),
+            (_, None) => Ok(Sides {
+                left: &beta.length_1() * &dual.z.largest(),
+                right: product.clone(),
+                power: 1,
+            }),
         }
     }
 }
 
 impl Dual<'_> {
     /// Whether the gap g bounds the angle between the exact direction and the minimiser by θ.
-    pub(in crate::certify) fn is_within(&self, ray: &Ray, gap: &Dyadic, theta: &Dyadic) -> Result<bool, Failure> {
+    pub(in crate::certify) fn is_within(
+        &self,
+        ray: &Ray,
+        gap: &Dyadic,
+        theta: &Dyadic,
+    ) -> Result<bool, Failure> {
         let sines = six_sines(theta)?.pow(2);
         let excess = &gap.times(2) + &gap.pow(2);
         if self.q == 2 {
             return Ok(excess.times(36) <= &sines * &one_plus(gap)?.pow(2));
         }
         let half = self.q / 2;
-        bounded(ray.product.mantissa.bits() + sines.mantissa.bits(), 2 * self.q)?;
-        let left = &excess.times(72 * i64::from(self.q - 1)).pow(half) * &(&ray.largest * &ray.product.pow(self.q - 1));
+        bounded(
+            ray.product.mantissa.bits() + sines.mantissa.bits(),
+            2 * self.q,
+        )?;
+        let left = &excess.times(72 * i64::from(self.q - 1)).pow(half)
+            * &(&ray.largest * &ray.product.pow(self.q - 1));
         Ok(left <= (&sines * &ray.beta.square()).pow(half))
     }
 }

@@ -12,7 +12,9 @@
 mod angle;
 mod enclosure;
 mod feedback_margin;
+mod interval;
 mod kkt_point;
+mod kkt_system;
 mod least_norm;
 mod non_separable;
 mod phases;
@@ -23,7 +25,7 @@ pub(in crate::certify) mod vectors;
 pub(in crate::certify) use angle::within;
 pub use feedback_margin::{FeedbackMargin, Weights};
 pub use kkt_point::{Group, KktPoint, Objective, Unit};
-pub(in crate::certify) use kkt_point::{System, Values};
+pub(in crate::certify) use kkt_system::{System, Values};
 pub use least_norm::{Direction, LeastNorm, Norm};
 pub(in crate::certify) use least_norm::{Dual, Ray, Share};
 pub use non_separable::NonSeparable;
@@ -81,7 +83,11 @@ impl Statement {
     /// With the words that go with the proof.
     pub fn of(proof: Proof) -> Self {
         let kind = proof.kind();
-        Self { claim: kind.claim().into(), inequality: kind.inequality().into(), proof }
+        Self {
+            claim: kind.claim().into(),
+            inequality: kind.inequality().into(),
+            proof,
+        }
     }
 }
 
@@ -145,7 +151,11 @@ impl<'a> Exact<'a> {
         let feedback = (stored.feedback.iter())
             .map(|b| Vector::of_length(b, samples.columns, "feedback"))
             .collect::<Result<_, _>>()?;
-        Ok(Self { samples, feedback, stored })
+        Ok(Self {
+            samples,
+            feedback,
+            stored,
+        })
     }
 
     /// L.
@@ -184,7 +194,11 @@ impl Failure {
 
 /// Fails with the inequality unless it holds.
 fn holds(inequality: bool, text: &str) -> Result<(), Failure> {
-    if inequality { Ok(()) } else { Err(Failure::refuted(text)) }
+    if inequality {
+        Ok(())
+    } else {
+        Err(Failure::refuted(text))
+    }
 }
 
 /// Why bytes are no certificate.
@@ -209,7 +223,9 @@ pub fn read(bytes: &[u8]) -> Result<Certificate, Unreadable> {
         format: String,
     }
     if bytes.len() > LONGEST {
-        return Err(Unreadable::NotACertificate(format!("more than {LONGEST} bytes")));
+        return Err(Unreadable::NotACertificate(format!(
+            "more than {LONGEST} bytes"
+        )));
     }
     let not = |why: String| Unreadable::NotACertificate(why);
     let header: Header = serde_json::from_slice(bytes).map_err(|e| not(e.to_string()))?;
@@ -236,17 +252,28 @@ pub fn check(certificate: &Certificate) -> Result<Vec<Result<String, Failure>>, 
         return Err(Failure::malformed(format!("the format is not {FORMAT}")));
     }
     if certificate.statements.is_empty() {
-        return Err(Failure::malformed("no statements: nothing is claimed".into()));
+        return Err(Failure::malformed(
+            "no statements: nothing is claimed".into(),
+        ));
     }
     let data = Exact::of(&certificate.data)?;
-    Ok(certificate.statements.iter().map(|statement| verify(statement, &data)).collect())
+    Ok(certificate
+        .statements
+        .iter()
+        .map(|statement| verify(statement, &data))
+        .collect())
 }
 
-pub(in crate::certify) fn verify(statement: &Statement, data: &Exact<'_>) -> Result<String, Failure> {
+pub(in crate::certify) fn verify(
+    statement: &Statement,
+    data: &Exact<'_>,
+) -> Result<String, Failure> {
     let kind = statement.proof.kind();
     if statement.claim != kind.claim() || statement.inequality != kind.inequality() {
         let name = statement.proof.name();
-        return Err(Failure::malformed(format!("the words are not those of a {name} statement")));
+        return Err(Failure::malformed(format!(
+            "the words are not those of a {name} statement"
+        )));
     }
     kind.verify(data)
 }

@@ -27,6 +27,8 @@ impl Kind for NonSeparable {
         holds(!a.is_zero(), "a ≠ 0")?;
         holds(data.samples.combined(&a).is_zero(), "sum_n a_n g_n = 0")?;
         let support = self.multipliers.iter().filter(|a| a.is_positive()).count();
-        Ok(format!("not separable: a combination of {support} samples vanishes"))
+        Ok(format!(
+            "not separable: a combination of {support} samples vanishes"
+        ))
     }
 }

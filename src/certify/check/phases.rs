@@ -40,14 +40,21 @@ impl Kind for Phases {
         if data.feedback.is_empty() || data.depth() > 5 {
             return Err(Failure::malformed("feedback of depth 2 to 5".into()));
         }
-        let ones = Vector { entries: vec![BigInt::from(1); data.samples.rows.len()], exponent: 0 };
+        let ones = Vector {
+            entries: vec![BigInt::from(1); data.samples.rows.len()],
+            exponent: 0,
+        };
         let z0 = data.samples.combined(&ones);
         let margins = data.samples.times(&frequency_ray(data, &z0)?);
         let z1 = data.samples.combined(&margins);
         let correlation = z1.convolved(&z0.reversed())?;
         let odd = correlation.minus(&correlation.reversed());
-        let reached = (data.feedback.iter().take(2)).try_fold(odd, |x, b| x.convolved(&b.correlated()?))?;
-        holds(!reached.is_zero(), "Im(conj(z0) z1) != 0 at a frequency with b_1 b_2 != 0")?;
+        let reached =
+            (data.feedback.iter().take(2)).try_fold(odd, |x, b| x.convolved(&b.correlated()?))?;
+        holds(
+            !reached.is_zero(),
+            "Im(conj(z0) z1) != 0 at a frequency with b_1 b_2 != 0",
+        )?;
         Ok("layer 2 is no real multiple of the feedback for small t > 0".into())
     }
 }

@@ -55,7 +55,9 @@ pub(in crate::certify) struct Parts {
 
 impl Sandwich {
     pub(in crate::certify) fn parts(&self, data: &Exact<'_>) -> Result<Parts, Failure> {
-        if !matches!(self.norm, Norm::EntriesPower | Norm::FrequenciesPower) || data.feedback.is_empty() {
+        if !matches!(self.norm, Norm::EntriesPower | Norm::FrequenciesPower)
+            || data.feedback.is_empty()
+        {
             return Err(Failure::malformed("a power norm with feedback".into()));
         }
         let near = |multipliers: &Vec<Dyadic>| LeastNorm {
@@ -67,7 +69,10 @@ impl Sandwich {
             directions: Vec::new(),
         };
         let (limit, run) = (near(&self.multipliers), near(&self.accumulated));
-        let (limit, run) = (limit.dual(data, &data.samples)?, run.dual(data, &data.samples)?);
+        let (limit, run) = (
+            limit.dual(data, &data.samples)?,
+            run.dual(data, &data.samples)?,
+        );
         let (Some(ray), Some(learned)) = (&limit.exact, &run.exact) else {
             return Err(Failure::malformed("a power norm".into()));
         };
@@ -81,7 +86,10 @@ impl Sandwich {
         };
         let unit = Dyadic::new(unit, 0);
         let squared = Vector::of(&self.output)?.square();
-        let power = Dyadic::new(squared.mantissa * q, squared.exponent + i64::from(q) - i64::from(depth) - 2);
+        let power = Dyadic::new(
+            squared.mantissa * q,
+            squared.exponent + i64::from(q) - i64::from(depth) - 2,
+        );
         let bottom = (&margin * &run.total).pow(q);
         let top = ray.product.pow(q - 1);
         let count = data.samples.rows.len() as u64;
@@ -117,13 +125,27 @@ impl Kind for Sandwich {
         let parts = self.parts(data)?;
         let of = |excess: &Dyadic| &Dyadic::one() + excess;
         let signs = [&self.dual_excess, &self.radius_excess, &self.slack];
-        holds(signs.iter().all(|x| !x.is_negative()), "excesses and slack ≥ 0")?;
-        holds(parts.dual.0 <= &of(&self.dual_excess).pow(parts.q) * &parts.dual.1, "psi*(Z) Psi/a ≤ 1 + dual_excess")?;
-        holds(parts.radius.0 <= &of(&self.radius_excess).pow(parts.q) * &parts.radius.1, "R Psi/a ≤ 1 + radius_excess")?;
-        holds(parts.order.0 <= &of(&self.slack) * &parts.order.1, "psi*(Z)^q ≤ (1 + slack) R^q")?;
+        holds(
+            signs.iter().all(|x| !x.is_negative()),
+            "excesses and slack ≥ 0",
+        )?;
+        holds(
+            parts.dual.0 <= &of(&self.dual_excess).pow(parts.q) * &parts.dual.1,
+            "psi*(Z) Psi/a ≤ 1 + dual_excess",
+        )?;
+        holds(
+            parts.radius.0 <= &of(&self.radius_excess).pow(parts.q) * &parts.radius.1,
+            "R Psi/a ≤ 1 + radius_excess",
+        )?;
+        holds(
+            parts.order.0 <= &of(&self.slack) * &parts.order.1,
+            "psi*(Z)^q ≤ (1 + slack) R^q",
+        )?;
         let left = &self.radius_excess.pow(parts.q - 1) * &parts.constant.0;
         holds(left <= parts.constant.1, "radius_excess a/Psi ≤ C")?;
         let [dual, radius, slack] = signs.map(Dyadic::to_f64);
-        Ok(format!("psi*(Z)Psi/a − 1 ≤ {dual:.1e}, R Psi/a − 1 ≤ {radius:.1e}, slack {slack:.1e}"))
+        Ok(format!(
+            "psi*(Z)Psi/a − 1 ≤ {dual:.1e}, R Psi/a − 1 ≤ {radius:.1e}, slack {slack:.1e}"
+        ))
     }
 }

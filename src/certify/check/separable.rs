@@ -22,7 +22,10 @@ impl Kind for Separable {
 
     fn verify(&self, data: &Exact<'_>) -> Result<String, Failure> {
         let beta = Vector::of_length(&self.beta, data.samples.columns, "beta")?;
-        holds(data.samples.times(&beta).least().is_positive(), "min_n g_n·beta > 0")?;
+        holds(
+            data.samples.times(&beta).least().is_positive(),
+            "min_n g_n·beta > 0",
+        )?;
         Ok("separable".into())
     }
 }

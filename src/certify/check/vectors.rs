@@ -28,7 +28,9 @@ pub(in crate::certify) struct Matrix {
 }
 
 /// Over the lowest power of two that occurs.
-fn scaled<'a>(numbers: impl Iterator<Item = &'a Dyadic> + Clone) -> Result<(Vec<BigInt>, i64), Failure> {
+fn scaled<'a>(
+    numbers: impl Iterator<Item = &'a Dyadic> + Clone,
+) -> Result<(Vec<BigInt>, i64), Failure> {
     let used = numbers.clone().filter(|x| !x.mantissa.is_zero());
     let exponent = used.clone().map(|x| x.exponent).min().unwrap_or(0);
     let bits = used.map(|x| x.mantissa.bits() + u64::try_from(x.exponent - exponent).unwrap_or(0));
@@ -36,7 +38,13 @@ fn scaled<'a>(numbers: impl Iterator<Item = &'a Dyadic> + Clone) -> Result<(Vec<
     if total > MOST_BITS {
         return Err(Failure::too_large("numbers of so different sizes"));
     }
-    let entries = numbers.map(|x| if x.mantissa.is_zero() { BigInt::zero() } else { x.over(exponent) });
+    let entries = numbers.map(|x| {
+        if x.mantissa.is_zero() {
+            BigInt::zero()
+        } else {
+            x.over(exponent)
+        }
+    });
     Ok((entries.collect(), exponent))
 }
 
@@ -49,7 +57,10 @@ impl Vector {
     /// Of this length, and no entry negative.
     pub(super) fn weights(list: &[Dyadic], length: usize, name: &str) -> Result<Self, Failure> {
         if list.len() != length {
-            return Err(Failure::malformed(format!("{} {name} for {length} rows", list.len())));
+            return Err(Failure::malformed(format!(
+                "{} {name} for {length} rows",
+                list.len()
+            )));
         }
         if list.iter().any(Dyadic::is_negative) {
             return Err(Failure::refuted(format!("{name} ≥ 0")));
@@ -60,7 +71,10 @@ impl Vector {
     /// Of this length.
     pub(super) fn of_length(list: &[Dyadic], length: usize, name: &str) -> Result<Self, Failure> {
         if list.len() != length {
-            return Err(Failure::malformed(format!("{name} of length {} instead of {length}", list.len())));
+            return Err(Failure::malformed(format!(
+                "{name} of length {} instead of {length}",
+                list.len()
+            )));
         }
         Self::of(list)
     }
@@ -74,7 +88,10 @@ impl Vector {
     }
 
     pub(in crate::certify) fn dot(&self, other: &Self) -> Dyadic {
-        Dyadic::new(dot(&self.entries, &other.entries), self.exponent + other.exponent)
+        Dyadic::new(
+            dot(&self.entries, &other.entries),
+            self.exponent + other.exponent,
+        )
     }
 
     pub(in crate::certify) fn square(&self) -> Dyadic {
@@ -82,12 +99,22 @@ impl Vector {
     }
 
     pub(in crate::certify) fn least(&self) -> Dyadic {
-        Dyadic::new(self.entries.iter().min().cloned().unwrap_or_default(), self.exponent)
+        Dyadic::new(
+            self.entries.iter().min().cloned().unwrap_or_default(),
+            self.exponent,
+        )
     }
 
     /// `max |x_i|`.
     pub(super) fn largest(&self) -> Dyadic {
-        Dyadic::new(self.entries.iter().map(Signed::abs).max().unwrap_or_default(), self.exponent)
+        Dyadic::new(
+            self.entries
+                .iter()
+                .map(Signed::abs)
+                .max()
+                .unwrap_or_default(),
+            self.exponent,
+        )
     }
 
     /// `Σ |x_i|`.
@@ -107,7 +134,10 @@ impl Vector {
     /// Entry by entry.
     pub(super) fn times(&self, other: &Self) -> Self {
         let pairs = self.entries.iter().zip(&other.entries);
-        Self { entries: pairs.map(|(a, b)| a * b).collect(), exponent: self.exponent + other.exponent }
+        Self {
+            entries: pairs.map(|(a, b)| a * b).collect(),
+            exponent: self.exponent + other.exponent,
+        }
     }
 
     /// Entry by entry.
@@ -122,7 +152,8 @@ impl Vector {
     /// integers (Kronecker's substitution `t = 2^b`).
     pub(super) fn convolved(&self, other: &Self) -> Result<Self, Failure> {
         let length = self.entries.len();
-        let entry = self.bits() + other.bits() + u64::from(usize::BITS - length.leading_zeros()) + 2;
+        let entry =
+            self.bits() + other.bits() + u64::from(usize::BITS - length.leading_zeros()) + 2;
         let entry = entry.div_ceil(32) * 32;
         if entry.saturating_mul(2 * length as u64) > MOST_PRODUCT {
             return Err(Failure::too_large("circular convolutions"));
@@ -133,7 +164,10 @@ impl Vector {
         for (sum, wrapped) in entries.iter_mut().zip(&coefficients[length..]) {
             *sum += wrapped;
         }
-        Ok(Self { entries, exponent: self.exponent + other.exponent })
+        Ok(Self {
+            entries,
+            exponent: self.exponent + other.exponent,
+        })
     }
 
     /// `x_{−i mod D}`.
@@ -142,7 +176,10 @@ impl Vector {
         if let Some(rest) = entries.get_mut(1..) {
             rest.reverse();
         }
-        Self { entries, exponent: self.exponent }
+        Self {
+            entries,
+            exponent: self.exponent,
+        }
     }
 
     /// `Σ_i x_i x_{i+k}`: its transform is the squared modulus of that of x.
@@ -152,7 +189,10 @@ impl Vector {
 
     pub(super) fn minus(&self, other: &Self) -> Self {
         let pairs = self.entries.iter().zip(&other.entries);
-        Self { entries: pairs.map(|(a, b)| a - b).collect(), exponent: self.exponent }
+        Self {
+            entries: pairs.map(|(a, b)| a - b).collect(),
+            exponent: self.exponent,
+        }
     }
 
     /// The unit of convolution.
@@ -161,7 +201,10 @@ impl Vector {
         if let Some(first) = entries.first_mut() {
             *first += 1;
         }
-        Self { entries, exponent: 0 }
+        Self {
+            entries,
+            exponent: 0,
+        }
     }
 }
 
@@ -194,7 +237,11 @@ fn unpacked(sum: BigInt, bits: u64, count: usize) -> Vec<BigInt> {
 }
 
 pub(in crate::certify) fn dot(a: &[BigInt], b: &[BigInt]) -> BigInt {
-    a.iter().zip(b).filter(|(a, b)| !a.is_zero() && !b.is_zero()).map(|(a, b)| a * b).sum()
+    a.iter()
+        .zip(b)
+        .filter(|(a, b)| !a.is_zero() && !b.is_zero())
+        .map(|(a, b)| a * b)
+        .sum()
 }
 
 impl Matrix {
@@ -203,11 +250,17 @@ impl Matrix {
     pub(in crate::certify) fn of(rows: &[Vec<Dyadic>]) -> Result<Self, Failure> {
         let columns = rows.first().map_or(0, Vec::len);
         if columns == 0 || rows.iter().any(|row| row.len() != columns) {
-            return Err(Failure::malformed("no samples, or rows of different lengths".into()));
+            return Err(Failure::malformed(
+                "no samples, or rows of different lengths".into(),
+            ));
         }
         let (entries, exponent) = scaled(rows.iter().flatten())?;
         let rows = entries.chunks(columns).map(<[BigInt]>::to_vec).collect();
-        Ok(Self { rows, exponent, columns })
+        Ok(Self {
+            rows,
+            exponent,
+            columns,
+        })
     }
 
     /// `G x`.
@@ -221,12 +274,20 @@ impl Matrix {
     /// `Gᵀ a`.
     pub(in crate::certify) fn combined(&self, a: &Vector) -> Vector {
         let mut entries = vec![BigInt::zero(); self.columns];
-        for (row, a) in self.rows.iter().zip(&a.entries).filter(|(_, a)| !a.is_zero()) {
+        for (row, a) in self
+            .rows
+            .iter()
+            .zip(&a.entries)
+            .filter(|(_, a)| !a.is_zero())
+        {
             for (sum, x) in entries.iter_mut().zip(row) {
                 *sum += a * x;
             }
         }
-        Vector { entries, exponent: self.exponent + a.exponent }
+        Vector {
+            entries,
+            exponent: self.exponent + a.exponent,
+        }
     }
 }
 
@@ -235,23 +296,36 @@ mod tests {
     use super::*;
 
     fn vector(list: &[i64]) -> Vector {
-        Vector { entries: list.iter().map(|x| BigInt::from(*x)).collect(), exponent: 0 }
+        Vector {
+            entries: list.iter().map(|x| BigInt::from(*x)).collect(),
+            exponent: 0,
+        }
     }
 
     #[test]
     fn convolution_is_the_plain_sum() {
         let wave = |seed: i64, length: i64| -> Vec<i64> {
-            (0..length).map(|i| (i * i * 7919 + i * seed * 104_729) % 2001 - 1000).collect()
+            (0..length)
+                .map(|i| (i * i * 7919 + i * seed * 104_729) % 2001 - 1000)
+                .collect()
         };
         for length in 1..=9 {
             let (x, y) = (wave(1, length), wave(3, length));
             let found = vector(&x).convolved(&vector(&y)).unwrap();
             let plain = |k: i64| -> i64 {
-                (0..length).map(|i| x[i as usize] * y[(k - i).rem_euclid(length) as usize]).sum()
+                (0..length)
+                    .map(|i| x[i as usize] * y[(k - i).rem_euclid(length) as usize])
+                    .sum()
             };
             let plain: Vec<BigInt> = (0..length).map(|k| BigInt::from(plain(k))).collect();
             assert_eq!(found.entries, plain, "{length}");
-            assert_eq!(vector(&x).convolved(&Vector::impulse(length as usize)).unwrap().entries, vector(&x).entries);
+            assert_eq!(
+                vector(&x)
+                    .convolved(&Vector::impulse(length as usize))
+                    .unwrap()
+                    .entries,
+                vector(&x).entries
+            );
         }
         let found = vector(&[1, 2, -4]).correlated().unwrap();
         assert_eq!(found.entries, vector(&[21, -10, -10]).entries);
@@ -259,8 +333,17 @@ mod tests {
 
     #[test]
     fn sizes_are_bounded() {
-        let far = ["0x1p-16000".parse::<Dyadic>().unwrap(), "0x1p+16000".parse().unwrap()];
-        let many = |times: usize| far.iter().cycle().take(2 * times).cloned().collect::<Vec<_>>();
+        let far = [
+            "0x1p-16000".parse::<Dyadic>().unwrap(),
+            "0x1p+16000".parse().unwrap(),
+        ];
+        let many = |times: usize| {
+            far.iter()
+                .cycle()
+                .take(2 * times)
+                .cloned()
+                .collect::<Vec<_>>()
+        };
         assert!(Vector::of(&far).is_ok());
         assert!(Vector::of(&many(20_000)).is_err());
         assert!(Vector::of(&many(200)).unwrap().correlated().is_err());

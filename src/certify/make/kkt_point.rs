@@ -71,10 +71,16 @@ impl<'a> End<'a> {
         let margin = run.diagnostics.min_margin[last];
         let degree = if feedback.is_some() { 3.0 } else { 2.0 };
         let scale = margin.powf(-1.0 / degree);
-        let output = feedback.cloned().unwrap_or_else(|| output.column(0) * scale);
+        let output = feedback
+            .cloned()
+            .unwrap_or_else(|| output.column(0) * scale);
         let p = run.trajectory.log_multipliers.column(last);
         let largest = p.max();
-        let sliding = run.trajectory.kinks.as_ref().map_or(&[][..], |kinks| &kinks.sliding);
+        let sliding = run
+            .trajectory
+            .kinks
+            .as_ref()
+            .map_or(&[][..], |kinks| &kinks.sliding);
         let scaled = hidden * scale;
         (margin > 0.0 && scaled.iter().chain(output.iter()).all(|w| w.is_finite())).then(|| Self {
             objective,
@@ -83,8 +89,20 @@ impl<'a> End<'a> {
             labels: data.labels(),
             hidden: scaled,
             output,
-            multipliers: p.iter().map(|p| if p - largest > -INACTIVE { (p - largest).exp() } else { 0.0 }).collect(),
-            kinks: sliding.iter().map(|pair| (pair.unit, pair.sample)).collect(),
+            multipliers: p
+                .iter()
+                .map(|p| {
+                    if p - largest > -INACTIVE {
+                        (p - largest).exp()
+                    } else {
+                        0.0
+                    }
+                })
+                .collect(),
+            kinks: sliding
+                .iter()
+                .map(|pair| (pair.unit, pair.sample))
+                .collect(),
         })
     }
 
@@ -100,25 +118,37 @@ impl<'a> End<'a> {
     fn start(&self, share: f64) -> Option<KktPoint> {
         let lengths: Vec<f64> = self.hidden.column_iter().map(|w| w.norm()).collect();
         let longest = lengths.iter().copied().fold(0.0, f64::max);
-        let active: Vec<usize> = (0..self.multipliers.len()).filter(|n| self.multipliers[*n] > 0.0).collect();
+        let active: Vec<usize> = (0..self.multipliers.len())
+            .filter(|n| self.multipliers[*n] > 0.0)
+            .collect();
         let mut groups: Vec<Group> = Vec::new();
         let mut units = Vec::new();
         for (j, w) in self.hidden.column_iter().enumerate() {
             let group = (lengths[j] > share * longest).then(|| {
                 let sign = if self.output[j] > 0.0 { 1 } else { -1 };
                 let gates = self.gates(j, &active);
-                let found = groups.iter().position(|group| group.sign == sign && group.gates == gates);
+                let found = groups
+                    .iter()
+                    .position(|group| group.sign == sign && group.gates == gates);
                 found.unwrap_or_else(|| {
                     groups.push(Group { sign, gates });
                     groups.len() - 1
                 })
             });
-            units.push(Unit { group, hidden: Dyadic::list(w.iter())?, output: Dyadic::from_f64(self.output[j])? });
+            units.push(Unit {
+                group,
+                hidden: Dyadic::list(w.iter())?,
+                output: Dyadic::from_f64(self.output[j])?,
+            });
         }
         let mut point = KktPoint {
             objective: self.objective,
             slope: Dyadic::from_f64(self.slope)?,
-            labels: self.labels.iter().map(|y| if *y > 0.0 { 1 } else { -1 }).collect(),
+            labels: self
+                .labels
+                .iter()
+                .map(|y| if *y > 0.0 { 1 } else { -1 })
+                .collect(),
             units,
             groups,
             active,
@@ -141,7 +171,11 @@ impl<'a> End<'a> {
             if self.kinks.contains(&(j, n)) && active.contains(&n) {
                 return 'k';
             }
-            if self.samples.row(n).transpose().dot(&w) > 0.0 { '1' } else { '0' }
+            if self.samples.row(n).transpose().dot(&w) > 0.0 {
+                '1'
+            } else {
+                '0'
+            }
         };
         (0..self.samples.nrows()).map(gate).collect()
     }
@@ -152,8 +186,12 @@ impl<'a> End<'a> {
         let mut gates = Vec::new();
         for k in 0..point.groups.len() {
             // in units of the largest multiplier, u is unknown up to one factor for all groups
-            let members: Vec<usize> = (0..point.units.len()).filter(|j| point.units[*j].group == Some(k)).collect();
-            let longest = *members.iter().max_by(|a, b| self.output[**a].abs().total_cmp(&self.output[**b].abs()))?;
+            let members: Vec<usize> = (0..point.units.len())
+                .filter(|j| point.units[*j].group == Some(k))
+                .collect();
+            let longest = *members
+                .iter()
+                .max_by(|a, b| self.output[**a].abs().total_cmp(&self.output[**b].abs()))?;
             let factor = match self.objective {
                 Objective::LeastNorm => 1.0 / self.output[longest],
                 Objective::Feedback => 8.0 / (3.0 * self.output[longest]),
@@ -166,11 +204,25 @@ impl<'a> End<'a> {
             gates.extend(self.fitted_gates(group, direction, &multipliers)?);
         }
         let strength = |k: usize| {
-            let members = point.units.iter().zip(self.output.iter()).filter(|(unit, _)| unit.group == Some(k));
+            let members = point
+                .units
+                .iter()
+                .zip(self.output.iter())
+                .filter(|(unit, _)| unit.group == Some(k));
             members.map(|(_, v)| v * v).sum::<f64>()
         };
-        let strengths = (0..point.groups.len()).map(strength).filter(|_| self.objective == Objective::LeastNorm);
-        Some(point.active.iter().map(|n| multipliers[*n]).chain(strengths).chain(gates).collect())
+        let strengths = (0..point.groups.len())
+            .map(strength)
+            .filter(|_| self.objective == Objective::LeastNorm);
+        Some(
+            point
+                .active
+                .iter()
+                .map(|n| multipliers[*n])
+                .chain(strengths)
+                .chain(gates)
+                .collect(),
+        )
     }
 
     /// What multipliers relative to the largest are to be multiplied with: least squares over groups without kinks, or
@@ -199,22 +251,48 @@ impl<'a> End<'a> {
         sum
     }
 
-    fn fitted_gates(&self, group: &Group, direction: &DVector<f64>, multipliers: &[f64]) -> Option<Vec<f64>> {
-        let kinks: Vec<usize> = group.gates.bytes().enumerate().filter(|(_, g)| *g == b'k').map(|(n, _)| n).collect();
+    fn fitted_gates(
+        &self,
+        group: &Group,
+        direction: &DVector<f64>,
+        multipliers: &[f64],
+    ) -> Option<Vec<f64>> {
+        let kinks: Vec<usize> = group
+            .gates
+            .bytes()
+            .enumerate()
+            .filter(|(_, g)| *g == b'k')
+            .map(|(n, _)| n)
+            .collect();
         if kinks.is_empty() {
             return Some(Vec::new());
         }
         let half = 0.5 * (1.0 + self.slope);
         let rest = direction - self.combination(group, multipliers);
-        let columns: Vec<DVector<f64>> =
-            kinks.iter().map(|n| self.samples.row(*n).transpose() * (multipliers[*n] * self.labels[*n])).collect();
-        let fitted = DMatrix::from_columns(&columns).svd(true, true).solve(&rest, 1e-12).ok()?;
-        Some(fitted.iter().map(|x| (x + half).clamp(self.slope, 1.0)).collect())
+        let columns: Vec<DVector<f64>> = kinks
+            .iter()
+            .map(|n| self.samples.row(*n).transpose() * (multipliers[*n] * self.labels[*n]))
+            .collect();
+        let fitted = DMatrix::from_columns(&columns)
+            .svd(true, true)
+            .solve(&rest, 1e-12)
+            .ok()?;
+        Some(
+            fitted
+                .iter()
+                .map(|x| (x + half).clamp(self.slope, 1.0))
+                .collect(),
+        )
     }
 
     /// Newton's method in f64, as far as it goes.
     fn solve(&self, point: &mut KktPoint, samples: &Matrix) -> Option<()> {
-        let size = |residual: &[Dyadic]| residual.iter().map(|x| x.to_f64().abs()).fold(0.0, f64::max);
+        let size = |residual: &[Dyadic]| {
+            residual
+                .iter()
+                .map(|x| x.to_f64().abs())
+                .fold(0.0, f64::max)
+        };
         let mut last = f64::INFINITY;
         for _ in 0..STEPS {
             let system = System::of(point, samples).ok()?;
@@ -268,9 +346,15 @@ fn sharpen(point: &mut KktPoint, samples: &Matrix) -> Option<()> {
         }
     }
     let inverse = jacobian(&System::of(point, samples).ok()?).try_inverse()?;
-    point.inverse = inverse.row_iter().map(|row| Dyadic::list(row.iter())).collect::<Option<_>>()?;
+    point.inverse = inverse
+        .row_iter()
+        .map(|row| Dyadic::list(row.iter()))
+        .collect::<Option<_>>()?;
     point.radii = (point.centre.iter())
-        .map(|x| Dyadic::from_f64(x.to_f64().abs().max(1e-6)).map(|size| Dyadic::new(size.mantissa, size.exponent + RADIUS)))
+        .map(|x| {
+            Dyadic::from_f64(x.to_f64().abs().max(1e-6))
+                .map(|size| Dyadic::new(size.mantissa, size.exponent + RADIUS))
+        })
         .collect::<Option<_>>()?;
     Some(())
 }
@@ -278,7 +362,11 @@ fn sharpen(point: &mut KktPoint, samples: &Matrix) -> Option<()> {
 /// To [`DIGITS`] bits behind the point.
 fn truncated(x: &Dyadic) -> Dyadic {
     let surplus = -DIGITS - x.exponent;
-    if surplus > 0 { Dyadic::new(&x.mantissa >> surplus, -DIGITS) } else { x.clone() }
+    if surplus > 0 {
+        Dyadic::new(&x.mantissa >> surplus, -DIGITS)
+    } else {
+        x.clone()
+    }
 }
 
 /// The least distance that holds.
@@ -290,5 +378,8 @@ fn bound(point: &mut KktPoint, samples: &Matrix) -> Option<KktPoint> {
     let wide = system.values(system.the_box());
     let (apart, size) = point.squares(samples, &wide).ok()?;
     let distance = least(estimate, |e| apart <= &e.pow(2) * &size)?;
-    Some(KktPoint { distance, ..point.clone() })
+    Some(KktPoint {
+        distance,
+        ..point.clone()
+    })
 }

@@ -40,7 +40,11 @@ pub(in crate::certify) fn make(target: &Target<'_>, data: &Data) -> Option<Least
         true => Some(rows_of(target.rows)?),
         false => None,
     };
-    let own = features.as_ref().map(|rows| Matrix::of(rows)).transpose().ok()?;
+    let own = features
+        .as_ref()
+        .map(|rows| Matrix::of(rows))
+        .transpose()
+        .ok()?;
     let rows = own.as_ref().unwrap_or(&exact.samples);
     let mut proof = LeastNorm {
         norm: target.norm,
@@ -54,7 +58,8 @@ pub(in crate::certify) fn make(target: &Target<'_>, data: &Data) -> Option<Least
         let newton = Newton::new(target)?;
         newton.refine(&mut proof, &exact, rows)?;
     }
-    let all = std::iter::once(("limit", target.limit.beta.clone())).chain(target.directions.iter().cloned());
+    let all = std::iter::once(("limit", target.limit.beta.clone()))
+        .chain(target.directions.iter().cloned());
     for (name, beta) in all {
         if let Some(direction) = direction(name, &beta, &proof, &exact, rows) {
             proof.directions.push(direction);
@@ -64,7 +69,10 @@ pub(in crate::certify) fn make(target: &Target<'_>, data: &Data) -> Option<Least
 }
 
 pub(in crate::certify) fn rows_of(matrix: &DMatrix<f64>) -> Option<Vec<Vec<Dyadic>>> {
-    matrix.row_iter().map(|row| Dyadic::list(row.iter())).collect()
+    matrix
+        .row_iter()
+        .map(|row| Dyadic::list(row.iter()))
+        .collect()
 }
 
 /// As integers over one power of two, some digits below the last of the largest.
@@ -78,7 +86,11 @@ fn multipliers(of: &DVector<f64>) -> Option<Vec<Dyadic>> {
         let a = Dyadic::from_f64(a.max(0.0))?;
         // multipliers with digits below the unit are rounding
         let shift = a.exponent - unit;
-        let mantissa = if shift >= 0 { a.mantissa << shift } else { a.mantissa >> -shift };
+        let mantissa = if shift >= 0 {
+            a.mantissa << shift
+        } else {
+            a.mantissa >> -shift
+        };
         Some(Dyadic::new(mantissa, unit))
     });
     list.collect()
@@ -99,7 +111,11 @@ impl<'a> Newton<'a> {
         let size = rows.amax();
         let normal = size.is_finite() && size > 0.0;
         let rows = target.limit.potential.basis.rows(&(rows / size));
-        normal.then_some(Self { target, rows, support })
+        normal.then_some(Self {
+            target,
+            rows,
+            support,
+        })
     }
 
     /// Improves the multipliers of `proof` until its gap is small or stays, and writes gap and angle.
@@ -122,7 +138,9 @@ impl<'a> Newton<'a> {
                 break;
             }
             let residual = self.residual(&margins);
-            let Some(step) = self.step(proof, residual) else { break };
+            let Some(step) = self.step(proof, residual) else {
+                break;
+            };
             self.apply(proof, &step);
         }
         let (gap, multipliers) = best.filter(|(gap, _)| gap.is_finite())?;
@@ -132,38 +150,68 @@ impl<'a> Newton<'a> {
 
     /// `m_n/m̄ − 1` on the support.
     fn residual(&self, margins: &Vector) -> DVector<f64> {
-        let sum = self.support.iter().fold(Dyadic::zero(), |sum, n| &sum + &margins.entry(*n));
+        let sum = self
+            .support
+            .iter()
+            .fold(Dyadic::zero(), |sum, n| &sum + &margins.entry(*n));
         let count = self.support.len() as i64;
-        let residual = self.support.iter().map(|n| ratio(&(&margins.entry(*n).times(count) - &sum), &sum));
+        let residual = self
+            .support
+            .iter()
+            .map(|n| ratio(&(&margins.entry(*n).times(count) - &sum), &sum));
         DVector::from_iterator(self.support.len(), residual)
     }
 
     /// δ with `G_S ∇²Ψ* G_Sᵀ δ/m̄ = −residual`, for multipliers of order one.
     fn step(&self, proof: &LeastNorm, residual: DVector<f64>) -> Option<DVector<f64>> {
-        let a = DVector::from_iterator(self.support.len(), self.support.iter().map(|n| proof.multipliers[*n].to_f64()));
+        let a = DVector::from_iterator(
+            self.support.len(),
+            self.support.iter().map(|n| proof.multipliers[*n].to_f64()),
+        );
         let a = &a / a.amax();
         let z = self.rows.tr_mul(&a);
         let (beta, hessian) = gradient_and_hessian(&self.target.limit.potential, &z);
         let mean = (&self.rows * beta).mean();
         let matrix = &self.rows * hessian * self.rows.transpose() / mean;
-        let step = matrix.clone().cholesky().map(|c| c.solve(&-&residual)).or_else(|| matrix.lu().solve(&-&residual))?;
+        let step = matrix
+            .clone()
+            .cholesky()
+            .map(|c| c.solve(&-&residual))
+            .or_else(|| matrix.lu().solve(&-&residual))?;
         step.iter().all(|x| x.is_finite()).then_some(step)
     }
 
     /// Adds a step relative to the largest multiplier.
     fn apply(&self, proof: &mut LeastNorm, step: &DVector<f64>) {
-        let largest = proof.multipliers.iter().max().cloned().unwrap_or_else(Dyadic::zero);
+        let largest = proof
+            .multipliers
+            .iter()
+            .max()
+            .cloned()
+            .unwrap_or_else(Dyadic::zero);
         for (n, step) in self.support.iter().zip(step.iter()) {
-            let Some(step) = Dyadic::from_f64(*step) else { continue };
+            let Some(step) = Dyadic::from_f64(*step) else {
+                continue;
+            };
             let a = &mut proof.multipliers[*n];
             let change = &step * &largest;
             let shift = change.exponent - a.exponent;
-            let units = if shift >= 0 { change.mantissa << shift } else { change.mantissa >> -shift };
+            let units = if shift >= 0 {
+                change.mantissa << shift
+            } else {
+                change.mantissa >> -shift
+            };
             a.mantissa = (&a.mantissa + units).max(BigInt::default());
         }
     }
 
-    fn bound(&self, proof: &mut LeastNorm, gap: f64, exact: &Exact<'_>, rows: &Matrix) -> Option<()> {
+    fn bound(
+        &self,
+        proof: &mut LeastNorm,
+        gap: f64,
+        exact: &Exact<'_>,
+        rows: &Matrix,
+    ) -> Option<()> {
         let dual = proof.dual(exact, rows).ok()?;
         let ray = dual.exact.as_ref()?;
         let product = &rows.times(&ray.beta).least() * &dual.total;
@@ -173,7 +221,9 @@ impl<'a> Newton<'a> {
             _ => sine(&dual, ray, gap.to_f64()),
         };
         proof.angle = angle_of_sine(estimate).and_then(|start| {
-            least(start, |theta| dual.is_within(ray, &gap, theta).unwrap_or(false))
+            least(start, |theta| {
+                dual.is_within(ray, &gap, theta).unwrap_or(false)
+            })
         });
         proof.gap = Some(gap);
         Some(())
@@ -187,7 +237,11 @@ fn gradient_and_hessian(potential: &Potential, z: &DVector<f64>) -> (DVector<f64
     let size = z.amax();
     let z = z / size;
     let log_weight = |kappa: f64| (1.0 - q) * kappa.ln();
-    let usable = potential.blocks.iter().map(|b| log_weight(b.weight)).filter(|w| w.is_finite());
+    let usable = potential
+        .blocks
+        .iter()
+        .map(|b| log_weight(b.weight))
+        .filter(|w| w.is_finite());
     let largest = usable.fold(f64::NEG_INFINITY, f64::max);
     let mut gradient = DVector::zeros(z.len());
     let mut hessian = DMatrix::zeros(z.len(), z.len());
@@ -198,10 +252,14 @@ fn gradient_and_hessian(potential: &Potential, z: &DVector<f64>) -> (DVector<f64
             continue;
         }
         let factor = (log_weight(block.weight) - largest + (q - 2.0) * norm.ln()).exp();
-        gradient.rows_mut(block.start, block.len).copy_from(&(&part * factor));
+        gradient
+            .rows_mut(block.start, block.len)
+            .copy_from(&(&part * factor));
         let unit = part / norm;
         let curved = DMatrix::identity(block.len, block.len) + &unit * unit.transpose() * (q - 2.0);
-        hessian.view_mut((block.start, block.start), (block.len, block.len)).copy_from(&(curved * factor));
+        hessian
+            .view_mut((block.start, block.start), (block.len, block.len))
+            .copy_from(&(curved * factor));
     }
     // of homogeneous degree q − 1 in z before it was scaled: one factor for both, but for the size of z
     (gradient * size, hessian)
@@ -222,8 +280,13 @@ fn direction(
     exact: &Exact<'_>,
     rows: &Matrix,
 ) -> Option<Direction> {
-    let mut direction =
-        Direction { name: name.into(), beta: Dyadic::list(beta.iter())?, gap: None, angle: None, radii: Vec::new() };
+    let mut direction = Direction {
+        name: name.into(),
+        beta: Dyadic::list(beta.iter())?,
+        gap: None,
+        angle: None,
+        radii: Vec::new(),
+    };
     let vector = Vector::of(&direction.beta).ok()?;
     let dual = proof.dual(exact, rows).ok()?;
     let margin = rows.times(&vector).least();
@@ -235,8 +298,9 @@ fn direction(
     if let Ok(sides) = proof.sides(&direction, &vector, &product, exact, &dual) {
         let excess = ratio(&(&sides.left - &sides.right), &sides.right);
         let estimate = (excess.ln_1p() / f64::from(sides.power)).exp_m1();
-        direction.gap =
-            least(estimate, |g| sides.left <= &(&Dyadic::one() + g).pow(sides.power) * &sides.right);
+        direction.gap = least(estimate, |g| {
+            sides.left <= &(&Dyadic::one() + g).pow(sides.power) * &sides.right
+        });
     }
     if direction.gap.is_none() {
         direction.radii.clear();
@@ -261,7 +325,11 @@ impl LeastNorm {
             let estimate = (ratio(&share.size, &share.weight).ln() / f64::from(power)).exp();
             least(estimate, |r| &share.weight * &r.pow(power) >= share.size)
         };
-        self.sizes_and_weights(beta, exact).ok()?.into_iter().map(radius).collect()
+        self.sizes_and_weights(beta, exact)
+            .ok()?
+            .into_iter()
+            .map(radius)
+            .collect()
     }
 
     /// Bound on the angle between two directions.

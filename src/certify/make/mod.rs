@@ -5,7 +5,9 @@ mod kkt_point;
 mod least_norm;
 mod numbers;
 
-use super::check::{self, Certificate, Data, FORMAT, NonSeparable, Norm, Proof, Separable, Statement};
+use super::check::{
+    self, Certificate, Data, FORMAT, NonSeparable, Norm, Proof, Separable, Statement,
+};
 use super::dyadic::Dyadic;
 use crate::diagnostics::Diagnostics;
 use crate::limit::{FarkasCertificate, Limit, LimitKind, Potential};
@@ -24,10 +26,16 @@ pub struct Finished<'a> {
 /// The data of a problem as certificates store them; `None` if an entry is not finite.
 fn data(problem: &Problem) -> Option<Data> {
     let entry_by_entry = problem.network().spectrum().is_some();
-    let feedback = problem.feedback().filter(|_| entry_by_entry).unwrap_or_default();
+    let feedback = problem
+        .feedback()
+        .filter(|_| entry_by_entry)
+        .unwrap_or_default();
     Some(Data {
         signed_samples: least_norm::rows_of(problem.dataset().signed_samples())?,
-        feedback: feedback.iter().map(|b| Dyadic::list(b.iter())).collect::<Option<_>>()?,
+        feedback: feedback
+            .iter()
+            .map(|b| Dyadic::list(b.iter()))
+            .collect::<Option<_>>()?,
     })
 }
 
@@ -54,12 +62,19 @@ fn norm(problem: &Problem, potential: &Potential) -> Option<Norm> {
 }
 
 /// What is proved of a limit, and of the end of a run that is measured against it.
-fn nearness(problem: &Problem, data: &Data, limit: &Limit, run: Option<Finished<'_>>) -> Option<Proof> {
+fn nearness(
+    problem: &Problem,
+    data: &Data,
+    limit: &Limit,
+    run: Option<Finished<'_>>,
+) -> Option<Proof> {
     let last = run.map(|run| run.trajectory.len() - 1);
     if limit.kind == LimitKind::FeatureMaxMargin {
         let (run, last) = (run?, last?);
         let theta = run.trajectory.theta.column(last);
-        let layer = problem.network().output_layer(theta.as_slice(), problem.dataset())?;
+        let layer = problem
+            .network()
+            .output_layer(theta.as_slice(), problem.dataset())?;
         let target = least_norm::Target {
             norm: Norm::Euclidean,
             limit,
@@ -69,7 +84,9 @@ fn nearness(problem: &Problem, data: &Data, limit: &Limit, run: Option<Finished<
         };
         return least_norm::make(&target, data).map(Proof::LeastNorm);
     }
-    let end = run.zip(last).map(|(run, last)| (END, run.diagnostics.beta.column(last).into_owned()));
+    let end = run
+        .zip(last)
+        .map(|(run, last)| (END, run.diagnostics.beta.column(last).into_owned()));
     let target = least_norm::Target {
         norm: norm(problem, &limit.potential)?,
         limit,
@@ -97,14 +114,25 @@ pub struct Found<'a> {
 /// Numbers in a matrix of samples up to which a certificate takes about a second or less.
 const QUICK: usize = 100_000;
 
+/// Weights times samples up to which that is so of a network with gates.
+const QUICK_PAIRS: usize = 10_000;
+
 /// Whether certifying a problem takes about a second at most.
 pub fn is_quick(problem: &Problem) -> bool {
     let numbers = problem.dataset().len() * problem.dataset().dimension();
-    let depth = match problem.network().spectrum() {
-        Some(_) => problem.network().depth(),
-        None => 1,
+    let network = problem.network();
+    let depth = if network.spectrum().is_some() {
+        network.depth()
+    } else {
+        1
     };
-    numbers.saturating_mul(depth * depth) <= QUICK
+    let gated = network.units().is_some();
+    let pairs = if gated {
+        problem.dataset().len() * network.parameters()
+    } else {
+        0
+    };
+    numbers.saturating_mul(depth * depth) <= QUICK && pairs <= QUICK_PAIRS
 }
 
 /// Everything that can be proved of a problem; `None` if that is nothing. `label` is the scenario's name and SHA-256.
@@ -116,7 +144,9 @@ pub fn certify(problem: &Problem, found: Found<'_>, label: (&str, &str)) -> Opti
     if let Some(farkas) = found.farkas {
         proofs.extend(lifted(problem, farkas).map(Proof::NonSeparable));
     }
-    let near = found.limit.and_then(|limit| nearness(problem, &data, limit, found.run));
+    let near = found
+        .limit
+        .and_then(|limit| nearness(problem, &data, limit, found.run));
     if let Some(run) = found.run {
         proofs.extend(of_run(problem, &data, run, near.as_ref()));
     }
@@ -131,7 +161,9 @@ pub fn certify(problem: &Problem, found: Found<'_>, label: (&str, &str)) -> Opti
     // a statement that does not pass is none
     let verdicts = check::check(&certificate).ok()?;
     let mut verdicts = verdicts.into_iter();
-    certificate.statements.retain(|_| verdicts.next().is_some_and(|verdict| verdict.is_ok()));
+    certificate
+        .statements
+        .retain(|_| verdicts.next().is_some_and(|verdict| verdict.is_ok()));
     (!certificate.statements.is_empty()).then_some(certificate)
 }
 
@@ -142,7 +174,9 @@ fn of_run(problem: &Problem, data: &Data, run: Finished<'_>, near: Option<&Proof
         _ => None,
     };
     let all = [
-        near.is_none().then(|| separating(run).map(Proof::Separable)).flatten(),
+        near.is_none()
+            .then(|| separating(run).map(Proof::Separable))
+            .flatten(),
         limit.and_then(|limit| along::sandwich(problem, data, run, limit)),
         along::phases(problem, run),
         along::feedback_margin(problem, data, run),
@@ -154,7 +188,10 @@ fn of_run(problem: &Problem, data: &Data, run: Finished<'_>, near: Option<&Proof
 /// The vanishing combination as integers.
 fn lifted(problem: &Problem, farkas: &FarkasCertificate) -> Option<NonSeparable> {
     let weights = farkas.lifted(problem.dataset().signed_samples())?;
-    let multipliers = weights.into_iter().map(|weight| Dyadic::new(weight, 0)).collect();
+    let multipliers = weights
+        .into_iter()
+        .map(|weight| Dyadic::new(weight, 0))
+        .collect();
     Some(NonSeparable { multipliers })
 }
 

@@ -29,7 +29,15 @@ pub(super) fn least(estimate: f64, holds: impl Fn(&Dyadic) -> bool) -> Option<Dy
     let start = if estimate > 0.0 { estimate } else { SMALLEST };
     let zero = (estimate <= 0.0).then_some(0.0);
     // ever coarser, and in the end by powers of ten
-    let fine = (-1..26).map(|i| start * (1.0 + if i < 0 { 0.0 } else { f64::EPSILON * 4f64.powi(i) }));
+    let fine = (-1..26).map(|i| {
+        start
+            * (1.0
+                + if i < 0 {
+                    0.0
+                } else {
+                    f64::EPSILON * 4f64.powi(i)
+                })
+    });
     let coarse = (1..30).map(|i| start * 10f64.powi(i));
     zero.into_iter()
         .chain(fine)
@@ -47,7 +55,8 @@ pub(super) fn angle_of_sine(sine: f64) -> Option<f64> {
     if !(0.0..=0.94).contains(&sine) {
         return None;
     }
-    let newton = |theta: f64| theta - (theta - theta.powi(3) / 6.0 - sine) / (1.0 - theta * theta / 2.0);
+    let newton =
+        |theta: f64| theta - (theta - theta.powi(3) / 6.0 - sine) / (1.0 - theta * theta / 2.0);
     let theta = (0..30).fold(sine, |theta, _| newton(theta));
     (theta <= 1.4).then_some(theta)
 }
@@ -61,7 +70,13 @@ mod tests {
         let of = |text: &str| text.parse::<Dyadic>().unwrap();
         assert_eq!(ratio(&of("0x3p-9000"), &of("0x2p-9000")), 1.5);
         assert_eq!(ratio(&of("0x1p-1000"), &of("0x1p+0")), 2f64.powi(-1000));
-        assert_eq!(ratio(&of(&format!("0x3{}p+0", "0".repeat(1000))), &of("0x1p+4000")), 3.0);
+        assert_eq!(
+            ratio(
+                &of(&format!("0x3{}p+0", "0".repeat(1000))),
+                &of("0x1p+4000")
+            ),
+            3.0
+        );
     }
 
     #[test]
