@@ -60,7 +60,7 @@ def kkt_point(proof, data):
         keys(unit, "group hidden output")
         fits(type(unit["hidden"]) is list and len(unit["hidden"]) == D)
         texts += unit["hidden"] + [unit["output"]]
-    fits(all(abs(p) + abs(m).bit_length() <= 4096 for m, p in map(parts, texts)))
+    fits(all(abs(p) + abs(m).bit_length() <= 4096 for m, p in map(parts, texts)) and max(r.bits() for r in rows) <= 4096)
     centre, radii, *inverse = [[number(x) for x in row] for row in lists]
     fits(all(u["group"] is None or type(u["group"]) is int and 0 <= u["group"] < len(K) for u in units))
     members = [[number(u["output"]) for u in units if u["group"] == k] for k in range(len(K))]

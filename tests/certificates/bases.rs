@@ -122,27 +122,18 @@ pub fn not_separable() -> Certificate {
     certify(&problem, found, LABEL).expect("a certificate")
 }
 
-/// Two layers of four units on exclusive or, each unit with a sample of its own: the KKT points can be written down.
+/// Two layers of four units on samples in general position, started on the level set.
 pub fn two_layers(rule: Rule) -> Problem {
-    let data = Dataset::new(
-        dmatrix![1.0, 1.0; -1.0, -1.0; 1.0, -1.0; -1.5, 1.25],
-        dvector![1.0, 1.0, -1.0, -1.0],
-    );
-    let hidden = [[1.0, 0.8], [-1.0, -0.7], [0.9, -1.0], [-0.8, 1.0]];
+    let samples = dmatrix![1.0, 0.3; -0.8, 1.1; 0.4, -1.2; 1.3, 0.9];
+    let data = Dataset::new(samples, dvector![1.0, -1.0, 1.0, 1.0]);
+    let hidden = [[1.0, 0.8], [0.5, -0.9], [-1.0, 0.7], [-0.4, 1.0]];
     let b = feedback_of_units();
-    let level = hidden
-        .iter()
-        .zip(b.iter())
-        .map(|(w, b)| (w[0] * w[0] + w[1] * w[1]) / (2.0 * b));
-    let start = hidden
-        .iter()
-        .flatten()
-        .copied()
-        .chain(level)
-        .collect::<Vec<f64>>();
+    let level = (hidden.iter().zip(b.iter())).map(|(w, b)| (w[0] * w[0] + w[1] * w[1]) / (2.0 * b));
+    let start: Vec<f64> = hidden.iter().flatten().copied().chain(level).collect();
+    let network = Network::relu(2, &[4], 0.0);
     Problem::new(
         data,
-        Network::relu(2, &[4], 0.0),
+        network,
         rule,
         Loss::Exponential,
         DVector::from_vec(start),
@@ -150,7 +141,7 @@ pub fn two_layers(rule: Rule) -> Problem {
     .unwrap()
 }
 
-/// b with the signs of the labels.
+/// b, of both signs.
 pub fn feedback_of_units() -> DVector<f64> {
     dvector![1.0, 1.5, -1.0, -0.75]
 }

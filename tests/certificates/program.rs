@@ -1,13 +1,14 @@
 //! `certify` and `check` from outside: exit codes, files, reports.
 
-use assert_cmd::cargo::cargo_bin_cmd;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 /// Exit code and standard output.
 fn marginflow(arguments: &[&str], folder: &Path) -> (i32, String) {
-    let output = cargo_bin_cmd!("marginflow")
+    let mut program = Command::new(env!("CARGO_BIN_EXE_marginflow"));
+    let output = program
         .args(arguments)
         .current_dir(folder)
         .output()

@@ -163,7 +163,8 @@ fn risen(proof: &FeedbackMargin, rows: &DMatrix<f64>) -> Result<(), String> {
             .collect();
         let least = margins.iter().copied().fold(f64::INFINITY, f64::min);
         let loss: f64 = margins.iter().map(|m| (least - m).exp()).sum();
-        (least - loss.ln()).ln() - 0.75 * (0.5 * output.norm_squared()).ln()
+        // −∞ where the loss is above one: anything is larger
+        (least - loss.ln()).max(0.0).ln() - 0.75 * (0.5 * output.norm_squared()).ln()
     };
     within(
         log(&proof.earlier),

@@ -111,10 +111,17 @@ impl<'a> System<'a> {
             size && of.inverse.iter().all(|row| row.len() == unknowns),
             "as many numbers as unknowns",
         )?;
+        let longest = samples
+            .rows
+            .iter()
+            .flatten()
+            .map(BigInt::bits)
+            .max()
+            .unwrap_or(0);
         let work = groups.saturating_mul(unknowns).saturating_mul(count);
         if unknowns > MOST_UNKNOWNS
             || work > MOST_WORK
-            || of.longest() > MOST_BITS
+            || of.longest().max(longest) > MOST_BITS
             || samples.rows.len() > 2000
         {
             return Err(Failure::too_large("networks"));

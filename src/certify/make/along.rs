@@ -104,7 +104,9 @@ pub(super) fn feedback_margin(problem: &Problem, data: &Data, run: Finished<'_>)
     };
     let exact = Exact::of(data).ok()?;
     let margins = &run.diagnostics.min_margin;
-    let first = margins.iter().position(|m| *m > 0.0)?;
+    // from where on the loss is below one
+    let entropy = (problem.dataset().len() as f64).ln();
+    let first = margins.iter().position(|m| *m > entropy)?;
     let steps = (first..last).step_by(((last - first) / TRIES).max(1));
     for k in steps {
         proof.earlier = weights(k)?;

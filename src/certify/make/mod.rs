@@ -72,9 +72,9 @@ fn nearness(
     if limit.kind == LimitKind::FeatureMaxMargin {
         let (run, last) = (run?, last?);
         let theta = run.trajectory.theta.column(last);
-        let layer = problem
-            .network()
-            .output_layer(theta.as_slice(), problem.dataset())?;
+        let network = problem.network();
+        let theta = &theta.as_slice()[..network.parameters()];
+        let layer = network.output_layer(theta, problem.dataset())?;
         let target = least_norm::Target {
             norm: Norm::Euclidean,
             limit,
