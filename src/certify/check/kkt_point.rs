@@ -30,7 +30,7 @@
 use super::interval::Interval;
 use super::kkt_system::{System, Values};
 use super::vectors::Matrix;
-use super::{Dyadic, Exact, Failure, Kind, holds};
+use super::{Dyadic, Exact, Failure, Kind, holds, null_or};
 use num_bigint::BigInt;
 use num_traits::Zero;
 use serde::{Deserialize, Serialize};
@@ -76,6 +76,7 @@ pub struct KktPoint {
 #[serde(deny_unknown_fields)]
 pub struct Unit {
     /// Its group, from 0; null for units at zero in the KKT point.
+    #[serde(deserialize_with = "null_or")]
     pub group: Option<usize>,
     /// w_j.
     pub hidden: Vec<Dyadic>,

@@ -27,7 +27,7 @@
 use super::angle::{six_sines, within};
 use super::enclosure::Moduli;
 use super::vectors::{Matrix, Vector};
-use super::{Dyadic, Exact, Failure, Kind, holds};
+use super::{Dyadic, Exact, Failure, Kind, holds, null_or};
 use num_bigint::BigInt;
 use serde::{Deserialize, Serialize};
 
@@ -53,12 +53,15 @@ pub enum Norm {
 pub struct LeastNorm {
     pub norm: Norm,
     /// Rows to be separated instead of the signed samples: features of a network, as stored.
+    #[serde(deserialize_with = "null_or")]
     pub features: Option<Vec<Vec<Dyadic>>>,
     /// a, length N.
     pub multipliers: Vec<Dyadic>,
     /// g of the exact direction ζ; null for sums, which have none.
+    #[serde(deserialize_with = "null_or")]
     pub gap: Option<Dyadic>,
     /// Bound on the angle between ζ and the minimiser, radians.
+    #[serde(deserialize_with = "null_or")]
     pub angle: Option<Dyadic>,
     pub directions: Vec<Direction>,
 }
@@ -71,8 +74,10 @@ pub struct Direction {
     pub name: String,
     pub beta: Vec<Dyadic>,
     /// g; null where none is claimed.
+    #[serde(deserialize_with = "null_or")]
     pub gap: Option<Dyadic>,
     /// Bound on its angle to the minimiser, radians; null where none is claimed.
+    #[serde(deserialize_with = "null_or")]
     pub angle: Option<Dyadic>,
     /// `r_d` of the power norms: one for each entry, or each frequency from 0 to ⌊D/2⌋; none where no gap is claimed.
     pub radii: Vec<Dyadic>,

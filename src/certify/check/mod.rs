@@ -34,7 +34,7 @@ pub use sandwich::Sandwich;
 pub use separable::Separable;
 
 use super::dyadic::Dyadic;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use vectors::{Matrix, Vector};
 
 /// The format that is written and read.
@@ -190,6 +190,11 @@ impl Failure {
     fn too_large(what: &'static str) -> Self {
         Self::TooLarge(what)
     }
+}
+
+/// A value or null; a field that is missing is refused, where serde would take it for null.
+fn null_or<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    Option::deserialize(from)
 }
 
 /// Fails with the inequality unless it holds.
