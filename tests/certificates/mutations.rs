@@ -274,3 +274,31 @@ fn no_mutation_that_is_accepted_is_false() {
     }
     println!("both checkers agree on {}", asked.len());
 }
+
+/// Short enough to be read, and nothing but Python's standard library.
+#[test]
+fn the_second_checker_stays_small() {
+    let read = |name: &str| {
+        fs::read_to_string(format!("{}/docs/{name}.py", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    };
+    let scripts = ["check_certificate", "check_networks"].map(read);
+    assert!(scripts[0].lines().count() <= 300, "at most 300 lines");
+    let known = [
+        "hashlib",
+        "json",
+        "math",
+        "re",
+        "sys",
+        "fractions",
+        "functools",
+        "check_certificate",
+    ];
+    for line in scripts.iter().flat_map(|script| script.lines()) {
+        let modules = match line.split_once(' ') {
+            Some(("import", names)) => names.split(", ").collect(),
+            Some(("from", rest)) => rest.split(' ').take(1).collect(),
+            _ => Vec::new(),
+        };
+        assert!(modules.iter().all(|name| known.contains(name)), "{line}");
+    }
+}
