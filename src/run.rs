@@ -42,24 +42,36 @@ pub enum Certify {
 }
 
 impl Certify {
+    /// What is proved of a problem, its limit and its run, also marked in the verdicts.
     fn of(
         self,
-        problem: &Problem,
-        limit: Option<&Limit>,
-        run: Finished<'_>,
-        label: (&str, &str),
-    ) -> Option<Certificate> {
+        (problem, limit): (&Problem, Option<&Limit>),
+        (trajectory, diagnostics): (&Trajectory, &Diagnostics),
+        scenario: &Scenario,
+        verdicts: &mut [Verdict],
+    ) -> (Option<Certificate>, Certified) {
         let wanted = match self {
             Self::Never => false,
             Self::WhereQuick => certify::is_quick(problem),
             Self::Always => true,
+        };
+        let run = Finished {
+            trajectory,
+            diagnostics,
         };
         let found = Found {
             limit,
             run: Some(run),
             ..Found::default()
         };
-        wanted.then(|| certify::certify(problem, found, label))?
+        let label = (scenario.name.as_str(), scenario.sha256.as_str());
+        let certificate = match wanted {
+            true => certify::certify(problem, found, label),
+            false => None,
+        };
+        let certified = (certificate.as_ref()).map_or_else(Certified::default, Certified::of);
+        mark(verdicts, &certified, diagnostics);
+        (certificate, certified)
     }
 }
 
@@ -121,10 +133,8 @@ pub fn run(scenario: Scenario, options: RunOptions, control: &Control<'_>) -> Re
     let limit = reference.after(&problem, &trajectory);
     control.check()?;
     let mut diagnostics = diagnose(&problem, &trajectory, limit.as_ref());
-    if limit.is_some() {
-        let g = problem.dataset().signed_samples();
-        let candidates = certified_candidates(&diagnostics.theory.candidates, g);
-        diagnostics.compare(candidates, g, limit.as_ref());
+    if let Some(limit) = &limit {
+        set_beside(&problem, limit, &mut diagnostics);
     }
     let mut conclusion = judge(&problem, &scenario.flow, &trajectory, &diagnostics);
     control.check()?;
@@ -145,13 +155,8 @@ pub fn run(scenario: Scenario, options: RunOptions, control: &Control<'_>) -> Re
         }
     };
     let verification = if options.verify {
-        let found = verify(
-            &problem,
-            limit.as_ref(),
-            &scenario.flow,
-            &diagnostics,
-            control,
-        )?;
+        let (limit, flow) = (limit.as_ref(), &scenario.flow);
+        let found = verify(&problem, limit, flow, &diagnostics, control)?;
         conclusion = conclusion.checked_against(&found, &scenario.flow, &trajectory.solver);
         Some(found)
     } else {
@@ -168,14 +173,12 @@ pub fn run(scenario: Scenario, options: RunOptions, control: &Control<'_>) -> Re
         extend: "flow.until",
     });
     control.check()?;
-    let run = Finished {
-        trajectory: &trajectory,
-        diagnostics: &diagnostics,
-    };
-    let label = (scenario.name.as_str(), scenario.sha256.as_str());
-    let certificate = options.certify.of(&problem, limit.as_ref(), run, label);
-    let certified = (certificate.as_ref()).map_or_else(Certified::default, Certified::of);
-    mark(&mut verdicts, &certified, &diagnostics);
+    let (certificate, certified) = options.certify.of(
+        (&problem, limit.as_ref()),
+        (&trajectory, &diagnostics),
+        &scenario,
+        &mut verdicts,
+    );
     control.check()?;
     Ok(Run {
         verb: "run",
@@ -242,6 +245,13 @@ pub fn compare(scenario: Scenario, allow_nonseparable: bool, control: &Control<'
         certificate: None,
         certified: Certified::default(),
     })
+}
+
+/// Measures the run against the other limits that have been claimed.
+fn set_beside(problem: &Problem, limit: &Limit, diagnostics: &mut Diagnostics) {
+    let g = problem.dataset().signed_samples();
+    let candidates = certified_candidates(&diagnostics.theory.candidates, g);
+    diagnostics.compare(candidates, g, Some(limit));
 }
 
 /// The problem of a scenario; what its data warn of is said at once, for a run may be long, or refused.

@@ -1,5 +1,5 @@
-//! Whether what a certificate claims is true, in doubles and from definitions: solvers, logarithms and roots, nothing of
-//! what the checkers do. To rounding, so it tells lies from truths that are not near the border.
+//! Whether what a certificate claims is true, in doubles and from definitions: solvers, logarithms and roots, nothing
+//! of what the checkers do. To rounding, so it tells lies from truths that are not near the border.
 
 use super::bases::doubles;
 use marginflow::certify::check::{

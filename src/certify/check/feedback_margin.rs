@@ -92,8 +92,8 @@ fn ten_million_logarithms(count: usize) -> i64 {
 
 impl Kind for FeedbackMargin {
     fn claim(&self) -> &'static str {
-        "The margin of feedback ln(1/loss)/(|w_2|^2/2)^(3/4), exponential loss, is at least as large for the later weights \
-         as for the earlier ones."
+        "The margin of feedback ln(1/loss)/(|w_2|^2/2)^(3/4), exponential loss, is at least as large for the later \
+         weights as for the earlier ones."
     }
 
     fn inequality(&self) -> &'static str {

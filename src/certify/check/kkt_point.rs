@@ -8,15 +8,15 @@
 //!
 //! With `u_j = Σ_n λ_n y_n γ_jn x_n` (gates γ = 1, κ, or between them on a kink, `w_j·x_n = 0`) stationarity says
 //! `w_j = v_j u_j`, `v_j = w_j·u_j`, so `‖u_j‖ = 1` wherever `v_j ≠ 0`; resp. `4‖w‖²w/b² = (w·u)w/b + ‖w‖²u/(2b)`, so
-//! `w_j = (3b_j/8) u_j` wherever `w_j ≠ 0`. Units at zero are stationary by themselves. Units with the same gates and the
-//! same sign s of v (of b) have one u, and only their sum counts: a *group* k contributes
+//! `w_j = (3b_j/8) u_j` wherever `w_j ≠ 0`. Units at zero are stationary by themselves. Units with the same gates and
+//! the same sign s of v (of b) have one u, and only their sum counts: a *group* k contributes
 //!
 //! ```text
 //! c_k γ_kn u_k·x_n to f(x_n),        c_k = ρ_k = Σ v_j²   resp.   c_k = (27/1024) Σ_j b_j² ‖u_k‖²
 //! ```
 //!
-//! (nothing where `u_k·x_n = 0`), and the symmetry that rotates weights within a group is gone. What is left is a square
-//! system of polynomials in the multipliers of the active samples, the ρ_k, and the gates on kinks:
+//! (nothing where `u_k·x_n = 0`), and the symmetry that rotates weights within a group is gone. What is left is a
+//! square system of polynomials in the multipliers of the active samples, the ρ_k, and the gates on kinks:
 //!
 //! ```text
 //! y_n f(x_n) = 1  (n active),      ‖u_k‖² = 1  (least norm),      u_k·x_n = 0  (on kinks)
@@ -250,12 +250,13 @@ impl Kind for KktPoint {
     fn claim(&self) -> &'static str {
         match self.objective {
             Objective::LeastNorm => {
-                "The problem min sum_j (|w_j|^2 + v_j^2)/2 subject to y_n f(x_n) >= 1, f(x) = sum_j v_j g(w_j·x), has a \
-                 KKT point with strict complementarity within this relative distance of the multiplied weights."
+                "The problem min sum_j (|w_j|^2 + v_j^2)/2 subject to y_n f(x_n) >= 1, f(x) = sum_j v_j g(w_j·x), has \
+                 a KKT point with strict complementarity within this relative distance of the multiplied weights."
             }
             Objective::Feedback => {
-                "The problem min sum_j |w_j|^4/b_j^2 subject to y_n f(x_n) >= 1, f(x) = sum_j |w_j|^2/(2 b_j) g(w_j·x), \
-                 has a KKT point with strict complementarity within this relative distance of the multiplied weights."
+                "The problem min sum_j |w_j|^4/b_j^2 subject to y_n f(x_n) >= 1, f(x) = sum_j |w_j|^2/(2 b_j) \
+                 g(w_j·x), has a KKT point with strict complementarity within this relative distance of the \
+                 multiplied weights."
             }
         }
     }

@@ -1,4 +1,5 @@
-//! The equations of a KKT point of two layers with gates, their derivative, and Krawczyk's test; `kkt_point` derives them.
+//! The equations of a KKT point of two layers with gates, their derivative, and Krawczyk's test; `kkt_point` derives
+//! them.
 
 use super::interval::Interval;
 use super::kkt_point::{KktPoint, Objective, fits};
@@ -15,6 +16,35 @@ const MOST_WORK: usize = 4_000_000;
 
 /// Longest number in bits.
 const MOST_BITS: u64 = 4096;
+
+impl KktPoint {
+    /// The gates of every group, and the number of unknowns.
+    fn gates(&self, count: usize) -> Result<(Vec<Vec<Gate>>, usize), Failure> {
+        let strengths = match self.objective {
+            Objective::LeastNorm => self.groups.len(),
+            Objective::Feedback => 0,
+        };
+        let mut unknowns = self.active.len() + strengths;
+        let mut gates = Vec::new();
+        for group in &self.groups {
+            fits(
+                matches!(group.sign, 1 | -1) && group.gates.len() == count,
+                "one gate for each sample, and a sign ±1",
+            )?;
+            let gate = |letter: u8| match letter {
+                b'1' => Ok(Gate::Open),
+                b'0' => Ok(Gate::Closed),
+                b'k' => {
+                    unknowns += 1;
+                    Ok(Gate::Kink(unknowns - 1))
+                }
+                _ => Err(Failure::malformed("gates are 1, 0 or k".into())),
+            };
+            gates.push(group.gates.bytes().map(gate).collect::<Result<_, _>>()?);
+        }
+        Ok((gates, unknowns))
+    }
+}
 
 /// A gate of a group at a sample.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,35 +105,7 @@ impl<'a> System<'a> {
             of.active.iter().all(|n| *n < count),
             "active samples are among the samples",
         )?;
-        let mut unknowns = of.active.len()
-            + if of.objective == Objective::LeastNorm {
-                groups
-            } else {
-                0
-            };
-        let mut gates = Vec::new();
-        for group in &of.groups {
-            fits(
-                matches!(group.sign, 1 | -1) && group.gates.len() == count,
-                "one gate for each sample, and a sign ±1",
-            )?;
-            let gate = |letter: u8| match letter {
-                b'1' => Ok(Gate::Open),
-                b'0' => Ok(Gate::Closed),
-                b'k' => {
-                    unknowns += 1;
-                    Ok(Gate::Kink(unknowns - 1))
-                }
-                _ => Err(Failure::malformed("gates are 1, 0 or k".into())),
-            };
-            gates.push(
-                group
-                    .gates
-                    .bytes()
-                    .map(gate)
-                    .collect::<Result<Vec<_>, _>>()?,
-            );
-        }
+        let (gates, unknowns) = of.gates(count)?;
         let size = [of.centre.len(), of.radii.len(), of.inverse.len()]
             .iter()
             .all(|n| *n == unknowns);
@@ -111,19 +113,11 @@ impl<'a> System<'a> {
             size && of.inverse.iter().all(|row| row.len() == unknowns),
             "as many numbers as unknowns",
         )?;
-        let longest = samples
-            .rows
-            .iter()
-            .flatten()
-            .map(BigInt::bits)
-            .max()
-            .unwrap_or(0);
+        let entries = samples.rows.iter().flatten();
+        let longest = entries.map(BigInt::bits).max().unwrap_or(0);
         let work = groups.saturating_mul(unknowns).saturating_mul(count);
-        if unknowns > MOST_UNKNOWNS
-            || work > MOST_WORK
-            || of.longest().max(longest) > MOST_BITS
-            || samples.rows.len() > 2000
-        {
+        let too_long = of.longest().max(longest) > MOST_BITS;
+        if unknowns > MOST_UNKNOWNS || work > MOST_WORK || too_long || count > 2000 {
             return Err(Failure::too_large("networks"));
         }
         let product = |m: usize, n: usize| {

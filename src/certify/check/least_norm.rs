@@ -17,8 +17,8 @@
 //! **The angle.** q = 2: `cos ≥ 1/(1+g)`, since `β*·v ≥ ‖β*‖²` for all v with margins at least one. q > 2: ψ² is
 //! 2-uniformly convex with constant p − 1 (Ball, Carlen and Lieb 1994; for p between 1 and 2, complex entries too), so
 //! with `v = ζ/γ`, whose midpoint with β* has margins at least one, `(p−1) ψ(v−β*)² ≤ 2(2g+g²) ψ(β*)²`; and
-//! `‖x‖₂ ≤ max W_d^{1/q} ψ(x)`. Hence `sin² ≤ 2(2g+g²)(q−1) max W^{2/q} ψ(ζ)²/‖ζ‖²`, of which the power q/2 is rational:
-//! `ψ(ζ)^p = ζ·Z`.
+//! `‖x‖₂ ≤ max W_d^{1/q} ψ(x)`. Hence `sin² ≤ 2(2g+g²)(q−1) max W^{2/q} ψ(ζ)²/‖ζ‖²`, of which the power q/2 is
+//! rational: `ψ(ζ)^p = ζ·Z`.
 //!
 //! **Other directions** (the limit rounded to f64, the end of a run) are compared with ζ: their angle to β* is at most
 //! that to ζ plus that of ζ. Their gap needs ψ(β) from above: with radii `r_d^{q−1} W_d ≥ |β_d|`,
@@ -122,13 +122,13 @@ impl Kind for LeastNorm {
     fn claim(&self) -> &'static str {
         match self.norm {
             Norm::Euclidean => {
-                "The direction Z = sum_n a_n g_n, and those listed, are within these gaps and angles of the hard-margin \
-                 support vector machine of the rows: the minimiser of |beta|_2 subject to g_n·beta >= 1."
+                "The direction Z = sum_n a_n g_n, and those listed, are within these gaps and angles of the \
+                 hard-margin support vector machine of the rows: the minimiser of |beta|_2 subject to g_n·beta >= 1."
             }
             Norm::EntriesPower => {
                 "The direction W Z^(q-1), Z = sum_n a_n g_n, and those listed, are within these gaps and angles of the \
-                 minimiser of sum_d W_d^(-1/(q-1)) |beta_d|^(q/(q-1)) subject to g_n·beta >= 1, where q = 2^L and W_d = \
-                 prod_k |b_k[d]|^(2^(L-k))."
+                 minimiser of sum_d W_d^(-1/(q-1)) |beta_d|^(q/(q-1)) subject to g_n·beta >= 1, where q = 2^L and W_d \
+                 = prod_k |b_k[d]|^(2^(L-k))."
             }
             Norm::FrequenciesPower => {
                 "The direction with the transform W |Z|^(q-2) Z, Z = sum_n a_n g_n, and those listed, are within these \
@@ -140,8 +140,8 @@ impl Kind for LeastNorm {
                 "The directions listed are within these gaps of the least sum_d |beta_d| subject to g_n·beta >= 1."
             }
             Norm::FrequenciesSum => {
-                "The directions listed are within these gaps of the least sum_d |beta_d| subject to g_n·beta >= 1, where \
-                 beta_d are entries of the unitary Fourier transform."
+                "The directions listed are within these gaps of the least sum_d |beta_d| subject to g_n·beta >= 1, \
+                 where beta_d are entries of the unitary Fourier transform."
             }
         }
     }

@@ -6,8 +6,8 @@
 //! which no line is shared with this one.
 //!
 //! Work is bounded: numbers, vectors and products beyond the sizes that certificates of this program have are refused,
-//! not attempted. To add a kind of statement: its file here, with an implementation of `Kind`, and one line in `kinds!`;
-//! then its maker in `make`, and its function in the second checker.
+//! not attempted. To add a kind of statement: its file here, with an implementation of `Kind`, and one line in
+//! `kinds!`; then its maker in `make`, and its function in the second checker.
 
 mod angle;
 mod enclosure;

@@ -1,15 +1,15 @@
 //! Proposition 2 refuted: the phases of a convolutional network do not stay zero.
 //!
-//! From zero weights under fixed feedback, `ŵ_2 = φ_2 b̂_1 b̂_2^*` with `φ_2' = Ẑ^* ẑ`. All multipliers are equal at t = 0
-//! and fall with the margins, so `z = c₀ z₀ − c₁ t^{q−1} z₁ + …` with `z₀ = Gᵀ1`, `z₁ = GᵀGβ₀`, `c₀, c₁ > 0`, where
-//! `β₀ = ∇Ψ*(z₀)` up to a positive factor: to leading order Z stays on a line, and no phase has moved yet. Hence
+//! From zero weights under fixed feedback, `ŵ_2 = φ_2 b̂_1 b̂_2^*` with `φ_2' = Ẑ^* ẑ`. All multipliers are equal at
+//! t = 0 and fall with the margins, so `z = c₀ z₀ − c₁ t^{q−1} z₁ + …` with `z₀ = Gᵀ1`, `z₁ = GᵀGβ₀`, `c₀, c₁ > 0`,
+//! where `β₀ = ∇Ψ*(z₀)` up to a positive factor: to leading order Z stays on a line, and no phase has moved yet. Hence
 //!
 //! ```text
 //! Im φ_2' = −c t^q Im(ẑ₀^* ẑ₁) + O(t^{q+1}),  c > 0
 //! ```
 //!
-//! at every frequency. If `Im(ẑ₀^* ẑ₁) ≠ 0` at one that the feedback reaches, φ_2 is not real for all small t > 0: `ŵ_2`
-//! is no positive multiple of the feedback there. This is about the flow itself: nothing is integrated.
+//! at every frequency. If `Im(ẑ₀^* ẑ₁) ≠ 0` at one that the feedback reaches, φ_2 is not real for all small t > 0:
+//! `ŵ_2` is no positive multiple of the feedback there. This is about the flow itself: nothing is integrated.
 //!
 //! `Im(ẑ₀^* ẑ₁)` is the transform of the antisymmetric part of the circular correlation of z₀ and z₁: rational.
 

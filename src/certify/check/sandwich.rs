@@ -112,13 +112,13 @@ impl Sandwich {
 
 impl Kind for Sandwich {
     fn claim(&self) -> &'static str {
-        "At this save the accumulated multipliers A and the output layer of the run keep between the bounds of Theorem 2 \
-         from zero weights (exponential loss): a/Psi <= psi*(Z) <= R <= a/Psi + C, the middle one up to the slack."
+        "At this save the accumulated multipliers A and the output layer of the run keep between the bounds of Theorem \
+         2 from zero weights (exponential loss): a/Psi <= psi*(Z) <= R <= a/Psi + C, the middle one up to the slack."
     }
 
     fn inequality(&self) -> &'static str {
-        "psi*(Z) Psi/a <= 1 + dual_excess, R Psi/a <= 1 + radius_excess, psi*(Z)^q <= (1 + slack) R^q, radius_excess a/Psi \
-         <= C"
+        "psi*(Z) Psi/a <= 1 + dual_excess, R Psi/a <= 1 + radius_excess, psi*(Z)^q <= (1 + slack) R^q, radius_excess \
+         a/Psi <= C"
     }
 
     fn verify(&self, data: &Exact<'_>) -> Result<String, Failure> {
