@@ -118,6 +118,7 @@
 
 pub mod accuracy;
 pub mod activation;
+pub mod certify;
 pub mod claims;
 #[cfg(feature = "cli")]
 pub mod cli;

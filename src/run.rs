@@ -1,6 +1,7 @@
 //! One run from problem to verdicts: the arrows of the data flow, in order.
 
 use crate::accuracy::{Conclusion, Verification, judge, verify};
+use crate::certify::{self, Certificate, Certified, Finished, Found};
 use crate::claims::{self, Evidence, Outcome, Subject, Verdict};
 use crate::control::Control;
 use crate::descent::{self, Comparison, descend, flow_beside};
@@ -24,8 +25,65 @@ use crate::trajectory::{Status, Trajectory};
 pub struct RunOptions {
     /// Rerun at a hundredth of the tolerance and compare.
     pub verify: bool,
+    /// Whether what can be proved of the run is written down.
+    pub certify: Certify,
     /// Run on data without a separating hyperplane; claims about limits are then not applicable.
     pub allow_nonseparable: bool,
+}
+
+/// Whether a run leaves a certificate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Certify {
+    #[default]
+    Never,
+    /// Where it takes about a second at most.
+    WhereQuick,
+    Always,
+}
+
+impl Certify {
+    /// What is proved of a problem, its limit and its run, also marked in the verdicts.
+    fn of(
+        self,
+        (problem, limit): (&Problem, Option<&Limit>),
+        (trajectory, diagnostics): (&Trajectory, &Diagnostics),
+        scenario: &Scenario,
+        verdicts: &mut [Verdict],
+    ) -> (Option<Certificate>, Certified) {
+        let wanted = match self {
+            Self::Never => false,
+            Self::WhereQuick => certify::is_quick(problem),
+            Self::Always => true,
+        };
+        let run = Finished {
+            trajectory,
+            diagnostics,
+        };
+        let found = Found {
+            limit,
+            run: Some(run),
+            ..Found::default()
+        };
+        let label = (scenario.name.as_str(), scenario.sha256.as_str());
+        let certificate = match wanted {
+            true => certify::certify(problem, found, label),
+            false => None,
+        };
+        let certified = (certificate.as_ref()).map_or_else(Certified::default, Certified::of);
+        mark(verdicts, &certified, diagnostics);
+        (certificate, certified)
+    }
+}
+
+/// Says of verdicts what is proved of them.
+fn mark(verdicts: &mut [Verdict], certified: &Certified, diagnostics: &Diagnostics) {
+    let law = diagnostics.theory.limit.as_ref();
+    let stated = law.and_then(|law| law.statement);
+    for verdict in verdicts {
+        if verdict.outcome != Outcome::NotApplicable {
+            verdict.proved = certified.about(verdict.id, stated);
+        }
+    }
 }
 
 /// A finished run with everything measured on it.
@@ -47,6 +105,10 @@ pub struct Run {
     pub steps: Option<Comparison>,
     pub verdicts: Vec<Verdict>,
     pub verification: Option<Verification>,
+    /// What is proved, as far as it was asked for; it has passed the checker.
+    pub certificate: Option<Certificate>,
+    /// The same in numbers.
+    pub certified: Certified,
 }
 
 /// Runs a scenario: limit, flow, diagnostics, verdicts.
@@ -71,10 +133,8 @@ pub fn run(scenario: Scenario, options: RunOptions, control: &Control<'_>) -> Re
     let limit = reference.after(&problem, &trajectory);
     control.check()?;
     let mut diagnostics = diagnose(&problem, &trajectory, limit.as_ref());
-    if limit.is_some() {
-        let g = problem.dataset().signed_samples();
-        let candidates = certified_candidates(&diagnostics.theory.candidates, g);
-        diagnostics.compare(candidates, g, limit.as_ref());
+    if let Some(limit) = &limit {
+        set_beside(&problem, limit, &mut diagnostics);
     }
     let mut conclusion = judge(&problem, &scenario.flow, &trajectory, &diagnostics);
     control.check()?;
@@ -95,19 +155,14 @@ pub fn run(scenario: Scenario, options: RunOptions, control: &Control<'_>) -> Re
         }
     };
     let verification = if options.verify {
-        let found = verify(
-            &problem,
-            limit.as_ref(),
-            &scenario.flow,
-            &diagnostics,
-            control,
-        )?;
+        let (limit, flow) = (limit.as_ref(), &scenario.flow);
+        let found = verify(&problem, limit, flow, &diagnostics, control)?;
         conclusion = conclusion.checked_against(&found, &scenario.flow, &trajectory.solver);
         Some(found)
     } else {
         None
     };
-    let verdicts = claims::check(&Evidence {
+    let mut verdicts = claims::check(&Evidence {
         problem: &problem,
         options: &scenario.flow,
         trajectory: &trajectory,
@@ -117,6 +172,13 @@ pub fn run(scenario: Scenario, options: RunOptions, control: &Control<'_>) -> Re
         steps: steps.as_ref(),
         extend: "flow.until",
     });
+    control.check()?;
+    let (certificate, certified) = options.certify.of(
+        (&problem, limit.as_ref()),
+        (&trajectory, &diagnostics),
+        &scenario,
+        &mut verdicts,
+    );
     control.check()?;
     Ok(Run {
         verb: "run",
@@ -129,6 +191,8 @@ pub fn run(scenario: Scenario, options: RunOptions, control: &Control<'_>) -> Re
         steps,
         verdicts,
         verification,
+        certificate,
+        certified,
     })
 }
 
@@ -178,7 +242,16 @@ pub fn compare(scenario: Scenario, allow_nonseparable: bool, control: &Control<'
         steps: Some(steps),
         verdicts,
         verification: None,
+        certificate: None,
+        certified: Certified::default(),
     })
+}
+
+/// Measures the run against the other limits that have been claimed.
+fn set_beside(problem: &Problem, limit: &Limit, diagnostics: &mut Diagnostics) {
+    let g = problem.dataset().signed_samples();
+    let candidates = certified_candidates(&diagnostics.theory.candidates, g);
+    diagnostics.compare(candidates, g, Some(limit));
 }
 
 /// The problem of a scenario; what its data warn of is said at once, for a run may be long, or refused.

@@ -168,6 +168,9 @@ pub struct Verdict {
     pub tolerance: Option<f64>,
     /// The reason in a sentence or two.
     pub evidence: String,
+    /// What a certificate proves of it (docs/certificates.md); null without one. It is less than the verdict: of a
+    /// finite run no certificate proves where it tends.
+    pub proved: Option<String>,
 }
 
 impl Verdict {
@@ -178,6 +181,7 @@ impl Verdict {
             residual: Some(residual),
             tolerance: Some(tolerance),
             evidence,
+            proved: None,
         }
     }
 
@@ -188,6 +192,7 @@ impl Verdict {
             residual: None,
             tolerance: None,
             evidence: evidence.into(),
+            proved: None,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The command line: one file per verb.
 
 mod batch;
+mod certify;
+mod check;
 mod claims;
 mod compare;
 mod compare_runs;
@@ -40,6 +42,10 @@ enum Verb {
     Study(study::StudyArgs),
     /// Draw finished runs into one picture
     CompareRuns(compare_runs::CompareRunsArgs),
+    /// Write down what can be proved of a scenario's limit and run, in exact integers
+    Certify(certify::CertifyArgs),
+    /// Verify certificates in exact integer arithmetic: exit code 0 if all is proved, 1 if not
+    Check(check::CheckArgs),
     /// Many networks, sample sizes and seeds: plan them, run them in shards, merge them
     Sweep(sweep::SweepArgs),
     /// Run every scenario and report the verdicts on all claims: a table, every figure, one page
@@ -89,6 +95,8 @@ impl Cli {
             Verb::Limit(args) => args.execute(),
             Verb::Study(args) => args.execute(),
             Verb::CompareRuns(args) => args.execute(),
+            Verb::Certify(args) => args.execute(),
+            Verb::Check(args) => args.execute(),
             Verb::Sweep(args) => args.execute(),
             Verb::Claims(args) => args.execute(),
             Verb::Explain(args) => args.execute(),

@@ -3,7 +3,7 @@
 use super::progress::{Bars, Checkpoints};
 use super::{Format, ScenarioArgs, print};
 use crate::error::Result;
-use crate::run::{Run, RunOptions, run};
+use crate::run::{Certify, Run, RunOptions, run};
 use crate::storage::{Folder, forget};
 use crate::{figures, report, scenario};
 use clap::Args;
@@ -20,6 +20,12 @@ pub(super) struct RunArgs {
     output: Output,
     #[command(flatten)]
     checkpoints: Checkpoints,
+    /// Prove what can be proved, in exact arithmetic, however long it takes [default: where it takes a second]
+    #[arg(long, conflicts_with = "no_certify")]
+    certify: bool,
+    /// Prove nothing
+    #[arg(long)]
+    no_certify: bool,
     /// Rerun at a hundredth of the tolerances and compare; disagreement is a failure (exit 4)
     #[arg(long)]
     verify: bool,
@@ -48,6 +54,11 @@ impl RunArgs {
         let _here = Folder::alone(&folder)?;
         let options = RunOptions {
             verify: self.verify,
+            certify: match (self.certify, self.no_certify) {
+                (true, _) => Certify::Always,
+                (_, true) => Certify::Never,
+                _ => Certify::WhereQuick,
+            },
             allow_nonseparable: self.scenario.allow_nonseparable,
         };
         let progress = Bars::new(self.output.quiet, &scenario, self.checkpoints)?;

@@ -56,6 +56,26 @@ pub(super) fn vanishes(
     }
 }
 
+/// The weights with which sample p and the others vanish, as integers, length N: exact if some exist that are not
+/// negative, none if not; `None` too if that takes more than `work` to tell.
+pub(super) fn vanishing(
+    columns: &DMatrix<f64>,
+    p: usize,
+    others: &[usize],
+    work: u64,
+) -> Option<Vec<BigInt>> {
+    let split = Integers::new(columns, work)?.split(others, p).ok()?;
+    if !split.is_certificate() {
+        return None;
+    }
+    let mut weights = vec![BigInt::zero(); columns.ncols()];
+    for (&n, c) in others.iter().zip(split.coefficients) {
+        weights[n] = -c;
+    }
+    weights[p] = split.denominator;
+    Some(weights)
+}
+
 /// The samples as integers.
 struct Integers {
     /// `g_n / 2^exponent`.

@@ -6,10 +6,14 @@ use super::exact;
 use super::projection::{Precision, Projection};
 use super::undecided::Undecided;
 use nalgebra::{DMatrix, DVector};
+use num_bigint::BigInt;
 
 /// Largest residual `‖Gᵀa‖ / Σ a_n‖g_n‖` of an accepted certificate, and largest `|Σ a_n g_nd| / Σ a_n|g_nd|` of any
 /// feature d.
 pub const FARKAS_TOLERANCE: f64 = 1e-12;
+
+/// What lifting a combination to integers may cost, in products of 64-bit words: seconds.
+const WORK_OF_LIFTING: u64 = 4_000_000_000;
 
 /// Whether some β has `g_n·β > 0` for every n, with the proof.
 #[derive(Debug, Clone)]
@@ -74,6 +78,13 @@ impl FarkasCertificate {
             residual,
             support,
         }
+    }
+
+    /// The combination as integers a ≥ 0, length N, with `Gᵀa = 0` exactly, for signed samples G (N × D); `None` if the
+    /// samples of the support do not vanish exactly, or finding out takes more than seconds.
+    pub fn lifted(&self, signed_samples: &DMatrix<f64>) -> Option<Vec<BigInt>> {
+        let (&p, others) = self.support.split_last()?;
+        exact::vanishing(&signed_samples.transpose(), p, others, WORK_OF_LIFTING)
     }
 
     /// Whether the combination vanishes in every single feature, `|Σ a_n g_nd| ≤ 1e-12 Σ a_n|g_nd|`: where features

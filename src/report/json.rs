@@ -5,6 +5,7 @@ use super::data::DataReport;
 use super::drawn::DrawnFigure;
 use super::setting::Setting;
 use crate::accuracy::Verification;
+use crate::certify::Certified;
 use crate::claims::Verdict;
 use crate::descent::Beside;
 use crate::diagnostics::{FeatureMachine, Homogeneous, Sandwich};
@@ -43,6 +44,8 @@ struct Report<'a> {
     /// How the distance from the flow shrinks with the step size; null with fewer than two sizes.
     order: Option<OrderReport<'a>>,
     verification: Option<&'a Verification>,
+    /// Bounds that `certificate.json` proves; null what it does not.
+    certified: &'a Certified,
     solver: &'a SolverStatistics,
     /// What every figure shows; empty without figures.
     #[cfg(feature = "figures")]
@@ -418,6 +421,7 @@ fn report(run: &Run) -> Report<'_> {
             distances: &o.distances,
         }),
         verification: run.verification.as_ref(),
+        certified: &run.certified,
         solver: &run.trajectory.solver,
         #[cfg(feature = "figures")]
         figures: Vec::new(),

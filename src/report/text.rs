@@ -96,15 +96,17 @@ fn of_the_end(run: &Run) -> Vec<(&'static str, String)> {
     let mut rows = vec![("end of the run", time), ("smallest margin", margin)];
     if let Some(limit) = &run.limit {
         let limit = format!(
-            "{}, {} support vectors, {}",
+            "{}, {} support vectors, {}{}",
             limit.kind.name(),
             limit.support.len(),
-            limit.proof()
+            limit.proof(),
+            proved("gap", run.certified.gap, "")
         );
         rows.push(("limit", limit));
     }
     if let Some(angle) = d.final_angle() {
-        rows.push(("angle to the limit", format!("{angle:.6e} rad")));
+        let proof = proved("angle", run.certified.angle, " rad");
+        rows.push(("angle to the limit", format!("{angle:.6e} rad{proof}")));
     }
     if let Some(margin) = d.margin_over_layers(k) {
         rows.push(("margin / layer norms", format!("{margin:.6e}")));
@@ -127,7 +129,10 @@ fn of_the_end(run: &Run) -> Vec<(&'static str, String)> {
         rows.extend(homogeneous(h));
         rows.extend(smoothing(h, &d.log_log_time));
     } else if let (Some(gap), Some(kkt)) = (d.duality_gap[k], d.kkt_residual[k]) {
-        let proof = format!("duality gap {gap:.3e}, KKT residual {kkt:.3e}");
+        let proof = format!(
+            "duality gap {gap:.3e}, KKT residual {kkt:.3e}{}",
+            proved("gap", run.certified.run_gap, "")
+        );
         rows.push(("the run's own proof", proof));
     }
     rows
@@ -178,6 +183,19 @@ fn verified(v: &Verification) -> String {
     }
 }
 
+/// What is proved beside what is measured.
+fn proved(name: &str, bound: Option<f64>, unit: &str) -> String {
+    bound.map_or_else(String::new, |x| format!("; proved: {name} ≤ {x:.3e}{unit}"))
+}
+
+/// The evidence of a verdict, with what is proved of it.
+pub(crate) fn evidence(evidence: &str, proved: Option<&str>) -> String {
+    match proved {
+        Some(proved) => format!("{evidence}; PROVED: {proved}"),
+        None => evidence.to_owned(),
+    }
+}
+
 /// A number in a table, or a dash.
 pub(crate) fn number(x: Option<f64>) -> String {
     x.map_or_else(|| "-".to_owned(), |x| format!("{x:.2e}"))
@@ -219,7 +237,7 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
             v.outcome.name(),
             number(v.residual),
             number(v.tolerance),
-            v.evidence
+            evidence(&v.evidence, v.proved.as_deref())
         )?;
     }
     if !folded.is_empty() {

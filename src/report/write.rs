@@ -11,7 +11,7 @@ use std::io;
 use std::path::Path;
 
 /// Writes `scenario.toml`, `trajectory.npz`, the `figures` (those of [`figures::figures`], or none) into `figures/*`,
-/// `report.html` and, last, `report.json` into `folder` (created if missing).
+/// `certificate.json` if the run has one, `report.html` and, last, `report.json` into `folder` (created if missing).
 ///
 /// A `report.json` of an earlier run is removed first, so that a folder that has one has all its files.
 ///
@@ -20,9 +20,12 @@ use std::path::Path;
 pub(crate) fn write_all(run: &Run, figures: &[Figure], folder: &Path) -> Result<()> {
     create_folder(folder)?;
     let report = folder.join("report.json");
-    match fs::remove_file(&report) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(cannot_write(&report, e)),
-        _ => {}
+    let certificate = folder.join("certificate.json");
+    for earlier in [&report, &certificate] {
+        match fs::remove_file(earlier) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(cannot_write(earlier, e)),
+            _ => {}
+        }
     }
     write_file(
         &folder.join("scenario.toml"),
@@ -34,6 +37,9 @@ pub(crate) fn write_all(run: &Run, figures: &[Figure], folder: &Path) -> Result<
         [] => Vec::new(),
         figures => write_figures(figures, folder)?,
     };
+    if let Some(proved) = &run.certificate {
+        write_file(&certificate, proved.json().as_bytes())?;
+    }
     write_file(&folder.join("report.html"), html(run, &drawn).as_bytes())?;
     write_file(&report, json_with_figures(run, figures).as_bytes())
 }

@@ -5,7 +5,7 @@ use crate::control::Control;
 use crate::error::{Error, Incomplete, Result, exit};
 use crate::figures::{self, Figure};
 use crate::report;
-use crate::run::{RunOptions, run};
+use crate::run::{Certify, RunOptions, run};
 use crate::stability;
 use crate::storage::{Folder, forget, hexadecimal, write_file};
 use crate::study::{self, Batch};
@@ -99,6 +99,7 @@ pub(super) fn make(
         .collect();
     let others = [
         "report.json",
+        "certificate.json",
         "report.html",
         "scenario.toml",
         "trajectory.npz",
@@ -133,7 +134,11 @@ type Made = (u8, Option<String>, Vec<Figure>);
 
 fn single(experiment: &Experiment, folder: &Path, control: &Control<'_>) -> Result<Made> {
     // as in the tests and the verb: the scenario's own statements about its data are enough
-    let finished = run(experiment.scenario.clone(), RunOptions::default(), control)?;
+    let options = RunOptions {
+        certify: Certify::WhereQuick,
+        ..RunOptions::default()
+    };
+    let finished = run(experiment.scenario.clone(), options, control)?;
     let figures = figures::figures(&finished.drawn());
     report::write_all(&finished, &figures, folder)?;
     forget(folder)?;

@@ -88,7 +88,10 @@ fn claims(table: &ClaimsTable) -> Markup {
                                 td.number.residual { (number(row.residual)) }
                                 td.number.tolerance { (number(row.tolerance)) }
                                 td { a href=(page_of(row)) { (row.scenario) } }
-                                td.evidence { (row.evidence) }
+                                td.evidence {
+                                    (row.evidence)
+                                    @if let Some(proved) = &row.proved { br; b { "Proved: " } (proved) }
+                                }
                             }
                         }
                     }

@@ -27,6 +27,8 @@ pub(crate) struct Row {
     /// Whether it was judged on a sweep, which has no report of its own.
     #[serde(skip)]
     pub of_sweep: bool,
+    /// What the run's certificate proves of it.
+    pub proved: Option<String>,
 }
 
 /// All rows, claim by claim in the order of [`CLAIMS`], and what failed.
@@ -54,6 +56,7 @@ struct Judged {
     residual: Option<f64>,
     tolerance: Option<f64>,
     evidence: String,
+    proved: Option<String>,
 }
 
 impl ClaimsTable {
@@ -161,9 +164,14 @@ impl ClaimsTable {
                 }
                 _ => String::new(),
             };
+            let proved = if row.proved.is_some() {
+                " (proved)"
+            } else {
+                ""
+            };
             let _ = writeln!(
                 out,
-                "  {:<20}{:<14}{:>10}{:>11}  {}{unexpected}",
+                "  {:<20}{:<14}{:>10}{:>11}  {}{proved}{unexpected}",
                 row.id,
                 row.verdict.name(),
                 number(row.residual),
@@ -195,5 +203,6 @@ fn row(claim: &Claim, experiment: &Experiment, judged: &Judged) -> Option<Row> {
         scenario: experiment.scenario.name.clone(),
         evidence: judged.evidence.clone(),
         of_sweep,
+        proved: judged.proved.clone(),
     })
 }

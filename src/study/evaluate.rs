@@ -6,7 +6,7 @@ use crate::control::Control;
 use crate::diagnostics::{CURVES, Diagnostics, Fit};
 use crate::error::{Error, Result};
 use crate::report;
-use crate::run::{Run, RunOptions, run};
+use crate::run::{Certify, Run, RunOptions, run};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::any::Any;
@@ -71,6 +71,7 @@ impl Batch for Plan {
         };
         let options = RunOptions {
             verify: false,
+            certify: Certify::Never,
             allow_nonseparable: self.options.allow_nonseparable,
         };
         let done = catch_unwind(AssertUnwindSafe(|| {

@@ -28,7 +28,7 @@ const LAYERS: [&[&str]; 14] = [
     &["flow", "diagnostics"],
     &["descent", "accuracy"],
     &["claims", "figures", "reference"],
-    &["generalisation", "scenario"],
+    &["certify", "generalisation", "scenario"],
     &["run", "report"],
     &["study", "sweep", "stability", "reproduce"],
     &["cli"],

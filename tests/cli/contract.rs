@@ -14,16 +14,20 @@ pub fn check_contract(report: &Value) {
     let contract = [
         (
             "",
-            "format version scenario_sha256 status final limit invariants rate kinks claims steps solver",
+            "format version scenario_sha256 status final limit invariants rate kinks claims steps solver certified",
         ),
         (
             "/final",
             "log_log_time log_time min_margin log_loss beta layer_norms angle_to_limit kkt_residual duality_gap \
              accumulated_duality_gap homogeneous margin_over_layer_norms sandwich effective_entries output_layer",
         ),
+        (
+            "/certified",
+            "gap angle limit_angle run_gap kkt_distance statements",
+        ),
         ("/limit", "kind beta duality_gap support"),
         ("/rate", "observed predicted window"),
-        ("/claims/0", "id verdict residual tolerance evidence"),
+        ("/claims/0", "id verdict residual tolerance evidence proved"),
         (
             "/solver",
             "method steps rejected_steps newton_failures rhs_evaluations jacobian_evaluations unknowns wall_seconds",

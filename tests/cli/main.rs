@@ -126,6 +126,8 @@ fn a_run_leaves_report_trajectory_figures_and_scenario() {
     missing.sort();
     missing.dedup();
     let allowed = [
+        ".certified.kkt_distance",
+        ".claims.*.proved",
         ".claims.*.residual",
         ".claims.*.tolerance",
         ".final.effective_entries",

@@ -215,3 +215,22 @@ fn words(inputs: &[Vec<u8>], part: impl Fn(char) -> bool) -> Vec<Vec<u8>> {
     words.dedup();
     words
 }
+
+/// Certificates of every norm and of a network, and damaged ones. The words are theirs, and numbers of absurd sizes.
+pub fn certificates() -> Corpus {
+    let inputs = files(&["tests/certificates/samples"], "json");
+    let mut words = words(&inputs, |c| c.is_ascii_alphanumeric() || "-_+".contains(c));
+    let absurd = [
+        "0x1p+16384",
+        "-0x1p-16384",
+        "0x0p+0",
+        "0xffffffffffffffffffffffffffffffffp+9000",
+        "0x1p+99999",
+    ];
+    words.extend(absurd.iter().map(|word| format!("\"{word}\"").into_bytes()));
+    words.extend(
+        ["null", "[]", "{}", "1e999", "\"kind\":\"kkt-point\","]
+            .map(|word| word.as_bytes().to_vec()),
+    );
+    Corpus { inputs, words }
+}

@@ -128,10 +128,20 @@ fn any_svmlight_file_is_read_or_refused() {
     try_all("svmlight", &corpus::svmlight(), properties::svmlight);
 }
 
+#[test]
+fn any_certificate_is_read_or_refused() {
+    try_all(
+        "certificate",
+        &corpus::certificates(),
+        properties::certificate,
+    );
+}
+
 /// The inputs tried start from inputs that pass: the mutations make the difference, not the corpus.
 #[test]
 fn the_corpus_itself_passes() {
-    let corpora: [(Corpus, Property); 5] = [
+    let corpora: [(Corpus, Property); 6] = [
+        (corpus::certificates(), properties::certificate),
         (corpus::quoted_tables(), properties::table),
         (corpus::svmlight(), properties::svmlight),
         (corpus::scenarios(), properties::scenario),

@@ -1,9 +1,10 @@
 //! What must hold of every reader, whatever bytes it is given. The run in the tests and the targets of `fuzz/` share
 //! it.
 //!
-//! Each of the four functions panics with what is wrong if something is, and says otherwise whether the bytes were
+//! Each of the functions panics with what is wrong if something is, and says otherwise whether the bytes were
 //! read.
 
+use marginflow::certify;
 use marginflow::dataset::{Dataset, Svmlight, Table, parse_matrix};
 use marginflow::error::Error;
 use marginflow::scenario::{self, Scenario};
@@ -358,4 +359,27 @@ fn assert_refused(error: &Error, name: &str) {
         "{} bytes: {message}",
         message.len()
     );
+}
+
+/// `bytes` as a certificate, checked if it is one: no reason is longer than a few lines, and what was read is read again
+/// from what is written of it, with the same verdicts.
+pub fn certificate(bytes: &[u8]) -> bool {
+    let certificate = match certify::read(bytes) {
+        Ok(certificate) => certificate,
+        Err(error) => {
+            let message = error.to_string();
+            assert!(
+                message.len() <= LONGEST_MESSAGE + bytes.len().min(4096),
+                "{message}"
+            );
+            return false;
+        }
+    };
+    let verdicts = certify::check(&certificate);
+    if let Err(failure) = &verdicts {
+        assert!(failure.to_string().len() <= LONGEST_MESSAGE);
+    }
+    let again = certify::read(certificate.json().as_bytes()).expect("what was read is written");
+    assert_eq!(again, certificate);
+    true
 }

@@ -77,7 +77,10 @@ fn verdicts(of: &[&Verdict]) -> Markup {
                             td { (verdict(v.outcome)) }
                             td.number.residual { (number(v.residual)) }
                             td.number.tolerance { (number(v.tolerance)) }
-                            td.evidence { (v.evidence) }
+                            td.evidence {
+                                (v.evidence)
+                                @if let Some(proved) = &v.proved { br; b { "Proved: " } (proved) }
+                            }
                         }
                     }
                 }

@@ -1,0 +1,8 @@
+//! Certificates: made, checked, mutated, and checked again by programs that share no code.
+
+mod bases;
+mod limits;
+mod mutations;
+mod networks;
+mod program;
+mod truth;
