@@ -83,6 +83,11 @@ impl Dyadic {
         top * 2f64.powi(half) * 2f64.powi(rest)
     }
 
+    /// For people: two digits, rounded up, so that what is shown of a bound is a bound still.
+    pub(crate) fn at_most(&self) -> String {
+        format!("{:.1e}", self.to_f64() * 1.05)
+    }
+
     pub(crate) fn zero() -> Self {
         Self::new(BigInt::zero(), 0)
     }

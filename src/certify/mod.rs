@@ -14,3 +14,5 @@ pub use check::{Certificate, FORMAT, Failure, Unreadable, check, read};
 pub use dyadic::{Dyadic, NotDyadic};
 pub use make::{Finished, Found, certify, is_quick};
 pub use summary::Certified;
+#[cfg(feature = "cli")]
+pub(crate) use summary::shown;

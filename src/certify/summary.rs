@@ -33,6 +33,11 @@ fn bound(x: &Dyadic) -> f64 {
     }
 }
 
+/// A bound as people read it: four digits, rounded up, so that it is one still.
+pub(crate) fn shown(bound: f64) -> String {
+    format!("{:.3e}", bound * 1.0005)
+}
+
 impl Certified {
     /// Of a certificate that has passed the checker.
     pub fn of(certificate: &Certificate) -> Self {
@@ -76,7 +81,8 @@ impl Certified {
         }
         if let (Some(distance), true) = (self.kkt_distance, ABOUT_KKT_POINTS.contains(&claim)) {
             return Some(format!(
-                "an exact KKT point, strictly complementary, within {distance:.1e} of the end, relative to its length"
+                "an exact KKT point, strictly complementary, within {} of the end, relative to its length",
+                shown(distance)
             ));
         }
         (PROVED_BY.iter())
@@ -87,7 +93,7 @@ impl Certified {
     /// How near the end of the run is to the limit.
     pub fn of_the_end(&self) -> String {
         let part = |name: &str, bound: Option<f64>, unit: &str| {
-            bound.map(|x| format!("{name} ≤ {x:.3e}{unit}"))
+            bound.map(|x| format!("{name} ≤ {}{unit}", shown(x)))
         };
         let parts = [
             part("angle to the limit", self.angle, " rad"),
@@ -113,7 +119,7 @@ const PROVED_BY: [(&str, &str, &str); 3] = [
     (
         "thm-2-unconditional",
         "sandwich",
-        "the numbers at the end of the run keep between the bounds",
+        "at a save the numbers of the run keep between the bounds",
     ),
     (
         "dfa-margin",

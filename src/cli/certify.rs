@@ -1,7 +1,7 @@
 //! `certify SCENARIO`
 
 use super::{ScenarioArgs, note, print};
-use crate::certify::{self, Certificate, Certified, Found};
+use crate::certify::{self, Certificate, Certified, Found, shown};
 use crate::control::Control;
 use crate::error::{Error, Result, exit};
 use crate::limit::{Separability, max_margin};
@@ -114,7 +114,7 @@ fn said(certificate: &Certificate, path: &Path) -> String {
     let mut text = format!("proved: {}\n", certified.statements.join(", "));
     for (name, bound, unit) in bounds {
         if let Some(bound) = bound {
-            text.push_str(&format!("  {name} ≤ {bound:.3e}{unit}\n"));
+            text.push_str(&format!("  {name} ≤ {}{unit}\n", shown(bound)));
         }
     }
     text + &format!(

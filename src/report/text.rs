@@ -2,6 +2,7 @@
 
 use super::data;
 use crate::accuracy::Verification;
+use crate::certify::shown;
 use crate::claims::{Outcome, Verdict};
 use crate::descent::Comparison;
 use crate::diagnostics::Homogeneous;
@@ -185,7 +186,9 @@ fn verified(v: &Verification) -> String {
 
 /// What is proved beside what is measured.
 fn proved(name: &str, bound: Option<f64>, unit: &str) -> String {
-    bound.map_or_else(String::new, |x| format!("; proved: {name} ≤ {x:.3e}{unit}"))
+    bound.map_or_else(String::new, |x| {
+        format!("; proved: {name} ≤ {}{unit}", shown(x))
+    })
 }
 
 /// The evidence of a verdict, with what is proved of it.

@@ -285,11 +285,11 @@ impl Kind for KktPoint {
         let kinks = system.on_kinks().count();
         Ok(format!(
             "a KKT point of {} units in {} groups, {at_zero} at zero, {kinks} gates on kinks, {} active samples; \
-             relative distance {:.1e}",
+             relative distance {}",
             self.units.len(),
             self.groups.len(),
             self.active.len(),
-            self.distance.to_f64()
+            self.distance.at_most()
         ))
     }
 }

@@ -176,13 +176,13 @@ impl Kind for LeastNorm {
                     ray.product <= &(&one_plus(gap)? * &margin) * &dual.total,
                     "beta·Z ≤ (1 + gap) min g_n·beta sum a_n, beta the exact direction",
                 )?;
-                said.push(format!("gap {:.1e}", gap.to_f64()));
+                said.push(format!("gap {}", gap.at_most()));
                 if let Some(angle) = &self.angle {
                     holds(
                         dual.is_within(ray, gap, angle)?,
                         "angle of the exact direction ≤ angle",
                     )?;
-                    said.push(format!("angle {:.1e}", angle.to_f64()));
+                    said.push(format!("angle {}", angle.at_most()));
                 }
             }
             _ => {
@@ -394,7 +394,7 @@ impl LeastNorm {
                 sides.left <= &one_plus(gap)?.pow(sides.power) * &sides.right,
                 text,
             )?;
-            said.push(format!("gap {:.1e}", gap.to_f64()));
+            said.push(format!("gap {}", gap.at_most()));
         } else if !of.radii.is_empty() {
             return Err(Failure::malformed("radii go with a gap".into()));
         }
@@ -409,7 +409,7 @@ impl LeastNorm {
                 angle >= own && within(&beta, &ray.beta, &(angle - own))?,
                 text,
             )?;
-            said.push(format!("angle {:.1e}", angle.to_f64()));
+            said.push(format!("angle {}", angle.at_most()));
         }
         Ok(said.join(" "))
     }

@@ -143,9 +143,9 @@ impl Kind for Sandwich {
         )?;
         let left = &self.radius_excess.pow(parts.q - 1) * &parts.constant.0;
         holds(left <= parts.constant.1, "radius_excess a/Psi ≤ C")?;
-        let [dual, radius, slack] = signs.map(Dyadic::to_f64);
+        let [dual, radius, slack] = signs.map(Dyadic::at_most);
         Ok(format!(
-            "psi*(Z)Psi/a − 1 ≤ {dual:.1e}, R Psi/a − 1 ≤ {radius:.1e}, slack {slack:.1e}"
+            "psi*(Z)Psi/a − 1 ≤ {dual}, R Psi/a − 1 ≤ {radius}, slack {slack}"
         ))
     }
 }

@@ -28,7 +28,8 @@ pub(super) fn phases(problem: &Problem, run: Finished<'_>) -> Option<Proof> {
     (from_zero && is_convolutional && aligned && is_known).then_some(Proof::Phases(Phases {}))
 }
 
-/// The bounds of Theorem 2 at the end of a run.
+/// The bounds of Theorem 2, at the latest save where the errors of the run leave them intact: R exceeds a/Ψ by a
+/// constant, which is ever less in relation to a.
 pub(super) fn sandwich(
     problem: &Problem,
     data: &Data,
@@ -40,23 +41,37 @@ pub(super) fn sandwich(
     if !is_power || law.off_zero.is_some() || problem.loss() != Loss::Exponential {
         return None;
     }
+    let exact = Exact::of(data).ok()?;
     let last = run.trajectory.len() - 1;
-    let accumulated = run.trajectory.accumulated.as_ref()?.column(last);
+    let saves = (1..=last).rev().step_by((last / TRIES).max(1));
+    saves.into_iter().find_map(|k| {
+        let proof = sandwich_at(problem, &exact, run, limit, k)?;
+        let found = Statement::of(Proof::Sandwich(proof));
+        verify(&found, &exact).is_ok().then_some(found.proof)
+    })
+}
+
+fn sandwich_at(
+    problem: &Problem,
+    exact: &Exact<'_>,
+    run: Finished<'_>,
+    limit: &LeastNorm,
+    save: usize,
+) -> Option<Sandwich> {
+    let accumulated = run.trajectory.accumulated.as_ref()?.column(save);
     let network = problem.network();
-    let theta = run.trajectory.theta.column(last);
+    let theta = run.trajectory.theta.column(save);
+    let weights = accumulated.iter().map(|a| Dyadic::from_f64(a.max(0.0)));
     let mut proof = Sandwich {
         norm: limit.norm,
         multipliers: limit.multipliers.clone(),
-        accumulated: accumulated
-            .iter()
-            .map(|a| Dyadic::from_f64(a.max(0.0)))
-            .collect::<Option<_>>()?,
+        accumulated: weights.collect::<Option<_>>()?,
         output: Dyadic::list(&theta.as_slice()[network.layout().range(network.depth() - 1)])?,
         dual_excess: Dyadic::zero(),
         radius_excess: Dyadic::zero(),
         slack: Dyadic::zero(),
     };
-    let parts = proof.parts(&Exact::of(data).ok()?).ok()?;
+    let parts = proof.parts(exact).ok()?;
     let excess = |(left, right): &(Dyadic, Dyadic), power: u32| {
         let estimate = (ratio(&(left - right), right).ln_1p() / f64::from(power)).exp_m1();
         least(estimate, |e| {
@@ -66,7 +81,7 @@ pub(super) fn sandwich(
     proof.dual_excess = excess(&parts.dual, parts.q)?;
     proof.radius_excess = excess(&parts.radius, parts.q)?;
     proof.slack = excess(&parts.order, 1)?;
-    Some(Proof::Sandwich(proof))
+    Some(proof)
 }
 
 /// That the margin of feedback has risen, from as early a save as that can be proved of.
