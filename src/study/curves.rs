@@ -1,9 +1,9 @@
 //! Curves of many runs on one grid of s.
 //!
 //! A run is saved at times of its own. If all runs of a study are saved at the same times, these are the grid and
-//! nothing is interpolated. Otherwise the grid is uniform from 0 to the latest horizon, and each curve is interpolated between
-//! the saves of its run: the logarithm where both ends are positive (directions converge like powers of log t, straight
-//! lines there), the value elsewhere; nothing is said beyond the end of a run.
+//! nothing is interpolated. Otherwise the grid is uniform from 0 to the latest horizon, and each curve is interpolated
+//! between the saves of its run: the logarithm where both ends are positive (directions converge like powers of log t,
+//! straight lines there), the value elsewhere; nothing is said beyond the end of a run.
 
 use serde::{Deserialize, Serialize};
 
