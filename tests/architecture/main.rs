@@ -12,7 +12,14 @@ use std::sync::LazyLock;
 /// modules use each other, directly or through others.
 const LAYERS: [&[&str]; 14] = [
     &["error", "storage"],
-    &["loss", "activation", "spectrum", "trajectory", "control"],
+    &[
+        "loss",
+        "activation",
+        "spectrum",
+        "trajectory",
+        "control",
+        "products",
+    ],
     &["dataset"],
     &["network"],
     &["rule", "memory"],
