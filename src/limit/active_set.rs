@@ -85,8 +85,9 @@ impl ActiveSet {
         self.is_member[n] = true;
     }
 
-    /// Adds those of `candidates` that are independent of the members before them, in this order, as [`split`](Self::split)
-    /// and [`push`](Self::push) would, but splits many samples together: products of matrices in place of vectors.
+    /// Adds those of `candidates` that are independent of the members before them, in this order, as
+    /// [`split`](Self::split) and [`push`](Self::push) would, but splits many samples together: products of matrices in
+    /// place of vectors.
     pub(super) fn fill(
         &mut self,
         samples: &DMatrix<f64>,

@@ -8,9 +8,9 @@
 //! product with r, add those with `r·v > 0`, repeat. The residual shrinks strictly each time, so no choice of vertices
 //! recurs and the method is finite.
 //!
-//! Sets with a single vertex are treated alike: only those of the guess are written down to begin with, and others where
-//! `r·v` asks for them. Along a run the guess is nearly right, and what is left of N vectors of θ's length is as many as
-//! there are multipliers.
+//! Sets with a single vertex are treated alike: only those of the guess are written down to begin with, and others
+//! where `r·v` asks for them. Along a run the guess is nearly right, and what is left of N vectors of θ's length is as
+//! many as there are multipliers.
 
 use super::projection::{Precision, Projection};
 use nalgebra::{DMatrix, DVector};

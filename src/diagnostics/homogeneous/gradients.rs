@@ -102,8 +102,8 @@ impl<'a> Gradients<'a> {
         !self.kinks[n].is_empty()
     }
 
-    /// The products of all [`open`](Self::open) gradients with a direction of θ, length N: the derivatives of the margins
-    /// along it, layer by layer for all samples at once.
+    /// The products of all [`open`](Self::open) gradients with a direction of θ, length N: the derivatives of the
+    /// margins along it, layer by layer for all samples at once.
     pub(super) fn along(&self, direction: &[f64]) -> DVector<f64> {
         let mut rest = direction;
         let mut moved: Option<DMatrix<f64>> = None;
@@ -226,8 +226,8 @@ impl<'a> Gradients<'a> {
         gradient
     }
 
-    /// Visits the hidden layers from the last to the first (l − 1) with `d_l = ∂m_n/∂h_l` and the open gates; the visitor
-    /// may set others, which then apply to the layers below.
+    /// Visits the hidden layers from the last to the first (l − 1) with `d_l = ∂m_n/∂h_l` and the open gates; the
+    /// visitor may set others, which then apply to the layers below.
     fn backward(&self, n: usize, visit: &mut Visitor<'_>) {
         let mut d = self.weights[self.weights.len() - 1].column(0) * self.data.labels()[n];
         for l in (0..self.pass.preactivations.len()).rev() {

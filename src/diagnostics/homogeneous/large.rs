@@ -8,8 +8,8 @@
 //! ```
 //!
 //! so λ solves the same problem in N dimensions. Gradients of one network have inner products of a few products of
-//! matrices, and their combinations are velocities: the field of gradient descent has both, and nothing of size N × P is
-//! written down. λ has half of the digits of K; the residual is that of the λ found, and exact. Kinks count as open.
+//! matrices, and their combinations are velocities: the field of gradient descent has both, and nothing of size N × P
+//! is written down. λ has half of the digits of K; the residual is that of the λ found, and exact. Kinks count as open.
 
 use super::stationarity::Normalised;
 use crate::limit::nearest_of_columns;

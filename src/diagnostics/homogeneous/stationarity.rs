@@ -171,7 +171,8 @@ impl Space for Weights {
     }
 }
 
-/// Relative KKT residual of `min ½‖θ‖² s.t. m_n ≥ 1`, in [0, 1]. `None` where inner products of gradients are not finite.
+/// Relative KKT residual of `min ½‖θ‖² s.t. m_n ≥ 1`, in [0, 1]. `None` where inner products of gradients are not
+/// finite.
 pub(super) fn gradient_kkt(at: &Normalised<'_>, support: &mut Support) -> Option<f64> {
     let samples = at.within(KKT_ACTIVE);
     if large::is_large(at.theta.len(), samples.len()) {
