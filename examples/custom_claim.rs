@@ -43,6 +43,7 @@ fn judge(e: &Evidence<'_>) -> Verdict {
             "min m = {:.6e} at ln t = {:.6e}",
             margins[last], times[last]
         ),
+        proved: None,
     }
 }
 

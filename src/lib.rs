@@ -138,6 +138,7 @@ pub mod loss;
 pub mod memory;
 pub mod network;
 pub mod problem;
+mod products;
 pub mod reference;
 #[cfg(feature = "scenarios")]
 pub mod report;

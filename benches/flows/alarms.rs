@@ -105,6 +105,7 @@ fn scenario(recipe: &Recipe, method: Option<&str>) -> Result<String, Box<dyn Err
              }}\nrule.direct-feedback-alignment.feedback.gaussian.seed = 1",
             sizes.dimension, sizes.samples,
         )?,
+        Recipe::Scenario(..) | Recipe::Wide(_) => return Err("W2 is read or drawn".into()),
     }
     writeln!(
         text,

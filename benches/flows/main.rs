@@ -4,6 +4,7 @@
 //! cargo bench --bench flows                    # works: whole flows at matched accuracy
 //! cargo bench --bench flows -- scaling         # time against D, L, N and the horizon, with exponents
 //! cargo bench --bench flows -- pieces          # vector field, Jacobian product, Newton set-up and solve
+//! cargo bench --bench flows -- relu            # ReLU networks: smoothed and exact kinks, and a wide one
 //! cargo bench --bench flows -- limits          # reference solutions
 //! cargo bench --bench flows -- alarms          # which alarms fire over a ladder of tolerances
 //! ```
@@ -20,6 +21,7 @@ mod limits;
 mod measure;
 mod pieces;
 mod recipe;
+mod relu;
 mod scaling;
 mod timing;
 mod works;
@@ -56,6 +58,11 @@ enum Part {
         /// D, L, N, s; all of them without any.
         sweeps: Vec<String>,
     },
+    /// ReLU networks.
+    Relu {
+        /// W7, W8, W9-wide, W9-iris-8, W9-iris-50, W10-100, W10; all but the last two without any.
+        names: Vec<String>,
+    },
     /// The parts of a step.
     Pieces,
     /// Reference solutions and their gaps.
@@ -81,6 +88,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     match part {
         Part::Works { names } => works::run(peers, &names, method, arguments.json),
         Part::Scaling { sweeps } => scaling::run(&sweeps, method, arguments.json),
+        Part::Relu { names } => relu::run(&names, method, arguments.json),
         Part::Pieces => pieces::run(arguments.json),
         Part::Limits => limits::run(peers, arguments.json),
         Part::Alarms => alarms::run(peers, method, arguments.json),

@@ -50,6 +50,16 @@ pub struct Record {
     pub drift: f64,
     /// Final.
     pub gap: Option<f64>,
+    /// Final.
+    pub min_margin: f64,
+    /// ln 𝓛 at the end.
+    pub log_loss: f64,
+    /// `‖w_L‖` at the end.
+    pub output_norm: f64,
+    /// Final `min_n m_n / ‖θ‖^L`, ε and δ of ReLU networks.
+    pub homogeneous: Option<[f64; 3]>,
+    /// Events of exact kinks.
+    pub kinks: Option<usize>,
     pub peak_bytes: Option<f64>,
 }
 
@@ -136,6 +146,20 @@ pub fn measure(request: &Request) -> Result<Record, Box<dyn Error>> {
         angle: diagnostics.final_angle(),
         drift: diagnostics.multiplier_drift[end],
         gap: diagnostics.duality_gap[end],
+        min_margin: diagnostics.min_margin[end],
+        log_loss: diagnostics.log_loss[end],
+        output_norm: (diagnostics
+            .layer_norms
+            .column(end)
+            .iter()
+            .next_back()
+            .copied())
+        .unwrap_or_default(),
+        homogeneous: diagnostics
+            .homogeneous
+            .as_ref()
+            .and_then(|h| Some([h.normalised_margin[end], h.epsilon[end]?, h.delta[end]?])),
+        kinks: (trajectory.kinks.as_ref()).map(|k| k.crossings + k.slides + k.releases),
         peak_bytes,
     })
 }

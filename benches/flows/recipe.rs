@@ -1,11 +1,12 @@
 //! Problems to be measured: read from the peers' folder, or drawn.
 
-use marginflow::dataset::{gaussian_teacher, read_files, read_matrix, standard_normals};
+use marginflow::dataset::{Dataset, gaussian_teacher, read_files, read_matrix, standard_normals};
 use marginflow::loss::Loss;
 use marginflow::network::{FullyConnectedLinear, Network};
 use marginflow::problem::Problem;
 use marginflow::rule::Rule;
-use nalgebra::DVector;
+use marginflow::scenario::load;
+use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,20 @@ pub enum Recipe {
     /// A folder with `instance.json`, `X.csv`, `y.csv`, `b_l.csv` and, if there are any, `w_l.csv`.
     Instance(PathBuf),
     Random(Sizes),
+    /// A scenario of the repository, with keys assigned anew.
+    Scenario(String, Vec<String>),
+    /// ReLU networks of this width on two classes that overlap.
+    Wide(Wide),
+}
+
+/// Two hidden layers of smoothed units under BP, from small weights.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Wide {
+    pub dimension: usize,
+    pub width: usize,
+    pub samples: usize,
+    /// Distance of the class means from zero, in standard deviations of a class.
+    pub separation: f64,
 }
 
 /// What a problem is like.
@@ -62,6 +77,11 @@ impl Recipe {
         match self {
             Self::Instance(folder) => instance(folder),
             Self::Random(sizes) => Ok(sizes.draw()),
+            Self::Scenario(name, assignments) => {
+                let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+                Ok(load(&folder.join(format!("{name}.toml")), assignments)?.build()?)
+            }
+            Self::Wide(wide) => Ok(wide.draw()?),
         }
     }
 
@@ -126,6 +146,43 @@ fn network(convolutional: bool, dimension: usize, depth: usize) -> Network {
             dimension,
             &vec![dimension; depth - 1],
         ))
+    }
+}
+
+/// Standard deviation of initial weights, in units of that which keeps the size of a signal.
+const SMALL: f64 = 0.1;
+
+/// Half width over which the kinks of wide networks are rounded.
+const ROUNDED: f64 = 0.1;
+
+impl Wide {
+    /// Class means ±μ, `‖μ‖` the separation, and samples around them of standard deviation one in each direction, in
+    /// units in which their length is about one.
+    fn draw(self) -> Result<Problem, Box<dyn Error>> {
+        let (d, n) = (self.dimension, self.samples);
+        let labels = DVector::from_fn(n, |n, _| if n % 2 == 0 { 1.0 } else { -1.0 });
+        let mean = DVector::from_iterator(d, standard_normals("bench mean", 1).take(d));
+        let mean = mean.normalize() * self.separation;
+        let noise = standard_normals("bench samples", 1).take(n * d);
+        let mut samples = DMatrix::from_iterator(n, d, noise);
+        for (mut sample, y) in samples.row_iter_mut().zip(labels.iter()) {
+            sample += mean.transpose() * *y;
+        }
+        samples /= (d as f64).sqrt();
+        let network = Network::relu(d, &[self.width, self.width], ROUNDED);
+        let mut draws = standard_normals("bench weights", 2);
+        let mut theta = DVector::zeros(network.parameters());
+        let mut start = 0;
+        for (inputs, units) in [(d, self.width), (self.width, self.width), (self.width, 1)] {
+            let scale = SMALL * (2.0 / inputs as f64).sqrt();
+            for w in theta.rows_mut(start, inputs * units).iter_mut() {
+                *w = scale * draws.next().unwrap_or_default();
+            }
+            start += inputs * units;
+        }
+        let data = Dataset::new(samples, labels);
+        let rule = Rule::gradient_descent();
+        Ok(Problem::new(data, network, rule, Loss::Exponential, theta)?)
     }
 }
 

@@ -20,6 +20,7 @@
 
 use super::active_set::ActiveSet;
 use super::doubled::{Doubled, DoubledVector};
+use crate::products::transposed_product;
 use nalgebra::{DMatrix, DVector};
 
 /// How β, λ and the violations are computed.
@@ -92,17 +93,33 @@ impl Projection {
     /// Restarts from the independent samples in `guess`, taken in this order.
     pub(super) fn start_from(&mut self, guess: &[usize]) {
         self.active.clear();
+        let mut candidates = Vec::with_capacity(guess.len());
+        let mut seen = vec![false; self.allowed.len()];
         for &n in guess {
-            if self.active.is_full() {
-                break;
-            }
-            if self.allowed[n] && !self.active.contains(n) {
-                let split = self.active.split(self.samples.column(n).as_slice());
-                if split.is_independent(self.norms[n]) {
-                    self.active.push(n, &split);
-                }
+            if self.allowed[n] && !std::mem::replace(&mut seen[n], true) {
+                candidates.push(n);
             }
         }
+        self.active.fill(&self.samples, &self.norms, &candidates);
+    }
+
+    /// Takes in more samples; the active set stays as a warm start.
+    pub(super) fn append(&mut self, more: &[DVector<f64>]) {
+        let count = self.samples.ncols();
+        let samples = std::mem::replace(&mut self.samples, DMatrix::zeros(0, 0));
+        let mut samples = samples.resize_horizontally(count + more.len(), 0.0);
+        for (i, g) in more.iter().enumerate() {
+            samples.set_column(count + i, g);
+        }
+        self.samples = samples;
+        let norms = self
+            .norms
+            .iter()
+            .copied()
+            .chain(more.iter().map(|g| g.norm()));
+        self.norms = DVector::from_iterator(count + more.len(), norms);
+        self.allowed.resize(count + more.len(), true);
+        self.active.grow(count + more.len());
     }
 
     /// S, in the order of entry.
@@ -263,21 +280,25 @@ impl Projection {
     /// left. Samples without attempts left are returned only when no other is violated.
     fn most_violated(&self, precision: Precision, attempts: &[u8]) -> Option<(usize, f64, bool)> {
         let size = self.point.hi.norm() + self.anchor.norm();
-        let plain = match precision {
-            Precision::Working => Some(self.samples.tr_mul(&self.point.hi)),
-            Precision::Doubled => None,
-        };
+        let mut plain = vec![0.0; self.samples.ncols()];
+        let point = self.point.hi.as_slice();
+        transposed_product(self.samples.as_slice(), point, &mut plain);
+        let digits = 4.0 * self.samples.nrows() as f64 * f64::EPSILON;
         let mut worst: Option<(usize, f64, bool)> = None;
         for (n, &used) in attempts.iter().enumerate() {
             if !self.allowed[n] || self.active.contains(n) {
                 continue;
             }
-            let (violation, tolerance) = match &plain {
-                Some(margins) => (
-                    self.level - margins[n],
+            let (violation, tolerance) = match precision {
+                Precision::Working => (
+                    self.level - plain[n],
                     32.0 * f64::EPSILON * (self.level + self.norms[n] * size),
                 ),
-                None => {
+                // more digits would not change that there is none
+                Precision::Doubled if plain[n] - self.level > digits * self.norms[n] * size => {
+                    continue;
+                }
+                Precision::Doubled => {
                     let margin = self.point.dot(self.samples.column(n).as_slice());
                     let scale = if self.level > 0.0 {
                         self.level

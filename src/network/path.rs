@@ -51,6 +51,9 @@ pub trait WeightPath {
     fn restore(&mut self, velocities: &[f64]) -> Option<()>;
 }
 
+/// Weights that are added up together.
+const BLOCK: usize = 1 << 11;
+
 /// Numbers below this have lost digits, and their products vanish.
 pub(crate) const SMALLEST: f64 = 1e-290;
 
@@ -79,10 +82,16 @@ impl<'k> FullPath<'k> {
         }
     }
 
+    /// In blocks that stay in the first-level cache from one velocity to the next.
     fn add(&self, combination: &[f64], out: &mut [f64]) {
-        for (c, f) in combination.iter().zip(&self.velocities) {
-            if *c != 0.0 {
-                for (x, f) in out.iter_mut().zip(f) {
+        let terms: Vec<(f64, &[f64])> = (combination.iter().zip(&self.velocities))
+            .filter(|(c, _)| **c != 0.0)
+            .map(|(c, f)| (*c, &f[..]))
+            .collect();
+        for (block, out) in out.chunks_mut(BLOCK).enumerate() {
+            let place = block * BLOCK..block * BLOCK + out.len();
+            for (c, f) in &terms {
+                for (x, f) in out.iter_mut().zip(&f[place.clone()]) {
                     *x += c * f;
                 }
             }

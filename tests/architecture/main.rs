@@ -19,6 +19,7 @@ const LAYERS: [&[&str]; 14] = [
         "singular",
         "trajectory",
         "control",
+        "products",
     ],
     &["dataset"],
     &["network"],

@@ -361,8 +361,8 @@ fn assert_refused(error: &Error, name: &str) {
     );
 }
 
-/// `bytes` as a certificate, checked if it is one: no reason is longer than a few lines, and what was read is read again
-/// from what is written of it, with the same verdicts.
+/// `bytes` as a certificate, checked if it is one: no reason is longer than a few lines, and what was read is read
+/// again from what is written of it, with the same verdicts.
 pub fn certificate(bytes: &[u8]) -> bool {
     let certificate = match certify::read(bytes) {
         Ok(certificate) => certificate,

@@ -62,8 +62,8 @@ impl Potential {
         up - down
     }
 
-    /// Newton's method, with backtracking, for the λ on these samples alone whose margins are γ there: the minimiser of a
-    /// convex function without constraints.
+    /// Newton's method, with backtracking, for the λ on these samples alone whose margins are γ there: the minimiser of
+    /// a convex function without constraints.
     fn with_support(&self, gamma: f64, support: &[usize], from: &DVector<f64>) -> DVector<f64> {
         let value = |lambda: &DVector<f64>| {
             let [up, down] = self.terms(lambda);

@@ -13,10 +13,10 @@
 //! The set of vectors for all such gates contains Clarke's subdifferential of the margin; for two layers they are
 //! equal.
 
-use crate::activation::{Activation, Argument, Formula};
+use crate::activation::{Activation, Formula};
 use crate::dataset::Dataset;
-use crate::network::Relu;
-use nalgebra::{DMatrix, DVector};
+use crate::network::{ForwardPass, Relu};
+use nalgebra::{DMatrix, DMatrixView, DVector, DVectorView};
 
 /// Preactivations within this of zero, relative to `‖w_j‖‖h_n‖`, are on their kink.
 const KINK: f64 = 1e-9;
@@ -36,25 +36,15 @@ pub(super) struct Gradients<'a> {
     activation: Activation,
     /// `w_1 … w_L`, inputs × units.
     weights: Vec<DMatrix<f64>>,
-    /// `a_1 … a_{L−1}`, units × N.
-    preactivations: Vec<DMatrix<f64>>,
-    /// `h_0 … h_{L−1}`, units × N.
-    activations: Vec<DMatrix<f64>>,
+    /// With open gates at the kinks.
+    pass: ForwardPass,
     /// (l − 1, j) of the preactivations on their kink, by sample; layers ascend.
     kinks: Vec<Vec<(usize, usize)>>,
 }
 
-/// Derivatives of one layer at one sample, one entry per unit.
-struct Slopes {
-    gate: Vec<f64>,
-    of_weights: Vec<f64>,
-    of_inputs: Vec<f64>,
-}
-
 impl<'a> Gradients<'a> {
     pub(super) fn new(network: &Relu, theta: &[f64], data: &'a Dataset) -> Self {
-        let preactivations = network.preactivations(theta, data.samples());
-        let activations = network.activations(theta, data.samples());
+        let mut pass = network.forward(theta, data.samples());
         let mut rest = theta;
         let weights: Vec<DMatrix<f64>> = network
             .shapes()
@@ -65,30 +55,33 @@ impl<'a> Gradients<'a> {
                 DMatrix::from_column_slice(inputs, units, w)
             })
             .collect();
+        let activation = network.activation();
         let mut kinks = vec![Vec::new(); data.len()];
-        if network.activation().kink().is_some() {
-            for (l, a) in preactivations.iter().enumerate() {
+        if let Some(kink) = activation.kink() {
+            for (l, a) in pass.preactivations.iter().enumerate() {
                 let lengths: Vec<f64> = weights[l].column_iter().map(|w| w.norm()).collect();
                 for (n, kinks) in kinks.iter_mut().enumerate() {
-                    let size = activations[l].column(n).norm();
+                    let size = pass.activations[l].column(n).norm();
                     let on_kink = |j: &usize| a[(*j, n)].abs() <= KINK * lengths[*j] * size;
-                    kinks.extend((0..a.nrows()).filter(on_kink).map(|j| (l, j)));
+                    for j in (0..a.nrows()).filter(on_kink) {
+                        kinks.push((l, j));
+                        pass.slopes[l].gates[(j, n)] = kink.gate(true);
+                    }
                 }
             }
         }
         Self {
             data,
-            activation: network.activation(),
+            activation,
             weights,
-            preactivations,
-            activations,
+            pass,
             kinks,
         }
     }
 
     /// Features `φ(x_n)` of the output layer, units × N.
     pub(super) fn features(&self) -> &DMatrix<f64> {
-        &self.activations[self.activations.len() - 1]
+        self.pass.features()
     }
 
     /// Margins `m_n`, length N.
@@ -102,6 +95,49 @@ impl<'a> Gradients<'a> {
     /// `∇m_n` with open gates at the kinks, as the flow takes g'(0) = 1.
     pub(super) fn open(&self, n: usize) -> DVector<f64> {
         self.gradient(n, &vec![true; self.kinks[n].len()])
+    }
+
+    /// Whether there is more than one gradient of this margin.
+    pub(super) fn has_kinks(&self, n: usize) -> bool {
+        !self.kinks[n].is_empty()
+    }
+
+    /// The products of all [`open`](Self::open) gradients with a direction of θ, length N: the derivatives of the
+    /// margins along it, layer by layer for all samples at once.
+    pub(super) fn along(&self, direction: &[f64]) -> DVector<f64> {
+        let mut rest = direction;
+        let mut moved: Option<DMatrix<f64>> = None;
+        for (l, slopes) in self.pass.slopes.iter().enumerate() {
+            let (w, h) = (&self.weights[l], &self.pass.activations[l]);
+            let (turn, below) = rest.split_at(w.len());
+            rest = below;
+            let turn = DMatrixView::from_slice(turn, w.nrows(), w.ncols());
+            let mut a = turn.transpose() * h;
+            if let Some(moved) = &moved {
+                a += w.transpose() * moved;
+            }
+            a.component_mul_assign(&slopes.gates);
+            if let Some([of_weights, of_inputs]) = &slopes.curved {
+                let longer: Vec<f64> = (w.column_iter().zip(turn.column_iter()))
+                    .map(|(w, turn)| w.dot(&turn))
+                    .collect();
+                for (n, mut a) in a.column_iter_mut().enumerate() {
+                    let inward = moved
+                        .as_ref()
+                        .map_or(0.0, |m| m.column(n).dot(&h.column(n)));
+                    for (j, a) in a.iter_mut().enumerate() {
+                        *a += of_weights[(j, n)] * longer[j] + of_inputs[(j, n)] * inward;
+                    }
+                }
+            }
+            moved = Some(a);
+        }
+        let turn = DVectorView::from_slice(rest, self.features().nrows());
+        let mut rates = self.features().tr_mul(&turn);
+        if let Some(moved) = moved {
+            rates += moved.tr_mul(&self.weights[self.weights.len() - 1].column(0));
+        }
+        rates.component_mul(self.data.labels())
     }
 
     /// The `∇m_n` with the largest inner product with `direction` over all gates; `None` if the sample has no kink.
@@ -131,11 +167,11 @@ impl<'a> Gradients<'a> {
         for _ in 0..SWEEPS {
             let before = gates.clone();
             let moved = self.moved(n, direction, &gates);
-            self.backward(n, &mut |l, d, slopes| {
+            self.backward(n, &mut |l, d, open| {
                 let kinks = self.kinks[n].iter().zip(&mut gates);
                 for (&(_, j), gate) in kinks.filter(|(kink, _)| kink.0 == l) {
                     *gate = d[j] * moved[l][j] >= 0.0;
-                    slopes.gate[j] = self.gate_of(*gate);
+                    open[j] = self.gate_of(*gate);
                 }
             });
             if gates == before {
@@ -149,18 +185,18 @@ impl<'a> Gradients<'a> {
     fn moved(&self, n: usize, direction: &DVector<f64>, gates: &Gates) -> Vec<DVector<f64>> {
         let mut start = 0;
         let mut inputs_move = DVector::zeros(self.weights[0].nrows());
-        let mut moved = Vec::with_capacity(self.preactivations.len());
-        for l in 0..self.preactivations.len() {
+        let mut moved = Vec::with_capacity(self.pass.preactivations.len());
+        for l in 0..self.pass.preactivations.len() {
             let (inputs, units) = self.weights[l].shape();
             let along = direction
                 .rows(start, inputs * units)
                 .reshape_generic(nalgebra::Dyn(inputs), nalgebra::Dyn(units));
             start += inputs * units;
-            let h = self.activations[l].column(n);
+            let h = self.pass.activations[l].column(n);
             let a = along.tr_mul(&h) + self.weights[l].tr_mul(&inputs_move);
-            let mut slopes = self.slopes(l, n);
-            self.set_gates(n, l, gates, &mut slopes);
-            inputs_move = DVector::from_fn(units, |j, _| slopes.gate[j] * a[j]);
+            let mut open = self.pass.slopes[l].gates.column(n).into_owned();
+            self.set_gates(n, l, gates, &mut open);
+            inputs_move = open.component_mul(&a);
             moved.push(a);
         }
         moved
@@ -174,44 +210,48 @@ impl<'a> Gradients<'a> {
         gradient
             .rows_mut(end, parameters - end)
             .axpy(y, &self.features().column(n), 0.0);
-        self.backward(n, &mut |l, d, slopes| {
-            self.set_gates(n, l, gates, slopes);
+        self.backward(n, &mut |l, d, open| {
+            self.set_gates(n, l, gates, open);
             let w = &self.weights[l];
-            let h = self.activations[l].column(n);
+            let h = self.pass.activations[l].column(n);
             end -= w.len();
             for (j, w_j) in w.column_iter().enumerate() {
                 let mut block = gradient.rows_mut(end + j * w.nrows(), w.nrows());
-                block.axpy(d[j] * slopes.gate[j], &h, 0.0);
-                block.axpy(d[j] * slopes.of_weights[j], &w_j, 1.0);
+                block.axpy(d[j] * open[j], &h, 0.0);
+                if let Some([of_weights, _]) = &self.pass.slopes[l].curved {
+                    block.axpy(d[j] * of_weights[(j, n)], &w_j, 1.0);
+                }
             }
         });
         gradient
     }
 
-    /// Visits the hidden layers from the last to the first (l − 1) with `d_l = ∂m_n/∂h_l`; the visitor may set gates,
-    /// which then apply to the layers below.
-    fn backward(&self, n: usize, visit: &mut dyn FnMut(usize, &DVector<f64>, &mut Slopes)) {
+    /// Visits the hidden layers from the last to the first (l − 1) with `d_l = ∂m_n/∂h_l` and the open gates; the
+    /// visitor may set others, which then apply to the layers below.
+    fn backward(&self, n: usize, visit: &mut Visitor<'_>) {
         let mut d = self.weights[self.weights.len() - 1].column(0) * self.data.labels()[n];
-        for l in (0..self.preactivations.len()).rev() {
-            let mut slopes = self.slopes(l, n);
-            visit(l, &d, &mut slopes);
+        for l in (0..self.pass.preactivations.len()).rev() {
+            let mut gates = self.pass.slopes[l].gates.column(n).into_owned();
+            visit(l, &d, &mut gates);
             if l == 0 {
                 break;
             }
-            let (w, h) = (&self.weights[l], self.activations[l].column(n));
+            let (w, h) = (&self.weights[l], self.pass.activations[l].column(n));
             let mut below = DVector::zeros(w.nrows());
             for (j, w_j) in w.column_iter().enumerate() {
-                below.axpy(d[j] * slopes.gate[j], &w_j, 1.0);
-                below.axpy(d[j] * slopes.of_inputs[j], &h, 1.0);
+                below.axpy(d[j] * gates[j], &w_j, 1.0);
+                if let Some([_, of_inputs]) = &self.pass.slopes[l].curved {
+                    below.axpy(d[j] * of_inputs[(j, n)], &h, 1.0);
+                }
             }
             d = below;
         }
     }
 
-    fn set_gates(&self, n: usize, l: usize, gates: &Gates, slopes: &mut Slopes) {
-        for (&(layer, j), &gate) in self.kinks[n].iter().zip(gates) {
+    fn set_gates(&self, n: usize, l: usize, sides: &Gates, gates: &mut DVector<f64>) {
+        for (&(layer, j), &side) in self.kinks[n].iter().zip(sides) {
             if layer == l {
-                slopes.gate[j] = self.gate_of(gate);
+                gates[j] = self.gate_of(side);
             }
         }
     }
@@ -221,27 +261,7 @@ impl<'a> Gradients<'a> {
         let kink = self.activation.kink();
         kink.map_or(1.0, |kink| kink.gate(active))
     }
-
-    fn slopes(&self, l: usize, n: usize) -> Slopes {
-        let g = self.activation;
-        let inputs = self.activations[l].column(n).norm_squared();
-        let arguments: Vec<Argument> = self.weights[l]
-            .column_iter()
-            .zip(self.preactivations[l].column(n).iter())
-            .map(|(w, &preactivation)| {
-                let weights = w.norm_squared();
-                Argument {
-                    preactivation,
-                    root: g.root(preactivation, (weights * inputs).sqrt()),
-                    weights,
-                    inputs,
-                }
-            })
-            .collect();
-        Slopes {
-            gate: arguments.iter().map(|at| g.gate(*at)).collect(),
-            of_weights: arguments.iter().map(|at| g.of_weights(*at)).collect(),
-            of_inputs: arguments.iter().map(|at| g.of_inputs(*at)).collect(),
-        }
-    }
 }
+
+/// What [`Gradients::backward`] calls.
+type Visitor<'v> = dyn FnMut(usize, &DVector<f64>, &mut DVector<f64>) + 'v;

@@ -5,6 +5,7 @@
 //! has the KKT problems in all layers, `gradients` the subdifferentials that these involve.
 
 mod gradients;
+mod large;
 mod stationarity;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,7 @@ use crate::limit::{Certifier, Limit, Potential, Separability, angle, max_margin_
 use crate::network::Relu;
 use crate::problem::Problem;
 use crate::theory::{FeedbackMargin, MarginProblem, Theory};
-use nalgebra::{DMatrix, DVector};
+use nalgebra::{DMatrix, DVector, DVectorView};
 use stationarity::{Normalised, Support};
 use unseen::Watch;
 
@@ -147,23 +148,23 @@ impl<'a> Builder<'a> {
         smallest_margin: f64,
         log_loss: f64,
     ) -> Features {
-        let theta = DVector::from_column_slice(theta);
-        let size = theta.norm().powi(self.network.degree() as i32);
+        let size = DVectorView::from_slice(theta, theta.len()).norm();
+        let size = size.powi(self.network.degree() as i32);
+        let pass = (self.network).forward(theta, self.problem.dataset().samples());
         let ratio = |margin: f64| if size > 0.0 { margin / size } else { 0.0 };
         let smoothed = self.problem.loss().inverse(log_loss);
         let m = &mut self.measured;
         m.normalised_margin.push(ratio(smallest_margin));
         m.smoothed_margin
             .push((smoothed > 0.0).then(|| ratio(smoothed)));
-        let samples = self.problem.dataset().samples();
-        m.dead = (self.network).dead(theta.as_slice(), samples);
+        m.dead = pass.dead();
         if let Some(watch) = &mut self.watch {
-            watch.record(k, theta.as_slice(), samples);
+            watch.record(k, theta, self.problem.dataset().samples());
         }
-        self.record_weights(k, theta.as_slice());
+        self.record_weights(k, theta);
         self.record_feedback_margin(k, smoothed);
-        self.record_residuals(theta.as_slice());
-        self.record_features(k, theta.as_slice())
+        self.record_residuals(theta);
+        self.record_features(k, &pass.signed_features(self.problem.dataset()))
     }
 
     fn record_weights(&mut self, k: usize, theta: &[f64]) {
@@ -208,11 +209,11 @@ impl<'a> Builder<'a> {
         let m = &mut self.measured;
         m.gradient_kkt.push(
             at.as_ref()
-                .map(|at| stationarity::gradient_kkt(at, gradient)),
+                .and_then(|at| stationarity::gradient_kkt(at, gradient)),
         );
         let (epsilon, delta) = at
             .as_ref()
-            .map(|at| stationarity::epsilon_delta(at, pair))
+            .and_then(|at| stationarity::epsilon_delta(at, pair))
             .unzip();
         m.epsilon.push(epsilon);
         m.delta.push(delta);
@@ -223,11 +224,10 @@ impl<'a> Builder<'a> {
         );
     }
 
-    fn record_features(&mut self, k: usize, theta: &[f64]) -> Features {
-        let data = self.problem.dataset();
-        let features = self.network.signed_features(theta, data);
+    fn record_features(&mut self, k: usize, features: &DMatrix<f64>) -> Features {
+        let samples = features.nrows();
         let output = self.measured.output_weights.column(k).into_owned();
-        let limit = match max_margin_from(&features, &self.svm) {
+        let limit = match max_margin_from(features, &self.svm) {
             Separability::Separable(limit) => Some(limit),
             _ => None,
         };
@@ -235,13 +235,13 @@ impl<'a> Builder<'a> {
             self.svm.clone_from(&limit.support);
         }
         let direction = |limit: &Limit| angle(output.as_slice(), limit.beta.as_slice());
-        let scale = features.norm() / (data.len() as f64).sqrt();
+        let scale = features.norm() / (samples as f64).sqrt();
         let m = &mut self.measured;
         m.feature_angle.push(limit.as_ref().map(direction));
         m.feature_margin
             .push(limit.as_ref().map(|l| 1.0 / (l.beta.norm() * scale)));
         let gap = limit.is_some().then(|| {
-            let mut certifier = Certifier::new(&features, &Potential::euclidean(features.ncols()));
+            let mut certifier = Certifier::new(features, &Potential::euclidean(features.ncols()));
             let multipliers = certifier.best_multipliers(&output);
             certifier.duality_gap(&output, &multipliers)
         });

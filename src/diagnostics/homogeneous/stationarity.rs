@@ -40,25 +40,29 @@
 //! quadrature.
 
 use super::gradients::Gradients;
+use super::large;
 use crate::dataset::Dataset;
-use crate::limit::{ConePoint, KKT_ACTIVE, nearest_in_cone};
+use crate::limit::{ConePoint, Generators, KKT_ACTIVE, nearest_in_cone};
 use crate::network::Relu;
 use nalgebra::{DVector, DVectorView};
 
 /// A network at θ̃, smallest margin one.
 pub(super) struct Normalised<'a> {
-    theta: DVector<f64>,
+    pub network: &'a Relu,
+    pub data: &'a Dataset,
+    pub theta: DVector<f64>,
     margins: DVector<f64>,
-    gradients: Gradients<'a>,
+    pub gradients: Gradients<'a>,
 }
 
 impl<'a> Normalised<'a> {
     /// `None` unless every margin is positive and θ̃ finite.
-    pub(super) fn new(network: &Relu, theta: &[f64], data: &'a Dataset) -> Option<Self> {
+    pub(super) fn new(network: &'a Relu, theta: &[f64], data: &'a Dataset) -> Option<Self> {
         let theta = DVector::from_column_slice(theta);
         // in two steps, so that no margin over- or underflows in between
         let theta = &theta / theta.norm();
-        let rough = Gradients::new(network, theta.as_slice(), data).margins();
+        let rough = network.outputs(theta.as_slice(), data.samples());
+        let rough = rough.component_mul(data.labels());
         let smallest = rough.min();
         if smallest.is_nan() || smallest <= 0.0 {
             return None;
@@ -69,6 +73,8 @@ impl<'a> Normalised<'a> {
         }
         let gradients = Gradients::new(network, theta.as_slice(), data);
         Some(Self {
+            network,
+            data,
             margins: rough / smallest,
             theta,
             gradients,
@@ -90,68 +96,214 @@ const LARGEST_EXCESS: f64 = 1.0;
 /// Samples with positive multipliers: the search at the next save starts from them.
 pub(super) type Support = Vec<usize>;
 
-/// The point of the cone of `samples` nearest to `target`, where `pull` maps a gradient of θ (of sample n) to the space
-/// of the target and `push` a direction of that space to one of θ.
-fn nearest(
-    gradients: &Gradients<'_>,
-    samples: &[usize],
-    target: &DVector<f64>,
-    pull: &dyn Fn(usize, DVector<f64>) -> DVector<f64>,
-    push: &dyn Fn(&DVector<f64>) -> DVector<f64>,
-    support: &mut Support,
-) -> ConePoint {
-    let guess: Vec<usize> = (0..samples.len())
-        .filter(|&i| support.contains(&samples[i]))
-        .collect();
-    let point = nearest_in_cone(target, samples.len(), &guess, &mut |i, residual| {
-        let n = samples[i];
-        let gradient = match residual {
-            None => gradients.open(n),
-            Some(r) => gradients.steepest(n, &push(r))?,
-        };
-        Some(pull(n, gradient))
-    });
-    *support = samples
-        .iter()
-        .zip(&point.multipliers)
-        .filter(|(_, lambda)| **lambda > 0.0)
-        .map(|(n, _)| *n)
-        .collect();
-    point
+/// How the space of a problem lies beside that of θ.
+trait Space {
+    /// From a gradient of θ, of sample n, to the space of the problem.
+    fn pull(&self, n: usize, gradient: DVector<f64>) -> DVector<f64>;
+
+    /// From a direction of the problem's space to one of θ.
+    fn push(&self, direction: &DVector<f64>) -> DVector<f64>;
+
+    /// What a direction has in common with what the gradient of sample n has besides.
+    fn beside(&self, _n: usize, _direction: &DVector<f64>) -> f64 {
+        0.0
+    }
 }
 
-/// Relative KKT residual of `min ½‖θ‖² s.t. m_n ≥ 1`, in [0, 1].
-pub(super) fn gradient_kkt(at: &Normalised<'_>, support: &mut Support) -> f64 {
-    let point = nearest(
-        &at.gradients,
-        &at.within(KKT_ACTIVE),
-        &at.theta,
-        &|_, gradient| gradient,
-        &DVector::clone,
-        support,
-    );
-    point.residual.norm() / at.theta.norm()
+/// The gradients of some samples in the space of a problem, as generators of a cone.
+struct Cone<'a, S> {
+    gradients: &'a Gradients<'a>,
+    samples: &'a [usize],
+    space: S,
 }
 
-/// (ε, δ) of Lyu and Li.
-pub(super) fn epsilon_delta(at: &Normalised<'_>, support: &mut Support) -> (f64, f64) {
-    let excess = |n: usize| at.margins[n] - 1.0;
+impl<S: Space> Generators for Cone<'_, S> {
+    fn count(&self) -> usize {
+        self.samples.len()
+    }
+
+    fn vertex(&self, n: usize) -> DVector<f64> {
+        let n = self.samples[n];
+        self.space.pull(n, self.gradients.open(n))
+    }
+
+    fn products(&self, residual: &DVector<f64>) -> Vec<f64> {
+        let all = (self.gradients).along(self.space.push(residual).as_slice());
+        let product = |n: &usize| all[*n] + self.space.beside(*n, residual);
+        self.samples.iter().map(product).collect()
+    }
+
+    fn steepest(&self, n: usize, residual: &DVector<f64>) -> Option<DVector<f64>> {
+        let n = self.samples[n];
+        let best = self
+            .gradients
+            .has_kinks(n)
+            .then(|| self.space.push(residual))?;
+        Some(self.space.pull(n, self.gradients.steepest(n, &best)?))
+    }
+}
+
+impl<S: Space> Cone<'_, S> {
+    /// The point nearest to `target`, from the samples of the support, which becomes that of the point.
+    fn nearest(&self, target: &DVector<f64>, support: &mut Support) -> ConePoint {
+        let guess: Vec<usize> = (0..self.samples.len())
+            .filter(|&i| support.contains(&self.samples[i]))
+            .collect();
+        let point = nearest_in_cone(target, self, &guess);
+        *support = (self.samples.iter().zip(&point.multipliers))
+            .filter(|(_, lambda)| **lambda > 0.0)
+            .map(|(n, _)| *n)
+            .collect();
+        point
+    }
+}
+
+/// θ itself.
+struct Weights;
+
+impl Space for Weights {
+    fn pull(&self, _: usize, gradient: DVector<f64>) -> DVector<f64> {
+        gradient
+    }
+
+    fn push(&self, direction: &DVector<f64>) -> DVector<f64> {
+        direction.clone()
+    }
+}
+
+/// Relative KKT residual of `min ½‖θ‖² s.t. m_n ≥ 1`, in [0, 1]. `None` where inner products of gradients are not
+/// finite.
+pub(super) fn gradient_kkt(at: &Normalised<'_>, support: &mut Support) -> Option<f64> {
+    let samples = at.within(KKT_ACTIVE);
+    if large::is_large(at.theta.len(), samples.len()) {
+        let none = DVector::zeros(samples.len());
+        let nearest = large::nearest(at, &samples, &none)?;
+        return Some(nearest.residual / at.theta.norm());
+    }
+    let cone = Cone {
+        gradients: &at.gradients,
+        samples: &samples,
+        space: Weights,
+    };
+    Some(cone.nearest(&at.theta, support).residual.norm() / at.theta.norm())
+}
+
+/// θ and a number that is zero where multipliers are those of the smallest margins.
+struct WithExcess<'a> {
+    margins: &'a DVector<f64>,
+}
+
+impl WithExcess<'_> {
+    fn excess(&self, n: usize) -> f64 {
+        self.margins[n] - 1.0
+    }
+}
+
+impl Space for WithExcess<'_> {
+    fn pull(&self, n: usize, gradient: DVector<f64>) -> DVector<f64> {
+        let last = gradient.len();
+        gradient.insert_row(last, self.excess(n))
+    }
+
+    fn push(&self, direction: &DVector<f64>) -> DVector<f64> {
+        direction.rows(0, direction.len() - 1).into_owned()
+    }
+
+    fn beside(&self, n: usize, direction: &DVector<f64>) -> f64 {
+        self.excess(n) * direction[direction.len() - 1]
+    }
+}
+
+/// (ε, δ) of Lyu and Li; `None` as for [`gradient_kkt`].
+pub(super) fn epsilon_delta(at: &Normalised<'_>, support: &mut Support) -> Option<(f64, f64)> {
+    let margins = &at.margins;
     let samples = at.within(LARGEST_EXCESS);
+    if large::is_large(at.theta.len(), samples.len()) {
+        let excess = DVector::from_fn(samples.len(), |i, _| margins[samples[i]] - 1.0);
+        let nearest = large::nearest(at, &samples, &excess)?;
+        let products = nearest.multipliers.component_mul(&excess);
+        let delta = products.iter().copied().fold(0.0, f64::max);
+        return Some((nearest.residual, delta));
+    }
+    let cone = Cone {
+        gradients: &at.gradients,
+        samples: &samples,
+        space: WithExcess { margins },
+    };
     let parameters = at.theta.len();
-    let point = nearest(
-        &at.gradients,
-        &samples,
-        &at.theta.clone().insert_row(parameters, 0.0),
-        &|n, gradient| gradient.insert_row(parameters, excess(n)),
-        &|direction| direction.rows(0, parameters).into_owned(),
-        support,
-    );
-    let products = samples
-        .iter()
-        .zip(&point.multipliers)
-        .map(|(n, lambda)| lambda * excess(*n));
+    let target = at.theta.clone().insert_row(parameters, 0.0);
+    let point = cone.nearest(&target, support);
+    let products = (cone.samples.iter().zip(&point.multipliers))
+        .map(|(n, lambda)| lambda * cone.space.excess(*n));
     let delta = products.fold(0.0, f64::max);
-    (point.residual.rows(0, parameters).norm(), delta)
+    Some((point.residual.rows(0, parameters).norm(), delta))
+}
+
+/// The first layer, of which the output weights are a function.
+struct OnLevelSet<'a> {
+    theta: &'a DVector<f64>,
+    feedback: &'a DVector<f64>,
+    dimension: usize,
+}
+
+impl OnLevelSet<'_> {
+    fn first(&self) -> usize {
+        self.dimension * self.feedback.len()
+    }
+
+    fn unit(&self, j: usize) -> DVectorView<'_, f64> {
+        self.theta.rows(j * self.dimension, self.dimension)
+    }
+
+    fn learns(&self, j: usize) -> bool {
+        self.feedback[j] != 0.0
+    }
+
+    /// ∇Φ
+    fn target(&self) -> DVector<f64> {
+        let mut target = DVector::zeros(self.first());
+        for j in (0..self.feedback.len()).filter(|j| self.learns(*j)) {
+            let b = self.feedback[j];
+            let weight = 0.5 * self.unit(j).norm_squared() / (b * b);
+            target
+                .rows_mut(j * self.dimension, self.dimension)
+                .axpy(weight, &self.unit(j), 0.0);
+        }
+        target
+    }
+}
+
+impl Space for OnLevelSet<'_> {
+    fn pull(&self, _: usize, gradient: DVector<f64>) -> DVector<f64> {
+        let first = self.first();
+        let mut pulled = gradient.rows(0, first).into_owned();
+        for j in 0..self.feedback.len() {
+            let mut block = pulled.rows_mut(j * self.dimension, self.dimension);
+            if self.learns(j) {
+                block.axpy(gradient[first + j] / self.feedback[j], &self.unit(j), 1.0);
+            } else {
+                block.fill(0.0);
+            }
+        }
+        pulled
+    }
+
+    fn push(&self, direction: &DVector<f64>) -> DVector<f64> {
+        let first = self.first();
+        let mut pushed = direction
+            .clone()
+            .resize_vertically(first + self.feedback.len(), 0.0);
+        for j in 0..self.feedback.len() {
+            let mut block = pushed.rows_mut(j * self.dimension, self.dimension);
+            if self.learns(j) {
+                let along = self.unit(j).dot(&block);
+                pushed[first + j] = along / self.feedback[j];
+            } else {
+                block.fill(0.0);
+            }
+        }
+        pushed
+    }
 }
 
 /// Relative KKT residual of `min Σ_j ‖w_j‖⁴/b_j² s.t. y_n F(x_n) ≥ 1` at the first layer of θ, and in quadrature the
@@ -176,51 +328,25 @@ pub(super) fn feedback_kkt(
         0.0
     };
     let at = normalised_on_level_set(network, &theta[..first], feedback, data)?;
-    let unit = |j: usize| at.theta.rows(j * dimension, dimension);
-    let learns = |j: usize| feedback[j] != 0.0;
-    let mut target = DVector::zeros(first);
-    for j in (0..units).filter(|j| learns(*j)) {
-        let weight = 0.5 * unit(j).norm_squared() / (feedback[j] * feedback[j]);
-        target
-            .rows_mut(j * dimension, dimension)
-            .axpy(weight, &unit(j), 0.0);
-    }
-    let pull = |_: usize, gradient: DVector<f64>| {
-        let mut pulled = gradient.rows(0, first).into_owned();
-        for j in 0..units {
-            let mut block = pulled.rows_mut(j * dimension, dimension);
-            if learns(j) {
-                block.axpy(gradient[first + j] / feedback[j], &unit(j), 1.0);
-            } else {
-                block.fill(0.0);
-            }
-        }
-        pulled
+    let space = OnLevelSet {
+        theta: &at.theta,
+        feedback,
+        dimension,
     };
-    let push = |direction: &DVector<f64>| {
-        let mut pushed = DVector::zeros(first + units);
-        pushed.rows_mut(0, first).copy_from(direction);
-        for j in (0..units).filter(|j| learns(*j)) {
-            let along = unit(j).dot(&direction.rows(j * dimension, dimension));
-            pushed[first + j] = along / feedback[j];
-        }
-        pushed
+    let target = space.target();
+    let cone = Cone {
+        gradients: &at.gradients,
+        samples: &at.within(KKT_ACTIVE),
+        space,
     };
-    let point = nearest(
-        &at.gradients,
-        &at.within(KKT_ACTIVE),
-        &target,
-        &pull,
-        &push,
-        support,
-    );
+    let point = cone.nearest(&target, support);
     Some((point.residual.norm() / target.norm()).hypot(off_level))
 }
 
 /// The network of two layers with this first layer and the output weights of the level set, scaled so that its smallest
 /// margin is one. `None` unless every margin is positive and the scaled weights are finite.
 fn normalised_on_level_set<'a>(
-    network: &Relu,
+    network: &'a Relu,
     first_layer: &[f64],
     feedback: &DVector<f64>,
     data: &'a Dataset,
@@ -235,9 +361,8 @@ fn normalised_on_level_set<'a>(
     theta.rows_mut(0, first).unscale_mut(scale);
     let level = output_on_level_set(&theta.as_slice()[..first], feedback);
     theta.rows_mut(first, units).copy_from(&level);
-    let smallest = Gradients::new(network, theta.as_slice(), data)
-        .margins()
-        .min();
+    let outputs = network.outputs(theta.as_slice(), data.samples());
+    let smallest = outputs.component_mul(data.labels()).min();
     if smallest.is_nan() || smallest <= 0.0 {
         return None;
     }
@@ -249,6 +374,8 @@ fn normalised_on_level_set<'a>(
     }
     let gradients = Gradients::new(network, theta.as_slice(), data);
     Some(Normalised {
+        network,
+        data,
         margins: gradients.margins(),
         gradients,
         theta,

@@ -24,7 +24,7 @@ fn theta(first: &[f64], output: &[f64]) -> Vec<f64> {
 
 fn gradient_residual(network: &Relu, theta: &[f64], data: &Dataset) -> f64 {
     let at = Normalised::new(network, theta, data).unwrap();
-    gradient_kkt(&at, &mut Support::new())
+    gradient_kkt(&at, &mut Support::new()).unwrap()
 }
 
 fn feedback_residual(network: &Relu, theta: &[f64], b: &DVector<f64>, data: &Dataset) -> f64 {
@@ -62,6 +62,10 @@ fn gradients_are_those_of_the_margins() {
                 "{activation:?} {hidden:?} {n} {error:e}"
             );
             assert!(gradients.steepest(n, &slope).is_none());
+            let direction = wave(theta.len(), n + 3);
+            let product = gradients.open(n).dot(&direction);
+            let along = gradients.along(direction.as_slice())[n];
+            assert!((along - product).abs() < 1e-13 * slope.norm() * direction.norm());
         }
     }
 }
@@ -288,7 +292,7 @@ fn sliding_pairs_need_fractional_gates() {
 fn epsilon_and_delta_are_the_ones_of_the_definition() {
     let pair = |theta: &[f64], network: &Relu, data: &Dataset| {
         let at = Normalised::new(network, theta, data).unwrap();
-        epsilon_delta(&at, &mut Support::new())
+        epsilon_delta(&at, &mut Support::new()).unwrap()
     };
     let (network, data, _, _) = orthogonal_pair();
     let sizes = [0.5f64.sqrt(), 2.0f64.sqrt()];
@@ -370,4 +374,35 @@ fn everything_is_recorded_at_every_save() {
         states[1].rows(4, 2).as_slice()
     );
     assert_eq!(h.unit_norms[(1, 1)], 2.0 * optimum[3]);
+}
+
+/// From inner products as from the gradients themselves, to the root of rounding.
+#[test]
+fn inner_products_lead_to_the_same_point() {
+    let data = Dataset::new(
+        DMatrix::from_column_slice(6, 5, wave(30, 4).as_slice()),
+        dvector![1.0, -1.0, 1.0, -1.0, 1.0, 1.0],
+    );
+    for smoothing in [0.2, 0.0] {
+        let network = Relu::new(5, &[7, 6], smoothing);
+        let count = network.shapes().iter().map(|(r, c)| r * c).sum();
+        let theta = wave(count, 2);
+        let outputs = network.outputs(theta.as_slice(), data.samples());
+        let fitted = Dataset::new(data.samples().clone(), outputs.map(f64::signum));
+        let at = Normalised::new(&network, theta.as_slice(), &fitted).unwrap();
+        let all: Vec<usize> = (0..6).collect();
+        let beside = wave(6, 9).map(f64::abs);
+        let found = large::nearest(&at, &all, &beside).unwrap();
+        let columns: Vec<DVector<f64>> = (0..6)
+            .map(|n| at.gradients.open(n).insert_row(count, beside[n]))
+            .collect();
+        let columns = DMatrix::from_columns(&columns);
+        let target = at.theta.clone().insert_row(count, 0.0);
+        let exact = crate::limit::nearest_of_columns(&columns, &target);
+        assert!(exact.amax() > 0.0);
+        assert!((&found.multipliers - &exact).amax() < 1e-7 * exact.amax());
+        let left = (&target - &columns * &exact).rows(0, count).norm();
+        assert!((found.residual - left).abs() < 1e-7 * left.max(1e-3));
+    }
+    assert!(large::is_large(1 << 20, 500) && !large::is_large(3250, 357));
 }

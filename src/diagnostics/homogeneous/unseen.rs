@@ -39,7 +39,7 @@ impl Watch {
         if theta.iter().all(|w| *w == 0.0) {
             return;
         }
-        for sample in self.exact.dead(theta, samples) {
+        for sample in self.exact.forward(theta, samples).dead() {
             match self.found.iter_mut().find(|u| u.sample == sample) {
                 Some(known) => known.last = k,
                 None => self.found.push(Unseen {

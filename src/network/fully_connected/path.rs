@@ -7,9 +7,7 @@
 
 use super::FullyConnectedKernel;
 use crate::network::WeightPath;
-use crate::network::products::{
-    add_outer_products, add_product, product, product_pair, transposed_product,
-};
+use crate::products::{add_outer_products, add_product, product, product_pair, transposed_product};
 use nalgebra::DMatrix;
 
 /// The factors of one layer: column j belongs to slot j.

@@ -1,6 +1,6 @@
 //! The arguments of a layer's activations.
 
-use crate::activation::{Activation, Argument, Formula};
+use crate::activation::Argument;
 use crate::network::View;
 use nalgebra::{DMatrix, DVector};
 
@@ -16,28 +16,6 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    /// The arguments of the layer `w` with preactivations `a` (units × N) on inputs `h`.
-    pub(super) fn new(
-        activation: Activation,
-        w: &View<'_>,
-        h: &DMatrix<f64>,
-        a: &DMatrix<f64>,
-    ) -> Self {
-        if !activation.curved() {
-            return Self {
-                roots: DMatrix::zeros(0, 0),
-                weights: DVector::zeros(0),
-                inputs: DVector::zeros(0),
-            };
-        }
-        let mut arguments = Self::sizes(w, h);
-        arguments.roots = DMatrix::from_fn(a.nrows(), a.ncols(), |j, n| {
-            let lengths = (arguments.weights[j] * arguments.inputs[n]).sqrt();
-            activation.root(a[(j, n)], lengths)
-        });
-        arguments
-    }
-
     /// All but the roots.
     pub(super) fn sizes(w: &View<'_>, h: &DMatrix<f64>) -> Self {
         let weights = w.column_iter().map(|w| w.norm_squared());
@@ -60,10 +38,5 @@ impl Arguments {
             weights: self.weights[j],
             inputs: self.inputs[n],
         }
-    }
-
-    /// A function of every argument, units × N.
-    pub(super) fn map(&self, a: &DMatrix<f64>, f: impl Fn(Argument) -> f64) -> DMatrix<f64> {
-        DMatrix::from_fn(a.nrows(), a.ncols(), |j, n| f(self.at((j, n), a[(j, n)])))
     }
 }

@@ -4,12 +4,13 @@ use super::Setting;
 use super::passes::{Forces, Forward};
 use super::pattern::{Pair, Pattern};
 use super::rays::{Rays, form};
+use super::shallow::Shallow;
 use super::smoothed_step::SmoothedStep;
 use crate::activation::Formula;
 use crate::network::{Kernel, LinearisedStep, Pieces, Tangent};
 use nalgebra::{DMatrix, DVector};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A ReLU network under a rule on data; with a pattern, the smooth continuation of its piece.
 #[derive(Clone)]
@@ -17,6 +18,8 @@ pub(super) struct ReluKernel {
     pub setting: Arc<Setting>,
     /// `None`: every pair by its sign, `g'(0) = 1`. For curved activations it names the units that stay at zero.
     pub pattern: Option<Arc<Pattern>>,
+    /// The piece of a network with one hidden layer, once it is asked for.
+    pub shallow: OnceLock<Option<Shallow>>,
     /// How often each unit of each layer has left zero.
     pub departures: Vec<Vec<usize>>,
     /// How far pairs were past their kinks when the piece was entered; those that were. For curved activations: units,
@@ -33,6 +36,25 @@ pub(super) struct ReluKernel {
 impl ReluKernel {
     pub(super) fn forward<'a>(&'a self, theta: &'a [f64]) -> Forward<'a> {
         Forward::new(&self.setting, self.pattern.as_deref(), theta)
+    }
+
+    /// `None` where only the [passes](super::passes) can do what is asked.
+    pub(super) fn shallow(&self) -> Option<&Shallow> {
+        let piece = || Shallow::new(&self.setting, self.pattern.as_deref(), &self.slack);
+        self.shallow.get_or_init(piece).as_ref()
+    }
+
+    /// [`velocity`](Kernel::velocity) by the passes, at any depth.
+    pub(super) fn passed_velocity(
+        &self,
+        (theta, multipliers): (&[f64], &[f64]),
+        velocity: &mut [f64],
+        rates: &mut [f64],
+    ) {
+        let pass = self.forward(theta);
+        let motion = pass.motion(multipliers, pass.forces().as_ref());
+        flatten(&motion.velocity, velocity);
+        rates.copy_from_slice(self.signed(&motion.output_rates).as_slice());
     }
 
     fn signed(&self, outputs: &DVector<f64>) -> DVector<f64> {
@@ -63,6 +85,9 @@ impl Kernel for ReluKernel {
     }
 
     fn margins(&self, theta: &[f64], margins: &mut [f64]) {
+        if (self.shallow()).is_some_and(|s| s.margins(&self.setting, theta, margins)) {
+            return;
+        }
         let outputs = self.forward(theta).outputs();
         margins.copy_from_slice(self.signed(&outputs).as_slice());
     }
@@ -74,10 +99,11 @@ impl Kernel for ReluKernel {
         velocity: &mut [f64],
         rates: &mut [f64],
     ) {
-        let pass = self.forward(theta);
-        let motion = pass.motion(multipliers, pass.forces().as_ref());
-        flatten(&motion.velocity, velocity);
-        rates.copy_from_slice(self.signed(&motion.output_rates).as_slice());
+        let at = (theta, multipliers);
+        if (self.shallow()).is_some_and(|s| s.velocity(&self.setting, at, velocity, rates)) {
+            return;
+        }
+        self.passed_velocity(at, velocity, rates);
     }
 
     fn tangent(

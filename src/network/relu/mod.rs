@@ -9,12 +9,14 @@ mod arguments;
 mod blow_up;
 mod departure;
 mod equilibrium;
+mod forward;
 mod kernel;
 mod passes;
 mod pattern;
 mod pieces;
 mod rays;
 mod settle;
+mod shallow;
 mod sizes;
 mod smoothed_step;
 #[cfg(test)]
@@ -31,13 +33,13 @@ use super::signals::Held;
 use super::{Layout, Signals, View};
 use crate::activation::{Activation, ExactRelu, Formula, Kink, SmoothedRelu};
 use crate::dataset::Dataset;
-use arguments::Arguments;
+pub(crate) use forward::ForwardPass;
 use kernel::ReluKernel;
 use nalgebra::{DMatrix, DVector};
 use pattern::Pattern;
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Shapes of a ReLU network and its activation; `w_l` is (inputs × units), the last layer has one unit.
 #[derive(Debug, Clone, PartialEq)]
@@ -82,24 +84,13 @@ impl Relu {
     /// Preactivations `a_l = w_lᵀ h_{l−1}` of the hidden layers l = 1 … L−1 on the rows of `samples` (N × D), each
     /// units × N.
     pub fn preactivations(&self, theta: &[f64], samples: &DMatrix<f64>) -> Vec<DMatrix<f64>> {
-        self.forward(theta, samples).0
+        self.forward(theta, samples).preactivations
     }
 
     /// The inputs `h_0 … h_{L−1}` of every layer on the rows of `samples` (N × D), each units × N; the last are the
     /// features φ of the output layer.
     pub fn activations(&self, theta: &[f64], samples: &DMatrix<f64>) -> Vec<DMatrix<f64>> {
-        self.forward(theta, samples).1
-    }
-
-    /// Rows of `samples` on which some hidden layer passes nothing on, so that f = 0, in order: dead samples.
-    pub fn dead(&self, theta: &[f64], samples: &DMatrix<f64>) -> Vec<usize> {
-        let h = self.activations(theta, samples);
-        let is_dark = |n: &usize| {
-            h[1..]
-                .iter()
-                .any(|h| h.column(*n).iter().all(|x| *x == 0.0))
-        };
-        (0..samples.nrows()).filter(is_dark).collect()
+        self.forward(theta, samples).activations
     }
 
     /// The network of exact kinks that this one rounds; `None` if its kinks are exact.
@@ -119,13 +110,7 @@ impl Relu {
 
     /// Signed features `y_n φ(x_n)` of the output layer as rows, N × units.
     pub fn signed_features(&self, theta: &[f64], data: &Dataset) -> DMatrix<f64> {
-        let mut activations = self.activations(theta, data.samples());
-        let last = activations.len() - 1;
-        let mut features = activations.swap_remove(last).transpose();
-        for (mut row, y) in features.row_iter_mut().zip(data.labels().iter()) {
-            row *= *y;
-        }
-        features
+        self.forward(theta, data.samples()).signed_features(data)
     }
 
     /// The vector field on `data` with error signals propagated as `signals` says. With exact kinks every (unit,
@@ -142,6 +127,7 @@ impl Relu {
         let blank: Vec<usize> = (0..data.len()).filter(|n| setting.is_blank(*n)).collect();
         ReluKernel {
             pattern: None,
+            shallow: OnceLock::new(),
             slack: BTreeMap::new(),
             leeway: 0.0,
             idle: blank.clone(),
@@ -149,28 +135,6 @@ impl Relu {
             setting: Arc::new(setting),
             departures: hidden.iter().map(|s| vec![0; s.1]).collect(),
         }
-    }
-
-    fn forward(
-        &self,
-        theta: &[f64],
-        samples: &DMatrix<f64>,
-    ) -> (Vec<DMatrix<f64>>, Vec<DMatrix<f64>>) {
-        let w = self.layout.views(theta);
-        let mut preactivations = Vec::with_capacity(w.len() - 1);
-        let mut h = vec![samples.transpose()];
-        for w_l in &w[..w.len() - 1] {
-            let inputs = &h[h.len() - 1];
-            let a = w_l.transpose() * inputs;
-            let arguments = Arguments::new(self.activation, w_l, inputs, &a);
-            let mut outputs = arguments.map(&a, |at| self.activation.value(at));
-            if self.activation.kink().is_some_and(Kink::closes) {
-                close_on_kinks(&mut outputs, w_l, inputs);
-            }
-            h.push(outputs);
-            preactivations.push(a);
-        }
-        (preactivations, h)
     }
 }
 

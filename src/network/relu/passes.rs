@@ -79,14 +79,19 @@ pub(super) fn over_units(m: &DMatrix<f64>) -> DVector<f64> {
 }
 
 /// Outputs, gates and curve of a layer whose activation is curved, all in one pass over the preactivations a.
-struct Bent {
-    outputs: DMatrix<f64>,
-    gates: DMatrix<f64>,
-    curve: Curve,
+pub(super) struct Bent {
+    pub outputs: DMatrix<f64>,
+    pub gates: DMatrix<f64>,
+    pub curve: Curve,
 }
 
 impl Bent {
-    fn new(activation: Activation, w: &View<'_>, inputs: &DMatrix<f64>, a: &DMatrix<f64>) -> Self {
+    pub(super) fn new(
+        activation: Activation,
+        w: &View<'_>,
+        inputs: &DMatrix<f64>,
+        a: &DMatrix<f64>,
+    ) -> Self {
         let blank = || DMatrix::zeros(a.nrows(), a.ncols());
         let mut arguments = Arguments::sizes(w, inputs);
         arguments.roots = blank();

@@ -24,7 +24,7 @@ use crate::network::{Entered, Kernel, Pieces, pseudo_inverse};
 use crate::trajectory::Kinks;
 use nalgebra::{DMatrix, DVector};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A preactivation is past its kink once its sine `a/(‖w‖‖h‖)` has the wrong sign by this much: rounding is not a
 /// crossing.
@@ -59,16 +59,10 @@ impl Pieces for ReluKernel {
         let Some(pattern) = self.pattern.as_deref() else {
             return f64::INFINITY;
         };
-        let pass = self.forward(theta);
-        let sizes = all_sizes(&pass);
-        let of_sides = pattern
-            .pairs()
-            .filter_map(|p| match pattern.get(p) {
-                Mode::Sliding | Mode::Resting => None,
-                mode => Some(sine(&pass, &sizes, p, mode)? + self.slack(p)),
-            })
-            .fold(f64::INFINITY, f64::min);
-        let of_gates = gates_inside(&pass, pattern, multipliers);
+        let shallow = self.shallow();
+        let inside = shallow.and_then(|s| s.inside(&self.setting, pattern, (theta, multipliers)));
+        let (of_sides, of_gates) =
+            inside.unwrap_or_else(|| self.inside(pattern, theta, multipliers));
         (of_sides + PAST).min(of_gates + GATE_PAST + self.leeway)
     }
 
@@ -115,6 +109,7 @@ impl Pieces for ReluKernel {
                 slack,
                 leeway: leeway(&self.setting, &pattern, theta, multipliers),
                 setting: Arc::clone(&self.setting),
+                shallow: OnceLock::new(),
                 idle: self.setting.idle(&pattern),
                 dead: self.setting.dead(&pattern),
                 pattern: Some(Arc::new(pattern)),
@@ -171,6 +166,7 @@ impl Pieces for ReluKernel {
                 slack,
                 leeway,
                 setting: Arc::clone(&self.setting),
+                shallow: OnceLock::new(),
                 idle: self.setting.idle(&pattern),
                 dead: self.setting.dead(&pattern),
                 pattern: Some(Arc::new(pattern)),
@@ -244,6 +240,27 @@ fn slack(setting: &Setting, pattern: &Pattern, theta: &[f64]) -> BTreeMap<Pair, 
 }
 
 impl ReluKernel {
+    /// The least of all sines on the sides of their pairs, with their slack, and how far inside of their intervals all
+    /// gates are.
+    pub(super) fn inside(
+        &self,
+        pattern: &Pattern,
+        theta: &[f64],
+        multipliers: &[f64],
+    ) -> (f64, f64) {
+        let pass = self.forward(theta);
+        let sizes = all_sizes(&pass);
+        let of_sides = pattern
+            .pairs()
+            .filter_map(|p| match pattern.get(p) {
+                Mode::Sliding | Mode::Resting => None,
+                mode => Some(sine(&pass, &sizes, p, mode)? + self.slack(p)),
+            })
+            .fold(f64::INFINITY, f64::min);
+        let of_gates = gates_inside(&pass, pattern, multipliers);
+        (of_sides, of_gates)
+    }
+
     /// The pair that has ended the present piece at the state, and, if it slides, the side to which its gate has left.
     /// Where the same piece is found to go on there, its preactivation or its gate is rounding (of a signal that
     /// vanishes, say), and would end the piece again and again.

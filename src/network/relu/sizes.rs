@@ -19,7 +19,7 @@ impl Sizes {
     pub(super) fn new(pass: &Forward<'_>, layer: usize) -> Self {
         Self {
             widths: pass.w[layer].column_iter().map(|w| w.norm()).collect(),
-            inputs: significant_norms(&pass.h[layer], UNSEEN),
+            inputs: significant_inputs(&pass.h[layer]),
         }
     }
 
@@ -27,6 +27,11 @@ impl Sizes {
     pub(super) fn of(&self, p: Pair) -> f64 {
         self.widths[p.unit] * self.inputs[p.sample]
     }
+}
+
+/// `‖h_n‖`, zero for those that are only rounding.
+pub(super) fn significant_inputs(inputs: &DMatrix<f64>) -> Vec<f64> {
+    significant_norms(inputs, UNSEEN)
 }
 
 /// Norms of the columns, zero for those below `share` of the largest.

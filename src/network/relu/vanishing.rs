@@ -15,7 +15,7 @@ use crate::network::{Entered, Kernel};
 use crate::trajectory::Kinks;
 use nalgebra::DVector;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A unit of this size, relative to its layer, has come to zero.
 const VANISHED: f64 = 1e-8;
@@ -85,6 +85,7 @@ impl ReluKernel {
         let kernel = Self {
             pattern: Some(Arc::new(pattern)),
             slack,
+            shallow: OnceLock::new(),
             departures,
             ..self.clone()
         };

@@ -3,8 +3,8 @@
 
 use super::predictor;
 use super::step::SpectralStep;
-use crate::network::products::{product, transposed_product};
 use crate::network::{Held, Kernel, LinearisedStep, Tangent};
+use crate::products::{product, transposed_product};
 use crate::spectrum::Frequency;
 use nalgebra::{DMatrix, DVector};
 use num_complex::Complex64;

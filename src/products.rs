@@ -7,12 +7,17 @@ use pulp::{Arch, Simd, WithSimd};
 const TOGETHER: usize = 4;
 
 /// `out = wᵀ x`, w with as many rows as x has entries.
-pub(super) fn transposed_product(w: &[f64], x: &[f64], out: &mut [f64]) {
+pub(crate) fn transposed_product(w: &[f64], x: &[f64], out: &mut [f64]) {
     Arch::new().dispatch(Transposed { w, x, out });
 }
 
+/// `out = wᵀ x` for matrices of that many rows, column after column; `out` has a column for each of x.
+pub(crate) fn transposed_products(w: &[f64], x: &[f64], rows: usize, out: &mut [f64]) {
+    Arch::new().dispatch(TransposedProducts { w, x, rows, out });
+}
+
 /// `out = w x`, w with as many columns as x has entries.
-pub(super) fn product(w: &[f64], x: &[f64], out: &mut [f64]) {
+pub(crate) fn product(w: &[f64], x: &[f64], out: &mut [f64]) {
     out.fill(0.0);
     Arch::new().dispatch(Combined {
         w,
@@ -22,7 +27,7 @@ pub(super) fn product(w: &[f64], x: &[f64], out: &mut [f64]) {
 }
 
 /// `out_i = w x_i` for two vectors at once.
-pub(super) fn product_pair(w: &[f64], x: [&[f64]; 2], out: [&mut [f64]; 2]) {
+pub(crate) fn product_pair(w: &[f64], x: [&[f64]; 2], out: [&mut [f64]; 2]) {
     let [a, b] = out;
     a.fill(0.0);
     b.fill(0.0);
@@ -30,7 +35,7 @@ pub(super) fn product_pair(w: &[f64], x: [&[f64]; 2], out: [&mut [f64]; 2]) {
 }
 
 /// `out += w x`
-pub(super) fn add_product(w: &[f64], x: &[f64], out: &mut [f64]) {
+pub(crate) fn add_product(w: &[f64], x: &[f64], out: &mut [f64]) {
     Arch::new().dispatch(Combined {
         w,
         x: [x],
@@ -40,7 +45,7 @@ pub(super) fn add_product(w: &[f64], x: &[f64], out: &mut [f64]) {
 
 /// `target += left rightᵀ` for a target with as many rows as `left`; `right` is given row by row, with `terms`
 /// numbers for each column of the target.
-pub(super) fn add_outer_products(target: &mut [f64], rows: usize, left: &[f64], right: &[f64]) {
+pub(crate) fn add_outer_products(target: &mut [f64], rows: usize, left: &[f64], right: &[f64]) {
     Arch::new().dispatch(Outer {
         target,
         rows,
@@ -89,6 +94,67 @@ impl WithSimd for Transposed<'_> {
             *out = simd.reduce_sum_f64s(sum) + rest.sum::<f64>();
         }
     }
+}
+
+struct TransposedProducts<'a> {
+    w: &'a [f64],
+    x: &'a [f64],
+    rows: usize,
+    out: &'a mut [f64],
+}
+
+impl WithSimd for TransposedProducts<'_> {
+    type Output = ();
+
+    /// Four columns by four, whose sixteen sums stay in registers.
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let rows = self.rows;
+        let columns = self.w.len() / rows;
+        let full = columns / TOGETHER * TOGETHER;
+        let panels = self.x.chunks(TOGETHER * rows);
+        for (x, out) in panels.zip(self.out.chunks_mut(TOGETHER * columns)) {
+            if x.len() == TOGETHER * rows {
+                for j in (0..full).step_by(TOGETHER) {
+                    let w = &self.w[j * rows..(j + TOGETHER) * rows];
+                    let sums = tile(simd, w, x, rows);
+                    for (k, sums) in sums.iter().enumerate() {
+                        out[k * columns + j..k * columns + j + TOGETHER].copy_from_slice(sums);
+                    }
+                }
+            }
+            let done = if x.len() == TOGETHER * rows { full } else { 0 };
+            for (x, out) in x.chunks_exact(rows).zip(out.chunks_exact_mut(columns)) {
+                let (w, out) = (&self.w[done * rows..], &mut out[done..]);
+                Transposed { w, x, out }.with_simd(simd);
+            }
+        }
+    }
+}
+
+/// The products of four columns w with four columns x, those of one x after the other.
+#[inline(always)]
+fn tile<S: Simd>(simd: S, w: &[f64], x: &[f64], rows: usize) -> [[f64; TOGETHER]; TOGETHER] {
+    let parts: [_; TOGETHER] =
+        std::array::from_fn(|k| S::as_simd_f64s(&w[k * rows..(k + 1) * rows]));
+    let others: [_; TOGETHER] =
+        std::array::from_fn(|k| S::as_simd_f64s(&x[k * rows..(k + 1) * rows]));
+    let mut sums = [[simd.splat_f64s(0.0); TOGETHER]; TOGETHER];
+    for i in 0..parts[0].0.len() {
+        let own: [_; TOGETHER] = std::array::from_fn(|k| parts[k].0[i]);
+        for (sums, other) in sums.iter_mut().zip(&others) {
+            let x = other.0[i];
+            for (sum, w) in sums.iter_mut().zip(own) {
+                *sum = simd.mul_add_f64s(w, x, *sum);
+            }
+        }
+    }
+    std::array::from_fn(|b| {
+        std::array::from_fn(|a| {
+            let rest = parts[a].1.iter().zip(others[b].1).map(|(w, x)| w * x);
+            simd.reduce_sum_f64s(sums[b][a]) + rest.sum::<f64>()
+        })
+    })
 }
 
 /// `out_i += w x_i`
@@ -202,6 +268,15 @@ mod tests {
             let mut t = vec![f64::NAN; columns];
             transposed_product(w.as_slice(), z.as_slice(), &mut t);
             close(&t, w.tr_mul(&z));
+            for others in [1, 4, 6] {
+                let x = DMatrix::from_column_slice(rows, others, draw(rows * others).as_slice());
+                let mut products = vec![f64::NAN; columns * others];
+                transposed_products(w.as_slice(), x.as_slice(), rows, &mut products);
+                close(
+                    &products,
+                    DVector::from_column_slice(w.tr_mul(&x).as_slice()),
+                );
+            }
             let (left, right) = (draw(rows * 3), draw(columns * 3));
             let mut target = w.clone();
             add_outer_products(
