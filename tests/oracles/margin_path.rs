@@ -6,11 +6,13 @@
 //! β(Z) = ¼ (a² e^{2Z} − b² e^{−2Z}),   a = w₁(0) + w₂(0),  b = w₁(0) − w₂(0),
 //! ```
 //!
-//! the gradient of ψ*(Z) = Σ_d (a_d² e^{2Z_d} + b_d² e^{−2Z_d})/8. The flow is mirror descent in the potential ψ, and
-//! once only multipliers of support vectors grow it follows the minimisers of ψ subject to margins of at least γ:
-//! β(Gᵀλ) for the λ ≥ 0 that minimises ψ*(Gᵀλ) − γ 1ᵀλ. Margins of support vectors differ by numbers of order one along
-//! the flow and are equal on the path, so that directions agree to about 1/γ: the boundary at which the limit sets in
-//! is that of the path wherever the accuracy there is beyond exp(−10⁴).
+//! the gradient of ψ*(Z) = Σ_d (a_d² e^{2Z_d} + b_d² e^{−2Z_d})/8. The flow is mirror descent in the potential ψ. The
+//! path has the minimisers of ψ subject to margins of at least γ: β(Gᵀλ) for the λ ≥ 0 that minimises ψ*(Gᵀλ) − γ 1ᵀλ.
+//!
+//! What a flow has accumulated, ∫α dt, never decreases. As long as no λ_n of the path does either, the flow follows it:
+//! margins of support vectors differ by numbers of order one along the flow and are equal on the path, so that
+//! directions agree to about 1/γ, and so do the borders between kernel and rich. From the first λ_n on that decreases
+//! (at ratios γ/scale² of some units on these data, and on every plateau of a small start) the path is another one.
 
 use marginflow::control::Control;
 use marginflow::limit::angle;
@@ -23,8 +25,8 @@ use std::path::Path;
 const FAR: f64 = 1e4;
 const CLOSE: f64 = 1e-3;
 
-/// Where the limit has set in, radians.
-const SET_IN: f64 = 0.02;
+/// The border between kernel and rich: where the angle to the limit is this share of that of the kernel.
+const BORDER: f64 = 0.95;
 
 /// The potential of a start.
 struct Potential {
@@ -92,8 +94,7 @@ impl Potential {
                 next
             };
             let (now, mut share) = (value(&lambda), 1.0);
-            let is_worse = |there: f64| there.is_nan() || there > now;
-            while share > 1e-9 && is_worse(value(&moved(share))) {
+            while share > 1e-9 && !(value(&moved(share)) <= now + 1e-12 * now.abs()) {
                 share /= 2.0;
             }
             lambda = moved(share);
@@ -110,7 +111,7 @@ impl Potential {
             let found = self.with_support(gamma, &support, lambda);
             let beta = self.beta(&found);
             let margins = &self.g * &beta;
-            if found.min() >= 0.0 && margins.min() >= gamma * (1.0 - 1e-9) {
+            if found.min() >= 0.0 && margins.min() >= gamma * (1.0 - 1e-8) {
                 *lambda = found;
                 return beta;
             }
@@ -119,11 +120,11 @@ impl Potential {
     }
 }
 
-/// The margin at which a falling angle comes to [`SET_IN`], interpolated in logarithms; none if it begins below.
-fn set_in(margins: &[f64], angles: &[f64]) -> Option<f64> {
-    let after = angles.iter().position(|angle| *angle <= SET_IN)?;
+/// The margin at which a falling angle comes to a level, interpolated in logarithms; none if it begins below.
+fn reached(margins: &[f64], angles: &[f64], level: f64) -> Option<f64> {
+    let after = angles.iter().position(|angle| *angle <= level)?;
     let before = after.checked_sub(1)?;
-    let share = (SET_IN / angles[before]).ln() / (angles[after] / angles[before]).ln();
+    let share = (level / angles[before]).ln() / (angles[after] / angles[before]).ln();
     let (low, high) = (margins[before].ln(), margins[after].ln());
     Some((low + share * (high - low)).exp())
 }
@@ -131,8 +132,8 @@ fn set_in(margins: &[f64], angles: &[f64]) -> Option<f64> {
 #[test]
 fn the_flows_of_the_atlas_follow_the_path_of_margins() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/scale-atlas.toml");
-    let (mut worst, mut boundary, mut borders) = (0.0_f64, 0.0_f64, 0);
-    for scale in ["10.0", "30.0", "100.0"] {
+    let (mut worst, mut boundary, mut borders, mut compared) = (0.0_f64, 0.0_f64, 0, 0);
+    for scale in ["100.0", "300.0", "1000.0"] {
         for seed in 1..=3 {
             let changes = [
                 format!("initial.gaussian.scale={scale}"),
@@ -146,13 +147,21 @@ fn the_flows_of_the_atlas_follow_the_path_of_margins() {
             let d = &run.diagnostics;
             let mut lambda = DVector::zeros(potential.g.nrows());
             let (mut margins, mut flow, mut on_path) = (Vec::new(), Vec::new(), Vec::new());
-            let mut last = 0.0;
-            let far = (0..d.min_margin.len()).filter(|k| d.min_margin[*k] >= FAR);
-            for k in far.step_by(3) {
+            let (mut last, mut most) = (0.0, lambda.clone());
+            let positive = (0..d.min_margin.len()).filter(|k| d.min_margin[*k] >= 1.0);
+            for k in positive.step_by(3) {
                 let beta = potential.on_the_path(d.min_margin[k], &mut lambda);
-                let apart = angle(beta.as_slice(), d.beta.column(k).into_owned().as_slice());
-                worst = worst.max(apart);
-                last = apart;
+                // what a flow has accumulated never decreases
+                if (0..lambda.len()).any(|n| lambda[n] < 0.999 * most[n]) {
+                    break;
+                }
+                most = lambda.clone();
+                if d.min_margin[k] < FAR {
+                    continue;
+                }
+                last = angle(beta.as_slice(), d.beta.column(k).into_owned().as_slice());
+                worst = worst.max(last);
+                compared += 1;
                 margins.push(d.min_margin[k]);
                 flow.push(angle(
                     d.beta.column(k).into_owned().as_slice(),
@@ -160,21 +169,19 @@ fn the_flows_of_the_atlas_follow_the_path_of_margins() {
                 ));
                 on_path.push(angle(beta.as_slice(), limit.beta.as_slice()));
             }
-            println!("scale {scale}, seed {seed}: {last:.1e} from the path at the end");
-            assert!(
-                margins.len() > 20,
-                "{scale} {seed}: {} saves",
-                margins.len()
+            let saves = margins.len();
+            println!(
+                "scale {scale}, seed {seed}: {saves} saves, {last:.1e} from the path at the last"
             );
-            if let (Some(of_flow), Some(of_path)) =
-                (set_in(&margins, &flow), set_in(&margins, &on_path))
-            {
+            let level = BORDER * on_path.first().copied().unwrap_or(0.0);
+            let reached = |angles: &[f64]| reached(&margins, angles, level);
+            if let (Some(of_flow), Some(of_path)) = (reached(&flow), reached(&on_path)) {
                 boundary = boundary.max((of_flow / of_path - 1.0).abs());
                 borders += 1;
             }
         }
     }
     println!("largest angle to the path {worst:.1e}; {borders} boundaries, {boundary:.1e} apart");
-    assert!(worst <= CLOSE, "{worst}");
+    assert!(worst <= CLOSE && compared >= 50, "{worst} {compared}");
     assert!(borders >= 3 && boundary <= CLOSE, "{borders} {boundary}");
 }
