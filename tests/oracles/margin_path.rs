@@ -94,7 +94,8 @@ impl Potential {
                 next
             };
             let (now, mut share) = (value(&lambda), 1.0);
-            while share > 1e-9 && !(value(&moved(share)) <= now + 1e-12 * now.abs()) {
+            let is_worse = |there: f64| there.is_nan() || there > now + 1e-12 * now.abs();
+            while share > 1e-9 && is_worse(value(&moved(share))) {
                 share /= 2.0;
             }
             lambda = moved(share);
