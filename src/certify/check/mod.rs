@@ -233,12 +233,26 @@ pub fn read(bytes: &[u8]) -> Result<Certificate, Unreadable> {
         )));
     }
     let not = |why: String| Unreadable::NotACertificate(why);
-    let header: Header = serde_json::from_slice(bytes).map_err(|e| not(e.to_string()))?;
+    let header: Header = serde_json::from_slice(bytes).map_err(|e| not(brief(&e)))?;
     if header.format != FORMAT {
         let start: String = header.format.chars().take(60).collect();
         return Err(not(format!("its format is {start:?}, not {FORMAT:?}")));
     }
-    serde_json::from_slice(bytes).map_err(|e| Unreadable::Damaged(e.to_string()))
+    serde_json::from_slice(bytes).map_err(|e| Unreadable::Damaged(brief(&e)))
+}
+
+/// What the reader of JSON says, which may repeat a whole file, in a line.
+fn brief(error: &serde_json::Error) -> String {
+    const LONGEST: usize = 200;
+    let said: Vec<char> = (error.to_string().chars())
+        .filter(|c| !c.is_control())
+        .collect();
+    if said.len() <= LONGEST {
+        return said.into_iter().collect();
+    }
+    let (start, end) = (&said[..LONGEST / 2], &said[said.len() - LONGEST / 2..]);
+    let text = |part: &[char]| part.iter().collect::<String>();
+    format!("{} ... {}", text(start), text(end))
 }
 
 impl Certificate {
