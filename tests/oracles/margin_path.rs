@@ -10,8 +10,8 @@
 //! path has the minimisers of ψ subject to margins of at least γ: β(Gᵀλ) for the λ ≥ 0 that minimises ψ*(Gᵀλ) − γ 1ᵀλ.
 //!
 //! What a flow has accumulated, ∫α dt, never decreases. As long as no λ_n of the path does either, the flow follows it:
-//! margins of support vectors differ by numbers of order one along the flow and are equal on the path, so that directions
-//! agree to about 1/γ, and so do the borders between kernel and rich. From the first λ_n on that decreases (at ratios
+//! margins of support vectors differ by numbers of order one along the flow and are equal on the path, so that
+//! directions agree to about 1/γ, and so do the borders between kernel and rich. From the first λ_n on that decreases (at ratios
 //! γ/scale² of some units on these data, and on every plateau of a small start) the path is another one.
 
 use marginflow::control::Control;
@@ -64,8 +64,8 @@ impl Potential {
         up - down
     }
 
-    /// Newton's method, with backtracking, for the λ on these samples alone whose margins are γ there: the minimiser of a
-    /// convex function without constraints.
+    /// Newton's method, with backtracking, for the λ on these samples alone whose margins are γ there: the minimiser of
+    /// a convex function without constraints.
     fn with_support(&self, gamma: f64, support: &[usize], from: &DVector<f64>) -> DVector<f64> {
         let value = |lambda: &DVector<f64>| {
             let [up, down] = self.terms(lambda);
