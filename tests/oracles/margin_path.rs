@@ -11,8 +11,8 @@
 //!
 //! What a flow has accumulated, ∫α dt, never decreases. As long as no λ_n of the path does either, the flow follows it:
 //! margins of support vectors differ by numbers of order one along the flow and are equal on the path, so that
-//! directions agree to about 1/γ, and so do the borders between kernel and rich. From the first λ_n on that decreases (at ratios
-//! γ/scale² of some units on these data, and on every plateau of a small start) the path is another one.
+//! directions agree to about 1/γ, and so do the borders between kernel and rich. From the first λ_n on that decreases
+//! (at ratios γ/scale² of some units on these data, and on every plateau of a small start) the path is another one.
 
 use marginflow::control::Control;
 use marginflow::limit::angle;
