@@ -137,10 +137,15 @@ fn read(folder: &Path, label: String) -> Result<Finished> {
 fn curves(path: &Path) -> std::io::Result<SavedCurves> {
     let mut archive = NpzArchive::new(BufReader::new(File::open(path)?))?;
     let mut array = |name: &str| -> std::io::Result<Option<Vec<f64>>> {
-        archive
-            .by_name(name)?
-            .map(npyz::NpyFile::into_vec)
-            .transpose()
+        if let Some(file) = archive.by_name(name)?
+            && let Ok(values) = file.into_vec()
+        {
+            return Ok(Some(values));
+        }
+        // indices are whole numbers
+        let file = archive.by_name(name)?;
+        let values: Option<Vec<i64>> = file.map(npyz::NpyFile::into_vec).transpose()?;
+        Ok(values.map(|values| values.into_iter().map(|k| k as f64).collect()))
     };
     let absent = || std::io::Error::other("it has no array log_log_time");
     let log_log_time = array("log_log_time")?.ok_or_else(absent)?;

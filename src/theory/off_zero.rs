@@ -63,7 +63,18 @@ impl OffZero {
 
     /// An upper bound of ‖Z‖ at radius R.
     pub fn largest_z(&self, radius: f64) -> f64 {
-        self.at(radius).0 * radius + self.first
+        let ratio = self.at(radius).0;
+        if ratio.is_finite() {
+            return ratio * radius + self.first;
+        }
+        // where the closed form underflows: ½‖b_l‖²v_l² ≤ ‖b_l‖v_{l+1} − c_l from the output layer down, without it
+        let mut closed = radius;
+        for b in &self.lengths {
+            closed = 0.5 * b * closed * closed;
+        }
+        let layers = self.lengths.iter().zip(&self.conserved).rev();
+        let bound = layers.fold(closed, |v, (b, c)| (2.0 * (v - c / b) / b).max(0.0).sqrt());
+        bound + self.first
     }
 
     /// Of the bounds at radius R: ρ/R, and `B/(cR^n) − 1`.

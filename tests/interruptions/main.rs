@@ -37,10 +37,10 @@ saves = 5
 const KINKS: &str = r#"
 [dataset.gaussian-random-labels]
 dimension = 5
-samples = 10
+samples = 30
 seed = 3
 [network.relu]
-hidden = [12]
+hidden = [60]
 [rule.direct-feedback-alignment]
 feedback.gaussian.seed = 3
 [initial]

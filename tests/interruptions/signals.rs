@@ -70,12 +70,12 @@ fn a_run_out_of_its_budget_goes_on_under_a_larger_one() {
         let said = text(&output.stderr);
         assert!(said.contains("resumed from"), "{said}");
         let mut larger = shop.left(&format!("{scenario}-cut"));
-        // the budget stands in the copy of the scenario, and the report has its checksum
+        // the budget stands in the copy of the scenario, and report and certificate have its checksum
         let copy = larger
             .get_mut(std::path::Path::new("scenario.toml"))
             .unwrap();
         assert!(text(copy).contains("max-steps = 1000000"));
-        for name in ["scenario.toml", "report.json"] {
+        for name in ["scenario.toml", "report.json", "certificate.json"] {
             larger.insert(name.into(), whole[std::path::Path::new(name)].clone());
         }
         same(&larger, &whole);

@@ -70,7 +70,7 @@ pub fn names_its_end(_: &Case, ended: &Ended) -> Judgement {
 }
 
 /// Nulls of a completed report: what a run does not have.
-const ABSENT: [&str; 22] = [
+const ABSENT: [&str; 26] = [
     "/message",
     "/kinks",
     "/rate",
@@ -84,6 +84,10 @@ const ABSENT: [&str; 22] = [
     "/final/sandwich",
     "/final/sandwich/constant",
     "/final/effective_entries",
+    "/final/effective_rank",
+    "/final/singular_values",
+    "/network/activation",
+    "/claims/*/proved",
     "/final/output_layer",
     "/final/homogeneous",
     "/limit/beta",
@@ -111,6 +115,8 @@ pub fn is_finite_if_completed(_: &Case, ended: &Ended) -> Judgement {
         ABSENT.contains(&path.as_str())
             || path.starts_with("/final/homogeneous/")
             || path.starts_with("/final/output_layer/")
+            || path.starts_with("/certified/")
+            || path.starts_with("/figures/")
             || path.starts_with("/steps/*/relative_distance")
             || path.starts_with("/steps/*/max_relative_distance")
             || path.starts_with("/steps/*/angle_to_limit")

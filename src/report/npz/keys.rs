@@ -100,8 +100,8 @@ keys! {
         "Weights of layer l (a single column for filters and diagonal layers).";
     "rule_state" ["T, numbers"] Float64, PLAIN, Arrays(from::rule_state),
         "What the rule keeps besides the weights: feedback that learns, F_1 … F_{L−1}, each column by column.";
-    "beta" ["T, D (with C outputs T, D, C)"] Float64, PLAIN, Arrays(from::beta),
-        "The predictor of a linear network, f = β·x, or f = βᵀx.";
+    "beta" ["T, D"] Float64, PLAIN, Arrays(from::beta),
+        "The predictor of a linear network, f = β·x; with C outputs T × D × C, f = βᵀx.";
     "singular_values" ["T, the smaller of D and C"] Float64, PLAIN,
         Arrays(|r| from::of_classes(r, |c| Some(Array::columns(&c.singular_values)))),
         "With several outputs: singular values of β, the largest first.";

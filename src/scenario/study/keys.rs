@@ -18,7 +18,7 @@ pub(in crate::scenario) struct Study {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Values>")]
     pub vary: BTreeMap<String, Spanned<Values>>,
-    /// How the values of several keys are combined.
+    /// How the values of several keys are combined; `grid` if absent.
     #[serde(default)]
     pub combine: Combine,
     /// Name of a variant = the keys (in quotes) it sets; every variant is combined with all values of `vary`. None if
@@ -106,7 +106,8 @@ pub(in crate::scenario) struct FigureKeys {
     /// The key or the curve on the vertical axis of a map; the second key if absent.
     #[schemars(with = "Option<String>")]
     pub y: Option<Spanned<String>>,
-    /// The levels of the curve `y`, as a range; required for a curve, absent for a key.
+    /// The levels of the curve `y`, as a range of `count` values from `from` to `to`, of constant ratio with `log`;
+    /// required for a curve, absent for a key.
     #[schemars(with = "Option<Values>")]
     pub levels: Option<Spanned<Values>>,
     /// The key that chooses the colour; the first that is not used otherwise if absent.
