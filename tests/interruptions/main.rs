@@ -37,10 +37,10 @@ saves = 5
 const KINKS: &str = r#"
 [dataset.gaussian-random-labels]
 dimension = 5
-samples = 30
+samples = 16
 seed = 3
 [network.relu]
-hidden = [60]
+hidden = [24]
 [rule.direct-feedback-alignment]
 feedback.gaussian.seed = 3
 [initial]
