@@ -163,6 +163,6 @@ pub fn check_figures(written: &Files, absent: &[&str]) {
         );
         assert!(png.ends_with(b"IEND\xaeB`\x82"), "{id} is cut off");
     }
-    // and the two reports, the scenario, the trajectory
-    assert_eq!(written.len(), 4 + 2 * figures.len(), "{:?}", written.keys());
+    // and the two reports, the certificate, the scenario, the trajectory
+    assert_eq!(written.len(), 5 + 2 * figures.len(), "{:?}", written.keys());
 }
