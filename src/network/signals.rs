@@ -131,7 +131,12 @@ impl<'a> Signals<'a> {
         match self {
             Self::Backward => Vec::new(),
             Self::Layerwise(f) => f.iter().map(|f| vec![f.nrows(), f.ncols()]).collect(),
-            Self::Direct(b) => b.iter().map(|b| vec![b.len()]).collect(),
+            Self::Direct(b) => (b.iter())
+                .map(|b| match b.shape() {
+                    (units, 1) => vec![units],
+                    (units, outputs) => vec![units, outputs],
+                })
+                .collect(),
         }
     }
 

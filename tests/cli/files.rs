@@ -11,8 +11,9 @@ use std::io::Cursor;
 use std::path::Path;
 
 /// Runs that together draw every figure and leave every array.
-const RUNS: [(&str, &str); 5] = [
+const RUNS: [(&str, &str); 6] = [
     ("fc-dfa", "--set flow.until.log-log-time=20"),
+    ("fc-dfa-classes", "--set flow.until.log-log-time=20"),
     ("conv-dfa-2", "--set flow.until.log-log-time=20"),
     ("relu-dfa", "--set flow.until.log-log-time=12"),
     ("fc-dfa-steps", "--set steps.count=20000"),
@@ -255,6 +256,11 @@ fn measured(run: &Run, figure: &str) -> Vec<Vec<f64>> {
                 .map(|d| d.into_iter().map(f64::abs).collect());
             sizes.map(floored).collect()
         }
+        "singular-values" => run
+            .columns("relative_area")
+            .into_iter()
+            .map(floored)
+            .collect(),
         "output-weights" => {
             let weights = run.columns("output_weights");
             let norm = |k: usize| weights.iter().map(|w| w[k] * w[k]).sum::<f64>().sqrt();
@@ -483,7 +489,8 @@ fn assert_documented(run: &Run, name: &str) -> Vec<String> {
             Entries::Words(_) => "str",
         };
         assert_eq!(row.elements, elements, "{name}: {array}");
-        let matrix = row.key == "feedback_{l}" && of.shape.len() == 2;
+        let matrix = row.key == "feedback_{l}" && of.shape.len() == 2
+            || row.key == "beta" && of.shape.len() == 3;
         assert!(
             matrix || row.axes == of.shape.len(),
             "{name}: {array} {:?}",
