@@ -1,6 +1,8 @@
 //! Shared by the figure builders: the time axis, curves over it, the line that names the problem.
 
-pub(crate) use super::ticks::{plain, power_of_ten};
+pub(crate) use super::ticks::plain;
+#[cfg(feature = "cli")]
+pub(crate) use super::ticks::power_of_ten;
 use super::{Axis, Drawn, Figure, Panel, Scale, Series, Style};
 use crate::activation::Formula;
 use crate::network::Relu;
@@ -84,6 +86,7 @@ pub(crate) fn slope(value: f64) -> String {
 }
 
 /// A number with one digit: 0.03, but 6·10⁻⁹.
+#[cfg(feature = "cli")]
 pub(crate) fn short(value: f64) -> String {
     let exponent = value.abs().log10().floor();
     if value == 0.0 || !exponent.is_finite() {

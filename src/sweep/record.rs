@@ -49,6 +49,7 @@ impl Record {
     }
 
     /// Whether some angle could not be obtained.
+    #[cfg(feature = "cli")]
     pub(crate) fn failed(&self) -> bool {
         self.results.iter().any(|m| m.angle_degrees.is_none())
     }

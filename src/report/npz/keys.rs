@@ -5,6 +5,10 @@ use super::series::{self as from, some};
 use crate::run::Run;
 
 /// An array, or one for each layer or run of finite steps.
+#[cfg_attr(
+    not(feature = "cli"),
+    expect(dead_code, reason = "what only the page about files says")
+)]
 pub(super) struct Key {
     /// Its name in the file; `{l}` and `{i}` stand for numbers from 1.
     pub name: &'static str,
@@ -34,6 +38,7 @@ pub(super) enum Elements {
     Text,
 }
 
+#[cfg(feature = "cli")]
 impl Elements {
     fn name(self) -> &'static str {
         match self {
@@ -225,6 +230,7 @@ keys! {
 }
 
 /// The table of docs/files.md.
+#[cfg(feature = "cli")]
 pub(crate) fn markdown() -> String {
     let mut text = String::from(
         "## `trajectory.npz`\n\n`numpy.load` reads it. T saves, N samples, D dimensions, L layers; rows are saves. \

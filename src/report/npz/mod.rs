@@ -10,6 +10,7 @@ mod series;
 
 use crate::run::Run;
 use arrays::{Array, Values};
+#[cfg(feature = "cli")]
 pub(crate) use keys::markdown;
 use keys::{KEYS, Key, Source};
 use npyz::npz::NpzWriter;
@@ -63,6 +64,7 @@ impl<W: Write + Seek> Archive<W> {
     }
 
     /// Adds doubles of this shape, its last index running fastest.
+    #[cfg(feature = "cli")]
     pub(crate) fn array(
         &mut self,
         name: &str,

@@ -21,7 +21,9 @@ pub use shard::{Shard, ShardOptions, ShardOutcome, run};
 #[cfg(feature = "cli")]
 pub(crate) use slurm::{SlurmOptions, write_slurm};
 
-use crate::error::{Incomplete, Result};
+#[cfg(feature = "cli")]
+use crate::error::Incomplete;
+use crate::error::Result;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::atomic::AtomicUsize;
@@ -76,6 +78,7 @@ pub fn record<B: Batch>(batch: &B, id: usize) -> Result<Option<B::Record>> {
 }
 
 /// The error for a batch of which these cases, by number and name, are missing.
+#[cfg(feature = "cli")]
 pub(crate) fn incomplete(folder: &BatchFolder, missing: Vec<(usize, String)>) -> Incomplete {
     Incomplete::Batch {
         verb: folder.kind.verb,
