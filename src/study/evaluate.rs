@@ -20,7 +20,7 @@ pub struct Record {
     /// Of the scenario of the study.
     scenario_sha256: String,
     id: usize,
-    /// The scalars of `report.json`, and the few that are made here: see [`kept`]. A case that has no report has its
+    /// The scalars of `report.json`, and the few that are made here: see `kept`. A case that has no report has its
     /// status and a message.
     pub scalars: Map<String, Scalar>,
     pub saved: SavedCurves,

@@ -170,7 +170,7 @@ impl Plan {
     /// The case as a scenario.
     ///
     /// # Errors
-    /// [`Error::Scenario`], as for [`scenario::load`].
+    /// [`Error::Scenario`], as for [`scenario::load`](crate::scenario::load).
     pub fn scenario_of(&self, case: &Case) -> Result<Scenario> {
         self.scenario.with(&self.assignments(case))
     }
