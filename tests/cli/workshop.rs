@@ -78,7 +78,7 @@ pub fn array(bytes: &[u8], name: &str) -> (Vec<u64>, Vec<f64>) {
             let whole: Vec<i64> = array.into_vec().unwrap();
             whole.into_iter().map(|k| k as f64).collect()
         }
-        // complex numbers and words are for tests/cli/files.rs
+        // complex numbers and words are for tests/cli/files/archive.rs
         _ => Vec::new(),
     };
     (shape, values)
