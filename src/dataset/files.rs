@@ -3,6 +3,7 @@
 use super::matrix_file::parse_numbered;
 use super::{Dataset, read_matrix};
 use crate::error::{Error, Result};
+use nalgebra::DMatrix;
 use std::path::Path;
 
 /// Reads samples (one per row, D columns) and labels (a single column of ±1), each CSV without a header or `.npy`.
@@ -28,16 +29,21 @@ pub fn read_files(samples: &Path, labels: &Path) -> Result<Dataset> {
         let message = format!("label {label}, expected +1 or -1");
         return Err(Error::data(labels, message).at_row(rows[n]));
     }
-    if y.nrows() != x.nrows() {
-        let message = format!(
-            "{} labels for the {} samples of {}",
-            y.nrows(),
-            x.nrows(),
-            samples.display()
-        );
-        return Err(Error::data(labels, message));
-    }
+    one_label_each(&x, samples, &y, labels)?;
     Ok(Dataset::new(x, y.column(0).into_owned()))
+}
+
+fn one_label_each(x: &DMatrix<f64>, samples: &Path, y: &DMatrix<f64>, labels: &Path) -> Result<()> {
+    if y.nrows() == x.nrows() {
+        return Ok(());
+    }
+    let message = format!(
+        "{} labels for the {} samples of {}",
+        y.nrows(),
+        x.nrows(),
+        samples.display()
+    );
+    Err(Error::data(labels, message))
 }
 
 /// Reads samples (one per row, D columns) and their classes (a single column of whole numbers 0 … C − 1), each CSV
@@ -64,15 +70,7 @@ pub fn read_class_files(samples: &Path, labels: &Path, classes: usize) -> Result
         );
         return Err(Error::data(labels, message).at_row(rows[n]));
     }
-    if y.nrows() != x.nrows() {
-        let message = format!(
-            "{} labels for the {} samples of {}",
-            y.nrows(),
-            x.nrows(),
-            samples.display()
-        );
-        return Err(Error::data(labels, message));
-    }
+    one_label_each(&x, samples, &y, labels)?;
     let own: Vec<usize> = y.iter().map(|class| *class as usize).collect();
     Dataset::of_classes(x, &own, classes).map_err(|why| Error::data(labels, why.to_string()))
 }

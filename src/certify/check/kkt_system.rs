@@ -318,29 +318,23 @@ impl<'a> System<'a> {
         all
     }
 
+    /// The values at the centre.
+    fn centre(&self) -> Values {
+        let centre = self.of.centre.iter().cloned();
+        self.values(centre.map(Interval::point).collect())
+    }
+
     /// F at the centre.
     pub(in crate::certify) fn residual(&self) -> Vec<Dyadic> {
-        let centre = self.values(
-            self.of
-                .centre
-                .iter()
-                .cloned()
-                .map(Interval::point)
-                .collect(),
-        );
-        self.equations(&centre).into_iter().map(|x| x.low).collect()
+        self.equations(&self.centre())
+            .into_iter()
+            .map(|x| x.low)
+            .collect()
     }
 
     /// F' at the centre, column by column.
     pub(in crate::certify) fn derivative(&self) -> Vec<Vec<Dyadic>> {
-        let centre = self.values(
-            self.of
-                .centre
-                .iter()
-                .cloned()
-                .map(Interval::point)
-                .collect(),
-        );
+        let centre = self.centre();
         let column = |u: usize| self.column(u, &centre).into_iter().map(|x| x.low).collect();
         (0..self.unknowns()).map(column).collect()
     }
