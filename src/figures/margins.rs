@@ -1,4 +1,5 @@
-//! Margins per log time: `m_n/ln(1+t) → g_n·β*`, which is 1 for the support vectors and larger for every other sample.
+//! Margins per log time: `m_n/ln(1+t) → g_n·β*`, which is 1 for the support vectors and larger for every other sample;
+//! with classes, the same for the pairs of a sample and a class other than its own.
 
 use super::{Axis, Drawn, Figure, GREY, Scale, Series, Style, build, curve::spread};
 
@@ -26,20 +27,47 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     ));
 
     let panel = build::panel("", y, series);
+    let words = Words::of(run);
+    let Words { rows, support, .. } = words;
     let caption = format!(
-        "Margins mₙ = yₙ f(xₙ) divided by ln(1+t). When the run finds the support of its limit, the \
-                   limit's support vectors (in colour) tend to 1 and all other samples settle above. Before \
-                   ln(1+t) = 1 curves may leave the frame. At most {MOST} samples of either kind are drawn."
+        "Margins {} divided by ln(1+t). When the run finds the support of its limit, the \
+                   limit's {support}s (in colour) tend to 1 and all other {rows}s settle above. Before \
+                   ln(1+t) = 1 curves may leave the frame. At most {MOST} {rows}s of either kind are drawn.",
+        words.margin
     );
     let title = if run.fits() {
-        "Margins grow like log time, slowest on the support vectors"
+        format!("Margins grow like log time, slowest on the {support}s")
     } else {
-        "Margins, of a run that has not fitted all samples"
+        "Margins, of a run that has not fitted all samples".to_owned()
     };
-    Some(run.figure(ID, title, caption, vec![panel]))
+    Some(run.figure(ID, &title, caption, vec![panel]))
 }
 
-/// `m_n/ln(1+t)` of every sample, the support vectors in colour.
+/// What has a margin, and what its margin is.
+struct Words {
+    rows: &'static str,
+    support: &'static str,
+    margin: &'static str,
+}
+
+impl Words {
+    fn of(run: &Drawn) -> Self {
+        if run.problem.network().outputs() == 1 {
+            return Self {
+                rows: "sample",
+                support: "support vector",
+                margin: "mₙ = yₙ f(xₙ)",
+            };
+        }
+        Self {
+            rows: "pair",
+            support: "support pair",
+            margin: "f_c(xₙ) − f_k(xₙ), c the class of sample n, of the pairs (n, k) with k ≠ c,",
+        }
+    }
+}
+
+/// `m_n/ln(1+t)` of every row of the data, the support in colour.
 fn bundles(run: &Drawn) -> Vec<Series> {
     let diagnostics = run.diagnostics;
     let samples = diagnostics.margins.nrows();
@@ -74,16 +102,16 @@ fn bundles(run: &Drawn) -> Vec<Series> {
             .collect()
     };
     let others: Vec<usize> = (0..samples).filter(|n| !support.contains(n)).collect();
-    let others_name = if support.is_empty() {
-        "sample"
-    } else {
-        "other sample"
+    let words = Words::of(run);
+    let others_name = match support.is_empty() {
+        true => words.rows.to_owned(),
+        false => format!("other {}", words.rows),
     };
     let faint = if others.len() > 20 { 0.35 } else { 0.7 };
-    let mut series = bundle(others, others_name, GREY, faint);
+    let mut series = bundle(others, &others_name, GREY, faint);
     series.extend(bundle(
         support.to_vec(),
-        "support vector",
+        words.support,
         0,
         if support.len() > 20 { 0.5 } else { 0.9 },
     ));

@@ -80,7 +80,7 @@ pub(super) fn candidates(
     };
     let of_feedback = CandidatePotential {
         id: "schatten",
-        label: "fixed feedback with F_lᵀF_l ∝ 1, Schatten norm",
+        label: "fixed feedback with FₗᵀFₗ ∝ 1, Schatten norm",
         potential: of_feedback(network),
     };
     match (signals, depth) {
