@@ -3,7 +3,7 @@
 
 use super::batch::{Array, BatchPath, Work, run_cases, run_shard, slurm};
 use super::{Format, note, print, sweep as sweeps};
-use crate::error::{Result, SolverError, exit};
+use crate::error::{Result, exit};
 use crate::scenario::{self, Scenario};
 use crate::storage::Folder;
 use crate::study::{self, Merged, Plan, incomplete, merge, record};
@@ -249,7 +249,14 @@ fn merge_all(plan: &Plan, output: Output, quiet: bool) -> Result<u8> {
             folder.display()
         ))?,
     }
-    ended(&merged)
+    let failed = merged.failed()?;
+    if failed > 0 {
+        note(&format!(
+            "{failed} of {} cases were not completed; their rows in table.csv have status and message",
+            merged.rows.len()
+        ));
+    }
+    Ok(exit::DONE)
 }
 
 /// What was merged, as JSON.
@@ -268,27 +275,4 @@ fn summary(merged: &Merged) -> String {
         "folder": plan.folder,
     });
     format!("{document:#}\n")
-}
-
-/// A case that failed is a row of the table; a study in which every case has failed has failed.
-fn ended(merged: &Merged) -> Result<u8> {
-    let fails = |row: &study::Row| row.status() != "completed";
-    let failed = merged.rows.iter().filter(|row| fails(row)).count();
-    if failed < merged.rows.len() {
-        if failed > 0 {
-            note(&format!(
-                "{failed} of {} cases were not completed; their rows in table.csv have status and message",
-                merged.rows.len()
-            ));
-        }
-        return Ok(exit::DONE);
-    }
-    let reasons = merged.rows.iter().map(|row| {
-        let message = row.scalars.get("message").and_then(|m| m.as_str());
-        (
-            row.case.id,
-            format!("{}: {}", row.status(), message.unwrap_or_default()),
-        )
-    });
-    Err(SolverError::NoCaseCompleted(reasons.take(10).collect()).into())
 }

@@ -106,6 +106,8 @@ pub(super) fn make(
         "critical.json",
         "sweep.csv",
         "theory.csv",
+        "summary.csv",
+        "differences.csv",
         "claims.json",
         "table.csv",
         "aggregates.csv",
@@ -187,8 +189,14 @@ fn whole_study(
     all_cases(&plan, jobs, control)?;
     let merged = study::merge(&plan)?.map_err(|missing| Incomplete::Cases(missing.len()))?;
     let written = study::write(&merged, folder, true)?;
-    let message = (!written.missing.is_empty()).then(|| written.missing.join("; "));
-    Ok((0, message, written.figures))
+    let failed = merged.failed()?;
+    let mut remarks = written.missing;
+    if failed > 0 {
+        let cases = merged.rows.len();
+        remarks.push(format!("{failed} of {cases} cases were not completed"));
+    }
+    let message = (!remarks.is_empty()).then(|| remarks.join("; "));
+    Ok((exit::DONE, message, written.figures))
 }
 
 /// Runs the cases of a sweep or study that are missing.

@@ -2,7 +2,7 @@
 
 use super::batch::records;
 use super::{Case, Curves, Plan, Record, SavedCurves, Scalar};
-use crate::error::Result;
+use crate::error::{Result, SolverError};
 use serde_json::Map;
 
 /// A finished study.
@@ -68,6 +68,23 @@ pub fn merge(plan: &Plan) -> Result<std::result::Result<Merged<'_>, Vec<usize>>>
 }
 
 impl Merged<'_> {
+    /// How many cases were not completed: such a case is a row of the table.
+    ///
+    /// # Errors
+    /// [`SolverError::NoCaseCompleted`] if that is all of them.
+    pub fn failed(&self) -> Result<usize> {
+        let mut failed = self.rows.iter().filter(|row| row.status() != "completed");
+        if failed.clone().count() < self.rows.len() {
+            return Ok(failed.count());
+        }
+        let reasons = failed.by_ref().take(10).map(|row| {
+            let message = row.scalars.get("message").and_then(Scalar::as_str);
+            let reason = format!("{}: {}", row.status(), message.unwrap_or_default());
+            (row.case.id, reason)
+        });
+        Err(SolverError::NoCaseCompleted(reasons.collect()).into())
+    }
+
     /// Names of all scalars, in the order in which they are met.
     pub fn names(&self) -> Vec<&str> {
         names(self.rows.iter().map(|row| &row.scalars))

@@ -24,13 +24,13 @@ const MOST_NUMBERS: usize = 1 << 26;
 /// What is added to the inner products, relative to the largest, until they have a root.
 const JITTER: f64 = 1e-15;
 
-/// A λ, and what it leaves of the target and of the numbers beside.
+/// A λ, and what it leaves of the target.
 pub(super) struct Nearest {
     pub multipliers: DVector<f64>,
     pub residual: f64,
 }
 
-/// Whether gradients are to be written down.
+/// Whether gradients are too many to be written down.
 pub(super) fn is_large(parameters: usize, samples: usize) -> bool {
     parameters.saturating_mul(samples) > MOST_NUMBERS
 }

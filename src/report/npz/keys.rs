@@ -1,7 +1,7 @@
 //! The arrays of `trajectory.npz`, one line each: to add one, add it here.
 
 use super::arrays::Array;
-use super::series::{self as from, some};
+use super::series::{self as from};
 use crate::run::Run;
 
 /// An array, or one for each layer or run of finite steps.
@@ -125,7 +125,7 @@ keys! {
         Arrays(|r| from::of_limit(r, |l| Array::vector(l.multipliers.as_slice()))), "Its multipliers.";
     "limit_support" ["support vectors"] Int64, "index",
         Arrays(|r| from::of_limit(r, |l| Array::indices(l.support.iter().copied()))),
-        "Samples with multipliers, from 0.";
+        "Rows of `limit_multipliers` that are positive, from 0.";
     "angle_to_limit" ["T"] Float64, RADIANS,
         Arrays(|r| r.diagnostics.angle_to_limit.as_deref().map(Array::vector).into_iter().collect()),
         "Angle between β and the limit (ReLU networks: between w_L and the SVM of the features of the same save); π/2 \
@@ -208,7 +208,7 @@ keys! {
         Arrays(|r| from::of_steps(r, |b| Array::columns(&b.diagnostics.margins))), "Margins.";
     "steps_{i}_layer_norms" ["K, L"] Float64, PLAIN,
         Arrays(|r| from::of_steps(r, |b| Array::columns(&b.diagnostics.layer_norms))), "‖w_l‖.";
-    "steps_{i}_beta" ["K, D"] Float64, PLAIN, Arrays(from::beta_of_steps), "The predictor of a linear network.";
+    "steps_{i}_beta" ["K, D"] Float64, PLAIN, Arrays(from::beta_of_steps), "The predictor of a linear network; D × C with C outputs.";
     "steps_{i}_angle_to_limit" ["K"] Float64, RADIANS, Arrays(from::limit_angle_of_steps), "As for the flow.";
     "steps_{i}_relative_distance" ["records"] Float64, PLAIN,
         Series(|r| from::series_of_steps(r, |b| &b.relative_distance)), "‖θ_k − θ(t_k)‖/‖θ(t_k)‖.";
@@ -223,10 +223,7 @@ keys! {
         Arrays(|r| from::of_flow_beside(r, |d| d.angle_to_limit.as_deref().map(Array::vector))),
         "Angle to the limit there.";
     "flow_beside_beta" ["B, D"] Float64, PLAIN,
-        Arrays(|r| from::of_flow_beside(r, |d| {
-            some(d.beta.nrows() > 0, || Array::columns(&d.beta)).pop()
-        })),
-        "The predictor there.";
+        Arrays(from::beta_of_flow_beside), "The predictor there; D × C with C outputs.";
 }
 
 /// The table of docs/files.md.

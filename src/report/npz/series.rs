@@ -262,6 +262,13 @@ pub(super) fn beta_of_steps(run: &Run) -> Vec<Array<'_>> {
         .collect()
 }
 
+pub(super) fn beta_of_flow_beside(run: &Run) -> Vec<Array<'_>> {
+    let flow = run.steps.iter().map(|steps| &steps.flow.beta);
+    flow.filter(|beta| beta.nrows() > 0)
+        .map(|beta| predictors(run, beta))
+        .collect()
+}
+
 pub(super) fn limit_angle_of_steps(run: &Run) -> Vec<Array<'_>> {
     let measured = steps(run).filter_map(|b| b.diagnostics.angle_to_limit.as_deref());
     measured.map(Array::vector).collect()
@@ -276,6 +283,6 @@ pub(super) fn of_flow_beside<'a>(
     flow.and_then(of).into_iter().collect()
 }
 
-pub(super) fn some<'a>(there: bool, array: impl FnOnce() -> Array<'a>) -> Vec<Array<'a>> {
+fn some<'a>(there: bool, array: impl FnOnce() -> Array<'a>) -> Vec<Array<'a>> {
     there.then(array).into_iter().collect()
 }

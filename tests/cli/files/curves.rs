@@ -69,10 +69,12 @@ pub(super) fn measured(run: &Run, figure: &str) -> Vec<Vec<f64>> {
                 .iter()
                 .map(|a| a / least)
                 .collect();
+            let constant = number("/final/sandwich/constant");
+            let above = below.iter().map(|below| below + constant).collect();
             ["dual_of_z", "radius"]
                 .map(|name| run.floats(name).to_vec())
                 .into_iter()
-                .chain([below])
+                .chain([above, below])
                 .collect()
         }
         "invariants" => {
@@ -83,11 +85,15 @@ pub(super) fn measured(run: &Run, figure: &str) -> Vec<Vec<f64>> {
                 .map(|d| d.into_iter().map(f64::abs).collect());
             sizes.map(floored).collect()
         }
-        "singular-values" => run
-            .columns("relative_area")
-            .into_iter()
-            .map(floored)
-            .collect(),
+        "singular-values" => {
+            let sigma = run.columns("singular_values");
+            let ratios = sigma[1..].iter().map(|s| over(s, &sigma[0]));
+            // what is below is not drawn
+            let large = |s: Vec<f64>| s.into_iter().filter(|ratio| *ratio > 1e-6).collect();
+            let ratios = ratios.map(large).filter(|s: &Vec<f64>| !s.is_empty());
+            let areas = run.columns("relative_area").into_iter().map(floored);
+            ratios.chain(areas).collect()
+        }
         "output-weights" => {
             let weights = run.columns("output_weights");
             let norm = |k: usize| weights.iter().map(|w| w[k] * w[k]).sum::<f64>().sqrt();

@@ -142,7 +142,7 @@ fn assert_documented(run: &Run, name: &str) -> Vec<String> {
         };
         assert_eq!(row.elements, elements, "{name}: {array}");
         let matrix = row.key == "feedback_{l}" && of.shape.len() == 2
-            || row.key == "beta" && of.shape.len() == 3;
+            || row.key.ends_with("beta") && of.shape.len() == 3;
         assert!(
             matrix || row.axes == of.shape.len(),
             "{name}: {array} {:?}",
@@ -160,6 +160,14 @@ fn assert_setting(run: &Run, name: &str, changes: &str) {
     let change = changes.strip_prefix("--set ").unwrap();
     assert_eq!(report["overrides"], Value::from(vec![change]), "{name}");
     assert_eq!(report["verb"], "run");
+    let page = fs::read_to_string(Path::new(ROOT).join("docs/files.md")).unwrap();
+    let (fields, _) = page.split_once("## `trajectory.npz`").unwrap();
+    for field in report.as_object().unwrap().keys() {
+        assert!(
+            fields.contains(&format!("`{field}`")),
+            "{name}: {field} is not in docs/files.md"
+        );
+    }
     let shapes = report["network"]["shapes"].as_array().unwrap();
     assert_eq!(report["network"]["depth"], shapes.len(), "{name}");
     assert_eq!(report["loss"], "exponential");
