@@ -1,7 +1,7 @@
 //! Who observes a long run, where it writes checkpoints, and what ends it early.
 
 use crate::error::{Error, Result};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -88,6 +88,8 @@ static SIGNAL: OnceLock<Arc<AtomicUsize>> = OnceLock::new();
 thread_local! {
     /// When the computation of this thread has to be over.
     static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// The signal that ends the computation of this thread alone.
+    static OWN_SIGNAL: RefCell<Option<Arc<AtomicUsize>>> = const { RefCell::new(None) };
 }
 
 /// Lets a signal of the process be heard inside long computations too, see [`is_over`]. The first one counts.
@@ -96,10 +98,18 @@ pub fn listen_to(signal: &Arc<AtomicUsize>) {
     let _ = SIGNAL.set(Arc::clone(signal));
 }
 
+/// The same for what this thread computes, and only for that: other runs of the process go on. For programs that run
+/// many, each in a thread of its own.
+pub fn listen_in_this_thread(signal: &Arc<AtomicUsize>) {
+    OWN_SIGNAL.set(Some(Arc::clone(signal)));
+}
+
 /// Whether what this thread computes is no longer wanted: its time is up, or a signal has come. For loops inside of
 /// single steps, which nothing else ends: what they leave behind is not used.
 pub fn is_over() -> bool {
-    let signalled = (SIGNAL.get()).is_some_and(|signal| signal.load(Ordering::Relaxed) != 0);
+    let came = |signal: &Arc<AtomicUsize>| signal.load(Ordering::Relaxed) != 0;
+    let signalled = SIGNAL.get().is_some_and(came)
+        || OWN_SIGNAL.with_borrow(|signal| signal.as_ref().is_some_and(came));
     signalled || DEADLINE.get().is_some_and(|end| Instant::now() >= end)
 }
 
@@ -146,6 +156,21 @@ mod tests {
         }
         assert!(!is_over());
         drop(far);
+        assert!(!is_over());
+    }
+
+    #[test]
+    fn a_signal_of_one_thread_ends_nothing_in_others() {
+        let signal = Arc::new(AtomicUsize::new(0));
+        let here = Arc::clone(&signal);
+        std::thread::spawn(move || {
+            listen_in_this_thread(&here);
+            assert!(!is_over());
+            here.store(2, Ordering::Relaxed);
+            assert!(is_over());
+        })
+        .join()
+        .unwrap();
         assert!(!is_over());
     }
 }

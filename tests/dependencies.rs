@@ -6,6 +6,7 @@
 use serde::Deserialize;
 use spdx::{Expression, Licensee, ParseMode};
 use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
@@ -88,6 +89,33 @@ fn allowed() -> Vec<String> {
 #[track_caller]
 fn none(complaints: &[String], remedy: &str) {
     assert!(complaints.is_empty(), "{}\n{remedy}", complaints.join("\n"));
+}
+
+/// Versions of every package in a lock file.
+fn locked(name: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut found = BTreeMap::<String, BTreeSet<String>>::new();
+    let lock = table(name);
+    for package in lock["package"].as_array().expect("a list of packages") {
+        let text = |key: &str| package[key].as_str().expect("a text").to_owned();
+        found.entry(text("name")).or_default().insert(text("version"));
+    }
+    found
+}
+
+/// Another version may integrate, minimise or write differently: then a problem would not have the same bits in Python.
+#[test]
+fn the_python_package_is_built_from_the_same_versions() {
+    let (program, python) = (locked("Cargo.lock"), locked("python/Cargo.lock"));
+    let complaints: Vec<String> = (python.iter())
+        .filter_map(|(name, versions)| Some((name, versions, program.get(name)?)))
+        .filter(|(_, versions, known)| !versions.is_subset(known))
+        .map(|(name, versions, known)| format!("{name}: {versions:?}, the program has {known:?}"))
+        .collect();
+    none(
+        &complaints,
+        "copy Cargo.lock over python/Cargo.lock, and run cargo metadata in python/ to add what the package needs",
+    );
+    assert!(python.contains_key("pyo3") && python.contains_key("diffsol"));
 }
 
 #[test]

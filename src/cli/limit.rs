@@ -5,8 +5,7 @@ use crate::error::{Result, UsageError, exit};
 use crate::limit::{Limit, LimitKind, angle};
 use crate::problem::Problem;
 use crate::reference::reference_limit;
-use crate::report::Coefficients;
-use crate::report::data::{self, DataReport};
+use crate::report::{data, limit_json};
 use crate::scenario;
 use crate::storage::{Folder, write_file};
 use clap::Args;
@@ -56,7 +55,7 @@ impl LimitArgs {
             Some(path) => Some(self.angle_to(path, limit.as_ref())?),
             None => None,
         };
-        let document = document(&problem, limit.as_ref(), beside);
+        let document = limit_json(&problem, limit.as_ref(), beside);
         if let Some((_, folder)) = &here {
             write_file(&folder.join("limit.json"), document.as_bytes())?;
         }
@@ -94,28 +93,6 @@ impl LimitArgs {
             .into()),
         }
     }
-}
-
-fn document(problem: &Problem, limit: Option<&Limit>, beside: Option<f64>) -> String {
-    let mut value = match limit {
-        None => serde_json::json!({ "kind": "none" }),
-        Some(limit) => serde_json::json!({
-            "kind": limit.kind.name(),
-            "exponent": limit.potential.exponent,
-            "beta": Coefficients::of(limit.beta.as_slice(), problem.network().outputs()),
-            "multipliers": limit.multipliers.as_slice(),
-            "duality_gap": limit.duality_gap,
-            "stationarity": limit.stationarity,
-            "unique": limit.unique,
-            "support": limit.support,
-        }),
-    };
-    let spectrum = problem.network().spectrum();
-    let effective = |limit: &Limit| spectrum?.effective_entries(&limit.beta);
-    value["effective_entries"] = serde_json::json!(limit.and_then(effective));
-    value["angle_beside"] = serde_json::json!(beside);
-    value["dataset"] = serde_json::json!(DataReport::of(problem.dataset()));
-    format!("{value:#}\n")
 }
 
 fn sentence(problem: &Problem, limit: Option<&Limit>) -> String {

@@ -135,15 +135,26 @@ pub fn integrate_kernel(
     observer: &mut dyn FnMut(Progress),
 ) -> Result<Trajectory> {
     let control = Control::none();
-    let field = Field {
-        kernel,
-        counts: &[],
-        loss,
-        rows: 1,
-        newton,
-        contradiction: OnceLock::new(),
-    };
+    let field = Field::of(kernel, (loss, 1), newton);
     field.integrate(theta0, options, Keeper::none(&control), observer)
+}
+
+/// [`integrate_kernel`] with the structured solver, for `rows` margins per sample (C − 1 where labels are C classes),
+/// one sample after the other, which the loss may couple; under a control, which watches and stops it. No checkpoint is
+/// kept: nothing says that the same kernel comes back.
+///
+/// # Errors
+/// As [`integrate`]; [`Error::Interrupted`] once the signal has come.
+pub fn integrate_kernel_under(
+    kernel: &Arc<dyn Kernel>,
+    (loss, rows): (Loss, usize),
+    theta0: &DVector<f64>,
+    options: &FlowOptions,
+    control: &Control<'_>,
+) -> Result<Trajectory> {
+    let field = Field::of(kernel, (loss, rows), NewtonSolver::Structured);
+    let mut observer = |progress| control.observer.flow(progress);
+    field.integrate(theta0, options, Keeper::none(control), &mut observer)
 }
 
 /// The field to be integrated.
@@ -178,6 +189,20 @@ enum After {
     /// Another leg, whose integrator goes on from what the last one left behind.
     SamePast,
     End(Status),
+}
+
+impl<'a> Field<'a> {
+    /// A field whose rows all differ, of so many rows per sample.
+    fn of(kernel: &'a Arc<dyn Kernel>, (loss, rows): (Loss, usize), newton: NewtonSolver) -> Self {
+        Self {
+            kernel,
+            counts: &[],
+            loss,
+            rows,
+            newton,
+            contradiction: OnceLock::new(),
+        }
+    }
 }
 
 impl Field<'_> {

@@ -42,7 +42,7 @@ pub use crate::problem::State;
 #[cfg(feature = "cli")]
 pub(crate) use diffsol_methods::LIBRARY;
 pub use drive::Progress;
-pub use integrate::{integrate, integrate_kernel, integrate_under};
+pub use integrate::{integrate, integrate_kernel, integrate_kernel_under, integrate_under};
 pub use method::Method;
 #[cfg(feature = "scenarios")]
 pub(crate) use saves::affordable;

@@ -13,7 +13,7 @@
 //! many as there are multipliers.
 
 use super::projection::{Precision, Projection};
-use nalgebra::{DMatrix, DVector};
+use nalgebra::{Cholesky, DMatrix, DVector};
 
 /// Products `r·v` below this fraction of `‖f‖‖v‖` are rounding.
 const ROUNDING: f64 = 1e-13;
@@ -104,6 +104,33 @@ pub fn nearest_of_columns(columns: &DMatrix<f64>, target: &DVector<f64>) -> DVec
     let mut cone = Projection::new(columns.clone(), -target, 0.0);
     cone.run(Precision::Working);
     cone.multipliers().hi
+}
+
+/// What is added to inner products, relative to the largest, until they have a root.
+const JITTER: f64 = 1e-15;
+
+/// The same from inner products alone, `products` of the columns (N × N) and `along` of the columns with the target:
+/// with `K = RᵀR` and `t = R⁻ᵀ along`, `‖f − Gλ‖² = ‖f‖² − ‖t‖² + ‖t − Rλ‖²`, a problem of N dimensions however long
+/// the columns are. λ has half of the digits of the products. `None` if these are not finite.
+pub fn nearest_by_products(products: DMatrix<f64>, along: &DVector<f64>) -> Option<DVector<f64>> {
+    let root = root(products)?;
+    let target = root.transpose().solve_lower_triangular(along)?;
+    Some(nearest_of_columns(&root, &target))
+}
+
+/// R of `K = RᵀR`.
+fn root(products: DMatrix<f64>) -> Option<DMatrix<f64>> {
+    let (size, count) = (products.diagonal().amax(), products.nrows());
+    let symmetric = (&products + products.transpose()) * 0.5;
+    let mut jitter = 0.0;
+    while jitter < 1e-6 {
+        let shifted = &symmetric + DMatrix::identity(count, count) * (jitter * size);
+        if let Some(factor) = Cholesky::new(shifted) {
+            return Some(factor.l().transpose());
+        }
+        jitter = (10.0 * jitter).max(JITTER);
+    }
+    None
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ pub use angle::angle;
 pub use certificate::{
     Certifier, KKT_ACTIVE, KktResidual, best_multipliers, duality_gap, kkt_residual,
 };
-pub use cone::{ConePoint, Generators, nearest_in_cone, nearest_of_columns};
+pub use cone::{ConePoint, Generators, nearest_by_products, nearest_in_cone, nearest_of_columns};
 pub(crate) use contradiction::Contradiction;
 pub use feature_margin::feature_max_margin;
 pub use max_margin::{GAP_TOLERANCE, max_margin, max_margin_from};

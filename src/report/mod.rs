@@ -3,6 +3,7 @@
 //! - [`json`]: `report.json`, the contract scripts rely on;
 //! - `data`: what was learned from, for reports and tables; `setting`: what was run;
 //! - `drawn`: the numbers of the figures;
+//! - `limit`: `limit.json`, a limit without a run;
 //! - `text`: the table a person reads;
 //! - `html`: a page that needs no network access, and the parts of pages;
 //! - [`npz`]: `trajectory.npz`, for `numpy.load`;
@@ -17,6 +18,8 @@ mod files;
 #[cfg(feature = "cli")]
 pub(crate) mod html;
 mod json;
+#[cfg(feature = "cli")]
+mod limit;
 mod npz;
 mod setting;
 #[cfg(feature = "cli")]
@@ -26,15 +29,17 @@ mod write;
 
 #[cfg(feature = "cli")]
 pub use files::files_markdown;
-#[cfg(feature = "cli")]
-pub(crate) use json::Coefficients;
 pub use json::json;
 #[cfg(feature = "figures")]
 pub use json::json_with_figures;
 #[cfg(feature = "cli")]
+pub use limit::limit_json;
+#[cfg(feature = "cli")]
 pub(crate) use npz::Archive;
 pub use npz::npz;
 #[cfg(feature = "cli")]
-pub(crate) use text::text;
+pub use text::text;
 #[cfg(feature = "cli")]
-pub(crate) use write::{write_all, write_figures};
+pub use write::write_all;
+#[cfg(feature = "cli")]
+pub(crate) use write::write_figures;

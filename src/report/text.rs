@@ -12,7 +12,7 @@ use nalgebra::DVector;
 use std::fmt::Write;
 
 /// The summary of a run: limit, certificates, rate, claims, invariants, solver.
-pub(crate) fn text(run: &Run) -> String {
+pub fn text(run: &Run) -> String {
     let mut out = String::new();
     // Writing to a String cannot fail.
     let _ = summary(run, &mut out);

@@ -17,7 +17,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// [`Error::Io`] with the path that could not be written.
-pub(crate) fn write_all(run: &Run, figures: &[Figure], folder: &Path) -> Result<()> {
+pub fn write_all(run: &Run, figures: &[Figure], folder: &Path) -> Result<()> {
     create_folder(folder)?;
     let report = folder.join("report.json");
     let certificate = folder.join("certificate.json");

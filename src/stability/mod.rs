@@ -9,7 +9,9 @@ mod figures;
 mod report;
 
 #[cfg(feature = "cli")]
-pub(crate) use report::{json, text, write};
+pub use report::json;
+#[cfg(feature = "cli")]
+pub(crate) use report::{text, write};
 
 use crate::control::Control;
 use crate::descent::{

@@ -128,7 +128,7 @@ fn failure(critical: &Critical) -> Option<String> {
 }
 
 /// `critical.json`.
-pub(crate) fn json(measured: &Stability) -> String {
+pub fn json(measured: &Stability) -> String {
     let critical = &measured.critical;
     let scenario = &measured.scenario;
     let report = CriticalReport {

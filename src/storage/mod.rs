@@ -9,6 +9,7 @@ mod folder;
 mod write;
 
 pub use checkpoint::forget;
+pub use digest::program_is;
 pub(crate) use digest::{hexadecimal, program};
 pub use folder::Folder;
 #[cfg(feature = "cli")]

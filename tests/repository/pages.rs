@@ -16,6 +16,7 @@ fn pages() -> Vec<PathBuf> {
         root().join("CHANGELOG.md"),
         root().join("CONTRIBUTING.md"),
         root().join("plots/README.md"),
+        root().join("python/README.md"),
     ];
     let docs = fs::read_dir(root().join("docs")).unwrap();
     pages.extend(

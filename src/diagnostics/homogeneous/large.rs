@@ -1,28 +1,18 @@
 //! The nearest point of the cone of gradients where these do not fit into memory: from their inner products.
 //!
-//! With K the inner products of the N gradients g_n, `K = RᵀR`, and f the target, `t = R⁻ᵀ(g_n·f)` is what of f lies in
-//! their span, in coordinates in which g_n is the n-th column of R:
-//!
-//! ```text
-//! ‖f − Σ λ_n g_n‖² = ‖f‖² − ‖t‖² + ‖t − R λ‖²
-//! ```
-//!
-//! so λ solves the same problem in N dimensions. Gradients of one network have inner products of a few products of
-//! matrices, and their combinations are velocities: the field of gradient descent has both, and nothing of size N × P
-//! is written down. λ has half of the digits of K; the residual is that of the λ found, and exact. Kinks count as open.
+//! The multipliers solve a problem of N dimensions ([`nearest_by_products`]). Gradients of one network have inner
+//! products of a few products of matrices, and their combinations are velocities: the field of gradient descent has
+//! both, and nothing of size N × P is written down. The residual is that of the λ found, and exact. Kinks count as open.
 
 use super::stationarity::Normalised;
-use crate::limit::nearest_of_columns;
+use crate::limit::nearest_by_products;
 use crate::network::{Architecture, Kernel};
 use crate::rule::Rule;
-use nalgebra::{Cholesky, DMatrix, DVector};
+use nalgebra::DVector;
 use std::sync::Arc;
 
 /// Numbers that gradients of all samples may take together before their inner products are used.
 const MOST_NUMBERS: usize = 1 << 26;
-
-/// What is added to the inner products, relative to the largest, until they have a root.
-const JITTER: f64 = 1e-15;
 
 /// A λ, and what it leaves of the target.
 pub(super) struct Nearest {
@@ -48,9 +38,7 @@ pub(super) fn nearest(
     let products = all.select_rows(samples) + beside * beside.transpose();
     let along = at.gradients.along(at.theta.as_slice());
     let along = DVector::from_fn(samples.len(), |i, _| along[samples[i]]);
-    let root = root(products)?;
-    let target = root.transpose().solve_lower_triangular(&along)?;
-    let multipliers = nearest_of_columns(&root, &target);
+    let multipliers = nearest_by_products(products, &along)?;
     let mut weights = vec![0.0; at.data.len()];
     for (n, lambda) in samples.iter().zip(multipliers.iter()) {
         weights[*n] = *lambda;
@@ -63,20 +51,4 @@ pub(super) fn nearest(
         residual: left.sum::<f64>().sqrt(),
         multipliers,
     })
-}
-
-/// R of `K = RᵀR`.
-fn root(products: DMatrix<f64>) -> Option<DMatrix<f64>> {
-    let size = products.diagonal().amax();
-    let symmetric = (&products + products.transpose()) * 0.5;
-    let mut jitter = 0.0;
-    while jitter < 1e-6 {
-        let shifted =
-            &symmetric + DMatrix::identity(products.nrows(), products.nrows()) * (jitter * size);
-        if let Some(factor) = Cholesky::new(shifted) {
-            return Some(factor.l().transpose());
-        }
-        jitter = (10.0 * jitter).max(JITTER);
-    }
-    None
 }
