@@ -1,6 +1,7 @@
 //! `aggregates.csv`: what is said of all seeds together.
 //!
-//! One row per statistic, group of cases and number of the table that differs between cases:
+//! One row per statistic, group of cases and number of the table that differs between cases, of the runs that were
+//! completed:
 //!
 //! | statistic | value | low, high |
 //! |---|---|---|
@@ -107,7 +108,7 @@ impl Merged<'_> {
                     .filter(|first| *first != point)?;
                 let pairs = self.rows_of(point).iter().zip(self.rows_of(first));
                 let found: Vec<f64> = pairs
-                    .filter_map(|(a, b)| Some(a.number(quantity)? - b.number(quantity)?))
+                    .filter_map(|(a, b)| Some(a.measured(quantity)? - b.measured(quantity)?))
                     .collect();
                 Some(Difference {
                     point,
@@ -143,7 +144,7 @@ impl Merged<'_> {
 
     fn over_seeds<'a>(&'a self, point: usize, quantity: &'a str, lines: &mut Vec<Line<'a>>) {
         let values: Vec<f64> = (self.rows_of(point).iter())
-            .filter_map(|row| row.number(quantity))
+            .filter_map(|row| row.measured(quantity))
             .collect();
         let (Some(quantiles), Some(mean)) = (quantiles(&values), mean_interval(&values)) else {
             return;
@@ -193,7 +194,7 @@ impl Merged<'_> {
                 let along = (self.rows.iter())
                     .filter(|row| options.partner(row.case.point, at) == Some(first));
                 let points: Vec<(f64, f64)> = along
-                    .filter_map(|row| Some((numbers[row.values[at]], row.number(quantity)?)))
+                    .filter_map(|row| Some((numbers[row.values[at]], row.measured(quantity)?)))
                     .collect();
                 if points.iter().any(|(_, y)| *y <= 0.0) {
                     continue;

@@ -35,7 +35,7 @@ pub(super) fn map(
     let mut cells: Vec<Cell> = Vec::new();
     for (i, column) in columns.iter().enumerate() {
         for (j, row) in rows.iter().enumerate() {
-            let of = merged.rows.iter().filter(|r| r.values[x] == i);
+            let of = merged.completed().filter(|r| r.values[x] == i);
             let values: Vec<f64> = of.filter_map(|r| (up.read)(r, j)).collect();
             cells.extend(quantiles(&values).map(|q| Cell {
                 x: *column,
@@ -90,7 +90,7 @@ impl Upward {
                     axis: horizontal(axis.name.clone(), &values),
                     values,
                     read: Box::new(move |row, at| {
-                        (row.values[key] == at).then(|| row.number(&shaded))?
+                        (row.values[key] == at).then(|| row.measured(&shaded))?
                     }),
                 })
             }

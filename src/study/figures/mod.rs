@@ -105,12 +105,16 @@ fn subtitle(merged: &Merged) -> String {
         1 => "1 run".to_owned(),
         runs => format!("{runs} runs"),
     };
-    format!("{} · {runs}{seeds}", plan.scenario.title)
+    let left_out = match merged.rows.len() - merged.completed().count() {
+        0 => String::new(),
+        count => format!(", {count} not completed and left out"),
+    };
+    format!("{} · {runs}{seeds}{left_out}", plan.scenario.title)
 }
 
-/// The rows with one value of a panel's axis: the title of the panel, and the rows.
+/// The completed runs with one value of a panel's axis: the title of the panel, and the rows.
 fn panels<'a>(merged: &'a Merged, axis: Option<usize>) -> Vec<(String, Vec<&'a Row>)> {
-    split(merged, &merged.rows.iter().collect::<Vec<_>>(), axis)
+    split(merged, &merged.completed().collect::<Vec<_>>(), axis)
 }
 
 /// Rows by their value on an axis, in its order; all of them where there is no axis.

@@ -37,14 +37,14 @@ pub(super) fn of_study(
     let rows = merged
         .curves
         .rows(curve.name)
-        .ok_or("no run has this curve")?;
+        .ok_or("no completed run has this curve")?;
     let (slope, predicted) = match curve.name {
         "angle_to_limit" => ("rate.observed".to_owned(), Some("rate.predicted")),
         name => (format!("slope.{name}"), None),
     };
     let by = colour(merged, request, &[request.panel]);
     let numbers = |rows: &[&Row], name: &str| -> Vec<f64> {
-        rows.iter().filter_map(|row| row.number(name)).collect()
+        rows.iter().filter_map(|row| row.measured(name)).collect()
     };
     let panels: Vec<Panel> = (panels(merged, request.panel).into_iter())
         .map(|(title, of_panel)| {
@@ -60,6 +60,9 @@ pub(super) fn of_study(
             panel(title, curve, &merged.curves.log_log_time, &groups)
         })
         .collect();
+    if panels.iter().all(|panel| panel.series.is_empty()) {
+        return Err("no completed run has this curve".into());
+    }
     let bands = match merged.plan.seeds() {
         1 => String::new(),
         seeds => format!(

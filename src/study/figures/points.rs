@@ -49,7 +49,7 @@ pub(super) fn points(
         .ok_or("the values of its key are no numbers")?;
     let by = colour(merged, request, &[request.panel, Some(x)]);
     let shares = is_share(merged, number);
-    let all = merged.rows.iter().filter_map(|row| row.number(number));
+    let all = merged.rows.iter().filter_map(|row| row.measured(number));
     let scale = match spreads(all) {
         true => Scale::Log10,
         false => Scale::Linear,
@@ -62,7 +62,7 @@ pub(super) fn points(
             for (colour, (label, group)) in groups.into_iter().enumerate() {
                 let at = |(place, (_, rows)): (&f64, (String, Vec<_>))| {
                     let rows: Vec<&super::super::Row> = rows;
-                    let values: Vec<f64> = rows.iter().filter_map(|r| r.number(number)).collect();
+                    let values: Vec<f64> = rows.iter().filter_map(|r| r.measured(number)).collect();
                     Some((*place, mean_interval(&values)?))
                 };
                 let split = split(merged, &group, Some(x));
@@ -222,15 +222,15 @@ fn bars(
     series
 }
 
-/// Whether a number is 0 or 1 in every case.
+/// Whether a number is 0 or 1 in every completed run.
 fn is_share(merged: &Merged, number: &str) -> bool {
-    let mut values = merged.rows.iter().filter_map(|row| row.number(number));
+    let mut values = merged.rows.iter().filter_map(|row| row.measured(number));
     values.all(|x| x == 0.0 || x == 1.0)
 }
 
-/// That some case has the number, or what it may be called.
+/// That some completed run has the number, or what it may be called.
 pub(super) fn known(merged: &Merged, number: &str) -> Result<(), Missing> {
-    if merged.rows.iter().any(|row| row.number(number).is_some()) {
+    if merged.rows.iter().any(|row| row.measured(number).is_some()) {
         return Ok(());
     }
     let last = number.rsplit('.').next().unwrap_or_default();
@@ -242,5 +242,5 @@ pub(super) fn known(merged: &Merged, number: &str) -> Result<(), Missing> {
         true => "table.csv has the names of all".to_owned(),
         false => format!("did you mean {}?", near.join(", ")),
     };
-    Err(format!("no case has a number `{number}`; {guess}"))
+    Err(format!("no completed run has a number `{number}`; {guess}"))
 }

@@ -161,6 +161,30 @@ fn a_case_that_fails_is_a_row_with_its_status() {
         "{}",
         table[0]["message"]
     );
+    // where it would have ended it does not say: only completed runs are averaged, compared and drawn
+    let aggregates = rows(&shop, "some", "aggregates.csv");
+    let of = |budget: &str| {
+        let rows = aggregates.iter().map(|row| &row["flow.max-steps"][..]);
+        rows.filter(|of| *of == budget).count()
+    };
+    assert!(
+        of("5") == 0 && of("100000") > 50,
+        "{} {}",
+        of("5"),
+        of("100000")
+    );
+    let statistic = |name: &str| aggregates.iter().any(|row| row["statistic"] == name);
+    assert!(statistic("mean") && !statistic("difference"));
+    let said = text(&output.stdout);
+    let line = said
+        .lines()
+        .find_map(|line| line.trim_start().strip_prefix("max-steps = 5 "));
+    assert!(
+        line.is_some_and(|means| means.contains('-') && !means.contains(char::is_numeric)),
+        "{said}"
+    );
+    let figure = String::from_utf8(shop.read("some", "figures/log-loss.svg")).unwrap();
+    assert!(figure.contains("6 runs, 3 seeds each, 3 not completed and left out"));
     // it is done: the next run does not try again
     let output = shop.ends(0, "study run --out some");
     assert_eq!(
