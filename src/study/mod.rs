@@ -42,5 +42,5 @@ pub use evaluate::Record;
 pub(crate) use export::write;
 pub use plan::{Case, Plan};
 pub use scalars::{Scalar, scalars};
-pub use statistics::{Interval, Quantiles, mean_interval, quantiles, student_t};
+pub use statistics::{CONFIDENCE, Interval, Quantiles, mean_interval, quantiles, student_t};
 pub use table::{Merged, Row, merge};
