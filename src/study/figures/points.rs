@@ -154,7 +154,29 @@ pub(super) fn differences(
 fn panel(title: String, y: Axis, x: Axis, series: Vec<Series>) -> Panel {
     let mut panel = build::panel(title, y, series);
     panel.x = x;
+    if panel.y.scale == Scale::Log10 {
+        reach_down(&mut panel);
+    }
     panel
+}
+
+/// Intervals that reach zero, which a logarithmic axis does not show, begin at the lower end of the axis: it covers what
+/// is positive.
+fn reach_down(panel: &mut Panel) {
+    let values = || panel.series.iter().flat_map(|s| &s.points).map(|p| p.1);
+    if !values().any(|y| y <= 0.0) {
+        return;
+    }
+    let Some((low, high)) = build::positive_range(values()) else {
+        return;
+    };
+    panel.y.range = Some((low, high));
+    for (_, y) in panel.series.iter_mut().flat_map(|s| &mut s.points) {
+        // not max, which would make a number of what is none
+        if *y < low {
+            *y = low;
+        }
+    }
 }
 
 /// The horizontal axis of a key with these values.
@@ -243,4 +265,40 @@ pub(super) fn known(merged: &Merged, number: &str) -> Result<(), Missing> {
         false => format!("did you mean {}?", near.join(", ")),
     };
     Err(format!("no completed run has a number `{number}`; {guess}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(scale: Scale) -> Panel {
+        let means = vec![
+            (1.0, mean_interval(&[0.01, 0.03]).unwrap()),
+            (2.0, mean_interval(&[1.9, 2.1, 2.0]).unwrap()),
+        ];
+        let (low, _) = means[0].1.ends().unwrap();
+        assert!(low < 0.0);
+        let series = bars(0, "a", means, &|ends| ends);
+        let x = build::axis("depth", Scale::Whole);
+        panel(String::new(), build::axis("angle", scale), x, series)
+    }
+
+    #[test]
+    fn intervals_that_reach_zero_begin_where_a_logarithmic_axis_does() {
+        let panel = drawn(Scale::Log10);
+        let (low, high) = panel.y.range.unwrap();
+        assert!(0.0 < low && low < 0.02 && high > 2.0, "{low} {high}");
+        let interval = &panel.series[0].points;
+        assert_eq!(interval[0], (1.0, low));
+        assert!(interval[1].1 > 0.03 && interval[1].1 < high);
+        // the other one is as it was
+        assert!(panel.series[1].points[0].1 > 1.7);
+    }
+
+    #[test]
+    fn a_linear_axis_shows_them_as_they_are() {
+        let panel = drawn(Scale::Linear);
+        assert_eq!(panel.y.range, None);
+        assert!(panel.series[0].points[0].1 < 0.0);
+    }
 }
