@@ -125,6 +125,18 @@ impl StudyOptions {
         Some(point - index * below)
     }
 
+    /// The axes of several values that go with none of `shown`: what is pooled where only those are told apart.
+    pub fn others(&self, shown: &[Option<usize>]) -> Vec<&Axis> {
+        let told = |axis: &Axis| {
+            let mut groups = shown.iter().flatten().map(|at| self.axes[*at].group);
+            groups.any(|group| group == axis.group)
+        };
+        let others = self.axes.iter();
+        others
+            .filter(|axis| axis.values.len() > 1 && !told(axis))
+            .collect()
+    }
+
     /// A point in words: `depth = 3, rule = gradient-descent`.
     pub fn point_name(&self, point: usize) -> String {
         let values = self.point(point);
@@ -268,6 +280,24 @@ impl Reader<'_> {
         let guess = did_you_mean(name, &known).unwrap_or_default();
         let problem = format!("no curve is called `{name}`{guess}");
         let advice = format!("the curves are {}", known.join(", "));
+        Err(self.source.error(span, &problem, &advice))
+    }
+
+    /// Checks the name of a curve that a figure needs: the study keeps it.
+    fn kept_curve(&self, options: &StudyOptions, name: &str, span: Range<usize>) -> Result<()> {
+        self.curve(name, span.clone())?;
+        let Some(kept) = options
+            .curves
+            .as_ref()
+            .filter(|kept| !kept.iter().any(|k| k == name))
+        else {
+            return Ok(());
+        };
+        let problem = format!("the study does not keep the curve `{name}`");
+        let advice = format!(
+            "it keeps {}: add \"{name}\" to curves in [study], or leave curves out to keep all",
+            kept.join(", ")
+        );
         Err(self.source.error(span, &problem, &advice))
     }
 

@@ -59,10 +59,14 @@ fn usual(merged: &Merged) -> Vec<FigureRequest> {
             ("angle-differences", "final.angle_to_limit"),
             ("loss-differences", "final.log_loss"),
         ] {
-            let numbers = |axis: &usize| options.axes[*axis].numbers().is_some() && *axis != pair;
+            // a key of numbers, if there is no third one beside it
+            let suits = |axis: &usize| {
+                let numbers = *axis != pair && options.axes[*axis].numbers().is_some();
+                numbers && options.others(&[Some(pair), Some(*axis)]).is_empty()
+            };
             let kind = FigureKind::Differences {
                 number: number.to_owned(),
-                x: (0..options.axes.len()).find(numbers),
+                x: (0..options.axes.len()).find(suits),
             };
             all.push(FigureRequest {
                 colour: Some(pair),

@@ -1,7 +1,7 @@
 //! Numbers of the table against a key: means over seeds with their confidence intervals, and paired differences.
 
 use super::super::{Interval, Merged, mean_interval};
-use super::overlay::capitalised;
+use super::overlay::{capitalised, pooled};
 use super::{Missing, colour, panels, split, spreads};
 use crate::figures::{Axis, Panel, Scale, Series, Style, build};
 use crate::scenario::FigureRequest;
@@ -83,8 +83,11 @@ pub(super) fn points(
         })
         .collect();
     let words = capitalised(named(number));
+    let means = pooled(merged, &[request.panel, Some(x), by]).map_or_else(String::new, |over| {
+        format!(": means over {over}; bars are 95 % confidence intervals")
+    });
     let caption = format!(
-        "{words} ({number} in table.csv) against {}: means over seeds; bars are 95 % confidence intervals.",
+        "{words} ({number} in table.csv) against {}{means}.",
         axis.name
     );
     let words = words.split(" (").next().unwrap_or_default();
