@@ -27,6 +27,8 @@ mod figures;
 mod plan;
 mod scalars;
 mod statistics;
+#[cfg(all(test, feature = "cli"))]
+mod synthetic;
 mod table;
 
 pub use batch::{

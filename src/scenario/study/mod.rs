@@ -87,6 +87,11 @@ impl Axis {
         }
     }
 
+    /// Whether its values and those of another axis (or itself) are taken in step.
+    pub fn goes_with(&self, other: &Self) -> bool {
+        self.group == other.group
+    }
+
     /// The numbers, if all values are.
     pub fn numbers(&self) -> Option<Vec<f64>> {
         self.values.iter().map(|value| value.number).collect()
@@ -128,8 +133,8 @@ impl StudyOptions {
     /// The axes of several values that go with none of `shown`: what is pooled where only those are told apart.
     pub fn others(&self, shown: &[Option<usize>]) -> Vec<&Axis> {
         let told = |axis: &Axis| {
-            let mut groups = shown.iter().flatten().map(|at| self.axes[*at].group);
-            groups.any(|group| group == axis.group)
+            let mut shown = shown.iter().flatten();
+            shown.any(|at| axis.goes_with(&self.axes[*at]))
         };
         let others = self.axes.iter();
         others

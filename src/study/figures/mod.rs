@@ -160,3 +160,54 @@ fn spreads(numbers: impl Iterator<Item = f64> + Clone) -> bool {
     let low = numbers.fold(f64::INFINITY, f64::min);
     low > 0.0 && high / low > 30.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::synthetic;
+    use super::*;
+
+    /// The captions of the figures of a study in which depth, scale and seed are varied.
+    fn captions(seeds: &str, figures: &str) -> Vec<String> {
+        let plan = synthetic::plan(&format!(
+            "{seeds}\n[study.vary]\n\"network.fully-connected-linear.depth\" = [2, 3]\n\
+             \"initial.gaussian.scale\" = [0.1, 1.0]\n{figures}"
+        ));
+        let merged = synthetic::merged(&plan, |case, values| {
+            (case.id > 0).then_some((1 + values[0] + case.seed.unwrap_or(0)) as f64)
+        });
+        let (drawn, missing) = super::figures(&merged);
+        assert_eq!(missing, [""; 0]);
+        for figure in &drawn {
+            assert!(
+                figure.subtitle.ends_with("1 not completed and left out"),
+                "{}",
+                figure.subtitle
+            );
+        }
+        drawn.into_iter().map(|figure| figure.caption).collect()
+    }
+
+    #[test]
+    fn captions_say_over_what_medians_and_means_are_taken() {
+        let figures = "[study.figures.a]\nmap = \"x\"\n[study.figures.b]\npoints = \"x\"\n\
+                       x = \"network.fully-connected-linear.depth\"\n\
+                       colour = \"network.fully-connected-linear.depth\"";
+        let seeds = "seeds = { 'dataset.gaussian-teacher.seed' = 5 }";
+        let [map, points] = &captions(seeds, figures)[..] else {
+            panic!()
+        };
+        assert!(map.contains("medians over 5 seeds."), "{map}");
+        assert!(
+            points.contains("means over 5 seeds and all values of scale;"),
+            "{points}"
+        );
+        let [map, points] = &captions("", figures)[..] else {
+            panic!()
+        };
+        assert!(map.contains("in shades. Where"), "{map}");
+        assert!(
+            points.contains("means over all values of scale;"),
+            "{points}"
+        );
+    }
+}
