@@ -164,7 +164,6 @@ fn spreads(numbers: impl Iterator<Item = f64> + Clone) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::synthetic;
-    use super::*;
 
     /// The captions of the figures of a study in which depth, scale and seed are varied.
     fn captions(seeds: &str, figures: &str) -> Vec<String> {
