@@ -45,4 +45,4 @@ pub(crate) use export::write;
 pub use plan::{Case, Plan};
 pub use scalars::{Scalar, scalars};
 pub use statistics::{CONFIDENCE, Interval, Quantiles, mean_interval, quantiles, student_t};
-pub use table::{Merged, Row, merge};
+pub use table::{Merged, Row, counted, merge};

@@ -122,18 +122,20 @@ impl Merged<'_> {
 
     /// How many cases ended in each way, in the order in which these are met.
     pub fn statuses(&self) -> Vec<(&str, usize)> {
-        let mut counts: Vec<(&str, usize)> = Vec::new();
-        for row in &self.rows {
-            match counts
-                .iter_mut()
-                .find(|(status, _)| *status == row.status())
-            {
-                Some((_, count)) => *count += 1,
-                None => counts.push((row.status(), 1)),
-            }
-        }
-        counts
+        counted(self.rows.iter().map(Row::status))
     }
+}
+
+/// How often each status occurs, in the order in which these are met.
+pub fn counted<'a>(statuses: impl Iterator<Item = &'a str>) -> Vec<(&'a str, usize)> {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for status in statuses {
+        match counts.iter_mut().find(|(known, _)| *known == status) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((status, 1)),
+        }
+    }
+    counts
 }
 
 /// Names of all scalars of many runs, in the order in which they are met; where a later run has more, these follow.

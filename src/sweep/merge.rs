@@ -2,7 +2,7 @@
 
 use super::{Case, Kind, Measurement, NetworkCase, Plan, Record};
 use crate::error::Result;
-use crate::study::{Interval, mean_interval};
+use crate::study::{Interval, mean_interval, records};
 use rayon::prelude::*;
 use std::fmt::Write;
 
@@ -73,21 +73,16 @@ impl Difference {
 /// # Errors
 /// Outer: [`Error::Io`](crate::error::Error::Io). Inner: the cases still to be done.
 pub fn merge(plan: &Plan) -> Result<std::result::Result<Merged<'_>, Missing>> {
-    let (mut records, mut missing) = (Vec::new(), Vec::new());
-    for case in plan.cases() {
-        match Record::read(plan, &case)? {
-            Some(record) => records.push((case, record)),
-            None => missing.push(case),
-        }
-    }
-    if !missing.is_empty() {
-        return Ok(Err(Missing(missing)));
-    }
-    Ok(Ok(Merged {
-        theory: theory(plan, &plan.options.ratios),
-        plan,
-        records,
-    }))
+    Ok(match records(plan)? {
+        Ok(records) => Ok(Merged {
+            theory: theory(plan, &plan.options.ratios),
+            plan,
+            records: plan.cases().into_iter().zip(records).collect(),
+        }),
+        Err(missing) => Err(Missing(
+            missing.into_iter().map(|id| plan.case(id)).collect(),
+        )),
+    })
 }
 
 /// Predictions for every network of a plan.

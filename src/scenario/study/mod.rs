@@ -15,7 +15,7 @@ pub use keys::PowerLaw;
 
 use super::schema::Document;
 use super::source::{Source, did_you_mean};
-use super::{Scenario, overrides, resolve};
+use super::{Scenario, overrides};
 use crate::diagnostics::CURVES;
 use crate::error::{Error, Result, ScenarioError};
 use keys::{Combine, Study};
@@ -373,14 +373,7 @@ impl Scenario {
         point: usize,
         seed: Option<usize>,
     ) -> Result<Self> {
-        let assignments = self.case_assignments(options, point, seed)?;
-        resolve(
-            self.name.clone(),
-            self.source.name.clone(),
-            self.folder.clone(),
-            self.resolved.clone(),
-            &assignments,
-        )
+        self.with(&self.case_assignments(options, point, seed)?)
     }
 
     /// Reads and builds every point at the first seed, so that a value that cannot be used is refused before anything
