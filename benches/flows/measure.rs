@@ -69,6 +69,21 @@ impl Record {
         self.status == "completed"
     }
 
+    /// For a table: how and where a flow ended that did not reach its horizon, else nothing.
+    pub fn note(&self) -> String {
+        if self.completed() {
+            String::new()
+        } else {
+            format!(" ({} at s = {:.2})", self.status, self.s)
+        }
+    }
+
+    /// For a table: the peak memory in megabytes.
+    pub fn peak_mb(&self) -> String {
+        self.peak_bytes
+            .map_or("?".into(), |bytes| format!("{:.0}", bytes / 1e6))
+    }
+
     /// Mean seconds of a step, rejected ones and the start included.
     pub fn seconds_per_step(&self) -> f64 {
         self.cpu_s / self.steps as f64
@@ -77,6 +92,17 @@ impl Record {
     /// Relative error of the final angle.
     pub fn angle_error(&self, reference: f64) -> Option<f64> {
         self.angle.map(|angle| (angle / reference - 1.0).abs())
+    }
+}
+
+/// Whether there is one of each of these names.
+///
+/// # Errors
+/// With the first name that is unknown, and those there are.
+pub fn known(names: &[String], all: &[&str]) -> Result<(), Box<dyn Error>> {
+    match names.iter().find(|name| !all.contains(&name.as_str())) {
+        Some(name) => Err(format!("nothing is called {name}; there are {}", all.join(", ")).into()),
+        None => Ok(()),
     }
 }
 

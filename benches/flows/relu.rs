@@ -1,6 +1,6 @@
 //! Flows of ReLU networks: kinks rounded or exact, on real data, and one of the size of image classifiers.
 
-use crate::measure::{Record, Request};
+use crate::measure::{Record, Request, known};
 use crate::recipe::{Recipe, Wide};
 use serde::Serialize;
 use std::error::Error;
@@ -116,9 +116,7 @@ struct Row {
 /// # Errors
 /// If a name is unknown, or a measurement fails.
 pub fn run(names: &[String], method: Option<&str>, json: bool) -> Result<(), Box<dyn Error>> {
-    if let Some(name) = (names.iter()).find(|name| WORKS.iter().all(|w| w.name != **name)) {
-        return Err(format!("no work is called {name}").into());
-    }
+    known(names, &WORKS.map(|of| of.name))?;
     if !json {
         println!(
             "| work | rtol | CPU s | smallest margin | ‖w_L‖ | ln 𝓛 | kinks | steps | rejected | fields | peak MB |"
@@ -176,14 +174,10 @@ impl Row {
             return Ok(());
         }
         let r = &self.record;
-        let status = if r.completed() {
-            String::new()
-        } else {
-            format!(" ({} at s = {:.2})", r.status, r.s)
-        };
+        let note = r.note();
         let error = |k: usize| self.errors.map_or("–".into(), |e| format!("{:.0e}", e[k]));
         println!(
-            "| {} | {:.0e}{status} | {:.3} | {} | {} | {:.2} | {} | {} | {} | {} | {} |",
+            "| {} | {:.0e}{note} | {:.3} | {} | {} | {:.2} | {} | {} | {} | {} | {} |",
             self.work,
             r.rtol,
             r.cpu_s,
@@ -194,8 +188,7 @@ impl Row {
             r.steps,
             r.rejected_steps,
             r.rhs_evaluations,
-            r.peak_bytes
-                .map_or("?".into(), |bytes| format!("{:.0}", bytes / 1e6)),
+            r.peak_mb(),
         );
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! How time and steps grow with the width D, the depth L, the samples N and the horizon s.
 
-use crate::measure::{Record, Request};
+use crate::measure::{Record, Request, known};
 use crate::recipe::{Recipe, Sizes};
 use marginflow::diagnostics::slope;
 use marginflow::flow::FlowOptions;
@@ -75,9 +75,7 @@ struct Exponents {
 /// # Errors
 /// If a name is unknown, or a measurement fails.
 pub fn run(names: &[String], method: Option<&str>, json: bool) -> Result<(), Box<dyn Error>> {
-    if let Some(name) = (names.iter()).find(|name| SWEEPS.iter().all(|s| s.name != **name)) {
-        return Err(format!("no sweep is called {name}").into());
-    }
+    known(names, &SWEEPS.map(|of| of.name))?;
     if !json {
         println!(
             "Fully connected, full state, D = {DIMENSION}, L = {DEPTH}, N = {SAMPLES}, s = {UNTIL} but for what is \
@@ -169,13 +167,9 @@ impl Row {
             return Ok(());
         }
         let r = &self.record;
-        let status = if r.completed() {
-            String::new()
-        } else {
-            format!(" ({} at s = {:.2})", r.status, r.s)
-        };
+        let note = r.note();
         println!(
-            "| {} | {} = {}{status} | {} | {} | {:.0} | {:.3} | {} |",
+            "| {} | {} = {}{note} | {} | {} | {:.0} | {:.3} | {} |",
             self.rule,
             self.varied,
             self.value,
@@ -183,8 +177,7 @@ impl Row {
             r.steps,
             1e6 * r.seconds_per_step(),
             r.cpu_s,
-            r.peak_bytes
-                .map_or("?".into(), |bytes| format!("{:.0}", bytes / 1e6)),
+            r.peak_mb(),
         );
         Ok(())
     }

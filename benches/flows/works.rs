@@ -1,6 +1,6 @@
 //! Whole flows, each at the loosest tolerance that matches the accuracy asked of the peers, and at the default one.
 
-use crate::measure::{Record, Request};
+use crate::measure::{Record, Request, known};
 use crate::recipe::{Recipe, Sizes};
 use marginflow::flow::FlowOptions;
 use serde::Serialize;
@@ -98,9 +98,7 @@ pub fn run(
     method: Option<&str>,
     json: bool,
 ) -> Result<(), Box<dyn Error>> {
-    if let Some(name) = (names.iter()).find(|name| WORKS.iter().all(|w| w.name != **name)) {
-        return Err(format!("no work is called {name}").into());
-    }
+    known(names, &WORKS.map(|of| of.name))?;
     if !json {
         println!(
             "| work | tolerance | CPU s | angle error | drift | steps | rejected | vector fields | set-ups | peak MB |"
@@ -165,13 +163,9 @@ impl Row {
             return Ok(());
         }
         let r = &self.record;
-        let status = if r.completed() {
-            String::new()
-        } else {
-            format!(" ({} at s = {:.2})", r.status, r.s)
-        };
+        let note = r.note();
         println!(
-            "| {} | {}, rtol {:.0e}{status} | {:.4} | {} | {:.1e} | {} | {} | {} | {} | {} |",
+            "| {} | {}, rtol {:.0e}{note} | {:.4} | {} | {:.1e} | {} | {} | {} | {} | {} |",
             self.work,
             self.tolerance,
             r.rtol,
@@ -183,8 +177,7 @@ impl Row {
             r.rejected_steps,
             r.rhs_evaluations,
             r.jacobian_evaluations,
-            r.peak_bytes
-                .map_or("?".into(), |bytes| format!("{:.0}", bytes / 1e6)),
+            r.peak_mb(),
         );
         Ok(())
     }

@@ -6,7 +6,7 @@ use super::{Format, note, print, sweep as sweeps};
 use crate::error::{Result, exit};
 use crate::scenario::{self, Scenario};
 use crate::storage::Folder;
-use crate::study::{self, Merged, Plan, incomplete, merge, record};
+use crate::study::{self, Batch, Merged, Plan, counted, incomplete, merge, record};
 use crate::sweep;
 use clap::{Args, Subcommand};
 use std::fmt::Write;
@@ -181,32 +181,23 @@ fn plan(scenario: Scenario, folder: &Path) -> Result<u8> {
 }
 
 fn status(plan: &Plan, format: Format) -> Result<u8> {
-    let mut statuses: Vec<(String, usize)> = Vec::new();
-    let mut missing = Vec::new();
+    let (mut ended, mut missing) = (Vec::new(), Vec::new());
     for id in 0..plan.len() {
         match record(plan, id)? {
             None => missing.push(id),
-            Some(record) => match statuses
-                .iter_mut()
-                .find(|(name, _)| name == record.status())
-            {
-                Some((_, count)) => *count += 1,
-                None => statuses.push((record.status().to_owned(), 1)),
-            },
+            Some(record) => ended.push(record.status().to_owned()),
         }
     }
+    let statuses = counted(ended.iter().map(String::as_str));
     let done = plan.len() - missing.len();
     match format {
         Format::Json => {
-            let ended: serde_json::Map<String, serde_json::Value> = (statuses.iter())
-                .map(|(status, count)| (status.clone(), (*count).into()))
-                .collect();
             let document = serde_json::json!({
                 "scenario": plan.scenario.name,
                 "scenario_sha256": plan.scenario.sha256,
                 "done": done,
                 "total": plan.len(),
-                "statuses": ended,
+                "statuses": counts(&statuses),
                 "missing": missing,
             });
             print(&format!("{document:#}\n"))?;
@@ -234,7 +225,7 @@ fn merge_all(plan: &Plan, output: Output, quiet: bool) -> Result<u8> {
     let _here = Folder::together(folder)?;
     let merged = merge(plan)?.map_err(|missing| {
         let missing = missing.into_iter().map(|id| (id, plan.name(id)));
-        incomplete(&plan.batch_folder(), missing.collect())
+        incomplete(&plan.folder(), missing.collect())
     })?;
     let written = study::write(&merged, folder, !output.no_figures)?;
     for why in &written.missing {
@@ -259,11 +250,16 @@ fn merge_all(plan: &Plan, output: Output, quiet: bool) -> Result<u8> {
     Ok(exit::DONE)
 }
 
+/// How many cases ended in each way, as JSON.
+fn counts(statuses: &[(&str, usize)]) -> serde_json::Map<String, serde_json::Value> {
+    let counts = statuses.iter();
+    counts
+        .map(|(status, count)| ((*status).to_owned(), (*count).into()))
+        .collect()
+}
+
 /// What was merged, as JSON.
 fn summary(merged: &Merged) -> String {
-    let statuses: serde_json::Map<String, serde_json::Value> = (merged.statuses().into_iter())
-        .map(|(status, count)| (status.to_owned(), count.into()))
-        .collect();
     let plan = merged.plan;
     let document = serde_json::json!({
         "scenario": plan.scenario.name,
@@ -271,7 +267,7 @@ fn summary(merged: &Merged) -> String {
         "cases": plan.len(),
         "points": plan.options.points(),
         "seeds": plan.options.seeds,
-        "statuses": statuses,
+        "statuses": counts(&merged.statuses()),
         "folder": plan.folder,
     });
     format!("{document:#}\n")

@@ -4,8 +4,8 @@ use super::batch::{Array, BatchPath, Work, run_shard, slurm};
 use super::{Format, print};
 use crate::error::{Result, SolverError, exit};
 use crate::scenario;
-use crate::study::incomplete;
-use crate::sweep::{self, Plan, Record, merge};
+use crate::study::{Batch, incomplete, record};
+use crate::sweep::{self, Plan, merge};
 use clap::{Args, Subcommand};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -117,7 +117,7 @@ pub(super) fn status(plan: &Plan, format: Format) -> Result<u8> {
         }
         let row = rows.last_mut().expect("pushed above");
         row.total += 1;
-        match Record::read(plan, &case)? {
+        match record(plan, case.id)? {
             Some(record) => {
                 row.done += 1;
                 row.failed += usize::from(record.failed());
@@ -169,7 +169,7 @@ pub(super) fn merge_all(plan: &Plan, quiet: bool) -> Result<u8> {
     let _here = crate::storage::Folder::together(folder)?;
     let merged = merge(plan)?.map_err(|missing| {
         let missing = missing.0.iter().map(|case| (case.id, case.name()));
-        incomplete(&plan.batch_folder(), missing.collect())
+        incomplete(&plan.folder(), missing.collect())
     })?;
     sweep::write(&merged, folder)?;
     if !quiet {

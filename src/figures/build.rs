@@ -63,14 +63,17 @@ pub(crate) fn reference(label: Option<String>, points: Vec<(f64, f64)>) -> Serie
 /// The range of a logarithmic axis that covers the curves from ln(1+t) = 1 on, with a little margin: before that,
 /// values may be rounding or arbitrarily large. `None`, a range from all data, if nothing remains.
 pub(crate) fn settled_range(series: &[Series]) -> Option<(f64, f64)> {
-    let (low, high) = series
-        .iter()
-        .filter(|s| s.style != Style::Reference)
-        .flat_map(|s| &s.points)
-        .filter(|p| p.0 >= 1.0 && p.1 > 0.0 && p.1.is_finite())
-        .fold((f64::INFINITY, 0.0f64), |(a, b), p| {
-            (a.min(p.1), b.max(p.1))
-        });
+    let drawn = series.iter().filter(|s| s.style != Style::Reference);
+    let settled = drawn.flat_map(|s| &s.points).filter(|p| p.0 >= 1.0);
+    positive_range(settled.map(|p| p.1))
+}
+
+/// The range of a logarithmic axis that covers the positive ones of these values, with a little margin; `None` if
+/// there are none.
+pub(crate) fn positive_range(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    let (low, high) = values
+        .filter(|y| *y > 0.0 && y.is_finite())
+        .fold((f64::INFINITY, 0.0f64), |(a, b), y| (a.min(y), b.max(y)));
     let air = (high / low).powf(0.05).max(1.3);
     (low <= high).then(|| (low / air, high * air))
 }

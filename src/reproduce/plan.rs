@@ -36,7 +36,8 @@ pub(crate) struct Experiment {
     pub scenario: Scenario,
     pub path: PathBuf,
     pub kind: ExperimentKind,
-    /// Weights times samples, a measure of how long a run takes; for a sweep, those of all cases.
+    /// Weights times samples, a measure of how long a run takes; for a sweep, D·N over all its cases: the entries of
+    /// their samples.
     pub work: f64,
     /// SHA-256 of the scenario and of the numbers it starts from.
     inputs: String,

@@ -1,20 +1,23 @@
 //! `aggregates.csv`: what is said of all seeds together.
 //!
-//! One row per statistic, group of cases and number of the table that differs between cases:
+//! One row per statistic, group of cases and number of the table that differs between cases, of the runs that were
+//! completed:
 //!
 //! | statistic | value | low, high |
 //! |---|---|---|
 //! | `median` | the median over the seeds of a point | the 10 % and the 90 % quantile |
 //! | `mean` | their mean, with its standard error | its 95 % confidence interval |
 //! | `difference` | mean over the seeds of the difference to the first value of `pair`, seed by seed | likewise |
-//! | `trend` | slope of ln(number) against ln(key), least squares over all cases | likewise |
+//! | `trend` | mean over the seeds of the slope of ln(number) against ln(key), by least squares along the key | likewise |
 //!
 //! The slopes of curves against s are numbers of the table themselves (`slope.NAME`, `rate.observed`), so that their
 //! means are fitted slopes with confidence intervals. A trend is given for keys with three positive values at least,
-//! where the number is positive in all cases.
+//! where the number is positive in all cases. `count` is the number of seeds; of a trend of a single seed, whose errors
+//! are those of the straight line, the number of points on it.
 
 use super::{Interval, Merged, Row, mean_interval, quantiles, student_t};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// The columns after those of the varied keys.
 pub(super) const COLUMNS: [&str; 8] = [
@@ -30,7 +33,7 @@ pub(super) const COLUMNS: [&str; 8] = [
 
 /// A line of the file.
 struct Line<'a> {
-    /// Label of the value on every axis; empty for the axis a trend is along.
+    /// Label of the value on every axis; empty for the axis a trend is along, and those that go with it.
     point: Vec<&'a str>,
     statistic: &'static str,
     quantity: &'a str,
@@ -47,6 +50,21 @@ pub(super) struct Difference {
     pub point: usize,
     pub interval: Interval,
 }
+
+/// Fewest points that a slope is fitted through.
+const LEAST: usize = 3;
+
+/// An axis of positive numbers, and the points along it.
+struct Along {
+    axis: usize,
+    /// ln of its values.
+    logarithms: Vec<f64>,
+    /// Points that differ in this axis (and those that go with it) alone, in the order of its values.
+    lines: Vec<Vec<usize>>,
+}
+
+/// Count, slope, confidence interval, standard error.
+type Slope = (usize, f64, Option<(f64, f64)>, Option<f64>);
 
 /// A least-squares slope.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -107,7 +125,7 @@ impl Merged<'_> {
                     .filter(|first| *first != point)?;
                 let pairs = self.rows_of(point).iter().zip(self.rows_of(first));
                 let found: Vec<f64> = pairs
-                    .filter_map(|(a, b)| Some(a.number(quantity)? - b.number(quantity)?))
+                    .filter_map(|(a, b)| Some(a.measured(quantity)? - b.measured(quantity)?))
                     .collect();
                 Some(Difference {
                     point,
@@ -120,7 +138,7 @@ impl Merged<'_> {
     /// The lines of `aggregates.csv` below its header: fields in order.
     pub(super) fn aggregates(&self) -> Vec<Vec<String>> {
         let mut lines = Vec::new();
-        let measured = self.measured();
+        let (measured, along) = (self.measured(), self.axes_of_numbers());
         for point in 0..self.plan.options.points() {
             for quantity in &measured {
                 self.over_seeds(point, quantity, &mut lines);
@@ -128,7 +146,7 @@ impl Merged<'_> {
         }
         for quantity in &measured {
             self.compared(quantity, &mut lines);
-            self.trends(quantity, &mut lines);
+            self.trends(quantity, &along, &mut lines);
         }
         lines.iter().map(Line::fields).collect()
     }
@@ -143,7 +161,7 @@ impl Merged<'_> {
 
     fn over_seeds<'a>(&'a self, point: usize, quantity: &'a str, lines: &mut Vec<Line<'a>>) {
         let values: Vec<f64> = (self.rows_of(point).iter())
-            .filter_map(|row| row.number(quantity))
+            .filter_map(|row| row.measured(quantity))
             .collect();
         let (Some(quantiles), Some(mean)) = (quantiles(&values), mean_interval(&values)) else {
             return;
@@ -180,43 +198,85 @@ impl Merged<'_> {
         }));
     }
 
-    fn trends<'a>(&'a self, quantity: &'a str, lines: &mut Vec<Line<'a>>) {
-        let options = &self.plan.options;
-        for (at, axis) in options.axes.iter().enumerate() {
-            let numbers = axis.numbers().unwrap_or_default();
-            if numbers.len() < 3 || numbers.iter().any(|x| *x <= 0.0) {
-                continue;
-            }
-            let firsts =
-                (0..options.points()).filter(|point| options.partner(*point, at) == Some(*point));
-            for first in firsts {
-                let along = (self.rows.iter())
-                    .filter(|row| options.partner(row.case.point, at) == Some(first));
-                let points: Vec<(f64, f64)> = along
-                    .filter_map(|row| Some((numbers[row.values[at]], row.number(quantity)?)))
-                    .collect();
-                if points.iter().any(|(_, y)| *y <= 0.0) {
-                    continue;
-                }
-                let logarithms: Vec<(f64, f64)> =
-                    points.iter().map(|(x, y)| (x.ln(), y.ln())).collect();
-                let Some(trend) = Trend::through(&logarithms) else {
+    /// Slopes along every axis of [`Along`], at all values of the keys that do not go with it.
+    fn trends<'a>(&'a self, quantity: &'a str, axes: &[Along], lines: &mut Vec<Line<'a>>) {
+        for along in axes {
+            let axis = &self.plan.options.axes[along.axis];
+            for points in &along.lines {
+                let Some((count, slope, ends, standard_error)) =
+                    self.slope(quantity, &along.logarithms, points)
+                else {
                     continue;
                 };
-                let mut point = self.labels(first);
-                point[at] = "";
+                let mut point = self.labels(points[0]);
+                for (label, other) in point.iter_mut().zip(&self.plan.options.axes) {
+                    if other.goes_with(axis) {
+                        *label = "";
+                    }
+                }
                 lines.push(Line {
                     point,
                     statistic: "trend",
                     quantity,
-                    count: trend.count,
-                    value: trend.slope,
-                    ends: trend.ends(),
-                    standard_error: trend.standard_error,
+                    count,
+                    value: slope,
+                    ends,
+                    standard_error,
                     against: &axis.name,
                 });
             }
         }
+    }
+
+    /// The slope of ln(number) along `points`, at which the key has these logarithms: count, slope, interval and
+    /// standard error. `None` if the number is not positive in some case, or if no seed has three of them.
+    ///
+    /// The points of one seed share its data and weights, so their errors are not independent: each seed has a slope
+    /// of its own, and the slopes are averaged. Where there is one seed, the error is that of the straight line.
+    fn slope(&self, quantity: &str, logarithms: &[f64], points: &[usize]) -> Option<Slope> {
+        let mut trends = Vec::new();
+        for seed in 0..self.plan.seeds() {
+            let numbers: Vec<(f64, f64)> = (logarithms.iter().zip(points))
+                .filter_map(|(x, point)| Some((*x, self.rows_of(*point)[seed].measured(quantity)?)))
+                .collect();
+            if numbers.iter().any(|(_, y)| *y <= 0.0) {
+                return None;
+            }
+            let numbers: Vec<(f64, f64)> = numbers.iter().map(|(x, y)| (*x, y.ln())).collect();
+            trends.extend(Trend::through(&numbers).filter(|trend| trend.count >= LEAST));
+        }
+        if self.plan.seeds() == 1 {
+            let trend = trends.first()?;
+            return Some((trend.count, trend.slope, trend.ends(), trend.standard_error));
+        }
+        let slopes: Vec<f64> = trends.iter().map(|trend| trend.slope).collect();
+        let mean = mean_interval(&slopes)?;
+        Some((mean.count, mean.mean, mean.ends(), mean.standard_error))
+    }
+
+    /// The axes along which there are trends: those with three positive values at least.
+    fn axes_of_numbers(&self) -> Vec<Along> {
+        let options = &self.plan.options;
+        let axes = options.axes.iter().enumerate();
+        axes.filter_map(|(axis, of)| {
+            let numbers = of.numbers()?;
+            if numbers.len() < LEAST || numbers.iter().any(|x| *x <= 0.0) {
+                return None;
+            }
+            let mut lines: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+            for point in 0..options.points() {
+                lines
+                    .entry(options.partner(point, axis)?)
+                    .or_default()
+                    .push(point);
+            }
+            Some(Along {
+                axis,
+                logarithms: numbers.iter().map(|x| x.ln()).collect(),
+                lines: lines.into_values().collect(),
+            })
+        })
+        .collect()
     }
 }
 
@@ -249,7 +309,74 @@ fn number(x: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::synthetic;
     use super::*;
+
+    /// The lines of a statistic, as the fields of a row.
+    fn of(merged: &Merged, statistic: &str) -> Vec<Vec<String>> {
+        let lines = merged.aggregates().into_iter();
+        lines
+            .filter(|line| line.iter().any(|field| field == statistic))
+            .collect()
+    }
+
+    fn close(found: &str, expected: f64) {
+        let found: f64 = found.parse().unwrap();
+        assert!((found - expected).abs() < 1e-9, "{found} {expected}");
+    }
+
+    /// Each draw falls as its own power of the scale, from a height of its own: the errors of slopes are those between
+    /// draws, however far their heights are apart.
+    #[test]
+    fn trends_have_one_slope_per_seed() {
+        let plan = synthetic::plan(
+            "vary = { 'initial.gaussian.scale' = [0.1, 1.0, 10.0, 100.0] }\n\
+             seeds = { 'dataset.gaussian-teacher.seed' = 3 }",
+        );
+        let scale = [0.1_f64, 1.0, 10.0, 100.0];
+        let merged = synthetic::merged(&plan, |case, values| {
+            let seed = case.seed? as f64;
+            // one run is missing: the others of its seed have the same slope
+            let missing = (case.seed, values[0]) == (Some(2), 3);
+            (!missing).then(|| 1000.0_f64.powf(seed) * scale[values[0]].powf(-1.0 - 0.1 * seed))
+        });
+        let found = of(&merged, "trend");
+        let [line] = &found[..] else {
+            panic!("{found:?}")
+        };
+        let axis = "initial.gaussian.scale";
+        assert_eq!(line[..4], ["", "trend", "x", "3"]);
+        close(&line[4], -1.2);
+        let error = 0.1 / 3.0_f64.sqrt();
+        close(&line[6], -1.2 + student_t(2).unwrap() * error);
+        close(&line[7], error);
+        assert_eq!(line[8], axis);
+    }
+
+    #[test]
+    fn a_trend_names_no_value_of_keys_that_go_with_its_own() {
+        let plan = synthetic::plan(
+            "combine = 'zip'\n\
+             vary = { 'initial.gaussian.scale' = [0.1, 1.0, 10.0], 'flow.rtol' = [1e-5, 1e-6, 1e-7] }\n\
+             variants = { shallow = { 'network.fully-connected-linear.depth' = 2 }, \
+             deep = { 'network.fully-connected-linear.depth' = 3 } }",
+        );
+        let scale = [0.1_f64, 1.0, 10.0];
+        let merged = synthetic::merged(&plan, |_, values| {
+            Some(scale[values[1]].powi(1 + values[0] as i32))
+        });
+        let found = of(&merged, "trend");
+        let labels: Vec<[&str; 3]> = (found.iter())
+            .map(|line| [0, 1, 2].map(|k| line[k].as_str()))
+            .collect();
+        let blank = |variant| [variant, "", ""];
+        assert_eq!(labels, ["shallow", "deep", "shallow", "deep"].map(blank));
+        for (line, slope) in found.iter().zip([1.0, 2.0, -1.0, -2.0]) {
+            // three points, one run each
+            assert_eq!(line[5], "3");
+            close(&line[6], slope);
+        }
+    }
 
     /// y = 2x + 1 with errors ±1 in turn: the textbook's formulas by hand.
     #[test]

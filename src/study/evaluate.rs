@@ -1,6 +1,7 @@
 //! One case: its run, and what is kept of it.
 
 use super::batch::{Batch, BatchFolder};
+use super::plan::KIND;
 use super::{Plan, SavedCurves, Scalar, scalars};
 use crate::control::Control;
 use crate::diagnostics::{CURVES, Diagnostics, Fit};
@@ -61,7 +62,11 @@ impl Batch for Plan {
     type Record = Record;
 
     fn folder(&self) -> BatchFolder {
-        self.batch_folder()
+        BatchFolder {
+            path: self.folder.clone(),
+            kind: KIND,
+            cases: self.len(),
+        }
     }
 
     fn evaluate(&self, id: usize, signal: &AtomicUsize) -> Result<Record> {

@@ -160,7 +160,7 @@ fn text(merged: &Merged) -> String {
         ("slope", "rate.observed"),
         ("predicted", "rate.predicted"),
     ];
-    let there = |name: &str| merged.rows.iter().any(|row| row.number(name).is_some());
+    let there = |name: &str| merged.rows.iter().any(|row| row.measured(name).is_some());
     let columns: Vec<_> = columns
         .into_iter()
         .filter(|(_, name)| there(name))
@@ -183,7 +183,7 @@ fn text(merged: &Merged) -> String {
         let _ = write!(text, "  {name:widest$}");
         for (_, column) in &columns {
             let rows = merged.rows_of(point).iter();
-            let values: Vec<f64> = rows.filter_map(|row| row.number(column)).collect();
+            let values: Vec<f64> = rows.filter_map(|row| row.measured(column)).collect();
             let shown = mean_interval(&values).map_or_else(
                 || "-".into(),
                 |mean| match mean.standard_error.filter(|error| *error > 0.0) {

@@ -27,6 +27,8 @@ mod figures;
 mod plan;
 mod scalars;
 mod statistics;
+#[cfg(all(test, feature = "cli"))]
+mod synthetic;
 mod table;
 
 pub use batch::{
@@ -42,5 +44,5 @@ pub use evaluate::Record;
 pub(crate) use export::write;
 pub use plan::{Case, Plan};
 pub use scalars::{Scalar, scalars};
-pub use statistics::{Interval, Quantiles, mean_interval, quantiles, student_t};
-pub use table::{Merged, Row, merge};
+pub use statistics::{CONFIDENCE, Interval, Quantiles, mean_interval, quantiles, student_t};
+pub use table::{Merged, Row, counted, merge};

@@ -1,6 +1,6 @@
 //! The plan: the cases of a study, and the folder that holds it.
 
-use super::batch::{BatchFolder, BatchKind};
+use super::batch::{Batch, BatchKind};
 #[cfg(doc)]
 use crate::error::Error;
 use crate::error::Result;
@@ -8,7 +8,7 @@ use crate::scenario::{Scenario, StudyOptions};
 use std::path::{Path, PathBuf};
 
 /// What marks a folder as that of a study.
-const KIND: BatchKind = BatchKind {
+pub(super) const KIND: BatchKind = BatchKind {
     verb: "study",
     format: "marginflow-study/1",
 };
@@ -59,7 +59,7 @@ impl Plan {
     /// # Errors
     /// [`Error::Usage`] if the folder holds another study; [`Error::Io`].
     pub fn write(&self) -> Result<()> {
-        self.batch_folder().write_plan(&self.scenario)
+        self.folder().write_plan(&self.scenario)
     }
 
     /// Reads the plan in a folder.
@@ -68,15 +68,6 @@ impl Plan {
     /// [`Error::Usage`] if there is no plan, or one of another version; [`Error::Data`] if it is damaged.
     pub fn open(folder: &Path) -> Result<Self> {
         Self::unchecked(KIND.planned(folder)?, folder)
-    }
-
-    /// Its folder, as the engine of batches sees it.
-    pub(crate) fn batch_folder(&self) -> BatchFolder {
-        BatchFolder {
-            path: self.folder.clone(),
-            kind: KIND,
-            cases: self.len(),
-        }
     }
 
     /// Number of cases.

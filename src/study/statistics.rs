@@ -11,6 +11,9 @@ pub struct Quantiles {
     pub high: f64,
 }
 
+/// The share of intervals that hold the true mean: of all that are given and drawn.
+pub const CONFIDENCE: f64 = 0.95;
+
 /// A mean and its 95 % confidence interval, by Student's t: right for normal numbers, and for many of any kind.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Interval {
@@ -67,8 +70,8 @@ impl Interval {
     }
 }
 
-/// The 97.5 % quantile of Student's t with this many degrees of freedom, which is where two-sided 95 % intervals end;
-/// `None` for none.
+/// Where two-sided intervals of [`CONFIDENCE`] end, in standard errors: the 97.5 % quantile of Student's t with this many
+/// degrees of freedom; `None` for none.
 pub fn student_t(degrees: usize) -> Option<f64> {
     if degrees == 0 {
         return None;
@@ -76,7 +79,7 @@ pub fn student_t(degrees: usize) -> Option<f64> {
     let (mut low, mut high) = (0.0, 20.0);
     for _ in 0..100 {
         let middle = 0.5 * (low + high);
-        if within(middle, degrees) < 0.95 {
+        if within(middle, degrees) < CONFIDENCE {
             low = middle;
         } else {
             high = middle;

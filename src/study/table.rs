@@ -5,6 +5,9 @@ use super::{Case, Curves, Plan, Record, SavedCurves, Scalar};
 use crate::error::{Result, SolverError};
 use serde_json::Map;
 
+/// Status of a run that got to its end.
+const COMPLETED: &str = "completed";
+
 /// A finished study.
 #[derive(Debug)]
 pub struct Merged<'a> {
@@ -30,6 +33,18 @@ impl Row {
     /// A scalar that is a number.
     pub fn number(&self, name: &str) -> Option<f64> {
         self.scalars.get(name)?.as_f64()
+    }
+
+    /// A scalar that is a number, of a run that was completed. One that ended early, or is not as accurate as its
+    /// tolerance, does not say where it would have ended: what is said of many runs together is said of these.
+    pub fn measured(&self, name: &str) -> Option<f64> {
+        self.number(name).filter(|_| self.completed())
+    }
+
+    /// Whether the run reached its horizon, as accurate as its tolerance. Runs of data that cannot be separated are
+    /// completed too, at the minimum of their loss.
+    pub fn completed(&self) -> bool {
+        self.status() == COMPLETED
     }
 
     /// How the case ended.
@@ -73,7 +88,7 @@ impl Merged<'_> {
     /// # Errors
     /// [`SolverError::NoCaseCompleted`] if that is all of them.
     pub fn failed(&self) -> Result<usize> {
-        let mut failed = self.rows.iter().filter(|row| row.status() != "completed");
+        let mut failed = self.rows.iter().filter(|row| !row.completed());
         if failed.clone().count() < self.rows.len() {
             return Ok(failed.count());
         }
@@ -90,10 +105,15 @@ impl Merged<'_> {
         names(self.rows.iter().map(|row| &row.scalars))
     }
 
-    /// Names of the scalars that are numbers and differ between cases.
+    /// The rows of completed runs.
+    pub fn completed(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| row.completed())
+    }
+
+    /// Names of the scalars that are numbers and differ between completed runs.
     pub fn measured(&self) -> Vec<&str> {
         let differs = |name: &&str| {
-            let mut values = self.rows.iter().filter_map(|row| row.number(name));
+            let mut values = self.rows.iter().filter_map(|row| row.measured(name));
             let first = values.next();
             first.is_some() && values.any(|x| Some(x) != first)
         };
@@ -102,18 +122,20 @@ impl Merged<'_> {
 
     /// How many cases ended in each way, in the order in which these are met.
     pub fn statuses(&self) -> Vec<(&str, usize)> {
-        let mut counts: Vec<(&str, usize)> = Vec::new();
-        for row in &self.rows {
-            match counts
-                .iter_mut()
-                .find(|(status, _)| *status == row.status())
-            {
-                Some((_, count)) => *count += 1,
-                None => counts.push((row.status(), 1)),
-            }
-        }
-        counts
+        counted(self.rows.iter().map(Row::status))
     }
+}
+
+/// How often each status occurs, in the order in which these are met.
+pub fn counted<'a>(statuses: impl Iterator<Item = &'a str>) -> Vec<(&'a str, usize)> {
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for status in statuses {
+        match counts.iter_mut().find(|(known, _)| *known == status) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((status, 1)),
+        }
+    }
+    counts
 }
 
 /// Names of all scalars of many runs, in the order in which they are met; where a later run has more, these follow.

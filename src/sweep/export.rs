@@ -2,11 +2,12 @@
 
 use super::figures::figures;
 use super::merge::theory;
-use super::{Kind, Mean, Merged, NetworkCase, PredictedAngle};
+use super::{Kind, Merged, NetworkCase, PredictedAngle};
 use crate::error::Result;
 use crate::figures::Figure;
 use crate::report::write_figures;
 use crate::storage::write_file;
+use crate::study::Interval;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -160,7 +161,7 @@ impl Merged<'_> {
 /// One row per mean: first what it is the mean of, then the mean, then what it is compared with.
 fn means_csv<'a>(
     header: &str,
-    rows: impl Iterator<Item = (&'a NetworkCase, f64, Kind, Mean, [Option<f64>; 2])>,
+    rows: impl Iterator<Item = (&'a NetworkCase, f64, Kind, Interval, [Option<f64>; 2])>,
 ) -> String {
     let mut text = format!("{header}\n");
     for (network, ratio, kind, mean, [first, second]) in rows {
@@ -184,7 +185,7 @@ fn entry(value: Option<f64>) -> String {
     value.map_or_else(String::new, |x| x.to_string())
 }
 
-fn mean(of: &Mean) -> String {
+fn mean(of: &Interval) -> String {
     match of.standard_error {
         Some(error) => format!("{:.3} ± {error:.3}", of.mean),
         None => format!("{:.3}", of.mean),

@@ -1,12 +1,10 @@
 //! Figures of a sweep: angles to the teacher against n/D, next to theory; differences to the fully connected network;
 //! limit, flow and steps together.
 
-use super::{Difference, Kind, Mean, Merged, NetworkCase, PredictedAngle, Summary};
+use super::{Difference, Kind, Merged, NetworkCase, PredictedAngle, Summary};
 use crate::figures::{Axis, Figure, Panel, Scale, Series, Style, build};
 use crate::flow::clock;
-
-/// Half width of a 95 % confidence interval, in standard errors.
-const CONFIDENCE: f64 = 1.96;
+use crate::study::Interval;
 
 /// The figures of a merged sweep, with the `curves` of its theory.
 pub(super) fn figures(merged: &Merged, curves: &[PredictedAngle]) -> Vec<Figure> {
@@ -39,7 +37,7 @@ fn subtitle(merged: &Merged) -> String {
 }
 
 /// Means as rings with bars of one standard error, in the colour of the network.
-fn bars(colour: usize, label: Option<String>, means: &[(f64, Mean)]) -> Vec<Series> {
+fn bars(colour: usize, label: Option<String>, means: &[(f64, Interval)]) -> Vec<Series> {
     let mut series: Vec<Series> = means
         .iter()
         .filter_map(|(ratio, mean)| {
@@ -70,7 +68,7 @@ fn curve(network: &NetworkCase, curves: &[PredictedAngle]) -> Vec<(f64, f64)> {
 }
 
 /// The means of a network and kind.
-fn means(summaries: &[Summary], network: &NetworkCase, kind: Kind) -> Vec<(f64, Mean)> {
+fn means(summaries: &[Summary], network: &NetworkCase, kind: Kind) -> Vec<(f64, Interval)> {
     let of = (summaries.iter()).filter(|s| s.network == *network && s.kind == kind);
     of.map(|s| (s.ratio, s.angle)).collect()
 }
@@ -152,16 +150,7 @@ fn gap_panel(
         let Some(beside) = of.first().map(|d| &d.beside) else {
             continue;
         };
-        let edge = |side: f64| -> Vec<(f64, f64)> {
-            of.iter()
-                .filter_map(|d| {
-                    let error = d.difference.standard_error?;
-                    Some((d.ratio, d.difference.mean + side * CONFIDENCE * error))
-                })
-                .collect()
-        };
-        let mut outline = sorted(edge(1.0));
-        outline.extend(sorted(edge(-1.0)).into_iter().rev());
+        let outline = band(&of);
         let means = sorted(of.iter().map(|d| (d.ratio, d.difference.mean)).collect());
         series.push(Series {
             label: None,
@@ -209,6 +198,19 @@ fn gap_panel(
         "difference of angles, FC − other (degrees)",
         series,
     ))
+}
+
+/// The outline of the 95 % confidence intervals of differences: along their lower ends, and back along the upper ones.
+fn band(of: &[&Difference]) -> Vec<(f64, f64)> {
+    let edge = |side: fn((f64, f64)) -> f64| {
+        let ends = of
+            .iter()
+            .filter_map(|d| Some((d.ratio, side(d.difference.ends()?))));
+        sorted(ends.collect())
+    };
+    let mut outline = edge(|ends| ends.0);
+    outline.extend(edge(|ends| ends.1).into_iter().rev());
+    outline
 }
 
 fn sorted(mut points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
@@ -280,5 +282,44 @@ fn steps_label(merged: &Merged) -> String {
     match &merged.plan.scenario.steps {
         Some(steps) => format!("{} steps, η = {}", steps.count, steps.sizes[0]),
         None => "steps".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::study::mean_interval;
+
+    /// With three seeds the interval is 4.303 standard errors to either side, not 1.96.
+    #[test]
+    fn bands_are_student_s_intervals() {
+        let case = |name: &str| NetworkCase::try_from(name.to_owned()).unwrap();
+        let difference = |ratio, values: &[f64]| Difference {
+            network: case("conv-dfa-2"),
+            beside: case("fc"),
+            ratio,
+            kind: Kind::Limit,
+            difference: mean_interval(values).unwrap(),
+            theory: None,
+        };
+        let far = difference(2.0, &[1.0, 2.0, 3.0]);
+        let near = difference(0.5, &[-1.0, 0.0, 1.0]);
+        let outline = band(&[&far, &near]);
+        let half = 4.30265 / 3.0_f64.sqrt();
+        let expected = [
+            (0.5, -half),
+            (2.0, 2.0 - half),
+            (2.0, 2.0 + half),
+            (0.5, half),
+        ];
+        for (found, expected) in outline.iter().zip(expected) {
+            assert!(
+                found.0 == expected.0 && (found.1 - expected.1).abs() < 1e-4,
+                "{outline:?}"
+            );
+        }
+        assert_eq!(outline.len(), 4);
+        // a single pair has no interval
+        assert!(band(&[&difference(1.0, &[3.0])]).is_empty());
     }
 }

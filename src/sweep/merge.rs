@@ -2,6 +2,7 @@
 
 use super::{Case, Kind, Measurement, NetworkCase, Plan, Record};
 use crate::error::Result;
+use crate::study::{Interval, mean_interval, records};
 use rayon::prelude::*;
 use std::fmt::Write;
 
@@ -27,40 +28,13 @@ pub struct PredictedAngle {
     pub angle_degrees: f64,
 }
 
-/// Seeds averaged: mean and standard error of a number, and the number of seeds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Mean {
-    pub count: usize,
-    pub mean: f64,
-    /// Standard deviation over √count; `None` from a single seed.
-    pub standard_error: Option<f64>,
-}
-
-impl Mean {
-    /// `None` for an empty slice.
-    fn of(values: &[f64]) -> Option<Self> {
-        let count = values.len();
-        if count == 0 {
-            return None;
-        }
-        let mean = values.iter().sum::<f64>() / count as f64;
-        let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
-        Some(Self {
-            count,
-            mean,
-            standard_error: (count > 1)
-                .then(|| (squares / (count - 1) as f64 / count as f64).sqrt()),
-        })
-    }
-}
-
 /// The angles of one network, ratio and kind.
 #[derive(Debug, Clone)]
 pub struct Summary {
     pub network: NetworkCase,
     pub ratio: f64,
     pub kind: Kind,
-    pub angle: Mean,
+    pub angle: Interval,
     /// The predicted angle of the limit, degrees.
     pub theory: Option<f64>,
 }
@@ -81,7 +55,7 @@ pub struct Difference {
     pub beside: NetworkCase,
     pub ratio: f64,
     pub kind: Kind,
-    pub difference: Mean,
+    pub difference: Interval,
     /// The same difference predicted for the limits, degrees.
     pub theory: Option<f64>,
 }
@@ -99,21 +73,16 @@ impl Difference {
 /// # Errors
 /// Outer: [`Error::Io`](crate::error::Error::Io). Inner: the cases still to be done.
 pub fn merge(plan: &Plan) -> Result<std::result::Result<Merged<'_>, Missing>> {
-    let (mut records, mut missing) = (Vec::new(), Vec::new());
-    for case in plan.cases() {
-        match Record::read(plan, &case)? {
-            Some(record) => records.push((case, record)),
-            None => missing.push(case),
-        }
-    }
-    if !missing.is_empty() {
-        return Ok(Err(Missing(missing)));
-    }
-    Ok(Ok(Merged {
-        theory: theory(plan, &plan.options.ratios),
-        plan,
-        records,
-    }))
+    Ok(match records(plan)? {
+        Ok(records) => Ok(Merged {
+            theory: theory(plan, &plan.options.ratios),
+            plan,
+            records: plan.cases().into_iter().zip(records).collect(),
+        }),
+        Err(missing) => Err(Missing(
+            missing.into_iter().map(|id| plan.case(id)).collect(),
+        )),
+    })
 }
 
 /// Predictions for every network of a plan.
@@ -188,7 +157,7 @@ impl Merged<'_> {
                     network: network.clone(),
                     ratio,
                     kind,
-                    angle: Mean::of(&angles)?,
+                    angle: mean_interval(&angles)?,
                     theory: self.predicted(network, ratio),
                 })
             })
@@ -212,7 +181,7 @@ impl Merged<'_> {
                     beside: first.clone(),
                     ratio,
                     kind,
-                    difference: Mean::of(&differences)?,
+                    difference: mean_interval(&differences)?,
                     theory: theory.map(|(a, b)| a - b),
                 })
             })
@@ -229,20 +198,5 @@ impl Merged<'_> {
             }
         }
         text
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn means_and_their_errors() {
-        let mean = Mean::of(&[1.0, 2.0, 3.0, 6.0]).unwrap();
-        assert_eq!((mean.count, mean.mean), (4, 3.0));
-        // variance 14/3, over 4 seeds
-        assert!((mean.standard_error.unwrap() - (14.0f64 / 12.0).sqrt()).abs() < 1e-15);
-        assert_eq!(Mean::of(&[2.0]).unwrap().standard_error, None);
-        assert_eq!(Mean::of(&[]), None);
     }
 }

@@ -30,7 +30,7 @@ pub use crate::scenario::{Kind, NetworkCase, SweepOptions};
 pub use crate::study::{Shard, ShardOptions, ShardOutcome, run};
 #[cfg(feature = "cli")]
 pub(crate) use export::{text, write};
-pub use merge::{Difference, Mean, Merged, Missing, PredictedAngle, Summary, merge};
+pub use merge::{Difference, Merged, Missing, PredictedAngle, Summary, merge};
 #[cfg(feature = "cli")]
 pub(crate) use plan::KIND;
 pub use plan::{Case, Plan};

@@ -5,7 +5,7 @@ use super::{NetworkCase, SweepOptions};
 use crate::error::Error;
 use crate::error::Result;
 use crate::scenario::{Scenario, samples};
-use crate::study::{BatchFolder, BatchKind};
+use crate::study::{Batch, BatchKind};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
@@ -90,7 +90,7 @@ impl Plan {
     /// # Errors
     /// [`Error::Usage`] if the folder holds another sweep; [`Error::Io`].
     pub fn write(&self) -> Result<()> {
-        self.batch_folder().write_plan(&self.scenario)
+        self.folder().write_plan(&self.scenario)
     }
 
     /// Reads the plan in a folder.
@@ -99,15 +99,6 @@ impl Plan {
     /// [`Error::Usage`] if there is no plan, or one of another version; [`Error::Data`] if it is damaged.
     pub fn open(folder: &Path) -> Result<Self> {
         Self::new(KIND.planned(folder)?, folder)
-    }
-
-    /// Its folder, as the engine of batches sees it.
-    pub(crate) fn batch_folder(&self) -> BatchFolder {
-        BatchFolder {
-            path: self.folder.clone(),
-            kind: KIND,
-            cases: self.len(),
-        }
     }
 
     /// Number of cases.
@@ -177,7 +168,7 @@ impl Plan {
 
     /// The file of a case.
     pub fn path(&self, case: &Case) -> PathBuf {
-        self.batch_folder().case(case.id)
+        self.folder().case(case.id)
     }
 }
 

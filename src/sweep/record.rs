@@ -1,8 +1,6 @@
 //! The results of a case.
 
 use super::{Case, Kind, Plan};
-use crate::error::Result;
-use crate::study::record;
 use serde::{Deserialize, Serialize};
 
 /// One angle of a case.
@@ -67,13 +65,5 @@ impl Record {
                 .kinds
                 .iter()
                 .map(|kind| kind.name()))
-    }
-
-    /// The record of a case, if there is one with a correct checksum that belongs to this case of this sweep.
-    ///
-    /// # Errors
-    /// [`Error::Io`](crate::error::Error::Io) if there is a file that cannot be read.
-    pub(crate) fn read(plan: &Plan, case: &Case) -> Result<Option<Self>> {
-        record(plan, case.id)
     }
 }

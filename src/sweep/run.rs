@@ -1,6 +1,7 @@
 //! A sweep as a batch of cases.
 
 use super::evaluate::evaluate;
+use super::plan::KIND;
 use super::{Plan, Record};
 use crate::error::Result;
 use crate::study::{Batch, BatchFolder};
@@ -10,7 +11,11 @@ impl Batch for Plan {
     type Record = Record;
 
     fn folder(&self) -> BatchFolder {
-        self.batch_folder()
+        BatchFolder {
+            path: self.folder.clone(),
+            kind: KIND,
+            cases: self.len(),
+        }
     }
 
     fn evaluate(&self, id: usize, signal: &AtomicUsize) -> Result<Record> {

@@ -94,6 +94,7 @@ pub fn check_trajectory(npz: &[u8], report: &Value) {
         "log_log_time",
         "log_time",
         "min_margin",
+        "margin_over_layer_norms",
         "log_loss",
         "angle_to_limit",
     ] {

@@ -2,6 +2,10 @@
 
 use nalgebra::DMatrix;
 use num_complex::Complex64;
+use std::borrow::Cow;
+
+/// A series over the saves, `None` where it is not defined.
+pub(super) type Series<'a> = Cow<'a, [Option<f64>]>;
 
 /// An array, its values row by row.
 pub(super) struct Array<'a> {

@@ -1,8 +1,9 @@
 //! The arrays of `trajectory.npz`, one line each: to add one, add it here.
 
-use super::arrays::Array;
+use super::arrays::{Array, Series};
 use super::series::{self as from};
 use crate::run::Run;
+use std::borrow::Cow;
 
 /// An array, or one for each layer or run of finite steps.
 #[cfg_attr(
@@ -26,7 +27,7 @@ pub(super) enum Source {
     Arrays(for<'a> fn(&'a Run) -> Vec<Array<'a>>),
     /// Series that are not defined everywhere: stored with the indices of the saves (or records) where they are, in
     /// `<name>_saves`.
-    Series(for<'a> fn(&'a Run) -> Vec<&'a [Option<f64>]>),
+    Series(for<'a> fn(&'a Run) -> Vec<Series<'a>>),
 }
 
 /// What an entry is, as NumPy names it.
@@ -92,11 +93,13 @@ keys! {
     "log_loss" ["T"] Float64, "nats", Arrays(|r| vec![Array::vector(&r.diagnostics.log_loss)]), "ln 𝓛.";
     "min_margin" ["T"] Float64, PLAIN, Arrays(|r| vec![Array::vector(&r.diagnostics.min_margin)]),
         "The smallest margin.";
+    "margin_over_layer_norms" ["saves"] Float64, PLAIN, Series(from::margin_over_layer_norms),
+        "min m_n/∏_l ‖w_l‖, where no layer is zero.";
     "margins" ["T, N"] Float64, PLAIN, Arrays(|r| vec![Array::columns(&r.diagnostics.margins)]), "m_n = y_n f(x_n).";
     "log_multipliers" ["T, N"] Float64, "nats", Arrays(|r| vec![Array::columns(&r.trajectory.log_multipliers)]),
         "p_n = τ − m_n, as integrated.";
     "accumulated_multipliers" ["T, N"] Float64, PLAIN,
-        Arrays(|r| r.trajectory.accumulated.as_ref().map(Array::columns).into_iter().collect()),
+        Arrays(|r| from::each(&r.trajectory.accumulated, Array::columns)),
         "A_n = ∫α_n dt.";
     "multiplier_drift" ["T"] Float64, PLAIN, Arrays(|r| vec![Array::vector(&r.diagnostics.multiplier_drift)]),
         "max_n |p_n − (τ − m_n)|/max(1+τ, |m_n|).";
@@ -108,26 +111,27 @@ keys! {
     "beta" ["T, D"] Float64, PLAIN, Arrays(from::beta),
         "The predictor of a linear network, f = β·x; with C outputs T × D × C, f = βᵀx.";
     "singular_values" ["T, the smaller of D and C"] Float64, PLAIN,
-        Arrays(|r| from::of_classes(r, |c| Some(Array::columns(&c.singular_values)))),
+        Arrays(|r| from::each(&r.diagnostics.classes, |c| Array::columns(&c.singular_values))),
         "With several outputs: singular values of β, the largest first.";
-    "effective_rank" ["T"] Float64, PLAIN, Arrays(|r| from::of_classes(r, |c| Some(Array::vector(&c.effective_rank)))),
+    "effective_rank" ["T"] Float64, PLAIN,
+        Arrays(|r| from::each(&r.diagnostics.classes, |c| Array::vector(&c.effective_rank))),
         "exp(−Σ p_i ln p_i), p_i = σ_i/Σσ.";
     "symmetric_residual" ["T, L−1"] Float64, PLAIN,
-        Arrays(|r| from::of_classes(r, |c| c.areas.as_ref().map(|a| Array::columns(&a.recursion)))),
+        Arrays(|r| from::each(from::areas(r), |a| Array::columns(&a.recursion))),
         "Fixed feedback from zero weights: distance of sym C_l from its law, relative to C_l, of layers 2 … L.";
     "relative_area" ["T, L−1"] Float64, PLAIN,
-        Arrays(|r| from::of_classes(r, |c| c.areas.as_ref().map(|a| Array::columns(&a.swept)))),
+        Arrays(|r| from::each(from::areas(r), |a| Array::columns(&a.swept))),
         "‖anti C_l‖/‖sym C_l‖ of the same layers.";
-    "limit_beta" ["D"] Float64, PLAIN, Arrays(|r| from::of_limit(r, |l| Array::vector(l.beta.as_slice()))),
+    "limit_beta" ["D"] Float64, PLAIN, Arrays(|r| from::each(&r.limit, |l| Array::vector(l.beta.as_slice()))),
         "The certified limit at margin one. ReLU networks: the SVM of the features at the end, one entry per unit of \
          the last hidden layer. With C outputs D·C numbers, output after output; so are candidates.";
     "limit_multipliers" ["N"] Float64, PLAIN,
-        Arrays(|r| from::of_limit(r, |l| Array::vector(l.multipliers.as_slice()))), "Its multipliers.";
+        Arrays(|r| from::each(&r.limit, |l| Array::vector(l.multipliers.as_slice()))), "Its multipliers.";
     "limit_support" ["support vectors"] Int64, "index",
-        Arrays(|r| from::of_limit(r, |l| Array::indices(l.support.iter().copied()))),
+        Arrays(|r| from::each(&r.limit, |l| Array::indices(l.support.iter().copied()))),
         "Rows of `limit_multipliers` that are positive, from 0.";
     "angle_to_limit" ["T"] Float64, RADIANS,
-        Arrays(|r| r.diagnostics.angle_to_limit.as_deref().map(Array::vector).into_iter().collect()),
+        Arrays(|r| from::each(r.diagnostics.angle_to_limit.as_deref(), Array::vector)),
         "Angle between β and the limit (ReLU networks: between w_L and the SVM of the features of the same save); π/2 \
          without a direction.";
     "candidates" ["C"] Text, PLAIN, Arrays(from::candidates), "Ids of other limits that have been claimed.";
@@ -143,84 +147,102 @@ keys! {
     "invariants" ["I"] Text, PLAIN, Arrays(from::invariants), "Names of the conserved quantities.";
     "invariant_drift" ["T, I"] Float64, PLAIN, Arrays(from::invariant_drifts), "Their relative drifts.";
     "phi" ["T, L−1"] Float64, PLAIN,
-        Arrays(|r| r.diagnostics.alignment.iter().map(|a| Array::columns(&a.phi)).collect()),
+        Arrays(|r| from::each(&r.diagnostics.alignment, |a| Array::columns(&a.phi))),
         "Fully connected, fixed feedback: φ_l of layers 2 … L along b_{l−1}b_lᵀ.";
     "phi_closed_form" ["T, L−1"] Float64, PLAIN,
-        Arrays(|r| r.diagnostics.alignment.iter().map(|a| Array::columns(&a.closed_form)).collect()),
+        Arrays(|r| from::each(&r.diagnostics.alignment, |a| Array::columns(&a.closed_form))),
         "Its closed form from zero weights.";
     "alignment_residual" ["T, L"] Float64, PLAIN,
-        Arrays(|r| r.diagnostics.alignment.iter().map(|a| Array::columns(&a.residual)).collect()),
+        Arrays(|r| from::each(&r.diagnostics.alignment, |a| Array::columns(&a.residual))),
         "‖w_l − φ_l b_{l−1}b_lᵀ‖/‖w_l‖.";
     "frequencies" ["F"] Int64, "index",
-        Arrays(|r| from::of_phases(r, |p| Array::indices(p.frequencies.iter().copied()))),
+        Arrays(|r| from::each(&r.diagnostics.phases, |p| Array::indices(p.frequencies.iter().copied()))),
         "Convolutional and diagonal networks, fixed feedback: the frequencies (entries) below, from 0.";
-    "z_hat" ["T, F"] Complex128, PLAIN, Arrays(|r| from::of_phases(r, |p| Array::complex_columns(&p.z))),
+    "z_hat" ["T, F"] Complex128, PLAIN, Arrays(|r| from::each(&r.diagnostics.phases, |p| Array::complex_columns(&p.z))),
         "Ẑ = (ŵ_1 − ŵ_1(0))/b̂_1*.";
-    "phi_hat" ["T, L−1, F"] Complex128, PLAIN, Arrays(|r| from::of_phases(r, from::phi_hat)),
+    "phi_hat" ["T, L−1, F"] Complex128, PLAIN, Arrays(|r| from::each(&r.diagnostics.phases, from::phi_hat)),
         "φ_l of layers 2 … L; its argument is the phase.";
-    "largest_phase" ["T, L−1"] Float64, RADIANS, Arrays(|r| from::of_phases(r, |p| Array::columns(&p.argument))),
+    "largest_phase" ["T, L−1"] Float64, RADIANS,
+        Arrays(|r| from::each(&r.diagnostics.phases, |p| Array::columns(&p.argument))),
         "The largest |arg φ_l| over frequencies.";
-    "phase_recursion" ["T, L−1"] Float64, PLAIN, Arrays(|r| from::of_phases(r, |p| Array::columns(&p.recursion))),
+    "phase_recursion" ["T, L−1"] Float64, PLAIN,
+        Arrays(|r| from::each(&r.diagnostics.phases, |p| Array::columns(&p.recursion))),
         "Distance of Re φ_l from its recursion, relative to the layer.";
-    "swept_area" ["T, F"] Float64, PLAIN, Arrays(|r| from::of_phases(r, from::swept_area)),
+    "swept_area" ["T, F"] Float64, PLAIN, Arrays(|r| from::each(&r.diagnostics.phases, from::swept_area)),
         "½ Im φ_2, the signed area that Ẑ has swept.";
-    "accumulated" ["T"] Float64, PLAIN, Arrays(|r| from::sandwich(r, |s| &s.accumulated)),
+    "accumulated" ["T"] Float64, PLAIN,
+        Arrays(|r| from::each(&r.diagnostics.sandwich, |s| Array::vector(&s.accumulated))),
         "Fixed feedback on linear networks: a = Σ_n A_n.";
-    "dual_of_z" ["T"] Float64, PLAIN, Arrays(|r| from::sandwich(r, |s| &s.dual)),
+    "dual_of_z" ["T"] Float64, PLAIN, Arrays(|r| from::each(&r.diagnostics.sandwich, |s| Array::vector(&s.dual))),
         "ψ*(Z), with Z read off the first layer.";
-    "radius" ["T"] Float64, PLAIN, Arrays(|r| from::sandwich(r, |s| &s.radius)),
+    "radius" ["T"] Float64, PLAIN, Arrays(|r| from::each(&r.diagnostics.sandwich, |s| Array::vector(&s.radius))),
         "R, from the length of the last layer.";
-    "largest_dual" ["T"] Float64, PLAIN, Arrays(|r| from::sandwich(r, |s| &s.largest_dual)),
+    "largest_dual" ["T"] Float64, PLAIN,
+        Arrays(|r| from::each(&r.diagnostics.sandwich, |s| Array::vector(&s.largest_dual))),
         "The upper bound of ψ*(Z) that follows from it; R itself from zero weights.";
-    "feature_angle" ["saves"] Float64, RADIANS, Series(|r| from::machine(r, |m| &m.angle)),
+    "feature_angle" ["saves"] Float64, RADIANS,
+        Series(|r| from::each(&r.diagnostics.feature_machine, |m| Cow::from(&m.angle))),
         "With a hidden layer: angle between w_L and the SVM of the features of the same save.";
-    "feature_margin" ["saves"] Float64, PLAIN, Series(|r| from::machine(r, |m| &m.margin)),
+    "feature_margin" ["saves"] Float64, PLAIN,
+        Series(|r| from::each(&r.diagnostics.feature_machine, |m| Cow::from(&m.margin))),
         "Margin of that SVM on features scaled to Σ‖φ_n‖² = N.";
-    "feature_gap" ["saves"] Float64, PLAIN, Series(|r| from::machine(r, |m| &m.gap)),
+    "feature_gap" ["saves"] Float64, PLAIN,
+        Series(|r| from::each(&r.diagnostics.feature_machine, |m| Cow::from(&m.gap))),
         "The gap that w_L certifies on the features.";
-    "output_weights" ["T, units"] Float64, PLAIN, Arrays(|r| from::of_units(r, |h| Array::columns(&h.output_weights))),
+    "output_weights" ["T, units"] Float64, PLAIN,
+        Arrays(|r| from::each(&r.diagnostics.homogeneous, |h| Array::columns(&h.output_weights))),
         "ReLU networks: w_L.";
-    "unit_norms" ["T, units"] Float64, PLAIN, Arrays(|r| from::of_units(r, |h| Array::columns(&h.unit_norms))),
+    "unit_norms" ["T, units"] Float64, PLAIN,
+        Arrays(|r| from::each(&r.diagnostics.homogeneous, |h| Array::columns(&h.unit_norms))),
         "Lengths of the units of the last hidden layer.";
     "normalised_margin" ["T"] Float64, PLAIN,
-        Arrays(|r| from::of_units(r, |h| Array::vector(&h.normalised_margin))), "min m_n/‖θ‖ᴸ.";
-    "smoothed_margin" ["saves"] Float64, PLAIN, Series(|r| from::units(r, |h| &h.smoothed_margin)), "ℓ⁻¹(𝓛)/‖θ‖ᴸ.";
-    "feedback_margin" ["saves"] Float64, PLAIN, Series(|r| from::units(r, |h| &h.feedback_margin)),
+        Arrays(|r| from::each(&r.diagnostics.homogeneous, |h| Array::vector(&h.normalised_margin))), "min m_n/‖θ‖ᴸ.";
+    "smoothed_margin" ["saves"] Float64, PLAIN,
+        Series(|r| from::each(&r.diagnostics.homogeneous, |h| Cow::from(&h.smoothed_margin))), "ℓ⁻¹(𝓛)/‖θ‖ᴸ.";
+    "feedback_margin" ["saves"] Float64, PLAIN,
+        Series(|r| from::each(&r.diagnostics.homogeneous, |h| Cow::from(&h.feedback_margin))),
         "γ̃ of two layers with fixed feedback.";
-    "feedback_kkt" ["saves"] Float64, PLAIN, Series(|r| from::units(r, |h| &h.feedback_kkt)),
+    "feedback_kkt" ["saves"] Float64, PLAIN,
+        Series(|r| from::each(&r.diagnostics.homogeneous, |h| Cow::from(&h.feedback_kkt))),
         "KKT residual of min Σ‖w_j‖⁴/b_j².";
-    "gradient_kkt" ["saves"] Float64, PLAIN, Series(|r| from::units(r, |h| &h.gradient_kkt)),
+    "gradient_kkt" ["saves"] Float64, PLAIN,
+        Series(|r| from::each(&r.diagnostics.homogeneous, |h| Cow::from(&h.gradient_kkt))),
         "KKT residual of min ½‖θ‖².";
-    "epsilon" ["saves"] Float64, PLAIN, Series(|r| from::units(r, |h| &h.epsilon)), "ε of Lyu and Li's condition.";
-    "delta" ["saves"] Float64, PLAIN, Series(|r| from::units(r, |h| &h.delta)), "δ of the same.";
+    "epsilon" ["saves"] Float64, PLAIN,
+        Series(|r| from::each(&r.diagnostics.homogeneous, |h| Cow::from(&h.epsilon))), "ε of Lyu and Li's condition.";
+    "delta" ["saves"] Float64, PLAIN,
+        Series(|r| from::each(&r.diagnostics.homogeneous, |h| Cow::from(&h.delta))), "δ of the same.";
     "dead_samples" ["samples"] Int64, "index",
-        Arrays(|r| from::of_units(r, |h| Array::indices(h.dead.iter().copied()))),
+        Arrays(|r| from::each(&r.diagnostics.homogeneous, |h| Array::indices(h.dead.iter().copied()))),
         "Samples, from 0, that some hidden layer passes nothing on of at the end.";
-    "steps_{i}_k" ["K"] Int64, "steps", Arrays(|r| from::of_steps(r, from::step_numbers)),
+    "steps_{i}_k" ["K"] Int64, "steps", Arrays(|r| from::each(from::steps(r), from::step_numbers)),
         "Finite steps, run i: the number of steps at every record.";
-    "steps_{i}_log_time" ["K"] Float64, TIME, Arrays(|r| from::of_steps(r, |b| Array::vector(&b.diagnostics.log_time))),
+    "steps_{i}_log_time" ["K"] Float64, TIME,
+        Arrays(|r| from::each(from::steps(r), |b| Array::vector(&b.diagnostics.log_time))),
         "ln(1+t), t = Σ η_k.";
     "steps_{i}_log_loss" ["K"] Float64, "nats",
-        Arrays(|r| from::of_steps(r, |b| Array::vector(&b.diagnostics.log_loss))), "ln 𝓛.";
+        Arrays(|r| from::each(from::steps(r), |b| Array::vector(&b.diagnostics.log_loss))), "ln 𝓛.";
     "steps_{i}_min_margin" ["K"] Float64, PLAIN,
-        Arrays(|r| from::of_steps(r, |b| Array::vector(&b.diagnostics.min_margin))), "The smallest margin.";
+        Arrays(|r| from::each(from::steps(r), |b| Array::vector(&b.diagnostics.min_margin))), "The smallest margin.";
     "steps_{i}_margins" ["K, N"] Float64, PLAIN,
-        Arrays(|r| from::of_steps(r, |b| Array::columns(&b.diagnostics.margins))), "Margins.";
+        Arrays(|r| from::each(from::steps(r), |b| Array::columns(&b.diagnostics.margins))), "Margins.";
     "steps_{i}_layer_norms" ["K, L"] Float64, PLAIN,
-        Arrays(|r| from::of_steps(r, |b| Array::columns(&b.diagnostics.layer_norms))), "‖w_l‖.";
-    "steps_{i}_beta" ["K, D"] Float64, PLAIN, Arrays(from::beta_of_steps), "The predictor of a linear network; D × C with C outputs.";
+        Arrays(|r| from::each(from::steps(r), |b| Array::columns(&b.diagnostics.layer_norms))), "‖w_l‖.";
+    "steps_{i}_beta" ["K, D"] Float64, PLAIN,
+        Arrays(from::beta_of_steps), "The predictor of a linear network; D × C with C outputs.";
     "steps_{i}_angle_to_limit" ["K"] Float64, RADIANS, Arrays(from::limit_angle_of_steps), "As for the flow.";
     "steps_{i}_relative_distance" ["records"] Float64, PLAIN,
-        Series(|r| from::series_of_steps(r, |b| &b.relative_distance)), "‖θ_k − θ(t_k)‖/‖θ(t_k)‖.";
-    "steps_{i}_angle_to_flow" ["records"] Float64, RADIANS, Series(|r| from::series_of_steps(r, |b| &b.angle_to_flow)),
+        Series(|r| from::each(from::steps(r), |b| Cow::from(&b.relative_distance))), "‖θ_k − θ(t_k)‖/‖θ(t_k)‖.";
+    "steps_{i}_angle_to_flow" ["records"] Float64, RADIANS,
+        Series(|r| from::each(from::steps(r), |b| Cow::from(&b.angle_to_flow))),
         "Angle between β_k and β(t_k) (ReLU networks: between the outputs).";
     "flow_beside_log_time" ["B"] Float64, TIME,
-        Arrays(|r| from::of_flow_beside(r, |d| Some(Array::vector(&d.log_time)))),
+        Arrays(|r| from::each(from::flow_beside(r), |d| Array::vector(&d.log_time))),
         "The flow at the times that the steps recorded.";
     "flow_beside_log_loss" ["B"] Float64, "nats",
-        Arrays(|r| from::of_flow_beside(r, |d| Some(Array::vector(&d.log_loss)))), "ln 𝓛 there.";
+        Arrays(|r| from::each(from::flow_beside(r), |d| Array::vector(&d.log_loss))), "ln 𝓛 there.";
     "flow_beside_angle_to_limit" ["B"] Float64, RADIANS,
-        Arrays(|r| from::of_flow_beside(r, |d| d.angle_to_limit.as_deref().map(Array::vector))),
+        Arrays(|r| from::each(from::flow_beside(r).and_then(|d| d.angle_to_limit.as_deref()), Array::vector)),
         "Angle to the limit there.";
     "flow_beside_beta" ["B, D"] Float64, PLAIN,
         Arrays(from::beta_of_flow_beside), "The predictor there; D × C with C outputs.";

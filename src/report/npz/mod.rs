@@ -46,8 +46,8 @@ fn named<'a>(key: &Key, run: &'a Run) -> Vec<(String, &'static str, Array<'a>)> 
             for (i, series) in of(run).into_iter().enumerate() {
                 let name = key.numbered(i + 1);
                 let saves = format!("{name}_saves");
-                found.push((name, key.unit, Array::defined(series)));
-                found.push((saves, "index", Array::where_defined(series)));
+                found.push((name, key.unit, Array::defined(&series)));
+                found.push((saves, "index", Array::where_defined(&series)));
             }
         }
     }

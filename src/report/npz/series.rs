@@ -1,11 +1,31 @@
 //! Where the arrays of [`KEYS`](super::keys::KEYS) that take more than a line come from.
 
-use super::arrays::{Array, Values, integer};
+use super::arrays::{Array, Series, Values, integer};
 use crate::descent::Beside;
-use crate::diagnostics::{Classes, Diagnostics, FeatureMachine, Homogeneous, Phases, Sandwich};
-use crate::limit::Limit;
+use crate::diagnostics::{Areas, Diagnostics, Phases};
 use crate::run::Run;
 use nalgebra::DMatrix;
+use std::borrow::Cow;
+
+/// Something of each: of what is there or is not, or of the runs of finite steps.
+pub(super) fn each<T, A>(from: impl IntoIterator<Item = T>, of: impl FnMut(T) -> A) -> Vec<A> {
+    from.into_iter().map(of).collect()
+}
+
+/// Every run of finite steps.
+pub(super) fn steps(run: &Run) -> impl Iterator<Item = &Beside> {
+    run.steps.iter().flat_map(|steps| &steps.runs)
+}
+
+/// The flow at the times of the steps' records.
+pub(super) fn flow_beside(run: &Run) -> Option<&Diagnostics> {
+    run.steps.as_ref().map(|steps| &steps.flow)
+}
+
+/// Areas swept by a network with several outputs that is linear in its input.
+pub(super) fn areas(run: &Run) -> Option<&Areas> {
+    run.diagnostics.classes.as_ref()?.areas.as_ref()
+}
 
 /// `w_1 … w_L`, saves × inputs × units.
 pub(super) fn weights(run: &Run) -> Vec<Array<'_>> {
@@ -61,11 +81,6 @@ pub(super) fn labels(run: &Run) -> Vec<Array<'_>> {
     vec![Array::integers(labels.map(|y| *y as i64).collect())]
 }
 
-/// Something of the limit, if there is one.
-pub(super) fn of_limit<'a>(run: &'a Run, of: fn(&'a Limit) -> Array<'a>) -> Vec<Array<'a>> {
-    run.limit.as_ref().map(of).into_iter().collect()
-}
-
 /// Something of a predictor, of networks that have one.
 pub(super) fn beta(run: &Run) -> Vec<Array<'_>> {
     let d = &run.diagnostics;
@@ -92,15 +107,6 @@ pub(super) fn predictors<'a>(run: &Run, columns: &'a DMatrix<f64>) -> Array<'a> 
         shape: vec![columns.ncols() as u64, inputs as u64, outputs as u64],
         values: Values::Floats(Box::new(rows)),
     }
-}
-
-/// Something of a network with several outputs that is linear in its input.
-pub(super) fn of_classes<'a>(
-    run: &'a Run,
-    of: fn(&'a Classes) -> Option<Array<'a>>,
-) -> Vec<Array<'a>> {
-    let classes = run.diagnostics.classes.as_ref();
-    classes.and_then(of).into_iter().collect()
 }
 
 pub(super) fn candidate_angles(run: &Run) -> Vec<Array<'_>> {
@@ -168,43 +174,19 @@ pub(super) fn duality_gap(run: &Run) -> Vec<Array<'_>> {
     })
 }
 
+/// The smallest margin over the product of the layers' norms.
+pub(super) fn margin_over_layer_norms(run: &Run) -> Vec<Series<'_>> {
+    let d = &run.diagnostics;
+    let saves = 0..d.min_margin.len();
+    let series = saves.map(|k| d.margin_over_layers(k).filter(|m| m.is_finite()));
+    vec![Cow::Owned(series.collect())]
+}
+
 /// The gap of accumulated multipliers, where anything was ever certified by them.
-pub(super) fn accumulated_gap(run: &Run) -> Vec<&[Option<f64>]> {
-    let gaps = run.diagnostics.accumulated_gap.as_slice();
+pub(super) fn accumulated_gap(run: &Run) -> Vec<Series<'_>> {
+    let gaps = &run.diagnostics.accumulated_gap;
     let known = gaps.iter().any(Option::is_some);
-    known.then_some(gaps).into_iter().collect()
-}
-
-/// A series of the output layer of a network with hidden layers.
-pub(super) fn machine<'a>(
-    run: &'a Run,
-    of: fn(&'a FeatureMachine) -> &'a [Option<f64>],
-) -> Vec<&'a [Option<f64>]> {
-    let machine = run.diagnostics.feature_machine.as_ref();
-    machine.map(of).into_iter().collect()
-}
-
-/// A series of a ReLU network.
-pub(super) fn units<'a>(
-    run: &'a Run,
-    of: fn(&'a Homogeneous) -> &'a [Option<f64>],
-) -> Vec<&'a [Option<f64>]> {
-    let h = run.diagnostics.homogeneous.as_ref();
-    h.map(of).into_iter().collect()
-}
-
-pub(super) fn of_units<'a>(run: &'a Run, of: fn(&'a Homogeneous) -> Array<'a>) -> Vec<Array<'a>> {
-    let h = run.diagnostics.homogeneous.as_ref();
-    h.map(of).into_iter().collect()
-}
-
-pub(super) fn of_phases<'a>(run: &'a Run, of: fn(&'a Phases) -> Array<'a>) -> Vec<Array<'a>> {
-    run.diagnostics
-        .phases
-        .as_ref()
-        .map(of)
-        .into_iter()
-        .collect()
+    each(known.then_some(gaps), Cow::from)
 }
 
 /// `φ_2 … φ_L` per frequency, saves × (L−1) × frequencies.
@@ -226,27 +208,6 @@ pub(super) fn swept_area(p: &Phases) -> Array<'_> {
         shape: vec![phi_2.ncols() as u64, phi_2.nrows() as u64],
         values: Values::Floats(Box::new(phi_2.iter().map(|phi| 0.5 * phi.im))),
     }
-}
-
-pub(super) fn sandwich<'a>(run: &'a Run, of: fn(&'a Sandwich) -> &'a [f64]) -> Vec<Array<'a>> {
-    let s = run.diagnostics.sandwich.as_ref();
-    s.map(|s| Array::vector(of(s))).into_iter().collect()
-}
-
-/// Something of every run of finite steps.
-pub(super) fn of_steps<'a>(run: &'a Run, of: fn(&'a Beside) -> Array<'a>) -> Vec<Array<'a>> {
-    steps(run).map(of).collect()
-}
-
-pub(super) fn series_of_steps<'a>(
-    run: &'a Run,
-    of: fn(&'a Beside) -> &'a [Option<f64>],
-) -> Vec<&'a [Option<f64>]> {
-    steps(run).map(of).collect()
-}
-
-fn steps(run: &Run) -> impl Iterator<Item = &Beside> {
-    run.steps.iter().flat_map(|steps| &steps.runs)
 }
 
 /// k of every record.
@@ -271,16 +232,7 @@ pub(super) fn beta_of_flow_beside(run: &Run) -> Vec<Array<'_>> {
 
 pub(super) fn limit_angle_of_steps(run: &Run) -> Vec<Array<'_>> {
     let measured = steps(run).filter_map(|b| b.diagnostics.angle_to_limit.as_deref());
-    measured.map(Array::vector).collect()
-}
-
-/// Something of the flow at the times of the steps' records.
-pub(super) fn of_flow_beside<'a>(
-    run: &'a Run,
-    of: fn(&'a Diagnostics) -> Option<Array<'a>>,
-) -> Vec<Array<'a>> {
-    let flow = run.steps.as_ref().map(|steps| &steps.flow);
-    flow.and_then(of).into_iter().collect()
+    each(measured, Array::vector)
 }
 
 fn some<'a>(there: bool, array: impl FnOnce() -> Array<'a>) -> Vec<Array<'a>> {

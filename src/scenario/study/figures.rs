@@ -84,28 +84,31 @@ fn request(
     };
     let kind = match (&keys.overlay, &keys.points, &keys.map, &keys.differences) {
         (Some(curve), None, None, None) => {
-            reader.curve(curve.get_ref(), curve.span())?;
+            takes(reader, &["colour", "panel"], "an overlay", given)?;
+            reader.kept_curve(options, curve.get_ref(), curve.span())?;
             FigureKind::Overlay {
                 curve: curve.get_ref().clone(),
             }
         }
-        (None, Some(number), None, None) => FigureKind::Points {
-            number: number.clone(),
-            x: numbers(reader, options, axis(&keys.x)?, &keys.x, &span)?,
-        },
-        (None, None, Some(shade), None) => map(reader, options, shade, given)?,
-        (None, None, None, Some(number)) => {
-            if options.pair.is_none() {
-                let advice = "add pair = \"…\", the key whose values are compared, to [study]";
-                return Err(reader.source.error(span, "the study has no pairs", advice));
-            }
-            FigureKind::Differences {
+        (None, Some(number), None, None) => {
+            takes(
+                reader,
+                &["x", "colour", "panel"],
+                "a figure of points",
+                given,
+            )?;
+            FigureKind::Points {
                 number: number.clone(),
-                x: match axis(&keys.x)? {
-                    None => None,
-                    x => Some(numbers(reader, options, x, &keys.x, &span)?),
-                },
+                x: numbers(reader, options, axis(&keys.x)?, &keys.x, &span)?,
             }
+        }
+        (None, None, Some(shade), None) => {
+            takes(reader, &["x", "y", "levels", "lines"], "a map", given)?;
+            map(reader, options, shade, given)?
+        }
+        (None, None, None, Some(number)) => {
+            takes(reader, &["x"], "a figure of differences", given)?;
+            differences(reader, options, number, given)?
         }
         _ => {
             let advice = "give one of overlay, points, map and differences";
@@ -120,6 +123,63 @@ fn request(
         panel: axis(&keys.panel)?,
         title: keys.title.clone(),
         caption: keys.caption.clone(),
+    })
+}
+
+/// Refuses what a figure would not heed: of the keys that lay figures out, it takes these.
+fn takes(reader: &Reader, taken: &[&str], what: &str, given: &Spanned<FigureKeys>) -> Result<()> {
+    let keys = given.get_ref();
+    let span = |name: &Option<Spanned<String>>| name.as_ref().map(Spanned::span);
+    let written = [
+        ("x", span(&keys.x)),
+        ("y", span(&keys.y)),
+        ("levels", keys.levels.as_ref().map(Spanned::span)),
+        ("colour", span(&keys.colour)),
+        ("panel", span(&keys.panel)),
+        ("lines", (!keys.lines.is_empty()).then(|| given.span())),
+    ];
+    for (name, span) in written {
+        if let Some(span) = span.filter(|_| !taken.contains(&name)) {
+            let problem = format!("{what} has no `{name}`");
+            let advice = format!(
+                "remove it: {what} takes {}, title and caption",
+                taken.join(", ")
+            );
+            return Err(reader.source.error(span, &problem, &advice));
+        }
+    }
+    Ok(())
+}
+
+/// Differences between the values of the pair; against a key if there is no third one, of which each place would have
+/// several values.
+fn differences(
+    reader: &Reader,
+    options: &StudyOptions,
+    number: &str,
+    given: &Spanned<FigureKeys>,
+) -> Result<FigureKind> {
+    let (keys, span) = (given.get_ref(), given.span());
+    if options.pair.is_none() {
+        let advice = "add pair = \"…\", the key whose values are compared, to [study]";
+        return Err(reader.source.error(span, "the study has no pairs", advice));
+    }
+    let x = match &keys.x {
+        None => None,
+        Some(name) => {
+            let x = Some(reader.axis(options, name)?);
+            let x = numbers(reader, options, x, &keys.x, &span)?;
+            if let Some(third) = options.others(&[options.pair, Some(x)]).first() {
+                let problem = format!("the differences vary with `{}` too", third.name);
+                let advice = "remove x: every point of the study then has a place of its own";
+                return Err(reader.source.error(name.span(), &problem, advice));
+            }
+            Some(x)
+        }
+    };
+    Ok(FigureKind::Differences {
+        number: number.to_owned(),
+        x,
     })
 }
 
@@ -165,12 +225,13 @@ fn map(
     let x = numbers(reader, options, x, &keys.x, &span)?;
     let y = match (&keys.y, &keys.levels) {
         (Some(name), Some(levels)) => {
-            reader.curve(name.get_ref(), name.span())?;
+            reader.kept_curve(options, name.get_ref(), name.span())?;
             if Curve::named(shade).is_none() {
                 let problem = format!("no curve is called `{shade}`");
                 let advice = "a map over a curve shades another curve";
                 return Err(reader.source.error(span, &problem, advice));
             }
+            reader.kept_curve(options, shade, span)?;
             Vertical::Curve {
                 name: name.get_ref().clone(),
                 levels: level_numbers(reader, levels)?,

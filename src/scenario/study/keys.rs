@@ -82,7 +82,8 @@ pub(in crate::scenario) struct Range {
     pub log: bool,
 }
 
-/// One figure of a study: one of `overlay`, `points`, `map` and `differences`, and how it is laid out.
+/// One figure of a study: one of `overlay`, `points`, `map` and `differences`, and how it is laid out. Keys that the
+/// figure has no use for are refused, and so are curves that the study does not keep.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(in crate::scenario) struct FigureKeys {
@@ -100,7 +101,8 @@ pub(in crate::scenario) struct FigureKeys {
     /// Differences of a number of the table between the values of `pair`, against the key `x`; absent if the
     /// figure shows something else.
     pub differences: Option<String>,
-    /// The key on the horizontal axis; the first that is varied if absent.
+    /// The key on the horizontal axis, of every figure but an overlay. If absent, the first one of numbers; under
+    /// differences every point of the study has a place of its own, as it must where a third key is varied.
     #[schemars(with = "Option<String>")]
     pub x: Option<Spanned<String>>,
     /// The key or the curve on the vertical axis of a map; the second key if absent.
@@ -110,10 +112,10 @@ pub(in crate::scenario) struct FigureKeys {
     /// required for a curve, absent for a key.
     #[schemars(with = "Option<Values>")]
     pub levels: Option<Spanned<Values>>,
-    /// The key that chooses the colour; the first that is not used otherwise if absent.
+    /// The key that chooses the colour, of an overlay or of points; the first that is not used otherwise if absent.
     #[schemars(with = "Option<String>")]
     pub colour: Option<Spanned<String>>,
-    /// The key that chooses the panel; a single panel if absent.
+    /// The key that chooses the panel, of an overlay or of points; a single panel if absent.
     #[schemars(with = "Option<String>")]
     pub panel: Option<Spanned<String>>,
     /// Power laws y = factor · x^power to be drawn over a map; none if absent.

@@ -15,7 +15,7 @@ pub use keys::PowerLaw;
 
 use super::schema::Document;
 use super::source::{Source, did_you_mean};
-use super::{Scenario, overrides, resolve};
+use super::{Scenario, overrides};
 use crate::diagnostics::CURVES;
 use crate::error::{Error, Result, ScenarioError};
 use keys::{Combine, Study};
@@ -87,6 +87,11 @@ impl Axis {
         }
     }
 
+    /// Whether its values and those of another axis (or itself) are taken in step.
+    pub fn goes_with(&self, other: &Self) -> bool {
+        self.group == other.group
+    }
+
     /// The numbers, if all values are.
     pub fn numbers(&self) -> Option<Vec<f64>> {
         self.values.iter().map(|value| value.number).collect()
@@ -123,6 +128,18 @@ impl StudyOptions {
         let below: usize = self.groups[group + 1..].iter().product();
         let index = point / below % self.groups[group];
         Some(point - index * below)
+    }
+
+    /// The axes of several values that go with none of `shown`: what is pooled where only those are told apart.
+    pub fn others(&self, shown: &[Option<usize>]) -> Vec<&Axis> {
+        let told = |axis: &Axis| {
+            let mut shown = shown.iter().flatten();
+            shown.any(|at| axis.goes_with(&self.axes[*at]))
+        };
+        let others = self.axes.iter();
+        others
+            .filter(|axis| axis.values.len() > 1 && !told(axis))
+            .collect()
     }
 
     /// A point in words: `depth = 3, rule = gradient-descent`.
@@ -271,6 +288,24 @@ impl Reader<'_> {
         Err(self.source.error(span, &problem, &advice))
     }
 
+    /// Checks the name of a curve that a figure needs: the study keeps it.
+    fn kept_curve(&self, options: &StudyOptions, name: &str, span: Range<usize>) -> Result<()> {
+        self.curve(name, span.clone())?;
+        let Some(kept) = options
+            .curves
+            .as_ref()
+            .filter(|kept| !kept.iter().any(|k| k == name))
+        else {
+            return Ok(());
+        };
+        let problem = format!("the study does not keep the curve `{name}`");
+        let advice = format!(
+            "it keeps {}: add \"{name}\" to curves in [study], or leave curves out to keep all",
+            kept.join(", ")
+        );
+        Err(self.source.error(span, &problem, &advice))
+    }
+
     /// The axis of this name.
     fn axis(&self, options: &StudyOptions, name: &Spanned<String>) -> Result<usize> {
         options.axis(name.get_ref()).ok_or_else(|| {
@@ -338,14 +373,7 @@ impl Scenario {
         point: usize,
         seed: Option<usize>,
     ) -> Result<Self> {
-        let assignments = self.case_assignments(options, point, seed)?;
-        resolve(
-            self.name.clone(),
-            self.source.name.clone(),
-            self.folder.clone(),
-            self.resolved.clone(),
-            &assignments,
-        )
+        self.with(&self.case_assignments(options, point, seed)?)
     }
 
     /// Reads and builds every point at the first seed, so that a value that cannot be used is refused before anything

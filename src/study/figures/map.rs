@@ -4,7 +4,7 @@
 //! to the middle between its value and the next, on the scale of the axis.
 
 use super::super::{Merged, Row, quantiles};
-use super::overlay::capitalised;
+use super::overlay::{capitalised, pooled};
 use super::points::{horizontal, known, named};
 use super::{Missing, spreads};
 use crate::diagnostics::Curve;
@@ -35,7 +35,7 @@ pub(super) fn map(
     let mut cells: Vec<Cell> = Vec::new();
     for (i, column) in columns.iter().enumerate() {
         for (j, row) in rows.iter().enumerate() {
-            let of = merged.rows.iter().filter(|r| r.values[x] == i);
+            let of = merged.completed().filter(|r| r.values[x] == i);
             let values: Vec<f64> = of.filter_map(|r| (up.read)(r, j)).collect();
             cells.extend(quantiles(&values).map(|q| Cell {
                 x: *column,
@@ -54,10 +54,15 @@ pub(super) fn map(
     series.extend((lines.iter()).map(|law| power_law(law, whole(&columns), whole(&rows))));
     let words = capitalised(label.split(" (").next().unwrap_or_default());
     let title = format!("{words} over {} and {}", axis.short(), up.name);
+    let up_key = match y {
+        Vertical::Key(key) => Some(*key),
+        Vertical::Curve { .. } => None,
+    };
+    let medians = pooled(merged, &[Some(x), up_key])
+        .map_or_else(String::new, |over| format!(": medians over {over}"));
     let caption = format!(
-        "{}, in shades: medians over {} runs per column. Where nothing is drawn no run has a value.",
-        capitalised(label),
-        merged.plan.len() / across.len()
+        "{}, in shades{medians}. Where nothing is drawn no run has a value.",
+        capitalised(label)
     );
     let mut panel = build::panel(label, up.axis, series);
     panel.x = along;
@@ -90,7 +95,7 @@ impl Upward {
                     axis: horizontal(axis.name.clone(), &values),
                     values,
                     read: Box::new(move |row, at| {
-                        (row.values[key] == at).then(|| row.number(&shaded))?
+                        (row.values[key] == at).then(|| row.measured(&shaded))?
                     }),
                 })
             }

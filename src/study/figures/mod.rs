@@ -59,10 +59,14 @@ fn usual(merged: &Merged) -> Vec<FigureRequest> {
             ("angle-differences", "final.angle_to_limit"),
             ("loss-differences", "final.log_loss"),
         ] {
-            let numbers = |axis: &usize| options.axes[*axis].numbers().is_some() && *axis != pair;
+            // a key of numbers, if there is no third one beside it
+            let suits = |axis: &usize| {
+                let numbers = *axis != pair && options.axes[*axis].numbers().is_some();
+                numbers && options.others(&[Some(pair), Some(*axis)]).is_empty()
+            };
             let kind = FigureKind::Differences {
                 number: number.to_owned(),
-                x: (0..options.axes.len()).find(numbers),
+                x: (0..options.axes.len()).find(suits),
             };
             all.push(FigureRequest {
                 colour: Some(pair),
@@ -105,12 +109,16 @@ fn subtitle(merged: &Merged) -> String {
         1 => "1 run".to_owned(),
         runs => format!("{runs} runs"),
     };
-    format!("{} · {runs}{seeds}", plan.scenario.title)
+    let left_out = match merged.rows.len() - merged.completed().count() {
+        0 => String::new(),
+        count => format!(", {count} not completed and left out"),
+    };
+    format!("{} · {runs}{seeds}{left_out}", plan.scenario.title)
 }
 
-/// The rows with one value of a panel's axis: the title of the panel, and the rows.
+/// The completed runs with one value of a panel's axis: the title of the panel, and the rows.
 fn panels<'a>(merged: &'a Merged, axis: Option<usize>) -> Vec<(String, Vec<&'a Row>)> {
-    split(merged, &merged.rows.iter().collect::<Vec<_>>(), axis)
+    split(merged, &merged.completed().collect::<Vec<_>>(), axis)
 }
 
 /// Rows by their value on an axis, in its order; all of them where there is no axis.
@@ -151,4 +159,54 @@ fn spreads(numbers: impl Iterator<Item = f64> + Clone) -> bool {
     let high = numbers.clone().fold(0.0, f64::max);
     let low = numbers.fold(f64::INFINITY, f64::min);
     low > 0.0 && high / low > 30.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::synthetic;
+
+    /// The captions of the figures of a study in which depth, scale and seed are varied.
+    fn captions(seeds: &str, figures: &str) -> Vec<String> {
+        let plan = synthetic::plan(&format!(
+            "{seeds}\n[study.vary]\n\"network.fully-connected-linear.depth\" = [2, 3]\n\
+             \"initial.gaussian.scale\" = [0.1, 1.0]\n{figures}"
+        ));
+        let merged = synthetic::merged(&plan, |case, values| {
+            (case.id > 0).then_some((1 + values[0] + case.seed.unwrap_or(0)) as f64)
+        });
+        let (drawn, missing) = super::figures(&merged);
+        assert_eq!(missing, [""; 0]);
+        for figure in &drawn {
+            assert!(
+                figure.subtitle.ends_with("1 not completed and left out"),
+                "{}",
+                figure.subtitle
+            );
+        }
+        drawn.into_iter().map(|figure| figure.caption).collect()
+    }
+
+    #[test]
+    fn captions_say_over_what_medians_and_means_are_taken() {
+        let figures = "[study.figures.a]\nmap = \"x\"\n[study.figures.b]\npoints = \"x\"\n\
+                       x = \"network.fully-connected-linear.depth\"\n\
+                       colour = \"network.fully-connected-linear.depth\"";
+        let seeds = "seeds = { 'dataset.gaussian-teacher.seed' = 5 }";
+        let [map, points] = &captions(seeds, figures)[..] else {
+            panic!()
+        };
+        assert!(map.contains("medians over 5 seeds."), "{map}");
+        assert!(
+            points.contains("means over 5 seeds and all values of scale;"),
+            "{points}"
+        );
+        let [map, points] = &captions("", figures)[..] else {
+            panic!()
+        };
+        assert!(map.contains("in shades. Where"), "{map}");
+        assert!(
+            points.contains("means over all values of scale;"),
+            "{points}"
+        );
+    }
 }

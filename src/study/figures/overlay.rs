@@ -37,14 +37,14 @@ pub(super) fn of_study(
     let rows = merged
         .curves
         .rows(curve.name)
-        .ok_or("no run has this curve")?;
+        .ok_or("no completed run has this curve")?;
     let (slope, predicted) = match curve.name {
         "angle_to_limit" => ("rate.observed".to_owned(), Some("rate.predicted")),
         name => (format!("slope.{name}"), None),
     };
     let by = colour(merged, request, &[request.panel]);
     let numbers = |rows: &[&Row], name: &str| -> Vec<f64> {
-        rows.iter().filter_map(|row| row.number(name)).collect()
+        rows.iter().filter_map(|row| row.measured(name)).collect()
     };
     let panels: Vec<Panel> = (panels(merged, request.panel).into_iter())
         .map(|(title, of_panel)| {
@@ -60,26 +60,26 @@ pub(super) fn of_study(
             panel(title, curve, &merged.curves.log_log_time, &groups)
         })
         .collect();
-    let bands = match merged.plan.seeds() {
-        1 => String::new(),
-        seeds => format!(
-            " Lines are medians over {seeds} seeds, bands reach from the 10 % to the 90 % quantile{}.",
-            pooled(merged, &[by, request.panel])
-        ),
-    };
+    if panels.iter().all(|panel| panel.series.is_empty()) {
+        return Err("no completed run has this curve".into());
+    }
+    let bands = pooled(merged, &[by, request.panel]).map_or_else(String::new, |over| {
+        format!(" Lines are medians over {over}, bands reach from the 10 % to the 90 % quantile.")
+    });
     Ok((title(curve), caption(curve, &panels, &bands), panels))
 }
 
-/// Axes that are neither colour nor panel are pooled, and said to be.
-fn pooled(merged: &Merged, used: &[Option<usize>]) -> String {
-    let axes = merged.plan.options.axes.iter().enumerate();
-    let rest: Vec<&str> = axes
-        .filter(|(at, axis)| axis.values.len() > 1 && !used.contains(&Some(*at)))
-        .map(|(_, axis)| axis.short())
-        .collect();
-    match rest.is_empty() {
-        true => String::new(),
-        false => format!(" and all values of {}", rest.join(", ")),
+/// Over what a figure takes medians or means: seeds, and the axes that it does not tell apart; nothing if one run is
+/// all there is.
+pub(super) fn pooled(merged: &Merged, told: &[Option<usize>]) -> Option<String> {
+    let others = merged.plan.options.others(told);
+    let rest: Vec<&str> = others.iter().map(|axis| axis.short()).collect();
+    let values = format!("all values of {}", rest.join(" and "));
+    match (merged.plan.seeds(), rest.is_empty()) {
+        (1, true) => None,
+        (1, false) => Some(values),
+        (seeds, true) => Some(format!("{seeds} seeds")),
+        (seeds, false) => Some(format!("{seeds} seeds and {values}")),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Numbers of the table against a key: means over seeds with their confidence intervals, and paired differences.
 
 use super::super::{Interval, Merged, mean_interval};
-use super::overlay::capitalised;
+use super::overlay::{capitalised, pooled};
 use super::{Missing, colour, panels, split, spreads};
 use crate::figures::{Axis, Panel, Scale, Series, Style, build};
 use crate::scenario::FigureRequest;
@@ -49,7 +49,7 @@ pub(super) fn points(
         .ok_or("the values of its key are no numbers")?;
     let by = colour(merged, request, &[request.panel, Some(x)]);
     let shares = is_share(merged, number);
-    let all = merged.rows.iter().filter_map(|row| row.number(number));
+    let all = merged.rows.iter().filter_map(|row| row.measured(number));
     let scale = match spreads(all) {
         true => Scale::Log10,
         false => Scale::Linear,
@@ -62,7 +62,7 @@ pub(super) fn points(
             for (colour, (label, group)) in groups.into_iter().enumerate() {
                 let at = |(place, (_, rows)): (&f64, (String, Vec<_>))| {
                     let rows: Vec<&super::super::Row> = rows;
-                    let values: Vec<f64> = rows.iter().filter_map(|r| r.number(number)).collect();
+                    let values: Vec<f64> = rows.iter().filter_map(|r| r.measured(number)).collect();
                     Some((*place, mean_interval(&values)?))
                 };
                 let split = split(merged, &group, Some(x));
@@ -83,8 +83,11 @@ pub(super) fn points(
         })
         .collect();
     let words = capitalised(named(number));
+    let means = pooled(merged, &[request.panel, Some(x), by]).map_or_else(String::new, |over| {
+        format!(": means over {over}; bars are 95 % confidence intervals")
+    });
     let caption = format!(
-        "{words} ({number} in table.csv) against {}: means over seeds; bars are 95 % confidence intervals.",
+        "{words} ({number} in table.csv) against {}{means}.",
         axis.name
     );
     let words = words.split(" (").next().unwrap_or_default();
@@ -154,7 +157,29 @@ pub(super) fn differences(
 fn panel(title: String, y: Axis, x: Axis, series: Vec<Series>) -> Panel {
     let mut panel = build::panel(title, y, series);
     panel.x = x;
+    if panel.y.scale == Scale::Log10 {
+        reach_down(&mut panel);
+    }
     panel
+}
+
+/// Intervals that reach zero, which a logarithmic axis does not show, begin at the lower end of the axis: it covers what
+/// is positive.
+fn reach_down(panel: &mut Panel) {
+    let values = || panel.series.iter().flat_map(|s| &s.points).map(|p| p.1);
+    if !values().any(|y| y <= 0.0) {
+        return;
+    }
+    let Some((low, high)) = build::positive_range(values()) else {
+        return;
+    };
+    panel.y.range = Some((low, high));
+    for (_, y) in panel.series.iter_mut().flat_map(|s| &mut s.points) {
+        // not max, which would make a number of what is none
+        if *y < low {
+            *y = low;
+        }
+    }
 }
 
 /// The horizontal axis of a key with these values.
@@ -222,15 +247,15 @@ fn bars(
     series
 }
 
-/// Whether a number is 0 or 1 in every case.
+/// Whether a number is 0 or 1 in every completed run.
 fn is_share(merged: &Merged, number: &str) -> bool {
-    let mut values = merged.rows.iter().filter_map(|row| row.number(number));
+    let mut values = merged.rows.iter().filter_map(|row| row.measured(number));
     values.all(|x| x == 0.0 || x == 1.0)
 }
 
-/// That some case has the number, or what it may be called.
+/// That some completed run has the number, or what it may be called.
 pub(super) fn known(merged: &Merged, number: &str) -> Result<(), Missing> {
-    if merged.rows.iter().any(|row| row.number(number).is_some()) {
+    if merged.rows.iter().any(|row| row.measured(number).is_some()) {
         return Ok(());
     }
     let last = number.rsplit('.').next().unwrap_or_default();
@@ -242,5 +267,41 @@ pub(super) fn known(merged: &Merged, number: &str) -> Result<(), Missing> {
         true => "table.csv has the names of all".to_owned(),
         false => format!("did you mean {}?", near.join(", ")),
     };
-    Err(format!("no case has a number `{number}`; {guess}"))
+    Err(format!("no completed run has a number `{number}`; {guess}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(scale: Scale) -> Panel {
+        let means = vec![
+            (1.0, mean_interval(&[0.01, 0.03]).unwrap()),
+            (2.0, mean_interval(&[1.9, 2.1, 2.0]).unwrap()),
+        ];
+        let (low, _) = means[0].1.ends().unwrap();
+        assert!(low < 0.0);
+        let series = bars(0, "a", means, &|ends| ends);
+        let x = build::axis("depth", Scale::Whole);
+        panel(String::new(), build::axis("angle", scale), x, series)
+    }
+
+    #[test]
+    fn intervals_that_reach_zero_begin_where_a_logarithmic_axis_does() {
+        let panel = drawn(Scale::Log10);
+        let (low, high) = panel.y.range.unwrap();
+        assert!(0.0 < low && low < 0.02 && high > 2.0, "{low} {high}");
+        let interval = &panel.series[0].points;
+        assert_eq!(interval[0], (1.0, low));
+        assert!(interval[1].1 > 0.03 && interval[1].1 < high);
+        // the other one is as it was
+        assert!(panel.series[1].points[0].1 > 1.7);
+    }
+
+    #[test]
+    fn a_linear_axis_shows_them_as_they_are() {
+        let panel = drawn(Scale::Linear);
+        assert_eq!(panel.y.range, None);
+        assert!(panel.series[0].points[0].1 < 0.0);
+    }
 }

@@ -23,7 +23,13 @@ fn finished_runs_are_laid_over_each_other() {
         table[1]["final.log_loss"],
         report["final"]["log_loss"].to_string()
     );
-    for name in ["angle-to-limit", "log-loss", "min-margin", "duality-gap"] {
+    for name in [
+        "angle-to-limit",
+        "log-loss",
+        "min-margin",
+        "margin-over-layer-norms",
+        "duality-gap",
+    ] {
         assert!(
             shop.path(&format!("both/figures/{name}.svg")).is_file(),
             "{name}"

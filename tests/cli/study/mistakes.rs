@@ -11,7 +11,7 @@ fn with(study: &str) -> Workshop {
 }
 
 /// What is written below `[study]`, with DEPTH for the key of the depth, and what is said of it.
-const MISTAKES: [(&str, &[&str]); 31] = [
+const MISTAKES: [(&str, &[&str]); 39] = [
     (
         "vary = { DEPTH = [2, -3] }",
         &["-3", "depth between 1 and 50"],
@@ -111,6 +111,41 @@ const MISTAKES: [(&str, &[&str]); 31] = [
         "vary = { DEPTH = [2, 3] }\nfigures = { a = { overlay = 'log_loss', colour = 'rule' } }",
         &["does not vary `rule`"],
     ),
+    (
+        "vary = { DEPTH = [2, 3] }\nfigures = { a = { overlay = 'log_loss', x = 'flow.rtol' } }",
+        &["an overlay has no `x`", "colour, panel, title"],
+    ),
+    (
+        "vary = { DEPTH = [2, 3] }\nfigures = { a = { points = 'fits', levels = [1.0, 2.0] } }",
+        &["a figure of points has no `levels`"],
+    ),
+    (
+        "vary = { DEPTH = [2, 3], 'flow.rtol' = [1e-6, 1e-7] }\nfigures = { a = { map = 'fits', panel = 'flow.rtol' } }",
+        &["a map has no `panel`", "x, y, levels, lines"],
+    ),
+    (
+        "vary = { DEPTH = [2, 3] }\npair = 'network.fully-connected-linear.depth'\nfigures = { a = { differences = 'fits', colour = 'flow.rtol' } }",
+        &["a figure of differences has no `colour`"],
+    ),
+    (
+        "vary = { DEPTH = [2, 3], 'flow.rtol' = [1e-6, 1e-7], 'flow.saves' = [9, 10] }\npair = 'flow.saves'\nfigures = { a = { differences = 'fits', x = 'flow.rtol' } }",
+        &[
+            "vary with `network.fully-connected-linear.depth` too",
+            "remove x",
+        ],
+    ),
+    (
+        "vary = { DEPTH = [2, 3] }\ncurves = ['min_margin']\nfigures = { a = { overlay = 'log_loss' } }",
+        &["does not keep the curve `log_loss`", "to curves in [study]"],
+    ),
+    (
+        "vary = { DEPTH = [2, 3] }\ncurves = ['log_loss']\nfigures = { a = { map = 'min_margin', y = 'log_loss', levels = [1.0, 2.0] } }",
+        &["does not keep the curve `min_margin`"],
+    ),
+    (
+        "vary = { DEPTH = [2, 3] }\nfigures = { a = { map = 'fits', levels = [1.0, 2.0] } }",
+        &["levels of no curve"],
+    ),
     ("", &["varies nothing"]),
     ("vary = { 'study.pair' = ['x'] }", &["cannot vary itself"]),
     ("vary = { 'a..b' = [1] }", &["not a dotted key"]),
@@ -119,7 +154,7 @@ const MISTAKES: [(&str, &[&str]); 31] = [
 
 #[test]
 fn mistakes_are_shown_in_the_file_before_anything_runs() {
-    // the table, or one of the two lines below it
+    // the table, or one of the three lines below it
     let first = SCENARIO.split("[study]").next().unwrap().lines().count() + 1;
     for (study, fragments) in MISTAKES {
         let study = study.replace("DEPTH", "'network.fully-connected-linear.depth'");
@@ -129,7 +164,7 @@ fn mistakes_are_shown_in_the_file_before_anything_runs() {
         for fragment in fragments {
             assert!(said.contains(fragment), "{fragment} not in\n{said}");
         }
-        let lines = (first..first + 3).map(|line| format!("bad.toml:{line}:"));
+        let lines = (first..first + 4).map(|line| format!("bad.toml:{line}:"));
         let placed = lines.into_iter().any(|place| said.contains(&place));
         assert!(placed && said.contains('^'), "{said}");
         assert!(!shop.path("out").exists(), "something was written: {study}");
@@ -161,6 +196,30 @@ fn a_case_that_fails_is_a_row_with_its_status() {
         "{}",
         table[0]["message"]
     );
+    // where it would have ended it does not say: only completed runs are averaged, compared and drawn
+    let aggregates = rows(&shop, "some", "aggregates.csv");
+    let of = |budget: &str| {
+        let rows = aggregates.iter().map(|row| &row["flow.max-steps"][..]);
+        rows.filter(|of| *of == budget).count()
+    };
+    assert!(
+        of("5") == 0 && of("100000") > 50,
+        "{} {}",
+        of("5"),
+        of("100000")
+    );
+    let statistic = |name: &str| aggregates.iter().any(|row| row["statistic"] == name);
+    assert!(statistic("mean") && !statistic("difference"));
+    let said = text(&output.stdout);
+    let line = said
+        .lines()
+        .find_map(|line| line.trim_start().strip_prefix("max-steps = 5 "));
+    assert!(
+        line.is_some_and(|means| means.contains('-') && !means.contains(char::is_numeric)),
+        "{said}"
+    );
+    let figure = String::from_utf8(shop.read("some", "figures/log-loss.svg")).unwrap();
+    assert!(figure.contains("6 runs, 3 seeds each, 3 not completed and left out"));
     // it is done: the next run does not try again
     let output = shop.ends(0, "study run --out some");
     assert_eq!(

@@ -5,10 +5,9 @@ mod comparing;
 mod mistakes;
 mod numbers;
 
-use super::program::{Workshop, json, names, text};
+use super::program::{Workshop, json, text};
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::Command;
 
 const SCENARIO: &str = r#"# A small study.
 title = "A small study"
@@ -169,23 +168,5 @@ fn sweeps_are_studies() {
 
 #[test]
 fn slurm_scripts_run_a_study() {
-    let shop = shop();
-    shop.ends(0, "study plan small.toml --out array");
-    shop.ends(0, "study slurm --out array --tasks 4 --jobs 2");
-    for name in ["array", "merge", "submit"] {
-        let script = shop.path(&format!("array/slurm/{name}.sh"));
-        let check = Command::new("sh").arg("-n").arg(&script).status().unwrap();
-        assert!(check.success(), "{name}");
-    }
-    // as Slurm would start the third task of four
-    let task = Command::new("sh")
-        .arg(shop.path("array/slurm/array.sh"))
-        .envs([
-            ("SLURM_ARRAY_TASK_ID", "2"),
-            ("SLURM_ARRAY_TASK_COUNT", "4"),
-        ])
-        .status()
-        .unwrap();
-    assert!(task.success());
-    assert_eq!(names(&shop.path("array/cases")).len(), 3);
+    assert_eq!(super::sweep::third_task_of_four(&shop(), "study"), 3);
 }

@@ -145,7 +145,7 @@ points = "final.los"
     let output = shop.ends(0, "study run zip.toml --out z --format json");
     assert_eq!(json(&output.stdout)["points"], 6);
     assert!(
-        text(&output.stderr).contains("no case has a number `final.los`"),
+        text(&output.stderr).contains("no completed run has a number `final.los`"),
         "{output:?}"
     );
     let table = rows(&shop, "z", "table.csv");

@@ -293,17 +293,16 @@ fn angles_that_cannot_be_had_are_said_and_left_out() {
     );
 }
 
-#[test]
-fn slurm_scripts_are_shell() {
-    let shop = shop();
-    shop.ends(0, "sweep plan small.toml --out array");
-    shop.ends(0, "sweep slurm --out array --tasks 4 --jobs 2");
+/// Plans `small.toml` as a job array of four tasks, starts the third as Slurm would, and says how many cases it does.
+#[track_caller]
+pub(crate) fn third_task_of_four(shop: &Workshop, verb: &str) -> usize {
+    shop.ends(0, &format!("{verb} plan small.toml --out array"));
+    shop.ends(0, &format!("{verb} slurm --out array --tasks 4 --jobs 2"));
     for name in ["array", "merge", "submit"] {
         let script = shop.path(&format!("array/slurm/{name}.sh"));
         let check = Command::new("sh").arg("-n").arg(&script).status().unwrap();
         assert!(check.success(), "{name}");
     }
-    // as Slurm would start the third task of four
     let task = Command::new("sh")
         .arg(shop.path("array/slurm/array.sh"))
         .envs([
@@ -313,7 +312,12 @@ fn slurm_scripts_are_shell() {
         .status()
         .unwrap();
     assert!(task.success());
-    assert_eq!(names(&shop.path("array/cases")).len(), 15);
+    names(&shop.path("array/cases")).len()
+}
+
+#[test]
+fn slurm_scripts_run_a_sweep() {
+    assert_eq!(third_task_of_four(&shop(), "sweep"), 15);
 }
 
 /// Section 6 of the report is judged by the merge: as it is, on networks that do not differ, and with an expectation
