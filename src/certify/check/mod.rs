@@ -25,7 +25,7 @@ pub(in crate::certify) mod vectors;
 pub(in crate::certify) use angle::within;
 pub use feedback_margin::{FeedbackMargin, Weights};
 pub use kkt_point::{Group, KktPoint, Objective, Unit};
-pub(in crate::certify) use kkt_system::{System, Values};
+pub(in crate::certify) use kkt_system::System;
 pub use least_norm::{Direction, LeastNorm, Norm};
 pub(in crate::certify) use least_norm::{Dual, Ray, Share};
 pub use non_separable::NonSeparable;
