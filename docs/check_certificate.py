@@ -30,7 +30,7 @@ def keys(table, names):
 
 def parts(text):
     match = NUMBER.fullmatch(text) if type(text) is str else None
-    fits(match and abs(int(match[3])) <= 16384, "not a number: %.40r" % (text,))
+    fits(match and abs(int(match[3])) <= 16384, "not a number: %.40a" % (text,))
     return int(match[1] + match[2], 16), int(match[3])
 
 def number(text):
@@ -170,11 +170,11 @@ def least_norm(proof, data):
                 s = sum(m * n * r[d] for d, (m, n, _) in enumerate(shares))
                 left, right, power = s ** (q - 1) * product, right ** q * scale, q
             g = number(one["gap"])
-            holds(g >= 0 and left <= (1 + g) ** power * right, "gap of " + one["name"])
+            holds(g >= 0 and left <= (1 + g) ** power * right, "gap of %.60a" % one["name"])
         if one["angle"] is not None:
             fits(angle is not None, "an angle goes with an exact direction")
             rest, inner, squares = number(one["angle"]) - angle, beta.dot(ray), beta.dot(beta) * ray.dot(ray)
-            holds(inner > 0 and squares - inner ** 2 <= sine(rest) ** 2 * squares, "angle of " + one["name"])
+            holds(inner > 0 and squares - inner ** 2 <= sine(rest) ** 2 * squares, "angle of %.60a" % one["name"])
     return norm
 
 def exact(norm, z, b, q):
@@ -183,13 +183,12 @@ def exact(norm, z, b, q):
     if norm == "euclidean":
         return z, 1, None
     if norm == "entries-power":
-        w, power = [1] * D, sum(x.power * 2 ** (L - k) for k, x in enumerate(b, 1))
-        for k, x in enumerate(b, 1):
-            w = [w * e ** 2 ** (L - k) for w, e in zip(w, x.entries)]
-        fits((max(w).bit_length() + z.bits()) * D * q <= 1 << 26)
-        weights = [e * F(2) ** power for e in w]
+        powers = [(x, 2 ** (L - k)) for k, x in enumerate(b, 1)]
+        fits((sum(x.bits() * n for x, n in powers) + z.bits()) * D * q <= 1 << 26)
+        w = [math.prod(x.entries[d] ** n for x, n in powers) for d in range(D)]
+        weights = Vector(w, sum(x.power * n for x, n in powers))
         beta = [e * x ** (q - 1) for e, x in zip(w, z.entries)]
-        return Vector(beta, power + (q - 1) * z.power), max(weights), weights
+        return Vector(beta, weights.power + (q - 1) * z.power), max(w) * weights.unit, weights
     if norm == "frequencies-power":
         kernel = raised(z, 0)
         for k, x in enumerate(b, 1):

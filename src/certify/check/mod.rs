@@ -22,6 +22,7 @@ mod sandwich;
 mod separable;
 pub(in crate::certify) mod vectors;
 
+mod weights;
 pub(in crate::certify) use angle::within;
 pub use feedback_margin::{FeedbackMargin, Weights};
 pub use kkt_point::{Group, KktPoint, Objective, Unit};
