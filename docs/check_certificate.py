@@ -12,7 +12,7 @@ from fractions import Fraction as F
 
 FORMAT = "marginflow-certificate/1"
 NUMBER = re.compile(r"(-?)0x([0-9a-f]{1,4096})p([+-][0-9]{1,5})", re.ASCII)
-BITS = 224  # of cosines, of which 64 may be wrong
+BITS, LONGEST = 224, 1 << 28  # of cosines, of which 64 may be wrong; bytes of a file
 
 class NotProved(Exception):
     pass
@@ -257,14 +257,16 @@ def check(document):
     keys(document["data"], "signed_samples feedback")
     feedback, statements = document["data"]["feedback"], document["statements"]
     fits(type(document["scenario"]) is str and type(document["scenario_sha256"]) is str)
-    fits(type(statements) is list and statements and type(feedback) is list and len(feedback) <= 7)
+    fits(type(statements) is list and 1 <= len(statements) <= 16 and type(feedback) is list and len(feedback) <= 7)
     samples = matrix(document["data"]["signed_samples"])
     data = {"samples": samples, "feedback": [vector(b, len(samples[0].entries)) for b in feedback]}
+    proofs = [s.get("proof") for s in statements if type(s) is dict]
+    gated = [(p["labels"], number(p.get("slope"))) for p in proofs if type(p) is dict and "labels" in p]
+    fits(all(one == gated[0] for one in gated), "statements with different labels or slopes")
     for statement in statements:
         keys(statement, "claim inequality proof")
-        proof = statement["proof"]
-        fits(type(proof) is dict and type(proof.get("kind")) is str and proof["kind"] in KINDS,
-             "a kind that is not checked here: check_networks.py knows those of networks with gates")
+        proof, why = statement["proof"], "a kind not checked here: check_networks.py knows those of networks with gates"
+        fits(type(proof) is dict and type(proof.get("kind")) is str and proof["kind"] in KINDS, why)
         name = proof["kind"] + "".join(":%s" % proof.get(k) for k, kind in
                                        (("norm", "least-norm"), ("objective", "kkt-point")) if kind == proof["kind"])
         said = "%s\n%s" % (statement["claim"], statement["inequality"])
@@ -275,7 +277,10 @@ def check(document):
 def main(path):
     try:
         with open(path, "rb") as file:
-            document = json.loads(file.read().decode(), object_pairs_hook=unique)
+            text = file.read(LONGEST + 1)
+        if len(text) > LONGEST:
+            raise ValueError("more than %d bytes" % LONGEST)
+        document = json.loads(text.decode(), object_pairs_hook=unique)
         if type(document) is not dict or document.get("format") != FORMAT:
             raise ValueError("its format is not " + FORMAT)
         for line in check(document):
