@@ -15,8 +15,8 @@ fn of_svm() -> Certificate {
 
 /// Of a run with gates: a KKT point and a margin of feedback.
 fn of_two_layers() -> Certificate {
-    let found = bases::all().into_iter();
-    let (_, certificate) = (found.filter(|(name, _)| name == "run, feedback").last()).unwrap();
+    let found = (bases::all().into_iter()).find(|(name, _)| name == "run, feedback");
+    let (_, certificate) = found.expect("a run with gates");
     certificate
 }
 
