@@ -1,5 +1,5 @@
-//! Documents that both checkers must refuse: of another shape, too large, about two networks, or with names that look like
-//! the words of a checker.
+//! Documents that both checkers must refuse: of another shape, too large, about two networks, or with names that look
+//! like the words of a checker.
 
 use super::bases;
 use super::mutations::{code, codes_of_python, said_by_python};

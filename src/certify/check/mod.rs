@@ -304,8 +304,8 @@ pub fn check(certificate: &Certificate) -> Result<Vec<Result<String, Failure>>, 
         .collect())
 }
 
-/// Labels and slope are stated where they are used. Inputs are `x_n = y_n g_n`, so with other labels a statement is about
-/// other inputs, and one certificate is about one network on one set of data.
+/// Labels and slope are stated where they are used. Inputs are `x_n = y_n g_n`, so with other labels a statement is
+/// about other inputs, and one certificate is about one network on one set of data.
 fn about_one_network(statements: &[Statement]) -> Result<(), Failure> {
     let mut gated = statements.iter().filter_map(|s| s.proof.kind().gated());
     let first = gated.next();

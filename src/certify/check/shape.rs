@@ -1,10 +1,10 @@
-//! Whether a document has the shape of what was read from it. Serde takes arrays for structs, field by field, and objects
-//! for the words of an enumeration; the format does not.
+//! Whether a document has the shape of what was read from it. Serde takes arrays for structs, field by field, and
+//! objects for the words of an enumeration; the format does not.
 
 use serde_json::Value;
 
-/// The first place where an array, object, text, number or null stands for another of these, in words; `None` if there is
-/// none.
+/// The first place where an array, object, text, number or null stands for another of these, in words; `None` if there
+/// is none.
 pub(super) fn difference(document: &Value, expected: &Value) -> Option<String> {
     match (document, expected) {
         (Value::Object(found), Value::Object(fields)) => {

@@ -208,7 +208,8 @@ keys! {
         Arrays(|r| from::of_steps(r, |b| Array::columns(&b.diagnostics.margins))), "Margins.";
     "steps_{i}_layer_norms" ["K, L"] Float64, PLAIN,
         Arrays(|r| from::of_steps(r, |b| Array::columns(&b.diagnostics.layer_norms))), "‖w_l‖.";
-    "steps_{i}_beta" ["K, D"] Float64, PLAIN, Arrays(from::beta_of_steps), "The predictor of a linear network; D × C with C outputs.";
+    "steps_{i}_beta" ["K, D"] Float64, PLAIN, Arrays(from::beta_of_steps),
+        "The predictor of a linear network; D × C with C outputs.";
     "steps_{i}_angle_to_limit" ["K"] Float64, RADIANS, Arrays(from::limit_angle_of_steps), "As for the flow.";
     "steps_{i}_relative_distance" ["records"] Float64, PLAIN,
         Series(|r| from::series_of_steps(r, |b| &b.relative_distance)), "‖θ_k − θ(t_k)‖/‖θ(t_k)‖.";
