@@ -12,7 +12,7 @@ from fractions import Fraction as F
 
 FORMAT = "marginflow-certificate/1"
 NUMBER = re.compile(r"(-?)0x([0-9a-f]{1,4096})p([+-][0-9]{1,5})", re.ASCII)
-BITS = 224  # of cosines, of which 64 may be wrong
+BITS, LONGEST = 224, 1 << 28  # of cosines, of which 64 may be wrong; bytes of a file
 
 class NotProved(Exception):
     pass
@@ -30,7 +30,7 @@ def keys(table, names):
 
 def parts(text):
     match = NUMBER.fullmatch(text) if type(text) is str else None
-    fits(match and abs(int(match[3])) <= 16384, "not a number: %.40r" % (text,))
+    fits(match and abs(int(match[3])) <= 16384, "not a number: %.40a" % (text,))
     return int(match[1] + match[2], 16), int(match[3])
 
 def number(text):
@@ -170,11 +170,11 @@ def least_norm(proof, data):
                 s = sum(m * n * r[d] for d, (m, n, _) in enumerate(shares))
                 left, right, power = s ** (q - 1) * product, right ** q * scale, q
             g = number(one["gap"])
-            holds(g >= 0 and left <= (1 + g) ** power * right, "gap of " + one["name"])
+            holds(g >= 0 and left <= (1 + g) ** power * right, "gap of %.60a" % one["name"])
         if one["angle"] is not None:
             fits(angle is not None, "an angle goes with an exact direction")
             rest, inner, squares = number(one["angle"]) - angle, beta.dot(ray), beta.dot(beta) * ray.dot(ray)
-            holds(inner > 0 and squares - inner ** 2 <= sine(rest) ** 2 * squares, "angle of " + one["name"])
+            holds(inner > 0 and squares - inner ** 2 <= sine(rest) ** 2 * squares, "angle of %.60a" % one["name"])
     return norm
 
 def exact(norm, z, b, q):
@@ -183,13 +183,12 @@ def exact(norm, z, b, q):
     if norm == "euclidean":
         return z, 1, None
     if norm == "entries-power":
-        w, power = [1] * D, sum(x.power * 2 ** (L - k) for k, x in enumerate(b, 1))
-        for k, x in enumerate(b, 1):
-            w = [w * e ** 2 ** (L - k) for w, e in zip(w, x.entries)]
-        fits((max(w).bit_length() + z.bits()) * D * q <= 1 << 26)
-        weights = [e * F(2) ** power for e in w]
+        powers = [(x, 2 ** (L - k)) for k, x in enumerate(b, 1)]
+        fits((sum(x.bits() * n for x, n in powers) + z.bits()) * D * q <= 1 << 26)
+        w = [math.prod(x.entries[d] ** n for x, n in powers) for d in range(D)]
+        weights = Vector(w, sum(x.power * n for x, n in powers))
         beta = [e * x ** (q - 1) for e, x in zip(w, z.entries)]
-        return Vector(beta, power + (q - 1) * z.power), max(weights), weights
+        return Vector(beta, weights.power + (q - 1) * z.power), max(w) * weights.unit, weights
     if norm == "frequencies-power":
         kernel = raised(z, 0)
         for k, x in enumerate(b, 1):
@@ -258,14 +257,16 @@ def check(document):
     keys(document["data"], "signed_samples feedback")
     feedback, statements = document["data"]["feedback"], document["statements"]
     fits(type(document["scenario"]) is str and type(document["scenario_sha256"]) is str)
-    fits(type(statements) is list and statements and type(feedback) is list and len(feedback) <= 7)
+    fits(type(statements) is list and 1 <= len(statements) <= 16 and type(feedback) is list and len(feedback) <= 7)
     samples = matrix(document["data"]["signed_samples"])
     data = {"samples": samples, "feedback": [vector(b, len(samples[0].entries)) for b in feedback]}
+    proofs = [s.get("proof") for s in statements if type(s) is dict]
+    gated = [(p["labels"], number(p.get("slope"))) for p in proofs if type(p) is dict and "labels" in p]
+    fits(all(one == gated[0] for one in gated), "statements with different labels or slopes")
     for statement in statements:
         keys(statement, "claim inequality proof")
-        proof = statement["proof"]
-        fits(type(proof) is dict and type(proof.get("kind")) is str and proof["kind"] in KINDS,
-             "a kind that is not checked here: check_networks.py knows those of networks with gates")
+        proof, why = statement["proof"], "a kind not checked here: check_networks.py knows those of networks with gates"
+        fits(type(proof) is dict and type(proof.get("kind")) is str and proof["kind"] in KINDS, why)
         name = proof["kind"] + "".join(":%s" % proof.get(k) for k, kind in
                                        (("norm", "least-norm"), ("objective", "kkt-point")) if kind == proof["kind"])
         said = "%s\n%s" % (statement["claim"], statement["inequality"])
@@ -276,7 +277,10 @@ def check(document):
 def main(path):
     try:
         with open(path, "rb") as file:
-            document = json.loads(file.read().decode(), object_pairs_hook=unique)
+            text = file.read(LONGEST + 1)
+        if len(text) > LONGEST:
+            raise ValueError("more than %d bytes" % LONGEST)
+        document = json.loads(text.decode(), object_pairs_hook=unique)
         if type(document) is not dict or document.get("format") != FORMAT:
             raise ValueError("its format is not " + FORMAT)
         for line in check(document):

@@ -125,6 +125,7 @@ def feedback_margin(proof, data):
         hidden = matrix(weights["hidden"])
         output = vector(weights["output"], len(hidden))
         fits(len(hidden[0].entries) == len(rows[0].entries))
+        fits(max(w.bits() for w in hidden) * len(hidden) * len(rows) * len(rows[0].entries) <= 1 << 33)
         seen = [[s * w.dot(row) for w in hidden] for s, row in zip(y, rows)]
         passed = [[a if a > 0 else slope * a for a in line] for line in seen]
         margins = [s * sum(output[j] * h for j, h in enumerate(line)) for s, line in zip(y, passed)]

@@ -57,6 +57,18 @@ impl Singular {
         sorted(&columns, &v, size)
     }
 
+    /// How many singular values are more than this share of the largest.
+    ///
+    /// ```
+    /// use marginflow::singular::Singular;
+    /// use nalgebra::dmatrix;
+    /// assert_eq!(Singular::of(&dmatrix![1.0, 2.0; 2.0, 4.0]).rank(1e-9), 1);
+    /// ```
+    pub fn rank(&self, share: f64) -> usize {
+        let cut = share * self.values.first().copied().unwrap_or(0.0);
+        self.values.iter().filter(|sigma| **sigma > cut).count()
+    }
+
     /// `X⁺`, with singular values up to `cut` taken for zero.
     pub fn pseudo_inverse(&self, cut: f64) -> DMatrix<f64> {
         let rank = self.values.iter().filter(|sigma| **sigma > cut).count();

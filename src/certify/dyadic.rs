@@ -5,6 +5,7 @@
 //! does not occur in a certificate.
 
 use num_bigint::{BigInt, Sign};
+use num_traits::float::FloatCore;
 use num_traits::{One, Signed, ToPrimitive, Zero};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::cmp::Ordering;
@@ -35,29 +36,13 @@ impl Dyadic {
         if !x.is_finite() {
             return None;
         }
-        let bits = x.to_bits();
-        let (fraction, biased) = (bits & ((1 << 52) - 1), (bits >> 52) & 0x7ff);
-        let (mantissa, exponent) = match biased {
-            0 => (fraction, -1074),
-            biased => (fraction | 1 << 52, i64::try_from(biased).ok()? - 1075),
-        };
-        let zeros = if mantissa == 0 {
-            0
-        } else {
-            mantissa.trailing_zeros()
-        };
-        let exponent = if mantissa == 0 {
-            0
-        } else {
-            exponent + i64::from(zeros)
-        };
-        let magnitude = BigInt::from(mantissa >> zeros);
-        let signed = if x.is_sign_negative() {
-            -magnitude
-        } else {
-            magnitude
-        };
-        Some(Self::new(signed, exponent))
+        let (mantissa, exponent, sign) = FloatCore::integer_decode(x);
+        if mantissa == 0 {
+            return Some(Self::zero());
+        }
+        let zeros = mantissa.trailing_zeros();
+        let odd = BigInt::from(mantissa >> zeros) * sign;
+        Some(Self::new(odd, i64::from(exponent) + i64::from(zeros)))
     }
 
     /// All of a list; `None` if an entry is not finite.
@@ -83,9 +68,23 @@ impl Dyadic {
         top * 2f64.powi(half) * 2f64.powi(rest)
     }
 
-    /// For people: two digits, rounded up, so that what is shown of a bound is a bound still.
+    /// An f64 next to it that is not below it: of a bound, a bound still. Infinite beyond the largest of them.
+    pub(crate) fn rounded_up(&self) -> f64 {
+        let nearest = self.to_f64();
+        match Self::from_f64(nearest) {
+            Some(rounded) if rounded >= *self => nearest,
+            _ => nearest.next_up(),
+        }
+    }
+
+    /// For people: two digits, rounded up, so that what is shown of a bound is a bound still. Numbers too small for all
+    /// digits of an f64 are shown as the least that has them.
     pub(crate) fn at_most(&self) -> String {
-        format!("{:.1e}", self.to_f64() * 1.05)
+        let bound = match self.rounded_up() {
+            tiny if tiny > 0.0 => tiny.max(f64::MIN_POSITIVE),
+            other => other,
+        };
+        format!("{:.1e}", bound * 1.05)
     }
 
     pub(crate) fn zero() -> Self {
@@ -282,6 +281,26 @@ mod tests {
             "-0xccccccccccccdp-55"
         );
         assert!(Dyadic::from_f64(f64::NAN).is_none());
+    }
+
+    /// Whatever is shown of a bound must not be below it, where an f64 underflows either.
+    #[test]
+    fn bounds_are_rounded_up() {
+        for text in [
+            "0x1p-2000",
+            "0x1p-1074",
+            "0x3p-1076",
+            "0x10000000000001p-900",
+            "0x1p+0",
+        ] {
+            let x: Dyadic = text.parse().unwrap();
+            let up = Dyadic::from_f64(x.rounded_up()).unwrap();
+            assert!(up >= x, "{text}");
+            let shown: f64 = x.at_most().parse().unwrap();
+            assert!(Dyadic::from_f64(shown).unwrap() >= x, "{text}: {shown:e}");
+        }
+        assert_eq!(Dyadic::zero().at_most(), "0.0e0");
+        assert_eq!(Dyadic::one().at_most(), "1.1e0");
     }
 
     #[test]

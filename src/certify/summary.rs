@@ -24,15 +24,6 @@ pub struct Certified {
     pub statements: Vec<&'static str>,
 }
 
-/// Rounded up, so that it is a bound still.
-fn bound(x: &Dyadic) -> f64 {
-    let nearest = x.to_f64();
-    match Dyadic::from_f64(nearest) {
-        Some(rounded) if rounded >= *x => nearest,
-        _ => nearest.next_up(),
-    }
-}
-
 /// A bound as people read it: four digits, rounded up, so that it is one still.
 pub(crate) fn shown(bound: f64) -> String {
     format!("{:.3e}", bound * 1.0005)
@@ -53,7 +44,7 @@ impl Certified {
         for proof in proofs {
             match proof {
                 Proof::LeastNorm(near) => all.read(near),
-                Proof::KktPoint(point) => all.kkt_distance = Some(bound(&point.distance)),
+                Proof::KktPoint(point) => all.kkt_distance = Some(point.distance.rounded_up()),
                 _ => {}
             }
         }
@@ -62,12 +53,12 @@ impl Certified {
 
     fn read(&mut self, near: &LeastNorm) {
         let named = |name: &str| near.directions.iter().find(|d| d.name == name);
-        let gap = |d: &Direction| d.gap.as_ref().map(bound);
-        let angle = |d: &Direction| d.angle.as_ref().map(bound);
+        let gap = |d: &Direction| d.gap.as_ref().map(Dyadic::rounded_up);
+        let angle = |d: &Direction| d.angle.as_ref().map(Dyadic::rounded_up);
         self.gap = near
             .gap
             .as_ref()
-            .map(bound)
+            .map(Dyadic::rounded_up)
             .or_else(|| named("limit").and_then(gap));
         self.limit_angle = named("limit").and_then(angle);
         self.angle = named(END).and_then(angle);

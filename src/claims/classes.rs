@@ -20,7 +20,8 @@ pub(super) const PROP_1: Claim = Claim {
     check: "Residual: the largest relative distance of sym C_l from its law over all saves. Tolerance: a hundred times \
             the run's own, at most 1e-3; beyond it violated. Inconclusive while the relative area ‖anti C_l‖/‖sym C_l‖ \
             of some layer is above 0.01 at the end and does not fall. Hypotheses: fully connected linear with several \
-            outputs, two layers or more, fixed feedback, zero initial weights.",
+            outputs, two layers or more, fixed feedback with F_l⁺F_l the identity on differences of outputs (it \
+            is where F_l has rank C), zero initial weights: elsewhere Z and the C_l cannot be told from the weights.",
     subject: Subject::Flow,
     judge: alignment,
 };
@@ -127,6 +128,10 @@ fn alignment(e: &Evidence<'_>) -> Verdict {
             1 => "the network has one output",
             _ if e.problem.theta0().amax() > 0.0 => "the initial weights are not zero",
             _ if e.problem.network().depth() == 1 => "a network of depth 1 has no layer to align",
+            _ if e.problem.feedback_matrices().is_some() => {
+                "F_l⁺F_l is not the identity on differences of outputs (a hidden layer is narrow, or its feedback of \
+                 low rank): Z and C_l cannot be told from the weights"
+            }
             _ => "the network is not fully connected linear",
         });
     };

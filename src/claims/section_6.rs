@@ -25,8 +25,9 @@ pub(super) const CLAIM: Claim = Claim {
     check: "Judged on a sweep, not on a run. Residual: of all convolutional networks and kinds (limit, flow, steps), \
             the largest z = δ̄/s.e. of the paired difference of angles, fully connected minus convolutional, same \
             data, pooled over n/D. Holds at -4 and below if no ratio by itself is at +4, and if the mean over limits \
-            is within 4 s.e. of the law in high dimension. Violated where z is +4 or more. Hypotheses: a sweep with a \
-            fully connected and a convolutional network; inconclusive with fewer than 20 pairs.",
+            is within 4 s.e. of the law in high dimension. Violated where z, pooled or of any ratio by itself, is +4 \
+            or more; the residual is then the larger of the two. Hypotheses: a sweep with a fully connected and a \
+            convolutional network; inconclusive where any ratio of a curve has fewer than 20 pairs.",
     subject: Subject::Sweep,
     judge: |_| {
         not_applicable(
@@ -42,7 +43,7 @@ const SIGNIFICANT: f64 = 4.0;
 /// Angles are known to this, degrees: networks of one layer, which are all the same, do not differ by rounding.
 const RESOLUTION: f64 = 1e-6;
 
-/// Fewest pairs of a curve.
+/// Fewest pairs at every ratio: the standard error of each is a number of its own.
 const FEWEST_PAIRS: usize = 20;
 
 /// Angles of a fully connected network minus those of another on the same data, at one ratio n/D, degrees.
@@ -77,13 +78,14 @@ struct Curve {
 }
 
 impl Curve {
-    /// `None` unless every ratio has a standard error.
+    /// `None` unless every ratio has pairs enough for a standard error.
     fn of(name: String, rows: &[&PairedDifference]) -> Option<Self> {
         let count = rows.len() as f64;
         let mut variance = 0.0;
         let mut worst = (f64::NEG_INFINITY, f64::NAN);
         for row in rows {
-            let error = row.standard_error?.max(RESOLUTION);
+            let error = row.standard_error.filter(|_| row.pairs >= FEWEST_PAIRS)?;
+            let error = error.max(RESOLUTION);
             variance += error * error;
             if row.mean / error > worst.0 {
                 worst = (row.mean / error, row.ratio);
@@ -102,6 +104,11 @@ impl Curve {
 
     fn z(&self) -> f64 {
         self.mean / self.standard_error
+    }
+
+    /// The larger of z and that of a ratio by itself: either decides against the claim.
+    fn against(&self) -> f64 {
+        self.z().max(self.worst.0)
     }
 
     /// Distance from the law in standard errors.
@@ -143,30 +150,38 @@ fn verdict(differences: &[PairedDifference]) -> Result<Verdict, Verdict> {
     let mut curves = Vec::with_capacity(groups.len());
     for ((kind, network), rows) in groups {
         let name = format!("{network} {kind}");
-        let pairs: usize = rows.iter().map(|row| row.pairs).sum();
-        let enough = Curve::of(name.clone(), &rows).filter(|_| pairs >= FEWEST_PAIRS);
-        curves.push(enough.ok_or_else(|| {
-            Verdict::without_measurement(
-                Outcome::Inconclusive,
-                format!(
-                    "{name}: {pairs} pairs are too few for a standard error; raise sweep.seeds"
-                ),
-            )
-        })?);
+        curves.push(Curve::of(name.clone(), &rows).ok_or_else(|| too_few(&name, &rows))?);
     }
-    let least_clear = (curves.iter().map(Curve::z)).fold(f64::NEG_INFINITY, f64::max);
+    let largest = |of: fn(&Curve) -> f64| curves.iter().map(of).fold(f64::NEG_INFINITY, f64::max);
+    let least_clear = largest(Curve::z);
     let told: Vec<String> = curves.iter().map(Curve::told).collect();
     let (outcome, remark) = outcome(&curves, least_clear);
+    let residual = match outcome {
+        Outcome::Violated => largest(Curve::against),
+        _ => least_clear,
+    };
     let evidence = format!(
         "{remark}fully connected minus convolutional in degrees, same data, mean ± standard error over n/D: {}",
         told.join("; ")
     );
-    Ok(Verdict::new(outcome, least_clear, -SIGNIFICANT, evidence))
+    Ok(Verdict::new(outcome, residual, -SIGNIFICANT, evidence))
+}
+
+fn too_few(name: &str, rows: &[&PairedDifference]) -> Verdict {
+    let fewest = rows.iter().min_by_key(|row| row.pairs);
+    let found = fewest.map_or_else(String::new, |row| {
+        format!("{} pairs at n/D = {}", row.pairs, row.ratio)
+    });
+    let evidence = format!(
+        "{name}: {found} are too few for a standard error ({FEWEST_PAIRS} are wanted at every ratio); raise \
+         sweep.seeds"
+    );
+    Verdict::without_measurement(Outcome::Inconclusive, evidence)
 }
 
 /// The outcome, with what has to be said first.
 fn outcome(curves: &[Curve], least_clear: f64) -> (Outcome, String) {
-    if let Some(curve) = curves.iter().find(|c| c.z().max(c.worst.0) >= SIGNIFICANT) {
+    if let Some(curve) = curves.iter().find(|c| c.against() >= SIGNIFICANT) {
         let remark = format!(
             "{}: the fully connected network is farther from the teacher (at n/D = {} by {:.1} standard errors); ",
             curve.name, curve.worst.1, curve.worst.0
@@ -200,14 +215,14 @@ fn outcome(curves: &[Curve], least_clear: f64) -> (Outcome, String) {
 mod tests {
     use super::*;
 
-    /// Two ratios of one network with these means, standard error 1, 15 pairs each.
+    /// Two ratios of one network with these means, standard error 1, 20 pairs each.
     fn sweep(means: [f64; 2], law: Option<f64>) -> Vec<PairedDifference> {
         let row = |(ratio, mean): (f64, f64)| PairedDifference {
             network: "conv-dfa-2".into(),
             beside: "fc".into(),
             kind: "limit",
             ratio,
-            pairs: 15,
+            pairs: FEWEST_PAIRS,
             mean,
             standard_error: Some(1.0),
             law,
@@ -237,14 +252,15 @@ mod tests {
             z(-5.0),
         );
         assert_outcome(&sweep([-3.0, -2.0], None), Outcome::Inconclusive, z(-2.5));
-        assert_outcome(&sweep([3.0, 4.0], None), Outcome::Violated, z(3.5));
+        assert_outcome(&sweep([3.0, 3.5], None), Outcome::Violated, z(3.25));
     }
 
     /// One ratio at which it is the other way round is enough, whatever the mean.
     #[test]
     fn one_ratio_can_violate_it() {
         let rows = sweep([-30.0, 4.5], None);
-        assert_eq!(judge_sweep(&rows).outcome, Outcome::Violated);
+        // the residual is what decided, not the pooled z, which is clearly on the other side
+        assert_outcome(&rows, Outcome::Violated, Some(4.5));
     }
 
     /// Differences of rounding are none, however alike they are.
@@ -280,8 +296,11 @@ mod tests {
     fn too_little_is_not_judged() {
         assert_outcome(&[], Outcome::NotApplicable, None);
         let mut few = sweep([-6.0, -4.0], None);
-        few[0].pairs = 4;
+        // the other ratio has more than enough for both
+        (few[0].pairs, few[1].pairs) = (FEWEST_PAIRS - 1, 100);
         assert_outcome(&few, Outcome::Inconclusive, None);
+        let said = judge_sweep(&few).evidence;
+        assert!(said.contains("19 pairs at n/D = 0.5"), "{said}");
         let mut single = sweep([-6.0, -4.0], None);
         single[1].standard_error = None;
         assert_outcome(&single, Outcome::Inconclusive, None);

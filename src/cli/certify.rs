@@ -3,13 +3,13 @@
 use super::{ScenarioArgs, note, print};
 use crate::certify::{self, Certificate, Certified, Found, shown};
 use crate::control::Control;
-use crate::error::{Error, Result, exit};
-use crate::limit::{Separability, max_margin};
-use crate::problem::Problem;
+use crate::error::{Error, NotSeparable, Result, exit};
+use crate::limit::FarkasCertificate;
 use crate::run::{Certify, Reference, RunOptions, reference_limit, run};
 use crate::scenario::{self, Scenario};
 use crate::storage::{Folder, write_file};
 use clap::Args;
+use nalgebra::DVector;
 use std::path::{Path, PathBuf};
 
 #[derive(Args)]
@@ -53,51 +53,69 @@ impl CertifyArgs {
     }
 
     fn made(&self, scenario: Scenario) -> Result<Option<Certificate>> {
-        let problem = scenario.build()?;
-        let label = (scenario.name.as_str(), scenario.sha256.as_str());
-        let reference = match reference_limit(&problem, false) {
-            Ok(reference) => reference,
-            Err(error @ Error::NotSeparable(_)) => {
-                return match not_separable(&problem, label) {
-                    Some(certificate) => Ok(Some(certificate)),
-                    None if self.scenario.allow_nonseparable => Ok(None),
-                    None => Err(error),
-                };
-            }
-            Err(error) => return Err(error),
-        };
-        if self.no_run {
-            let Reference::Global(limit) = reference else {
-                return Ok(None);
+        let made = if self.no_run {
+            of_the_limit(&scenario)
+        } else {
+            let options = RunOptions {
+                certify: Certify::Always,
+                ..RunOptions::default()
             };
-            let found = Found {
-                limit: Some(&limit),
-                ..Found::default()
-            };
-            return Ok(certify::certify(&problem, found, label));
-        }
-        let options = RunOptions {
-            certify: Certify::Always,
-            ..RunOptions::default()
+            run(scenario.clone(), options, &Control::none()).map(|finished| {
+                finished.conclusion.message.iter().for_each(|m| note(m));
+                finished.certificate
+            })
         };
-        let finished = run(scenario, options, &Control::none())?;
-        if let Some(message) = &finished.conclusion.message {
-            note(message);
+        let Err(Error::NotSeparable(why)) = &made else {
+            return made;
+        };
+        match not_separable(&scenario, why)? {
+            Some(certificate) => Ok(Some(certificate)),
+            None if self.scenario.allow_nonseparable => Ok(None),
+            None => made,
         }
-        Ok(finished.certificate)
     }
 }
 
-/// The proof that samples are not separable, if it can be had.
-fn not_separable(problem: &Problem, label: (&str, &str)) -> Option<Certificate> {
-    let Separability::NotSeparable(farkas) = max_margin(problem.dataset().signed_samples()) else {
-        return None;
+/// What is known without a run.
+fn of_the_limit(scenario: &Scenario) -> Result<Option<Certificate>> {
+    let problem = scenario.build()?;
+    let Reference::Global(limit) = reference_limit(&problem, false)? else {
+        return Ok(None);
+    };
+    let found = Found {
+        limit: Some(&limit),
+        ..Found::default()
+    };
+    Ok(certify::certify(&problem, found, label(scenario)))
+}
+
+fn label(scenario: &Scenario) -> (&str, &str) {
+    (&scenario.name, &scenario.sha256)
+}
+
+/// The proof that samples are not separable, from the combination that was found to vanish, if there is one.
+fn not_separable(scenario: &Scenario, why: &NotSeparable) -> Result<Option<Certificate>> {
+    let NotSeparable::Certified {
+        support, residual, ..
+    } = why
+    else {
+        return Ok(None);
+    };
+    let problem = scenario.build()?;
+    let mut multipliers = DVector::zeros(problem.dataset().rows());
+    for (n, weight) in support {
+        multipliers[*n] = *weight;
+    }
+    let farkas = FarkasCertificate {
+        multipliers,
+        residual: *residual,
+        support: support.iter().map(|(n, _)| *n).collect(),
     };
     let found = Found {
         farkas: Some(&farkas),
         ..Found::default()
     };
-    certify::certify(problem, found, label)
+    Ok(certify::certify(&problem, found, label(scenario)))
 }
 
 fn said(certificate: &Certificate, path: &Path) -> String {

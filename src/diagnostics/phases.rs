@@ -10,6 +10,7 @@
 
 use crate::network::SpectralLinear;
 use crate::problem::Problem;
+use crate::singular::Singular;
 use crate::theory::Theory;
 use crate::trajectory::Trajectory;
 use nalgebra::{DMatrix, DVector};
@@ -97,8 +98,7 @@ const ERRORS_ADD_UP: f64 = 20.0;
 
 /// Whether rows of two coordinates are multiples of one another, to rounding of a transform.
 fn is_a_line(rows: &DMatrix<f64>) -> bool {
-    let singular = rows.singular_values();
-    singular.min() <= ROUNDING * singular.max()
+    Singular::of(rows).rank(ROUNDING) < 2
 }
 
 pub(super) struct Builder {

@@ -15,6 +15,7 @@ use super::gap::gap;
 use super::max_margin::{GAP_TOLERANCE, interior_point_settings};
 use super::newton::{Pair, Program, STEPS, Side};
 use super::simplex;
+use crate::singular::Singular;
 use clarabel::algebra::CscMatrix;
 use clarabel::solver::{DefaultSolver, IPSolver, SupportedConeT};
 use nalgebra::{DMatrix, DVector};
@@ -179,8 +180,7 @@ fn is_unique(program: &Program<'_>, multipliers: &DVector<f64>, (near, least): R
             .rows(span.start, span.len)
             .dot(&directions.rows(span.start, span.len))
     });
-    let values = radial.singular_values();
-    values.min() > RANK_ROUNDING * values.max()
+    Singular::of(&radial).rank(RANK_ROUNDING) == tight.len()
 }
 
 /// Clarabel's x and a for `min Σ t_b s.t. ‖x_b‖ ≤ t_b, Gx ≥ level`, the level being that of `start` scaled to

@@ -32,6 +32,7 @@ struct Bases {
     right: DMatrix<f64>,
     /// The singular values, with zeros up to the longer side.
     sigma: Vec<f64>,
+    rank: usize,
     depth: usize,
 }
 
@@ -49,17 +50,16 @@ pub(super) fn slowest_mode(
         &DMatrix::from_column_slice(shape.0, shape.1, z.as_slice()),
         depth,
     )?;
-    let rank = (bases.sigma.iter())
-        .filter(|sigma| **sigma > ROUNDING)
-        .count();
-    // margins that fix all of β leave no mode that could be seen
-    if rows.nrows() >= rank * (shape.0 + shape.1 - rank) {
+    let rank = bases.rank;
+    // margins that fix all of β leave no mode that could be seen; of rank r it has r(D + C − 1 − r) degrees of freedom,
+    // since the columns add up to zero
+    if rows.nrows() >= rank * (shape.0 + shape.1 - 1 - rank) {
         return None;
     }
     let samples: Vec<DMatrix<f64>> = (rows.row_iter())
         .map(|g| bases.coordinates(&DMatrix::from_iterator(shape.0, shape.1, g.iter().copied())))
         .collect();
-    let sign = |a: f64| -> Option<f64> {
+    let sign = |a: f64| -> f64 {
         let mut k = DMatrix::zeros(samples.len(), samples.len());
         for (j, g) in samples.iter().enumerate() {
             let moved = bases.response(g, a);
@@ -70,11 +70,11 @@ pub(super) fn slowest_mode(
         let lu = k.lu();
         let permutation: f64 = lu.p().determinant();
         let signs = lu.u().diagonal().map(f64::signum);
-        Some(permutation * signs.product())
+        permutation * signs.product()
     };
-    let start = sign(0.0)?;
+    let start = sign(0.0);
     let step = up_to / SCAN as f64;
-    let crossed = |a: &f64| sign(*a).is_some_and(|sign| sign != start);
+    let crossed = |a: &f64| sign(*a) != start;
     let first = (1..=SCAN).map(|i| step * i as f64).find(crossed)?;
     let (mut low, mut high) = (first - step, first);
     for _ in 0..40 {
@@ -92,9 +92,10 @@ impl Bases {
     /// `None` if ζ = 0.
     fn of(zeta: &DMatrix<f64>, depth: usize) -> Option<Self> {
         let (d, c) = zeta.shape();
-        let Singular { u, values, v } = Singular::of(zeta);
+        let found = Singular::of(zeta);
+        let rank = found.rank(ROUNDING);
+        let Singular { u, values, v } = found;
         let largest = values.first().copied().filter(|largest| *largest > 0.0)?;
-        let rank = values.iter().filter(|s| **s > ROUNDING * largest).count();
         let kept = values.iter().take(rank);
         let mut sigma: Vec<f64> = kept.map(|sigma| sigma / largest).collect();
         sigma.resize(d.max(c), 0.0);
@@ -104,6 +105,7 @@ impl Bases {
             left: completed(&u),
             right: completed(&v),
             sigma,
+            rank,
             depth,
         })
     }
@@ -174,10 +176,42 @@ fn completed(columns: &DMatrix<f64>) -> DMatrix<f64> {
 mod tests {
     use super::*;
     use crate::dataset::standard_normals;
+    use crate::limit::{LimitKind, Potential};
 
     fn random(seed: u64, rows: usize, columns: usize) -> DMatrix<f64> {
         let draws = standard_normals("class approach", seed).take(rows * columns);
         DMatrix::from_iterator(rows, columns, draws)
+    }
+
+    /// Two features and three classes leave β four degrees of freedom: margins that fix all of them leave no mode.
+    #[test]
+    fn a_predictor_that_its_margins_fix_has_no_mode() {
+        let shape = (2, 3);
+        for seed in 0..20 {
+            let features = random(seed, 4, 2);
+            let pairs = [(0, 1), (0, 2), (1, 2), (2, 0)];
+            let rows = DMatrix::from_fn(4, 6, |n, i| {
+                let (c, k) = pairs[n];
+                let sign = f64::from(u8::from(i / 2 == c)) - f64::from(u8::from(i / 2 == k));
+                features[(n, i % 2)] * sign
+            });
+            assert_eq!(Singular::of(&rows).rank(ROUNDING), 4, "independent rows");
+            let multipliers = random(seed + 100, 4, 1).column(0).map(f64::abs);
+            let limit = Limit {
+                kind: LimitKind::Schatten,
+                potential: Potential::schatten(shape, 4.0 / 3.0),
+                beta: rows.tr_mul(&multipliers),
+                support: (0..4).collect(),
+                multipliers,
+                duality_gap: None,
+                stationarity: None,
+                unique: true,
+            };
+            for depth in [2, 3] {
+                let mode = slowest_mode((shape, depth), &rows, &limit, 1.999);
+                assert_eq!(mode, None, "{seed}, L = {depth}");
+            }
+        }
     }
 
     /// At a = 0 the response is the derivative of `β = Z(ZᵀZ)^{2^{L−1}−1}`, up to the factor of the c_l.

@@ -28,6 +28,10 @@ use nalgebra::{DMatrix, DVector};
 /// `K_l` may differ from a multiple of the identity by this share.
 const ROUNDING: f64 = 1e-10;
 
+/// Singular values below this share of a matrix are rounding, and `F⁺F` may differ from the identity on differences of
+/// outputs by this much.
+const INVERTIBLE: f64 = 1e-9;
+
 /// The ids of the claims about limits.
 pub(crate) const THM_1_VECTOR: &str = "thm-1-vector";
 pub(crate) const GD_FC_VECTOR: &str = "gd-fc-vector";
@@ -111,10 +115,24 @@ fn shape(network: &FullyConnectedLinear) -> (usize, usize) {
 /// Whether FᵀF is a multiple of the identity on differences of outputs.
 fn is_isotropic(f: &DMatrix<f64>) -> bool {
     let outputs = f.ncols();
-    let differences = DMatrix::identity(outputs, outputs).add_scalar(-1.0 / outputs as f64);
+    let differences = on_differences(outputs);
     let k = &differences * f.tr_mul(f) * &differences;
     let mean = k.trace() / (outputs as f64 - 1.0).max(1.0);
     mean > 0.0 && (k - differences * mean).amax() <= ROUNDING * mean
+}
+
+/// `1 − 11ᵀ/C`, the projection onto differences of C outputs.
+fn on_differences(outputs: usize) -> DMatrix<f64> {
+    DMatrix::identity(outputs, outputs).add_scalar(-1.0 / outputs as f64)
+}
+
+/// `F⁺`, C × units, of feedback F, units × C. `None` unless `F⁺F` is the identity on differences of outputs, as it
+/// never is in a layer of fewer than C − 1 units: what such a layer has learned does not show in its weights alone.
+pub(super) fn inverse_on_differences(f: &DMatrix<f64>) -> Option<DMatrix<f64>> {
+    let inverse = Singular::of(f).pseudo_inverse(INVERTIBLE * f.norm());
+    let differences = on_differences(f.ncols());
+    let off = &differences * (&inverse * f) - &differences;
+    (off.amax() <= INVERTIBLE).then_some(inverse)
 }
 
 /// The law of alignment of layers with several outputs, from zero weights.
@@ -122,7 +140,7 @@ fn is_isotropic(f: &DMatrix<f64>) -> bool {
 pub struct ClassAlignment {
     /// `F_1 … F_L` with `F_L = 1`, units × C.
     feedback: Vec<DMatrix<f64>>,
-    /// Their pseudo-inverses.
+    /// Their pseudo-inverses, each the identity after its F on differences of outputs.
     inverses: Vec<DMatrix<f64>>,
 }
 
@@ -135,7 +153,8 @@ pub struct Matrices {
     pub c: Vec<DMatrix<f64>>,
 }
 
-/// `None` unless feedback is fixed and weights start at zero, or for one layer.
+/// `None` unless feedback is fixed and weights start at zero, for one layer, and where the `F_l⁺` do not undo the `F_l`
+/// on differences of outputs: Z and the C_l cannot be told from the weights then.
 pub(super) fn alignment(problem: &Problem) -> Option<ClassAlignment> {
     let Known::FullyConnectedClasses(network) = problem.network().known() else {
         return None;
@@ -147,9 +166,9 @@ pub(super) fn alignment(problem: &Problem) -> Option<ClassAlignment> {
     }
     let outputs = network.outputs();
     feedback.push(DMatrix::identity(outputs, outputs));
-    let inverse = |f: &DMatrix<f64>| Singular::of(f).pseudo_inverse(1e-12 * f.norm());
+    let inverses = feedback.iter().map(inverse_on_differences);
     Some(ClassAlignment {
-        inverses: feedback.iter().map(inverse).collect(),
+        inverses: inverses.collect::<Option<_>>()?,
         feedback,
     })
 }
@@ -159,7 +178,7 @@ impl ClassAlignment {
     pub(super) fn lengths(&self) -> Vec<f64> {
         let hidden = self.feedback.len() - 1;
         let outputs = self.feedback[hidden].ncols();
-        let differences = DMatrix::identity(outputs, outputs).add_scalar(-1.0 / outputs as f64);
+        let differences = on_differences(outputs);
         let length = |f: &DMatrix<f64>| (f * &differences).norm() / (outputs as f64 - 1.0).sqrt();
         self.feedback[..hidden].iter().map(length).collect()
     }

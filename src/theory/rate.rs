@@ -17,6 +17,7 @@
 //! 1/3. Under BP `w_{2,j} = ±‖w_j‖` moves with the features to this order, and slower modes are not excluded; no number
 //! is given there, nor for more layers.
 
+use super::classes::inverse_on_differences;
 use super::growth::predictor_degree;
 use super::{Errors, approach, class_approach, errors};
 use crate::limit::Limit;
@@ -221,11 +222,11 @@ impl Learned {
     }
 
     /// With several outputs: rows of D·C entries, and of the initial weights `w_1(0)(F_1⁺)ᵀ`, the value of Z at the
-    /// start. `None` without fixed feedback.
+    /// start. `None` without fixed feedback, and where F_1⁺ does not undo F_1 on differences of outputs.
     fn of_classes(problem: &Problem) -> Option<Self> {
         let g = problem.dataset().signed_samples();
         let first = problem.feedback_matrices()?.into_iter().next()?;
-        let inverse = Singular::of(&first).pseudo_inverse(1e-12 * first.norm());
+        let inverse = inverse_on_differences(&first)?;
         let theta = problem.theta0().as_slice();
         let w = problem.network().weights(theta).swap_remove(0);
         let start = &w * inverse.transpose();
@@ -294,7 +295,11 @@ fn kept_from_the_start(
 
 /// Numerical rank, relative tolerance 1e-9.
 fn rank(m: &DMatrix<f64>) -> usize {
-    let singular = m.singular_values();
-    let cut = 1e-9 * singular.max();
-    singular.iter().filter(|s| **s > cut).count()
+    // rows that are many are first turned into as few as there are columns
+    let found = if m.nrows() > m.ncols() {
+        Singular::of(&m.clone().qr().r())
+    } else {
+        Singular::of(m)
+    };
+    found.rank(1e-9)
 }

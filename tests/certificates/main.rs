@@ -5,4 +5,5 @@ mod limits;
 mod mutations;
 mod networks;
 mod program;
+mod refusals;
 mod truth;

@@ -145,8 +145,10 @@ pub fn mutated(text: &str, others: &[String], dice: &mut Dice) -> String {
         Value::Object(table) => {
             let keys: Vec<String> = table.keys().cloned().collect();
             let key = &keys[dice.below(keys.len())];
-            match dice.below(2) {
+            match dice.below(3) {
                 0 => drop(table.remove(key)),
+                // serde takes an array of the fields for the object, the format does not
+                1 => *value = Value::Array(table.values().cloned().collect()),
                 _ => drop(table.insert(format!("{key}s"), Value::Null)),
             }
         }
@@ -155,7 +157,7 @@ pub fn mutated(text: &str, others: &[String], dice: &mut Dice) -> String {
 }
 
 /// As the exit code of `check`.
-fn code(text: &str) -> (u8, Option<Certificate>) {
+pub fn code(text: &str) -> (u8, Option<Certificate>) {
     let certificate = match read(text.as_bytes()) {
         Ok(certificate) => certificate,
         Err(marginflow::certify::Unreadable::NotACertificate(_)) => return (65, None),
@@ -165,8 +167,8 @@ fn code(text: &str) -> (u8, Option<Certificate>) {
     (u8::from(!proved), Some(certificate))
 }
 
-/// The exit codes that the second checker would give, file by file; `None` without Python.
-fn codes_of_python(texts: &[&str]) -> Option<Vec<u8>> {
+/// What the second checker says of files `0.json`, `1.json`, …; `None` without Python.
+pub fn said_by_python(texts: &[&str]) -> Option<String> {
     let folder = tempfile::tempdir().unwrap();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/check_networks.py");
     let names = (0..texts.len()).map(|i| format!("{i}.json"));
@@ -180,12 +182,17 @@ fn codes_of_python(texts: &[&str]) -> Option<Vec<u8>> {
         .current_dir(&folder)
         .output()
         .ok()?;
-    let said = String::from_utf8(output.stdout).unwrap();
     assert!(
         output.stderr.is_empty(),
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+/// The exit codes that the second checker would give, file by file; `None` without Python.
+pub fn codes_of_python(texts: &[&str]) -> Option<Vec<u8>> {
+    let said = said_by_python(texts)?;
     let mut codes = vec![0; texts.len()];
     let mut seen = vec![false; texts.len()];
     for line in said.lines() {

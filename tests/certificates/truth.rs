@@ -42,7 +42,7 @@ pub fn is_true(certificate: &Certificate) -> Result<(), String> {
             Proof::KktPoint(point) => kkt(point, &rows),
             Proof::Sandwich(proof) => sandwich(proof, &rows, &feedback),
             Proof::FeedbackMargin(proof) => risen(proof, &rows),
-            Proof::Phases(_) => Ok(()),
+            Proof::Phases(_) => phases(&rows, &feedback),
         })
 }
 
@@ -102,23 +102,24 @@ fn near(
     };
     let cost = |beta: &DVector<f64>| potential.value(beta) / (rows * beta).min();
     let least = cost(&limit.beta);
+    let near = |beta: &DVector<f64>, gap: &Option<Dyadic>, bound: &Option<Dyadic>| {
+        if let Some(gap) = gap {
+            within(cost(beta) / least - 1.0, gap.to_f64(), ROUNDING, "gap")?;
+        }
+        let apart = angle(beta.as_slice(), limit.beta.as_slice());
+        (bound.as_ref()).map_or(Ok(()), |bound| {
+            within(apart, bound.to_f64(), ROUNDING, "angle")
+        })
+    };
+    if proof.gap.is_some() {
+        let exact = potential.inverse_gradient(&rows.tr_mul(&vector(&proof.multipliers)));
+        near(&exact, &proof.gap, &proof.angle).map_err(|why| format!("exact direction: {why}"))?;
+    }
     proof
         .directions
         .iter()
         .try_for_each(|direction: &Direction| {
-            let beta = vector(&direction.beta);
-            if let Some(gap) = &direction.gap {
-                within(cost(&beta) / least - 1.0, gap.to_f64(), ROUNDING, "gap")?;
-            }
-            if let Some(bound) = &direction.angle {
-                within(
-                    angle(beta.as_slice(), limit.beta.as_slice()),
-                    bound.to_f64(),
-                    ROUNDING,
-                    "angle",
-                )?;
-            }
-            Ok(())
+            near(&vector(&direction.beta), &direction.gap, &direction.angle)
         })
 }
 
@@ -128,8 +129,10 @@ fn sandwich(
     feedback: &[DVector<f64>],
 ) -> Result<(), String> {
     let potential = potential(proof.norm, rows.ncols(), feedback);
-    let Separability::Separable(limit) = minimise(rows, &potential) else {
-        return Ok(());
+    let limit = match minimise(rows, &potential) {
+        Separability::Separable(limit) => limit,
+        Separability::NotSeparable(_) => return Err("not separable".into()),
+        _ => return Ok(()),
     };
     let least = potential.value(&limit.beta) / (rows * &limit.beta).min();
     let (accumulated, depth) = (vector(&proof.accumulated), feedback.len() as f64 + 1.0);
@@ -148,6 +151,29 @@ fn sandwich(
     within(radius * least / a - 1.0, f, ROUNDING, "radius excess")?;
     within((dual / radius).powf(q) - 1.0, s, ROUNDING, "slack")?;
     within(f * a / least, constant, ROUNDING * constant, "C")
+}
+
+/// `Im(ẑ₀^* ẑ₁)` is not zero at a frequency that the feedback reaches; what is smaller than rounding counts as zero, so
+/// that a phase on the border would be called a lie.
+fn phases(rows: &DMatrix<f64>, feedback: &[DVector<f64>]) -> Result<(), String> {
+    let potential = potential(Norm::FrequenciesPower, rows.ncols(), feedback);
+    let z0 = rows.row_sum().transpose();
+    let margins = rows * potential.inverse_gradient(&z0);
+    let z1 = rows.tr_mul(&margins);
+    let transform = |x: &DVector<f64>| Basis::Fourier.coordinates(x);
+    let (z0, z1) = (transform(&z0), transform(&z1));
+    let reaching: Vec<DVector<f64>> = feedback.iter().take(2).map(transform).collect();
+    let size = z0.norm() * z1.norm();
+    let turns = (Basis::Fourier.frequencies(rows.ncols()).into_iter()).any(|f| {
+        let at = |x: &DVector<f64>| f.entry(x.as_slice());
+        let reached = reaching.iter().all(|b| at(b).norm() > ROUNDING * b.norm());
+        reached && (at(&z0).conj() * at(&z1)).im.abs() > 1e-12 * size
+    });
+    if turns {
+        Ok(())
+    } else {
+        Err("no phase turns".into())
+    }
 }
 
 fn risen(proof: &FeedbackMargin, rows: &DMatrix<f64>) -> Result<(), String> {

@@ -26,6 +26,17 @@ pub fn gradient_descent() -> Problem {
     problem(|_| Rule::gradient_descent(), 0.1)
 }
 
+/// Feedback of three units to four outputs, which no pseudo-inverse undoes.
+fn narrow() -> Problem {
+    let data = gaussian_class_teacher(6, 8, 4, 2).unwrap();
+    let network = Network::fully_connected_with_outputs(6, &[3], 4);
+    let draws = standard_normals("feedback", 7).take(12);
+    let matrix = DMatrix::from_iterator(3, 4, draws);
+    let start = DVector::zeros(network.parameters());
+    let rule = Rule::direct_feedback_matrices(vec![matrix]);
+    Problem::new(data, network, rule, Loss::Exponential, start).unwrap()
+}
+
 /// The same run with weights whose predictor tends to this direction, like (log t)^{−1/3}: the first layer is the
 /// predictor, the second picks its columns.
 fn tending(case: &Case, direction: &DVector<f64>) -> Case {
@@ -102,6 +113,12 @@ fn hypotheses_are_named() {
         "thm-1-vector",
         Outcome::NotApplicable,
         "no norm is minimised",
+    );
+    let narrow = Case::to(narrow(), 20.0);
+    narrow.expect(
+        "prop-1-vector",
+        Outcome::NotApplicable,
+        "cannot be told from the weights",
     );
     let single = Case::to(dfa(data(), &[8]), 20.0);
     for claim in ["prop-1-vector", "thm-1-vector"] {

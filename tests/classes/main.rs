@@ -191,7 +191,7 @@ fn random_problems() -> Vec<Problem> {
     (0..20)
         .map(|i| {
             let options = ClassMeans {
-                dimension: 3 + i % 3,
+                dimension: 3 + (i / 2) % 3,
                 classes: 2 + i % 3,
                 samples: 6 + i % 4,
                 spread: 0.3,
@@ -203,7 +203,13 @@ fn random_problems() -> Vec<Problem> {
                 hidden if kind == Kind::Orthonormal && hidden.contains(&3) => &[6, 5],
                 hidden => hidden,
             };
-            problem(&class_means(&options), hidden, kind, losses[i % 3], 0.15)
+            problem(
+                &class_means(&options),
+                hidden,
+                kind,
+                losses[(i / 3) % 3],
+                0.15,
+            )
         })
         .collect()
 }

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub struct FeedbackMargin {
     /// κ ≥ 0 of the hidden units: g(a) = a for a > 0, κa below.
     pub slope: Dyadic,
-    /// `y_n` = ±1; inputs are `x_n = y_n g_n`.
+    /// `y_n` = ±1; inputs are `x_n = y_n g_n`. The same in all statements of a certificate, as the slope is.
     pub labels: Vec<i8>,
     pub earlier: Weights,
     pub later: Weights,
@@ -98,6 +98,10 @@ impl Kind for FeedbackMargin {
 
     fn inequality(&self) -> &'static str {
         "(min_n m_n(later) - ln N)^4 |w_2(earlier)|^6 >= min_n m_n(earlier)^4 |w_2(later)|^6"
+    }
+
+    fn gated(&self) -> Option<(&[i8], &Dyadic)> {
+        Some((&self.labels, &self.slope))
     }
 
     fn verify(&self, data: &Exact<'_>) -> Result<String, Failure> {

@@ -52,7 +52,7 @@ pub struct KktPoint {
     pub objective: Objective,
     /// κ in [0, 1).
     pub slope: Dyadic,
-    /// `y_n` = ±1; inputs are `x_n = y_n g_n`.
+    /// `y_n` = ±1; inputs are `x_n = y_n g_n`. The same in all statements of a certificate, as the slope is.
     pub labels: Vec<i8>,
     pub units: Vec<Unit>,
     pub groups: Vec<Group>,
@@ -263,6 +263,10 @@ impl Kind for KktPoint {
 
     fn inequality(&self) -> &'static str {
         "|C F(m)| + |I - C F'(X)| r < r; lambda > 0, gates off kinks, other margins > 1 over the box X = m +- r"
+    }
+
+    fn gated(&self) -> Option<(&[i8], &Dyadic)> {
+        Some((&self.labels, &self.slope))
     }
 
     fn verify(&self, data: &Exact<'_>) -> Result<String, Failure> {

@@ -318,8 +318,8 @@ impl<'a> System<'a> {
         all
     }
 
-    /// The values at the centre.
-    fn centre(&self) -> Values {
+    /// The values at the centre of the box.
+    pub(in crate::certify) fn centre(&self) -> Values {
         let centre = self.of.centre.iter().cloned();
         self.values(centre.map(Interval::point).collect())
     }
@@ -425,20 +425,5 @@ impl<'a> System<'a> {
             }
         }
         Ok(())
-    }
-}
-
-impl Values {
-    /// At the centre of the box.
-    pub(in crate::certify) fn at_centre(system: &System<'_>) -> Self {
-        system.values(
-            system
-                .of
-                .centre
-                .iter()
-                .cloned()
-                .map(Interval::point)
-                .collect(),
-        )
     }
 }

@@ -27,6 +27,7 @@
 use super::angle::{six_sines, within};
 use super::enclosure::Moduli;
 use super::vectors::{Matrix, Vector};
+use super::weights::{bounded, entry_weights, frequency_ray, frequency_weights};
 use super::{Dyadic, Exact, Failure, Kind, holds, null_or};
 use num_bigint::BigInt;
 use serde::{Deserialize, Serialize};
@@ -203,9 +204,6 @@ impl Kind for LeastNorm {
     }
 }
 
-/// Most bits of powers that are taken.
-const MOST_POWER: u64 = 1 << 26;
-
 /// `1 + g` of a gap that is not negative.
 fn one_plus(gap: &Dyadic) -> Result<Dyadic, Failure> {
     holds(!gap.is_negative(), "gap ≥ 0")?;
@@ -216,52 +214,6 @@ fn positive_margin(rows: &Matrix, beta: &Vector) -> Result<Dyadic, Failure> {
     let margin = rows.times(beta).least();
     holds(margin.is_positive(), "min_n g_n·beta > 0")?;
     Ok(margin)
-}
-
-/// `W` of the entries: `∏_k b_k^{2^{L−k}}`.
-fn entry_weights(data: &Exact<'_>) -> Vector {
-    let depth = data.depth();
-    let ones = Vector {
-        entries: vec![BigInt::from(1); data.samples.columns],
-        exponent: 0,
-    };
-    (data.feedback.iter().zip(1..)).fold(ones, |weights, (b, k)| {
-        weights.times(&b.power(1 << (depth - k)))
-    })
-}
-
-/// The kernel whose transform, without a factor, is `D^{q/2−1} W`.
-fn frequency_weights(data: &Exact<'_>) -> Result<Vector, Failure> {
-    let depth = data.depth();
-    let mut kernel = Vector::impulse(data.samples.columns);
-    for (b, k) in data.feedback.iter().zip(1..) {
-        let factor = raised(&b.correlated()?, 1 << (depth - k - 1))?;
-        kernel = kernel.convolved(&factor)?;
-    }
-    Ok(kernel)
-}
-
-/// The vector with the transform `W|Ẑ|^{q−2}Ẑ`, times `D^{q−2}`.
-pub(super) fn frequency_ray(data: &Exact<'_>, z: &Vector) -> Result<Vector, Failure> {
-    let half = 1 << (data.depth() - 1);
-    frequency_weights(data)?
-        .convolved(&raised(&z.correlated()?, half - 1)?)?
-        .convolved(z)
-}
-
-/// `x ⊛ … ⊛ x`, `power` times.
-fn raised(x: &Vector, power: u32) -> Result<Vector, Failure> {
-    (0..power).try_fold(Vector::impulse(x.entries.len()), |product, _| {
-        product.convolved(x)
-    })
-}
-
-/// Whether numbers of so many bits may be raised to a power.
-fn bounded(bits: u64, power: u32) -> Result<(), Failure> {
-    if bits.saturating_mul(u64::from(power)) > MOST_POWER {
-        return Err(Failure::too_large("powers"));
-    }
-    Ok(())
 }
 
 impl LeastNorm {
@@ -292,8 +244,7 @@ impl LeastNorm {
         let exact = match self.norm {
             Norm::Euclidean => Some(ray(z.clone(), Dyadic::one())),
             Norm::EntriesPower => {
-                let weights = entry_weights(data);
-                bounded((weights.bits() + z.bits()) * z.entries.len() as u64, q)?;
+                let weights = entry_weights(data, z.bits(), q)?;
                 Some(ray(weights.times(&z.power(q - 1)), weights.largest()))
             }
             Norm::FrequenciesPower => {
@@ -345,7 +296,7 @@ impl LeastNorm {
                 })
                 .collect());
         }
-        let weights = entry_weights(data);
+        let weights = entry_weights(data, 0, 1 << depth)?;
         let share = |d: usize| Share {
             size: beta.entry(d).abs(),
             weight: weights.entry(d),
@@ -381,9 +332,10 @@ impl LeastNorm {
         let beta = Vector::of_length(&of.beta, dual.rows.columns, "beta")?;
         let margin = positive_margin(dual.rows, &beta)?;
         let mut said = vec![
+            // a name is the file's own word: it must not look like one of the checker's
             of.name
                 .chars()
-                .filter(|c| !c.is_control())
+                .flat_map(char::escape_debug)
                 .take(60)
                 .collect::<String>(),
         ];

@@ -20,12 +20,14 @@ mod non_separable;
 mod phases;
 mod sandwich;
 mod separable;
+mod shape;
 pub(in crate::certify) mod vectors;
+mod weights;
 
 pub(in crate::certify) use angle::within;
 pub use feedback_margin::{FeedbackMargin, Weights};
 pub use kkt_point::{Group, KktPoint, Objective, Unit};
-pub(in crate::certify) use kkt_system::{System, Values};
+pub(in crate::certify) use kkt_system::System;
 pub use least_norm::{Direction, LeastNorm, Norm};
 pub(in crate::certify) use least_norm::{Dual, Ray, Share};
 pub use non_separable::NonSeparable;
@@ -35,13 +37,17 @@ pub use separable::Separable;
 
 use super::dyadic::Dyadic;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use vectors::{Matrix, Vector};
 
 /// The format that is written and read.
 pub const FORMAT: &str = "marginflow-certificate/1";
 
 /// Longest file that is read, in bytes.
-const LONGEST: usize = 1 << 28;
+pub const LONGEST: usize = 1 << 28;
+
+/// Most statements of a certificate: there are seven kinds.
+const MOST_STATEMENTS: usize = 16;
 
 /// What is claimed of some data, and why it is true.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -95,6 +101,10 @@ impl Statement {
 trait Kind {
     fn claim(&self) -> &'static str;
     fn inequality(&self) -> &'static str;
+    /// `y_n = ±1` and κ, of a statement about a network with gates.
+    fn gated(&self) -> Option<(&[i8], &Dyadic)> {
+        None
+    }
     /// What is proved, with its numbers; or the inequality that fails.
     fn verify(&self, data: &Exact<'_>) -> Result<String, Failure>;
 }
@@ -223,22 +233,28 @@ pub enum Unreadable {
 /// [`Unreadable::NotACertificate`] unless the bytes are a JSON object whose `format` is [`FORMAT`],
 /// [`Unreadable::Damaged`] if the rest does not follow it.
 pub fn read(bytes: &[u8]) -> Result<Certificate, Unreadable> {
-    #[derive(Deserialize)]
-    struct Header {
-        format: String,
-    }
     if bytes.len() > LONGEST {
         return Err(Unreadable::NotACertificate(format!(
             "more than {LONGEST} bytes"
         )));
     }
     let not = |why: String| Unreadable::NotACertificate(why);
-    let header: Header = serde_json::from_slice(bytes).map_err(|e| not(brief(&e)))?;
-    if header.format != FORMAT {
-        let start: String = header.format.chars().take(60).collect();
+    let document: Value = serde_json::from_slice(bytes).map_err(|e| not(brief(&e)))?;
+    let Some(format) = document.get("format").and_then(Value::as_str) else {
+        return Err(not("not an object with a `format`".into()));
+    };
+    if format != FORMAT {
+        let start: String = format.chars().take(60).collect();
         return Err(not(format!("its format is {start:?}, not {FORMAT:?}")));
     }
-    serde_json::from_slice(bytes).map_err(|e| Unreadable::Damaged(brief(&e)))
+    let damaged = |e: serde_json::Error| Unreadable::Damaged(brief(&e));
+    // from the bytes again, which still have the keys that occur twice
+    let certificate = serde_json::from_slice(bytes).map_err(damaged)?;
+    let expected = serde_json::to_value(&certificate).map_err(damaged)?;
+    match shape::difference(&document, &expected) {
+        None => Ok(certificate),
+        Some(place) => Err(Unreadable::Damaged(place)),
+    }
 }
 
 /// What the reader of JSON says, which may repeat a whole file, in a line.
@@ -265,7 +281,8 @@ impl Certificate {
 /// What each statement proves, or why it does not.
 ///
 /// # Errors
-/// If there are no statements, or the data have no proper form; nothing is proved then.
+/// If there are no statements or too many, if they are about different networks, or the data have no proper form;
+/// nothing is proved then.
 pub fn check(certificate: &Certificate) -> Result<Vec<Result<String, Failure>>, Failure> {
     if certificate.format != FORMAT {
         return Err(Failure::malformed(format!("the format is not {FORMAT}")));
@@ -275,12 +292,29 @@ pub fn check(certificate: &Certificate) -> Result<Vec<Result<String, Failure>>, 
             "no statements: nothing is claimed".into(),
         ));
     }
+    if certificate.statements.len() > MOST_STATEMENTS {
+        return Err(Failure::too_large("statements"));
+    }
+    about_one_network(&certificate.statements)?;
     let data = Exact::of(&certificate.data)?;
     Ok(certificate
         .statements
         .iter()
         .map(|statement| verify(statement, &data))
         .collect())
+}
+
+/// Labels and slope are stated where they are used. Inputs are `x_n = y_n g_n`, so with other labels a statement is
+/// about other inputs, and one certificate is about one network on one set of data.
+fn about_one_network(statements: &[Statement]) -> Result<(), Failure> {
+    let mut gated = statements.iter().filter_map(|s| s.proof.kind().gated());
+    let first = gated.next();
+    if gated.any(|other| Some(other) != first) {
+        return Err(Failure::malformed(
+            "statements with different labels or slopes".into(),
+        ));
+    }
+    Ok(())
 }
 
 pub(in crate::certify) fn verify(

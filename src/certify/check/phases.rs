@@ -13,8 +13,8 @@
 //!
 //! `Im(ẑ₀^* ẑ₁)` is the transform of the antisymmetric part of the circular correlation of z₀ and z₁: rational.
 
-use super::least_norm::frequency_ray;
 use super::vectors::Vector;
+use super::weights::frequency_ray;
 use super::{Exact, Failure, Kind, holds};
 use num_bigint::BigInt;
 use serde::{Deserialize, Serialize};

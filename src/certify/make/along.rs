@@ -1,7 +1,7 @@
 //! Statements about numbers along a run, and about its start.
 
 use super::Finished;
-use super::numbers::{least, ratio};
+use super::numbers::excess;
 use crate::activation::Formula;
 use crate::certify::check::{
     Data, Exact, FeedbackMargin, LeastNorm, Norm, Phases, Proof, Sandwich, Statement, Weights,
@@ -72,12 +72,6 @@ fn sandwich_at(
         slack: Dyadic::zero(),
     };
     let parts = proof.parts(exact).ok()?;
-    let excess = |(left, right): &(Dyadic, Dyadic), power: u32| {
-        let estimate = (ratio(&(left - right), right).ln_1p() / f64::from(power)).exp_m1();
-        least(estimate, |e| {
-            *left <= &(&Dyadic::one() + e).pow(power) * right
-        })
-    };
     proof.dual_excess = excess(&parts.dual, parts.q)?;
     proof.radius_excess = excess(&parts.radius, parts.q)?;
     proof.slack = excess(&parts.order, 1)?;

@@ -7,7 +7,7 @@ use super::Finished;
 use super::numbers::{least, ratio};
 use crate::activation::Formula;
 use crate::certify::check::vectors::Matrix;
-use crate::certify::check::{Data, Group, KktPoint, Objective, System, Unit, Values};
+use crate::certify::check::{Data, Group, KktPoint, Objective, System, Unit};
 use crate::certify::dyadic::Dyadic;
 use crate::problem::Problem;
 use crate::theory::MarginProblem;
@@ -372,7 +372,7 @@ fn truncated(x: &Dyadic) -> Dyadic {
 /// The least distance that holds.
 fn bound(point: &mut KktPoint, samples: &Matrix) -> Option<KktPoint> {
     let system = System::of(point, samples).ok()?;
-    let centre = Values::at_centre(&system);
+    let centre = system.centre();
     let (apart, size) = point.squares(samples, &centre).ok()?;
     let estimate = ratio(&apart, &size).sqrt();
     let wide = system.values(system.the_box());

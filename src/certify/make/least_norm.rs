@@ -4,7 +4,7 @@
 //! the exact direction and the minimiser. A few Newton steps with residuals in integers give them as many digits as are
 //! wanted: on the support S all margins of `ζ = ∇Ψ*(Gᵀa)` must be equal, with the derivative `G_S ∇²Ψ* G_Sᵀ` in f64.
 
-use super::numbers::{angle_of_sine, least, logarithm, ratio};
+use super::numbers::{angle_of_sine, excess, least, logarithm, ratio};
 use crate::certify::check::vectors::{Matrix, Vector};
 use crate::certify::check::{Data, Direction, Dual, Exact, LeastNorm, Norm, Ray, Share, within};
 use crate::certify::dyadic::Dyadic;
@@ -296,11 +296,7 @@ fn direction(
     direction.radii = proof.radii(&vector, exact).unwrap_or_default();
     let product = &margin * &dual.total;
     if let Ok(sides) = proof.sides(&direction, &vector, &product, exact, &dual) {
-        let excess = ratio(&(&sides.left - &sides.right), &sides.right);
-        let estimate = (excess.ln_1p() / f64::from(sides.power)).exp_m1();
-        direction.gap = least(estimate, |g| {
-            sides.left <= &(&Dyadic::one() + g).pow(sides.power) * &sides.right
-        });
+        direction.gap = excess(&(sides.left, sides.right), sides.power);
     }
     if direction.gap.is_none() {
         direction.radii.clear();

@@ -47,6 +47,14 @@ pub(super) fn least(estimate: f64, holds: impl Fn(&Dyadic) -> bool) -> Option<Dy
         .find(|x| holds(x))
 }
 
+/// The least e found with `left ≤ (1 + e)^power right`.
+pub(super) fn excess((left, right): &(Dyadic, Dyadic), power: u32) -> Option<Dyadic> {
+    let estimate = (ratio(&(left - right), right).ln_1p() / f64::from(power)).exp_m1();
+    least(estimate, |e| {
+        *left <= &(&Dyadic::one() + e).pow(power) * right
+    })
+}
+
 /// Where nothing is left to estimate.
 const SMALLEST: f64 = 1e-60;
 

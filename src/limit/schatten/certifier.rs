@@ -77,19 +77,12 @@ impl MatrixCertifier {
         beta: &DVector<f64>,
         multipliers: &DVector<f64>,
     ) -> Option<f64> {
-        let (beta_size, size) = (largest(beta.iter()), largest(multipliers.iter()));
-        let refused = self.exponent < 1.0
-            || !beta_size.is_finite()
-            || !size.is_finite()
-            || size == 0.0
-            || multipliers.iter().any(|a| *a < 0.0);
-        if refused {
-            return None;
-        }
-        let x = beta / power_of_two(beta_size);
-        let a = multipliers / power_of_two(size);
-        let gap = gap(&self.columns, self.shape, self.exponent, (&x, &a));
-        gap.is_finite().then_some(gap)
+        gap_in_data_units(
+            &self.columns,
+            self.shape,
+            self.exponent,
+            (beta, multipliers),
+        )
     }
 
     /// See [`Certifier::best_multipliers`](super::super::Certifier::best_multipliers).
@@ -189,6 +182,29 @@ impl MatrixCertifier {
         self.last = Some((beta.clone(), fit.clone()));
         fit
     }
+}
+
+/// The gap of β and multipliers of any size before rows of G as columns, DC × N, in units that make them of order one;
+/// `None` for p < 1, multipliers that are negative or zero, and what is not finite.
+pub(super) fn gap_in_data_units(
+    columns: &DMatrix<f64>,
+    shape: (usize, usize),
+    exponent: f64,
+    (beta, multipliers): (&DVector<f64>, &DVector<f64>),
+) -> Option<f64> {
+    let (beta_size, size) = (largest(beta.iter()), largest(multipliers.iter()));
+    let refused = exponent < 1.0
+        || !beta_size.is_finite()
+        || !size.is_finite()
+        || size == 0.0
+        || multipliers.iter().any(|a| *a < 0.0);
+    if refused {
+        return None;
+    }
+    let x = beta / power_of_two(beta_size);
+    let a = multipliers / power_of_two(size);
+    let gap = gap(columns, shape, exponent, (&x, &a));
+    gap.is_finite().then_some(gap)
 }
 
 impl Scaled {

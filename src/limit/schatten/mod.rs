@@ -21,6 +21,7 @@ mod spectrum;
 mod tests;
 
 pub(super) use certifier::MatrixCertifier;
+use certifier::gap_in_data_units;
 
 use super::max_margin::{hard_margin, max_margin};
 use super::scaling::{largest, power_of_two};
@@ -58,8 +59,7 @@ pub(super) fn minimise(signed_samples: &DMatrix<f64>, potential: &Potential) -> 
     let columns = frame.columns(&scaled);
     let start = match hard_margin(&columns.transpose(), &[], Proof::ToRounding) {
         Separability::Separable(limit) => limit,
-        // the frame has the rounding of its bases: the samples themselves decide
-        _ => return max_margin(signed_samples),
+        _ => return undecided_in_the_frame(signed_samples),
     };
     let found = newton::minimise(&columns, frame.shape(), p, &start.multipliers);
     let found = match (found, p == 1.0) {
@@ -80,6 +80,16 @@ pub(super) fn minimise(signed_samples: &DMatrix<f64>, potential: &Potential) -> 
         }
         Ok((limit, _)) => Separability::Separable(limit),
         Err(why) => Separability::Undecided(why.into()),
+    }
+}
+
+/// What is true of data that could not be separated in the frame, which has the rounding of its bases: the samples
+/// themselves decide whether they are separable, but their own minimiser is that of the Euclidean norm, not of this
+/// one.
+fn undecided_in_the_frame(signed_samples: &DMatrix<f64>) -> Separability {
+    match max_margin(signed_samples) {
+        Separability::Separable(_) => Separability::Undecided(Undecided::UnitCoordinates),
+        other => other,
     }
 }
 
@@ -118,8 +128,9 @@ fn in_data_units(
     if !largest(&beta).is_normal() || !largest(&multipliers).is_normal() {
         return Err(Unrepresentable::Range);
     }
-    let gap = MatrixCertifier::new(signed_samples, potential)
-        .duality_gap(&beta, &multipliers)
+    let columns = (signed_samples / power_of_two(largest(signed_samples.iter()))).transpose();
+    let shape = potential.matrix.unwrap_or((signed_samples.ncols(), 1));
+    let gap = gap_in_data_units(&columns, shape, potential.exponent, (&beta, &multipliers))
         .unwrap_or(f64::INFINITY);
     let support = (0..multipliers.len()).filter(|n| multipliers[*n] > 0.0);
     let limit = Limit {

@@ -84,9 +84,7 @@ fn row_space(rows: DMatrix<f64>) -> DMatrix<f64> {
         rows
     };
     let found = Singular::of(&square);
-    let largest = found.values.first().copied().unwrap_or(0.0);
-    let cut = ROUNDING * dimension as f64 * largest;
-    let rank = found.values.iter().filter(|s| **s > cut).count();
+    let rank = found.rank(ROUNDING * dimension as f64);
     found.v.columns(0, rank).into_owned()
 }
 

@@ -113,6 +113,26 @@ fn dual_ascent_finds_the_same_minimiser() {
     assert!(angle < 1e-6, "{angle:e}");
 }
 
+/// A feature below the rounding of the frame may separate the data, in a direction that minimises another norm.
+#[test]
+fn the_euclidean_minimiser_is_never_given_out_for_another() {
+    let (thin, shape) = (1e-15, (2, 2));
+    // x (e_1 − e_2)ᵀ of x = (1, 0) and (−1, 1e-15), column by column
+    let g = DMatrix::from_row_slice(2, 4, &[1.0, 0.0, -1.0, 0.0, -1.0, thin, 1.0, -thin]);
+    let euclidean = crate::limit::max_margin(&g);
+    assert!(
+        matches!(euclidean, Separability::Separable(_)),
+        "{euclidean:?}"
+    );
+    for p in [1.0, 4.0 / 3.0] {
+        let found = minimise_any(&g, &Potential::schatten(shape, p));
+        assert!(
+            matches!(found, Separability::Undecided(_)),
+            "p = {p}: {found:?}"
+        );
+    }
+}
+
 /// Rotations of the input space rotate the minimiser; classes may be renamed; data that overlap are refused with
 /// Farkas' proof.
 #[test]

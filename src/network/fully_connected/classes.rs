@@ -169,24 +169,19 @@ impl ClassKernel {
         Passes { h, s, s_dot, delta }
     }
 
-    /// `A_l` and `M_l` of the module, l = 1 … L.
-    fn metric(&self, theta: &[f64]) -> Vec<(DMatrix<f64>, DMatrix<f64>)> {
+    /// `P_{l−1}` with `A_l = P_{l−1}P_{l−1}ᵀ` (`None` for the identity, l = 1), and `M_l` of the module, l = 1 … L.
+    fn metric(&self, theta: &[f64]) -> Vec<(Option<DMatrix<f64>>, DMatrix<f64>)> {
         let w = self.layout.views(theta);
         let s = backward_pass(&w);
         let delta = self.deltas(&s);
-        let (d, _) = self.shape();
         let mut below: Option<DMatrix<f64>> = None;
         let mut metric = Vec::with_capacity(w.len());
         for l in 1..=w.len() {
-            let a = match &below {
-                None => DMatrix::identity(d, d),
-                Some(p) => p * p.transpose(),
-            };
-            metric.push((a, delta[l - 1].tr_mul(&s[l])));
-            below = Some(match below {
+            let next = match &below {
                 None => w[0].clone_owned(),
                 Some(p) => p * w[l - 1],
-            });
+            };
+            metric.push((below.replace(next), delta[l - 1].tr_mul(&s[l])));
         }
         metric
     }
@@ -299,8 +294,12 @@ impl Kernel for ClassKernel {
             let row: Vec<f64> = self.signed_samples.row(m).iter().copied().collect();
             let z = DMatrix::from_vec(d, c, row);
             let mut moved = DMatrix::zeros(d, c);
-            for (a, through) in &metric {
-                moved += a * (&z * through);
+            for (factor, through) in &metric {
+                let through = &z * through;
+                moved += match factor {
+                    None => through,
+                    Some(p) => p * p.tr_mul(&through),
+                };
             }
             columns.set_column(j, &self.products(&moved));
         }

@@ -8,12 +8,9 @@ use super::matrices::{balance, whole};
 use super::{Conserved, subscript};
 use crate::network::{Architecture, FullyConnectedLinear, Layout};
 use crate::problem::Problem;
-use crate::singular::Singular;
 use crate::theory::Errors;
+use crate::theory::classes::inverse_on_differences;
 use nalgebra::DMatrix;
-
-/// `F⁺F` may differ from the identity on differences of outputs by this much.
-const ROUNDING: f64 = 1e-9;
 
 pub(super) fn conserved(
     problem: &Problem,
@@ -41,12 +38,7 @@ fn under_feedback(
     this: &DMatrix<f64>,
     next: &DMatrix<f64>,
 ) -> Option<Conserved> {
-    let inverse = Singular::of(next).pseudo_inverse(ROUNDING * next.norm());
-    let outputs = next.ncols();
-    let differences = DMatrix::identity(outputs, outputs).add_scalar(-1.0 / outputs as f64);
-    if (&differences * (&inverse * next) - &differences).amax() > ROUNDING {
-        return None;
-    }
+    let inverse = inverse_on_differences(next)?;
     let (layout, this) = (layout.clone(), this.clone());
     let reach = 2.0 * this.norm() * inverse.norm();
     let (here, above) = (subscript(l), subscript(l + 1));
