@@ -97,7 +97,10 @@ fn locked(name: &str) -> BTreeMap<String, BTreeSet<String>> {
     let lock = table(name);
     for package in lock["package"].as_array().expect("a list of packages") {
         let text = |key: &str| package[key].as_str().expect("a text").to_owned();
-        found.entry(text("name")).or_default().insert(text("version"));
+        found
+            .entry(text("name"))
+            .or_default()
+            .insert(text("version"));
     }
     found
 }

@@ -250,7 +250,7 @@ impl Run {
         py.detach(|| {
             let _here = storage::Folder::alone(&folder)?;
             let figures = figures::figures(&self.inner.drawn());
-            report::write_all(&self.inner, &figures, &folder)
+            report::write_all(&self.inner, &figures, &figures::Look::default(), &folder)
         })
         .map_err(exception)
     }

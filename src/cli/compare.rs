@@ -29,6 +29,7 @@ pub(super) struct CompareArgs {
 
 impl CompareArgs {
     pub(crate) fn execute(self) -> Result<u8> {
+        let look = self.output.shown.look()?;
         let scenario = scenario::load(&self.scenario.scenario, &self.scenario.overrides)?;
         let verb = if self.critical { "critical" } else { "compare" };
         let folder = self
@@ -40,10 +41,10 @@ impl CompareArgs {
         if self.critical {
             let measured = critical::measure(&self.scenario, &control)?;
             progress.clear();
-            return critical::finish(&measured, &folder, self.output.quiet, self.output.format);
+            return critical::finish(&measured, &folder, &self.output, look.as_ref());
         }
         let compared = compare(scenario, self.scenario.allow_nonseparable, &control)?;
         progress.clear();
-        finish(&compared, &folder, &self.output)
+        finish(&compared, &folder, &self.output, look.as_ref())
     }
 }

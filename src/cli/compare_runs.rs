@@ -1,7 +1,9 @@
 //! `compare-runs DIR…`
 
-use super::print;
+use super::look::Shown;
+use super::{Format, print};
 use crate::error::{Result, exit};
+use crate::figures::Figure;
 use crate::storage::Folder;
 use crate::study::compare;
 use clap::Args;
@@ -15,9 +17,8 @@ pub(super) struct CompareRunsArgs {
     /// Output folder
     #[arg(long, value_name = "DIR", default_value = "out/compare-runs")]
     out: PathBuf,
-    /// Draw no figures: only tables
-    #[arg(long)]
-    no_figures: bool,
+    #[command(flatten)]
+    shown: Shown,
     /// Print only errors
     #[arg(long)]
     quiet: bool,
@@ -25,18 +26,31 @@ pub(super) struct CompareRunsArgs {
 
 impl CompareRunsArgs {
     pub(crate) fn execute(self) -> Result<u8> {
+        let look = self.shown.look()?;
         let _here = Folder::alone(&self.out)?;
-        let compared = compare(&self.folders, &self.out, !self.no_figures)?;
-        if !self.quiet {
-            let figures: Vec<String> = (compared.figures.iter())
-                .map(|figure| format!("figures/{}.svg", figure.id))
-                .collect();
-            print(&format!(
+        let compared = compare(&self.folders, &self.out, look.as_ref())?;
+        let figures = || -> Vec<String> {
+            let ending = look.as_ref().map_or("", |look| look.formats[0].extension());
+            let named = |figure: &Figure| format!("figures/{}.{ending}", figure.id);
+            compared.figures.iter().map(named).collect()
+        };
+        match (self.shown.printed(), self.quiet) {
+            (Format::Json, _) => {
+                let document = serde_json::json!({
+                    "folder": self.out,
+                    "table": "table.csv",
+                    "curves": "curves.npz",
+                    "figures": figures(),
+                });
+                print(&format!("{document:#}\n"))?;
+            }
+            (Format::Text, true) => {}
+            (Format::Text, false) => print(&format!(
                 "{}\n  written to {}: table.csv, curves.npz {}\n",
                 compared.text,
                 self.out.display(),
-                figures.join(" ")
-            ))?;
+                figures().join(" ")
+            ))?,
         }
         Ok(exit::DONE)
     }

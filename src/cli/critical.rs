@@ -1,8 +1,10 @@
 //! `compare SCENARIO --critical`
 
+use super::run::Output;
 use super::{Format, ScenarioArgs, print};
 use crate::control::Control;
 use crate::error::{Result, exit};
+use crate::figures::Look;
 use crate::stability::{self, Stability};
 use std::path::Path;
 
@@ -15,12 +17,12 @@ pub(super) fn measure(of: &ScenarioArgs, control: &Control<'_>) -> Result<Stabil
 pub(super) fn finish(
     measured: &Stability,
     folder: &Path,
-    quiet: bool,
-    format: Format,
+    output: &Output,
+    look: Option<&Look>,
 ) -> Result<u8> {
-    stability::write(measured, folder)?;
-    if !quiet {
-        match format {
+    stability::write(measured, folder, look)?;
+    if !output.quiet {
+        match output.shown.printed() {
             Format::Json => print(&stability::json(measured))?,
             Format::Text => print(&format!(
                 "{}\n  written to {}\n",

@@ -10,6 +10,7 @@ mod completions;
 mod critical;
 mod explain;
 mod limit;
+mod look;
 mod progress;
 mod reproduce;
 mod run;

@@ -1,11 +1,13 @@
 //! `run SCENARIO`
 
+use super::look::Shown;
 use super::progress::{Bars, Checkpoints};
 use super::{Format, ScenarioArgs, print};
 use crate::error::Result;
+use crate::figures::{self, Look};
 use crate::run::{Certify, Run, RunOptions, run};
 use crate::storage::{Folder, forget};
-use crate::{figures, report, scenario};
+use crate::{report, scenario};
 use clap::Args;
 use std::path::{Path, PathBuf};
 
@@ -34,19 +36,16 @@ pub(super) struct RunArgs {
 /// What a run leaves and prints.
 #[derive(Args)]
 pub(super) struct Output {
-    /// Draw no figures: only numbers, and a page without pictures
-    #[arg(long)]
-    no_figures: bool,
+    #[command(flatten)]
+    pub shown: Shown,
     /// Print only errors
     #[arg(long)]
     pub quiet: bool,
-    /// What to print when done
-    #[arg(long, value_enum, default_value = "text")]
-    pub format: Format,
 }
 
 impl RunArgs {
     pub(crate) fn execute(self) -> Result<u8> {
+        let look = self.output.shown.look()?;
         let scenario = scenario::load(&self.scenario.scenario, &self.scenario.overrides)?;
         let folder = self
             .out
@@ -64,17 +63,19 @@ impl RunArgs {
         let progress = Bars::new(self.output.quiet, &scenario, self.checkpoints)?;
         let finished = run(scenario, options, &progress.control(&folder))?;
         progress.clear();
-        finish(&finished, &folder, &self.output)
+        finish(&finished, &folder, &self.output, look.as_ref())
     }
 }
 
 /// Writes the output, removes checkpoints, prints; returns the exit code.
-pub(super) fn finish(finished: &Run, folder: &Path, output: &Output) -> Result<u8> {
-    let figures = match output.no_figures {
-        true => Vec::new(),
-        false => figures::figures(&finished.drawn()),
-    };
-    report::write_all(finished, &figures, folder)?;
+pub(super) fn finish(
+    finished: &Run,
+    folder: &Path,
+    output: &Output,
+    look: Option<&Look>,
+) -> Result<u8> {
+    let figures = look.map_or_else(Vec::new, |_| figures::figures(&finished.drawn()));
+    report::write_all(finished, &figures, look.unwrap_or(&Look::default()), folder)?;
     // a run that is out of budget can continue under a larger one
     let ended = [
         Some(finished.conclusion.status),
@@ -88,7 +89,7 @@ pub(super) fn finish(finished: &Run, folder: &Path, output: &Output) -> Result<u
         forget(folder)?;
     }
     if !output.quiet {
-        match output.format {
+        match output.shown.printed() {
             Format::Json => print(&report::json_with_figures(finished, &figures))?,
             Format::Text => print(&format!(
                 "{}\n  written to {}\n",

@@ -2,6 +2,7 @@
 //! their own kind.
 
 use super::batch::{Array, BatchPath, Work, run_cases, run_shard, slurm};
+use super::look::Shown;
 use super::{Format, note, print, sweep as sweeps};
 use crate::error::{Result, exit};
 use crate::scenario::{self, Scenario};
@@ -45,7 +46,7 @@ enum StudyVerb {
         #[command(flatten)]
         folder: BatchPath,
         #[command(flatten)]
-        output: Output,
+        shown: Shown,
         /// Print only errors
         #[arg(long)]
         quiet: bool,
@@ -73,18 +74,7 @@ struct RunArgs {
     #[command(flatten)]
     work: Work,
     #[command(flatten)]
-    output: Output,
-}
-
-/// What a merge leaves and prints.
-#[derive(Args, Clone, Copy)]
-struct Output {
-    /// Draw no figures: only tables
-    #[arg(long)]
-    no_figures: bool,
-    /// What to print when done
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    shown: Shown,
 }
 
 /// A study of either kind.
@@ -118,11 +108,13 @@ impl StudyArgs {
             },
             StudyVerb::Merge {
                 folder,
-                output,
+                shown,
                 quiet,
             } => match Opened::open(&folder.path)? {
-                Opened::Study(plan) => merge_all(&plan, output, quiet),
-                Opened::Sweep(plan) => sweeps::merge_all(&plan, quiet),
+                Opened::Study(plan) => merge_all(&plan, &shown, quiet),
+                Opened::Sweep(plan) => {
+                    sweeps::merge_all(&plan, &shown.look()?.unwrap_or_default(), quiet)
+                }
             },
             StudyVerb::Slurm { folder, array } => match Opened::open(&folder.path)? {
                 Opened::Study(plan) => slurm(&*plan, array),
@@ -141,6 +133,8 @@ impl RunArgs {
                 Opened::Sweep(plan) => run_shard(&*plan, self.work),
             };
         };
+        // before hours of work
+        let look = self.shown.look()?;
         let scenario = scenario::load(path, &self.overrides)?;
         let folder = self
             .out
@@ -150,12 +144,12 @@ impl RunArgs {
             plan.write()?;
             // what cannot be had is told by the merge
             run_cases(&plan, self.work)?;
-            return sweeps::merge_all(&plan, self.work.quiet);
+            return sweeps::merge_all(&plan, &look.unwrap_or_default(), self.work.quiet);
         }
         let plan = Plan::new(scenario, &folder)?;
         plan.write()?;
         run_cases(&plan, self.work)?;
-        merge_all(&plan, self.output, self.work.quiet)
+        merge_all(&plan, &self.shown, self.work.quiet)
     }
 }
 
@@ -220,18 +214,19 @@ fn status(plan: &Plan, format: Format) -> Result<u8> {
     })
 }
 
-fn merge_all(plan: &Plan, output: Output, quiet: bool) -> Result<u8> {
+fn merge_all(plan: &Plan, shown: &Shown, quiet: bool) -> Result<u8> {
+    let look = shown.look()?;
     let folder = &plan.folder;
     let _here = Folder::together(folder)?;
     let merged = merge(plan)?.map_err(|missing| {
         let missing = missing.into_iter().map(|id| (id, plan.name(id)));
         incomplete(&plan.folder(), missing.collect())
     })?;
-    let written = study::write(&merged, folder, !output.no_figures)?;
+    let written = study::write(&merged, folder, look.as_ref())?;
     for why in &written.missing {
         note(&format!("not drawn: {why}"));
     }
-    match (output.format, quiet) {
+    match (shown.printed(), quiet) {
         (Format::Json, _) => print(&summary(&merged))?,
         (Format::Text, true) => {}
         (Format::Text, false) => print(&format!(

@@ -3,6 +3,7 @@
 use super::batch::{Array, BatchPath, Work, run_shard, slurm};
 use super::{Format, print};
 use crate::error::{Result, SolverError, exit};
+use crate::figures::Look;
 use crate::scenario;
 use crate::study::{Batch, incomplete, record};
 use crate::sweep::{self, Plan, merge};
@@ -70,7 +71,9 @@ impl SweepArgs {
             } => plan(scenario::load(&scenario, &overrides)?, &folder.path),
             SweepVerb::Run { folder, work } => run_shard(&Plan::open(&folder.path)?, work),
             SweepVerb::Status { folder, format } => status(&Plan::open(&folder.path)?, format),
-            SweepVerb::Merge { folder, quiet } => merge_all(&Plan::open(&folder.path)?, quiet),
+            SweepVerb::Merge { folder, quiet } => {
+                merge_all(&Plan::open(&folder.path)?, &Look::default(), quiet)
+            }
             SweepVerb::Slurm { folder, array } => slurm(&Plan::open(&folder.path)?, array),
         }
     }
@@ -164,14 +167,14 @@ pub(super) fn status(plan: &Plan, format: Format) -> Result<u8> {
     })
 }
 
-pub(super) fn merge_all(plan: &Plan, quiet: bool) -> Result<u8> {
+pub(super) fn merge_all(plan: &Plan, look: &Look, quiet: bool) -> Result<u8> {
     let folder = &plan.folder;
     let _here = crate::storage::Folder::together(folder)?;
     let merged = merge(plan)?.map_err(|missing| {
         let missing = missing.0.iter().map(|case| (case.id, case.name()));
         incomplete(&plan.folder(), missing.collect())
     })?;
-    sweep::write(&merged, folder)?;
+    sweep::write(&merged, look, folder)?;
     if !quiet {
         print(&format!(
             "{}\n  written to {}\n",

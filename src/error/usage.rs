@@ -14,6 +14,9 @@ pub enum UsageError {
     /// `--checkpoint-every` with something that is not a time.
     #[error("--checkpoint-every {0}: give a number of seconds >= 0")]
     CheckpointInterval(f64),
+    /// Sizes of figures that cannot be drawn.
+    #[error("{0}")]
+    Figures(String),
     /// `limit --beside` with a scenario whose limit is not a direction in the same space.
     #[error("--beside {}: {why}", scenario.display())]
     Beside { scenario: PathBuf, why: String },

@@ -1,30 +1,13 @@
 //! A figure as marks on a sheet: titles above, panels in rows. Plain arithmetic, no drawing.
 
 use super::{
-    Figure,
+    Figure, Look,
     draft::Draft,
     sheet::{Align, Ink, MARGIN, SUBTITLE, Sheet, TITLE, TextWidth, wrapped},
 };
 
-/// Lays a figure out: title and subtitle, then the panels in a row, or in two columns from three panels on.
-pub(crate) fn layout(figure: &Figure, measure: &TextWidth) -> Sheet {
-    let columns = match figure.panels.len() {
-        0 | 1 => 1,
-        _ => 2,
-    };
-    let (panel_width, panel_height) = if columns == 1 {
-        (720.0, 430.0)
-    } else {
-        (600.0, 420.0)
-    };
-    let width = panel_width * columns as f64;
-    let mut sheet = Sheet {
-        width,
-        height: 0.0,
-        marks: Vec::new(),
-        readouts: Vec::new(),
-    };
-
+/// Sets title and subtitle above everything; where they end.
+fn titled(figure: &Figure, width: f64, measure: &TextWidth, sheet: &mut Sheet) -> f64 {
     let mut y = MARGIN - 4.0;
     for line in wrapped(&figure.title, TITLE, true, width - 2.0 * MARGIN, measure) {
         y += 1.3 * TITLE;
@@ -45,6 +28,46 @@ pub(crate) fn layout(figure: &Figure, measure: &TextWidth) -> Sheet {
             SUBTITLE,
             Ink::MUTED,
         );
+    }
+    y
+}
+
+/// Panels narrower than this are put below each other, px.
+const NARROWEST: f64 = 420.0;
+
+/// Columns of panels, and the size of one.
+fn columns(panels: usize, look: &Look) -> (usize, (f64, f64)) {
+    match (look.paper, panels) {
+        (None, 0 | 1) => (1, (720.0, 430.0)),
+        (None, _) => (2, (600.0, 420.0)),
+        (Some(paper), _) => {
+            let half = (paper.px() / 2.0).floor();
+            let columns = if panels > 1 && half >= NARROWEST {
+                2
+            } else {
+                1
+            };
+            let width = if columns == 2 { half } else { paper.px() };
+            (columns, (width, (0.7 * width).clamp(300.0, 430.0)))
+        }
+    }
+}
+
+/// Lays a figure out: title and subtitle, then the panels in a row, or in two columns from three panels on; below each
+/// other where paper is too narrow for two.
+pub(crate) fn layout(figure: &Figure, look: &Look, measure: &TextWidth) -> Sheet {
+    let (columns, (panel_width, panel_height)) = columns(figure.panels.len(), look);
+    let width = panel_width * columns as f64;
+    let mut sheet = Sheet {
+        width,
+        height: 0.0,
+        marks: Vec::new(),
+        readouts: Vec::new(),
+    };
+
+    let mut y = MARGIN - 4.0;
+    if look.title {
+        y = titled(figure, width, measure, &mut sheet);
     }
     y += 8.0;
 
@@ -146,7 +169,7 @@ mod tests {
             for mut figure in figures(&case.run()) {
                 for panels in 1..=4 {
                     figure.panels = figure.panels.iter().cycle().take(panels).cloned().collect();
-                    let sheet = layout(&figure, &measure);
+                    let sheet = layout(&figure, &Look::default(), &measure);
                     let texts: Vec<(&str, Rect)> = sheet.marks.iter().filter_map(cover).collect();
                     for (k, (text, a)) in texts.iter().enumerate() {
                         let inside = a.x0 >= 0.0
@@ -173,7 +196,7 @@ mod tests {
     fn plots_of_a_row_share_their_upper_and_lower_edges() {
         let case = synthetic::dfa(5);
         for figure in figures(&case.run()) {
-            let sheet = layout(&figure, &measure);
+            let sheet = layout(&figure, &Look::default(), &measure);
             // Frames are the closed strokes in the ink of frames.
             let frames: Vec<_> = sheet
                 .marks

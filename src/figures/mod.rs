@@ -25,6 +25,7 @@ mod invariants;
 mod kkt;
 mod layout;
 mod legend;
+mod look;
 mod margins;
 mod neurons;
 mod norms;
@@ -49,7 +50,8 @@ mod units;
 use crate::descent::Comparison;
 use crate::{diagnostics::Diagnostics, limit::Limit, problem::Problem};
 
-pub use render::{png, svg};
+pub use look::{Format, Look, Paper};
+pub use render::{picture, svg};
 
 /// How an axis is scaled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,9 +1,10 @@
-//! Renders marks to SVG and PNG with plotters. The only file that knows plotters.
+//! Renders marks to SVG and PNG with plotters, and SVG to PDF with svg2pdf. The only file that knows them.
 //!
 //! plotters' canvases have integer coordinates, so both formats are drawn on a grid finer than the displayed size: the
 //! SVG keeps the grid by means of a `viewBox`, the PNG is averaged down, which smooths its edges. Fonts are embedded,
 //! so that pictures need no system package and look the same everywhere.
 
+use std::io;
 use std::sync::Once;
 
 use plotters::{
@@ -19,8 +20,10 @@ use plotters::{
     },
 };
 
+use svg2pdf::{ConversionOptions, PageOptions, to_pdf, usvg};
+
 use super::{
-    Figure, Scale, accent,
+    Figure, Format, Look, Scale, accent,
     curve::{Point, Rect},
     layout::layout,
     sheet::{Align, Ink, Lettering, Mark, Readout, ReadoutAxis, Sheet},
@@ -39,9 +42,43 @@ const PNG_SCALE: u32 = 2;
 /// Grid cells per PNG pixel.
 const PNG_OVERSAMPLING: u32 = 2;
 
-/// The figure as an SVG document. The same figure always gives the same bytes.
+/// The figure as a file of this format. The same figure always gives the same bytes.
+///
+/// # Errors
+/// If the encoder fails.
+pub fn picture(figure: &Figure, look: &Look, format: Format) -> io::Result<Vec<u8>> {
+    match format {
+        Format::Svg => Ok(svg_as(figure, look).into_bytes()),
+        Format::Png => png(figure, look),
+        Format::Pdf => pdf(figure, look),
+    }
+}
+
+/// The figure as an SVG document, as pages show it. The same figure always gives the same bytes.
 pub fn svg(figure: &Figure) -> String {
-    let sheet = layout(figure, &text_width);
+    svg_as(figure, &Look::default())
+}
+
+/// The figure as a PDF of one page of its size. Text stays text; of the embedded fonts it holds the letters used.
+fn pdf(figure: &Figure, look: &Look) -> io::Result<Vec<u8>> {
+    let mut options = usvg::Options {
+        dpi: CSS_DPI,
+        ..usvg::Options::default()
+    };
+    for (_, bytes) in FACES {
+        options.fontdb_mut().load_font_data(bytes.to_vec());
+    }
+    let tree = usvg::Tree::from_str(&svg_as(figure, look), &options).map_err(io::Error::other)?;
+    let page = PageOptions { dpi: CSS_DPI };
+    to_pdf(&tree, ConversionOptions::default(), page)
+        .map_err(|why| io::Error::other(why.to_string()))
+}
+
+/// Px in an inch of a document that has no unit of its own.
+const CSS_DPI: f32 = 96.0;
+
+fn svg_as(figure: &Figure, look: &Look) -> String {
+    let sheet = layout(figure, look, &text_width);
     let (width, height) = (sheet.width as u32, sheet.height as u32);
     let mut document = String::new();
     {
@@ -57,14 +94,21 @@ pub fn svg(figure: &Figure) -> String {
         )
         .expect("drawing into memory with an embedded font cannot fail");
     }
-    // plotters writes the grid size as the document's size; set the size in px instead.
+    // plotters writes the grid size as the document's size; set the size in px, or on paper, instead.
     let grid = format!(
         "width=\"{}\" height=\"{}\"",
         width * SVG_GRID,
         height * SVG_GRID
     );
-    let mut document =
-        document.replacen(&grid, &format!("width=\"{width}\" height=\"{height}\""), 1);
+    let size = match look.paper {
+        None => format!("width=\"{width}\" height=\"{height}\""),
+        Some(paper) => {
+            let points = |px: u32| f64::from(px) * paper.points_per_px();
+            let (width, height) = (points(width), points(height));
+            format!("width=\"{width:.2}pt\" height=\"{height:.2}pt\"")
+        }
+    };
+    let mut document = document.replacen(&grid, &size, 1);
     // After the opening tag, insert the metadata that a page needs to read values off the curves.
     if let Some(end) = document.find("<svg").and_then(|at| {
         let tag = document[at..].find('>')?;
@@ -118,8 +162,8 @@ fn readouts(of: &[Readout]) -> String {
 ///
 /// # Errors
 /// If the encoder fails.
-pub fn png(figure: &Figure) -> std::io::Result<Vec<u8>> {
-    let sheet = layout(figure, &text_width);
+fn png(figure: &Figure, look: &Look) -> io::Result<Vec<u8>> {
+    let sheet = layout(figure, look, &text_width);
     let cells = PNG_SCALE * PNG_OVERSAMPLING;
     let (width, height) = (sheet.width as u32 * cells, sheet.height as u32 * cells);
     let mut pixels = vec![255; 3 * width as usize * height as usize];
@@ -133,7 +177,7 @@ pub fn png(figure: &Figure) -> std::io::Result<Vec<u8>> {
                 text: TextMetrics::BITMAP,
             },
         )
-        .map_err(std::io::Error::other)?;
+        .map_err(io::Error::other)?;
     }
     let pixels = averaged(
         &pixels,
@@ -153,6 +197,16 @@ pub fn png(figure: &Figure) -> std::io::Result<Vec<u8>> {
     // Flat colours compress best unfiltered.
     encoder.set_compression(png::Compression::Best);
     encoder.set_filter(png::FilterType::NoFilter);
+    if let Some(paper) = look.paper {
+        // so that it has its size on paper: pixels per metre
+        let per_point = f64::from(PNG_SCALE) / paper.points_per_px();
+        let density = (per_point * 72.0 / 0.0254).round() as u32;
+        encoder.set_pixel_dims(Some(png::PixelDimensions {
+            xppu: density,
+            yppu: density,
+            unit: png::Unit::Meter,
+        }));
+    }
     let mut writer = encoder.write_header()?;
     writer.write_image_data(&pixels)?;
     writer.finish()?;
@@ -232,20 +286,22 @@ fn colour(ink: Ink) -> RGBAColor {
     RGBAColor(ink.rgb.0, ink.rgb.1, ink.rgb.2, ink.opacity)
 }
 
+/// The embedded fonts.
+const FACES: [(FontStyle, &[u8]); 2] = [
+    (
+        FontStyle::Normal,
+        include_bytes!("../../assets/fonts/DejaVuSans.ttf"),
+    ),
+    (
+        FontStyle::Bold,
+        include_bytes!("../../assets/fonts/DejaVuSans-Bold.ttf"),
+    ),
+];
+
 fn font(size: f64, bold: bool) -> FontDesc<'static> {
     static FONTS: Once = Once::new();
     FONTS.call_once(|| {
-        let faces: [(FontStyle, &'static [u8]); 2] = [
-            (
-                FontStyle::Normal,
-                include_bytes!("../../assets/fonts/DejaVuSans.ttf"),
-            ),
-            (
-                FontStyle::Bold,
-                include_bytes!("../../assets/fonts/DejaVuSans-Bold.ttf"),
-            ),
-        ];
-        for (style, bytes) in faces {
+        for (style, bytes) in FACES {
             assert!(
                 register_font(FAMILY, style, bytes).is_ok(),
                 "the embedded font is readable"

@@ -3,7 +3,7 @@
 use super::plan::{Experiment, ExperimentKind};
 use crate::control::Control;
 use crate::error::{Error, Incomplete, Result, exit};
-use crate::figures::{self, Figure};
+use crate::figures::{self, Figure, Look};
 use crate::report;
 use crate::run::{Certify, RunOptions, run};
 use crate::stability;
@@ -142,7 +142,7 @@ fn single(experiment: &Experiment, folder: &Path, control: &Control<'_>) -> Resu
     };
     let finished = run(experiment.scenario.clone(), options, control)?;
     let figures = figures::figures(&finished.drawn());
-    report::write_all(&finished, &figures, folder)?;
+    report::write_all(&finished, &figures, &Look::default(), folder)?;
     forget(folder)?;
     let code = finished.exit_code();
     let message = (!exit::is_complete(code)).then(|| {
@@ -154,7 +154,11 @@ fn single(experiment: &Experiment, folder: &Path, control: &Control<'_>) -> Resu
 
 fn critical(experiment: &Experiment, folder: &Path, control: &Control<'_>) -> Result<Made> {
     let measured = stability::measure(&experiment.path, &[], false, control)?;
-    Ok((0, None, stability::write(&measured, folder)?))
+    Ok((
+        0,
+        None,
+        stability::write(&measured, folder, Some(&Look::default()))?,
+    ))
 }
 
 fn whole_sweep(
@@ -167,7 +171,7 @@ fn whole_sweep(
     plan.write()?;
     let outcome = all_cases(&plan, jobs, control)?;
     let merged = sweep::merge(&plan)?.map_err(|missing| Incomplete::Cases(missing.0.len()))?;
-    let figures = sweep::write(&merged, folder)?;
+    let figures = sweep::write(&merged, &Look::default(), folder)?;
     let failed = outcome.failed.len();
     let message = (failed > 0).then(|| format!("{failed} cases failed; `sweep run` says which"));
     let code = match failed {
@@ -188,7 +192,7 @@ fn whole_study(
     plan.write()?;
     all_cases(&plan, jobs, control)?;
     let merged = study::merge(&plan)?.map_err(|missing| Incomplete::Cases(missing.len()))?;
-    let written = study::write(&merged, folder, true)?;
+    let written = study::write(&merged, folder, Some(&Look::default()))?;
     let failed = merged.failed()?;
     let mut remarks = written.missing;
     if failed > 0 {

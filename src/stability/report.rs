@@ -4,7 +4,7 @@ use super::Stability;
 use super::figures::figures;
 use crate::descent::{Critical, Demand, DiscreteAlignment, Ending, Schedule, Trial};
 use crate::error::Result;
-use crate::figures::Figure;
+use crate::figures::{Figure, Look};
 use crate::report::write_figures;
 use crate::storage::{create_folder, write_file};
 use serde::Serialize;
@@ -287,14 +287,20 @@ fn alignment(a: &DiscreteAlignment) -> String {
     )
 }
 
-/// Writes figures and, last, `critical.json` into `folder` (made if missing); returns the figures.
+/// Writes figures (none without a look) and, last, `critical.json` into `folder` (made if missing); returns the figures.
 ///
 /// # Errors
 /// [`Error::Io`](crate::error::Error::Io) with the path that could not be written.
-pub(crate) fn write(measured: &Stability, folder: &Path) -> Result<Vec<Figure>> {
+pub(crate) fn write(
+    measured: &Stability,
+    folder: &Path,
+    look: Option<&Look>,
+) -> Result<Vec<Figure>> {
     create_folder(folder)?;
-    let figures = figures(measured);
-    write_figures(&figures, folder)?;
+    let figures = look.map_or_else(Vec::new, |_| figures(measured));
+    if let Some(look) = look {
+        write_figures(&figures, look, folder)?;
+    }
     write_file(&folder.join("critical.json"), json(measured).as_bytes())?;
     Ok(figures)
 }

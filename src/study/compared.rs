@@ -9,7 +9,7 @@ use super::table::names;
 use super::{Curves, SavedCurves, Scalar, scalars};
 use crate::diagnostics::CURVES;
 use crate::error::{Error, Result};
-use crate::figures::Figure;
+use crate::figures::{Figure, Look};
 use crate::report::write_figures;
 use crate::storage::write_file;
 use npyz::npz::NpzArchive;
@@ -36,11 +36,11 @@ pub(crate) struct Compared {
     pub figures: Vec<Figure>,
 }
 
-/// Reads the runs in `folders`, and writes `table.csv`, `curves.npz` and, if asked to draw, `figures/*` into `to`.
+/// Reads the runs in `folders`, and writes `table.csv`, `curves.npz` and, with a look, `figures/*` into `to`.
 ///
 /// # Errors
 /// [`Error::Data`] for a folder that does not hold a finished run; [`Error::Io`].
-pub(crate) fn compare(folders: &[PathBuf], to: &Path, draw: bool) -> Result<Compared> {
+pub(crate) fn compare(folders: &[PathBuf], to: &Path, look: Option<&Look>) -> Result<Compared> {
     let runs: Vec<Finished> = (folders.iter().zip(labels(folders)))
         .map(|(folder, label)| read(folder, label))
         .collect::<Result<_>>()?;
@@ -49,12 +49,9 @@ pub(crate) fn compare(folders: &[PathBuf], to: &Path, draw: bool) -> Result<Comp
     crate::storage::create_folder(to)?;
     write_file(&to.join("table.csv"), table(&runs).as_bytes())?;
     write_curves(&curves, &[], &to.join("curves.npz"))?;
-    let figures = match draw {
-        true => figures(&runs, &curves),
-        false => Vec::new(),
-    };
-    if draw {
-        write_figures(&figures, to)?;
+    let figures = look.map_or_else(Vec::new, |_| figures(&runs, &curves));
+    if let Some(look) = look {
+        write_figures(&figures, look, to)?;
     }
     Ok(Compared {
         text: text(&runs),

@@ -4,7 +4,7 @@ use super::aggregates::COLUMNS;
 use super::figures::figures;
 use super::{Curves, Merged, Scalar, mean_interval};
 use crate::error::Result;
-use crate::figures::Figure;
+use crate::figures::{Figure, Look};
 use crate::report::{Archive, write_figures};
 use crate::storage::{write_file, write_whole};
 use serde_json::Map;
@@ -22,11 +22,11 @@ pub(crate) struct Written {
     pub text: String,
 }
 
-/// Writes `table.csv`, `aggregates.csv`, `curves.npz` and `figures/*` into a folder.
+/// Writes `table.csv`, `aggregates.csv`, `curves.npz` and, with a look, `figures/*` into a folder.
 ///
 /// # Errors
 /// [`Error::Io`](crate::error::Error::Io) with the path that could not be written.
-pub(crate) fn write(merged: &Merged, folder: &Path, draw: bool) -> Result<Written> {
+pub(crate) fn write(merged: &Merged, folder: &Path, look: Option<&Look>) -> Result<Written> {
     write_file(&folder.join("table.csv"), merged.table_csv().as_bytes())?;
     let aggregates = merged.aggregates_csv();
     write_file(&folder.join("aggregates.csv"), aggregates.as_bytes())?;
@@ -41,12 +41,9 @@ pub(crate) fn write(merged: &Merged, folder: &Path, draw: bool) -> Result<Writte
         ),
     ];
     write_curves(&merged.curves, &keys, &folder.join("curves.npz"))?;
-    let (figures, missing) = match draw {
-        true => figures(merged),
-        false => (Vec::new(), Vec::new()),
-    };
-    if draw {
-        write_figures(&figures, folder)?;
+    let (figures, missing) = look.map_or_else(Default::default, |_| figures(merged));
+    if let Some(look) = look {
+        write_figures(&figures, look, folder)?;
     }
     Ok(Written {
         figures,

@@ -4,7 +4,7 @@ use super::figures::figures;
 use super::merge::theory;
 use super::{Kind, Merged, NetworkCase, PredictedAngle};
 use crate::error::Result;
-use crate::figures::Figure;
+use crate::figures::{Figure, Look};
 use crate::report::write_figures;
 use crate::storage::write_file;
 use crate::study::Interval;
@@ -16,7 +16,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// [`Error::Io`](crate::error::Error::Io) with the path that could not be written.
-pub(crate) fn write(merged: &Merged, folder: &Path) -> Result<Vec<Figure>> {
+pub(crate) fn write(merged: &Merged, look: &Look, folder: &Path) -> Result<Vec<Figure>> {
     for (name, text) in [
         ("sweep.csv", merged.sweep_csv()),
         ("theory.csv", merged.theory_csv()),
@@ -27,7 +27,7 @@ pub(crate) fn write(merged: &Merged, folder: &Path) -> Result<Vec<Figure>> {
         write_file(&folder.join(name), text.as_bytes())?;
     }
     let figures = figures(merged, &merged.curves());
-    write_figures(&figures, folder)?;
+    write_figures(&figures, look, folder)?;
     Ok(figures)
 }
 
