@@ -70,8 +70,8 @@ impl Interval {
     }
 }
 
-/// Where two-sided intervals of [`CONFIDENCE`] end, in standard errors: the 97.5 % quantile of Student's t with this many
-/// degrees of freedom; `None` for none.
+/// Where two-sided intervals of [`CONFIDENCE`] end, in standard errors: the 97.5 % quantile of Student's t with this
+/// many degrees of freedom; `None` for none.
 pub fn student_t(degrees: usize) -> Option<f64> {
     if degrees == 0 {
         return None;

@@ -163,8 +163,8 @@ fn panel(title: String, y: Axis, x: Axis, series: Vec<Series>) -> Panel {
     panel
 }
 
-/// Intervals that reach zero, which a logarithmic axis does not show, begin at the lower end of the axis: it covers what
-/// is positive.
+/// Intervals that reach zero, which a logarithmic axis does not show, begin at the lower end of the axis: it covers
+/// what is positive.
 fn reach_down(panel: &mut Panel) {
     let values = || panel.series.iter().flat_map(|s| &s.points).map(|p| p.1);
     if !values().any(|y| y <= 0.0) {

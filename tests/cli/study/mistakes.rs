@@ -120,15 +120,20 @@ const MISTAKES: [(&str, &[&str]); 39] = [
         &["a figure of points has no `levels`"],
     ),
     (
-        "vary = { DEPTH = [2, 3], 'flow.rtol' = [1e-6, 1e-7] }\nfigures = { a = { map = 'fits', panel = 'flow.rtol' } }",
+        "vary = { DEPTH = [2, 3], 'flow.rtol' = [1e-6, 1e-7] }\n\
+         figures = { a = { map = 'fits', panel = 'flow.rtol' } }",
         &["a map has no `panel`", "x, y, levels, lines"],
     ),
     (
-        "vary = { DEPTH = [2, 3] }\npair = 'network.fully-connected-linear.depth'\nfigures = { a = { differences = 'fits', colour = 'flow.rtol' } }",
+        "vary = { DEPTH = [2, 3] }\n\
+         pair = 'network.fully-connected-linear.depth'\n\
+         figures = { a = { differences = 'fits', colour = 'flow.rtol' } }",
         &["a figure of differences has no `colour`"],
     ),
     (
-        "vary = { DEPTH = [2, 3], 'flow.rtol' = [1e-6, 1e-7], 'flow.saves' = [9, 10] }\npair = 'flow.saves'\nfigures = { a = { differences = 'fits', x = 'flow.rtol' } }",
+        "vary = { DEPTH = [2, 3], 'flow.rtol' = [1e-6, 1e-7], 'flow.saves' = [9, 10] }\n\
+         pair = 'flow.saves'\n\
+         figures = { a = { differences = 'fits', x = 'flow.rtol' } }",
         &[
             "vary with `network.fully-connected-linear.depth` too",
             "remove x",
@@ -139,7 +144,9 @@ const MISTAKES: [(&str, &[&str]); 39] = [
         &["does not keep the curve `log_loss`", "to curves in [study]"],
     ),
     (
-        "vary = { DEPTH = [2, 3] }\ncurves = ['log_loss']\nfigures = { a = { map = 'min_margin', y = 'log_loss', levels = [1.0, 2.0] } }",
+        "vary = { DEPTH = [2, 3] }\n\
+         curves = ['log_loss']\n\
+         figures = { a = { map = 'min_margin', y = 'log_loss', levels = [1.0, 2.0] } }",
         &["does not keep the curve `min_margin`"],
     ),
     (
