@@ -1,5 +1,5 @@
-//! The weights `W_d = ∏_{k<L} |b_k[d]|^{2^{L−k}}` of power norms, of entries and of frequencies. How large powers may be
-//! is asked before they are taken.
+//! The weights `W_d = ∏_{k<L} |b_k[d]|^{2^{L−k}}` of power norms, of entries and of frequencies. How large powers may
+//! be is asked before they are taken.
 
 use super::vectors::Vector;
 use super::{Exact, Failure};
