@@ -262,7 +262,11 @@ def from_jax(
     features: tuple[Any, Any] | None = None,
     conserved: Any = None,
 ) -> OfTangents:
-    """A model from a JAX function.
+    """A model from a JAX function, which has to be smooth along the flow.
+
+    Units that rest on a kink are what the integrator does not see in a function it only calls: gradient flow holds
+    them there, and steps become too short to get anywhere. Round kinks off, for instance ReLU to
+    ``(a + sqrt(a² + ε²))/2``, or use :class:`ReLU` networks, whose kinks are exact.
 
     Parameters
     ----------

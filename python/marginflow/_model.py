@@ -203,7 +203,7 @@ class ModelRun:
         #: ∫α_n dt, saves × R, or None.
         self.accumulated: Array | None = found["accumulated"]
         self.status: str = found["status"]
-        self.message: str | None = found["message"]
+        self.message: str | None = in_python(found["message"])
         self.stats: dict[str, Any] = json.loads(found["solver"])
         #: The largest climb of ln 𝓛, nats.
         self.loss_rise: float | None = found["loss_rise"]
@@ -282,6 +282,13 @@ def drift(values: list[Any]) -> float:
     away = max(float(np.abs(value - numbers_[0]).max(initial=0.0)) for value in numbers_)
     sizes = [float(np.abs(v).max(initial=0.0)) if scale is None else float(scale) for v, (_, scale) in zip(numbers_, pairs)]
     return away / max(sizes) if max(sizes) > 0.0 else away
+
+
+def in_python(message: str | None) -> str | None:
+    """What the program says, with the names that arguments have here."""
+    for key in ("max-steps", "max-wall-seconds", "rtol", "atol", "until"):
+        message = message and message.replace(f"flow.{key}", key.replace("-", "_"))
+    return message
 
 
 def flat(array: npt.ArrayLike) -> Array:

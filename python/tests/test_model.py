@@ -107,6 +107,12 @@ def test_a_rule_of_ones_own_is_the_programs_feedback_alignment(data: Any) -> Non
         mf.from_jax(lambda p, x: x @ p, np.ones(5), X, y, rule="dfa")
 
 
+def test_a_budget_that_runs_out_is_a_result(data: Any) -> None:
+    run = depth_three(*data)[1].flow(until=40.0, max_steps=20)
+    assert run.status == "budget-steps" and run.s[-1] < 40.0
+    assert run.message is not None and "raise max_steps" in run.message
+
+
 def test_classes(data: Any) -> None:
     X, _ = data
     y = np.array([0, 1, 2, 0, 1, 2, 1, 0])

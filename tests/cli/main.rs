@@ -436,3 +436,37 @@ fn help_names_every_verb() {
         concat!("marginflow ", env!("CARGO_PKG_VERSION"), "\n")
     );
 }
+
+/// A column of a paper is 3.25 inches wide: 234 points.
+#[test]
+fn figures_are_drawn_for_papers() {
+    let shop = shop();
+    let run = "run three.toml --set flow.until.log-log-time=6 --quiet";
+    shop.ends(
+        0,
+        &format!("{run} --out paper --figure-width 3.25 --no-title --format json,pdf,svg"),
+    );
+    let folder = shop.path("paper/figures");
+    let mut endings = std::collections::BTreeSet::new();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        let ending = path.extension().unwrap().to_str().unwrap().to_owned();
+        match ending.as_str() {
+            "pdf" => assert!(bytes.starts_with(b"%PDF"), "{}", path.display()),
+            _ => {
+                let svg = text(&bytes);
+                let width = svg.split("width=\"").nth(1).unwrap();
+                let points: f64 = width.split("pt\"").next().unwrap().parse().unwrap();
+                assert!((233.0..=234.0).contains(&points), "{points}");
+            }
+        }
+        endings.insert(ending);
+    }
+    assert_eq!(endings.into_iter().collect::<Vec<_>>(), ["pdf", "svg"]);
+    // the page keeps its own drawings, with titles
+    let page = std::fs::read_to_string(shop.path("paper/report.html")).unwrap();
+    assert!(page.contains("Angle between the weights and their predicted limit"));
+    shop.ends(0, &format!("{run} --out usual"));
+    assert!(shop.path("usual/figures/angle-to-limit.png").exists());
+}

@@ -82,6 +82,21 @@ fn errors_say_what_where_and_what_to_do() {
             "invalid value 'xml' | --format | values: text, json",
         ),
         (
+            "run three.toml --figure-width 0.5",
+            2,
+            "--figure-width 0.5: give 1 to 40 inches",
+        ),
+        (
+            "run three.toml --figure-width 2 --font-size 12",
+            2,
+            "--figure-width 2 has no room for labels of 12 points | make it wider",
+        ),
+        (
+            "compare-runs a b --font-size 1",
+            2,
+            "--font-size 1: give 4 to 40 points",
+        ),
+        (
             "run three.toml --set flow.rtol",
             2,
             "expected key=value | --set flow.rtol: | e.g. --set",
