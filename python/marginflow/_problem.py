@@ -116,6 +116,10 @@ class Problem:
         problem._read(path, overrides)
         return problem
 
+    def __reduce__(self) -> Any:
+        # for other processes, as long as this one keeps the files of the arrays
+        return (Problem._of, (self._path, self._overrides))
+
     def replace(self, **overrides: Any) -> Problem:
         """The same problem with other values of some keys, ``problem.replace(**{"flow.rtol": 1e-8})``."""
         if not overrides:

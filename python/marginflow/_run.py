@@ -138,17 +138,21 @@ class Run(Mapping[str, Any]):
     Rows of arrays are saves.
     """
 
-    def __init__(self, report: dict[str, Any], archive: Any, core: _core.Run | None, certificate: str | None) -> None:
-        self.report = report
-        self._archive = archive
+    def __init__(self, report: str, archive: bytes, certificate: str | None, core: _core.Run | None = None) -> None:
+        #: ``report.json``.
+        self.report: dict[str, Any] = json.loads(report)
+        self._stored = (report, archive, certificate)
+        self._archive = np.load(io.BytesIO(archive))
         self._core = core
-        self._certificate = certificate
         self._read: dict[str, Any] = {}
 
     @classmethod
     def _finished(cls, core: _core.Run) -> Run:
-        archive = np.load(io.BytesIO(core.archive()))
-        return cls(json.loads(core.report()), archive, core, core.certificate())
+        return cls(core.report(), core.archive(), core.certificate(), core)
+
+    def __reduce__(self) -> Any:
+        # to other processes: everything but what only the program draws and writes
+        return (Run, self._stored)
 
     # --- arrays
 
@@ -247,7 +251,8 @@ class Run(Mapping[str, Any]):
     @property
     def certificate(self) -> dict[str, Any] | None:
         """What is proved in exact arithmetic, as ``certificate.json`` has it."""
-        return None if self._certificate is None else dict(json.loads(self._certificate))
+        certificate = self._stored[2]
+        return None if certificate is None else dict(json.loads(certificate))
 
     @property
     def certified(self) -> dict[str, Any]:
@@ -280,7 +285,9 @@ class Run(Mapping[str, Any]):
 
     def svg(self, figure: str) -> str:
         """A figure as the program draws it."""
-        found = self._core.svg(figure) if self._core else None
+        if self._core is None:
+            raise _core.InputError("this run was not made here: plot() draws its figures, svg() does not")
+        found = self._core.svg(figure)
         if found is None:
             raise _core.InputError(f"{figure!r} is no figure of this run; it has {', '.join(self.figures)}")
         return found
@@ -288,7 +295,7 @@ class Run(Mapping[str, Any]):
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Writes everything the command line leaves: report, arrays, figures, page, scenario, certificate."""
         if self._core is None:
-            raise _core.InputError("this run was read from a folder, where everything is already")
+            raise _core.InputError("this run was read from a folder, or came from another process, which can save it")
         self._core.save(Path(folder))
 
     def to_xarray(self) -> Any:
@@ -333,9 +340,9 @@ def open_run(folder: str | os.PathLike[str]) -> Run:
     """A run that the command line, or :meth:`Run.save`, left in a folder."""
     folder = Path(folder)
     try:
-        report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
-        archive = np.load(folder / "trajectory.npz")
+        report = (folder / "report.json").read_text(encoding="utf-8")
+        archive = (folder / "trajectory.npz").read_bytes()
     except FileNotFoundError as missing:
         raise _core.InputError(f"{folder} holds no finished run: {missing.filename} is missing") from None
     proved = folder / "certificate.json"
-    return Run(report, archive, None, proved.read_text(encoding="utf-8") if proved.exists() else None)
+    return Run(report, archive, proved.read_text(encoding="utf-8") if proved.exists() else None)

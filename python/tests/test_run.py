@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import signal
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +55,17 @@ def test_a_run_is_kept_and_read_again(run: mf.Run, tmp_path: Path) -> None:
     assert all(again[key].tobytes() == run[key].tobytes() for key in run)
     with pytest.raises(mf.InputError, match="no finished run"):
         mf.open_run(tmp_path / "figures")
+
+
+def test_runs_and_problems_go_to_other_processes(run: mf.Run) -> None:
+    again = pickle.loads(pickle.dumps(run))
+    assert again.beta.tobytes() == run.beta.tobytes() and again.claims["thm-1"] == run.claims["thm-1"]
+    with pytest.raises(mf.InputError, match="came from another process"):
+        again.save("nowhere")
+    problem = mf.Problem(np.eye(3), [1, -1, 1], network=mf.FullyConnected(2), rule=mf.DFA(seed=1), until=3.0)
+    with ProcessPoolExecutor(1) as pool:
+        there = pool.submit(mf.Problem.flow, problem, 2.0).result()
+    assert there.beta.tobytes() == problem.flow(2.0).beta.tobytes()
 
 
 def test_every_figure_is_drawn(run: mf.Run) -> None:
