@@ -1,9 +1,13 @@
 //! From runs to files: every figure, and data nobody would plot on purpose.
 
 use super::{
-    Axis, FIGURES, Figure, Panel, Scale, Series, Style, figures, layout::layout, png,
-    render::text_width, svg, synthetic, synthetic_relu,
+    Axis, FIGURES, Figure, Format, Look, Panel, Scale, Series, Style, figures, layout::layout,
+    picture, render::text_width, svg, synthetic, synthetic_relu,
 };
+
+fn png(figure: &Figure) -> std::io::Result<Vec<u8>> {
+    picture(figure, &Look::default(), Format::Png)
+}
 
 fn one(style: Style, scale: Scale, points: Vec<(f64, f64)>) -> Figure {
     let axis = |label: &str| Axis {
@@ -102,7 +106,7 @@ fn every_figure_is_well_formed_and_free_of_nan_and_the_same_each_time() {
 #[test]
 fn png_has_twice_the_size_of_the_svg_and_is_not_blank() {
     let figure = one(Style::Line, Scale::Log10, vec![(1.0, 1.0), (1e26, 1e-9)]);
-    let sheet = layout(&figure, &text_width);
+    let sheet = layout(&figure, &Look::default(), &text_width);
     let bytes = png(&figure).unwrap();
     assert_eq!(bytes, png(&figure).unwrap());
     let mut reader = png::Decoder::new(&bytes[..]).read_info().unwrap();

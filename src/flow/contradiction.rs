@@ -10,10 +10,12 @@
 
 use super::system::System;
 use crate::limit::Contradiction;
+use crate::loss::Groups;
 use crate::network::Kernel;
 use crate::trajectory::HeldMargins;
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// What the contradictory samples' updates leave of each other when they may be held: `|Σ E_n g_n| / Σ E_n|g_n|`, in
 /// every feature.
@@ -64,10 +66,10 @@ impl Holding {
         let mut along = vec![0.0; found.span.nrows()];
         along_span.margins(theta, &mut along);
         let g = field.signed_samples()?.select_rows(&found.samples);
-        let counts = found.samples.iter().map(|&n| system.count(n)).collect();
         let mut rest = Rest {
             system,
-            counts,
+            groups: groups(&found.samples, system.rows()),
+            counts: found.samples.iter().map(|&n| system.count(n)).collect(),
             coefficients: g * found.span.transpose(),
             along: DVector::from_vec(along),
         };
@@ -118,9 +120,24 @@ fn move_along(kernel: &dyn Kernel, theta: &mut [f64], margins: &DVector<f64>) ->
     Some(())
 }
 
-/// The loss of the contradictory samples in S.
+/// Places in `held`, increasing, of the rows that belong to one sample of `rows` each.
+fn groups(held: &[usize], rows: usize) -> Vec<Range<usize>> {
+    let mut groups: Vec<Range<usize>> = Vec::new();
+    for (place, n) in held.iter().enumerate() {
+        match groups.last_mut() {
+            Some(last) if held[last.start] / rows == n / rows => last.end = place + 1,
+            _ => groups.push(place..place + 1),
+        }
+    }
+    groups
+}
+
+/// The loss of the contradictory samples in S. Where a loss couples the rows of a sample, those that are not held have
+/// margins that grow without bound, and are no longer in it.
 struct Rest<'a> {
     system: &'a System,
+    /// Those that the loss may couple.
+    groups: Vec<Range<usize>>,
     /// ln of how many samples each stands for.
     counts: Vec<f64>,
     /// The samples in the basis of S.
@@ -137,20 +154,8 @@ impl Rest<'_> {
     /// Moves the predictor from where the weights have it, to the digits of the run, to where the loss is least, by
     /// Newton's method.
     fn reach(&mut self) {
-        let loss = self.system.loss();
         for _ in 0..ROUNDS {
-            let size = self.coefficients.ncols();
-            let mut pull = DVector::zeros(size);
-            let mut curvature = DMatrix::zeros(size, size);
-            let margins = self.margins();
-            let samples = self.coefficients.row_iter().zip(&self.counts);
-            for ((row, count), &m) in samples.zip(margins.iter()) {
-                let row = row.transpose();
-                let multiplier = (count - m + loss.log_correction(m)).exp();
-                let slope = multiplier * (1.0 - loss.log_correction_slope(m));
-                pull.axpy(multiplier, &row, 1.0);
-                curvature.ger(slope, &row, &row, 1.0);
-            }
+            let (pull, curvature) = self.derivatives();
             let Some(factor) = curvature.cholesky() else {
                 return;
             };
@@ -159,6 +164,91 @@ impl Rest<'_> {
                 return;
             }
             self.along += step;
+        }
+    }
+
+    /// `Σ_n α_n g_n` and `−∂/∂β` of it, in the basis of S: with `α_i = e^{κ_i − m_i}` the second is
+    /// `Σ_ij α_i (δ_ij − ∂κ_i/∂m_j) g_i g_jᵀ` over the rows of every sample.
+    fn derivatives(&self) -> (DVector<f64>, DMatrix<f64>) {
+        let loss = self.system.loss();
+        let size = self.coefficients.ncols();
+        let mut pull = DVector::zeros(size);
+        let mut curvature = DMatrix::zeros(size, size);
+        let margins = self.margins();
+        for group in &self.groups {
+            let rows = self.coefficients.rows(group.start, group.len());
+            let margins = &margins.as_slice()[group.clone()];
+            let mut multipliers = margins.to_vec();
+            loss.log_corrections(Groups::new(1, group.len()), &mut multipliers);
+            for ((x, m), count) in multipliers
+                .iter_mut()
+                .zip(margins)
+                .zip(&self.counts[group.clone()])
+            {
+                *x = (count - m + *x).exp();
+            }
+            let mut answers = vec![0.0; group.len() * group.len()];
+            loss.jacobian(margins, &mut answers);
+            // row by row, so its columns are those of the transposed
+            let answers = DMatrix::from_vec(group.len(), group.len(), answers).transpose();
+            let one = DMatrix::identity(group.len(), group.len());
+            let multipliers = DVector::from_vec(multipliers);
+            let weighted = DMatrix::from_diagonal(&multipliers) * (one - answers);
+            pull += rows.tr_mul(&multipliers);
+            curvature += rows.transpose() * weighted * rows;
+        }
+        (pull, curvature)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::loss::Loss;
+    use crate::network::{Network, Signals};
+    use nalgebra::dmatrix;
+
+    #[test]
+    fn rows_of_one_sample_belong_together() {
+        assert_eq!(groups(&[0, 1, 3, 6, 7, 8], 3), [0..2, 2..3, 3..6]);
+        assert_eq!(groups(&[2, 5], 1), [0..1, 1..2]);
+    }
+
+    /// Two samples of three classes, the first sample held with both of its rows, the second with one.
+    #[test]
+    fn derivatives_are_those_of_the_loss() {
+        let data = crate::dataset::gaussian_class_teacher(2, 4, 3, 1).unwrap();
+        let kernel =
+            Network::fully_connected_with_outputs(2, &[], 3).kernel(Signals::Backward, &data);
+        let system = System::new(kernel, Loss::CrossEntropy, Default::default(), 0.0).with_rows(2);
+        let rest = |along: [f64; 2]| Rest {
+            system: &system,
+            groups: groups(&[0, 1, 3], 2),
+            counts: vec![2f64.ln(), 2f64.ln(), 0.0],
+            coefficients: dmatrix![1.0, 0.2; -0.5, 0.4; -0.3, -1.0],
+            along: DVector::from_column_slice(&along),
+        };
+        let at = [0.3, -0.2];
+        let value = |along: [f64; 2]| {
+            let m = rest(along).margins();
+            2.0 * (1.0 + (-m[0]).exp() + (-m[1]).exp()).ln() + (1.0 + (-m[2]).exp()).ln()
+        };
+        let (pull, curvature) = rest(at).derivatives();
+        let h = 1e-5;
+        for i in 0..2 {
+            let moved = |by: f64| {
+                let mut along = at;
+                along[i] += by;
+                along
+            };
+            let slope = (value(moved(h)) - value(moved(-h))) / (2.0 * h);
+            assert!((pull[i] + slope).abs() < 1e-9, "{} {slope}", pull[i]);
+            let (after, before) = (
+                rest(moved(h)).derivatives().0,
+                rest(moved(-h)).derivatives().0,
+            );
+            let turned = (after - before) / (2.0 * h);
+            assert!((turned + curvature.column(i)).amax() < 1e-9);
         }
     }
 }

@@ -67,13 +67,8 @@ impl Field<'_> {
         taken
     }
 
-    /// The samples that contradict each other, of the signed samples; none if all of them do, or none.
-    ///
-    /// A loss that couples the rows of a sample holds them otherwise than one by one: none then.
+    /// The samples (rows) that contradict each other, of the signed samples; none if all of them do, or none.
     pub(super) fn contradiction(&self) -> Option<(&Contradiction, &DMatrix<f64>)> {
-        if self.rows > 1 && self.loss.couples_rows() {
-            return None;
-        }
         let g = self.kernel.signed_samples()?;
         let found = self.contradiction.get_or_init(|| Contradiction::of(g));
         let found = found.as_ref()?;

@@ -133,6 +133,11 @@ impl System {
         self.shift = shift.to_vec();
     }
 
+    /// What margins have besides that log-multipliers do not know; empty for nothing.
+    pub(super) fn margin_shift(&self) -> &[f64] {
+        &self.shift
+    }
+
     /// The same with a clock in a unit of this logarithm.
     pub fn in_unit(self, log_unit: f64) -> Self {
         Self { log_unit, ..self }
@@ -342,10 +347,10 @@ impl System {
     fn of_coordinates(&self, at: &Coordinates, v: &[f64], s: f64, factors: &mut Factors) {
         let p = self.log_multipliers(v, s);
         let tau = self.log_time(s);
-        let strongest = |(n, p): (usize, f64)| if at.is_zero(n) { p.min(STRONG) } else { p };
-        let p: Vec<f64> = p.into_iter().enumerate().map(strongest).collect();
         let shifted = |(n, p): (usize, &f64)| tau - p + self.shift.get(n).copied().unwrap_or(0.0);
         let margins: Vec<f64> = p.iter().enumerate().map(shifted).collect();
+        let strongest = |(n, p): (usize, f64)| if at.is_zero(n) { p.min(STRONG) } else { p };
+        let p: Vec<f64> = p.into_iter().enumerate().map(strongest).collect();
         let (mut corrections, mut slopes) = (vec![0.0; p.len()], vec![0.0; p.len()]);
         self.loss
             .corrections(self.rows, &margins, &mut corrections, &mut slopes);

@@ -1,7 +1,8 @@
 //! Multipliers and what Newton's method needs of them, from the states alone.
 //!
 //! The multiplier in the clock s is `E_n = c_n exp(s + p_n + κ(m_n))` (c_n equal samples; κ = 0 for the exponential
-//! loss). Here the margin in κ is `m_n = τ − p_n`, what the log-multiplier itself says, and not that of the weights:
+//! loss). Here the margin in κ is `m_n = τ − p_n` (plus what it has from where others are held), what the
+//! log-multiplier itself says, and not that of the weights:
 //! the two differ by the drift of the run only, and E is a function of the states. These are the compressed
 //! log-multipliers v_n themselves, or compressed [`Coordinates`] of them.
 
@@ -23,6 +24,8 @@ pub(super) struct Multipliers {
     log_unit: f64,
     /// Rows per sample, which the loss may couple.
     rows: usize,
+    /// What margins have besides that log-multipliers do not know; empty for nothing.
+    shift: Vec<f64>,
     /// Samples whose margins stay zero: p = τ.
     dead: Vec<usize>,
     /// Samples that move nothing.
@@ -35,7 +38,7 @@ pub(super) struct Multipliers {
     p: Vec<f64>,
     /// `∂E_n/∂p_n`, N, with coordinates; without them `∂κ/∂m_n`, of which `slopes` are made.
     by_p: Vec<f64>,
-    /// `τ − p_n` and κ of all samples, N; written where κ is not zero.
+    /// Margins and κ of all samples, N; written where κ is not zero.
     margins: Vec<f64>,
     corrections: Vec<f64>,
     /// States without their compression, r.
@@ -60,6 +63,7 @@ impl Multipliers {
             coordinates: system.coordinates().cloned(),
             log_unit: system.log_unit(),
             rows: system.rows(),
+            shift: system.margin_shift().to_vec(),
             all_answer: !moves_unseen(system.kernel()),
             dead: system.kernel().dead().to_vec(),
             idle: system.kernel().idle().to_vec(),
@@ -127,9 +131,11 @@ impl Multipliers {
         self.strengths.resize(at.len(), 0.0);
         let tau = log_time(s) + self.log_unit;
         at.expand(&self.expanded, tau, &mut self.p);
+        let p = std::mem::take(&mut self.p);
+        self.correct(&p, tau, loss);
+        self.p = p;
         let bounded = |(n, p): (usize, &f64)| if at.is_zero(n) { p.min(STRONG) } else { *p };
         let p: Vec<f64> = self.p.iter().enumerate().map(bounded).collect();
-        self.correct(&p, tau, loss);
         for (n, x) in self.values.iter_mut().enumerate() {
             let e = (s + p[n] + self.corrections[n] + log_count(log_counts, n)).exp();
             *x = e;
@@ -156,6 +162,9 @@ impl Multipliers {
         }
         self.margins.clear();
         self.margins.extend(p.iter().map(|p| tau - p));
+        for (margin, shift) in self.margins.iter_mut().zip(&self.shift) {
+            *margin += shift;
+        }
         let slopes = &mut self.by_p;
         loss.corrections(self.rows, &self.margins, &mut self.corrections, slopes);
     }
