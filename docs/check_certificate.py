@@ -87,10 +87,7 @@ def flipped(x):
     return Vector(x.entries[:1] + x.entries[:0:-1], x.power)
 
 def raised(x, power):
-    result = Vector([1] + [0] * (len(x.entries) - 1), 0)
-    for _ in range(power):
-        result = convolved(result, x)
-    return result
+    return convolved(raised(x, power - 1), x) if power else Vector([1] + [0] * (len(x.entries) - 1), 0)
 
 def arccot(x, one):
     total = term = one // x
@@ -126,8 +123,8 @@ def sine(angle):
 def least_norm(proof, data):
     keys(proof, "kind norm features multipliers gap angle directions")
     norm, b, features = proof["norm"], data["feedback"], proof["features"]
-    rows = data["samples"] if features is None else matrix(features)
-    fits(features is None or norm == "euclidean")
+    rows = data["samples"] if features is None else data["rows"](features)
+    fits(norm == "euclidean" or features is None and data["outputs"] == 1, "features, and classes: euclidean norm only")
     a, D, L = vector(proof["multipliers"], len(rows), True), len(rows[0].entries), len(b) + 1
     total, z, q = sum(a.entries) * a.unit, combination(rows, a), 2 if norm == "euclidean" else 2 ** L
     holds(total > 0, "sum_n a_n > 0")
@@ -239,6 +236,8 @@ def sandwich(proof, data):
     bound = total ** q * k * F(693147, 16000000) * unit * 2 ** (q - L - 1)
     holds((f * mass) ** (q - 1) * P <= bound, "radius_excess a/Psi <= C")
 
+READERS = {"feedback signed_samples":  # of data, by their keys
+           lambda stored: {"rows": matrix, "samples": matrix(stored["signed_samples"]), "outputs": 1}}
 KINDS = {"least-norm": least_norm, "separable": separable, "non-separable": non_separable, "phases": phases,
          "sandwich": sandwich}
 # of claim and inequality, which are fixed: SHA-256, first digits
@@ -254,18 +253,19 @@ def unique(pairs):
 
 def check(document):
     keys(document, "format scenario scenario_sha256 data statements")
-    keys(document["data"], "signed_samples feedback")
-    feedback, statements = document["data"]["feedback"], document["statements"]
+    stored, statements = document["data"], document["statements"]
+    reader = READERS.get(" ".join(sorted(stored))) if type(stored) is dict else None
+    fits(reader, "keys of data other than signed_samples feedback; check_networks.py reads classes as well")
+    data, feedback = reader(stored), stored["feedback"]
     fits(type(document["scenario"]) is str and type(document["scenario_sha256"]) is str)
     fits(type(statements) is list and 1 <= len(statements) <= 16 and type(feedback) is list and len(feedback) <= 7)
-    samples = matrix(document["data"]["signed_samples"])
-    data = {"samples": samples, "feedback": [vector(b, len(samples[0].entries)) for b in feedback]}
+    data["feedback"] = [vector(b, len(data["samples"][0].entries)) for b in feedback]
     proofs = [s.get("proof") for s in statements if type(s) is dict]
     gated = [(p["labels"], number(p.get("slope"))) for p in proofs if type(p) is dict and "labels" in p]
-    fits(all(one == gated[0] for one in gated), "statements with different labels or slopes")
+    fits(all(one == gated[0] for one in gated) and (data["outputs"] == 1 or not (gated or feedback)))
     for statement in statements:
         keys(statement, "claim inequality proof")
-        proof, why = statement["proof"], "a kind not checked here: check_networks.py knows those of networks with gates"
+        proof, why = statement["proof"], "a kind that is not checked here: check_networks.py knows all of them"
         fits(type(proof) is dict and type(proof.get("kind")) is str and proof["kind"] in KINDS, why)
         name = proof["kind"] + "".join(":%s" % proof.get(k) for k, kind in
                                        (("norm", "least-norm"), ("objective", "kkt-point")) if kind == proof["kind"])
@@ -280,7 +280,7 @@ def main(path):
             text = file.read(LONGEST + 1)
         if len(text) > LONGEST:
             raise ValueError("more than %d bytes" % LONGEST)
-        document = json.loads(text.decode(), object_pairs_hook=unique)
+        document = json.loads(text.decode(), object_pairs_hook=unique, parse_int=lambda t: int(t) if t != "-0" else 0.0)
         if type(document) is not dict or document.get("format") != FORMAT:
             raise ValueError("its format is not " + FORMAT)
         for line in check(document):

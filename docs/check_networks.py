@@ -1,13 +1,17 @@
 #!/usr/bin/env python3
-"""Checks certificates as check_certificate.py beside it does, and statements about networks with gates as well.
+"""Checks certificates as check_certificate.py and check_classes.py beside it do, and statements about the weights of
+networks as well: every kind there is.
 
     python3 check_networks.py certificate.json ...
 
 Intervals have Fractions as ends; nothing is rounded.
 """
 import functools, math, sys
+# its kinds are among those that are checked here
+import check_classes
 from fractions import Fraction as F
-from check_certificate import KINDS, fits, holds, keys, main, matrix, number, parts, vector
+from check_certificate import KINDS, WORDS, convolved, correlated, flipped, fits, holds, keys, main, matrix, \
+    number, parts, raised, vector
 
 O = (F(0), F(0))
 
@@ -135,7 +139,44 @@ def feedback_margin(proof, data):
     after -= F(6931472, 10000000) * (len(rows) - 1).bit_length()
     holds(before > 0 and after > 0 and after ** 4 * early ** 3 >= before ** 4 * late ** 3, "the margin has not fallen")
 
-KINDS.update({"kkt-point": kkt_point, "feedback-margin": feedback_margin})
+def falling(x):
+    """e^-x, x >= 0, from below and from above."""
+    if x >= 64:
+        return F(0), F(1, 1 << 92)
+    y, total, term, k = x / 128, F(0), F(1), 0
+    while k < 40:  # y < 1/2: what follows is less than the next term, 2^-40/40! < 2^-190
+        total, k, term = total + term, k + 1, -term * y / (k + 1)
+        term = F(round(term * 2 ** 260), 1 << 260)
+    ends = [total - F(1, 1 << 180), min(total + F(1, 1 << 180), F(1))]
+    for _ in range(7):
+        ends = [F(math.floor(ends[0] ** 2 * 2 ** 220), 1 << 220), F(math.ceil(ends[1] ** 2 * 2 ** 220), 1 << 220)]
+    return tuple(ends)
+
+def loss_rises(proof, data):
+    keys(proof, "kind layers")
+    b, rows, L, D = data["feedback"], data["samples"], len(data["feedback"]) + 1, len(data["samples"][0].entries)
+    fits(type(proof["layers"]) is list and len(proof["layers"]) == L and 2 <= L <= 5 and len(rows) <= 64 and D <= 256)
+    w = [vector(one, D) for one in proof["layers"]]
+    one, sides = raised(w[0], 0), (root(F(D), 0), root(F(D), 1))
+    beta = functools.reduce(convolved, w)
+    margins = [row.dot(beta) for row in rows]
+    apart = [(m - min(margins)) / D ** (L // 2) for m in margins]
+    ends = [(x, x) if L % 2 else times((x, x), sides) for x in apart]
+    alpha = [(falling(high)[0], falling(low)[1]) for low, high in ends]
+    rate = (F(0), F(0))
+    for l in range(L):
+        factors = [correlated(x) for x in w[:l]] + [flipped(x) for x in b[l:l + 1]] + w[l + 1:]
+        kernel = functools.reduce(convolved, factors, one)
+        fits((kernel.bits() + max(row.bits() for row in rows)) * len(rows) * D <= 1 << 24)
+        roots = functools.reduce(times, [sides] * (L - 2 - l), (F(1), F(1)))
+        for g, own in zip(rows, alpha):
+            pulled = convolved(kernel, g)
+            for h, other in zip(rows, alpha):
+                rate = plus(rate, times((h.dot(pulled),) * 2, times(roots, times(own, other))))
+    holds(rate[1] < 0, "sum_n exp(-m_n) dm_n/dt < 0")
+
+KINDS.update({"kkt-point": kkt_point, "feedback-margin": feedback_margin, "loss-rises": loss_rises})
+WORDS["loss-rises"] = "613e6bcf3e2643a8"
 
 if __name__ == "__main__":
     sys.exit(max(map(main, sys.argv[1:]), default=2))

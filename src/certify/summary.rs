@@ -1,6 +1,6 @@
 //! What a certificate that has passed the checker says, for reports and verdicts.
 
-use super::check::{Certificate, Direction, LeastNorm, Proof};
+use super::check::{Certificate, Direction, LeastNorm, LeastNuclear, LeastSchatten, Proof};
 use super::dyadic::Dyadic;
 use super::make::END;
 use serde::Serialize;
@@ -44,6 +44,8 @@ impl Certified {
         for proof in proofs {
             match proof {
                 Proof::LeastNorm(near) => all.read(near),
+                Proof::LeastSchatten(near) => all.read_schatten(near),
+                Proof::LeastNuclear(near) => all.read_nuclear(near),
                 Proof::KktPoint(point) => all.kkt_distance = Some(point.distance.rounded_up()),
                 _ => {}
             }
@@ -63,6 +65,25 @@ impl Certified {
         self.limit_angle = named("limit").and_then(angle);
         self.angle = named(END).and_then(angle);
         self.run_gap = named(END).and_then(gap);
+    }
+
+    fn read_schatten(&mut self, near: &LeastSchatten) {
+        let angle = |name: &str| {
+            let named = near.directions.iter().find(|d| d.name == name);
+            named.map(|d| d.angle.rounded_up())
+        };
+        self.gap = Some(near.gap.rounded_up());
+        self.limit_angle = angle("limit");
+        self.angle = angle(END);
+    }
+
+    fn read_nuclear(&mut self, near: &LeastNuclear) {
+        let gap = |name: &str| {
+            let named = near.directions.iter().find(|d| d.name == name);
+            named.map(|d| d.gap.rounded_up())
+        };
+        self.gap = gap("limit");
+        self.run_gap = gap(END);
     }
 
     /// What is proved about a claim, in words; `limit_claim` is the claim that states the limit of the run.
@@ -101,7 +122,7 @@ impl Certified {
 const ABOUT_KKT_POINTS: [&str; 2] = ["thm-4-first-layer", "gd-homogeneous"];
 
 /// Claim, kind of statement, what that proves of it.
-const PROVED_BY: [(&str, &str, &str); 3] = [
+const PROVED_BY: [(&str, &str, &str); 4] = [
     (
         "prop-2",
         "phases",
@@ -111,6 +132,12 @@ const PROVED_BY: [(&str, &str, &str); 3] = [
         "thm-2-unconditional",
         "sandwich",
         "at a save the numbers of the run keep between the bounds",
+    ),
+    (
+        "loss-decreases",
+        "loss-rises",
+        "at a state of the run, as stored, the exact vector field raises the loss; that the flow passes there is not \
+         proved",
     ),
     (
         "dfa-margin",

@@ -1,9 +1,9 @@
 //! Certificates to begin with: every norm, every kind of statement, small.
 
 use marginflow::certify::{Certificate, Finished, Found, certify};
-use marginflow::dataset::{Dataset, gaussian_teacher};
+use marginflow::dataset::{Dataset, gaussian_class_teacher, gaussian_teacher, standard_normals};
 use marginflow::diagnostics::diagnose;
-use marginflow::flow::{FlowOptions, integrate};
+use marginflow::flow::{FlowOptions, SaveAt, integrate};
 use marginflow::limit::{Limit, Potential, Separability, max_margin, minimise};
 use marginflow::loss::Loss;
 use marginflow::network::Network;
@@ -72,6 +72,77 @@ pub fn linear_problems() -> Vec<Problem> {
     list
 }
 
+/// A fully connected network of this depth on samples of three classes, under orthonormal feedback or gradient descent.
+pub fn with_classes(data: Dataset, depth: usize, is_descent: bool) -> Problem {
+    let outputs = data.outputs();
+    let width = data.dimension().max(outputs);
+    let hidden = vec![width; depth - 1];
+    let network = Network::fully_connected_with_outputs(data.dimension(), &hidden, outputs);
+    let orthonormal = |l: u64| {
+        let draws = standard_normals("certificates", l).take(width * outputs);
+        DMatrix::from_iterator(width, outputs, draws).qr().q()
+    };
+    let rule = match is_descent {
+        true => Rule::gradient_descent(),
+        false => {
+            Rule::direct_feedback_matrices((1..depth as u64).map(orthonormal).collect::<Vec<_>>())
+        }
+    };
+    let size = if is_descent { 0.1 } else { 0.0 };
+    let draws = standard_normals("certificates", 9).take(network.parameters());
+    let start = DVector::from_iterator(network.parameters(), draws) * size;
+    Problem::new(data, network, rule, Loss::Exponential, start).unwrap()
+}
+
+/// Networks with several outputs, of every norm that certificates know: more features than classes, and fewer.
+pub fn class_problems() -> Vec<Problem> {
+    // from the first seed on that gives every class a sample
+    let data = |d, n, seed: u64| {
+        (seed..)
+            .find_map(|seed| gaussian_class_teacher(d, n, 3, seed).ok())
+            .unwrap()
+    };
+    vec![
+        with_classes(data(4, 5, 1), 1, true),
+        with_classes(data(4, 6, 2), 2, false),
+        with_classes(data(2, 5, 3), 3, false),
+        with_classes(data(4, 5, 4), 4, false),
+        with_classes(data(5, 6, 5), 2, true),
+        with_classes(data(2, 5, 6), 2, true),
+    ]
+}
+
+/// Samples of which two are one, of different classes.
+pub fn classes_not_separable() -> Certificate {
+    let samples = dmatrix![1.0, 0.5; 0.25, -1.0; 1.0, 0.5; -0.75, 0.5];
+    let data = Dataset::of_classes(samples, &[0, 1, 2, 1], 3).unwrap();
+    let problem = with_classes(data, 1, true);
+    let Separability::NotSeparable(farkas) = max_margin(problem.dataset().signed_samples()) else {
+        panic!("not separable")
+    };
+    let found = Found {
+        farkas: Some(&farkas),
+        ..Found::default()
+    };
+    certify(&problem, found, LABEL).expect("a certificate")
+}
+
+/// The smallest example of a loss that rises (docs/loss-monotonicity.md), until after it has.
+pub fn loss_that_rises() -> Certificate {
+    let data = Dataset::new(
+        dmatrix![-8.0, 9.0, -1.0; -40.0, 51.0, -4.0],
+        dvector![1.0, -1.0],
+    );
+    let b = dvector![1.0, 0.0, 0.0];
+    let rule = Rule::direct_feedback_alignment(vec![b.clone(), b]);
+    let problem = problem(Network::convolutional(3, 3), rule, data);
+    let options = FlowOptions {
+        saves: SaveAt::Uniform(401),
+        ..FlowOptions::to(2.0)
+    };
+    of_run_with(&problem, &options)
+}
+
 /// Of the limit alone.
 pub fn of_limit(problem: &Problem) -> Certificate {
     let limit = limit_of(problem);
@@ -84,7 +155,11 @@ pub fn of_limit(problem: &Problem) -> Certificate {
 
 /// Of a run.
 pub fn of_run(problem: &Problem, until: f64) -> Certificate {
-    let trajectory = integrate(problem, &FlowOptions::to(until), &mut |_| {}).unwrap();
+    of_run_with(problem, &FlowOptions::to(until))
+}
+
+fn of_run_with(problem: &Problem, options: &FlowOptions) -> Certificate {
+    let trajectory = integrate(problem, options, &mut |_| {}).unwrap();
     let limit = reference_limit(problem, false)
         .unwrap()
         .after(problem, &trajectory);
@@ -149,7 +224,7 @@ pub fn feedback_of_units() -> DVector<f64> {
 /// Everything above as files.
 pub fn all() -> Vec<(String, Certificate)> {
     let mut list: Vec<(String, Certificate)> = Vec::new();
-    for problem in linear_problems() {
+    for problem in linear_problems().into_iter().chain(class_problems()) {
         let name = format!(
             "{} {} D={}",
             problem.network().key(),
@@ -159,6 +234,14 @@ pub fn all() -> Vec<(String, Certificate)> {
         list.push((name, of_limit(&problem)));
     }
     list.push(("not separable".into(), not_separable()));
+    list.push(("classes, not separable".into(), classes_not_separable()));
+    list.push(("run, loss rises".into(), loss_that_rises()));
+    let classes = class_problems();
+    list.push(("run, classes, feedback".into(), of_run(&classes[1], 12.0)));
+    list.push((
+        "run, classes, gradient descent".into(),
+        of_run(&classes[4], 12.0),
+    ));
     let convolutional = with_feedback(Network::convolutional(5, 2), gaussian_teacher(5, 4, 7));
     list.push(("run, convolutional".into(), of_run(&convolutional, 20.0)));
     let diagonal = with_feedback(Network::diagonal(4, 3), gaussian_teacher(4, 3, 8));

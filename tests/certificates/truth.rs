@@ -3,10 +3,16 @@
 
 use super::bases::doubles;
 use marginflow::certify::check::{
-    Direction, FeedbackMargin, KktPoint, LeastNorm, Norm, Objective, Proof, Sandwich, Weights,
+    Classes, Direction, FeedbackMargin, KktPoint, LeastNorm, LeastNuclear, LeastSchatten,
+    LossRises, Norm, Objective, Proof, Sandwich, Weights,
 };
 use marginflow::certify::{Certificate, Dyadic};
+use marginflow::dataset::Dataset;
 use marginflow::limit::{Potential, Separability, angle, max_margin, minimise};
+use marginflow::loss::Loss;
+use marginflow::network::Network;
+use marginflow::problem::Problem;
+use marginflow::rule::Rule;
 use marginflow::spectrum::Basis;
 use nalgebra::{DMatrix, DVector};
 use std::f64::consts::PI;
@@ -17,7 +23,8 @@ const ROUNDING: f64 = 1e-7;
 /// # Errors
 /// What is not true.
 pub fn is_true(certificate: &Certificate) -> Result<(), String> {
-    let rows = doubles(&certificate.data.signed_samples);
+    let classes = certificate.data.classes.as_ref();
+    let rows = rows_of(&certificate.data.signed_samples, classes);
     let feedback: Vec<DVector<f64>> = certificate
         .data
         .feedback
@@ -28,7 +35,7 @@ pub fn is_true(certificate: &Certificate) -> Result<(), String> {
         .statements
         .iter()
         .try_for_each(|statement| match &statement.proof {
-            Proof::LeastNorm(proof) => near(proof, &rows, &feedback),
+            Proof::LeastNorm(proof) => near(proof, &rows, &feedback, classes),
             Proof::NonSeparable(_) => match max_margin(&rows) {
                 Separability::Separable(limit) if (&rows * &limit.beta).min() > 0.0 => {
                     Err("separable".into())
@@ -43,7 +50,32 @@ pub fn is_true(certificate: &Certificate) -> Result<(), String> {
             Proof::Sandwich(proof) => sandwich(proof, &rows, &feedback),
             Proof::FeedbackMargin(proof) => risen(proof, &rows),
             Proof::Phases(_) => phases(&rows, &feedback),
+            Proof::LeastSchatten(proof) => schatten(proof, &rows, outputs_of(classes)),
+            Proof::LeastNuclear(proof) => nuclear(proof, &rows, outputs_of(classes)),
+            Proof::LossRises(proof) => rises(proof, &rows, &feedback),
         })
+}
+
+/// `(e_c − e_k) ⊗ x` for every sample x of class c and every other class k, or the samples.
+fn rows_of(samples: &[Vec<Dyadic>], classes: Option<&Classes>) -> DMatrix<f64> {
+    let samples = doubles(samples);
+    let Some(Classes { outputs, labels }) = classes else {
+        return samples;
+    };
+    let d = samples.ncols();
+    let pairs: Vec<(usize, usize)> = (0..labels.len())
+        .flat_map(|n| (0..*outputs).map(move |k| (n, k)))
+        .filter(|(n, k)| labels[*n] != *k)
+        .collect();
+    DMatrix::from_fn(pairs.len(), d * outputs, |row, at| {
+        let (n, k) = pairs[row];
+        let sign = f64::from(u8::from(at / d == labels[n])) - f64::from(u8::from(at / d == k));
+        sign * samples[(n, at % d)]
+    })
+}
+
+fn outputs_of(classes: Option<&Classes>) -> usize {
+    classes.map_or(1, |classes| classes.outputs)
 }
 
 pub fn vector(list: &[Dyadic]) -> DVector<f64> {
@@ -90,11 +122,29 @@ fn near(
     proof: &LeastNorm,
     samples: &DMatrix<f64>,
     feedback: &[DVector<f64>],
+    classes: Option<&Classes>,
 ) -> Result<(), String> {
-    let own = proof.features.as_ref().map(|rows| doubles(rows));
+    let own = (proof.features.as_ref()).map(|rows| rows_of(rows, classes));
     let rows = own.as_ref().unwrap_or(samples);
     let potential = potential(proof.norm, rows.ncols(), feedback);
-    let limit = match minimise(rows, &potential) {
+    let mut claimed: Vec<Claimed> = (proof.directions.iter())
+        .map(|direction: &Direction| {
+            let bounds = (direction.gap.clone(), direction.angle.clone());
+            (vector(&direction.beta), bounds.0, bounds.1)
+        })
+        .collect();
+    if proof.gap.is_some() {
+        let exact = potential.inverse_gradient(&rows.tr_mul(&vector(&proof.multipliers)));
+        claimed.push((exact, proof.gap.clone(), proof.angle.clone()));
+    }
+    all_near(rows, &potential, &claimed)
+}
+
+/// A direction, its gap and its angle.
+type Claimed = (DVector<f64>, Option<Dyadic>, Option<Dyadic>);
+
+fn all_near(rows: &DMatrix<f64>, potential: &Potential, claimed: &[Claimed]) -> Result<(), String> {
+    let limit = match minimise(rows, potential) {
         Separability::Separable(limit) => limit,
         // too hard for the solver, or its rounding: a lie would be that nothing separates
         Separability::NotSeparable(_) => return Err("not separable".into()),
@@ -102,25 +152,67 @@ fn near(
     };
     let cost = |beta: &DVector<f64>| potential.value(beta) / (rows * beta).min();
     let least = cost(&limit.beta);
-    let near = |beta: &DVector<f64>, gap: &Option<Dyadic>, bound: &Option<Dyadic>| {
+    for (beta, gap, bound) in claimed {
         if let Some(gap) = gap {
             within(cost(beta) / least - 1.0, gap.to_f64(), ROUNDING, "gap")?;
         }
         let apart = angle(beta.as_slice(), limit.beta.as_slice());
-        (bound.as_ref()).map_or(Ok(()), |bound| {
-            within(apart, bound.to_f64(), ROUNDING, "angle")
-        })
-    };
-    if proof.gap.is_some() {
-        let exact = potential.inverse_gradient(&rows.tr_mul(&vector(&proof.multipliers)));
-        near(&exact, &proof.gap, &proof.angle).map_err(|why| format!("exact direction: {why}"))?;
+        if let Some(bound) = bound {
+            within(apart, bound.to_f64(), ROUNDING, "angle")?;
+        }
     }
-    proof
-        .directions
-        .iter()
-        .try_for_each(|direction: &Direction| {
-            near(&vector(&direction.beta), &direction.gap, &direction.angle)
+    Ok(())
+}
+
+fn schatten(proof: &LeastSchatten, rows: &DMatrix<f64>, outputs: usize) -> Result<(), String> {
+    let q = 2f64.powi(proof.depth as i32);
+    let shape = (rows.ncols() / outputs, outputs);
+    let potential = Potential::schatten(shape, q / (q - 1.0));
+    let exact = potential.inverse_gradient(&rows.tr_mul(&vector(&proof.multipliers)));
+    let mut claimed: Vec<Claimed> = (proof.directions.iter())
+        .map(|near| (vector(&near.beta), None, Some(near.angle.clone())))
+        .collect();
+    claimed.push((exact, Some(proof.gap.clone()), proof.angle.clone()));
+    all_near(rows, &potential, &claimed)
+}
+
+fn nuclear(proof: &LeastNuclear, rows: &DMatrix<f64>, outputs: usize) -> Result<(), String> {
+    let shape = (rows.ncols() / outputs, outputs);
+    let of = |(left, right): (DMatrix<f64>, DMatrix<f64>)| {
+        DVector::from_column_slice((left * right.transpose()).as_slice())
+    };
+    let claimed: Vec<Claimed> = (proof.directions.iter())
+        .map(|d| {
+            let beta = of((doubles(&d.left), doubles(&d.right)));
+            (beta, Some(d.gap.clone()), None)
         })
+        .collect();
+    all_near(rows, &Potential::schatten(shape, 1.0), &claimed)
+}
+
+/// The rates of the margins from the network itself.
+fn rises(proof: &LossRises, rows: &DMatrix<f64>, feedback: &[DVector<f64>]) -> Result<(), String> {
+    let ones = DVector::from_element(rows.nrows(), 1.0);
+    let network = Network::convolutional(rows.ncols(), proof.layers.len());
+    let coordinates = |w: &Vec<Dyadic>| Basis::Fourier.coordinates(&vector(w));
+    let theta: Vec<f64> = (proof.layers.iter())
+        .flat_map(|w| coordinates(w).as_slice().to_vec())
+        .collect();
+    let rule = Rule::direct_feedback_alignment(feedback.to_vec());
+    let data = Dataset::new(rows.clone(), ones);
+    let start = DVector::from_vec(theta.clone());
+    let problem = Problem::new(data, network, rule, Loss::Exponential, start)
+        .map_err(|why| why.to_string())?;
+    let kernel = problem.kernel();
+    let (mut margins, mut rates) = (vec![0.0; rows.nrows()], vec![0.0; rows.nrows()]);
+    kernel.margins(&theta, &mut margins);
+    let least = margins.iter().copied().fold(f64::INFINITY, f64::min);
+    let alpha: Vec<f64> = margins.iter().map(|m| (least - m).exp()).collect();
+    let mut velocity = vec![0.0; theta.len()];
+    kernel.velocity(&theta, &alpha, &mut velocity, &mut rates);
+    let terms = || alpha.iter().zip(&rates).map(|(alpha, rate)| alpha * rate);
+    let size: f64 = terms().map(f64::abs).sum();
+    within(terms().sum(), 0.0, ROUNDING * size, "rate of the margins")
 }
 
 fn sandwich(

@@ -53,7 +53,8 @@ pub enum Norm {
 #[serde(deny_unknown_fields)]
 pub struct LeastNorm {
     pub norm: Norm,
-    /// Rows to be separated instead of the signed samples: features of a network, as stored.
+    /// Rows to be separated instead of the signed samples: features of a network, as stored. Where labels are classes
+    /// they are in place of the samples, and the rows are made of them.
     #[serde(deserialize_with = "null_or")]
     pub features: Option<Vec<Vec<Dyadic>>>,
     /// a, length N.
@@ -155,19 +156,19 @@ impl Kind for LeastNorm {
         let own = self
             .features
             .as_ref()
-            .map(|rows| Matrix::of(rows))
+            .map(|rows| data.rows_of(rows))
             .transpose()?;
-        if own.is_some() && self.norm != Norm::Euclidean {
+        if (own.is_some() || data.samples.classes.is_some()) && self.norm != Norm::Euclidean {
             return Err(Failure::malformed(
-                "features go with the Euclidean norm".into(),
+                "features, and classes, go with the Euclidean norm".into(),
             ));
         }
         let rows = own.as_ref().unwrap_or(&data.samples);
         let dual = self.dual(data, rows)?;
         let mut said = vec![format!(
             "{} rows in {} dimensions",
-            rows.rows.len(),
-            rows.columns
+            rows.count(),
+            rows.width()
         )];
         match (&dual.exact, &self.gap) {
             (None, None) if self.angle.is_none() => {}
@@ -180,7 +181,7 @@ impl Kind for LeastNorm {
                 said.push(format!("gap {}", gap.at_most()));
                 if let Some(angle) = &self.angle {
                     holds(
-                        dual.is_within(ray, gap, angle)?,
+                        ray.is_within(dual.q, gap, angle)?,
                         "angle of the exact direction ≤ angle",
                     )?;
                     said.push(format!("angle {}", angle.at_most()));
@@ -204,13 +205,18 @@ impl Kind for LeastNorm {
     }
 }
 
+/// A name is the file's own word: it must not look like one of the checker's.
+pub(super) fn harmless(name: &str) -> String {
+    name.chars().flat_map(char::escape_debug).take(60).collect()
+}
+
 /// `1 + g` of a gap that is not negative.
-fn one_plus(gap: &Dyadic) -> Result<Dyadic, Failure> {
+pub(super) fn one_plus(gap: &Dyadic) -> Result<Dyadic, Failure> {
     holds(!gap.is_negative(), "gap ≥ 0")?;
     Ok(&Dyadic::one() + gap)
 }
 
-fn positive_margin(rows: &Matrix, beta: &Vector) -> Result<Dyadic, Failure> {
+pub(super) fn positive_margin(rows: &Matrix, beta: &Vector) -> Result<Dyadic, Failure> {
     let margin = rows.times(beta).least();
     holds(margin.is_positive(), "min_n g_n·beta > 0")?;
     Ok(margin)
@@ -222,7 +228,7 @@ impl LeastNorm {
         data: &Exact<'_>,
         rows: &'a Matrix,
     ) -> Result<Dual<'a>, Failure> {
-        let a = Vector::weights(&self.multipliers, rows.rows.len(), "multipliers")?;
+        let a = Vector::weights(&self.multipliers, rows.count(), "multipliers")?;
         let total = a.sum();
         holds(total.is_positive(), "sum_n a_n > 0")?;
         let z = rows.combined(&a);
@@ -329,16 +335,9 @@ impl LeastNorm {
     }
 
     fn judge(&self, of: &Direction, data: &Exact<'_>, dual: &Dual<'_>) -> Result<String, Failure> {
-        let beta = Vector::of_length(&of.beta, dual.rows.columns, "beta")?;
+        let beta = Vector::of_length(&of.beta, dual.rows.width(), "beta")?;
         let margin = positive_margin(dual.rows, &beta)?;
-        let mut said = vec![
-            // a name is the file's own word: it must not look like one of the checker's
-            of.name
-                .chars()
-                .flat_map(char::escape_debug)
-                .take(60)
-                .collect::<String>(),
-        ];
+        let mut said = vec![harmless(&of.name)];
         if let Some(gap) = &of.gap {
             let sides = self.sides(of, &beta, &(&margin * &dual.total), data, dual)?;
             let text = "psi(beta) psi*(Z) ≤ (1 + gap) min g_n·beta sum a_n";
@@ -425,26 +424,23 @@ impl LeastNorm {
     }
 }
 
-impl Dual<'_> {
-    /// Whether the gap g bounds the angle between the exact direction and the minimiser by θ.
+impl Ray {
+    /// Whether the gap g bounds the angle between this direction and the minimiser by θ, for `q = 2^L`.
     pub(in crate::certify) fn is_within(
         &self,
-        ray: &Ray,
+        q: u32,
         gap: &Dyadic,
         theta: &Dyadic,
     ) -> Result<bool, Failure> {
         let sines = six_sines(theta)?.pow(2);
         let excess = &gap.times(2) + &gap.pow(2);
-        if self.q == 2 {
+        if q == 2 {
             return Ok(excess.times(36) <= &sines * &one_plus(gap)?.pow(2));
         }
-        let half = self.q / 2;
-        bounded(
-            ray.product.mantissa.bits() + sines.mantissa.bits(),
-            2 * self.q,
-        )?;
-        let left = &excess.times(72 * i64::from(self.q - 1)).pow(half)
-            * &(&ray.largest * &ray.product.pow(self.q - 1));
-        Ok(left <= (&sines * &ray.beta.square()).pow(half))
+        let half = q / 2;
+        bounded(self.product.mantissa.bits() + sines.mantissa.bits(), 2 * q)?;
+        let left = &excess.times(72 * i64::from(q - 1)).pow(half)
+            * &(&self.largest * &self.product.pow(q - 1));
+        Ok(left <= (&sines * &self.beta.square()).pow(half))
     }
 }

@@ -10,29 +10,38 @@
 //! `kinds!`; then its maker in `make`, and its function in the second checker.
 
 mod angle;
+mod classes;
 mod enclosure;
 mod feedback_margin;
 mod interval;
 mod kkt_point;
 mod kkt_system;
 mod least_norm;
+mod loss_rises;
 mod non_separable;
+mod nuclear;
 mod phases;
 mod sandwich;
+mod schatten;
 mod separable;
 mod shape;
+mod square;
 pub(in crate::certify) mod vectors;
 mod weights;
 
 pub(in crate::certify) use angle::within;
+pub use classes::Classes;
 pub use feedback_margin::{FeedbackMargin, Weights};
 pub use kkt_point::{Group, KktPoint, Objective, Unit};
 pub(in crate::certify) use kkt_system::System;
 pub use least_norm::{Direction, LeastNorm, Norm};
 pub(in crate::certify) use least_norm::{Dual, Ray, Share};
+pub use loss_rises::LossRises;
 pub use non_separable::NonSeparable;
+pub use nuclear::{Factored, LeastNuclear};
 pub use phases::Phases;
 pub use sandwich::Sandwich;
+pub use schatten::{LeastSchatten, Near};
 pub use separable::Separable;
 
 use super::dyadic::Dyadic;
@@ -46,7 +55,7 @@ pub const FORMAT: &str = "marginflow-certificate/1";
 /// Longest file that is read, in bytes.
 pub const LONGEST: usize = 1 << 28;
 
-/// Most statements of a certificate: there are seven kinds.
+/// Most statements of a certificate: there are ten kinds.
 const MOST_STATEMENTS: usize = 16;
 
 /// What is claimed of some data, and why it is true.
@@ -67,11 +76,14 @@ pub struct Certificate {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Data {
-    /// Rows `g_n = y_n x_n`, N × D.
+    /// Rows `g_n = y_n x_n`, N × D. Where labels are classes: the samples `x_n`.
     pub signed_samples: Vec<Vec<Dyadic>>,
     /// `b_1 … b_{L−1}` of a convolutional or diagonal network of depth L under fixed feedback, each of length D; none
     /// elsewhere.
     pub feedback: Vec<Vec<Dyadic>>,
+    /// Where labels are classes; the key is absent elsewhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<Classes>,
 }
 
 /// One claim with its proof.
@@ -137,6 +149,9 @@ macro_rules! kinds {
 
 kinds! {
     "least-norm" LeastNorm;
+    "least-nuclear" LeastNuclear;
+    "least-schatten" LeastSchatten;
+    "loss-rises" LossRises;
     "feedback-margin" FeedbackMargin;
     "kkt-point" KktPoint;
     "non-separable" NonSeparable;
@@ -154,7 +169,13 @@ pub(in crate::certify) struct Exact<'a> {
 
 impl<'a> Exact<'a> {
     pub(in crate::certify) fn of(stored: &'a Data) -> Result<Self, Failure> {
-        let samples = Matrix::of(&stored.signed_samples)?;
+        let classes = stored.classes.as_ref();
+        let samples = Matrix::of_classes(&stored.signed_samples, classes)?;
+        if classes.is_some() && !stored.feedback.is_empty() {
+            return Err(Failure::malformed(
+                "feedback of layers of D weights goes with one output".into(),
+            ));
+        }
         if stored.feedback.len() > 7 {
             return Err(Failure::too_large("depths"));
         }
@@ -166,6 +187,11 @@ impl<'a> Exact<'a> {
             feedback,
             stored,
         })
+    }
+
+    /// Rows of features in place of the samples, of the same classes.
+    pub(in crate::certify) fn rows_of(&self, features: &[Vec<Dyadic>]) -> Result<Matrix, Failure> {
+        Matrix::of_classes(features, self.stored.classes.as_ref())
     }
 
     /// L.
@@ -327,6 +353,11 @@ pub(in crate::certify) fn verify(
         return Err(Failure::malformed(format!(
             "the words are not those of a {name} statement"
         )));
+    }
+    if kind.gated().is_some() && data.samples.classes.is_some() {
+        return Err(Failure::malformed(
+            "networks with gates of one output only".into(),
+        ));
     }
     kind.verify(data)
 }

@@ -23,7 +23,7 @@ impl Kind for NonSeparable {
     }
 
     fn verify(&self, data: &Exact<'_>) -> Result<String, Failure> {
-        let a = Vector::weights(&self.multipliers, data.samples.rows.len(), "multipliers")?;
+        let a = Vector::weights(&self.multipliers, data.samples.count(), "multipliers")?;
         holds(!a.is_zero(), "a ≠ 0")?;
         holds(data.samples.combined(&a).is_zero(), "sum_n a_n g_n = 0")?;
         let support = self.multipliers.iter().filter(|a| a.is_positive()).count();

@@ -21,7 +21,7 @@ impl Kind for Separable {
     }
 
     fn verify(&self, data: &Exact<'_>) -> Result<String, Failure> {
-        let beta = Vector::of_length(&self.beta, data.samples.columns, "beta")?;
+        let beta = Vector::of_length(&self.beta, data.samples.width(), "beta")?;
         holds(
             data.samples.times(&beta).least().is_positive(),
             "min_n g_n·beta > 0",

@@ -1,6 +1,6 @@
 //! Vectors and matrices of integers over one power of two, and what is computed from them without rounding.
 
-use super::Failure;
+use super::{Classes, Failure};
 use crate::certify::dyadic::Dyadic;
 use num_bigint::BigInt;
 use num_traits::{Signed, Zero};
@@ -25,6 +25,8 @@ pub(in crate::certify) struct Matrix {
     pub rows: Vec<Vec<BigInt>>,
     pub exponent: i64,
     pub columns: usize,
+    /// Where these are samples of several classes: rows are made of them, [`Classes`] says how.
+    pub classes: Option<Classes>,
 }
 
 /// Over the lowest power of two that occurs.
@@ -260,19 +262,53 @@ impl Matrix {
             rows,
             exponent,
             columns,
+            classes: None,
         })
+    }
+
+    /// Of samples with these classes, if any.
+    pub(super) fn of_classes(
+        samples: &[Vec<Dyadic>],
+        classes: Option<&Classes>,
+    ) -> Result<Self, Failure> {
+        let plain = Self::of(samples)?;
+        classes.map_or(Ok(()), |classes| classes.fit(&plain))?;
+        Ok(Self {
+            classes: classes.cloned(),
+            ..plain
+        })
+    }
+
+    /// How many rows G has: N, or N(C − 1).
+    pub(in crate::certify) fn count(&self) -> usize {
+        (self.classes.as_ref()).map_or(self.rows.len(), Classes::count)
+    }
+
+    /// How long they are: D, or D·C.
+    pub(in crate::certify) fn width(&self) -> usize {
+        self.columns * self.classes.as_ref().map_or(1, |classes| classes.outputs)
     }
 
     /// `G x`.
     pub(in crate::certify) fn times(&self, x: &Vector) -> Vector {
+        let entries = match &self.classes {
+            Some(classes) => classes.products(self, &x.entries),
+            None => self.rows.iter().map(|row| dot(row, &x.entries)).collect(),
+        };
         Vector {
-            entries: self.rows.iter().map(|row| dot(row, &x.entries)).collect(),
+            entries,
             exponent: self.exponent + x.exponent,
         }
     }
 
     /// `Gᵀ a`.
     pub(in crate::certify) fn combined(&self, a: &Vector) -> Vector {
+        if let Some(classes) = &self.classes {
+            return Vector {
+                entries: classes.combined(self, &a.entries),
+                exponent: self.exponent + a.exponent,
+            };
+        }
         let mut entries = vec![BigInt::zero(); self.columns];
         for (row, a) in self
             .rows

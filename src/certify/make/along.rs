@@ -4,15 +4,16 @@ use super::Finished;
 use super::numbers::excess;
 use crate::activation::Formula;
 use crate::certify::check::{
-    Data, Exact, FeedbackMargin, LeastNorm, Norm, Phases, Proof, Sandwich, Statement, Weights,
-    verify,
+    Data, Exact, FeedbackMargin, LeastNorm, LossRises, Norm, Phases, Proof, Sandwich, Statement,
+    Weights, verify,
 };
 use crate::certify::dyadic::Dyadic;
+use crate::diagnostics::loss_rate;
 use crate::loss::Loss;
 use crate::problem::Problem;
 use crate::spectrum::Basis;
 use crate::theory::Alignment;
-use nalgebra::DMatrix;
+use nalgebra::{DMatrix, DVector};
 
 /// Proposition 2 refuted, where its hypotheses hold and it is false.
 pub(super) fn phases(problem: &Problem, run: Finished<'_>) -> Option<Proof> {
@@ -76,6 +77,32 @@ fn sandwich_at(
     proof.radius_excess = excess(&parts.radius, parts.q)?;
     proof.slack = excess(&parts.order, 1)?;
     Some(proof)
+}
+
+/// That the loss rises at the save where it rises fastest.
+pub(super) fn loss_rises(problem: &Problem, data: &Data, run: Finished<'_>) -> Option<Proof> {
+    let spectrum = problem.network().spectrum()?;
+    let is_convolutional = spectrum.basis() == Basis::Fourier && !data.feedback.is_empty();
+    if !is_convolutional || problem.loss() != Loss::Exponential {
+        return None;
+    }
+    let rates = loss_rate(problem, run.trajectory);
+    let fastest = (0..rates.len()).max_by(|j, k| rates[*j].total_cmp(&rates[*k]))?;
+    if rates[fastest] <= 0.0 {
+        return None;
+    }
+    let theta = run.trajectory.theta.column(fastest);
+    let layers = theta.as_slice()[..problem.network().parameters()].chunks(spectrum.dimension());
+    let entries = |w: &[f64]| {
+        let original = Basis::Fourier.original(&DVector::from_column_slice(w));
+        Dyadic::list(original.iter())
+    };
+    let layers = layers.map(entries).collect::<Option<_>>()?;
+    let proof = Proof::LossRises(LossRises { layers });
+    let found = Statement::of(proof);
+    verify(&found, &Exact::of(data).ok()?)
+        .is_ok()
+        .then_some(found.proof)
 }
 
 /// That the margin of feedback has risen, from as early a save as that can be proved of.

@@ -1,34 +1,21 @@
 //! Makes certificates of nearness to a minimiser.
-//!
-//! The multipliers of the limit are known to some 16 digits, which leaves a gap of 1e-15 and an angle of 1e-7 between
-//! the exact direction and the minimiser. A few Newton steps with residuals in integers give them as many digits as are
-//! wanted: on the support S all margins of `ζ = ∇Ψ*(Gᵀa)` must be equal, with the derivative `G_S ∇²Ψ* G_Sᵀ` in f64.
 
-use super::numbers::{angle_of_sine, excess, least, logarithm, ratio};
+use super::newton::{Measured, Refinement, multipliers};
+use super::numbers::{angle_between, angle_of_sine, excess, least, logarithm, ratio};
 use crate::certify::check::vectors::{Matrix, Vector};
-use crate::certify::check::{Data, Direction, Dual, Exact, LeastNorm, Norm, Ray, Share, within};
+use crate::certify::check::{Data, Direction, Dual, Exact, LeastNorm, Norm, Ray, Share};
 use crate::certify::dyadic::Dyadic;
 use crate::limit::{Limit, Potential};
 use nalgebra::{DMatrix, DVector};
-use num_bigint::BigInt;
-
-/// Bits of the multipliers behind those of the largest.
-const DIGITS: i64 = 160;
-
-/// Gaps below this are as good as zero.
-const SMALL_GAP: f64 = 1e-38;
-
-/// Newton steps at most.
-const STEPS: usize = 8;
 
 /// What a certificate is to be made of.
 pub(in crate::certify) struct Target<'a> {
     pub norm: Norm,
     pub limit: &'a Limit,
-    /// Rows to be separated, N × D.
+    /// Rows to be separated, N × D; or N(C − 1) × DC.
     pub rows: &'a DMatrix<f64>,
-    /// Whether these are features instead of the samples.
-    pub are_features: bool,
+    /// Features that they are made of, instead of the samples.
+    pub features: Option<Vec<Vec<Dyadic>>>,
     /// Named directions besides that of the limit.
     pub directions: Vec<(&'static str, DVector<f64>)>,
 }
@@ -36,27 +23,21 @@ pub(in crate::certify) struct Target<'a> {
 /// `None` where numbers are not finite, or a size is beyond the checker.
 pub(in crate::certify) fn make(target: &Target<'_>, data: &Data) -> Option<LeastNorm> {
     let exact = Exact::of(data).ok()?;
-    let features = match target.are_features {
-        true => Some(rows_of(target.rows)?),
-        false => None,
-    };
-    let own = features
-        .as_ref()
-        .map(|rows| Matrix::of(rows))
+    let own = (target.features.as_ref())
+        .map(|features| exact.rows_of(features))
         .transpose()
         .ok()?;
     let rows = own.as_ref().unwrap_or(&exact.samples);
     let mut proof = LeastNorm {
         norm: target.norm,
-        features: features.clone(),
+        features: target.features.clone(),
         multipliers: multipliers(&target.limit.multipliers)?,
         gap: None,
         angle: None,
         directions: Vec::new(),
     };
     if !matches!(target.norm, Norm::EntriesSum | Norm::FrequenciesSum) {
-        let newton = Newton::new(target)?;
-        newton.refine(&mut proof, &exact, rows)?;
+        refine(&mut proof, target, &exact, rows)?;
     }
     let all = std::iter::once(("limit", target.limit.beta.clone()))
         .chain(target.directions.iter().cloned());
@@ -75,159 +56,69 @@ pub(in crate::certify) fn rows_of(matrix: &DMatrix<f64>) -> Option<Vec<Vec<Dyadi
         .collect()
 }
 
-/// As integers over one power of two, some digits below the last of the largest.
-fn multipliers(of: &DVector<f64>) -> Option<Vec<Dyadic>> {
-    let largest = of.amax();
-    if !(largest > 0.0 && largest.is_finite()) {
+/// Improves the multipliers of `proof`, and writes gap and angle.
+fn refine(
+    proof: &mut LeastNorm,
+    target: &Target<'_>,
+    exact: &Exact<'_>,
+    rows: &Matrix,
+) -> Option<()> {
+    let potential = &target.limit.potential;
+    let support = &target.limit.support;
+    let active = target.rows.select_rows(support);
+    let size = active.amax();
+    if !(size.is_finite() && size > 0.0) {
         return None;
     }
-    let unit = largest.log2().floor() as i64 - DIGITS;
-    let list = of.iter().map(|a| {
-        let a = Dyadic::from_f64(a.max(0.0))?;
-        // multipliers with digits below the unit are rounding
-        let shift = a.exponent - unit;
-        let mantissa = if shift >= 0 {
-            a.mantissa << shift
-        } else {
-            a.mantissa >> -shift
+    let is_euclidean = proof.norm == Norm::Euclidean;
+    let active = match is_euclidean {
+        true => active / size,
+        // in the coordinates of the potential's blocks
+        false => potential.basis.rows(&(active / size)),
+    };
+    let curvature = |a: &DVector<f64>| {
+        let z = active.tr_mul(a);
+        if is_euclidean {
+            return &active * active.transpose() / (&active * z).mean();
+        }
+        let (beta, hessian) = gradient_and_hessian(potential, &z);
+        &active * hessian * active.transpose() / (&active * beta).mean()
+    };
+    let blank = proof.clone();
+    let measure = |multipliers: &[Dyadic]| {
+        let tried = LeastNorm {
+            multipliers: multipliers.to_vec(),
+            ..blank.clone()
         };
-        Some(Dyadic::new(mantissa, unit))
-    });
-    list.collect()
+        let dual = tried.dual(exact, rows).ok()?;
+        Some(Measured::of(dual.exact.as_ref()?, &dual.total, rows))
+    };
+    let refinement = Refinement {
+        support,
+        measure: &measure,
+        curvature: &curvature,
+    };
+    let (multipliers, gap) = refinement.of(proof.multipliers.clone())?;
+    proof.multipliers = multipliers;
+    bound(proof, gap, exact, rows)
 }
 
-/// The matrix of a Newton step, and what it needs.
-struct Newton<'a> {
-    target: &'a Target<'a>,
-    /// Rows of the support in the coordinates of the potential's blocks, of order one.
-    rows: DMatrix<f64>,
-    support: Vec<usize>,
-}
-
-impl<'a> Newton<'a> {
-    fn new(target: &'a Target<'a>) -> Option<Self> {
-        let support: Vec<usize> = target.limit.support.clone();
-        let rows = target.rows.select_rows(&support);
-        let size = rows.amax();
-        let normal = size.is_finite() && size > 0.0;
-        let rows = target.limit.potential.basis.rows(&(rows / size));
-        normal.then_some(Self {
-            target,
-            rows,
-            support,
+fn bound(proof: &mut LeastNorm, gap: f64, exact: &Exact<'_>, rows: &Matrix) -> Option<()> {
+    let dual = proof.dual(exact, rows).ok()?;
+    let ray = dual.exact.as_ref()?;
+    let product = &rows.times(&ray.beta).least() * &dual.total;
+    let gap = least(gap, |g| ray.product <= &(&Dyadic::one() + g) * &product)?;
+    let estimate = match proof.norm {
+        Norm::Euclidean => (2.0 * gap.to_f64()).sqrt(),
+        _ => sine(&dual, ray, gap.to_f64()),
+    };
+    proof.angle = angle_of_sine(estimate).and_then(|start| {
+        least(start, |theta| {
+            ray.is_within(dual.q, &gap, theta).unwrap_or(false)
         })
-    }
-
-    /// Improves the multipliers of `proof` until its gap is small or stays, and writes gap and angle.
-    fn refine(&self, proof: &mut LeastNorm, exact: &Exact<'_>, rows: &Matrix) -> Option<()> {
-        let mut best: Option<(f64, Vec<Dyadic>)> = None;
-        for _ in 0..STEPS {
-            let dual = proof.dual(exact, rows).ok()?;
-            let ray = dual.exact.as_ref()?;
-            let margins = rows.times(&ray.beta);
-            let product = &margins.least() * &dual.total;
-            let gap = match margins.least().is_positive() {
-                true => ratio(&(&ray.product - &product), &product),
-                false => f64::INFINITY,
-            };
-            let improved = best.as_ref().is_none_or(|(least, _)| gap < 0.5 * least);
-            if best.as_ref().is_none_or(|(least, _)| gap < *least) {
-                best = Some((gap, proof.multipliers.clone()));
-            }
-            if gap <= SMALL_GAP || !improved {
-                break;
-            }
-            let residual = self.residual(&margins);
-            let Some(step) = self.step(proof, residual) else {
-                break;
-            };
-            self.apply(proof, &step);
-        }
-        let (gap, multipliers) = best.filter(|(gap, _)| gap.is_finite())?;
-        proof.multipliers = multipliers;
-        self.bound(proof, gap, exact, rows)
-    }
-
-    /// `m_n/m̄ − 1` on the support.
-    fn residual(&self, margins: &Vector) -> DVector<f64> {
-        let sum = self
-            .support
-            .iter()
-            .fold(Dyadic::zero(), |sum, n| &sum + &margins.entry(*n));
-        let count = self.support.len() as i64;
-        let residual = self
-            .support
-            .iter()
-            .map(|n| ratio(&(&margins.entry(*n).times(count) - &sum), &sum));
-        DVector::from_iterator(self.support.len(), residual)
-    }
-
-    /// δ with `G_S ∇²Ψ* G_Sᵀ δ/m̄ = −residual`, for multipliers of order one.
-    fn step(&self, proof: &LeastNorm, residual: DVector<f64>) -> Option<DVector<f64>> {
-        let a = DVector::from_iterator(
-            self.support.len(),
-            self.support.iter().map(|n| proof.multipliers[*n].to_f64()),
-        );
-        let a = &a / a.amax();
-        let z = self.rows.tr_mul(&a);
-        let (beta, hessian) = gradient_and_hessian(&self.target.limit.potential, &z);
-        let mean = (&self.rows * beta).mean();
-        let matrix = &self.rows * hessian * self.rows.transpose() / mean;
-        let step = matrix
-            .clone()
-            .cholesky()
-            .map(|c| c.solve(&-&residual))
-            .or_else(|| matrix.lu().solve(&-&residual))?;
-        step.iter().all(|x| x.is_finite()).then_some(step)
-    }
-
-    /// Adds a step relative to the largest multiplier.
-    fn apply(&self, proof: &mut LeastNorm, step: &DVector<f64>) {
-        let largest = proof
-            .multipliers
-            .iter()
-            .max()
-            .cloned()
-            .unwrap_or_else(Dyadic::zero);
-        for (n, step) in self.support.iter().zip(step.iter()) {
-            let Some(step) = Dyadic::from_f64(*step) else {
-                continue;
-            };
-            let a = &mut proof.multipliers[*n];
-            let change = &step * &largest;
-            let shift = change.exponent - a.exponent;
-            let units = if shift >= 0 {
-                change.mantissa << shift
-            } else {
-                change.mantissa >> -shift
-            };
-            a.mantissa = (&a.mantissa + units).max(BigInt::default());
-        }
-    }
-
-    fn bound(
-        &self,
-        proof: &mut LeastNorm,
-        gap: f64,
-        exact: &Exact<'_>,
-        rows: &Matrix,
-    ) -> Option<()> {
-        let dual = proof.dual(exact, rows).ok()?;
-        let ray = dual.exact.as_ref()?;
-        let product = &rows.times(&ray.beta).least() * &dual.total;
-        let gap = least(gap, |g| ray.product <= &(&Dyadic::one() + g) * &product)?;
-        let estimate = match proof.norm {
-            Norm::Euclidean => (2.0 * gap.to_f64()).sqrt(),
-            _ => sine(&dual, ray, gap.to_f64()),
-        };
-        proof.angle = angle_of_sine(estimate).and_then(|start| {
-            least(start, |theta| {
-                dual.is_within(ray, &gap, theta).unwrap_or(false)
-            })
-        });
-        proof.gap = Some(gap);
-        Some(())
-    }
+    });
+    proof.gap = Some(gap);
+    Some(())
 }
 
 /// `∇Ψ*(z)` and `∇²Ψ*(z)`, up to one factor, in the coordinates of the blocks:
@@ -302,7 +193,7 @@ fn direction(
         direction.radii.clear();
     }
     if let (Some(ray), Some(own)) = (&dual.exact, &proof.angle) {
-        direction.angle = proof.angle_to(&vector, &ray.beta).map(|angle| &angle + own);
+        direction.angle = angle_between(&vector, &ray.beta).map(|angle| &angle + own);
     }
     (direction.gap.is_some() || direction.angle.is_some()).then_some(direction)
 }
@@ -326,14 +217,5 @@ impl LeastNorm {
             .into_iter()
             .map(radius)
             .collect()
-    }
-
-    /// Bound on the angle between two directions.
-    fn angle_to(&self, beta: &Vector, ray: &Vector) -> Option<Dyadic> {
-        let product = beta.dot(ray);
-        let squares = &beta.square() * &ray.square();
-        let rest = &squares - &product.pow(2);
-        let start = angle_of_sine(ratio(&rest, &squares).max(0.0).sqrt())?;
-        least(start, |theta| within(beta, ray, theta).unwrap_or(false))
     }
 }

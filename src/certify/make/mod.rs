@@ -1,12 +1,14 @@
 //! Makers: what the solvers found, written down so that the checker can follow it. One file per kind of statement.
 
 mod along;
+mod classes;
 mod kkt_point;
 mod least_norm;
+mod newton;
 mod numbers;
 
 use super::check::{
-    self, Certificate, Data, FORMAT, NonSeparable, Norm, Proof, Separable, Statement,
+    self, Certificate, Classes, Data, FORMAT, NonSeparable, Norm, Proof, Separable, Statement,
 };
 use super::dyadic::Dyadic;
 use crate::diagnostics::Diagnostics;
@@ -25,17 +27,29 @@ pub struct Finished<'a> {
 
 /// The data of a problem as certificates store them; `None` if an entry is not finite.
 fn data(problem: &Problem) -> Option<Data> {
+    let data = problem.dataset();
+    if let Some(outputs) = data.classes() {
+        return Some(Data {
+            signed_samples: least_norm::rows_of(data.samples())?,
+            feedback: Vec::new(),
+            classes: Some(Classes {
+                outputs,
+                labels: (0..data.len()).map(|n| data.class_of(n)).collect(),
+            }),
+        });
+    }
     let entry_by_entry = problem.network().spectrum().is_some();
     let feedback = problem
         .feedback()
         .filter(|_| entry_by_entry)
         .unwrap_or_default();
     Some(Data {
-        signed_samples: least_norm::rows_of(problem.dataset().signed_samples())?,
+        signed_samples: least_norm::rows_of(data.signed_samples())?,
         feedback: feedback
             .iter()
             .map(|b| Dyadic::list(b.iter()))
             .collect::<Option<_>>()?,
+        classes: None,
     })
 }
 
@@ -44,7 +58,6 @@ fn norm(problem: &Problem, potential: &Potential) -> Option<Norm> {
     if potential.is_multiple_of_euclidean() {
         return Some(Norm::Euclidean);
     }
-    // Schatten norms have no kind of certificate yet
     if potential.matrix.is_some() {
         return None;
     }
@@ -74,7 +87,8 @@ fn nearness(
 ) -> Option<Proof> {
     let last = run.map(|run| run.trajectory.len() - 1);
     if limit.kind == LimitKind::FeatureMaxMargin {
-        let (run, last) = (run?, last?);
+        // of rows of classes it would be the features of the samples that are stored: no such network has this limit
+        let (run, last) = (run?, last.filter(|_| data.classes.is_none())?);
         let theta = run.trajectory.theta.column(last);
         let network = problem.network();
         let theta = &theta.as_slice()[..network.parameters()];
@@ -83,7 +97,7 @@ fn nearness(
             norm: Norm::Euclidean,
             limit,
             rows: &layer.features,
-            are_features: true,
+            features: Some(least_norm::rows_of(&layer.features)?),
             directions: vec![(END, layer.weights)],
         };
         return least_norm::make(&target, data).map(Proof::LeastNorm);
@@ -91,11 +105,22 @@ fn nearness(
     let end = run
         .zip(last)
         .map(|(run, last)| (END, run.diagnostics.beta.column(last).into_owned()));
+    let rows = problem.dataset().signed_samples();
+    if let Some(shape) = limit.potential.matrix {
+        let target = classes::Target {
+            limit,
+            rows,
+            shape,
+            depth: problem.network().depth(),
+            directions: end.into_iter().collect(),
+        };
+        return classes::make(&target, data);
+    }
     let target = least_norm::Target {
         norm: norm(problem, &limit.potential)?,
         limit,
-        rows: problem.dataset().signed_samples(),
-        are_features: false,
+        rows,
+        features: None,
         directions: end.into_iter().collect(),
     };
     least_norm::make(&target, data).map(Proof::LeastNorm)
@@ -177,14 +202,20 @@ fn of_run(problem: &Problem, data: &Data, run: Finished<'_>, near: Option<&Proof
         Some(Proof::LeastNorm(limit)) => Some(limit),
         _ => None,
     };
+    let one_output = data.classes.is_none();
     let all = [
         near.is_none()
             .then(|| separating(run).map(Proof::Separable))
             .flatten(),
         limit.and_then(|limit| along::sandwich(problem, data, run, limit)),
         along::phases(problem, run),
-        along::feedback_margin(problem, data, run),
-        kkt_point::make(problem, data, run).map(Proof::KktPoint),
+        along::loss_rises(problem, data, run),
+        one_output
+            .then(|| along::feedback_margin(problem, data, run))
+            .flatten(),
+        one_output
+            .then(|| kkt_point::make(problem, data, run).map(Proof::KktPoint))
+            .flatten(),
     ];
     all.into_iter().flatten().collect()
 }

@@ -1,5 +1,7 @@
 //! Bounds for certificates: estimated in f64, rounded outwards until the exact inequality holds.
 
+use crate::certify::check::vectors::Vector;
+use crate::certify::check::within;
 use crate::certify::dyadic::Dyadic;
 use num_traits::ToPrimitive;
 
@@ -67,6 +69,15 @@ pub(super) fn angle_of_sine(sine: f64) -> Option<f64> {
         |theta: f64| theta - (theta - theta.powi(3) / 6.0 - sine) / (1.0 - theta * theta / 2.0);
     let theta = (0..30).fold(sine, |theta, _| newton(theta));
     (theta <= 1.4).then_some(theta)
+}
+
+/// Bound on the angle between two directions.
+pub(super) fn angle_between(u: &Vector, v: &Vector) -> Option<Dyadic> {
+    let product = u.dot(v);
+    let squares = &u.square() * &v.square();
+    let rest = &squares - &product.pow(2);
+    let start = angle_of_sine(ratio(&rest, &squares).max(0.0).sqrt())?;
+    least(start, |theta| within(u, v, theta).unwrap_or(false))
 }
 
 #[cfg(test)]
