@@ -109,10 +109,10 @@ fn unlike_a_page(page: &str) -> Vec<String> {
     while let Some((before, tag)) = rest.split_once('<') {
         prose.push_str(before);
         let verbatim = ["style", "script", "svg", "pre", "title"].into_iter();
-        let end = verbatim
+        let mut end = verbatim
             .filter(|name| tag.starts_with(name))
             .map(|name| format!("</{name}>"));
-        let end = end.last().unwrap_or(">".into());
+        let end = end.next_back().unwrap_or(">".into());
         rest = tag.split_once(&end).expect("elements end").1;
         prose.push(' ');
     }

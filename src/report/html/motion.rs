@@ -52,8 +52,8 @@ impl Plane {
                 let axes = samples.clone().svd(false, true).v_t?;
                 (axes.nrows() >= 2).then(|| Self {
                     basis: axes.rows(0, 2).into_owned(),
-                    what: "the plane of the first two principal directions of the samples, through the origin, onto which \
-                       they are projected",
+                    what: "the plane of the first two principal directions of the samples, through the origin, \
+                           onto which they are projected",
                 })
             }
         }
@@ -128,7 +128,8 @@ pub(super) fn section(run: &Run) -> Option<Markup> {
             }
             div.pair {
                 div {
-                    canvas id="motion-plane" width="720" height="720" role="img" aria-label="decision regions and units" {}
+                    canvas id="motion-plane" width="720" height="720" role="img"
+                        aria-label="decision regions and units" {}
                     p.muted {
                         "Decision regions in " (plane) ". Arrows: input weights of the units, green with a positive \
                          output weight, orange with a negative one; darker the larger it is. Samples: discs of class \
@@ -136,7 +137,8 @@ pub(super) fn section(run: &Run) -> Option<Markup> {
                     }
                 }
                 div {
-                    canvas id="motion-weights" width="720" height="720" role="img" aria-label="weights as a heat map" {}
+                    canvas id="motion-weights" width="720" height="720" role="img"
+                        aria-label="weights as a heat map" {}
                     p.muted {
                         "Weights, a row per unit: inputs, and on the right, apart, the output weight; green positive, \
                          orange negative, in shares of the largest of the layer at that time."
