@@ -90,6 +90,7 @@ fn mark(verdicts: &mut [Verdict], certified: &Certified, diagnostics: &Diagnosti
 pub struct Run {
     /// The command that made it: `run`, or `compare`, where the flow goes only as far as the finite steps.
     pub verb: &'static str,
+    pub options: RunOptions,
     pub scenario: Scenario,
     pub problem: Problem,
     /// `None` if the data are not separable (or not through the frequencies the feedback reaches, or this is undecided)
@@ -182,6 +183,7 @@ pub fn run(scenario: Scenario, options: RunOptions, control: &Control<'_>) -> Re
     control.check()?;
     Ok(Run {
         verb: "run",
+        options,
         scenario,
         problem,
         limit,
@@ -233,6 +235,10 @@ pub fn compare(scenario: Scenario, allow_nonseparable: bool, control: &Control<'
     control.check()?;
     Ok(Run {
         verb: "compare",
+        options: RunOptions {
+            allow_nonseparable,
+            ..RunOptions::default()
+        },
         scenario,
         problem,
         limit,

@@ -19,6 +19,19 @@ pub enum Status {
 }
 
 impl Status {
+    /// The status as written in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::BudgetSteps => "budget-steps",
+            Self::BudgetWall => "budget-wall",
+            Self::StepTooSmall => "step-too-small",
+            Self::NonlinearFailure => "nonlinear-failure",
+            Self::NonFinite => "non-finite",
+            Self::Inaccurate => "inaccurate",
+        }
+    }
+
     /// Whether the run could have continued under a larger budget.
     pub fn is_out_of_budget(self) -> bool {
         matches!(self, Self::BudgetSteps | Self::BudgetWall)

@@ -16,10 +16,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread::available_parallelism;
 
+/// Where scenarios are unless told otherwise.
+const SCENARIOS: &str = "scenarios";
+
 #[derive(Args)]
 pub(super) struct ReproduceArgs {
     /// Folder of the scenarios
-    #[arg(long, value_name = "DIR", default_value = "scenarios")]
+    #[arg(long, value_name = "DIR", default_value = SCENARIOS)]
     scenarios: PathBuf,
     /// Output folder; results in it that are intact and made from the same inputs are kept
     #[arg(long, value_name = "DIR", default_value = "out/reproduction")]
@@ -145,8 +148,22 @@ impl ReproduceArgs {
                 drawings,
             });
         }
+        Ok(html(&Page {
+            table,
+            sections,
+            command: self.again(),
+        }))
+    }
+
+    /// The command that makes the same experiments again.
+    fn again(&self) -> String {
         let mut command = "marginflow reproduce".to_owned();
-        for (given, flag) in [(self.quick, "--quick"), (self.all, "--all")] {
+        if self.scenarios != Path::new(SCENARIOS) {
+            command = format!("{command} --scenarios {}", self.scenarios.display());
+        }
+        // a gallery has all experiments
+        let all = self.all || self.gallery.is_some();
+        for (given, flag) in [(self.quick, "--quick"), (all, "--all")] {
             if given {
                 command = format!("{command} {flag}");
             }
@@ -154,11 +171,7 @@ impl ReproduceArgs {
         if let Some(only) = &self.only {
             command = format!("{command} --only {only}");
         }
-        Ok(html(&Page {
-            table,
-            sections,
-            command,
-        }))
+        command
     }
 }
 

@@ -179,7 +179,8 @@ fn verified(v: &Verification) -> String {
             "NOT VERIFIED: the tighter run drifts beyond its own tolerance".into()
         }
         status => format!(
-            "NOT VERIFIED: the tighter run ended early ({status:?}); raise flow.max-steps or flow.max-wall-seconds"
+            "NOT VERIFIED: the tighter run ended early ({}); raise flow.max-steps or flow.max-wall-seconds",
+            status.name()
         ),
     }
 }
@@ -263,7 +264,7 @@ fn summary(run: &Run, out: &mut String) -> std::fmt::Result {
 }
 
 /// One line per step size, and the observed order; the last line without a newline.
-pub(super) fn table_of_steps(steps: &Comparison) -> String {
+fn table_of_steps(steps: &Comparison) -> String {
     let mut lines = vec![format!(
         "  {:<12}{:>12}{:>14}{:>14}{:>15}{:>16}{:>19}{:>11}",
         "step size",

@@ -9,6 +9,7 @@
 //! that an interrupted reproduction continues where it stopped. The table is a function of those folders alone.
 
 mod done;
+mod matrix;
 mod page;
 mod plan;
 mod table;

@@ -1,7 +1,7 @@
 //! `reproduce`: everything is found as expected, what is done is kept, what is damaged is made again, and what fails is
 //! said.
 
-use super::program::{ROOT, Workshop, json, text};
+use super::program::{ROOT, Workshop, files, json, text};
 use marginflow::claims;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -93,6 +93,44 @@ fn assert_self_contained(page: &str) {
     }
 }
 
+/// All pages below a folder.
+fn pages(folder: &Path) -> Vec<(PathBuf, String)> {
+    let pages = files(folder).into_iter();
+    let pages = pages.filter(|(name, _)| name.extension().is_some_and(|e| e == "html"));
+    pages
+        .map(|(name, bytes)| (name, text(&bytes).to_owned()))
+        .collect()
+}
+
+/// What programs print and people do not, in the text of a page: numbers like 4.3e-10, minus zeros, Rust's structures.
+fn unlike_a_page(page: &str) -> Vec<String> {
+    let mut prose = String::new();
+    let mut rest = page;
+    while let Some((before, tag)) = rest.split_once('<') {
+        prose.push_str(before);
+        let verbatim = ["style", "script", "svg", "pre", "title"].into_iter();
+        let mut end = verbatim
+            .filter(|name| tag.starts_with(name))
+            .map(|name| format!("</{name}>"));
+        let end = end.next_back().unwrap_or(">".into());
+        rest = tag.split_once(&end).expect("elements end").1;
+        prose.push(' ');
+    }
+    let number = |word: &&str| {
+        let word = word.trim_matches(|c: char| !c.is_alphanumeric());
+        let parts = word
+            .split_once('e')
+            .filter(|(m, _)| m.parse::<f64>().is_ok());
+        parts.is_some_and(|(_, e)| e.parse::<i32>().is_ok())
+    };
+    let odd = |word: &&str| word.contains("-0.0") || word.contains("Some(") || word.contains("::");
+    let words = prose.split_whitespace();
+    words
+        .filter(|w| number(w) || odd(w))
+        .map(str::to_owned)
+        .collect()
+}
+
 #[test]
 fn a_quick_reproduction_decides_every_claim_as_expected() {
     let shop = Workshop::with(&[]);
@@ -145,8 +183,21 @@ fn a_quick_reproduction_decides_every_claim_as_expected() {
     let page = fs::read_to_string(out.join("index.html")).unwrap();
     assert_self_contained(&page);
     for reference in references(&page) {
-        assert!(out.join(reference).is_file(), "{reference}");
+        let (file, anchor) = reference.split_once('#').unwrap_or((reference, ""));
+        let bytes = fs::read(out.join(file)).unwrap_or_else(|e| panic!("{reference}: {e}"));
+        let there = format!("id=\"{anchor}\"");
+        assert!(
+            anchor.is_empty() || text(&bytes).contains(&there),
+            "{reference}"
+        );
     }
+    for (name, page) in pages(&out) {
+        let found = unlike_a_page(&page);
+        assert!(found.is_empty(), "{}: {found:?}", name.display());
+    }
+    assert_eq!(page.matches("<a class=\"cell ").count(), rows.len());
+    assert!(page.contains("<section id=\"verdicts\">") && page.contains("<math>"));
+    assert!(page.contains("<code id=\"again\">marginflow reproduce --scenarios"));
     for id in claims::ids() {
         assert!(page.contains(&format!("claim-{id}")), "{id}");
     }

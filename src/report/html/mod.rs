@@ -3,11 +3,17 @@
 //! [`html`](run::html) is the page of one run; its parts serve other pages too. Figures are the SVG of
 //! [`crate::figures::svg`]; its metadata lets the script read values off the curves under the pointer.
 
+mod formula;
+mod motion;
+mod numbers;
+mod panels;
 mod run;
 
+pub(crate) use formula::prose;
+pub(crate) use numbers::number;
 pub(crate) use run::html;
 
-use crate::claims::Outcome;
+use crate::claims::{Claim, Outcome};
 use crate::figures::Figure;
 use crate::flow;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -40,20 +46,47 @@ pub(crate) fn page(title: &str, body: &Markup) -> String {
     .into_string()
 }
 
-/// A drawing with its caption.
-pub(crate) fn figure(id: &str, svg: &str, caption: &Markup) -> Markup {
-    // an XML declaration is not allowed in HTML
-    let from = svg.find("<svg").unwrap_or(0);
+/// A drawing with its title, for narrow screens, and its caption.
+pub(crate) fn figure(id: &str, title: &str, svg: &str, caption: &str) -> Markup {
     html! {
         figure id=(id) {
-            (PreEscaped(&svg[from..]))
-            figcaption { (caption) }
+            (panels::drawing(id, title, svg))
+            figcaption { (prose(caption)) }
         }
     }
 }
 
 pub(crate) fn verdict(outcome: Outcome) -> Markup {
-    html! { span class=(format!("verdict {}", outcome.name())) { (outcome.name()) } }
+    html! {
+        span class=(format!("verdict {}", outcome.name())) { (sign(outcome)) "\u{a0}" (outcome.name()) }
+    }
+}
+
+/// The verdict in a character: colours alone do not tell it to everybody.
+pub(crate) fn sign(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Holds => "✓",
+        Outcome::Violated => "✗",
+        Outcome::Inconclusive => "?",
+        Outcome::NotApplicable => "–",
+    }
+}
+
+/// Statement, correction and check of a claim.
+pub(crate) fn statement(claim: &Claim) -> Markup {
+    html! {
+        p { b { "As printed: " } (prose(claim.printed)) }
+        p { b { "What is true: " } (prose(claim.corrected)) }
+        p { b { "How it is checked: " } (prose(claim.check)) }
+    }
+}
+
+/// The evidence of a verdict, with what is proved of it.
+pub(crate) fn evidence(evidence: &str, proved: Option<&str>) -> Markup {
+    html! {
+        (prose(evidence))
+        @if let Some(proved) = proved { br; b { "Proved: " } (prose(proved)) }
+    }
 }
 
 /// A command with a button that copies it.
@@ -76,10 +109,10 @@ pub(crate) fn environment() -> Vec<(String, String)> {
         (
             "system".to_owned(),
             format!(
-                "{} {}, vector instructions {:?}",
+                "{} {}, vector instructions: {}",
                 std::env::consts::OS,
                 std::env::consts::ARCH,
-                pulp::Arch::new()
+                vector_instructions()
             ),
         ),
     ];
@@ -92,6 +125,19 @@ pub(crate) fn environment() -> Vec<(String, String)> {
         }),
     );
     rows
+}
+
+/// The vector instructions in use, by the name people know them by.
+fn vector_instructions() -> String {
+    let set = format!("{:?}", pulp::Arch::new());
+    // the name of the set is followed by its parts
+    match set.split('(').next().unwrap_or_default() {
+        "V4" => "AVX-512",
+        "V3" => "AVX2",
+        "Scalar" => "none",
+        name => name,
+    }
+    .to_owned()
 }
 
 /// The version of a dependency with which this program was built.
@@ -107,7 +153,7 @@ pub(crate) fn definitions(rows: &[(String, String)]) -> Markup {
     html! {
         div.scroll {
             table {
-                tbody { @for (name, value) in rows { tr { th { (name) } td.value { (value) } } } }
+                tbody { @for (name, value) in rows { tr { th { (name) } td.value { (prose(value)) } } } }
             }
         }
     }
@@ -121,6 +167,7 @@ mod tests {
     fn versions_are_those_of_the_lock_file() {
         for (name, value) in environment() {
             assert_ne!(value, "unknown", "{name}");
+            assert!(!value.contains(['{', '(']), "{value}");
         }
         assert_eq!(locked_version(flow::LIBRARY), Some("0.18.0"));
         assert_eq!(locked_version("no such crate"), None);

@@ -1,9 +1,15 @@
 //! `report.html`.
 
-use super::super::text::{facts, note, number, shown_and_folded, subtitle, table_of_steps};
-use super::{Picture, command, definitions, environment, figure, page, verdict};
+use super::super::text::{facts, note, shown_and_folded, subtitle};
+use super::numbers::typeset;
+use super::{
+    Picture, command, definitions, environment, evidence, figure, motion, number, page, prose,
+    statement, verdict,
+};
 use crate::claims::{self, Verdict};
-use crate::run::Run;
+use crate::descent::Comparison;
+use crate::run::{Certify, Run};
+use crate::trajectory::Status;
 use maud::{Markup, html};
 
 /// The page of a run, with its figures.
@@ -15,7 +21,7 @@ pub(crate) fn html(run: &Run, figures: &[Picture]) -> String {
     let body = html! {
         h1 { (run.scenario.title) }
         p.muted { (subtitle(run)) }
-        @if let Some((label, message)) = note(run) { p.alarm { (label) ": " (message) } }
+        @if let Some((label, message)) = note(run) { p.alarm { (label) ": " (prose(message)) } }
         @for (id, expected, found) in run.surprises() {
             p.alarm { "Unexpected: " (id) " came out " (found.name()) ", the scenario expects " (expected.name()) "." }
         }
@@ -31,15 +37,16 @@ pub(crate) fn html(run: &Run, figures: &[Picture]) -> String {
         (definitions(&facts))
         @if let Some(steps) = &run.steps {
             h2 { "Finite steps beside the flow" }
-            pre { (table_of_steps(steps)) }
+            (table_of_steps(steps))
         }
+        @if let Some(motion) = motion::section(run) { (motion) }
         h2 { "Figures" }
         p.muted { "Time is log time, ln(1+t), throughout. Point at a curve to read it off." }
         @for drawn in figures {
-            (figure(&drawn.figure.id, &drawn.svg, &html! { (drawn.figure.caption) }))
+            (figure(&drawn.figure.id, &drawn.figure.title, &drawn.svg, &drawn.figure.caption))
         }
         h2 { "Do it again" }
-        (command("again", &format!("marginflow {} {}", run.verb, run.scenario.arguments)))
+        (command("again", &again(run)))
         p.muted {
             "From a checkout, " code { "cargo run --release --" } " instead of " code { "marginflow" }
             ". The scenario, paths as written, SHA-256 " code { (run.scenario.sha256) } ":"
@@ -49,6 +56,22 @@ pub(crate) fn html(run: &Run, figures: &[Picture]) -> String {
         (definitions(&environment()))
     };
     page(&run.scenario.title, &body)
+}
+
+/// The command that makes the same run again.
+fn again(run: &Run) -> String {
+    let mut command = format!("marginflow {} {}", run.verb, run.scenario.arguments);
+    let options = run.options;
+    for (given, flag) in [
+        (options.allow_nonseparable, "--allow-nonseparable"),
+        (options.verify, "--verify"),
+        (options.certify == Certify::Always, "--certify"),
+    ] {
+        if given {
+            command = format!("{command} {flag}");
+        }
+    }
+    command
 }
 
 fn verdicts(of: &[&Verdict]) -> Markup {
@@ -63,27 +86,66 @@ fn verdicts(of: &[&Verdict]) -> Markup {
                 }
                 tbody {
                     @for v in of {
-                        tr {
+                        tr id=(format!("claim-{}", v.id)) {
                             td {
                                 details {
                                     summary { (v.id) }
-                                    @if let Some(claim) = claims::find(v.id) {
-                                        p { b { "As printed: " } (claim.printed) }
-                                        p { b { "What is true: " } (claim.corrected) }
-                                        p { b { "How it is checked: " } (claim.check) }
-                                    }
+                                    @if let Some(claim) = claims::find(v.id) { (statement(claim)) }
                                 }
                             }
                             td { (verdict(v.outcome)) }
                             td.number.residual { (number(v.residual)) }
                             td.number.tolerance { (number(v.tolerance)) }
-                            td.evidence {
-                                (v.evidence)
-                                @if let Some(proved) = &v.proved { br; b { "Proved: " } (proved) }
+                            td.evidence { (evidence(&v.evidence, v.proved.as_deref())) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A row per step size, and the observed order.
+fn table_of_steps(steps: &Comparison) -> Markup {
+    const HEAD: [&str; 8] = [
+        "step size",
+        "steps",
+        "ln(1+t)",
+        "ln loss",
+        "angle to flow",
+        "angle to limit",
+        "largest relative distance",
+        "time [s]",
+    ];
+    html! {
+        div.scroll {
+            table {
+                thead { tr { @for name in HEAD { th.number { (name) } } } }
+                tbody {
+                    @for run in &steps.runs {
+                        @let d = &run.diagnostics;
+                        @let k = d.log_log_time.len() - 1;
+                        tr {
+                            td.number { (typeset(&format!("{:e}", run.descent.size))) }
+                            td.number { (run.last_step()) }
+                            td.number { (number(Some(d.log_time[k]))) }
+                            td.number { (number(Some(d.log_loss[k]))) }
+                            td.number { (number(run.final_angle_to_flow())) }
+                            td.number { (number(d.final_angle())) }
+                            td.number { (number(run.max_relative_distance())) }
+                            td.number {
+                                (format!("{:.2}", run.descent.wall_seconds))
+                                @if run.descent.trajectory.status != Status::Completed { " " b { "overflowed" } }
                             }
                         }
                     }
                 }
+            }
+        }
+        @if let Some(order) = &steps.order {
+            p.muted {
+                "Observed order in η: " (format!("{:.3}", order.observed)) ", from the distance to the flow at ηk = "
+                (order.at as f32) "."
             }
         }
     }

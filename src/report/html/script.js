@@ -7,13 +7,22 @@
   document.body.append(box);
   const NEAR = 300; // cells of the drawing's grid
 
+  // 4.3·10⁻¹⁰ for 4.3e-10, as everywhere in the page
+  const typeset = (text) => {
+    const [mantissa, exponent] = text.split("e");
+    const shown = (/[1-9]/.test(mantissa) ? mantissa : mantissa.replace("-", "")).replace("-", "−");
+    if (!exponent || Number(exponent) === 0) return shown;
+    const raised = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+    return shown + "·10" + [...exponent.replace("+", "")].map((c) => raised[c]).join("");
+  };
+
   const value = (axis, share) => {
     const at = axis.low + share * (axis.high - axis.low);
     const x = axis.log ? Math.pow(10, at) : at;
-    if (Number.isFinite(x) && x !== 0 && axis.log) return x.toExponential(2);
-    if (Number.isFinite(x)) return String(Number(x.toPrecision(4)));
+    if (Number.isFinite(x) && x !== 0 && axis.log) return typeset(x.toExponential(2));
+    if (Number.isFinite(x)) return typeset(String(Number(x.toPrecision(4))));
     const whole = Math.floor(at);
-    return Math.pow(10, at - whole).toFixed(2) + "e" + whole;
+    return typeset(Math.pow(10, at - whole).toFixed(2) + "e" + whole);
   };
 
   const inside = (p, [x0, y0, x1, y1]) => p[0] >= x0 - 1 && p[0] <= x1 + 1 && p[1] >= y0 - 1 && p[1] <= y1 + 1;
@@ -33,8 +42,15 @@
     return found;
   };
 
+  // a window of a narrow screen shows a part of the drawing that it uses
+  const drawing = (svg) => {
+    const use = svg.querySelector("use");
+    return use ? document.getElementById(use.getAttribute("href").slice(1)).ownerSVGElement : svg;
+  };
+
   for (const svg of document.querySelectorAll("figure svg")) {
-    const metadata = svg.querySelector("metadata");
+    const whole = drawing(svg);
+    const metadata = whole.querySelector("metadata");
     if (!metadata) continue;
     const panels = JSON.parse(metadata.textContent);
     let points = null;
@@ -49,7 +65,7 @@
     };
     svg.addEventListener("pointerleave", leave);
     svg.addEventListener("pointermove", (event) => {
-      points ??= vertices(svg);
+      points ??= vertices(whole);
       const at = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
       const panel = panels.find((panel) => inside([at.x, at.y], panel.plot));
       if (!panel) return leave();
@@ -95,4 +111,185 @@
       }
     });
   }
+
+  // A link to what is folded unfolds it.
+  const unfold = () => {
+    const to = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (!to) return;
+    for (let at = to; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
+    const inside = to.matches("tr") && to.querySelector("details");
+    if (inside) inside.open = true;
+    to.scrollIntoView();
+  };
+  addEventListener("hashchange", unfold);
+  unfold();
+})();
+
+// Filters: a verdict is shown if its box is checked, and the claim or the scenario has the words that are looked for.
+(() => {
+  const form = document.querySelector("form.filters");
+  if (!form) return;
+  const claims = [...document.querySelectorAll("details.claim")];
+  const words = new Map(claims.map((claim) => {
+    const statement = [...claim.querySelectorAll(":scope > p, summary b")].map((part) => part.textContent);
+    return [claim.dataset.claim, statement.join(" ").toLowerCase()];
+  }));
+  const table = document.querySelector(".matrix table");
+  const rows = [...table.tBodies[0].rows];
+  const heads = [...table.tHead.rows[0].cells];
+
+  const filter = () => {
+    const checked = (name) => [...form.querySelectorAll(`[name=${name}]:checked`)].map((box) => box.value);
+    const verdicts = checked("verdict");
+    const only = checked("only");
+    const query = form.querySelector("#search").value.trim().toLowerCase();
+    const passes = (claim, cell) => {
+      const marks = cell.dataset.marks.split(" ");
+      const found = !query || words.get(claim).includes(query) || cell.dataset.scenario.toLowerCase().includes(query);
+      return found && marks.some((mark) => verdicts.includes(mark)) && only.every((mark) => marks.includes(mark));
+    };
+    let shown = 0;
+    const used = new Set([0]);
+    for (const row of rows) {
+      let any = false;
+      for (const cell of row.querySelectorAll("a.cell")) {
+        const pass = passes(row.dataset.claim, cell);
+        cell.classList.toggle("off", !pass);
+        if (!pass) continue;
+        any = true;
+        shown += 1;
+        used.add(cell.parentElement.cellIndex);
+      }
+      row.hidden = !any;
+    }
+    for (const row of [{ cells: heads }, ...rows]) [...row.cells].forEach((cell, k) => (cell.hidden = !used.has(k)));
+    for (const claim of claims) {
+      const of = [...claim.querySelectorAll("tr[data-marks]")];
+      for (const row of of) row.hidden = !passes(claim.dataset.claim, row);
+      claim.hidden = of.every((row) => row.hidden);
+    }
+    document.getElementById("shown").textContent = shown + " shown";
+  };
+  form.addEventListener("input", filter);
+  form.addEventListener("submit", (event) => event.preventDefault());
+  filter();
+})();
+
+// Units of a ReLU network through log time.
+(() => {
+  const data = document.getElementById("motion-data");
+  if (!data) return;
+  const { times, slope, samples, units, weights } = JSON.parse(data.textContent);
+  const [plane, map] = ["motion-plane", "motion-weights"].map((id) => document.getElementById(id));
+  const slider = document.getElementById("motion-time");
+  const [GREEN, ORANGE] = [[0, 158, 115], [213, 94, 0]];
+  const ink = ([r, g, b], share) => `rgba(${r}, ${g}, ${b}, ${share})`;
+  const SIDE = plane.width;
+  const GRID = 6; // pixels of a square in which the sign is one
+  const reach = 1.15 * Math.max(...samples.flatMap(([x, y]) => [Math.abs(x), Math.abs(y)]), 1e-300);
+  const place = (x, y) => [((x / reach + 1) * SIDE) / 2, ((1 - y / reach) * SIDE) / 2];
+
+  const output = (now, x, y) => {
+    let sum = 0;
+    for (const [u, v, w] of now) {
+      const a = u * x + v * y;
+      sum += w * (a > 0 ? a : slope * a);
+    }
+    return sum;
+  };
+
+  const regions = (now, to) => {
+    for (let i = 0; i < SIDE; i += GRID)
+      for (let j = 0; j < SIDE; j += GRID) {
+        const f = output(now, ((i + GRID / 2) / SIDE) * 2 - 1, 1 - ((j + GRID / 2) / SIDE) * 2);
+        to.fillStyle = f > 0 ? ink(GREEN, 0.16) : f < 0 ? ink(ORANGE, 0.16) : "#fff";
+        to.fillRect(i, j, GRID, GRID);
+      }
+  };
+
+  const arrow = (to, [u, v, w]) => {
+    const length = Math.hypot(u, v);
+    if (length === 0) return;
+    const [share, angle] = [Math.min(1, length / 1000), Math.atan2(-v, u)];
+    const tip = 0.15 * SIDE + 0.3 * SIDE * share;
+    to.save();
+    to.translate(SIDE / 2, SIDE / 2);
+    to.rotate(angle);
+    to.strokeStyle = to.fillStyle = w === 0 ? "#999" : ink(w > 0 ? GREEN : ORANGE, 0.45 + 0.55 * Math.abs(w / 1000));
+    to.lineWidth = 4;
+    to.beginPath();
+    to.moveTo(0, 0);
+    to.lineTo(tip - 12, 0);
+    to.stroke();
+    to.beginPath();
+    to.moveTo(tip, 0);
+    to.lineTo(tip - 18, 8);
+    to.lineTo(tip - 18, -8);
+    to.fill();
+    to.restore();
+  };
+
+  const dots = (to) => {
+    to.lineWidth = 3;
+    for (const [x, y, label] of samples) {
+      const [px, py] = place(x, y);
+      to.fillStyle = label > 0 ? ink(GREEN, 1) : ink(ORANGE, 1);
+      to.strokeStyle = "#222";
+      to.beginPath();
+      if (label > 0) to.arc(px, py, 9, 0, 2 * Math.PI);
+      else to.rect(px - 8, py - 8, 16, 16);
+      to.fill();
+      to.stroke();
+    }
+  };
+
+  const heat = (k, to) => {
+    const now = weights[k];
+    const rows = units[k].length;
+    const columns = now.length / rows;
+    const [width, height] = [map.width / (columns + 1.5), map.height / rows];
+    const square = (share, x, y) => {
+      to.fillStyle = ink(share > 0 ? GREEN : ORANGE, Math.abs(share));
+      to.fillRect(x, y, width - 1, height - 1);
+    };
+    to.clearRect(0, 0, map.width, map.height);
+    for (let j = 0; j < rows; j += 1) {
+      for (let i = 0; i < columns; i += 1) square(now[j * columns + i] / 100, i * width, j * height);
+      square(units[k][j][2] / 1000, (columns + 0.5) * width, j * height);
+    }
+  };
+
+  const draw = () => {
+    const k = Number(slider.value);
+    const to = plane.getContext("2d");
+    to.clearRect(0, 0, SIDE, SIDE);
+    regions(units[k], to);
+    for (const unit of units[k]) arrow(to, unit);
+    dots(to);
+    if (weights.length) heat(k, map.getContext("2d"));
+    document.getElementById("motion-now").textContent = "ln(1+t) = " + times[k];
+  };
+  slider.max = times.length - 1;
+  slider.value = slider.max;
+  slider.addEventListener("input", draw);
+  let timer = null;
+  const play = document.getElementById("motion-play");
+  play.addEventListener("click", () => {
+    if (timer) {
+      clearInterval(timer);
+      timer = null;
+    } else {
+      if (slider.value === slider.max) slider.value = 0;
+      timer = setInterval(() => {
+        slider.value = Number(slider.value) + 1;
+        draw();
+        if (slider.value === slider.max) play.click();
+      }, 250);
+    }
+    play.textContent = timer ? "pause" : "play";
+    draw();
+  });
+  if (!weights.length) map.parentElement.hidden = true;
+  document.querySelector(".motion").hidden = false;
+  draw();
 })();
