@@ -26,6 +26,7 @@ use super::{
     Figure, Format, Look, Scale, accent,
     curve::{Point, Rect},
     layout::layout,
+    scripts,
     sheet::{Align, Ink, Lettering, Mark, Readout, ReadoutAxis, Sheet},
 };
 
@@ -108,7 +109,7 @@ fn svg_as(figure: &Figure, look: &Look) -> String {
             format!("width=\"{width:.2}pt\" height=\"{height:.2}pt\"")
         }
     };
-    let mut document = document.replacen(&grid, &size, 1);
+    let mut document = scripts::in_svg(&document.replacen(&grid, &size, 1));
     // After the opening tag, insert the metadata that a page needs to read values off the curves.
     if let Some(end) = document.find("<svg").and_then(|at| {
         let tag = document[at..].find('>')?;
@@ -320,10 +321,13 @@ fn font(size: f64, bold: bool) -> FontDesc<'static> {
 pub(crate) fn text_width(text: &str, size: f64, bold: bool) -> f64 {
     // plotters measures in whole pixels, so measure at a large size.
     let em = 1000.0;
-    let (width, _) = font(em * FONT_HEIGHT, bold)
-        .box_size(&accent::bare(text))
-        .expect("the embedded font measures any text");
-    f64::from(width) / em * size
+    let width = |part: scripts::Part| {
+        let (width, _) = font(em * FONT_HEIGHT, bold)
+            .box_size(&accent::bare(&part.text))
+            .expect("the embedded font measures any text");
+        f64::from(width) / em * part.size * size
+    };
+    scripts::parts(text).into_iter().map(width).sum()
 }
 
 type Failure<B> = plotters::drawing::DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>;
@@ -379,8 +383,10 @@ fn draw<B: DrawingBackend>(
             }
             Mark::Text(line) if grid.text.accents => set(area, grid, line)?,
             Mark::Text(line) => {
-                for piece in accent::apart(line, &text_width) {
-                    set(area, grid, &piece)?;
+                for part in scripts::apart(line, &text_width) {
+                    for piece in accent::apart(&part, &text_width) {
+                        set(area, grid, &piece)?;
+                    }
                 }
             }
         }
