@@ -49,7 +49,7 @@ const PNG_OVERSAMPLING: u32 = 2;
 /// If the encoder fails.
 pub fn picture(figure: &Figure, look: &Look, format: Format) -> io::Result<Vec<u8>> {
     match format {
-        Format::Svg => Ok(svg_as(figure, look).into_bytes()),
+        Format::Svg => Ok(svg_as(figure, look, TextMetrics::SVG).into_bytes()),
         Format::Png => png(figure, look),
         Format::Pdf => pdf(figure, look),
     }
@@ -57,7 +57,7 @@ pub fn picture(figure: &Figure, look: &Look, format: Format) -> io::Result<Vec<u
 
 /// The figure as an SVG document, as pages show it. The same figure always gives the same bytes.
 pub fn svg(figure: &Figure) -> String {
-    svg_as(figure, &Look::default())
+    svg_as(figure, &Look::default(), TextMetrics::SVG)
 }
 
 /// The figure as a PDF of one page of its size. Text stays text; of the embedded fonts it holds the letters used.
@@ -69,7 +69,8 @@ fn pdf(figure: &Figure, look: &Look) -> io::Result<Vec<u8>> {
     for (_, bytes) in FACES {
         options.fontdb_mut().load_font_data(bytes.to_vec());
     }
-    let tree = usvg::Tree::from_str(&svg_as(figure, look), &options).map_err(io::Error::other)?;
+    let tree = usvg::Tree::from_str(&svg_as(figure, look, TextMetrics::APART), &options)
+        .map_err(io::Error::other)?;
     let page = PageOptions { dpi: CSS_DPI };
     to_pdf(&tree, ConversionOptions::default(), page)
         .map_err(|why| io::Error::other(why.to_string()))
@@ -78,7 +79,7 @@ fn pdf(figure: &Figure, look: &Look) -> io::Result<Vec<u8>> {
 /// Px in an inch of a document that has no unit of its own.
 const CSS_DPI: f32 = 96.0;
 
-fn svg_as(figure: &Figure, look: &Look) -> String {
+fn svg_as(figure: &Figure, look: &Look, text: TextMetrics) -> String {
     let sheet = layout(figure, look, &text_width);
     let (width, height) = (sheet.width as u32, sheet.height as u32);
     let mut document = String::new();
@@ -90,7 +91,7 @@ fn svg_as(figure: &Figure, look: &Look) -> String {
             &area,
             Grid {
                 cells: f64::from(SVG_GRID),
-                text: TextMetrics::SVG,
+                text,
             },
         )
         .expect("drawing into memory with an embedded font cannot fail");
@@ -253,6 +254,11 @@ impl TextMetrics {
         anchor: VPos::Center,
         baseline: 0.2735,
         accents: true,
+    };
+    /// For converters, which do not combine accents with letters.
+    const APART: Self = Self {
+        accents: false,
+        ..Self::SVG
     };
     /// Takes the size as the height from descender to ascender, and puts the baseline half of it below the top.
     const BITMAP: Self = Self {

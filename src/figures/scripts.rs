@@ -9,6 +9,9 @@ pub(crate) const SIZE: f64 = 0.81;
 const BELOW: f64 = 0.2;
 const ABOVE: f64 = 0.36;
 
+/// Width of a space of the embedded font, em.
+const SPACE: f64 = 0.318;
+
 const INDICES: &str = "₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₒₓₕₖₗₘₙₚₛₜᵢⱼᵣᵤᵥ";
 const OF_INDICES: &str = "0123456789+−aeoxhklmnpstijruv";
 const EXPONENTS: &str = "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ᵀᴸⁿ";
@@ -88,10 +91,6 @@ pub(crate) fn apart(line: &Lettering, measure: &TextWidth) -> Vec<Lettering> {
     set
 }
 
-fn unbroken(spaces: &str) -> String {
-    spaces.replace(' ', "\u{a0}")
-}
-
 /// The texts of an SVG document with indices and exponents set apart. What follows them returns to the line.
 pub(crate) fn in_svg(document: &str) -> String {
     let mut result = String::with_capacity(document.len());
@@ -108,24 +107,34 @@ pub(crate) fn in_svg(document: &str) -> String {
                 continue;
             }
         };
-        let mut height = 0.0;
+        let (mut height, mut spaces) = (0.0, 0);
         for part in parts {
-            // Viewers drop a space at an end of an element, but not one that does not break.
+            // Some viewers drop spaces at the ends of an element, even those that do not break: the next one is moved.
             let set = part.text.trim_matches(' ');
-            let (before, after) = part.text.split_once(set).unwrap_or(("", ""));
-            let set = format!("{}{set}{}", unbroken(before), unbroken(after));
-            if part.above == 0.0 && height == 0.0 {
-                result.push_str(&set);
+            let before = part.text.len() - part.text.trim_start_matches(' ').len();
+            spaces += before;
+            if set.is_empty() {
                 continue;
             }
-            // A tspan's dy counts in em of its own size, from where the text before it was.
-            let down = (height - part.above) / part.size;
-            let size = match part.above {
-                0.0 => String::new(),
-                _ => format!(" font-size=\"{}%\"", 100.0 * SIZE),
-            };
-            result.push_str(&format!("<tspan dy=\"{down:.3}em\"{size}>{set}</tspan>"));
+            if part.above == 0.0 && height == 0.0 {
+                result.push_str(set);
+            } else {
+                // What a tspan moves by counts in em of its own size, from where the text before it was.
+                let down = (height - part.above) / part.size;
+                let along = match spaces {
+                    0 => String::new(),
+                    _ => format!(" dx=\"{:.3}em\"", SPACE * spaces as f64 / part.size),
+                };
+                let size = match part.above {
+                    0.0 => String::new(),
+                    _ => format!(" font-size=\"{}%\"", 100.0 * SIZE),
+                };
+                result.push_str(&format!(
+                    "<tspan{along} dy=\"{down:.3}em\"{size}>{set}</tspan>"
+                ));
+            }
             height = part.above;
+            spaces = part.text.len() - before - set.len();
         }
         result.push_str(tag);
     }
@@ -181,8 +190,14 @@ mod tests {
             "<text x=\"1\">a<tspan dy=\"0.247em\" font-size=\"81%\">1</tspan><tspan dy=\"-0.200em\">b</tspan></text>"
         );
         let spaced = in_svg("<text>of b₁ and c₂</text>");
-        assert!(spaced.contains(">of b<tspan") && spaced.contains(">\u{a0}and c</tspan>"));
-        assert!(in_svg("<text>₁ ₂</text>").contains(">\u{a0}</tspan>"));
+        assert!(spaced.contains("<text>of b<tspan dy=\"0.247em\" font-size"));
+        assert!(spaced.contains("<tspan dx=\"0.318em\" dy=\"-0.200em\">and c</tspan>"));
+        let apart = in_svg("<text>₁ ₂</text>");
+        assert!(
+            apart.ends_with(
+                "<tspan dx=\"0.393em\" dy=\"0.000em\" font-size=\"81%\">2</tspan></text>"
+            )
+        );
         assert_eq!(in_svg("<g>\n</g>"), "<g>\n</g>");
     }
 }
