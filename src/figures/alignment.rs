@@ -22,7 +22,7 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     {
         let name = format!("φ{}", subscript(row + 2));
         coefficients.push(build::line(
-            &name,
+            format!("{name} of the run"),
             row + 1,
             run.over_time(phi.iter().copied()),
         ));
@@ -32,7 +32,7 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
             .filter(|p| p.0 > 0.0 && p.1 > 0.0)
             .collect();
         markers.push(Series {
-            label: (row == 0).then(|| "closed form".into()),
+            label: (row == 0).then(|| "closed form from zero weights".into()),
             points: spread(&drawable, MARKERS),
             style: Style::Points,
             colour: RING,
@@ -106,7 +106,7 @@ mod tests {
                 ring.points.len() <= MARKERS && ring.points.iter().all(|p| line.points.contains(p))
             );
         }
-        assert_eq!(lines[2].label.as_deref(), Some("φ₄"));
+        assert_eq!(lines[2].label.as_deref(), Some("φ₄ of the run"));
         assert_eq!(residuals.series.len(), 4);
         assert!(
             residuals

@@ -3,7 +3,7 @@
 pub(crate) use super::ticks::plain;
 #[cfg(feature = "cli")]
 pub(crate) use super::ticks::power_of_ten;
-use super::{Axis, Drawn, Figure, Panel, Scale, Series, Style};
+use super::{Axis, Drawn, Figure, GREY, Labels, Panel, Scale, Series, Style};
 use crate::activation::Formula;
 use crate::network::Relu;
 use crate::problem::Problem;
@@ -18,6 +18,7 @@ pub(crate) fn time_axis() -> Axis {
         label: "log time, ln(1+t)".into(),
         scale: Scale::Log10,
         range: None,
+        labels: Labels::default(),
     }
 }
 
@@ -26,7 +27,24 @@ pub(crate) fn axis(label: impl Into<String>, scale: Scale) -> Axis {
         label: label.into(),
         scale,
         range: None,
+        labels: Labels::default(),
     }
+}
+
+/// A key: says in the legend what a style means, whatever the colour.
+#[cfg(feature = "cli")]
+pub(crate) fn key(label: &str, style: Style) -> Series {
+    Series {
+        style,
+        ..line(label, GREY, Vec::new())
+    }
+}
+
+/// A guide moved up by a small part of the logarithmic axis that shows these values: on the curve it would be hidden.
+pub(crate) fn beside(guide: &[(f64, f64)], shown: impl Iterator<Item = f64>) -> Vec<(f64, f64)> {
+    const PART: f64 = 0.035;
+    let up = positive_range(shown).map_or(1.0, |(low, high)| (high / low).powf(PART));
+    guide.iter().map(|(x, y)| (*x, y * up)).collect()
 }
 
 pub(crate) fn panel(title: impl Into<String>, y: Axis, series: Vec<Series>) -> Panel {
@@ -111,6 +129,23 @@ impl Drawn<'_> {
             .copied()
             .zip(values)
             .collect()
+    }
+
+    /// The time axis with a place for the start, left of all other saves.
+    pub fn time_axis_from_start(&self) -> Axis {
+        const PART: f64 = 0.09;
+        let times = &self.diagnostics.log_time;
+        let first = times.iter().copied().find(|t| *t > 0.0);
+        let labels = match (first, times.last()) {
+            (Some(first), Some(last)) if *last > first => {
+                Labels::AndZero(first * (first / last).powf(PART))
+            }
+            _ => Labels::Round,
+        };
+        Axis {
+            labels,
+            ..time_axis()
+        }
     }
 
     /// Pairs `(τ, value)` where there is a value; a gap breaks the line.

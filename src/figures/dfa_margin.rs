@@ -71,11 +71,7 @@ fn of_gradients(run: &Drawn, homogeneous: &Homogeneous) -> Panel {
     series[1].style = Style::Dashed;
     let mut y = build::axis("margin per size of the weights", Scale::Log10);
     y.range = build::settled_range(&series);
-    build::panel(
-        "What gradient descent never lowers, and per layer",
-        y,
-        series,
-    )
+    build::panel("What gradient descent never lowers", y, series)
 }
 
 #[cfg(test)]

@@ -1,17 +1,18 @@
 //! One panel: the ranges of its axes, the margins around its plot, and everything drawn in and around it.
 
+use std::borrow::Cow;
+
 use super::{
-    Axis, Panel, Scale, Style,
+    Axis, Labels, Panel, Scale, Style,
+    axes::{Axes, LINE, TICK_LENGTH},
     curve::{Mapping, Point, Rect, coordinate, pieces, spread},
+    labels::{off_corners, ticks_of},
     legend::{self, Entry, Place},
     sheet::{
-        Align, Ink, LABEL, Lettering, MARGIN, Mark, PANEL_TITLE, Readout, ReadoutAxis, Sheet, TICK,
-        TextWidth, draw_line, wrapped,
+        Align, Ink, LABEL, MARGIN, Mark, PANEL_TITLE, Readout, ReadoutAxis, Sheet, TICK, TextWidth,
+        draw_line, wrapped,
     },
-    ticks::ticks,
 };
-
-const TICK_LENGTH: f64 = 5.0;
 
 /// The range of an axis in its own coordinates, with a little margin; never empty.
 fn extent(axis: &Axis, values: impl Iterator<Item = f64>, air: f64) -> (f64, f64) {
@@ -64,6 +65,23 @@ fn with_equal_units(
     (widened(x, width), widened(y, height))
 }
 
+/// The points of a panel's series where it draws them: zero has a place on an axis that says so.
+fn placed<'a>(panel: &Panel, points: &'a [(f64, f64)]) -> Cow<'a, [(f64, f64)]> {
+    match panel.x.labels {
+        Labels::AndZero(zero) => (points.iter())
+            .map(|&(x, y)| (if x == 0.0 { zero } else { x }, y))
+            .collect(),
+        _ => points.into(),
+    }
+}
+
+/// Whether a panel has a place for any of these points.
+fn can_be_seen(panel: &Panel, points: &[(f64, f64)]) -> bool {
+    placed(panel, points).iter().any(|p| {
+        coordinate(panel.x.scale, p.0).is_some() && coordinate(panel.y.scale, p.1).is_some()
+    })
+}
+
 /// A panel with its ranges and margins, before its position is known.
 pub(crate) struct Draft<'a> {
     panel: &'a Panel,
@@ -71,6 +89,8 @@ pub(crate) struct Draft<'a> {
     y: (f64, f64),
     entries: Vec<Entry>,
     title: Vec<String>,
+    /// The names of the axes, in lines.
+    names: (Vec<String>, Vec<String>),
     /// Height of the title above the plot.
     pub head: f64,
     /// From the left edge of the panel to the plot.
@@ -79,40 +99,49 @@ pub(crate) struct Draft<'a> {
     empty: bool,
 }
 
-/// Height of tick labels and axis label below the plot.
+/// Height of tick labels and of one line of the axis's name below the plot.
 const FOOT: f64 = TICK_LENGTH + 1.5 * TICK + 1.7 * LABEL;
+/// Height of a panel that is not beside its plot, about.
+const BESIDE: f64 = FOOT + 2.0 * PANEL_TITLE;
 /// Space right of the plot.
 const RIGHT: f64 = 24.0;
 
 impl<'a> Draft<'a> {
-    pub(crate) fn new(panel: &'a Panel, width: f64, measure: &TextWidth) -> Self {
+    pub(crate) fn new(panel: &'a Panel, (width, height): (f64, f64), measure: &TextWidth) -> Self {
         let shown = |reference: bool| {
             panel
                 .series
                 .iter()
                 .filter(move |s| reference || s.style != Style::Reference)
-                .flat_map(|s| {
-                    s.points.iter().filter(|p| {
-                        coordinate(panel.x.scale, p.0).is_some()
-                            && coordinate(panel.y.scale, p.1).is_some()
-                    })
+                .flat_map(|s| placed(panel, &s.points).into_owned())
+                .filter(|p| {
+                    coordinate(panel.x.scale, p.0).is_some()
+                        && coordinate(panel.y.scale, p.1).is_some()
                 })
         };
         let only_references = shown(false).next().is_none();
         let x = extent(&panel.x, shown(only_references).map(|p| p.0), 0.02);
         let y = extent(&panel.y, shown(only_references).map(|p| p.1), 0.05);
+        // Cells fill their frame.
+        let (x, y) = match panel.series.iter().any(|s| s.style == Style::Cell) {
+            true => (x, y),
+            false => (off_corners(&panel.x, x), off_corners(&panel.y, y)),
+        };
         let around = if panel.equal_units {
             // The plot is not known yet; its usual shape is good enough for the width of labels.
             with_equal_units(x, y, (3.0, 2.0)).1
         } else {
             y
         };
-        let widest = ticks(panel.y.scale, around.0, around.1)
+        let widest = ticks_of(&panel.y, around.0, around.1)
             .iter()
             .filter_map(|t| t.label.as_ref())
             .map(|l| measure(l, TICK, false))
             .fold(0.0, f64::max);
-        let left = MARGIN + 1.4 * LABEL + widest + TICK_LENGTH + 6.0;
+        let y_name = wrapped(&panel.y.label, LABEL, false, height - BESIDE, measure);
+        let lines = y_name.len().max(1) as f64;
+        let left = MARGIN + 1.4 * LABEL + LINE * (lines - 1.0) + widest + TICK_LENGTH + 6.0;
+        let x_name = wrapped(&panel.x.label, LABEL, false, width - 2.0 * MARGIN, measure);
         let title = wrapped(
             &panel.title,
             PANEL_TITLE,
@@ -123,6 +152,7 @@ impl<'a> Draft<'a> {
         let entries = panel
             .series
             .iter()
+            .filter(|s| s.points.is_empty() || can_be_seen(panel, &s.points))
             .filter_map(|s| {
                 let ink = if s.style == Style::Reference {
                     Ink::GUIDE
@@ -144,6 +174,7 @@ impl<'a> Draft<'a> {
             entries,
             head,
             title,
+            names: (x_name, y_name),
             left,
             width,
             empty: shown(true).next().is_none(),
@@ -191,23 +222,23 @@ impl<'a> Draft<'a> {
             .series
             .iter()
             .map(|s| {
+                let points = placed(self.panel, &s.points);
                 if matches!(s.style, Style::Band | Style::Cell) {
                     // A polygon is drawn as a whole, or cut off at the ends of the axes.
                     let corner = |p: &(f64, f64)| {
                         let (px, py) = (x.px(p.0)?, y.px(p.1)?);
                         Some((px.clamp(plot.x0, plot.x1), py.clamp(plot.y0, plot.y1)))
                     };
-                    vec![s.points.iter().filter_map(corner).collect()]
+                    vec![points.iter().filter_map(corner).collect()]
                 } else if s.style == Style::Points {
-                    let all: Vec<Point> = s
-                        .points
+                    let all: Vec<Point> = points
                         .iter()
                         .filter_map(|p| Some((x.px(p.0)?, y.px(p.1)?)))
                         .filter(|p| plot.contains(*p))
                         .collect();
                     spread(&all, 2000).into_iter().map(|p| vec![p]).collect()
                 } else {
-                    pieces(&s.points, &x, &y, plot)
+                    pieces(&points, &x, &y, plot)
                 }
             })
             .collect()
@@ -248,12 +279,18 @@ impl<'a> Draft<'a> {
         legend::place(&self.entries, plot, &obstacles, measure)
     }
 
-    /// Extra height for a legend below the plot, 0 if it fits inside.
+    /// Height of the further lines of the horizontal axis's name.
+    fn further_lines(&self) -> f64 {
+        LINE * self.names.0.len().saturating_sub(1) as f64
+    }
+
+    /// Extra height below the plot, for further lines of the axis's name, and for a legend that does not fit inside.
     pub(crate) fn foot_below(&self, plot: Rect, measure: &TextWidth) -> f64 {
+        let lines = self.further_lines();
         if self.entries.is_empty() || self.legend(plot, measure) != Place::Below {
-            return 0.0;
+            return lines;
         }
-        legend::height_below(&self.entries, self.width - 2.0 * MARGIN, measure) + 6.0
+        lines + legend::height_below(&self.entries, self.width - 2.0 * MARGIN, measure) + 6.0
     }
 
     /// Draws the panel around its plot area.
@@ -271,7 +308,14 @@ impl<'a> Draft<'a> {
                 ink: Ink::of(0).faded(0.08),
             });
         }
-        self.draw_axes(plot, measure, sheet);
+        let (x, y) = self.mappings(plot);
+        let left = plot.x0 - self.left;
+        let axes = Axes {
+            x: (&self.panel.x, x, &self.names.0),
+            y: (&self.panel.y, y, &self.names.1),
+            ends: (left, left + self.width),
+        };
+        axes.draw(plot, measure, sheet);
         self.draw_curves(plot, sheet);
         if let (Some((_, centre)), Some(window)) = (window, &self.panel.window) {
             sheet.text(&window.label, centre, Align::Centre, TICK, Ink::MUTED);
@@ -330,7 +374,7 @@ impl<'a> Draft<'a> {
                     &self.entries,
                     left + MARGIN,
                     left + self.width - MARGIN,
-                    plot.y1 + FOOT,
+                    plot.y1 + FOOT + self.further_lines(),
                     measure,
                     sheet,
                 );
@@ -354,83 +398,6 @@ impl<'a> Draft<'a> {
             y: axis(&self.panel.y, y),
             curves: named.map(|e| (e.ink, e.label.clone())).collect(),
         }
-    }
-
-    fn draw_axes(&self, plot: Rect, measure: &TextWidth, sheet: &mut Sheet) {
-        let (left, width) = (plot.x0 - self.left, self.width);
-        let (x, y) = self.mappings(plot);
-        let (x_ticks, y_ticks) = (ticks(x.scale, x.low, x.high), ticks(y.scale, y.low, y.high));
-        for tick in x_ticks.iter().filter(|t| t.label.is_some()) {
-            sheet.stroke(
-                &[(x.place(tick.at), plot.y0), (x.place(tick.at), plot.y1)],
-                Ink::GRID,
-                1.0,
-            );
-        }
-        for tick in y_ticks.iter().filter(|t| t.label.is_some()) {
-            sheet.stroke(
-                &[(plot.x0, y.place(tick.at)), (plot.x1, y.place(tick.at))],
-                Ink::GRID,
-                1.0,
-            );
-        }
-        for tick in &x_ticks {
-            let at = x.place(tick.at);
-            let length = if tick.label.is_some() {
-                TICK_LENGTH
-            } else {
-                0.6 * TICK_LENGTH
-            };
-            sheet.stroke(&[(at, plot.y1), (at, plot.y1 + length)], Ink::FRAME, 1.0);
-            if let Some(label) = &tick.label {
-                let baseline = plot.y1 + TICK_LENGTH + 1.15 * TICK;
-                sheet.text(label, (at, baseline), Align::Centre, TICK, Ink::TEXT);
-            }
-        }
-        for tick in &y_ticks {
-            let at = y.place(tick.at);
-            let length = if tick.label.is_some() {
-                TICK_LENGTH
-            } else {
-                0.6 * TICK_LENGTH
-            };
-            sheet.stroke(&[(plot.x0 - length, at), (plot.x0, at)], Ink::FRAME, 1.0);
-            if let Some(label) = &tick.label {
-                let end = (plot.x0 - TICK_LENGTH - 4.0, at + 0.36 * TICK);
-                sheet.text(label, end, Align::Right, TICK, Ink::TEXT);
-            }
-        }
-        let (x0, y0, x1, y1) = (plot.x0, plot.y0, plot.x1, plot.y1);
-        sheet.stroke(
-            &[(x0, y0), (x1, y0), (x1, y1), (x0, y1), (x0, y0)],
-            Ink::FRAME,
-            1.0,
-        );
-
-        // Long labels shrink rather than run off the sheet.
-        let fitting = |label: &str, room: f64| {
-            (LABEL * room / measure(label, LABEL, false).max(1.0)).min(LABEL)
-        };
-        let size = fitting(&self.panel.x.label, width - 2.0 * MARGIN);
-        let half = measure(&self.panel.x.label, size, false) / 2.0;
-        let centre = ((x0 + x1) / 2.0).min(left + width - 6.0 - half);
-        let baseline = y1 + TICK_LENGTH + 1.5 * TICK + 1.15 * LABEL;
-        sheet.text(
-            &self.panel.x.label,
-            (centre, baseline),
-            Align::Centre,
-            size,
-            Ink::TEXT,
-        );
-        sheet.marks.push(Mark::Text(Lettering {
-            text: self.panel.y.label.clone(),
-            at: (left + MARGIN + 0.75 * LABEL, (y0 + y1) / 2.0),
-            align: Align::Centre,
-            size: fitting(&self.panel.y.label, plot.height() + 20.0),
-            bold: false,
-            upright: true,
-            ink: Ink::TEXT,
-        }));
     }
 }
 

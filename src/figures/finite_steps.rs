@@ -1,6 +1,6 @@
 //! Finite steps compared with the flow: the same quantities against the same time.
 
-use super::{Axis, Drawn, Figure, Scale, Series, Style, build};
+use super::{Axis, Drawn, Figure, Scale, Series, Style, build, labels::shortest};
 use crate::descent::Beside;
 use crate::diagnostics::Diagnostics;
 
@@ -20,8 +20,11 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
             .enumerate()
             .map(|(i, run)| {
                 let points = after_the_start(&run.diagnostics.log_time, &of(run));
-                build::line(format!("steps, η = {:e}", run.descent.size), i + 1, points)
+                let label = format!("steps, η = {}", shortest(run.descent.size));
+                build::line(label, i + 1, points)
             })
+            // Of a run that overflowed at once there is nothing to be seen, in the legend either.
+            .filter(|s| s.points.iter().any(|p| p.1 > 0.0 && p.1.is_finite()))
             .collect()
     };
     let with_flow = |values: Vec<f64>, of: &dyn Fn(&Beside) -> Vec<f64>| {
@@ -38,10 +41,6 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
         let value = |v: &Option<f64>| v.map_or(f64::NAN, build::floored);
         values.iter().map(value).collect()
     };
-    let decay = |log_loss: &[f64]| -> Vec<f64> {
-        let start = log_loss.first().copied().unwrap_or(0.0);
-        log_loss.iter().map(|l| start - l).collect()
-    };
     // A predictor that is still zero has no direction.
     let directions = |d: &Diagnostics| -> Vec<f64> {
         let angles = d.angle_to_limit.iter().flatten();
@@ -53,25 +52,25 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     };
     let time = time_axis(run);
     let mut panels = vec![build::panel(
-        "the loss",
+        "Fall of the loss",
         build::axis("−ln(loss / loss at the start)", Scale::Log10),
         with_flow(decay(&flow.log_loss), &|b| decay(&b.diagnostics.log_loss)),
     )];
     if flow.angle_to_limit.is_some() {
         panels.push(build::panel(
-            "the direction",
-            build::axis("angle to the limit [rad]", Scale::Log10),
+            "Angle of the direction to its limit",
+            build::axis("angle to the limit (radians)", Scale::Log10),
             with_flow(directions(flow), &|b| directions(&b.diagnostics)),
         ));
     }
     panels.push(build::panel(
-        "all weights, against the flow",
+        "Distance of all weights from the flow",
         build::axis("‖θₖ − θ(tₖ)‖ / ‖θ(tₖ)‖", Scale::Log10),
         beside(&|b| optional(&b.relative_distance)),
     ));
     panels.push(build::panel(
-        "the direction, against the flow",
-        build::axis("angle to the flow [rad]", Scale::Log10),
+        "Angle of the direction to the flow's",
+        build::axis("angle to the flow (radians)", Scale::Log10),
         beside(&|b| optional(&b.angle_to_flow)),
     ));
     for panel in &mut panels {
@@ -89,11 +88,20 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     Some(run.figure(ID, "Finite steps beside the flow", caption, panels))
 }
 
+/// How far the logarithm of the loss has fallen.
+fn decay(log_loss: &[f64]) -> Vec<f64> {
+    let start = log_loss.first().copied().unwrap_or(0.0);
+    log_loss.iter().map(|l| start - l).collect()
+}
+
 /// Pairs (τ, value) with τ > 0.
 fn after_the_start(log_time: &[f64], values: &[f64]) -> Vec<(f64, f64)> {
     let pairs = log_time.iter().copied().zip(values.iter().copied());
     pairs.filter(|(tau, _)| *tau > 0.0).collect()
 }
+
+/// Space left of the first save and right of the last, as a factor.
+const AIR: f64 = 1.1;
 
 /// ln(1+t) over the times the steps recorded.
 fn time_axis(run: &Drawn) -> Axis {
@@ -104,7 +112,7 @@ fn time_axis(run: &Drawn) -> Axis {
         (low.min(*tau), high.max(*tau))
     });
     Axis {
-        range: (low < high).then_some((low, high)),
+        range: (low < high).then_some((low / AIR, high * AIR)),
         ..build::time_axis()
     }
 }

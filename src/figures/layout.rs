@@ -35,11 +35,15 @@ fn titled(figure: &Figure, width: f64, measure: &TextWidth, sheet: &mut Sheet) -
 /// Panels narrower than this are put below each other, px.
 const NARROWEST: f64 = 420.0;
 
+/// Width of a sheet for pages, px: the same for any number of panels, since pages scale sheets to their own width, and
+/// letters are to be of one size on all of them.
+const PAGE: f64 = 960.0;
+
 /// Columns of panels, and the size of one.
 fn columns(panels: usize, look: &Look) -> (usize, (f64, f64)) {
     match (look.paper, panels) {
-        (None, 0 | 1) => (1, (720.0, 430.0)),
-        (None, _) => (2, (600.0, 420.0)),
+        (None, 0 | 1) => (1, (PAGE, 470.0)),
+        (None, _) => (2, (PAGE / 2.0, 400.0)),
         (Some(paper), _) => {
             let half = (paper.px() / 2.0).floor();
             let columns = if panels > 1 && half >= NARROWEST {
@@ -53,8 +57,8 @@ fn columns(panels: usize, look: &Look) -> (usize, (f64, f64)) {
     }
 }
 
-/// Lays a figure out: title and subtitle, then the panels in a row, or in two columns from three panels on; below each
-/// other where paper is too narrow for two.
+/// Lays a figure out: title and subtitle, then the panels in two columns, a last odd one across both; below each other
+/// where paper is too narrow for two.
 pub(crate) fn layout(figure: &Figure, look: &Look, measure: &TextWidth) -> Sheet {
     let (columns, (panel_width, panel_height)) = columns(figure.panels.len(), look);
     let width = panel_width * columns as f64;
@@ -73,12 +77,13 @@ pub(crate) fn layout(figure: &Figure, look: &Look, measure: &TextWidth) -> Sheet
 
     for row in figure.panels.chunks(columns) {
         // The plots of a row share their upper and lower edges: reserve the largest space that any panel needs.
+        let size = (width / row.len() as f64, panel_height);
         let drafts: Vec<Draft> = row
             .iter()
-            .map(|panel| Draft::new(panel, panel_width, measure))
+            .map(|panel| Draft::new(panel, size, measure))
             .collect();
         let head = drafts.iter().map(|d| d.head).fold(0.0, f64::max);
-        let corner = |k: usize| (k as f64 * panel_width, y);
+        let corner = |k: usize| (k as f64 * size.0, y);
         let foot = drafts
             .iter()
             .enumerate()
@@ -100,8 +105,9 @@ pub(crate) fn layout(figure: &Figure, look: &Look, measure: &TextWidth) -> Sheet
 mod tests {
     use super::*;
     use crate::figures::{
+        Paper,
         curve::Rect,
-        figures,
+        figures, scripts,
         sheet::{Lettering, Mark},
         synthetic, synthetic_relu,
     };
@@ -150,46 +156,90 @@ mod tests {
         Some((text, area))
     }
 
+    /// That of pages, and that of a column of a paper.
+    fn looks() -> [Look; 2] {
+        let column = Paper {
+            width: 3.25,
+            font_size: 8.0,
+        };
+        [
+            Look::default(),
+            Look {
+                paper: Some(column),
+                ..Look::default()
+            },
+        ]
+    }
+
+    fn assert_apart(id: &str, sheet: &Sheet) {
+        let texts: Vec<(&str, Rect)> = sheet.marks.iter().filter_map(cover).collect();
+        for (k, (text, a)) in texts.iter().enumerate() {
+            let inside = a.x0 >= 0.0 && a.y0 >= 0.0 && a.x1 <= sheet.width && a.y1 <= sheet.height;
+            assert!(inside, "{id}: {text} at {a:?} of {}", sheet.width);
+            for (other, b) in &texts[..k] {
+                let apart = a.x1 <= b.x0 || b.x1 <= a.x0 || a.y1 <= b.y0 || b.y1 <= a.y0;
+                assert!(apart, "{id}: \"{text}\" {a:?} meets \"{other}\" {b:?}");
+            }
+        }
+    }
+
     #[test]
     fn no_two_texts_overlap_and_none_leaves_the_sheet() {
         let far = synthetic::case(2, crate::rule::Rule::gradient_descent(), -0.5, 322.0);
-        for case in [
-            synthetic::dfa(2),
-            synthetic::dfa(5),
-            synthetic::gradient_descent(3),
-            synthetic::convolutional(8, 2),
-            synthetic::convolutional(40, 3),
-            synthetic::diagonal(2),
-            synthetic::convolutional_gradient_descent(7, 2),
-            synthetic_relu::relu(2, &[10], true),
-            synthetic_relu::relu(5, &[12], true),
-            synthetic_relu::relu(3, &[8, 6], false),
-            far,
-        ] {
+        for case in synthetic_relu::all().into_iter().chain([far]) {
             for mut figure in figures(&case.run()) {
                 for panels in 1..=4 {
                     figure.panels = figure.panels.iter().cycle().take(panels).cloned().collect();
-                    let sheet = layout(&figure, &Look::default(), &measure);
-                    let texts: Vec<(&str, Rect)> = sheet.marks.iter().filter_map(cover).collect();
-                    for (k, (text, a)) in texts.iter().enumerate() {
-                        let inside = a.x0 >= 0.0
-                            && a.y0 >= 0.0
-                            && a.x1 <= sheet.width
-                            && a.y1 <= sheet.height;
-                        assert!(inside, "{}: {text} at {a:?}", figure.id);
-                        for (other, b) in &texts[..k] {
-                            let apart =
-                                a.x1 <= b.x0 || b.x1 <= a.x0 || a.y1 <= b.y0 || b.y1 <= a.y0;
-                            assert!(
-                                apart,
-                                "{}: \"{text}\" {a:?} meets \"{other}\" {b:?}",
-                                figure.id
-                            );
-                        }
+                    for look in looks() {
+                        assert_apart(&figure.id, &layout(&figure, &look, &measure));
                     }
                 }
             }
         }
+    }
+
+    #[test]
+    fn on_paper_no_letter_is_under_six_points() {
+        let [_, look] = looks();
+        let points = look.paper.unwrap().points_per_px();
+        for case in synthetic_relu::all() {
+            for figure in figures(&case.run()) {
+                for mark in layout(&figure, &look, &measure).marks {
+                    let Mark::Text(line) = mark else { continue };
+                    for part in scripts::apart(&line, &measure) {
+                        let size = part.size * points;
+                        assert!(size >= 6.0, "{}: {} of {size} pt", figure.id, part.text);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Pages and papers scale every figure to one width.
+    #[test]
+    fn letters_are_of_one_size_whatever_the_number_of_panels() {
+        let figure = figures(&synthetic::dfa(3).run()).remove(0);
+        for look in looks() {
+            let widths = (1..=4).map(|panels| {
+                let mut figure = figure.clone();
+                figure.panels = figure.panels.iter().cycle().take(panels).cloned().collect();
+                layout(&figure, &look, &measure).width
+            });
+            let widths: Vec<f64> = widths.collect();
+            assert!(widths.iter().all(|w| *w == widths[0]), "{widths:?}");
+        }
+    }
+
+    #[test]
+    fn a_last_odd_panel_takes_the_whole_row() {
+        let mut figure = figures(&synthetic::dfa(3).run()).remove(0);
+        figure.panels = figure.panels.iter().cycle().take(3).cloned().collect();
+        let sheet = layout(&figure, &Look::default(), &measure);
+        let widths: Vec<f64> = sheet.readouts.iter().map(|r| r.plot.width()).collect();
+        assert!(
+            widths[2] > 2.0 * widths[0] && widths[0] == widths[1],
+            "{widths:?}"
+        );
     }
 
     #[test]
@@ -211,7 +261,7 @@ mod tests {
             assert_eq!(frames.len(), figure.panels.len());
             for frame in &frames {
                 assert_eq!((frame[0].1, frame[2].1), (frames[0][0].1, frames[0][2].1));
-                assert!(frame[2].0 - frame[0].0 > 400.0 && frame[2].1 - frame[0].1 > 250.0);
+                assert!(frame[2].0 - frame[0].0 > 330.0 && frame[2].1 - frame[0].1 > 250.0);
             }
         }
     }

@@ -3,13 +3,17 @@
 use super::{
     Style,
     curve::{Point, Rect},
-    sheet::{Align, Ink, LABEL, Mark, Sheet, TextWidth, draw_line},
+    sheet::{Align, Ink, LABEL, Mark, Sheet, TextWidth, draw_line, wrapped},
 };
 
 const ROW: f64 = 21.0;
 const SWATCH: f64 = 30.0;
 const GAP: f64 = 8.0;
 const PADDING: f64 = 8.0;
+/// Between two columns of a legend below the plot.
+const BETWEEN: f64 = 2.5 * GAP;
+/// From one line of an entry to the next.
+const LINE: f64 = 1.2 * LABEL;
 
 /// One line of a legend.
 #[derive(Debug, Clone)]
@@ -71,31 +75,54 @@ fn meets(curve: &[Point], area: Rect) -> bool {
     }
 }
 
-/// Entries (by index) in as few rows as fit `width`, evenly filled, for a legend below the plot.
-fn rows(entries: &[Entry], width: f64, measure: &TextWidth) -> Vec<Vec<usize>> {
-    let needed: Vec<f64> = entries
-        .iter()
-        .map(|e| entry_width(e, measure) + 2.5 * GAP)
-        .collect();
-    let fits = |row: &[usize]| {
-        row.len() == 1 || row.iter().map(|&e| needed[e]).sum::<f64>() <= width + 2.5 * GAP
+/// An entry's label in lines that fit `width`, with its swatch.
+fn lines(entry: &Entry, width: f64, measure: &TextWidth) -> Vec<String> {
+    wrapped(&entry.label, LABEL, false, width - SWATCH - GAP, measure)
+}
+
+/// Height of a row, as high as its entry of most lines.
+fn row_height(entries: &[Entry], row: &[usize], width: f64, measure: &TextWidth) -> f64 {
+    let most = (row.iter()).map(|&e| lines(&entries[e], width, measure).len());
+    ROW + LINE * most.max().unwrap_or(1).saturating_sub(1) as f64
+}
+
+/// Entries (by index) in as few rows as fit `width`, evenly filled, and the widths of their columns, for a legend below
+/// the plot.
+fn rows(entries: &[Entry], width: f64, measure: &TextWidth) -> (Vec<Vec<usize>>, Vec<f64>) {
+    let needed = |e: &usize| entry_width(&entries[*e], measure).min(width) + BETWEEN;
+    let columns = |rows: &[Vec<usize>]| -> Vec<f64> {
+        let most = rows.first().map_or(0, Vec::len);
+        let widest = |k: usize| {
+            rows.iter()
+                .filter_map(|row| row.get(k))
+                .map(needed)
+                .fold(0.0, f64::max)
+        };
+        (0..most).map(widest).collect()
     };
     let all: Vec<usize> = (0..entries.len()).collect();
     (1..=entries.len())
         .rev()
         .map(|most| {
             let count = entries.len().div_ceil(most);
-            all.chunks(entries.len().div_ceil(count))
+            let rows: Vec<Vec<usize>> = all
+                .chunks(entries.len().div_ceil(count))
                 .map(<[usize]>::to_vec)
-                .collect::<Vec<_>>()
+                .collect();
+            let columns = columns(&rows);
+            (rows, columns)
         })
-        .find(|rows| rows.iter().all(|row| fits(row)))
+        .find(|(_, columns)| columns.len() == 1 || columns.iter().sum::<f64>() <= width + BETWEEN)
         .unwrap_or_default()
 }
 
 /// Height a legend below the plot takes.
 pub(crate) fn height_below(entries: &[Entry], width: f64, measure: &TextWidth) -> f64 {
-    rows(entries, width, measure).len() as f64 * ROW
+    let (rows, _) = rows(entries, width, measure);
+    let heights = rows
+        .iter()
+        .map(|row| row_height(entries, row, width, measure));
+    heights.sum()
 }
 
 /// Draws a legend inside `area`, one entry per row, on a nearly opaque ground.
@@ -118,14 +145,9 @@ pub(crate) fn draw_inside(entries: &[Entry], area: Rect, sheet: &mut Sheet) {
         dash: None,
     });
     for (k, entry) in entries.iter().enumerate() {
-        draw_entry(
-            entry,
-            (
-                area.x0 + PADDING,
-                area.y0 + PADDING / 2.0 + (k as f64 + 0.5) * ROW,
-            ),
-            sheet,
-        );
+        let y = area.y0 + PADDING / 2.0 + (k as f64 + 0.5) * ROW;
+        let label = std::slice::from_ref(&entry.label);
+        draw_entry(entry, label, (area.x0 + PADDING, y), sheet);
     }
 }
 
@@ -138,20 +160,22 @@ pub(crate) fn draw_below(
     measure: &TextWidth,
     sheet: &mut Sheet,
 ) {
-    for (k, row) in rows(entries, right - left, measure).iter().enumerate() {
-        let widths: Vec<f64> = row
-            .iter()
-            .map(|&e| entry_width(&entries[e], measure) + 2.5 * GAP)
-            .collect();
-        let mut x = ((left + right - widths.iter().sum::<f64>() + 2.5 * GAP) / 2.0).max(left);
-        for (&e, width) in row.iter().zip(&widths) {
-            draw_entry(&entries[e], (x, top + (k as f64 + 0.5) * ROW), sheet);
-            x += width;
+    let width = right - left;
+    let (rows, columns) = rows(entries, width, measure);
+    let start = (left + right - columns.iter().sum::<f64>() + BETWEEN) / 2.0;
+    let mut y = top + 0.5 * ROW;
+    for row in &rows {
+        let mut x = start.max(left);
+        for (&e, column) in row.iter().zip(&columns) {
+            let label = lines(&entries[e], width, measure);
+            draw_entry(&entries[e], &label, (x, y), sheet);
+            x += column;
         }
+        y += row_height(entries, row, width, measure);
     }
 }
 
-fn draw_entry(entry: &Entry, (x, y): Point, sheet: &mut Sheet) {
+fn draw_entry(entry: &Entry, label: &[String], (x, y): Point, sheet: &mut Sheet) {
     let ends = [(x, y), (x + SWATCH, y)];
     match entry.style {
         Style::Points => sheet.marks.push(Mark::Ring {
@@ -171,6 +195,8 @@ fn draw_entry(entry: &Entry, (x, y): Point, sheet: &mut Sheet) {
         style => draw_line(&ends, style, entry.ink, sheet),
     }
     // The middle of a lower-case letter lies about a quarter em above the baseline, that of a capital more.
-    let at = (x + SWATCH + GAP, y + 0.34 * LABEL);
-    sheet.text(&entry.label, at, Align::Left, LABEL, Ink::TEXT);
+    for (k, line) in label.iter().enumerate() {
+        let at = (x + SWATCH + GAP, y + 0.34 * LABEL + LINE * k as f64);
+        sheet.text(line, at, Align::Left, LABEL, Ink::TEXT);
+    }
 }

@@ -1,7 +1,7 @@
 //! Margins per log time: `m_n/ln(1+t) → g_n·β*`, which is 1 for the support vectors and larger for every other sample;
 //! with classes, the same for the pairs of a sample and a class other than its own.
 
-use super::{Axis, Drawn, Figure, GREY, Scale, Series, Style, build, curve::spread};
+use super::{Axis, Drawn, Figure, GREY, Scale, Series, Style, build, curve::spread, units};
 
 pub(crate) const ID: &str = "margins";
 
@@ -32,7 +32,7 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let caption = format!(
         "Margins {} divided by ln(1+t). When the run finds the support of its limit, the \
                    limit's {support}s (in colour) tend to 1 and all other {rows}s settle above. Before \
-                   ln(1+t) = 1 curves may leave the frame. At most {MOST} {rows}s of either kind are drawn.",
+                   ln(1+t) = 1 curves may leave the frame. Of either kind at most {MOST} {rows}s are drawn.",
         words.margin
     );
     let title = if run.fits() {
@@ -88,7 +88,7 @@ fn bundles(run: &Drawn) -> Vec<Series> {
         } else {
             format!("{label}s")
         };
-        let label = format!("{} {label}", indices.len());
+        let label = units::drawn(&format!("{} {label}", indices.len()), indices.len(), MOST);
         spread(&indices, MOST)
             .into_iter()
             .enumerate()

@@ -12,6 +12,7 @@
 mod accent;
 mod alignment;
 mod angle_to_limit;
+mod axes;
 mod boundaries;
 pub(crate) mod build;
 mod candidates;
@@ -23,6 +24,7 @@ mod finite_steps;
 mod frequencies;
 mod invariants;
 mod kkt;
+mod labels;
 mod layout;
 mod legend;
 mod look;
@@ -33,6 +35,7 @@ mod output_weights;
 mod phases;
 mod render;
 mod sandwich;
+mod scripts;
 mod sheet;
 mod singular_values;
 mod spectrum;
@@ -50,6 +53,8 @@ mod units;
 use crate::descent::Comparison;
 use crate::{diagnostics::Diagnostics, limit::Limit, problem::Problem};
 
+#[cfg(feature = "cli")]
+pub(crate) use labels::shortest;
 pub use look::{Format, Look, Paper};
 pub use render::{picture, svg};
 
@@ -63,6 +68,20 @@ pub enum Scale {
     Log10,
 }
 
+/// Which values of an axis are labelled.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Labels {
+    /// Round ones.
+    #[default]
+    Round,
+    /// These, as far as they are in the frame: those that were measured.
+    At(Vec<f64>),
+    /// Degrees: parts of a turn, where the axis is long enough for some.
+    Degrees,
+    /// Round ones, and zero, which has no place on a logarithmic axis: it is drawn here, left of all others.
+    AndZero(f64),
+}
+
 /// One axis.
 #[derive(Debug, Clone)]
 pub struct Axis {
@@ -71,6 +90,7 @@ pub struct Axis {
     pub scale: Scale,
     /// Fixed range (low, high) in values; from the data when `None`. Curves are clipped to it.
     pub range: Option<(f64, f64)>,
+    pub labels: Labels,
 }
 
 /// How a series is drawn.
@@ -102,6 +122,7 @@ pub fn shade(level: f64) -> usize {
 }
 
 /// One curve. Points that are not finite, or not positive on a [`Scale::Log10`] axis, are left out and break the line.
+/// Without any points it is a key: an entry of the legend that says what a style means.
 #[derive(Debug, Clone)]
 pub struct Series {
     /// Legend entry; `None` draws the curve without one (bundles of many samples).

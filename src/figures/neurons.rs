@@ -1,11 +1,11 @@
 //! Directions of the units of the first hidden layer: they turn, cross activation boundaries, and some stay on one.
 
 use super::{
-    Drawn, Figure, GREY, Panel, Scale, Series,
+    Drawn, Figure, GREY, Labels, Panel, Scale, Series,
     boundaries::{Boundaries, Sliding},
     build,
     curve::spread,
-    units::{MOST, Signs, bundle, groups, opacity, signs},
+    units::{FEW, MOST, Signs, bundle, drawn, groups, most, opacity, signs},
 };
 
 pub(super) const ID: &str = "neurons";
@@ -29,6 +29,9 @@ pub(super) fn build(run: &Drawn) -> Option<Figure> {
         panels
     };
     panels.push(counts(run, &boundaries, &sliding));
+    for panel in &mut panels {
+        panel.x = run.time_axis_from_start();
+    }
     let what = if plane {
         "The polar angle of every unit of the first hidden layer, and the angles at which it is orthogonal to a sample \
          (dashed): its activation boundaries, where it starts or ceases to respond to that sample."
@@ -45,8 +48,9 @@ pub(super) fn build(run: &Drawn) -> Option<Figure> {
     let caption = format!(
         "{what} A curve through a boundary is a crossing. A curve that runs along one (black) slides: the flow pushes \
          back from both sides, and the unit moves on inside the boundary until it is released. Crossings and sliding \
-         are counted at the saves, sliding from three saves in a row on.{more} At most {MOST} curves of one kind are \
-         drawn."
+         are counted at the saves, sliding from three saves in a row on.{more} The start, t = 0, is \
+         drawn left of all other times. At most {MOST} curves of one kind are drawn, and {FEW} grey ones, evenly \
+         chosen."
     );
     let title = if sliding.is_empty() {
         "Units travel and cross activation boundaries"
@@ -85,7 +89,11 @@ fn map(run: &Drawn, boundaries: &Boundaries, signs: Option<&Signs>, sliding: &[S
             let look = (g.colour, opacity(g.units.len()));
             bundle(
                 &g.units,
-                format!("{} {}", g.units.len(), g.name),
+                drawn(
+                    &format!("{} {}", g.units.len(), g.name),
+                    g.units.len(),
+                    most(g.colour),
+                ),
                 look,
                 curve,
             )
@@ -108,6 +116,7 @@ fn map(run: &Drawn, boundaries: &Boundaries, signs: Option<&Signs>, sliding: &[S
             (a.min(p.1), b.max(p.1))
         });
     let mut y = build::axis("polar angle of a unit (degrees)", Scale::Linear);
+    y.labels = Labels::Degrees;
     if low <= high {
         let air = 0.05 * (high - low) + 2.0;
         let range = (low - air, high + air);
@@ -196,6 +205,7 @@ fn distances(
                 .partition(|pair| sliding.iter().any(|s| (s.unit, s.sample) == *pair));
             let faint = if off.len() > 60 { 0.35 } else { 0.6 };
             let name = counted(off.len(), "other pair", "other pairs");
+            let name = drawn(&name, off.len(), FEW);
             let mut series = bundle(&off, name, (GREY, faint), |&(u, n)| curve(u, n));
             let slide = |&(unit, sample): &(usize, usize)| {
                 sliding
@@ -207,6 +217,7 @@ fn distances(
                 "pair that slides at times",
                 "pairs that slide at times",
             );
+            let name = drawn(&name, on.len(), MOST);
             series.extend(bundle(&on, name, (g.colour, 0.8), |&(u, n)| curve(u, n)));
             series.extend(bundle(
                 &on,
@@ -216,8 +227,9 @@ fn distances(
             ));
             let mut y = build::axis("angle to the boundary of a sample (degrees)", Scale::Linear);
             y.range = Some((-92.0, 92.0));
+            y.labels = Labels::Degrees;
             let title = format!(
-                "{} {}, at {} boundaries each",
+                "Angles of {} {} to {} boundaries",
                 g.units.len(),
                 g.name,
                 boundaries.samples
@@ -235,17 +247,19 @@ fn travel(run: &Drawn, boundaries: &Boundaries, signs: Option<&Signs>) -> Panel 
             let look = (g.colour, opacity(g.units.len()));
             bundle(
                 &g.units,
-                format!("{} {}", g.units.len(), g.name),
+                drawn(
+                    &format!("{} {}", g.units.len(), g.name),
+                    g.units.len(),
+                    most(g.colour),
+                ),
                 look,
                 |&unit| run.over_time(boundaries.turned(unit)),
             )
         })
         .collect();
-    build::panel(
-        "How far units have turned",
-        build::axis("angle to the initial direction (degrees)", Scale::Linear),
-        series,
-    )
+    let mut y = build::axis("angle to the initial direction (degrees)", Scale::Linear);
+    y.labels = Labels::Degrees;
+    build::panel("How far units have turned", y, series)
 }
 
 /// Crossings so far, and pairs on their boundary.
@@ -259,7 +273,7 @@ fn counts(run: &Drawn, boundaries: &Boundaries, sliding: &[Sliding]) -> Panel {
     });
     build::panel(
         format!(
-            "Boundary events of {} pairs",
+            "Crossings and sliding, of {} pairs",
             boundaries.units * boundaries.samples
         ),
         build::axis("number of pairs (unit, sample)", Scale::Whole),
@@ -313,6 +327,19 @@ mod tests {
     }
 
     #[test]
+    fn the_start_has_a_place_where_nothing_has_turned_yet() {
+        let case = synthetic_relu::relu(5, &[12], true);
+        let figure = build(&case.run()).unwrap();
+        let travel = &figure.panels[2];
+        assert_eq!(travel.series[0].points[0], (0.0, 0.0));
+        let Labels::AndZero(zero) = travel.x.labels else {
+            panic!("no place for the start")
+        };
+        assert!(zero > 0.0 && zero < travel.series[0].points[1].0);
+        assert_eq!(travel.y.labels, Labels::Degrees);
+    }
+
+    #[test]
     fn polar_angles_do_not_jump() {
         let mut case = synthetic_relu::relu(2, &[3], true);
         let directions = &mut case.diagnostics.homogeneous.as_mut().unwrap().directions;
@@ -358,7 +385,13 @@ mod tests {
         assert_eq!(figure.panels.len(), 4);
         let pairs = 12 * case.problem.dataset().len();
         let curves = figure.panels[..2].iter().flat_map(|p| &p.series);
-        assert_eq!(curves.filter(|s| s.colour != SLIDING).count(), pairs);
+        let (grey, coloured): (Vec<_>, Vec<_>) = curves
+            .filter(|s| s.colour != SLIDING)
+            .partition(|s| s.colour == GREY);
+        // Grey curves are thinned, and the legend says so.
+        assert!(grey.len() <= 2 * FEW && grey.len() + coloured.len() < pairs);
+        let named = labels(&figure.panels[0])[0];
+        assert!(named.ends_with(&format!("{FEW} drawn")), "{named}");
         for (panel, colour) in figure.panels[..2].iter().zip([0, 1]) {
             let slid: Vec<&Series> = panel
                 .series
@@ -388,6 +421,6 @@ mod tests {
         let case = synthetic_relu::relu(5, &[6, 4], false);
         let figure = build(&case.run()).unwrap();
         assert_eq!(figure.panels.len(), 3);
-        assert!(figure.panels[0].title.starts_with("6 units, at"));
+        assert!(figure.panels[0].title.starts_with("Angles of 6 units to"));
     }
 }

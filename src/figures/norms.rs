@@ -1,15 +1,61 @@
 //! Growth of the layers, `‖w_l‖ ∝ (ln t)^{2^{l−1}/(2^L−1)}` with fixed feedback and `(ln t)^{1/L}` under gradient
-//! descent, and decay of the loss, `−ln 𝓛 / ln(1+t) → 1`.
+//! descent, and decay of the loss, `−ln 𝓛 / ln(1+t) → 1`. A loss that rises on the way is shown itself, too.
 
-use super::{Drawn, Figure, Scale, build, ticks::subscript};
+use super::{Drawn, Figure, Panel, Scale, Series, build, ticks::subscript};
 
 pub(crate) const ID: &str = "norms";
 
+/// Exponents of the loss are shown from this log time on: before, `−ln 𝓛(0)/ln(1+t)` is arbitrarily large.
+const SETTLED: f64 = 1.0;
+/// A loss counts as rising if its logarithm rises by more than this, and by more than this part of itself.
+const RISE: (f64, f64) = (1e-2, 1e-4);
+/// The loss itself is shown until it is this part of the first.
+const GONE: f64 = 1e-3;
+
 /// Always applies.
 pub(crate) fn build(run: &Drawn) -> Option<Figure> {
-    let depth = run.depth();
+    let rises = rises(&run.diagnostics.log_loss);
+    let mut panels = vec![
+        build::panel(
+            "Layer norms",
+            build::axis("‖wₗ‖", Scale::Log10),
+            growth(run),
+        ),
+        build::panel(
+            "Decay of the loss",
+            build::axis("−ln(loss) / ln(1+t)", Scale::Linear),
+            decay(run),
+        ),
+    ];
+    if rises {
+        panels.push(the_loss(run));
+    }
+    let law = match &run.theory().growth {
+        Some(growth) => format!(
+            ", with the predicted growth {} (dashed, drawn a little above)",
+            growth.law
+        ),
+        None => String::new(),
+    };
+    let below = match rises {
+        true => " Below: the loss itself, as long as it is large; it rises on the way.",
+        false => "",
+    };
+    let caption = format!(
+        "Left: norm of every layer against log time, both logarithmic{law}. Right: the exponent of the loss, from \
+         ln(1+t) = 1 on; it tends to 1, that is, the loss falls like 1/t up to powers of ln t.{below}"
+    );
+    let title = match (run.fits(), rises) {
+        (false, _) => "Layer norms and loss, of a run that has not fitted all samples",
+        (true, false) => "Layers grow like powers of log time while the loss falls like 1/t",
+        (true, true) => "The loss rises on the way, and falls like 1/t in the end",
+    };
+    Some(run.figure(ID, title, caption, panels))
+}
+
+/// The norm of every layer, and guides of the predicted slopes.
+fn growth(run: &Drawn) -> Vec<Series> {
     let norms = &run.diagnostics.layer_norms;
-    let times = &run.diagnostics.log_time;
     let mut growth = Vec::new();
     let mut guides = Vec::new();
     for (row, norm) in norms.row_iter().enumerate() {
@@ -22,64 +68,70 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
         let (numerator, denominator) = (law.numerators[row], law.denominator);
         let label = format!("{name}, slope {numerator}/{denominator}");
         growth.push(build::line(label, row, points));
-        let (Some(&end), Some(&size)) = (times.last(), norm.iter().next_back()) else {
+        let end = run.diagnostics.log_time.last();
+        let (Some(&end), Some(&size)) = (end, norm.iter().next_back()) else {
             continue;
         };
         // The later half of the logarithmic axis: a power law is an asymptotic statement.
         let slope = numerator / denominator;
         let start = end.max(1.0).sqrt();
-        let guide = vec![(start, size * (start / end).powf(slope)), (end, size)];
+        let guide = [(start, size * (start / end).powf(slope)), (end, size)];
         guides.push(build::reference(
-            (row + 1 == depth).then(|| "predicted slopes".into()),
-            guide,
+            (row + 1 == run.depth()).then(|| "predicted slopes".into()),
+            build::beside(&guide, norms.iter().copied()),
         ));
     }
     growth.extend(guides);
+    growth
+}
 
-    let decay: Vec<(f64, f64)> = run.over_time(
-        run.diagnostics
-            .log_loss
-            .iter()
-            .zip(times)
-            .map(|(log_loss, tau)| -log_loss / tau),
-    );
-    // At the start −ln 𝓛(0)/ln(1+t) is arbitrarily large, of either sign.
-    let settled = decay.iter().filter(|p| p.0 >= 1.0 && p.1.is_finite());
-    let (low, high) = settled.fold((0.0f64, 1.1f64), |(a, b), p| (a.min(p.1), b.max(p.1)));
-    let mut y = build::axis("−ln(loss) / ln(1+t)", Scale::Linear);
-    y.range = Some((low - 0.03 * (high - low), high + 0.03 * (high - low)));
-    let first = times.iter().find(|t| **t > 0.0).copied();
-    let one = first
-        .into_iter()
-        .chain(times.last().copied())
-        .map(|t| (t, 1.0))
-        .collect();
-    let loss = vec![
-        build::line("−ln(loss) / ln(1+t)", 0, decay),
+/// The exponent of the loss, and the one it tends to.
+fn decay(run: &Drawn) -> Vec<Series> {
+    let times = &run.diagnostics.log_time;
+    let exponents = run.diagnostics.log_loss.iter().zip(times);
+    let all = run.over_time(exponents.map(|(log_loss, tau)| -log_loss / tau));
+    let settled: Vec<(f64, f64)> = all.iter().copied().filter(|p| p.0 >= SETTLED).collect();
+    // A run that ends before is shown as a whole.
+    let shown = match settled.len() {
+        0 | 1 => all.into_iter().filter(|p| p.0 > 0.0).collect(),
+        _ => settled,
+    };
+    let ends = shown.first().into_iter().chain(shown.last());
+    let one = ends.map(|p| (p.0, 1.0)).collect();
+    vec![
+        build::line("−ln(loss) / ln(1+t)", 0, shown),
         build::reference(Some("loss = 1/t".into()), one),
-    ];
+    ]
+}
 
-    let panels = vec![
-        build::panel("Layer norms", build::axis("‖wₗ‖", Scale::Log10), growth),
-        build::panel("Decay of the loss", y, loss),
-    ];
-    let law = match &run.theory().growth {
-        Some(growth) => format!(
-            ", with the predicted growth {} (dashed, anchored at the end)",
-            growth.law
-        ),
-        None => String::new(),
-    };
-    let caption = format!(
-        "Left: norm of every layer against log time, both logarithmic{law}. Right: the exponent of the loss; it tends \
-         to 1, that is, the loss falls like 1/t up to powers of ln t."
-    );
-    let title = if run.fits() {
-        "Layers grow like powers of log time while the loss falls like 1/t"
-    } else {
-        "Layer norms and loss, of a run that has not fitted all samples"
-    };
-    Some(run.figure(ID, title, caption, panels))
+/// Whether the loss has been smaller than it is later, by more than the error of a run.
+fn rises(log_loss: &[f64]) -> bool {
+    let mut least = f64::INFINITY;
+    log_loss.iter().any(|now| {
+        least = least.min(*now);
+        now - least > RISE.0 && now - least > RISE.1 * now.abs()
+    })
+}
+
+/// The loss, relative to the first, as long as there is some.
+fn the_loss(run: &Drawn) -> Panel {
+    let log_loss = &run.diagnostics.log_loss;
+    let start = log_loss.first().copied().unwrap_or(0.0);
+    let part: Vec<f64> = log_loss.iter().map(|l| (l - start).exp()).collect();
+    let last = part.iter().rposition(|p| *p > GONE).unwrap_or(0);
+    // Of the times at which nothing has happened yet, only the last ones.
+    let first = part
+        .iter()
+        .position(|p| (p - 1.0).abs() > 1e-2)
+        .unwrap_or(0);
+    let early = run.diagnostics.log_time[first] / 3.0;
+    let points = run.over_time(part).into_iter().take(last + 2);
+    let shown = points.filter(|p| p.0 >= early).collect();
+    build::panel(
+        "The loss itself rises on the way",
+        build::axis("loss / loss at the start", Scale::Linear),
+        vec![build::line("loss", 0, shown)],
+    )
 }
 
 #[cfg(test)]
@@ -120,14 +172,22 @@ mod tests {
     }
 
     #[test]
-    fn guides_lie_on_norms_that_obey_the_law() {
+    fn guides_lie_beside_norms_that_obey_the_law() {
         // The synthetic norms are exact power laws of 1+τ.
         let figure = build(&synthetic::dfa(3).run()).unwrap();
         let series = &figure.panels[0].series;
-        for (line, guide) in series[..3].iter().zip(&series[3..]) {
-            let start = guide.points[0];
-            let near = line.points.iter().rfind(|p| p.0 <= start.0).unwrap();
-            assert!((near.1 / start.1).ln().abs() < 0.2, "{near:?} {start:?}");
+        let above: Vec<f64> = (series[..3].iter().zip(&series[3..]))
+            .map(|(line, guide)| {
+                let start = guide.points[0];
+                let near = line.points.iter().rfind(|p| p.0 <= start.0).unwrap();
+                (start.1 / near.1).ln()
+            })
+            .collect();
+        // All a few per cent of the axis above, so that they are seen beside the curves.
+        let axis = (series[2].points[300].1 / series[0].points[1].1).ln();
+        for up in &above {
+            assert!((0.02..0.06).contains(&(up / axis)), "{above:?} of {axis}");
+            assert!((up - above[0]).abs() < 0.2, "{above:?}");
         }
     }
 
@@ -139,10 +199,36 @@ mod tests {
     }
 
     #[test]
+    fn a_loss_that_rises_is_shown_and_said_to() {
+        let mut case = synthetic::dfa(3);
+        assert_eq!(build(&case.run()).unwrap().panels.len(), 2);
+        let log_loss = &mut case.diagnostics.log_loss;
+        log_loss[0] = 0.0;
+        for (k, value) in [-0.1, -0.7, -0.3, -0.5].into_iter().enumerate() {
+            log_loss[k + 1] = value;
+        }
+        let figure = build(&case.run()).unwrap();
+        assert!(figure.title.contains("rises"), "{}", figure.title);
+        let loss = &figure.panels[2].series[0].points;
+        assert!(loss.windows(2).any(|p| p[1].1 > p[0].1 + 0.2));
+        assert!(loss.iter().all(|p| p.0 > 0.0 && p.1 > 0.0));
+        // Rounding of large values is no rise.
+        assert!(!rises(&[0.0, -1e8, -1e8 + 1.0]));
+    }
+
+    #[test]
+    fn no_exponent_leaves_the_frame() {
+        let figure = build(&synthetic::dfa(3).run()).unwrap();
+        let panel = &figure.panels[1];
+        assert!(panel.y.range.is_none());
+        assert!(panel.series[0].points.iter().all(|p| p.0 >= SETTLED));
+    }
+
+    #[test]
     fn the_exponent_of_the_loss_tends_to_one() {
         let figure = build(&synthetic::dfa(3).run()).unwrap();
         let decay = &figure.panels[1].series[0];
         assert!((decay.points.last().unwrap().1 - 1.0).abs() < 1e-6);
-        assert!(decay.points.iter().any(|p| p.1 < 0.5));
+        assert!(decay.points[0].1 < 0.9, "{:?}", decay.points[0]);
     }
 }

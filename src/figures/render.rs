@@ -26,6 +26,7 @@ use super::{
     Figure, Format, Look, Scale, accent,
     curve::{Point, Rect},
     layout::layout,
+    scripts,
     sheet::{Align, Ink, Lettering, Mark, Readout, ReadoutAxis, Sheet},
 };
 
@@ -48,7 +49,7 @@ const PNG_OVERSAMPLING: u32 = 2;
 /// If the encoder fails.
 pub fn picture(figure: &Figure, look: &Look, format: Format) -> io::Result<Vec<u8>> {
     match format {
-        Format::Svg => Ok(svg_as(figure, look).into_bytes()),
+        Format::Svg => Ok(svg_as(figure, look, TextMetrics::SVG).into_bytes()),
         Format::Png => png(figure, look),
         Format::Pdf => pdf(figure, look),
     }
@@ -56,7 +57,7 @@ pub fn picture(figure: &Figure, look: &Look, format: Format) -> io::Result<Vec<u
 
 /// The figure as an SVG document, as pages show it. The same figure always gives the same bytes.
 pub fn svg(figure: &Figure) -> String {
-    svg_as(figure, &Look::default())
+    svg_as(figure, &Look::default(), TextMetrics::SVG)
 }
 
 /// The figure as a PDF of one page of its size. Text stays text; of the embedded fonts it holds the letters used.
@@ -68,7 +69,8 @@ fn pdf(figure: &Figure, look: &Look) -> io::Result<Vec<u8>> {
     for (_, bytes) in FACES {
         options.fontdb_mut().load_font_data(bytes.to_vec());
     }
-    let tree = usvg::Tree::from_str(&svg_as(figure, look), &options).map_err(io::Error::other)?;
+    let tree = usvg::Tree::from_str(&svg_as(figure, look, TextMetrics::APART), &options)
+        .map_err(io::Error::other)?;
     let page = PageOptions { dpi: CSS_DPI };
     to_pdf(&tree, ConversionOptions::default(), page)
         .map_err(|why| io::Error::other(why.to_string()))
@@ -77,7 +79,7 @@ fn pdf(figure: &Figure, look: &Look) -> io::Result<Vec<u8>> {
 /// Px in an inch of a document that has no unit of its own.
 const CSS_DPI: f32 = 96.0;
 
-fn svg_as(figure: &Figure, look: &Look) -> String {
+fn svg_as(figure: &Figure, look: &Look, text: TextMetrics) -> String {
     let sheet = layout(figure, look, &text_width);
     let (width, height) = (sheet.width as u32, sheet.height as u32);
     let mut document = String::new();
@@ -89,7 +91,7 @@ fn svg_as(figure: &Figure, look: &Look) -> String {
             &area,
             Grid {
                 cells: f64::from(SVG_GRID),
-                text: TextMetrics::SVG,
+                text,
             },
         )
         .expect("drawing into memory with an embedded font cannot fail");
@@ -108,7 +110,7 @@ fn svg_as(figure: &Figure, look: &Look) -> String {
             format!("width=\"{width:.2}pt\" height=\"{height:.2}pt\"")
         }
     };
-    let mut document = document.replacen(&grid, &size, 1);
+    let mut document = scripts::in_svg(&document.replacen(&grid, &size, 1));
     // After the opening tag, insert the metadata that a page needs to read values off the curves.
     if let Some(end) = document.find("<svg").and_then(|at| {
         let tag = document[at..].find('>')?;
@@ -253,6 +255,11 @@ impl TextMetrics {
         baseline: 0.2735,
         accents: true,
     };
+    /// For converters, which do not combine accents with letters.
+    const APART: Self = Self {
+        accents: false,
+        ..Self::SVG
+    };
     /// Takes the size as the height from descender to ascender, and puts the baseline half of it below the top.
     const BITMAP: Self = Self {
         size: FONT_HEIGHT,
@@ -320,10 +327,13 @@ fn font(size: f64, bold: bool) -> FontDesc<'static> {
 pub(crate) fn text_width(text: &str, size: f64, bold: bool) -> f64 {
     // plotters measures in whole pixels, so measure at a large size.
     let em = 1000.0;
-    let (width, _) = font(em * FONT_HEIGHT, bold)
-        .box_size(&accent::bare(text))
-        .expect("the embedded font measures any text");
-    f64::from(width) / em * size
+    let width = |part: scripts::Part| {
+        let (width, _) = font(em * FONT_HEIGHT, bold)
+            .box_size(&accent::bare(&part.text))
+            .expect("the embedded font measures any text");
+        f64::from(width) / em * part.size * size
+    };
+    scripts::parts(text).into_iter().map(width).sum()
 }
 
 type Failure<B> = plotters::drawing::DrawingAreaErrorKind<<B as DrawingBackend>::ErrorType>;
@@ -379,8 +389,10 @@ fn draw<B: DrawingBackend>(
             }
             Mark::Text(line) if grid.text.accents => set(area, grid, line)?,
             Mark::Text(line) => {
-                for piece in accent::apart(line, &text_width) {
-                    set(area, grid, &piece)?;
+                for part in scripts::apart(line, &text_width) {
+                    for piece in accent::apart(&part, &text_width) {
+                        set(area, grid, &piece)?;
+                    }
                 }
             }
         }

@@ -37,7 +37,7 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
             build::line(
                 limit.label,
                 limit.colour,
-                over_frequencies(spectrum.map(Complex64::norm)),
+                levels(spectrum.map(Complex64::norm)),
             )
         })
         .collect();
@@ -53,7 +53,7 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
         .iter()
         .map(|(limit, spectrum)| {
             let distance = (&learned - spectrum).map(|z| build::floored(z.norm()));
-            build::line(limit.label, limit.colour, over_frequencies(distance))
+            build::line(limit.label, limit.colour, levels(distance))
         })
         .collect();
 
@@ -80,7 +80,7 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     };
     let caption = format!(
         "Left: modulus of the entries of the learned direction at the end of the run (rings) and of every limit that \
-         has been claimed (lines){half}; once the run has converged the rings lie on the predicted limit. Right: how \
+         has been claimed (bars){half}; once the run has converged the rings lie on the predicted limit. Right: how \
          far the run is from each limit, entry by entry and phases included: the predicted one is approached in all \
          {all}, any other at most in some. Exact zeros are drawn at 10⁻¹⁷."
     );
@@ -96,6 +96,19 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
 fn direction(network: &SpectralLinear, beta: &DVector<f64>) -> Option<DVector<Complex64>> {
     let size = beta.norm();
     (size > 0.0 && size.is_finite()).then(|| network.transform(&(beta / size)))
+}
+
+/// How far a level reaches to either side of its frequency.
+const HALF: f64 = 0.36;
+
+/// A level at every frequency; what is between two frequencies is not joined, since there is nothing.
+fn levels(values: DVector<f64>) -> Vec<(f64, f64)> {
+    let level =
+        |(d, value): (f64, f64)| [(d - HALF, value), (d + HALF, value), (d + 0.5, f64::NAN)];
+    over_frequencies(values)
+        .into_iter()
+        .flat_map(level)
+        .collect()
 }
 
 fn over_frequencies(values: DVector<f64>) -> Vec<(f64, f64)> {
@@ -126,8 +139,10 @@ mod tests {
         assert_eq!((run.style, run.points.len()), (Style::Points, 5));
         let predicted = &moduli.series[0];
         assert_eq!(predicted.label.as_deref(), Some("predicted limit"));
-        for (a, b) in run.points.iter().zip(&predicted.points) {
-            assert!(a.0 == b.0 && (a.1 - b.1).abs() < 1e-6);
+        assert_eq!(predicted.points.len(), 3 * run.points.len());
+        for (a, level) in run.points.iter().zip(predicted.points.chunks(3)) {
+            assert!(level[0].0 < a.0 && a.0 < level[1].0 && level[2].1.is_nan());
+            assert!((a.1 - level[0].1).abs() < 1e-6 && level[0].1 == level[1].1);
         }
         // Over the full spectrum a direction has norm one.
         let square: f64 = run
@@ -148,7 +163,7 @@ mod tests {
         assert_eq!(figure.panels[0].x.label, "entry d");
         assert_eq!(
             figure.panels[0].series[0].points.len(),
-            case.problem.dataset().dimension()
+            3 * case.problem.dataset().dimension()
         );
     }
 

@@ -1,6 +1,6 @@
 //! How far finite steps are from the flow, against their size.
 
-use super::{Axis, Drawn, Figure, Scale, Style, build};
+use super::{Axis, Drawn, Figure, Labels, Scale, Style, build, labels::shortest};
 
 pub(crate) const ID: &str = "step-sizes";
 
@@ -12,6 +12,7 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
         label: "step size η".into(),
         scale: Scale::Log10,
         range: None,
+        labels: Labels::At(steps.runs.iter().map(|run| run.descent.size).collect()),
     };
     let &(smallest, nearest) = order.distances.first()?;
     let &(largest, _) = order.distances.last()?;
@@ -24,8 +25,8 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
             .to_vec(),
     );
     let mut panels = vec![build::panel(
-        format!("distance at ηk = {}", order.at as f32),
-        build::axis("‖θₖ − θ(tₖ)‖ / ‖θ(tₖ)‖", Scale::Log10),
+        format!("Distance from the flow at ηk = {}", shortest(order.at)),
+        build::axis("relative distance ‖θₖ − θ(tₖ)‖ / ‖θ(tₖ)‖", Scale::Log10),
         vec![measured, first_order],
     )];
     let ends = |value: &dyn Fn(&crate::descent::Beside) -> Option<f64>| -> Vec<(f64, f64)> {
@@ -48,8 +49,8 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
         .collect();
     if !angles.is_empty() {
         panels.push(build::panel(
-            "angles at the end of each run",
-            build::axis("angle [rad]", Scale::Log10),
+            "Angles at the end of each run",
+            build::axis("angle (radians)", Scale::Log10),
             angles,
         ));
     }
@@ -63,5 +64,9 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
          and to the flow at its own time.",
         order.observed
     );
-    Some(run.figure(ID, "Step sizes", caption, panels))
+    let title = format!(
+        "Distance of finite steps from the flow: of order {} in their size",
+        build::plain(order.observed, 2)
+    );
+    Some(run.figure(ID, &title, caption, panels))
 }

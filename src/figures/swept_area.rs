@@ -38,8 +38,8 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let caption = format!(
         "Left: the paths of Ẑ, the accumulated gradient signal, in the complex plane, one per frequency, up to about \
          ln(1+t) = {EARLY}; each is turned so that it ends on the real axis, far to the right of the frame, and drawn \
-         as a polygon through the saves. They would be straight lines along it if Proposition 2 held. Right: Im φ₂ as \
-         read off the weights of layer 2 (lines), and twice the area between the path and the origin, as read off \
+         smoothly through the saves (rings). They would be straight lines along it if Proposition 2 held. Right: Im φ₂ \
+         as read off the weights of layer 2 (lines), and twice the area between the path and the origin, as read off \
          layer 1 (rings; of the polygon, from ln(1+t) = {RESOLVED} on, where the saves resolve the path). Dips are \
          changes of sign."
     );
@@ -95,8 +95,16 @@ fn complex_plane(run: &Drawn, shown: &[Shown], paths: &[Vec<Complex64>]) -> Pane
 
     let mut series: Vec<Series> = turned
         .iter()
-        .map(|(s, path)| s.line(path.iter().map(|z| (z.re, z.im)).collect()))
+        .map(|(s, path)| s.line(smooth(path, early).iter().map(|z| (z.re, z.im)).collect()))
         .collect();
+    let saves = turned.iter().enumerate().map(|(k, (s, path))| Series {
+        label: (k == 0).then(|| "saves".into()),
+        points: path.iter().filter(near).map(|z| (z.re, z.im)).collect(),
+        style: Style::Points,
+        colour: s.colour,
+        opacity: 1.0,
+    });
+    series.extend(saves);
     series.push(build::reference(
         Some("direction at the end".into()),
         vec![(0.0, 0.0), (2.0 * reach, 0.0)],
@@ -110,6 +118,32 @@ fn complex_plane(run: &Drawn, shown: &[Shown], paths: &[Vec<Complex64>]) -> Pane
             series,
         )
     }
+}
+
+/// Points of a path between two saves.
+const BETWEEN: usize = 8;
+
+/// A smooth curve through the saves up to `early`, a cubic between each two (Catmull and Rom), then through the rest of
+/// the saves: saves are evenly spaced in ln(1+ln(1+t)), and early ones too far apart for straight lines.
+fn smooth(path: &[Complex64], early: usize) -> Vec<Complex64> {
+    let end = path.len().saturating_sub(1);
+    let slope = |k: usize| match k {
+        0 if end >= 2 => 2.0 * path[1] - 1.5 * path[0] - 0.5 * path[2],
+        0 => path[end] - path[0],
+        _ => (path[(k + 1).min(end)] - path[k - 1]) / 2.0,
+    };
+    let mut curve = Vec::new();
+    for k in 0..(early + 2).min(end) {
+        for part in 0..BETWEEN {
+            let u = part as f64 / BETWEEN as f64;
+            let (from, to) = (path[k], path[k + 1]);
+            let (h0, h1) = ((1.0 + 2.0 * u) * (1.0 - u).powi(2), u * u * (3.0 - 2.0 * u));
+            let (g0, g1) = (u * (1.0 - u).powi(2), u * u * (u - 1.0));
+            curve.push(h0 * from + h1 * to + g0 * slope(k) + g1 * slope(k + 1));
+        }
+    }
+    curve.extend(path.iter().skip((early + 2).min(end)));
+    curve
 }
 
 fn areas(run: &Drawn, phases: &Phases, shown: &[Shown], paths: &[Vec<Complex64>]) -> Panel {
@@ -188,6 +222,22 @@ mod tests {
         let start = network.transforms(case.problem.theta0().as_slice())[(2, 0)]
             / network.transform(feedback)[2].conj();
         assert!((paths[2][0] - start).norm() < 1e-12 && start.norm() > 0.1);
+    }
+
+    #[test]
+    fn a_smooth_path_goes_through_every_save_and_has_no_corners() {
+        let circle: Vec<Complex64> = (0..12)
+            .map(|k| Complex64::from_polar(1.0, 0.5 * f64::from(k)))
+            .collect();
+        let curve = smooth(&circle, 20);
+        for (k, save) in circle.iter().enumerate() {
+            assert!((curve[BETWEEN * k] - save).norm() < 1e-12);
+        }
+        // The polygon is off the circle by 0.03; the ends have a slope from one side only.
+        let inside = &curve[BETWEEN..10 * BETWEEN];
+        assert!(inside.iter().all(|z| (z.norm() - 1.0).abs() < 0.003));
+        assert_eq!(smooth(&circle[..1], 5), circle[..1]);
+        assert_eq!(smooth(&circle[..2], 5).len(), BETWEEN + 1);
     }
 
     #[test]

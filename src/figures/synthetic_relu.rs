@@ -2,7 +2,7 @@
 
 use nalgebra::{DMatrix, DVector};
 
-use super::synthetic::{Case, case_of};
+use super::synthetic::{self, Case, case_of};
 use crate::{
     dataset::Dataset,
     diagnostics::{Diagnostics, Homogeneous},
@@ -11,6 +11,22 @@ use crate::{
     rule::Rule,
     theory::{self, predictor_degree},
 };
+
+/// A run of every kind, linear ones too.
+pub(super) fn all() -> Vec<Case> {
+    vec![
+        synthetic::dfa(2),
+        synthetic::dfa(5),
+        synthetic::gradient_descent(3),
+        synthetic::convolutional(8, 2),
+        synthetic::convolutional(40, 3),
+        synthetic::diagonal(2),
+        synthetic::convolutional_gradient_descent(7, 2),
+        relu(2, &[10], true),
+        relu(5, &[12], true),
+        relu(3, &[8, 6], false),
+    ]
+}
 
 /// Hidden widths `hidden`, under DFA or gradient descent.
 pub(super) fn relu(dimension: usize, hidden: &[usize], has_feedback: bool) -> Case {

@@ -1,8 +1,8 @@
 //! From runs to files: every figure, and data nobody would plot on purpose.
 
 use super::{
-    Axis, FIGURES, Figure, Format, Look, Panel, Scale, Series, Style, figures, layout::layout,
-    picture, render::text_width, svg, synthetic, synthetic_relu,
+    Axis, FIGURES, Figure, Format, Labels, Look, Panel, Paper, Scale, Series, Style, build,
+    figures, layout::layout, picture, render::text_width, svg, synthetic, synthetic_relu,
 };
 
 fn png(figure: &Figure) -> std::io::Result<Vec<u8>> {
@@ -14,6 +14,7 @@ fn one(style: Style, scale: Scale, points: Vec<(f64, f64)>) -> Figure {
         label: label.into(),
         scale,
         range: None,
+        labels: Labels::default(),
     };
     let series = Series {
         label: Some("a < b & c".into()),
@@ -69,18 +70,7 @@ fn assert_well_formed(document: &str) {
 
 #[test]
 fn every_figure_is_well_formed_and_free_of_nan_and_the_same_each_time() {
-    for case in [
-        synthetic::dfa(2),
-        synthetic::dfa(5),
-        synthetic::gradient_descent(3),
-        synthetic::convolutional(8, 2),
-        synthetic::convolutional(40, 3),
-        synthetic::diagonal(2),
-        synthetic::convolutional_gradient_descent(7, 2),
-        synthetic_relu::relu(2, &[10], true),
-        synthetic_relu::relu(5, &[12], true),
-        synthetic_relu::relu(3, &[8, 6], false),
-    ] {
+    for case in synthetic_relu::all() {
         let drawn = figures(&case.run());
         assert!(drawn.len() >= 5);
         for figure in &drawn {
@@ -122,6 +112,59 @@ fn png_has_twice_the_size_of_the_svg_and_is_not_blank() {
         "<svg width=\"{}\" height=\"{}\"",
         sheet.width, sheet.height
     )));
+}
+
+/// The width of a page of a PDF, points.
+fn page_width(pdf: &[u8]) -> f64 {
+    let text = String::from_utf8_lossy(pdf);
+    let (_, after) = text.split_once("/MediaBox").expect("a page has a size");
+    let inside = after.trim_start().trim_start_matches('[');
+    let numbers: Vec<f64> = (inside.split_whitespace().take(4))
+        .map(|number| number.trim_end_matches(']').parse().unwrap())
+        .collect();
+    numbers[2] - numbers[0]
+}
+
+/// A column of a paper.
+fn column() -> Look {
+    let paper = Paper {
+        width: 3.25,
+        font_size: 8.0,
+    };
+    Look {
+        paper: Some(paper),
+        title: false,
+        formats: vec![Format::Pdf],
+    }
+}
+
+#[test]
+fn every_figure_fits_a_column_as_pdf() {
+    let look = column();
+    for case in [
+        synthetic::convolutional(8, 3),
+        synthetic_relu::relu(5, &[12], true),
+    ] {
+        for figure in figures(&case.run()) {
+            let pdf = picture(&figure, &look, Format::Pdf).unwrap();
+            assert!(pdf.starts_with(b"%PDF"), "{}", figure.id);
+            let width = page_width(&pdf);
+            assert!((width - 234.0).abs() <= 1.0, "{}: {width} pt", figure.id);
+        }
+    }
+}
+
+/// A size whose run overflowed at once has no curve, and no entry in the legend; a series without points is a key.
+#[test]
+fn the_legend_names_what_can_be_seen_and_keys() {
+    let mut figure = one(Style::Line, Scale::Log10, vec![(1.0, 1.0), (2.0, 3.0)]);
+    let named = |label: &str, points| build::line(label, 1, points);
+    figure.panels[0].series.extend([
+        named("overflowed", vec![(1.0, f64::NAN), (2.0, -1.0)]),
+        named("theory", Vec::new()),
+    ]);
+    let document = svg(&figure);
+    assert!(document.contains("\ntheory\n") && !document.contains("\noverflowed\n"));
 }
 
 #[test]
@@ -185,6 +228,8 @@ fn dump_for_the_eye() {
             let stem = folder.join(format!("{name}-{}", figure.id));
             std::fs::write(stem.with_extension("png"), png(&figure).unwrap()).unwrap();
             std::fs::write(stem.with_extension("svg"), svg(&figure)).unwrap();
+            let pdf = picture(&figure, &column(), Format::Pdf).unwrap();
+            std::fs::write(stem.with_extension("pdf"), pdf).unwrap();
         }
     }
 }

@@ -4,7 +4,22 @@ use super::{Drawn, GREY, Series, Style, curve::spread};
 use crate::theory::Errors;
 
 /// Most curves of one kind in a panel.
-pub(super) const MOST: usize = 150;
+pub(super) const MOST: usize = 40;
+/// Most grey ones, which only show where the others are.
+pub(super) const FEW: usize = 24;
+
+/// A label that says if not all are drawn.
+pub(super) fn drawn(label: &str, count: usize, most: usize) -> String {
+    match count > most {
+        true => format!("{label}, {most} drawn"),
+        false => label.to_owned(),
+    }
+}
+
+/// Most curves of a colour.
+pub(super) fn most(colour: usize) -> usize {
+    if colour == GREY { FEW } else { MOST }
+}
 
 /// What distinguishes the units of the first hidden layer: the sign of their error signal, the same at all times.
 pub(super) struct Signs {
@@ -67,7 +82,7 @@ pub(super) fn bundle<T: Clone>(
     (colour, opacity): (usize, f64),
     points: impl Fn(&T) -> Vec<(f64, f64)>,
 ) -> Vec<Series> {
-    spread(items, MOST)
+    spread(items, most(colour))
         .iter()
         .enumerate()
         .map(|(k, item)| Series {

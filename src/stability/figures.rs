@@ -1,8 +1,8 @@
 //! Figures of the critical step size: the effect of ever larger steps, and the dependence on depth and rule.
 
-use super::Stability;
-use crate::descent::{Demand, Trial};
-use crate::figures::{Axis, Figure, Scale, Series, Style, build};
+use super::{DepthPoint, Stability};
+use crate::descent::{Critical, Demand, Trial};
+use crate::figures::{Axis, Figure, Scale, Series, Style, build, shortest};
 
 /// The figures of a critical step size.
 pub(super) fn figures(measured: &Stability) -> Vec<Figure> {
@@ -44,7 +44,7 @@ fn trials(measured: &Stability) -> Option<Figure> {
         return None;
     }
     let mut panel = build::panel(
-        format!("after {} steps", measured.options.count),
+        format!("Fall of the loss after {} steps", measured.options.count),
         build::axis("−ln(loss / loss at the start)", Scale::Log10),
         loss,
     );
@@ -57,7 +57,8 @@ fn trials(measured: &Stability) -> Option<Figure> {
         match critical.eta() {
             Some(eta) => {
                 let at = vec![(eta, low), (eta, high)];
-                (panel.series).push(build::reference(Some(format!("{what}, η*")), at));
+                let name = format!("{what}: η* = {}", shortest(eta));
+                (panel.series).push(build::reference(Some(name), at));
                 stars.push(format!("{what}: just above η* = {eta:.6e}"));
             }
             None => stars.push(format!("{what}: at none of the sizes tried")),
@@ -74,11 +75,23 @@ fn trials(measured: &Stability) -> Option<Figure> {
     );
     Some(Figure {
         id: "critical-step".into(),
-        title: "Critical step size".into(),
+        title: title(&measured.thresholds),
         subtitle: build::setting(&measured.problem),
         caption,
         panels: vec![panel],
     })
+}
+
+/// What the figure of one depth shows.
+fn title(thresholds: &[Critical]) -> String {
+    let found = thresholds.iter().filter_map(|critical| {
+        let what = critical.demand.measures();
+        Some(format!("{what} at η* = {}", shortest(critical.eta()?)))
+    });
+    match found.collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => "No step size tried was too large".into(),
+        found => format!("How large steps may be: {found}"),
+    }
 }
 
 /// η* against depth: rules and starts whose first failures can be compared, and the first negative alignment beside.
@@ -92,35 +105,36 @@ fn depths(measured: &Stability) -> Option<Figure> {
     }
     // the first failures come first: they are what is comparable
     kinds.sort_by_key(|(.., demand)| *demand != Demand::Loss);
-    let series: Vec<Series> = (kinds.iter().enumerate())
-        .flat_map(|(i, kind)| {
-            let points: Vec<(f64, f64)> = (measured.depths.iter())
-                .filter(|p| (p.rule, p.initial.as_str(), p.demand) == *kind)
-                .filter_map(|p| Some((p.depth as f64, p.bad.and(p.good)?)))
-                .collect();
-            let label = format!(
-                "{}, {}: {}",
-                build::words(kind.0),
-                kind.1,
-                kind.2.measures()
-            );
-            let rings = Series {
-                style: Style::Points,
-                label: None,
-                ..build::line("", i, points.clone())
-            };
-            let style = match kind.2 {
-                Demand::Loss => Style::Line,
-                Demand::LossAndAlignment => Style::Dashed,
-            };
-            let line = Series {
-                style,
-                ..build::line(label, i, points)
-            };
-            [line, rings]
-        })
-        .filter(|s| !s.points.is_empty())
-        .collect();
+    // a colour for each rule and start, whatever is demanded
+    let mut starts: Vec<(&str, &str)> = kinds.iter().map(|k| (k.0, k.1)).collect();
+    starts.dedup();
+    let mut unknown = Vec::new();
+    let mut series = Vec::new();
+    for kind in &kinds {
+        let of =
+            || (measured.depths.iter()).filter(|p| (p.rule, p.initial.as_str(), p.demand) == *kind);
+        let star = |p: &DepthPoint| p.bad.and(p.good);
+        let points: Vec<(f64, f64)> = of()
+            .filter_map(|p| Some((p.depth as f64, star(p)?)))
+            .collect();
+        let name = format!(
+            "{}, {}: {}",
+            build::words(kind.0),
+            kind.1,
+            kind.2.measures()
+        );
+        let without: Vec<String> = (of().filter(|p| star(p).is_none()))
+            .map(|p| p.depth.to_string())
+            .collect();
+        if !without.is_empty() {
+            unknown.push(format!("{name}, L = {}", without.join(", ")));
+        }
+        let colour = starts
+            .iter()
+            .position(|s| *s == (kind.0, kind.1))
+            .unwrap_or(0);
+        series.extend(rings(&name, colour, kind.2, points));
+    }
     if series.is_empty() {
         return None;
     }
@@ -131,15 +145,20 @@ fn depths(measured: &Stability) -> Option<Figure> {
     );
     panel.x = build::axis("depth L", Scale::Whole);
     let caption = format!(
-        "Below a solid line, steps of constant size drive the loss to zero within {} steps; above, they do not. Below \
-         a dashed one, alignments stay positive on the way as well. The same data at every depth. Rules are comparable \
-         where they start from the same weights; from zero weights gradient descent does not move.",
+        "The largest step size that still works at each depth (rings; lines only join those of one kind). Solid: up to \
+         it, {} steps of constant size drive the loss to zero. Dashed: up to it, alignments stay positive on the way \
+         as well. The same data at every depth. Rules are comparable where they start from the same weights; from zero \
+         weights gradient descent does not move.{}",
         measured.options.count,
+        match unknown.is_empty() {
+            true => String::new(),
+            false => format!(" Not found at the sizes tried: {}.", unknown.join("; ")),
+        }
     );
     let problem = &measured.problem;
     Some(Figure {
         id: "critical-depth".into(),
-        title: "Critical step size against depth".into(),
+        title: "Critical step size against depth, by rule and start".into(),
         subtitle: format!(
             "{} · {}",
             build::words(problem.network().key()),
@@ -150,10 +169,57 @@ fn depths(measured: &Stability) -> Option<Figure> {
     })
 }
 
+/// The sizes of one kind, joined by a faint line: nothing is between two depths.
+fn rings(name: &str, colour: usize, demand: Demand, points: Vec<(f64, f64)>) -> Vec<Series> {
+    if points.is_empty() {
+        return Vec::new();
+    }
+    let style = match demand {
+        Demand::Loss => Style::Line,
+        Demand::LossAndAlignment => Style::Dashed,
+    };
+    vec![
+        Series {
+            style,
+            opacity: 0.6,
+            ..build::line(name, colour, points.clone())
+        },
+        Series {
+            style: Style::Points,
+            label: None,
+            ..build::line("", colour, points)
+        },
+    ]
+}
+
 fn initial_log_loss(measured: &Stability) -> f64 {
     let problem = &measured.problem;
     let margins = problem
         .network()
         .margins(problem.theta0().as_slice(), problem.dataset());
     problem.loss().log_loss(margins.iter().copied())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn demands_of_one_rule_and_start_share_their_colour_and_differ_in_style() {
+        let points = vec![(1.0, 0.5), (2.0, 0.1)];
+        let solid = rings("rule, start", 2, Demand::Loss, points.clone());
+        let dashed = rings("rule, start", 2, Demand::LossAndAlignment, points);
+        assert_eq!(solid[0].colour, dashed[0].colour);
+        assert_ne!(solid[0].style, dashed[0].style);
+        assert_eq!(
+            (solid[1].style, solid[1].label.as_ref()),
+            (Style::Points, None)
+        );
+        assert!(rings("none", 0, Demand::Loss, Vec::new()).is_empty());
+    }
+
+    #[test]
+    fn the_title_gives_the_critical_size() {
+        assert_eq!(title(&[]), "No step size tried was too large");
+    }
 }

@@ -2,7 +2,7 @@
 //! limit, flow and steps together.
 
 use super::{Difference, Kind, Merged, NetworkCase, PredictedAngle, Summary};
-use crate::figures::{Axis, Figure, Panel, Scale, Series, Style, build};
+use crate::figures::{Axis, Figure, Labels, Panel, Scale, Series, Style, build};
 use crate::flow::clock;
 use crate::study::Interval;
 
@@ -19,14 +19,20 @@ pub(super) fn figures(merged: &Merged, curves: &[PredictedAngle]) -> Vec<Figure>
     .collect()
 }
 
-fn ratio_axis() -> Axis {
-    build::axis("samples per dimension, n/D", Scale::Log10)
+fn panel(merged: &Merged, title: impl Into<String>, label: &str, series: Vec<Series>) -> Panel {
+    let mut panel = build::panel(title, build::axis(label, Scale::Linear), series);
+    panel.x = Axis {
+        labels: Labels::At(merged.plan.options.ratios.clone()),
+        ..build::axis("samples per dimension, n/D", Scale::Log10)
+    };
+    panel
 }
 
-fn panel(title: impl Into<String>, label: &str, series: Vec<Series>) -> Panel {
-    let mut panel = build::panel(title, build::axis(label, Scale::Linear), series);
-    panel.x = ratio_axis();
-    panel
+/// What lines and rings are: in grey, since curves of all colours have both.
+fn keys(with_theory: bool) -> Vec<Series> {
+    let theory = with_theory.then(|| build::key("theory", Style::Line));
+    let measured = build::key("measured, mean over seeds", Style::Points);
+    theory.into_iter().chain([measured]).collect()
 }
 
 fn subtitle(merged: &Merged) -> String {
@@ -98,6 +104,7 @@ fn angles(merged: &Merged, summaries: &[Summary], curves: &[PredictedAngle]) -> 
     if series.is_empty() {
         return None;
     }
+    series.extend(keys(!curves.is_empty()));
     Some(Figure {
         id: "generalisation".into(),
         title: "Angle of the limits to the teacher".into(),
@@ -106,7 +113,7 @@ fn angles(merged: &Merged, summaries: &[Summary], curves: &[PredictedAngle]) -> 
                   error. Lines: theory in high dimension, without a fitted number. A new sample is misclassified with \
                   probability angle/180."
             .into(),
-        panels: vec![panel("", ANGLE, series)],
+        panels: vec![panel(merged, "", ANGLE, series)],
     })
 }
 
@@ -183,17 +190,20 @@ fn gap_panel(
     if series.is_empty() {
         return None;
     }
+    series.extend(keys(kind == Kind::Limit && !curves.is_empty()));
+    series.push(build::key("95 % confidence", Style::Band));
     let ratios = &merged.plan.options.ratios;
     let low = ratios.iter().copied().fold(f64::INFINITY, f64::min);
     let high = ratios.iter().copied().fold(0.0, f64::max);
     series.push(build::reference(None, vec![(low, 0.0), (high, 0.0)]));
     let title = match kind {
         Kind::Limit if merged.plan.options.kinds.len() == 1 => String::new(),
-        Kind::Limit => "limits".into(),
-        Kind::Flow => flow_label(merged),
+        Kind::Limit => "Limits".into(),
+        Kind::Flow => capital(&flow_label(merged)),
         Kind::Steps => steps_label(merged),
     };
     Some(panel(
+        merged,
         title,
         "difference of angles, FC − other (degrees)",
         series,
@@ -224,7 +234,7 @@ fn kinds(merged: &Merged, summaries: &[Summary], curves: &[PredictedAngle]) -> O
     if options.kinds.len() < 2 {
         return None;
     }
-    let panels: Vec<Panel> = (options.cases.iter())
+    let mut panels: Vec<Panel> = (options.cases.iter())
         .map(|network| {
             let mut series = Vec::new();
             for kind in &options.kinds {
@@ -237,7 +247,9 @@ fn kinds(merged: &Merged, summaries: &[Summary], curves: &[PredictedAngle]) -> O
                 let line = sorted(means.iter().map(|(r, m)| (*r, m.mean)).collect());
                 if *kind == Kind::Limit {
                     let theory = curve(network, curves);
-                    series.push(build::line("limit, theory", colour, theory));
+                    if !theory.is_empty() {
+                        series.push(build::line("limit, theory", colour, theory));
+                    }
                 } else {
                     series.push(Series {
                         label: None,
@@ -245,23 +257,24 @@ fn kinds(merged: &Merged, summaries: &[Summary], curves: &[PredictedAngle]) -> O
                         ..build::line("", colour, line)
                     });
                 }
-                series.extend(bars(colour, Some(label), &means));
+                series.extend(bars(colour, Some(format!("{label}, measured")), &means));
             }
-            panel(network.label(), ANGLE, series)
+            panel(merged, network.label(), ANGLE, series)
         })
         .collect();
+    alike(&mut panels);
     let (title, caption) = if options.kinds.contains(&Kind::Limit) {
         (
             "Limits, and what is reached on the way to them",
             "Mean angle to the teacher (bars: one standard error) of the limit, of the flow at a time that training \
-             can reach, and of finite steps, on the same data. Depth slows direct feedback alignment: a deep network \
-             is read far from its limit.",
+             can reach, and of finite steps, on the same data; dashed lines only join the means. Depth slows direct \
+             feedback alignment: a deep network is read far from its limit.",
         )
     } else {
         (
             "Trained networks: flows and finite steps",
             "Mean angle to the teacher (bars: one standard error) of the flow at a time that training can reach and of \
-             finite steps, on the same data.",
+             finite steps, on the same data; dashed lines only join the means.",
         )
     };
     Some(Figure {
@@ -271,6 +284,40 @@ fn kinds(merged: &Merged, summaries: &[Summary], curves: &[PredictedAngle]) -> O
         caption: caption.into(),
         panels,
     })
+}
+
+/// Makes panels that show the same quantities comparable: one range for all, and one legend, in the first that has
+/// entries.
+fn alike(panels: &mut [Panel]) {
+    let values = (panels.iter().flat_map(|p| &p.series))
+        .flat_map(|s| &s.points)
+        .map(|p| p.1)
+        .filter(|y| y.is_finite());
+    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), y| {
+        (a.min(y), b.max(y))
+    });
+    let air = 0.05 * (high - low);
+    let mut named: Vec<String> = Vec::new();
+    for panel in panels {
+        panel.y.range = (low < high).then_some((low - air, high + air));
+        for series in &mut panel.series {
+            if let Some(name) = series.label.take()
+                && !named.contains(&name)
+            {
+                named.push(name.clone());
+                series.label = Some(name);
+            }
+        }
+    }
+}
+
+/// With a capital at its start.
+fn capital(words: &str) -> String {
+    let mut letters = words.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => String::new(),
+    }
 }
 
 fn flow_label(merged: &Merged) -> String {
@@ -289,6 +336,27 @@ fn steps_label(merged: &Merged) -> String {
 mod tests {
     use super::*;
     use crate::study::mean_interval;
+
+    #[test]
+    fn panels_of_the_same_quantities_share_their_range_and_one_legend() {
+        let of = |low: f64, high: f64| {
+            let series = vec![
+                build::line("limit, theory", 0, vec![(1.0, low), (2.0, high)]),
+                Series {
+                    style: Style::Points,
+                    ..build::line("limit, measured", 0, vec![(1.0, low)])
+                },
+            ];
+            build::panel("", build::axis(ANGLE, Scale::Linear), series)
+        };
+        let mut panels = [of(30.0, 70.0), of(40.0, 80.0)];
+        alike(&mut panels);
+        assert_eq!(panels[0].y.range, Some((27.5, 82.5)));
+        assert_eq!(panels[0].y.range, panels[1].y.range);
+        let named = |p: &Panel| p.series.iter().filter(|s| s.label.is_some()).count();
+        assert_eq!((named(&panels[0]), named(&panels[1])), (2, 0));
+        assert_eq!(capital("flow, ln"), "Flow, ln");
+    }
 
     /// With three seeds the interval is 4.303 standard errors to either side, not 1.96.
     #[test]
