@@ -51,10 +51,7 @@ def draw_panel(panel: Mapping[str, Any], arrays: Mapping[str, Any], ax: Axes) ->
         ax.set(**{f"{name}label": panel[name]["label"]})
         if scale == "log10":
             ax.set(**{f"{name}scale": "log"})
-        if scale == "whole":
-            from matplotlib.ticker import MaxNLocator
-
-            getattr(ax, f"{name}axis").set_major_locator(MaxNLocator(integer=True))
+        mark(getattr(ax, f"{name}axis"), scale, panel[name].get("ticks"))
     curves = list(enumerate(panel["series"]))
     guides = [(place, series) for place, series in curves if series["style"] == "reference"]
     drawn = [(place, series) for place, series in curves if series["style"] != "reference"]
@@ -80,6 +77,25 @@ def draw_panel(panel: Mapping[str, Any], arrays: Mapping[str, Any], ax: Axes) ->
     ax.set_axisbelow(True)
     if any(series["label"] for series in panel["series"]):
         ax.legend(fontsize="small", framealpha=0.85)
+
+
+def mark(axis: Any, scale: str, ticks: Any) -> None:
+    """Ticks where the program has them."""
+    from matplotlib.ticker import MaxNLocator
+
+    if scale == "whole":
+        axis.set_major_locator(MaxNLocator(integer=True))
+    if ticks == "degrees":
+        axis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 1.5, 3, 4.5, 9, 10]))
+    elif isinstance(ticks, list):
+        axis.set_ticks(ticks, [f"{value:g}" for value in ticks])
+        axis.set_minor_locator(MaxNLocator(1) if scale != "log10" else axis.get_minor_locator())
+    elif isinstance(ticks, dict):
+        # zero has no place on a logarithmic axis: it is drawn there
+        zero = ticks["zero"]
+        axis.set_ticks([zero, *(t for t in axis.get_majorticklocs() if t > 3 * zero)])
+        usual = axis.get_major_formatter()
+        axis.set_major_formatter(lambda x, at: "0" if x == zero else usual(x, at))
 
 
 def draw_series(series: Mapping[str, Any], arrays: Mapping[str, Any], ax: Axes, scales: tuple[str, str]) -> Any:

@@ -1,6 +1,6 @@
 //! The numbers of every figure, for `report.json`: with `trajectory.npz` they are all that is needed to draw it again.
 
-use crate::figures::{Axis, Figure, GREY, Panel, Scale, Series, Style};
+use crate::figures::{Axis, Figure, GREY, Labels, Panel, Scale, Series, Style};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -34,6 +34,18 @@ struct DrawnAxis<'a> {
     /// `linear`, `whole` (ticks at whole numbers) or `log10`.
     scale: &'static str,
     range: Option<(f64, f64)>,
+    ticks: Ticks<'a>,
+}
+
+/// Which values are labelled: null for round ones, a list, `degrees`, or `{ "zero": x }` where zero is drawn at x on a
+/// logarithmic axis.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Ticks<'a> {
+    Round(Option<()>),
+    At(&'a [f64]),
+    Named(&'static str),
+    AndZero { zero: f64 },
 }
 
 #[derive(Serialize)]
@@ -103,6 +115,12 @@ fn axis(axis: &Axis) -> DrawnAxis<'_> {
             Scale::Log10 => "log10",
         },
         range: axis.range,
+        ticks: match &axis.labels {
+            Labels::Round => Ticks::Round(None),
+            Labels::At(values) => Ticks::At(values),
+            Labels::Degrees => Ticks::Named("degrees"),
+            Labels::AndZero(zero) => Ticks::AndZero { zero: *zero },
+        },
     }
 }
 

@@ -84,13 +84,14 @@ pub(super) fn drawing(id: &str, title: &str, svg: &str) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::{Axis, Figure, Panel, Scale, Series, Style, svg};
+    use crate::figures::{Axis, Figure, Labels, Panel, Scale, Series, Style, svg};
 
     fn figure(panels: usize) -> Figure {
         let axis = |label: &str| Axis {
             label: label.into(),
             scale: Scale::Linear,
             range: None,
+            labels: Labels::Round,
         };
         let panel = |k: usize| Panel {
             title: format!("Panel{k}"),

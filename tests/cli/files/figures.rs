@@ -1,7 +1,7 @@
 //! The figures of a report, put together again from the two files.
 
 use super::archive::Run;
-use marginflow::figures::{Axis, Figure, GREY, Panel, Scale, Series, Style, Window};
+use marginflow::figures::{Axis, Figure, GREY, Labels, Panel, Scale, Series, Style, Window};
 use serde_json::Value;
 
 /// The figures of a report, with the arrays that they name.
@@ -16,6 +16,14 @@ pub(super) fn redrawn(run: &Run) -> Vec<Figure> {
             other => panic!("{other}"),
         },
         range: range(&v["range"]),
+        labels: match &v["ticks"] {
+            Value::Null => Labels::Round,
+            Value::String(_) => Labels::Degrees,
+            Value::Array(values) => {
+                Labels::At(values.iter().map(|x| x.as_f64().unwrap()).collect())
+            }
+            zero => Labels::AndZero(zero["zero"].as_f64().unwrap()),
+        },
     };
     let numbers = |v: &Value| -> Vec<f64> {
         let of = v.as_array().unwrap().iter();
