@@ -51,7 +51,6 @@ def draw_panel(panel: Mapping[str, Any], arrays: Mapping[str, Any], ax: Axes) ->
         ax.set(**{f"{name}label": panel[name]["label"]})
         if scale == "log10":
             ax.set(**{f"{name}scale": "log"})
-        mark(getattr(ax, f"{name}axis"), scale, panel[name].get("ticks"))
     curves = list(enumerate(panel["series"]))
     guides = [(place, series) for place, series in curves if series["style"] == "reference"]
     drawn = [(place, series) for place, series in curves if series["style"] != "reference"]
@@ -66,6 +65,7 @@ def draw_panel(panel: Mapping[str, Any], arrays: Mapping[str, Any], ax: Axes) ->
     for name in "xy":
         if panel[name]["range"] is not None:
             ax.set(**{f"{name}lim": panel[name]["range"]})
+        mark(getattr(ax, f"{name}axis"), panel[name]["scale"], panel[name].get("ticks"))
     window = panel["window"]
     if window is not None:
         ax.axvspan(*window["range"], color=PALETTE[0], alpha=0.08, label=window["label"])
@@ -89,7 +89,6 @@ def mark(axis: Any, scale: str, ticks: Any) -> None:
         axis.set_major_locator(MaxNLocator(nbins=8, steps=[1, 1.5, 3, 4.5, 9, 10]))
     elif isinstance(ticks, list):
         axis.set_ticks(ticks, [f"{value:g}" for value in ticks])
-        axis.set_minor_locator(MaxNLocator(1) if scale != "log10" else axis.get_minor_locator())
     elif isinstance(ticks, dict):
         # zero has no place on a logarithmic axis: it is drawn there
         zero = ticks["zero"]

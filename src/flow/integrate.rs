@@ -122,41 +122,6 @@ fn integrate_kept(
     Ok(trajectory)
 }
 
-/// [`integrate`] for any [`Kernel`] (a user's own network or rule), with a choice of Newton solver.
-///
-/// # Errors
-/// As [`integrate`].
-pub fn integrate_kernel(
-    kernel: &Arc<dyn Kernel>,
-    loss: Loss,
-    theta0: &DVector<f64>,
-    options: &FlowOptions,
-    newton: NewtonSolver,
-    observer: &mut dyn FnMut(Progress),
-) -> Result<Trajectory> {
-    let control = Control::none();
-    let field = Field::of(kernel, (loss, 1), newton);
-    field.integrate(theta0, options, Keeper::none(&control), observer)
-}
-
-/// [`integrate_kernel`] with the structured solver, for `rows` margins per sample (C − 1 where labels are C classes),
-/// one sample after the other, which the loss may couple; under a control, which watches and stops it. No checkpoint is
-/// kept: nothing says that the same kernel comes back.
-///
-/// # Errors
-/// As [`integrate`]; [`Error::Interrupted`] once the signal has come.
-pub fn integrate_kernel_under(
-    kernel: &Arc<dyn Kernel>,
-    (loss, rows): (Loss, usize),
-    theta0: &DVector<f64>,
-    options: &FlowOptions,
-    control: &Control<'_>,
-) -> Result<Trajectory> {
-    let field = Field::of(kernel, (loss, rows), NewtonSolver::Structured);
-    let mut observer = |progress| control.observer.flow(progress);
-    field.integrate(theta0, options, Keeper::none(control), &mut observer)
-}
-
 /// The field to be integrated.
 pub(super) struct Field<'a> {
     pub kernel: &'a Arc<dyn Kernel>,
@@ -191,23 +156,9 @@ enum After {
     End(Status),
 }
 
-impl<'a> Field<'a> {
-    /// A field whose rows all differ, of so many rows per sample.
-    fn of(kernel: &'a Arc<dyn Kernel>, (loss, rows): (Loss, usize), newton: NewtonSolver) -> Self {
-        Self {
-            kernel,
-            counts: &[],
-            loss,
-            rows,
-            newton,
-            contradiction: OnceLock::new(),
-        }
-    }
-}
-
 impl Field<'_> {
     /// The flow from `theta0` at s = 0, or from the keeper's checkpoint, to the horizon.
-    fn integrate(
+    pub(super) fn integrate(
         &self,
         theta0: &DVector<f64>,
         options: &FlowOptions,

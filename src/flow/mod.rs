@@ -27,6 +27,7 @@ mod magnified;
 mod method;
 mod newton;
 mod operator;
+mod own_kernel;
 mod past;
 mod reduced;
 mod run;
@@ -42,8 +43,9 @@ pub use crate::problem::State;
 #[cfg(feature = "cli")]
 pub(crate) use diffsol_methods::LIBRARY;
 pub use drive::Progress;
-pub use integrate::{integrate, integrate_kernel, integrate_kernel_under, integrate_under};
+pub use integrate::{integrate, integrate_under};
 pub use method::Method;
+pub use own_kernel::{integrate_kernel, integrate_kernel_under};
 #[cfg(feature = "scenarios")]
 pub(crate) use saves::affordable;
 pub use system::{FactorisedStep, NewtonSolver, System};

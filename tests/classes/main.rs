@@ -1,5 +1,6 @@
 //! Networks with one output per class: plain equations, symmetries, limits.
 
+mod contradictory;
 #[path = "../support/judged.rs"]
 mod judged;
 
@@ -479,44 +480,4 @@ fn what_does_not_fit_is_refused() {
     let refused = Problem::new(data, network, rule, Loss::Exponential, theta).unwrap_err();
     let expected = "the labels need 3 outputs, the network has 1";
     assert_eq!(refused.to_string(), expected);
-}
-
-/// The same sample with two labels: the two rows that tell these classes apart come to rest at margins zero, by
-/// symmetry, whatever the loss couples them with, and all others grow.
-#[test]
-fn samples_that_contradict_each_other_are_held() {
-    let drawn = gaussian_class_teacher(5, 6, 3, 3).unwrap();
-    let first = drawn.samples().row(0).into_owned();
-    let samples = drawn.samples().clone().insert_row(6, 0.0);
-    let mut samples = samples;
-    samples.set_row(6, &first);
-    let own = drawn.class_of(0);
-    let other = (own + 1) % 3;
-    let classes: Vec<usize> = (0..6).map(|n| drawn.class_of(n)).chain([other]).collect();
-    let data = Dataset::of_classes(samples, &classes, 3).unwrap();
-    // the place of class k among the rows of a sample of class c
-    let row = |n: usize, c: usize, k: usize| 2 * n + k - usize::from(k > c);
-    let held = [row(0, own, other), row(6, other, own)];
-    for (kind, hidden) in [(Kind::Orthonormal, &[5][..]), (Kind::Descent, &[])] {
-        for loss in [Loss::Exponential, Loss::CrossEntropy] {
-            let problem = problem(&data, hidden, kind, loss, 0.0);
-            let (trajectory, d) = run(&problem, &FlowOptions::to(30.0));
-            assert_eq!(
-                trajectory.status,
-                Status::Completed,
-                "{kind:?} {loss:?} {:?}",
-                trajectory.message
-            );
-            let since = trajectory.held.as_ref().expect("two rows are held").since;
-            assert!(since < 10.0, "{since}");
-            let last = d.margins.column(d.margins.ncols() - 1);
-            let tau = 30f64.exp_m1();
-            for (n, m) in last.iter().enumerate() {
-                match held.contains(&n) {
-                    true => assert!(m.abs() < 1e-6, "{kind:?} {loss:?} {n} {m}"),
-                    false => assert!(*m > 0.9 * tau, "{kind:?} {loss:?} {n} {m}"),
-                }
-            }
-        }
-    }
 }
