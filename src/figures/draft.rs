@@ -393,6 +393,7 @@ impl<'a> Draft<'a> {
         let alone = |e: &&Entry| !self.entries.iter().any(|other| same(e, other));
         let named = self.entries.iter().filter(alone);
         Readout {
+            panel: plot,
             plot,
             x: axis(&self.panel.x, x),
             y: axis(&self.panel.y, y),

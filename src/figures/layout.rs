@@ -2,6 +2,7 @@
 
 use super::{
     Figure, Look,
+    curve::Rect,
     draft::Draft,
     sheet::{Align, Ink, MARGIN, SUBTITLE, Sheet, TITLE, TextWidth, wrapped},
 };
@@ -92,8 +93,18 @@ pub(crate) fn layout(figure: &Figure, look: &Look, measure: &TextWidth) -> Sheet
             })
             .fold(0.0, f64::max);
         for (k, draft) in drafts.iter().enumerate() {
-            let plot = draft.plot(corner(k), panel_height + foot, head, foot);
+            let (left, top) = corner(k);
+            let height = panel_height + foot;
+            let plot = draft.plot((left, top), height, head, foot);
             draft.draw(plot, measure, &mut sheet);
+            if let Some(readout) = sheet.readouts.last_mut() {
+                readout.panel = Rect {
+                    x0: left,
+                    y0: top,
+                    x1: left + size.0,
+                    y1: top + height,
+                };
+            }
         }
         y += panel_height + foot;
     }
@@ -105,9 +116,7 @@ pub(crate) fn layout(figure: &Figure, look: &Look, measure: &TextWidth) -> Sheet
 mod tests {
     use super::*;
     use crate::figures::{
-        Paper,
-        curve::Rect,
-        figures, scripts,
+        Paper, figures, scripts,
         sheet::{Lettering, Mark},
         synthetic, synthetic_relu,
     };

@@ -145,9 +145,10 @@ fn readouts(of: &[Readout]) -> String {
                     )
                 })
                 .collect();
-            let plot = [r.plot.x0, r.plot.y0, r.plot.x1, r.plot.y1].map(|x| (x * cells).round());
+            let corners = |r: Rect| [r.x0, r.y0, r.x1, r.y1].map(|x| (x * cells).round());
             serde_json::json!({
-                "plot": plot,
+                "panel": corners(r.panel),
+                "plot": corners(r.plot),
                 "x": axis(&r.x),
                 "y": axis(&r.y),
                 "curves": curves,

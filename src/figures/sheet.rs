@@ -149,6 +149,8 @@ pub(crate) struct Lettering {
 /// Data that map a position in a plot back to values.
 #[derive(Debug, Clone)]
 pub(crate) struct Readout {
+    /// The plot with all that belongs to it: title, labels, legend.
+    pub panel: Rect,
     pub plot: Rect,
     pub x: ReadoutAxis,
     pub y: ReadoutAxis,

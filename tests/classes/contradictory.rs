@@ -40,3 +40,24 @@ fn samples_that_contradict_each_other_are_held() {
         }
     }
 }
+
+/// Three species of iris: setosa is far from the others, which no hyperplane separates. In the limit the loss is that of
+/// the logistic regression of versicolor against virginica (its optimum by SciPy's BFGS, to 1e-12).
+#[test]
+fn the_loss_of_iris_tends_to_that_of_its_two_near_species() {
+    let text = "initial = 'zero'\nloss = 'cross-entropy'\n[dataset.table]\npath = 'iris.csv'\nlabel = 'species'\n\
+                classes = ['setosa', 'versicolor', 'virginica']\nstandardise = true\nconstant-feature = true\n\
+                [network.fully-connected-linear]\ndepth = 2\n[rule.direct-feedback-alignment]\n\
+                feedback.orthonormal.seed = 7\n[flow]\nuntil.log-log-time = 30.0\n";
+    let path = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/scenarios/data/iris-classes.toml"
+    );
+    let scenario = marginflow::scenario::parse(path.as_ref(), text, &[]).unwrap();
+    let problem = scenario.build().unwrap();
+    let (trajectory, d) = run(&problem, &scenario.flow);
+    assert_eq!(trajectory.status, Status::Completed);
+    let last = |series: &[f64]| series[series.len() - 1];
+    assert!((last(&d.log_loss) - 1.783_269_093_727).abs() < 1e-9);
+    assert!((last(&d.min_margin) + 1.880_163_383_67).abs() < 1e-8);
+}

@@ -6,52 +6,32 @@
 use maud::{Markup, PreEscaped, html};
 use serde::Deserialize;
 
-/// From the lower edge of a plot up to the top of its panel, in cells of the drawing's grid: what panels are high in
-/// `figures::layout`, less what is below a plot.
-const ABOVE: f64 = 3685.0;
-
-/// The part of a drawing's metadata that says where plots are.
+/// The part of a drawing's metadata that says where its panels are.
 #[derive(Deserialize)]
-struct Plot {
-    /// Left, top, right, bottom.
-    plot: [f64; 4],
+struct Place {
+    /// Left, top, right, bottom, in cells of the drawing's grid.
+    panel: [f64; 4],
 }
 
 /// A window onto a drawing: left, top, width, height.
 type Window = [f64; 4];
 
-/// One window per panel; none where there is only one panel, or the drawing does not say where its plots are.
+/// One window per panel; none where there is only one panel, or the drawing does not say where its panels are.
 fn windows(svg: &str) -> Vec<Window> {
     let between = |from: &str, to: &str| Some(svg.split_once(from)?.1.split_once(to)?.0);
-    let sheet = between("viewBox=\"", "\"").map(|text| {
-        let numbers = text.split(' ').filter_map(|x| x.parse().ok());
-        numbers.collect::<Vec<f64>>()
-    });
-    let plots = between("<metadata>", "</metadata>").and_then(|text| {
+    let places = between("<metadata>", "</metadata>").and_then(|text| {
         let json = text
             .replace("&lt;", "<")
             .replace("&gt;", ">")
             .replace("&amp;", "&");
-        serde_json::from_str::<Vec<Plot>>(&json).ok()
+        serde_json::from_str::<Vec<Place>>(&json).ok()
     });
-    let (Some([.., width, height]), Some(plots)) = (sheet.as_deref(), plots) else {
-        return Vec::new();
+    let places = places.filter(|places| places.len() > 1);
+    let window = |place: Place| {
+        let [left, top, right, bottom] = place.panel;
+        [left, top, right - left, bottom - top]
     };
-    if plots.len() < 2 {
-        return Vec::new();
-    }
-    let half = width / 2.0;
-    let top = |[_, _, _, bottom]: [f64; 4]| bottom - ABOVE;
-    let all = plots.iter().map(|p| {
-        let column = (p.plot[0] / half).floor();
-        let below = plots
-            .iter()
-            .map(|other| top(other.plot))
-            .filter(|y| *y > p.plot[3]);
-        let end = below.fold(*height, f64::min);
-        [column * half, top(p.plot), half, end - top(p.plot)]
-    });
-    all.collect()
+    places.into_iter().flatten().map(window).collect()
 }
 
 /// A drawing, and its panels for narrow screens.
