@@ -11,7 +11,8 @@ use std::io;
 use std::path::Path;
 
 /// Writes `scenario.toml`, `trajectory.npz`, the `figures` (those of [`figures::figures`], or none) as they are to look
-/// into `figures/*`, `certificate.json` if the run has one, `report.html` and, last, `report.json` into `folder` (created if missing).
+/// into `figures/*`, `certificate.json` if the run has one, `report.html` and, last, `report.json` into `folder`
+/// (created if missing).
 ///
 /// A `report.json` of an earlier run is removed first, so that a folder that has one has all its files.
 ///

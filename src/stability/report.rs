@@ -287,7 +287,8 @@ fn alignment(a: &DiscreteAlignment) -> String {
     )
 }
 
-/// Writes figures (none without a look) and, last, `critical.json` into `folder` (made if missing); returns the figures.
+/// Writes figures (none without a look) and, last, `critical.json` into `folder` (made if missing); returns
+/// the figures.
 ///
 /// # Errors
 /// [`Error::Io`](crate::error::Error::Io) with the path that could not be written.

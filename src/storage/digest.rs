@@ -14,8 +14,8 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
 /// Where this program is, if not in the executable that runs.
 static FILE: OnceLock<PathBuf> = OnceLock::new();
 
-/// Says that this program is in `file`, as an extension of another program is: checkpoints are those of a build, and the
-/// executable says nothing of it. The first call counts, and only before the first checksum.
+/// Says that this program is in `file`, as an extension of another program is: checkpoints are those of a build, and
+/// the executable says nothing of it. The first call counts, and only before the first checksum.
 pub fn program_is(file: PathBuf) {
     let _ = FILE.set(file);
 }

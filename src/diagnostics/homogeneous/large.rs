@@ -2,7 +2,8 @@
 //!
 //! The multipliers solve a problem of N dimensions ([`nearest_by_products`]). Gradients of one network have inner
 //! products of a few products of matrices, and their combinations are velocities: the field of gradient descent has
-//! both, and nothing of size N × P is written down. The residual is that of the λ found, and exact. Kinks count as open.
+//! both, and nothing of size N × P is written down. The residual is that of the λ found, and exact. Kinks
+//! count as open.
 
 use super::stationarity::Normalised;
 use crate::limit::nearest_by_products;

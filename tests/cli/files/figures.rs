@@ -1,7 +1,7 @@
 //! The figures of a report, put together again from the two files.
 
 use super::archive::Run;
-use marginflow::figures::{Axis, Figure, GREY, Panel, Scale, Series, Style, Window};
+use marginflow::figures::{Axis, Figure, GREY, Labels, Panel, Scale, Series, Style, Window};
 use serde_json::Value;
 
 /// The figures of a report, with the arrays that they name.
@@ -16,6 +16,10 @@ pub(super) fn redrawn(run: &Run) -> Vec<Figure> {
             other => panic!("{other}"),
         },
         range: range(&v["range"]),
+        labels: match v["label"].as_str().unwrap() {
+            name if name.ends_with("(degrees)") => Labels::Degrees,
+            _ => Labels::Round,
+        },
     };
     let numbers = |v: &Value| -> Vec<f64> {
         let of = v.as_array().unwrap().iter();
@@ -63,7 +67,26 @@ pub(super) fn redrawn(run: &Run) -> Vec<Figure> {
             caption: text(&v["caption"]),
             panels: v["panels"].as_array().unwrap().iter().map(panel).collect(),
         })
+        .map(|figure| labelled(figure, run))
         .collect()
+}
+
+/// Where the axes of two figures are labelled: at the sizes of steps, and at the start.
+fn labelled(mut figure: Figure, run: &Run) -> Figure {
+    for panel in &mut figure.panels {
+        let points = panel.series.iter().flat_map(|s| &s.points);
+        panel.x.labels = match figure.id.as_str() {
+            "step-sizes" => Labels::At(points.map(|p| p.0).collect()),
+            "neurons" => {
+                let times = run.floats("log_time");
+                let first = times.iter().copied().find(|t| *t > 0.0).unwrap();
+                let part = first / times[times.len() - 1];
+                Labels::AndZero(first * part.powf(0.09))
+            }
+            _ => continue,
+        };
+    }
+    figure
 }
 
 fn range(v: &Value) -> Option<(f64, f64)> {
