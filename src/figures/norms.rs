@@ -21,11 +21,7 @@ pub(crate) fn build(run: &Drawn) -> Option<Figure> {
             build::axis("‖wₗ‖", Scale::Log10),
             growth(run),
         ),
-        build::panel(
-            "Decay of the loss",
-            build::axis("−ln(loss) / ln(1+t)", Scale::Linear),
-            decay(run),
-        ),
+        decay(run),
     ];
     if rises {
         panels.push(the_loss(run));
@@ -85,23 +81,31 @@ fn growth(run: &Drawn) -> Vec<Series> {
     growth
 }
 
-/// The exponent of the loss, and the one it tends to.
-fn decay(run: &Drawn) -> Vec<Series> {
+/// The exponent of the loss, and the one it tends to, framed for the times from which on it says something.
+fn decay(run: &Drawn) -> Panel {
     let times = &run.diagnostics.log_time;
     let exponents = run.diagnostics.log_loss.iter().zip(times);
     let all = run.over_time(exponents.map(|(log_loss, tau)| -log_loss / tau));
-    let settled: Vec<(f64, f64)> = all.iter().copied().filter(|p| p.0 >= SETTLED).collect();
-    // A run that ends before is shown as a whole.
-    let shown = match settled.len() {
-        0 | 1 => all.into_iter().filter(|p| p.0 > 0.0).collect(),
-        _ => settled,
+    let from = |least: f64| -> Vec<(f64, f64)> {
+        let later = all.iter().filter(|p| p.0 > 0.0 && p.0 >= least);
+        later.copied().filter(|p| p.1.is_finite()).collect()
     };
-    let ends = shown.first().into_iter().chain(shown.last());
-    let one = ends.map(|p| (p.0, 1.0)).collect();
-    vec![
-        build::line("−ln(loss) / ln(1+t)", 0, shown),
-        build::reference(Some("loss = 1/t".into()), one),
-    ]
+    // A run that ends before is shown as a whole.
+    let shown = match from(SETTLED) {
+        settled if settled.len() > 1 => settled,
+        _ => from(0.0),
+    };
+    let ends = shown.first().zip(shown.last());
+    let one = ends.map_or_else(Vec::new, |(a, b)| vec![(a.0, 1.0), (b.0, 1.0)]);
+    let (low, high) = (shown.iter()).fold((1.0f64, 1.0f64), |(a, b), p| (a.min(p.1), b.max(p.1)));
+    let air = 0.05 * (high - low).max(0.1);
+    let mut y = build::axis("−ln(loss) / ln(1+t)", Scale::Linear);
+    y.range = Some((low - air, high + air));
+    let curve = build::line("−ln(loss) / ln(1+t)", 0, all.clone());
+    let guide = build::reference(Some("loss = 1/t".into()), one);
+    let mut panel = build::panel("Decay of the loss", y, vec![curve, guide]);
+    panel.x.range = ends.map(|(a, b)| (a.0, b.0)).filter(|(a, b)| a < b);
+    panel
 }
 
 /// Whether the loss has been smaller than it is later, by more than the error of a run.
@@ -220,8 +224,10 @@ mod tests {
     fn no_exponent_leaves_the_frame() {
         let figure = build(&synthetic::dfa(3).run()).unwrap();
         let panel = &figure.panels[1];
-        assert!(panel.y.range.is_none());
-        assert!(panel.series[0].points.iter().all(|p| p.0 >= SETTLED));
+        let ((from, to), (low, high)) = (panel.x.range.unwrap(), panel.y.range.unwrap());
+        assert!(from >= SETTLED);
+        let mut shown = (panel.series[0].points.iter()).filter(|p| (from..=to).contains(&p.0));
+        assert!(shown.all(|p| (low..=high).contains(&p.1)));
     }
 
     #[test]
@@ -229,6 +235,6 @@ mod tests {
         let figure = build(&synthetic::dfa(3).run()).unwrap();
         let decay = &figure.panels[1].series[0];
         assert!((decay.points.last().unwrap().1 - 1.0).abs() < 1e-6);
-        assert!(decay.points[0].1 < 0.9, "{:?}", decay.points[0]);
+        assert!(decay.points.iter().any(|p| p.1 < 0.5));
     }
 }

@@ -10,7 +10,7 @@ const BELOW: f64 = 0.2;
 const ABOVE: f64 = 0.36;
 
 /// Width of a space of the embedded font, em.
-const SPACE: f64 = 0.318;
+const SPACE: f64 = 651.0 / 2048.0;
 
 const INDICES: &str = "₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₒₓₕₖₗₘₙₚₛₜᵢⱼᵣᵤᵥ";
 const OF_INDICES: &str = "0123456789+−aeoxhklmnpstijruv";
@@ -195,7 +195,7 @@ mod tests {
         let apart = in_svg("<text>₁ ₂</text>");
         assert!(
             apart.ends_with(
-                "<tspan dx=\"0.393em\" dy=\"0.000em\" font-size=\"81%\">2</tspan></text>"
+                "<tspan dx=\"0.392em\" dy=\"0.000em\" font-size=\"81%\">2</tspan></text>"
             )
         );
         assert_eq!(in_svg("<g>\n</g>"), "<g>\n</g>");

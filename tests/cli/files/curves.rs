@@ -28,7 +28,12 @@ pub(super) fn measured(run: &Run, figure: &str) -> Vec<Vec<f64>> {
             curves.push(run.floats("angle_to_limit").to_vec());
             curves.into_iter().map(floored).collect()
         }
-        "spectrum" => moduli(run),
+        "spectrum" => {
+            let [end, limit] = moduli(run);
+            // a level at every frequency: both of its ends, and nothing
+            let levels = limit.into_iter().flat_map(|x| [x, x, f64::NAN]);
+            vec![end, levels.collect()]
+        }
         "neurons" => turns(run),
         "margins" => {
             let margins = run.columns("margins").into_iter();
@@ -156,27 +161,24 @@ fn arguments(run: &Run) -> Vec<Vec<f64>> {
 }
 
 /// |β̂_d|/‖β‖ at the end of a convolutional run, and of its limit, by the sum that defines them.
-fn moduli(run: &Run) -> Vec<Vec<f64>> {
+fn moduli(run: &Run) -> [Vec<f64>; 2] {
     let end: Vec<f64> = run
         .columns("beta")
         .iter()
         .map(|b| b[run.saves() - 1])
         .collect();
-    [&end[..], run.floats("limit_beta")]
-        .map(|beta| {
-            let size = beta.iter().map(|x| x * x).sum::<f64>().sqrt();
-            let count = beta.len() as f64;
-            (0..=beta.len() / 2)
-                .map(|d| {
-                    let turn = |j: usize| -std::f64::consts::TAU * (d * j) as f64 / count;
-                    let terms = beta.iter().enumerate();
-                    let sum: Complex64 =
-                        terms.map(|(j, x)| Complex64::from_polar(*x, turn(j))).sum();
-                    sum.norm() / count.sqrt() / size
-                })
-                .collect()
-        })
-        .into()
+    [&end[..], run.floats("limit_beta")].map(|beta| {
+        let size = beta.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let count = beta.len() as f64;
+        (0..=beta.len() / 2)
+            .map(|d| {
+                let turn = |j: usize| -std::f64::consts::TAU * (d * j) as f64 / count;
+                let terms = beta.iter().enumerate();
+                let sum: Complex64 = terms.map(|(j, x)| Complex64::from_polar(*x, turn(j))).sum();
+                sum.norm() / count.sqrt() / size
+            })
+            .collect()
+    })
 }
 
 /// How far every unit has turned from its start, degrees.
