@@ -123,10 +123,11 @@ impl Architecture for FullyConnectedLinear {
     }
 
     /// The fully implicit method, to which a run with factored velocities may be handed over, takes 22 copies.
+    /// Of the samples, the tangent kernel of those that are stiff is kept, all of them early on.
     fn footprint(&self) -> Footprint {
         Footprint {
             copies: [16.0, 22.0],
-            linearised: [2.0, 0.0, 0.0, 0.0, 0.0],
+            linearised: [2.0, 0.0, 1.0, 0.0, 0.0],
         }
     }
 
