@@ -3,7 +3,7 @@
 pub(crate) use super::ticks::plain;
 #[cfg(feature = "cli")]
 pub(crate) use super::ticks::power_of_ten;
-use super::{Axis, Drawn, Figure, GREY, Labels, Panel, Scale, Series, Style};
+use super::{Axis, Drawn, Figure, Labels, Panel, Scale, Series, Style};
 use crate::activation::Formula;
 use crate::network::Relu;
 use crate::problem::Problem;
@@ -36,7 +36,7 @@ pub(crate) fn axis(label: impl Into<String>, scale: Scale) -> Axis {
 pub(crate) fn key(label: &str, style: Style) -> Series {
     Series {
         style,
-        ..line(label, GREY, Vec::new())
+        ..line(label, super::GREY, Vec::new())
     }
 }
 

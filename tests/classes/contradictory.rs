@@ -41,8 +41,8 @@ fn samples_that_contradict_each_other_are_held() {
     }
 }
 
-/// Three species of iris: setosa is far from the others, which no hyperplane separates. In the limit the loss is that of
-/// the logistic regression of versicolor against virginica (its optimum by SciPy's BFGS, to 1e-12).
+/// Three species of iris: setosa is far from the others, which no hyperplane separates. In the limit the loss is that
+/// of the logistic regression of versicolor against virginica (its optimum by SciPy's BFGS, to 1e-12).
 #[test]
 fn the_loss_of_iris_tends_to_that_of_its_two_near_species() {
     let text = "initial = 'zero'\nloss = 'cross-entropy'\n[dataset.table]\npath = 'iris.csv'\nlabel = 'species'\n\
