@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
+import multiprocessing
 import pickle
 import signal
 import threading
@@ -63,7 +63,7 @@ def test_runs_and_problems_go_to_other_processes(run: mf.Run) -> None:
     with pytest.raises(mf.InputError, match="came from another process"):
         again.save("nowhere")
     problem = mf.Problem(np.eye(3), [1, -1, 1], network=mf.FullyConnected(2), rule=mf.DFA(seed=1), until=3.0)
-    with ProcessPoolExecutor(1) as pool:
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         there = pool.submit(mf.Problem.flow, problem, 2.0).result()
     assert there.beta.tobytes() == problem.flow(2.0).beta.tobytes()
 
@@ -102,22 +102,19 @@ def test_xarray(run: mf.Run) -> None:
 LONG = {"dataset.gaussian-teacher.dimension": 60, "dataset.gaussian-teacher.samples": 80, "flow.until.log-log-time": 140}
 
 
-def interrupt_after(seconds: float) -> None:
-    def later() -> None:
-        time.sleep(seconds)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    threading.Thread(target=later, daemon=True).start()
-
-
-def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path: Path) -> None:
+def test_an_interrupted_run_goes_on_bit_for_bit(tmp_path: Path, monkeypatch: Any) -> None:
     problem = mf.load(ROOT / "scenarios" / "fc-dfa.toml", **LONG)
-    began = time.monotonic()
     whole = problem.flow(certify=False)
-    took = time.monotonic() - began
-    interrupt_after(0.4 * took)
-    with pytest.raises(KeyboardInterrupt):
-        problem.flow(checkpoints=tmp_path, certify=False)
+
+    def interrupt(shown: Any, s: float, steps: int, notes: list[str]) -> None:
+        # as from the keyboard, once the run has got somewhere
+        if steps > 50:
+            signal.raise_signal(signal.SIGINT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("marginflow._progress.Progress.see", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            problem.flow(checkpoints=tmp_path, certify=False)
     assert list(tmp_path.glob("*.checkpoint")), "nothing to go on from"
     rest = problem.flow(checkpoints=tmp_path, certify=False)
     assert rest.beta.tobytes() == whole.beta.tobytes() and rest.stats["steps"] == whole.stats["steps"]
@@ -136,12 +133,14 @@ def test_other_threads_run_meanwhile() -> None:
 
     other = threading.Thread(target=tick)
     other.start()
-    began = time.monotonic()
+    time.sleep(0.05)
+    before = ticks
     problem.flow(certify=False)
-    took = time.monotonic() - began
+    during = ticks - before
     over.set()
     other.join()
-    assert ticks > 0.3 * took / 0.01, "the interpreter's lock was held"
+    # a run that held the interpreter's lock would leave time for one
+    assert during >= 5, during
 
 
 def test_progress_is_shown_where_it_is_asked_for(capsys: Any, monkeypatch: Any) -> None:
