@@ -219,7 +219,7 @@ class OfTangents(Model):
             start=tangents.start,
             loss=loss,
             gradient=gradient,
-            degree=degree,
+            degree=degree if degree is not None else degree_at(tangents),
             per_sample=tangents.per_sample,
             tangent=tangents.tangent,
             tangent_kernel=tangents.tangent_kernel,
@@ -246,6 +246,12 @@ def degree_at(tangents: Any) -> int | None:
         found.add(degree_of(tangents.margins(theta), tangents.rates(theta, theta)))
     degree = found.pop() if len(found) == 1 else None
     return degree if degree is not None and degree >= 2 else None
+
+
+def check_rule(rule: str) -> None:
+    """The one rule that has a name here."""
+    if rule != "bp":
+        raise _core.InputError(f"rule: {rule!r}, expected \"bp\"; any other rule is given as update=")
 
 
 def from_jax(
@@ -291,8 +297,6 @@ def from_jax(
     >>> model = mf.from_jax(lambda w, X: X @ (w * w), jnp.full(3, 0.1), X, y)
     >>> model.flow(until=20).params
     """
-    if rule != "bp":
-        raise _core.InputError(f"rule: {rule!r}, expected \"bp\"; any other rule is given as update=")
+    check_rule(rule)
     tangents = JaxTangents(f, params, X, y, classes, update)
-    found = degree if degree is not None else degree_at(tangents)
-    return OfTangents(tangents, features, conserved, update is None, loss, found)
+    return OfTangents(tangents, features, conserved, update is None, loss, degree)

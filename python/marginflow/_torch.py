@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from ._jax import BATCH_NUMBERS, OfTangents, check_outputs, degree_at
+from ._jax import BATCH_NUMBERS, OfTangents, check_outputs, check_rule
 from ._settings import Array, labels, numbers
 
 
@@ -171,8 +171,6 @@ def from_torch(
 ) -> OfTangents:
     """A model from PyTorch: ``f(params, X)`` with ``params`` a dictionary of tensors, or a module with ``params=None``
     (which is taken to double precision). The other arguments are those of :func:`from_jax`."""
-    if rule != "bp":
-        raise _core.InputError(f"rule: {rule!r}, expected \"bp\"; any other rule is given as update=")
+    check_rule(rule)
     tangents = TorchTangents(f, params, X, y, classes, update)
-    found = degree if degree is not None else degree_at(tangents)
-    return OfTangents(tangents, features, conserved, update is None, loss, found)
+    return OfTangents(tangents, features, conserved, update is None, loss, degree)

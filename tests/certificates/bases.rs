@@ -112,11 +112,8 @@ pub fn class_problems() -> Vec<Problem> {
     ]
 }
 
-/// Samples of which two are one, of different classes.
-pub fn classes_not_separable() -> Certificate {
-    let samples = dmatrix![1.0, 0.5; 0.25, -1.0; 1.0, 0.5; -0.75, 0.5];
-    let data = Dataset::of_classes(samples, &[0, 1, 2, 1], 3).unwrap();
-    let problem = with_classes(data, 1, true);
+/// Of data that nothing separates, with the proof that the limit is refused by.
+fn of_refusal(problem: &Problem) -> Certificate {
     let Separability::NotSeparable(farkas) = max_margin(problem.dataset().signed_samples()) else {
         panic!("not separable")
     };
@@ -124,7 +121,15 @@ pub fn classes_not_separable() -> Certificate {
         farkas: Some(&farkas),
         ..Found::default()
     };
-    certify(&problem, found, LABEL).expect("a certificate")
+    certify(problem, found, LABEL).expect("a certificate")
+}
+
+/// Samples of which two are one, of different classes.
+pub fn classes_not_separable() -> Certificate {
+    let samples = dmatrix![1.0, 0.5; 0.25, -1.0; 1.0, 0.5; -0.75, 0.5];
+    let data = Dataset::of_classes(samples, &[0, 1, 2, 1], 3).unwrap();
+    let problem = with_classes(data, 1, true);
+    of_refusal(&problem)
 }
 
 /// The smallest example of a loss that rises (docs/loss-monotonicity.md), until after it has.
@@ -187,14 +192,7 @@ pub fn not_separable() -> Certificate {
         Rule::gradient_descent(),
         data,
     );
-    let Separability::NotSeparable(farkas) = max_margin(problem.dataset().signed_samples()) else {
-        panic!("not separable")
-    };
-    let found = Found {
-        farkas: Some(&farkas),
-        ..Found::default()
-    };
-    certify(&problem, found, LABEL).expect("a certificate")
+    of_refusal(&problem)
 }
 
 /// Two layers of four units on samples in general position, started on the level set.

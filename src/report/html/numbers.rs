@@ -192,8 +192,8 @@ mod tests {
                 "thm-1 and prop-2, relu-38-dfa",
             ),
             (
-                "diffsol 0.18.0, sha 3e5f and x1e5",
-                "diffsol 0.18.0, sha 3e5f and x1e5",
+                "version 0.18.0, sha 3e5f and x1e5",
+                "version 0.18.0, sha 3e5f and x1e5",
             ),
             (
                 "w_2j, 2^{L−1}, 1/40 and 1e5x",
