@@ -61,7 +61,7 @@ impl Problem {
         theta0: DVector<f64>,
     ) -> Result<Self, ProblemError> {
         let network = network.into();
-        let inputs = network.shapes().first().map_or(0, |shape| shape.0);
+        let inputs = network.input_dimension();
         if dataset.dimension() != inputs {
             return Err(ProblemError::Dimension {
                 found: dataset.dimension(),

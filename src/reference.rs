@@ -22,8 +22,8 @@ pub enum Reference {
     Global(Box<Limit>),
     /// The potential is not convex (p < 1): the limit is a stationary point, and which one depends on the path.
     Local(Potential),
-    /// A ReLU network: the output weights tend to the hard-margin SVM of the features, which the run itself learns.
-    /// The data need not be separable by a hyperplane.
+    /// A network that is not linear in its input: the output weights tend to the hard-margin SVM of the features, which
+    /// the run itself learns. The data need not be separable by a hyperplane.
     Features,
     /// Theory predicts no limit, or the data are not separable.
     None,
@@ -43,8 +43,8 @@ impl Reference {
             Self::Features => {
                 let data = problem.dataset();
                 let fits = problem.network().margins(theta, data).min() > 0.0;
-                let units = problem.network().units()?;
-                fits.then(|| feature_max_margin(&units.signed_features(theta, data)))?
+                let layer = problem.network().output_layer(theta, data)?;
+                fits.then(|| feature_max_margin(&layer.features))?
             }
             Self::None => None,
         }

@@ -43,7 +43,7 @@ class Problem:
     y
         Labels: −1 and 1, or classes 0 … C−1 (then the network has C outputs).
     network
-        :class:`FullyConnected`, :class:`Convolutional`, :class:`Diagonal` or :class:`ReLU`.
+        :class:`FullyConnected`, :class:`Convolutional`, :class:`Diagonal`, :class:`ReLU` or :class:`Layers`.
     rule
         :class:`BP`, :class:`DFA`, :class:`FA` or :class:`KolenPollack`.
     loss

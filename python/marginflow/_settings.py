@@ -76,6 +76,74 @@ class ReLU:
 
 
 @dataclass(frozen=True)
+class Dense:
+    """A layer of ``units`` that see all of the layer below.
+
+    ``activation`` is ``"identity"``, ``"relu"``, ``"quadratic"``, ``("leaky-relu", 0.1)`` or ``("relu-power", 2)``.
+    """
+
+    units: int
+    activation: str | tuple[str, float] = "identity"
+    bias: bool = False
+
+    def _table(self) -> dict[str, Any]:
+        return {"dense": self.units, **_unit_keys(self.activation, self.bias)}
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """A circular convolution: ``channels`` units at every position, each of which sees ``kernel`` positions.
+
+    Sums are divided by the root of ``kernel``; activations are those of :class:`Dense`.
+    """
+
+    kernel: int
+    channels: int
+    activation: str | tuple[str, float] = "identity"
+    bias: bool = False
+
+    def _table(self) -> dict[str, Any]:
+        sizes = {"kernel": self.kernel, "channels": self.channels}
+        return {"convolution": sizes, **_unit_keys(self.activation, self.bias)}
+
+
+@dataclass(frozen=True)
+class AveragePooling:
+    """Averages over ``size`` neighbouring positions."""
+
+    size: int
+
+    def _table(self) -> dict[str, Any]:
+        return {"average-pooling": self.size}
+
+
+def _unit_keys(activation: str | tuple[str, float], bias: bool) -> dict[str, Any]:
+    keys: dict[str, Any] = {}
+    if activation != "identity":
+        keys["activation"] = activation if isinstance(activation, str) else {activation[0]: activation[1]}
+    if bias:
+        keys["bias"] = True
+    return keys
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Hidden layers from the input to the output, and a linear output layer to one output, or one per class.
+
+    ``smoothing`` is the half width over which kinks are rounded off, 0.1 unless given.
+    """
+
+    layers: Sequence[Dense | Convolution | AveragePooling]
+    smoothing: float | None = None
+
+    def _table(self) -> dict[str, Any]:
+        table: dict[str, Any] = {"layers": [layer._table() for layer in self.layers]}
+        if self.smoothing is not None:
+            table["smoothing"] = float(self.smoothing)
+        return {"layers": table}
+
+
+@dataclass(frozen=True)
 class BP:
     """Gradient descent: errors go back through the weights."""
 
@@ -152,7 +220,7 @@ class Gaussian:
         return {"gaussian": table}
 
 
-Network = Union[FullyConnected, Convolutional, Diagonal, ReLU]
+Network = Union[FullyConnected, Convolutional, Diagonal, ReLU, Layers]
 Rule = Union[BP, DFA, FA, KolenPollack]
 Initial = Union[Literal["zero"], Gaussian, Sequence[npt.ArrayLike]]
 

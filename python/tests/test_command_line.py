@@ -20,6 +20,7 @@ SCENARIOS: list[tuple[str, dict[str, Any]]] = [
     ("relu-dfa", {"flow.until.log-log-time": 6.0}),
     ("fa-conv", {"loss": "logistic"}),
     ("kolen-pollack", {"flow.rtol": 1e-7}),
+    ("layers-dfa", {"flow.until.log-log-time": 6.0}),
 ]
 
 
@@ -64,6 +65,23 @@ def test_a_problem_of_arrays_is_a_scenario(tmp_path: Path, data: Any, command_li
     assert run.margins.tobytes() == theirs["margins"].tobytes()
     assert mf.load(saved).flow().beta.tobytes() == run.beta.tobytes()
     assert str(problem._path.parent) not in saved.read_text()
+
+
+def test_layers_are_those_of_a_scenario(data: Any) -> None:
+    X, y = data
+    hidden = [
+        mf.Convolution(kernel=2, channels=3, activation="relu"),
+        mf.AveragePooling(1),
+        mf.Dense(4, activation=("leaky-relu", 0.1), bias=True),
+        mf.Dense(3, activation=("relu-power", 2)),
+    ]
+    initial = mf.Gaussian(scale=0.3, seed=1)
+    problem = mf.Problem(X, y, network=mf.Layers(hidden, smoothing=0.2), rule=mf.BP(), initial=initial, until=2.0)
+    run = problem.flow()
+    assert [w.shape[1:] for w in run.weights] == [(2, 3), (3 * X.shape[1] + 1, 4), (4, 3), (3, 1)]
+    assert "relu-power" in run.report["network"]["layers"]
+    with pytest.raises(mf.InputError, match="kernel of 99"):
+        mf.Problem(X, y, network=mf.Layers([mf.Convolution(99, 1)]), rule=mf.BP(), initial=initial).flow()
 
 
 def test_the_words_are_those_of_the_command_line(tmp_path: Path, command_line: Any) -> None:

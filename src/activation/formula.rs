@@ -1,9 +1,10 @@
 //! The interface of an activation: its formula, with derivatives.
 
+use super::Activation;
 use nalgebra::{DMatrix, DVectorView};
 
 /// What the activation of one unit on one sample depends on.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Argument {
     /// a
     pub preactivation: f64,
@@ -86,7 +87,7 @@ pub struct Row<'a> {
 }
 
 /// What the rest of the program needs from an activation. Defaults are for functions of the preactivation alone.
-pub trait Formula: Copy {
+pub trait Formula: Copy + Into<Activation> {
     /// g
     fn value(self, at: Argument) -> f64;
 
@@ -100,6 +101,11 @@ pub trait Formula: Copy {
     /// of a kink.
     fn curved(self) -> bool {
         self.kink().is_none()
+    }
+
+    /// The same with its kink rounded off over a half width of ε > 0 in units of `‖w‖‖h‖`; itself where it has none.
+    fn rounded(self, _softness: f64) -> Activation {
+        self.into()
     }
 
     /// p with `g(cw·h) = cᵖ g(w·h)` for c > 0.

@@ -1,6 +1,6 @@
 //! The leaky ReLU `g = max(a, κa)`, 0 < κ < 1: an inactive unit still passes on a fraction of everything.
 
-use super::{Activation, Argument, ExactRelu, Formula, Kink, Parameter};
+use super::{Activation, Argument, ExactRelu, Formula, Kink, OfLayers, Parameter, SmoothedRelu};
 
 /// See the module.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,6 +19,14 @@ impl LeakyRelu {
         bound: 1.0,
         bound_included: false,
         make: Self::or_exact,
+    });
+
+    pub(super) const OF_LAYERS: Option<OfLayers> = Some(OfLayers::Number {
+        about: "the slope κ of units for negative preactivations, 0 <= κ < 1",
+        make: |slope| match Self::PARAMETER {
+            Some(parameter) => parameter.activation(slope),
+            None => Ok(Self::or_exact(slope)),
+        },
     });
 
     /// A leaky ReLU with slope κ < 1 for negative preactivations; the exact ReLU unless κ > 0.
@@ -51,6 +59,10 @@ impl Formula for LeakyRelu {
             inactive: self.slope,
             active: 1.0,
         })
+    }
+
+    fn rounded(self, softness: f64) -> Activation {
+        SmoothedRelu::leaky(self.slope, softness).into()
     }
 
     fn description(self) -> String {

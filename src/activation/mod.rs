@@ -14,8 +14,11 @@
 //! brings its key into scenarios.
 
 mod formula;
+mod identity;
 mod leaky_relu;
+mod quadratic;
 mod relu;
+mod relu_power;
 mod smoothed_relu;
 #[cfg(test)]
 mod tests;
@@ -75,8 +78,24 @@ pub struct OutOfRange {
 #[derive(Debug, Clone, Copy)]
 pub struct Registered {
     pub name: &'static str,
-    /// `None` for the ReLU itself.
+    /// The key of `[network.relu]` that selects it; `None` for the ReLU itself, and for those that are no relatives of
+    /// it.
     pub parameter: Option<Parameter>,
+    /// How a layer of `[network.layers]` asks for it; `None` if no layer does by name.
+    pub of_layers: Option<OfLayers>,
+}
+
+/// How a layer of a general network names its activation.
+#[derive(Debug, Clone, Copy)]
+pub enum OfLayers {
+    /// By the name alone.
+    Name(fn() -> Activation),
+    /// By the name and a number.
+    Number {
+        /// What the number is, with its range.
+        about: &'static str,
+        make: fn(f64) -> Result<Activation, OutOfRange>,
+    },
 }
 
 /// The parameters of all activations, in order.
@@ -98,7 +117,11 @@ macro_rules! registry {
 
         /// All activations, the plain ReLU first.
         pub const ACTIVATIONS: &[Registered] = &[
-            $(Registered { name: $formula::NAME, parameter: $formula::PARAMETER }),+
+            $(Registered {
+                name: $formula::NAME,
+                parameter: $formula::PARAMETER,
+                of_layers: $formula::OF_LAYERS,
+            }),+
         ];
 
         $(impl From<$formula> for Activation {
@@ -125,6 +148,14 @@ macro_rules! registry {
 
             fn kink(self) -> Option<Kink> {
                 match self { $(Self::$formula(f) => f.kink()),+ }
+            }
+
+            fn curved(self) -> bool {
+                match self { $(Self::$formula(f) => f.curved()),+ }
+            }
+
+            fn rounded(self, softness: f64) -> Activation {
+                match self { $(Self::$formula(f) => f.rounded(softness)),+ }
             }
 
             fn degree(self) -> u32 {
@@ -196,14 +227,34 @@ registry! {
     relu::ExactRelu,
     smoothed_relu::SmoothedRelu,
     leaky_relu::LeakyRelu,
+    identity::Identity,
+    quadratic::Quadratic,
+    relu_power::ReluPower,
 }
 
-/// Every activation, with a parameter from inside its range.
+/// Those of `[network.relu]`, with a parameter from inside its range.
 #[cfg(test)]
 pub(crate) fn examples() -> Vec<Activation> {
-    let with = |a: &Registered| match &a.parameter {
-        None => ExactRelu.into(),
-        Some(parameter) => parameter.activation(0.3).expect("inside its range"),
-    };
-    ACTIVATIONS.iter().map(with).collect()
+    let relatives = parameters().map(|p| p.activation(0.3).expect("inside its range"));
+    std::iter::once(ExactRelu.into()).chain(relatives).collect()
+}
+
+/// Every activation that a layer can have, kinks exact and rounded.
+#[cfg(test)]
+pub(crate) fn examples_of_layers() -> Vec<Activation> {
+    let named = ACTIVATIONS.iter().filter_map(|a| a.of_layers);
+    let examples = named.flat_map(|of_layers| match of_layers {
+        OfLayers::Name(make) => vec![make()],
+        // a slope, and a power
+        OfLayers::Number { make, .. } => [0.3, 2.0, 3.0]
+            .iter()
+            .filter_map(|x| make(*x).ok())
+            .collect(),
+    });
+    let examples: Vec<Activation> = examples.collect();
+    let rounded = examples
+        .iter()
+        .map(|a| a.rounded(0.3))
+        .filter(|a| !examples.contains(a));
+    examples.iter().copied().chain(rounded).collect()
 }

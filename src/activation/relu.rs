@@ -1,6 +1,6 @@
 //! The rectified linear unit `g = max(a, 0)`.
 
-use super::{Argument, Formula, Kink, Parameter};
+use super::{Activation, Argument, Formula, Kink, OfLayers, Parameter, SmoothedRelu};
 
 /// `g(a) = max(a, 0)`: the gate is one for a ≥ 0, zero below.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -9,6 +9,7 @@ pub struct ExactRelu;
 impl ExactRelu {
     pub(super) const NAME: &'static str = "relu";
     pub(super) const PARAMETER: Option<Parameter> = None;
+    pub(super) const OF_LAYERS: Option<OfLayers> = Some(OfLayers::Name(|| ExactRelu.into()));
 }
 
 impl Formula for ExactRelu {
@@ -27,5 +28,9 @@ impl Formula for ExactRelu {
             inactive: 0.0,
             active: 1.0,
         })
+    }
+
+    fn rounded(self, softness: f64) -> Activation {
+        SmoothedRelu::or_exact(softness)
     }
 }

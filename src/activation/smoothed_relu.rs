@@ -1,18 +1,21 @@
-//! The ReLU with its kink rounded off, `g = ½(a + q)`, `q = √(a² + ε²‖w‖²‖h‖²)`.
+//! The ReLU with its kink rounded off, `g = ½(a + q)`, `q = √(a² + ε²‖w‖²‖h‖²)`; and a leaky ReLU with its kink
+//! rounded off, `g = ½((1 + k) a + (1 − k) q)`, k the slope of inactive units.
 //!
-//! It is homogeneous of degree one in w and in h, and tends to the ReLU as ε → 0. From
+//! It is homogeneous of degree one in w and in h, and tends to the (leaky) ReLU as ε → 0. With `c = ½(1 − k)` and
 //! `∇q = (a h + ε²‖h‖² w)/q` in w,
 //! ```text
-//! M = ½(1 + a/q),    κ = ½ε²‖h‖²/q,    μ = ½ε²‖w‖²/q,    ∇²_w g = ½(h hᵀ + ε²‖h‖² 1 − ∇q ∇qᵀ)/q
+//! M = k + c(1 + a/q),    κ = cε²‖h‖²/q,    μ = cε²‖w‖²/q,    ∇²_w g = c(h hᵀ + ε²‖h‖² 1 − ∇q ∇qᵀ)/q
 //! ```
 
-use super::{Activation, Argument, Direction, ExactRelu, Formula, Kink, Parameter, Turn};
+use super::{Activation, Argument, Direction, ExactRelu, Formula, Kink, OfLayers, Parameter, Turn};
 use nalgebra::{DMatrix, DVectorView};
 
 /// See the module; ε > 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SmoothedRelu {
     epsilon: f64,
+    /// k
+    slope: f64,
 }
 
 impl SmoothedRelu {
@@ -26,26 +29,41 @@ impl SmoothedRelu {
         make: Self::or_exact,
     });
 
+    /// Layers name the activation whose kink is rounded.
+    pub(super) const OF_LAYERS: Option<OfLayers> = None;
+
     /// A smoothed ReLU with smoothing ε; the exact ReLU unless ε > 0.
     pub fn or_exact(epsilon: f64) -> Activation {
         if epsilon > 0.0 {
-            Self { epsilon }.into()
+            Self::leaky(0.0, epsilon).into()
         } else {
             ExactRelu.into()
         }
+    }
+
+    /// A leaky ReLU of slope 0 ≤ k < 1 with its kink rounded over ε > 0.
+    pub(super) fn leaky(slope: f64, epsilon: f64) -> Self {
+        Self { epsilon, slope }
+    }
+
+    /// c
+    #[inline(always)]
+    fn half(self) -> f64 {
+        0.5 * (1.0 - self.slope)
     }
 }
 
 impl Formula for SmoothedRelu {
     #[inline(always)]
     fn value(self, at: Argument) -> f64 {
-        0.5 * (at.preactivation + at.root)
+        // with k = 0 these are ½(a + q) and ½(1 + a/q), bit for bit
+        self.slope * at.preactivation + self.half() * (at.preactivation + at.root)
     }
 
     #[inline(always)]
     fn gate(self, at: Argument) -> f64 {
         if at.root > 0.0 {
-            0.5 * (1.0 + at.preactivation / at.root)
+            self.slope + self.half() * (1.0 + at.preactivation / at.root)
         } else {
             1.0
         }
@@ -56,7 +74,10 @@ impl Formula for SmoothedRelu {
     }
 
     fn description(self) -> String {
-        format!("ε = {}", self.epsilon)
+        match self.slope {
+            0.0 => format!("ε = {}", self.epsilon),
+            slope => format!("negative slope {slope}, ε = {}", self.epsilon),
+        }
     }
 
     fn softness(self) -> f64 {
@@ -74,7 +95,7 @@ impl Formula for SmoothedRelu {
 
     #[inline(always)]
     fn stretch(self) -> f64 {
-        0.5 * (self.epsilon * self.epsilon)
+        self.half() * (self.epsilon * self.epsilon)
     }
 
     /// From `q dq = a da + ε²(‖h‖² w·dw + ‖w‖² h·dh)`.
@@ -87,13 +108,14 @@ impl Formula for SmoothedRelu {
         let lengths = at.inputs * along.weights + at.weights * along.inputs;
         let grows = (at.preactivation * along.preactivation + squared * lengths) / q / q;
         Turn {
-            gate: 0.5 * (along.preactivation - at.preactivation * grows) / q,
-            of_weights: squared * along.inputs / q - self.of_weights(at) * grows,
-            of_inputs: squared * along.weights / q - self.of_inputs(at) * grows,
+            gate: self.half() * (along.preactivation - at.preactivation * grows) / q,
+            of_weights: 2.0 * self.half() * squared * along.inputs / q
+                - self.of_weights(at) * grows,
+            of_inputs: 2.0 * self.half() * squared * along.weights / q - self.of_inputs(at) * grows,
         }
     }
 
-    /// Twice `½(1 + ε²)‖h‖²/q`, times `(ε‖w‖‖h‖/q)²` away from the kink.
+    /// Twice `c(1 + ε²)‖h‖²/q`, times `(ε‖w‖‖h‖/q)²` away from the kink.
     fn curvature_bound(self, at: Argument) -> f64 {
         let q = at.root;
         if q == 0.0 {
@@ -101,7 +123,7 @@ impl Formula for SmoothedRelu {
         }
         let squared = self.epsilon * self.epsilon;
         let flat = squared * at.weights * at.inputs / (q * q);
-        (1.0 + squared) * at.inputs / q * flat.min(1.0)
+        2.0 * self.half() * (1.0 + squared) * at.inputs / q * flat.min(1.0)
     }
 
     fn add_curvature(
@@ -112,7 +134,7 @@ impl Formula for SmoothedRelu {
         matrix: &mut DMatrix<f64>,
     ) -> f64 {
         let squared = self.epsilon * self.epsilon;
-        let k = 0.5 * factor / at.root;
+        let k = self.half() * factor / at.root;
         let slope = (h * at.preactivation + w * (squared * at.inputs)) / at.root;
         matrix.ger(k, h, h, 1.0);
         matrix.ger(-k, &slope, &slope, 1.0);

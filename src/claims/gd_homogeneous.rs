@@ -20,8 +20,9 @@ pub(super) const CLAIM: Claim = Claim {
             does not matter), for the multipliers with the smallest ε² + (Σ λ_n (m_n − 1))². Tolerance: 0.01, still \
             falling (like (log t)^{−1/40} or faster) or below 1e-6; else inconclusive. Violated if the smoothed margin \
             falls between saves by more than 100 times the larger of rtol and atol (at most 0.01), relatively to \
-            itself or, if that is longer, to a smoothed margin ℓ⁻¹(𝓛) of one. Hypotheses: ReLU network, gradient \
-            descent, a loss that gets below that of one sample with margin zero and tends to zero.",
+            itself or, if that is longer, to a smoothed margin ℓ⁻¹(𝓛) of one. Hypotheses: a network of units that are \
+            homogeneous, L the degree of the network (ReLU networks; general layers without biases), gradient descent, \
+            a loss that gets below that of one sample with margin zero and tends to zero.",
     subject: Subject::Flow,
     judge: |e| verdict(e).unwrap_or_else(|verdict| verdict),
 };
@@ -68,9 +69,9 @@ fn verdict(e: &Evidence<'_>) -> Result<Verdict, Verdict> {
     }
     let last = h.normalised_margin.len() - 1;
     // ‖θ̃‖ = (‖θ‖^L/γ)^{1/L}: ε has its unit, δ the unit of its square
-    let depth = e.problem.network().depth() as f64;
+    let degree = f64::from(h.degree);
     let relative = |k: usize| -> Option<(f64, f64)> {
-        let per_size = h.normalised_margin[k].max(0.0).powf(1.0 / depth);
+        let per_size = h.normalised_margin[k].max(0.0).powf(1.0 / degree);
         Some((h.epsilon[k]? * per_size, h.delta[k]? * per_size.powi(2)))
     };
     let distance: Vec<Option<f64>> = (0..=last)

@@ -7,13 +7,16 @@ use crate::theory::MarginProblem;
 use crate::trajectory::Status;
 use nalgebra::{DMatrix, DVector};
 
-/// The measurements of a ReLU network with a hidden layer.
+/// The measurements of a homogeneous network with a hidden layer of units that are not linear.
 ///
 /// # Errors
 /// *not applicable* for other networks.
 pub(super) fn measured<'a>(e: &Evidence<'a>) -> Result<&'a Homogeneous, Verdict> {
     let Some(h) = &e.diagnostics.homogeneous else {
-        return Err(not_applicable("the network is linear in its input"));
+        return Err(not_applicable(match e.problem.network().is_linear() {
+            true => "the network is linear in its input",
+            false => "the network is not homogeneous in its weights",
+        }));
     };
     if e.problem.network().depth() < 2 {
         return Err(not_applicable("the network has no hidden layer"));

@@ -97,11 +97,11 @@ impl LimitArgs {
 
 fn sentence(problem: &Problem, limit: Option<&Limit>) -> String {
     let Some(limit) = limit else {
-        let why = match problem.network().units() {
-            None => {
+        let why = match problem.network().is_linear() {
+            true => {
                 "the data are not separable, or not through the frequencies the feedback reaches"
             }
-            Some(_) => {
+            false => {
                 "at the end of the run some sample has no positive margin, or the features could not be shown to be \
                  separable"
             }

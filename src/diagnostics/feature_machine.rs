@@ -1,4 +1,4 @@
-//! The output layer of a linear network beside the hard-margin SVM of its features (Theorem 3).
+//! The output layer of a network beside the hard-margin SVM of its features (Theorem 3).
 //!
 //! Any network whose output layer is linear is a linear classifier of its features, so also one that is linear
 //! throughout: a fully connected network sees `w_{L−1}ᵀ⋯w_1ᵀ x`, one that acts entry by entry `ŵ_1^*⋯ŵ_{L−1}^* x̂`. As
@@ -54,12 +54,12 @@ pub(super) struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    /// `None` unless the network is linear, of two layers or more, and has a linear output layer that is known.
+    /// `None` unless the network has two layers or more, and a linear output layer that is known.
     pub(super) fn new(problem: &'a Problem, saves: usize) -> Option<Self> {
         let network = problem.network();
         let zero = vec![0.0; network.parameters()];
-        let layer = (network.is_linear() && network.depth() >= 2)
-            .then(|| network.output_layer(&zero, problem.dataset()))??;
+        let layer =
+            (network.depth() >= 2).then(|| network.output_layer(&zero, problem.dataset()))??;
         let affordable = (ENTRIES / layer.features.len().max(1)).max(FEWEST);
         Some(Self {
             problem,
@@ -70,8 +70,8 @@ impl<'a> Builder<'a> {
         })
     }
 
-    /// Measures save k, the next one; `smallest` is its least margin.
-    pub(super) fn record(&mut self, k: usize, theta: &[f64], smallest: f64) {
+    /// Measures save k, the next one; `smallest` is its least margin. Returns the angle, where it was measured.
+    pub(super) fn record(&mut self, k: usize, theta: &[f64], smallest: f64) -> Option<f64> {
         let due = (self.saves - 1 - k).is_multiple_of(self.stride);
         let found = (due && smallest > 0.0)
             .then(|| self.measure(theta))
@@ -80,6 +80,7 @@ impl<'a> Builder<'a> {
         m.angle.push(found.map(|f| f.0));
         m.margin.push(found.map(|f| f.1));
         m.gap.push(found.and_then(|f| f.2));
+        found.map(|f| f.0)
     }
 
     /// Angle, margin and gap.

@@ -150,19 +150,29 @@ impl<'a> Saves<'a> {
     ) -> Self {
         let potential = theory.potential();
         let g = problem.dataset().signed_samples();
-        Self {
+        let saves = Self {
             problem,
             trajectory,
             limit,
             certifier: potential.map(|potential| Certifier::new(g, potential)),
             homogeneous: homogeneous::Builder::new(problem, theory, trajectory.len()),
-            feature_machine: feature_machine::Builder::new(problem, trajectory.len()),
+            feature_machine: None,
             alignment: alignment::Builder::new(problem, theory, trajectory.len()),
             classes: classes::Builder::new(problem, theory, trajectory.len()),
             phases: phases::Builder::new(problem, theory, trajectory),
             sandwich: sandwich::Builder::new(problem, theory, trajectory, limit),
             invariants: invariants::Tracker::new(&theory.conserved, trajectory.solver.floor()),
             margin_problem: theory.margin_problem.as_ref(),
+        };
+        let machine = || feature_machine::Builder::new(problem, trajectory.len());
+        Self {
+            // homogeneous networks measure it themselves
+            feature_machine: if saves.homogeneous.is_none() {
+                machine()
+            } else {
+                None
+            },
+            ..saves
         }
     }
 
@@ -190,7 +200,11 @@ impl<'a> Saves<'a> {
         d.margins.set_column(k, &margins);
         self.record_predictor(k, theta, d);
         if let Some(machine) = &mut self.feature_machine {
-            machine.record(k, theta, d.min_margin[k]);
+            let angle = machine.record(k, theta, d.min_margin[k]);
+            // of networks that are not linear in their input this is the limit
+            if let (Some(angles), Some(angle), 0) = (&mut d.angle_to_limit, angle, d.beta.nrows()) {
+                angles[k] = angle;
+            }
         }
         if let Some(h) = &mut self.homogeneous {
             let features = h.record(k, theta, d.min_margin[k], d.log_loss[k]);

@@ -5,7 +5,7 @@ pub(crate) use super::ticks::plain;
 pub(crate) use super::ticks::power_of_ten;
 use super::{Axis, Drawn, Figure, Labels, Panel, Scale, Series, Style};
 use crate::activation::Formula;
-use crate::network::Relu;
+use crate::network::{Layered, Network, Relu};
 use crate::problem::Problem;
 use crate::theory::Theory;
 
@@ -193,7 +193,7 @@ pub(crate) fn setting(problem: &Problem) -> String {
         words(problem.rule().key()),
         words(problem.network().key()),
         problem.network().depth(),
-        problem.network().units().map_or_else(String::new, units),
+        layers(problem.network()),
         data(problem),
     )
 }
@@ -216,6 +216,14 @@ pub(crate) fn words(name: &str) -> String {
         "relu" => "ReLU".to_owned(),
         _ => name.replace('-', " "),
     }
+}
+
+/// What distinguishes networks of one kind and depth from each other.
+fn layers(network: &Network) -> String {
+    let general = |layers: &Layered| format!(": {}", layers.description());
+    (network.units().map(units))
+        .or_else(|| network.general().map(general))
+        .unwrap_or_default()
 }
 
 /// Hidden widths, and what distinguishes the activation from the plain ReLU, if anything.

@@ -16,6 +16,10 @@ const ROUNDING: f64 = 1e-15;
 /// Applies to ReLU networks with fixed feedback, once output weights are non-zero.
 pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let homogeneous = run.diagnostics.homogeneous.as_ref()?;
+    // units of general networks may share weights, and have several output weights
+    if homogeneous.unit_norms.nrows() == 0 {
+        return None;
+    }
     let feedback = run.theory().errors.last_feedback()?.clone();
     let weights = &homogeneous.output_weights;
     let last = weights.column_iter().next_back()?;

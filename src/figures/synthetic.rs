@@ -83,7 +83,7 @@ pub(super) fn convolutional_gradient_descent(dimension: usize, depth: usize) -> 
 
 /// A network whose layers act entrywise, with candidate limits 0.1, 0.2, … rad from its own.
 fn entry_by_entry(network: Network, has_feedback: bool) -> Case {
-    let (depth, dimension) = (network.depth(), network.shapes()[0].0);
+    let (depth, dimension) = (network.depth(), network.input_dimension());
     let mut case = if has_feedback {
         // Transforms of geometric sequences vanish nowhere.
         let feedback = (1..depth)
@@ -227,7 +227,7 @@ pub(super) fn case(depth: usize, rule: Rule, rate: f64, horizon: f64) -> Case {
 
 /// The same on any network.
 pub(super) fn case_of(network: Network, rule: Rule, rate: f64, horizon: f64) -> Case {
-    let samples = DMatrix::from_fn(SAMPLES, network.shapes()[0].0, |n, d| {
+    let samples = DMatrix::from_fn(SAMPLES, network.input_dimension(), |n, d| {
         ((n * 7 + d * 3) % 5) as f64 - 2.0
     });
     let theta0 = DVector::zeros(network.parameters());

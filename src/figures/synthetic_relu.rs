@@ -220,7 +220,8 @@ fn homogeneous(
         activation_sines,
         directions,
         dead: Vec::new(),
+        degree: u32::try_from(depth).unwrap_or(u32::MAX),
         smoothing: 0.0,
-        unseen: Vec::new(),
+        unseen: Some(Vec::new()),
     }
 }

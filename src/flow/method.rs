@@ -66,10 +66,11 @@ impl Method {
     }
 
     /// The method actually used where this one is requested: `adams-bdf` takes networks whose weights are not stiff by
-    /// themselves (linear ones, and those of units with kinks), and only its own Newton matrix.
+    /// themselves, and only its own Newton matrix.
     pub(super) fn for_field(self, kernel: &dyn Kernel, newton: NewtonSolver) -> Self {
-        let known = kernel.signed_samples().is_some() || kernel.pieces().is_some();
-        if self == Self::AdamsBdf && !(known && newton == NewtonSolver::Structured) {
+        if self == Self::AdamsBdf
+            && !(kernel.has_mild_weights() && newton == NewtonSolver::Structured)
+        {
             Self::FULLY_IMPLICIT
         } else {
             self

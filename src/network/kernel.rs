@@ -60,6 +60,12 @@ pub trait Kernel: Send + Sync {
         None
     }
 
+    /// Offer: whether the weights are not stiff by themselves, only through the multipliers; integrators may then step
+    /// them explicitly. So it is in linear networks, and between the kinks of others.
+    fn has_mild_weights(&self) -> bool {
+        self.signed_samples().is_some() || self.pieces().is_some()
+    }
+
     /// Offer: the same field on other rows, r × D in the coordinates of [`signed_samples`](Self::signed_samples), in
     /// place of the signed samples: it moves by `z = Σ_i a_i u_i`, and its margins are `u_i·β`. Integrators then
     /// carry samples that depend on each other as combinations of rows that do not.

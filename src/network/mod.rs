@@ -9,7 +9,9 @@ mod constrained;
 mod fully_connected;
 
 mod kernel;
+mod layered;
 mod layout;
+mod outputs;
 mod path;
 mod pseudo_inverse;
 mod quasi_newton;
@@ -25,6 +27,7 @@ pub use fully_connected::{FullyConnectedLinear, Reduction};
 pub use kernel::{
     Closure, Entered, Held, InputResponse, Kernel, LinearisedStep, Pieces, Tangent, linearised,
 };
+pub use layered::{Connection, Extent, LayerSpec, Layered, Misfit};
 pub use layout::Layout;
 pub use path::{FullPath, WeightPath};
 pub(crate) use path::{SMALLEST, norm};
@@ -63,6 +66,7 @@ pub const NETWORKS: &[Kind] = &[
     spectral::CONVOLUTIONAL,
     spectral::DIAGONAL,
     relu::KIND,
+    layered::KIND,
 ];
 
 /// What a network must provide, and what it can provide in addition.
@@ -120,6 +124,11 @@ pub trait Architecture: Debug + Send + Sync + 'static {
         self.layout().hidden().iter().map(|shape| shape.1).collect()
     }
 
+    /// D.
+    fn input_dimension(&self) -> usize {
+        self.layout().shapes()[0].0
+    }
+
     /// The coordinates in which error signals act entrywise.
     fn signal_basis(&self) -> Basis {
         Basis::Standard
@@ -164,6 +173,11 @@ pub trait Architecture: Debug + Send + Sync + 'static {
     fn units(&self) -> Option<&Relu> {
         None
     }
+
+    /// Optional: general layers.
+    fn general(&self) -> Option<&Layered> {
+        None
+    }
 }
 
 /// A linear output layer at one state.
@@ -186,6 +200,8 @@ pub enum Known<'a> {
     EntryByEntry(&'a SpectralLinear),
     /// `h_l = g(w_lᵀ h_{l−1})`, g homogeneous of degree one.
     Gated(&'a Relu),
+    /// Any layers, with a linear output layer.
+    Layered(&'a Layered),
     /// Nothing is known of it.
     Nothing,
 }
@@ -259,6 +275,28 @@ impl Network {
     /// A ReLU network with smoothing ε ≥ 0 (0: exact kinks).
     pub fn relu(dimension: usize, hidden: &[usize], smoothing: f64) -> Self {
         Self::new(Relu::new(dimension, hidden, smoothing))
+    }
+
+    /// A general network of these hidden layers and a dense output layer; see [`layered`].
+    ///
+    /// # Errors
+    /// [`Misfit`] with the index of the layer (from 0).
+    pub fn layers(
+        dimension: usize,
+        hidden: &[LayerSpec],
+        output: &LayerSpec,
+        smoothing: f64,
+    ) -> Result<Self, (usize, Misfit)> {
+        layered::network(dimension, hidden, output, smoothing)
+    }
+
+    /// Whether [`layers`](Self::layers) needs a smoothing > 0 for these: they have kinks, and are no ReLU network.
+    pub fn layers_need_rounding(
+        dimension: usize,
+        hidden: &[LayerSpec],
+        output: &LayerSpec,
+    ) -> bool {
+        layered::needs_rounding(dimension, hidden, output)
     }
 
     /// Shapes of the weights `w_1 … w_L`, inputs × units.
@@ -339,7 +377,11 @@ impl Network {
 /// If these do not have the network's shapes.
 fn expect_fit(network: &impl Architecture, signals: Signals<'_>, data: &Dataset) {
     let shapes = network.layout().shapes();
-    assert_eq!(data.dimension(), shapes[0].0, "input dimension");
+    assert_eq!(
+        data.dimension(),
+        network.input_dimension(),
+        "input dimension"
+    );
     let direct = network.signal_lengths().into_iter();
     let direct: Vec<_> = direct.map(|length| (length, network.outputs())).collect();
     if let Err(misfit) = signals.check(&direct, &shapes[1..]) {

@@ -43,12 +43,17 @@ fn cases() -> Vec<Case> {
         let hidden: [&[usize]; 4] = [&[], &[4], &[3, 4], &[4, 2, 3]];
         networks.extend(hidden.map(|h| Network::new(Relu::with(3, h, activation))));
     }
+    for hidden in layered::tests::examples() {
+        networks.push(Network::new(
+            Layered::new(6, &hidden, 1).expect("layers that fit"),
+        ));
+    }
     let mut cases = Vec::new();
     for network in networks {
-        let dimension = network.shapes()[0].0;
+        let dimension = network.input_dimension();
         for samples in [3, 7] {
             let mut rules = vec![random_feedback(&network), Rule::gradient_descent()];
-            if network.units().is_some() {
+            if network.units().is_some() || network.key() == "layers" {
                 let shapes = network.feedback_shapes().iter().enumerate();
                 rules.push(Rule::feedback_alignment(
                     shapes
@@ -239,7 +244,8 @@ fn linearised_step_solves_its_equation() {
         assert_close(total.as_slice(), t.margins.as_slice(), 1e-12, &name);
         let Some(input) = step.input_response() else {
             // these keep only the stiff part of the equation; their dense twins are in relu/step_tests
-            assert!(name.starts_with("relu"), "{name}: a linear network");
+            let keeps = name.starts_with("relu") || name.starts_with("layers");
+            assert!(keeps, "{name}: a linear network");
             continue;
         };
         let expected: Vec<f64> = residual

@@ -151,7 +151,8 @@ struct HomogeneousReport<'a> {
     dead_samples: &'a [usize],
     /// ε of rounded kinks; 0 for exact ones.
     smoothing: f64,
-    /// With rounded kinks, samples that exact units with the same weights would not see at some save.
+    /// With rounded kinks, samples that exact units with the same weights would not see at some save; not watched in
+    /// general layers.
     unseen_samples: Vec<UnseenReport>,
 }
 
@@ -165,7 +166,7 @@ struct UnseenReport {
 impl<'a> HomogeneousReport<'a> {
     fn at_the_end_of(h: &'a Homogeneous, log_log_time: &[f64]) -> Self {
         let last = |series: &[Option<f64>]| series.last().copied().flatten();
-        let unseen = h.unseen.iter().map(|u| UnseenReport {
+        let unseen = h.unseen.iter().flatten().map(|u| UnseenReport {
             sample: u.sample,
             log_log_times: [u.first, u.last].map(|k| log_log_time[k]),
         });

@@ -1,6 +1,7 @@
 //! What was run, for `report.json`: network, rule, loss, and what was assigned on the command line.
 
 use crate::activation::Formula;
+use crate::network::Layered;
 use crate::run::Run;
 use serde::Serialize;
 
@@ -28,6 +29,9 @@ struct NetworkReport<'a> {
     parameters: usize,
     /// What distinguishes the activation from the plain ReLU; empty if nothing does, null for linear networks.
     activation: Option<String>,
+    /// Of general networks, the layers in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layers: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -52,6 +56,7 @@ impl<'a> Setting<'a> {
                 shapes: network.shapes(),
                 parameters: network.parameters(),
                 activation: network.units().map(|n| n.activation().description()),
+                layers: network.general().map(Layered::description),
             },
             rule: RuleReport {
                 kind: rule.key(),

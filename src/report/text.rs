@@ -352,14 +352,17 @@ fn smoothing(h: &Homogeneous, log_log_time: &[f64]) -> Vec<(&'static str, String
         h.smoothing,
         time.ln_1p().ln_1p(),
     );
+    let Some(unseen) = &h.unseen else {
+        return vec![("smoothing", rounded)];
+    };
     let at = |k: usize| moment(log_log_time[k]);
-    let names: Vec<String> = (h.unseen.iter().take(MOST_SAMPLES))
+    let names: Vec<String> = (unseen.iter().take(MOST_SAMPLES))
         .map(|u| match u.last + 1 == log_log_time.len() {
             true => format!("{} (from s = {} to the end)", u.sample, at(u.first)),
             false => format!("{} (s = {} to {})", u.sample, at(u.first), at(u.last)),
         })
         .collect();
-    let more = match h.unseen.len().saturating_sub(MOST_SAMPLES) {
+    let more = match unseen.len().saturating_sub(MOST_SAMPLES) {
         0 => String::new(),
         more => format!(", and {more} more (the JSON has all)"),
     };

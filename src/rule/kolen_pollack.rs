@@ -301,7 +301,7 @@ mod tests {
     }
 
     fn problem(network: Network, feedback: Vec<DMatrix<f64>>, scale: f64) -> Problem {
-        let dimension = network.shapes()[0].0;
+        let dimension = network.input_dimension();
         let theta0 = DVector::from_vec(gaussian(1, network.parameters())) * scale;
         Problem::new(
             gaussian_teacher(dimension, 5, 3),

@@ -124,10 +124,15 @@ impl Builder<'_> {
 
     /// The network on D inputs with as many outputs as labels need.
     pub(super) fn network(&self, dimension: usize, outputs: usize) -> Result<Network> {
-        if outputs > 1 && !matches!(self.document.network, Architecture::FullyConnected { .. }) {
+        let has_many = matches!(
+            self.document.network,
+            Architecture::FullyConnected { .. } | Architecture::Layers(_)
+        );
+        if outputs > 1 && !has_many {
             let problem = "labels that are classes need a network with one output per class, and only \
-                           fully-connected-linear ones have several";
-            let advice = "use [network.fully-connected-linear], or labels of two values";
+                           fully-connected-linear ones and general layers have several";
+            let advice =
+                "use [network.fully-connected-linear] or [network.layers], or labels of two values";
             return Err(self.source.error(self.span_of_classes(), problem, advice));
         }
         match &self.document.network {
@@ -142,6 +147,7 @@ impl Builder<'_> {
                 let widths = self.hidden_widths(&table.hidden)?;
                 Ok(Relu::with(dimension, &widths, table.activation).into())
             }
+            Architecture::Layers(table) => self.layers((dimension, outputs), table),
         }
     }
 

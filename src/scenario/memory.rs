@@ -123,6 +123,7 @@ impl Builder<'_> {
                 ..
             }
             | Architecture::Relu(ReluTable { hidden, .. }) => hidden.span(),
+            Architecture::Layers(table) => table.layers.span(),
             Architecture::FullyConnected { depth, .. }
             | Architecture::Convolutional { depth }
             | Architecture::Diagonal { depth } => depth.span(),
@@ -131,7 +132,7 @@ impl Builder<'_> {
 
     pub(super) fn sizes(&self, samples: usize, network: &Network) -> Sizes {
         let product = |(r, c): &(usize, usize)| *r as f64 * *c as f64;
-        let dimension = network.shapes().first().map_or(0, |shape| shape.0);
+        let dimension = network.input_dimension();
         // with C outputs every sample has C − 1 rows of D·C entries
         let outputs = network.outputs() as f64;
         let n = samples as f64 * (outputs - 1.0).max(1.0);

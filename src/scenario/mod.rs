@@ -51,6 +51,7 @@ mod build;
 mod data;
 mod describe;
 mod initial;
+mod layers;
 mod memory;
 mod network_case;
 mod numbers;
@@ -366,6 +367,8 @@ impl Scenario {
     }
 }
 
+#[cfg(test)]
+mod layers_tests;
 #[cfg(test)]
 mod relu_tests;
 #[cfg(test)]

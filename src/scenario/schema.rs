@@ -1,5 +1,6 @@
 //! The keys of a scenario, as serde reads them: externally tagged enums, unknown keys refused everywhere.
 
+use super::layers::LayersTable;
 use super::numbers::{AtLeast, Depth, Fraction, Horizon, Positive, Scale, Seed, StepCount};
 use super::relu::ReluTable;
 use super::rule::LearningRule;
@@ -225,6 +226,8 @@ pub(super) enum Architecture {
     },
     /// Fully connected layers with rectified units, without biases.
     Relu(ReluTable),
+    /// Dense layers, convolutions and averages with any activations, to one output or several.
+    Layers(LayersTable),
 }
 
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -38,7 +38,11 @@ impl Scenario {
             ),
             Architecture::Convolutional { .. } => ("network.convolutional-linear.depth", 1.0),
             Architecture::Diagonal { .. } => ("network.diagonal-linear.depth", 1.0),
-            Architecture::FullyConnected { .. } | Architecture::Relu { .. } => return Vec::new(),
+            Architecture::FullyConnected { .. }
+            | Architecture::Relu { .. }
+            | Architecture::Layers(_) => {
+                return Vec::new();
+            }
         };
         let feedback = match &document.rule.feedback {
             None => vec!["rule.direct-feedback-alignment.feedback.gaussian.seed=1".into()],

@@ -57,7 +57,9 @@ pub(super) fn of(problem: &Problem) -> Option<Alignment> {
                 reached,
             }))
         }
-        Known::FullyConnectedClasses(_) | Known::Gated(_) | Known::Nothing => None,
+        Known::FullyConnectedClasses(_) | Known::Gated(_) | Known::Layered(_) | Known::Nothing => {
+            None
+        }
     }
 }
 

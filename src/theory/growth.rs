@@ -32,7 +32,17 @@ pub struct Growth {
 pub(super) fn of(problem: &Problem) -> Option<Growth> {
     let depth = problem.network().depth();
     match (problem.network().known(), errors(problem)) {
-        (Known::Nothing, _) | (_, Errors::Other) => None,
+        (Known::Nothing, _) | (_, Errors::Other) | (Known::Layered(_), Errors::Fixed { .. }) => {
+            None
+        }
+        // what balances keep equal are norms over the roots of degrees
+        (Known::Layered(network), Errors::Backward) => {
+            network.total_degree().map(|degree| Growth {
+                numerators: vec![1.0; depth],
+                denominator: f64::from(degree),
+                law: "(ln t)^(1/L) for every layer, L the degree of the network",
+            })
+        }
         (_, Errors::Fixed { .. }) => Some(Growth {
             numerators: (0..depth).map(potential_degree).collect(),
             denominator: predictor_degree(depth),

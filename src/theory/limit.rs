@@ -123,7 +123,7 @@ pub(super) fn of(problem: &Problem) -> Option<LimitLaw> {
     match problem.network().known() {
         Known::Nothing => None,
         // Theorem 3 holds under any rule that gives the output layer its gradient.
-        Known::Gated(_) => Some(law(Some("thm-3"), LimitForm::FeatureMachine)),
+        Known::Gated(_) | Known::Layered(_) => Some(law(Some("thm-3"), LimitForm::FeatureMachine)),
         Known::FullyConnected(_) => {
             let claim = match limit_signals(problem)? {
                 LimitSignals::Backward => "gd-fc",

@@ -190,6 +190,9 @@ fn monotone(problem: &Problem, errors: &Errors, from_zero: bool) -> Vec<Monotone
     match (problem.network().known(), errors) {
         (Known::Nothing, _) | (_, Errors::Other) => Vec::new(),
         (Known::Gated(_), Errors::Backward) => vec![Monotone::Loss, Monotone::SmoothedMargin],
+        (Known::Layered(network), Errors::Backward) if network.total_degree().is_some() => {
+            vec![Monotone::Loss, Monotone::SmoothedMargin]
+        }
         (_, Errors::Backward) => vec![Monotone::Loss],
         (Known::FullyConnected(_), Errors::Fixed { .. }) if from_zero => vec![Monotone::Loss],
         (Known::EntryByEntry(network), Errors::Fixed { .. }) if from_zero => {
@@ -206,9 +209,13 @@ fn monotone(problem: &Problem, errors: &Errors, from_zero: bool) -> Vec<Monotone
 }
 
 fn margin_problem(problem: &Problem, errors: &Errors) -> Option<MarginProblem> {
-    let Known::Gated(_) = problem.network().known() else {
-        return None;
-    };
+    match problem.network().known() {
+        Known::Gated(_) => {}
+        Known::Layered(network) if network.total_degree().is_some() => {
+            return matches!(errors, Errors::Backward).then_some(MarginProblem::LeastNorm);
+        }
+        _ => return None,
+    }
     match errors {
         Errors::Backward => Some(MarginProblem::LeastNorm),
         Errors::Fixed { last, .. } if problem.network().depth() == 2 => {

@@ -98,7 +98,7 @@ pub(super) fn of(problem: &Problem) -> Option<RateLaw> {
     };
     let degree = predictor_degree(depth);
     match problem.network().known() {
-        Known::Nothing => None,
+        Known::Nothing | Known::Layered(_) => None,
         Known::FullyConnectedClasses(network) => {
             let isotropic = super::limit::of(problem)?.potential().is_some();
             let shape = (network.layout().shapes()[0].0, network.outputs());

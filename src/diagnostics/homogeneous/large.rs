@@ -6,7 +6,7 @@
 
 use super::stationarity::Normalised;
 use crate::limit::nearest_by_products;
-use crate::network::{Architecture, Kernel};
+use crate::network::Kernel;
 use crate::rule::Rule;
 use nalgebra::DVector;
 use std::sync::Arc;
@@ -33,18 +33,18 @@ pub(super) fn nearest(
     beside: &DVector<f64>,
 ) -> Option<Nearest> {
     let rule = Rule::gradient_descent();
-    let kernel: Arc<dyn Kernel> = at.network.kernel(rule.signals(), at.data);
+    let kernel: Arc<dyn Kernel> = at.network.architecture().kernel(rule.signals(), at.data);
     let all = kernel.tangent_kernel(at.theta.as_slice(), samples);
     let products = all.select_rows(samples) + beside * beside.transpose();
     let along = at.gradients.along(at.theta.as_slice());
     let along = DVector::from_fn(samples.len(), |i, _| along[samples[i]]);
     let multipliers = nearest_by_products(products, &along)?;
-    let mut weights = vec![0.0; at.data.len()];
+    let mut weights = vec![0.0; at.data.rows()];
     for (n, lambda) in samples.iter().zip(multipliers.iter()) {
         weights[*n] = *lambda;
     }
     let mut reached = vec![0.0; at.theta.len()];
-    let mut rates = vec![0.0; at.data.len()];
+    let mut rates = vec![0.0; at.data.rows()];
     kernel.velocity(at.theta.as_slice(), &weights, &mut reached, &mut rates);
     let left = at.theta.iter().zip(&reached).map(|(x, y)| (x - y).powi(2));
     Some(Nearest {

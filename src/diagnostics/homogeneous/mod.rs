@@ -1,4 +1,4 @@
-//! Measurements on ReLU networks, which are not linear in their input.
+//! Measurements on homogeneous networks that are not linear in their input.
 //!
 //! The output layer is compared with the SVM of the features of the same save (`limit::feature_margin`), not of the
 //! final ones: both angles tend to zero together, and this one does not need the run to have ended. `stationarity`
@@ -6,16 +6,16 @@
 
 mod gradients;
 mod large;
+mod measured;
 mod stationarity;
 #[cfg(test)]
 mod tests;
 mod unseen;
 
-use crate::activation::Formula;
 use crate::limit::{Certifier, Limit, Potential, Separability, angle, max_margin_from};
-use crate::network::Relu;
 use crate::problem::Problem;
 use crate::theory::{FeedbackMargin, MarginProblem, Theory};
+use measured::Measured;
 use nalgebra::{DMatrix, DVector, DVectorView};
 use stationarity::{Normalised, Support};
 use unseen::Watch;
@@ -60,11 +60,13 @@ pub struct Homogeneous {
     pub directions: DMatrix<f64>,
     /// Samples on which some hidden layer passes nothing on at the end: their margins are zero.
     pub dead: Vec<usize>,
+    /// L, the degree of the outputs in θ; the number of layers where every activation is of degree one.
+    pub degree: u32,
     /// ε of rounded kinks; 0 for exact ones.
     pub smoothing: f64,
     /// With rounded kinks, the samples that no unit of the exact network with these weights would see at some save: it
-    /// would not learn them, this network does after `t ≈ 1/ε²`.
-    pub unseen: Vec<Unseen>,
+    /// would not learn them, this network does after `t ≈ 1/ε²`. `None` where this was not watched (general layers).
+    pub unseen: Option<Vec<Unseen>>,
 }
 
 /// Largest table of directions that is kept, in numbers.
@@ -84,7 +86,7 @@ pub(super) struct Features {
 /// Fills [`Homogeneous`] save by save.
 pub(super) struct Builder<'a> {
     problem: &'a Problem,
-    network: &'a Relu,
+    network: Measured<'a>,
     /// `b_1`, for two layers and fixed feedback.
     feedback: Option<DVector<f64>>,
     law: Option<&'a FeedbackMargin>,
@@ -99,13 +101,14 @@ pub(super) struct Builder<'a> {
 impl<'a> Builder<'a> {
     /// `None` for networks that are linear in their input.
     pub(super) fn new(problem: &'a Problem, theory: &'a Theory, saves: usize) -> Option<Self> {
-        let network = problem.network().units()?;
-        let shapes = network.shapes();
+        let network = Measured::of(problem.network())?;
+        let shapes = problem.network().shapes();
         let (dimension, units) = shapes[0];
-        let last = shapes[shapes.len() - 1].0;
+        let (last, outputs) = shapes[shapes.len() - 1];
         let samples = problem.dataset().len();
         let table = |rows: usize| {
-            let fits = rows * saves <= LARGEST_TABLE && shapes.len() > 1;
+            let fits =
+                rows * saves <= LARGEST_TABLE && shapes.len() > 1 && network.gated().is_some();
             DMatrix::zeros(if fits { rows } else { 0 }, saves)
         };
         Some(Self {
@@ -118,7 +121,7 @@ impl<'a> Builder<'a> {
             law: theory.feedback_margin.as_ref(),
             svm: Support::new(),
             supports: [const { Support::new() }; 3],
-            watch: Watch::of(network),
+            watch: network.gated().and_then(Watch::of),
             measured: Homogeneous {
                 feature_angle: Vec::with_capacity(saves),
                 feature_margin: Vec::with_capacity(saves),
@@ -129,13 +132,14 @@ impl<'a> Builder<'a> {
                 normalised_margin: Vec::with_capacity(saves),
                 smoothed_margin: Vec::with_capacity(saves),
                 feedback_margin: Vec::with_capacity(saves),
-                output_weights: DMatrix::zeros(last, saves),
-                unit_norms: DMatrix::zeros(if shapes.len() > 1 { last } else { 0 }, saves),
+                output_weights: DMatrix::zeros(last * outputs, saves),
+                unit_norms: DMatrix::zeros(units_of_last(network, shapes), saves),
                 activation_sines: table(units * samples),
                 directions: table(dimension * units),
                 dead: Vec::new(),
-                smoothing: network.activation().softness(),
-                unseen: Vec::new(),
+                degree: network.degree(),
+                smoothing: network.softness(),
+                unseen: None,
             },
         })
     }
@@ -150,29 +154,31 @@ impl<'a> Builder<'a> {
     ) -> Features {
         let size = DVectorView::from_slice(theta, theta.len()).norm();
         let size = size.powi(self.network.degree() as i32);
-        let pass = (self.network).forward(theta, self.problem.dataset().samples());
+        let (dead, features) = self.network.features(theta, self.problem.dataset());
         let ratio = |margin: f64| if size > 0.0 { margin / size } else { 0.0 };
         let smoothed = self.problem.loss().inverse(log_loss);
         let m = &mut self.measured;
         m.normalised_margin.push(ratio(smallest_margin));
         m.smoothed_margin
             .push((smoothed > 0.0).then(|| ratio(smoothed)));
-        m.dead = pass.dead();
+        m.dead = dead;
         if let Some(watch) = &mut self.watch {
             watch.record(k, theta, self.problem.dataset().samples());
         }
         self.record_weights(k, theta);
         self.record_feedback_margin(k, smoothed);
         self.record_residuals(theta);
-        self.record_features(k, &pass.signed_features(self.problem.dataset()))
+        self.record_features(k, &features)
     }
 
     fn record_weights(&mut self, k: usize, theta: &[f64]) {
         let weights = self.problem.network().weights(theta);
         let m = &mut self.measured;
         let last = weights.len() - 1;
-        m.output_weights.set_column(k, &weights[last].column(0));
-        if last == 0 {
+        m.output_weights
+            .column_mut(k)
+            .copy_from_slice(weights[last].as_slice());
+        if last == 0 || m.unit_norms.nrows() == 0 {
             return;
         }
         for (j, w) in weights[last - 1].column_iter().enumerate() {
@@ -220,7 +226,8 @@ impl<'a> Builder<'a> {
         m.feedback_kkt.push(
             self.feedback
                 .as_ref()
-                .and_then(|b| stationarity::feedback_kkt(self.network, theta, b, data, feedback)),
+                .zip(self.network.gated())
+                .and_then(|(b, relu)| stationarity::feedback_kkt(relu, theta, b, data, feedback)),
         );
     }
 
@@ -253,9 +260,20 @@ impl<'a> Builder<'a> {
 
     pub(super) fn finish(self) -> Homogeneous {
         Homogeneous {
-            unseen: self.watch.map(Watch::finish).unwrap_or_default(),
+            unseen: match self.network.gated() {
+                Some(_) => Some(self.watch.map(Watch::finish).unwrap_or_default()),
+                None => None,
+            },
             ..self.measured
         }
+    }
+}
+
+/// Units of the last hidden layer, of which norms are kept: where each has weights of its own.
+fn units_of_last(network: Measured<'_>, shapes: &[(usize, usize)]) -> usize {
+    match shapes.split_last() {
+        Some((last, hidden)) if !hidden.is_empty() && network.gated().is_some() => last.0,
+        _ => 0,
     }
 }
 

@@ -41,6 +41,7 @@
 
 use super::gradients::Gradients;
 use super::large;
+use super::measured::{MarginGradients, Measured};
 use crate::dataset::Dataset;
 use crate::limit::{ConePoint, Generators, KKT_ACTIVE, nearest_in_cone};
 use crate::network::Relu;
@@ -48,21 +49,20 @@ use nalgebra::{DVector, DVectorView};
 
 /// A network at θ̃, smallest margin one.
 pub(super) struct Normalised<'a> {
-    pub network: &'a Relu,
+    pub network: Measured<'a>,
     pub data: &'a Dataset,
     pub theta: DVector<f64>,
     margins: DVector<f64>,
-    pub gradients: Gradients<'a>,
+    pub gradients: Box<dyn MarginGradients + 'a>,
 }
 
 impl<'a> Normalised<'a> {
     /// `None` unless every margin is positive and θ̃ finite.
-    pub(super) fn new(network: &'a Relu, theta: &[f64], data: &'a Dataset) -> Option<Self> {
+    pub(super) fn new(network: Measured<'a>, theta: &[f64], data: &'a Dataset) -> Option<Self> {
         let theta = DVector::from_column_slice(theta);
         // in two steps, so that no margin over- or underflows in between
         let theta = &theta / theta.norm();
-        let rough = network.outputs(theta.as_slice(), data.samples());
-        let rough = rough.component_mul(data.labels());
+        let rough = network.margins(theta.as_slice(), data);
         let smallest = rough.min();
         if smallest.is_nan() || smallest <= 0.0 {
             return None;
@@ -71,7 +71,7 @@ impl<'a> Normalised<'a> {
         if !theta.iter().all(|x| x.is_finite()) {
             return None;
         }
-        let gradients = Gradients::new(network, theta.as_slice(), data);
+        let gradients = network.gradients(theta.as_slice(), data);
         Some(Self {
             network,
             data,
@@ -112,7 +112,7 @@ trait Space {
 
 /// The gradients of some samples in the space of a problem, as generators of a cone.
 struct Cone<'a, S> {
-    gradients: &'a Gradients<'a>,
+    gradients: &'a dyn MarginGradients,
     samples: &'a [usize],
     space: S,
 }
@@ -181,7 +181,7 @@ pub(super) fn gradient_kkt(at: &Normalised<'_>, support: &mut Support) -> Option
         return Some(nearest.residual / at.theta.norm());
     }
     let cone = Cone {
-        gradients: &at.gradients,
+        gradients: &*at.gradients,
         samples: &samples,
         space: Weights,
     };
@@ -226,7 +226,7 @@ pub(super) fn epsilon_delta(at: &Normalised<'_>, support: &mut Support) -> Optio
         return Some((nearest.residual, delta));
     }
     let cone = Cone {
-        gradients: &at.gradients,
+        gradients: &*at.gradients,
         samples: &samples,
         space: WithExcess { margins },
     };
@@ -335,7 +335,7 @@ pub(super) fn feedback_kkt(
     };
     let target = space.target();
     let cone = Cone {
-        gradients: &at.gradients,
+        gradients: &*at.gradients,
         samples: &at.within(KKT_ACTIVE),
         space,
     };
@@ -374,10 +374,10 @@ fn normalised_on_level_set<'a>(
     }
     let gradients = Gradients::new(network, theta.as_slice(), data);
     Some(Normalised {
-        network,
+        network: Measured::Gated(network),
         data,
         margins: gradients.margins(),
-        gradients,
+        gradients: Box::new(gradients),
         theta,
     })
 }

@@ -9,6 +9,7 @@ use crate::activation::examples;
 use crate::dataset::Dataset;
 use crate::loss::Loss;
 use crate::network::Network;
+use crate::network::Relu;
 use crate::rule::Rule;
 use nalgebra::{dmatrix, dvector};
 
@@ -23,7 +24,7 @@ fn theta(first: &[f64], output: &[f64]) -> Vec<f64> {
 }
 
 fn gradient_residual(network: &Relu, theta: &[f64], data: &Dataset) -> f64 {
-    let at = Normalised::new(network, theta, data).unwrap();
+    let at = Normalised::new(Measured::Gated(network), theta, data).unwrap();
     gradient_kkt(&at, &mut Support::new()).unwrap()
 }
 
@@ -193,8 +194,8 @@ fn what_is_off_the_level_set_shows() {
     let backwards: Vec<f64> = optimum.iter().map(|x| -x).collect();
     assert!(feedback_kkt(&network, &backwards, &b, &data, &mut Support::new()).is_none());
     assert!(feedback_kkt(&network, &[0.0; 6], &b, &data, &mut Support::new()).is_none());
-    assert!(Normalised::new(&network, &backwards, &data).is_none());
-    assert!(Normalised::new(&network, &[0.0; 6], &data).is_none());
+    assert!(Normalised::new(Measured::Gated(&network), &backwards, &data).is_none());
+    assert!(Normalised::new(Measured::Gated(&network), &[0.0; 6], &data).is_none());
 }
 
 /// The gradient of Φ and those of F by differences, and the distance from their cone by another solver.
@@ -291,7 +292,7 @@ fn sliding_pairs_need_fractional_gates() {
 #[test]
 fn epsilon_and_delta_are_the_ones_of_the_definition() {
     let pair = |theta: &[f64], network: &Relu, data: &Dataset| {
-        let at = Normalised::new(network, theta, data).unwrap();
+        let at = Normalised::new(Measured::Gated(network), theta, data).unwrap();
         epsilon_delta(&at, &mut Support::new()).unwrap()
     };
     let (network, data, _, _) = orthogonal_pair();
@@ -389,7 +390,7 @@ fn inner_products_lead_to_the_same_point() {
         let theta = wave(count, 2);
         let outputs = network.outputs(theta.as_slice(), data.samples());
         let fitted = Dataset::new(data.samples().clone(), outputs.map(f64::signum));
-        let at = Normalised::new(&network, theta.as_slice(), &fitted).unwrap();
+        let at = Normalised::new(Measured::Gated(&network), theta.as_slice(), &fitted).unwrap();
         let all: Vec<usize> = (0..6).collect();
         let beside = wave(6, 9).map(f64::abs);
         let found = large::nearest(&at, &all, &beside).unwrap();

@@ -9,7 +9,7 @@
 //! Written out, `β' = Σ_l A_l z M_l` with `A_l = P_{l−1}P_{l−1}ᵀ` (D × D, `P_l = w_1⋯w_l`) and `M_l = δ_lᵀs_l` (C × C):
 //! the tangent kernel of two rows is `Σ_l (x_nᵀA_l x_m) (e_{c_m} − e_j)ᵀ M_l (e_{c_n} − e_k)`.
 
-use super::super::{Kernel, Layout, OutputLayer, Tangent, View, blank};
+use super::super::{Kernel, Layout, OutputLayer, Tangent, View, blank, outputs};
 use crate::dataset::Dataset;
 use nalgebra::{DMatrix, DVector};
 use std::sync::Arc;
@@ -32,33 +32,7 @@ pub(super) fn predictor(w: &[View<'_>]) -> DMatrix<f64> {
 
 /// Margins `f_{c_n}(x_n) − f_k(x_n)` of a linear predictor, one per row of `data`.
 pub(super) fn margins(data: &Dataset, beta: &DMatrix<f64>) -> DVector<f64> {
-    differences(data, &(data.samples() * beta))
-}
-
-/// `f_{c_n} − f_k` of outputs f (N × C).
-fn differences(data: &Dataset, outputs: &DMatrix<f64>) -> DVector<f64> {
-    let mut differences = Vec::with_capacity(data.rows());
-    for (n, f) in outputs.row_iter().enumerate() {
-        let own = data.class_of(n);
-        let others = (0..f.len()).filter(|k| *k != own);
-        differences.extend(others.map(|k| f[own] - f[k]));
-    }
-    DVector::from_vec(differences)
-}
-
-/// `Σ_k α_{nk} (e_{c_n} − e_k)` as rows, N × C: the negative gradient of the loss in the outputs.
-fn output_errors(data: &Dataset, multipliers: &[f64]) -> DMatrix<f64> {
-    let mut errors = DMatrix::zeros(data.len(), data.outputs());
-    let mut multipliers = multipliers.iter();
-    for n in 0..data.len() {
-        let own = data.class_of(n);
-        let others = (0..data.outputs()).filter(|k| *k != own);
-        for (k, alpha) in others.zip(&mut multipliers) {
-            errors[(n, own)] += alpha;
-            errors[(n, k)] -= alpha;
-        }
-    }
-    errors
+    outputs::margins(data, &(data.samples() * beta))
 }
 
 /// The rows of the features `w_{L−1}ᵀ⋯w_1ᵀ x` as a data set of their own, and w_L.
@@ -124,7 +98,7 @@ impl ClassKernel {
     /// `z = Σ α_i mat(g_i)`, D × C.
     fn combination(&self, multipliers: &[f64]) -> DMatrix<f64> {
         match &self.rows {
-            Rows::Samples(data) => data.samples().tr_mul(&output_errors(data, multipliers)),
+            Rows::Samples(data) => data.samples().tr_mul(&outputs::errors(data, multipliers)),
             Rows::Others => {
                 let (d, c) = self.shape();
                 let z = (self.signed_samples).tr_mul(&DVector::from_column_slice(multipliers));

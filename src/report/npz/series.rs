@@ -84,7 +84,7 @@ pub(super) fn labels(run: &Run) -> Vec<Array<'_>> {
 /// Something of a predictor, of networks that have one.
 pub(super) fn beta(run: &Run) -> Vec<Array<'_>> {
     let d = &run.diagnostics;
-    let linear = d.homogeneous.is_none();
+    let linear = run.problem.network().is_linear();
     linear
         .then(|| predictors(run, &d.beta))
         .into_iter()

@@ -102,7 +102,7 @@ fn smoothed_kinks_learn_what_exact_ones_do_not() {
         );
         assert_eq!(h.dead, [0; 0]);
         assert_eq!(h.smoothing, epsilon);
-        let unseen: Vec<usize> = h.unseen.iter().map(|u| u.sample).collect();
+        let unseen: Vec<usize> = h.unseen.iter().flatten().map(|u| u.sample).collect();
         assert!([6, 7, 8].iter().all(|n| unseen.contains(n)), "{unseen:?}");
         let first = |n: usize| {
             (0..d.log_time.len())
