@@ -79,7 +79,7 @@ def test_layers_are_those_of_a_scenario(data: Any) -> None:
     problem = mf.Problem(X, y, network=mf.Layers(hidden, smoothing=0.2), rule=mf.BP(), initial=initial, until=2.0)
     run = problem.flow()
     assert [w.shape[1:] for w in run.weights] == [(2, 3), (3 * X.shape[1] + 1, 4), (4, 3), (3, 1)]
-    assert "relu-power" in run.report["network"]["layers"]
+    assert "ReLU to the power 2" in run.report["network"]["layers"]
     with pytest.raises(mf.InputError, match="kernel of 99"):
         mf.Problem(X, y, network=mf.Layers([mf.Convolution(99, 1)]), rule=mf.BP(), initial=initial).flow()
 

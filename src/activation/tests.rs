@@ -192,7 +192,8 @@ fn parameters_have_ranges_and_zero_is_the_relu() {
         .map(|a| a.name())
         .collect();
     let mut registered: Vec<&str> = ACTIVATIONS.iter().map(|a| a.name).collect();
-    (names.sort_unstable(), registered.sort_unstable());
+    names.sort_unstable();
+    registered.sort_unstable();
     names.dedup();
     assert_eq!(names, registered);
     assert!(

@@ -46,9 +46,10 @@ impl CompareRunsArgs {
             }
             (Format::Text, true) => {}
             (Format::Text, false) => print(&format!(
-                "{}\n  written to {}: table.csv, curves.npz {}\n",
+                "{}\n  written to {}: table.csv, curves.npz{} {}\n",
                 compared.text,
                 self.out.display(),
+                if look.is_some() { ", index.html" } else { "" },
                 figures().join(" ")
             ))?,
         }

@@ -29,6 +29,9 @@ struct NetworkReport<'a> {
     parameters: usize,
     /// What distinguishes the activation from the plain ReLU; empty if nothing does, null for linear networks.
     activation: Option<String>,
+    /// Of ReLU networks, the slope of inactive units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    negative_slope: Option<f64>,
     /// Of general networks, the layers in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     layers: Option<String>,
@@ -56,6 +59,8 @@ impl<'a> Setting<'a> {
                 shapes: network.shapes(),
                 parameters: network.parameters(),
                 activation: network.units().map(|n| n.activation().description()),
+                negative_slope: (network.units())
+                    .map(|n| n.activation().kink().map_or(0.0, |kink| kink.inactive)),
                 layers: network.general().map(Layered::description),
             },
             rule: RuleReport {

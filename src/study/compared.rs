@@ -3,13 +3,16 @@
 //! What a run has left in its folder is enough: `report.json` and `trajectory.npz`. The table, the curves and the
 //! overlays are those of studies, with a row and a colour per run.
 
+use super::compared_page::{self, Shown};
 use super::export::{csv, entry, write_curves};
 use super::figures::overlay::{self, Group};
 use super::table::names;
 use super::{Curves, SavedCurves, Scalar, scalars};
 use crate::diagnostics::CURVES;
 use crate::error::{Error, Result};
+use crate::figures::svg;
 use crate::figures::{Figure, Look};
+use crate::report::html::Motion;
 use crate::report::write_figures;
 use crate::storage::write_file;
 use npyz::npz::NpzArchive;
@@ -28,6 +31,8 @@ struct Finished {
     label: String,
     scalars: Map<String, Scalar>,
     saved: SavedCurves,
+    /// Units through log time, of networks that can be drawn so.
+    motion: Option<Motion>,
 }
 
 /// Runs side by side.
@@ -36,12 +41,13 @@ pub(crate) struct Compared {
     pub figures: Vec<Figure>,
 }
 
-/// Reads the runs in `folders`, and writes `table.csv`, `curves.npz` and, with a look, `figures/*` into `to`.
+/// Reads the runs in `folders`, and writes `table.csv`, `curves.npz` and, with a look, `figures/*` and `index.html` into
+/// `to`.
 ///
 /// # Errors
 /// [`Error::Data`] for a folder that does not hold a finished run; [`Error::Io`].
 pub(crate) fn compare(folders: &[PathBuf], to: &Path, look: Option<&Look>) -> Result<Compared> {
-    let runs: Vec<Finished> = (folders.iter().zip(labels(folders)))
+    let mut runs: Vec<Finished> = (folders.iter().zip(labels(folders)))
         .map(|(folder, label)| read(folder, label))
         .collect::<Result<_>>()?;
     let saved: Vec<&SavedCurves> = runs.iter().map(|run| &run.saved).collect();
@@ -50,13 +56,20 @@ pub(crate) fn compare(folders: &[PathBuf], to: &Path, look: Option<&Look>) -> Re
     write_file(&to.join("table.csv"), table(&runs).as_bytes())?;
     write_curves(&curves, &[], &to.join("curves.npz"))?;
     let figures = look.map_or_else(Vec::new, |_| figures(&runs, &curves));
+    let text = text(&runs);
     if let Some(look) = look {
         write_figures(&figures, look, to)?;
+        let drawings: Vec<(&Figure, String)> =
+            figures.iter().map(|figure| (figure, svg(figure))).collect();
+        let shown = (runs.iter_mut()).map(|run| Shown {
+            motion: run.motion.take(),
+            label: &run.label,
+            scalars: &run.scalars,
+        });
+        let page = compared_page::html(shown.collect(), &COLUMNS, &drawings);
+        write_file(&to.join("index.html"), page.as_bytes())?;
     }
-    Ok(Compared {
-        text: text(&runs),
-        figures,
-    })
+    Ok(Compared { text, figures })
 }
 
 /// Names for legends, all different.
@@ -124,6 +137,7 @@ fn read(folder: &Path, label: String) -> Result<Finished> {
         ),
     })?;
     Ok(Finished {
+        motion: compared_page::motion(&label, &report, &trajectory),
         label,
         scalars: scalars(&report).into_iter().collect(),
         saved,
@@ -220,16 +234,18 @@ fn figures(runs: &[Finished], curves: &Curves) -> Vec<Figure> {
         .collect()
 }
 
+/// Titles and names of the numbers that tables for people have.
+const COLUMNS: [(&str, &str); 5] = [
+    ("ln loss", "final.log_loss"),
+    ("smallest margin", "final.min_margin"),
+    ("angle (rad)", "final.angle_to_limit"),
+    ("slope", "rate.observed"),
+    ("predicted", "rate.predicted"),
+];
+
 /// The runs for people.
 fn text(runs: &[Finished]) -> String {
     use std::fmt::Write;
-    let columns = [
-        ("ln loss", "final.log_loss"),
-        ("smallest margin", "final.min_margin"),
-        ("angle (rad)", "final.angle_to_limit"),
-        ("slope", "rate.observed"),
-        ("predicted", "rate.predicted"),
-    ];
     let widest = runs
         .iter()
         .map(|run| run.label.chars().count())
@@ -237,13 +253,13 @@ fn text(runs: &[Finished]) -> String {
         .unwrap_or(0)
         .max(3);
     let mut text = format!("  {:widest$}", "run");
-    for (title, _) in columns {
+    for (title, _) in COLUMNS {
         let _ = write!(text, "{title:>18}");
     }
     text.push('\n');
     for run in runs {
         let _ = write!(text, "  {:widest$}", run.label);
-        for (_, name) in columns {
+        for (_, name) in COLUMNS {
             let value = run.scalars.get(name).and_then(Value::as_f64);
             let shown = value.map_or_else(|| "-".to_owned(), |x| format!("{x:.4e}"));
             let _ = write!(text, "{shown:>18}");

@@ -18,6 +18,8 @@ mod aggregates;
 mod batch;
 #[cfg(feature = "cli")]
 mod compared;
+#[cfg(feature = "cli")]
+mod compared_page;
 mod curves;
 mod evaluate;
 #[cfg(feature = "cli")]

@@ -133,14 +133,14 @@ impl Layer {
             }
         };
         let bias = if self.bias { " with bias" } else { "" };
-        let name = match self.activation.name() {
-            "identity" => String::new(),
-            name => match self.activation.description() {
-                own if own.is_empty() => format!(" ({name})"),
-                own => format!(" ({name}, {own})"),
-            },
+        let g = self.activation;
+        let units = match (g.kink().is_some() || g.softness() > 0.0, g.description()) {
+            (true, of) if of.is_empty() => " (ReLU)".to_owned(),
+            (true, of) => format!(" (ReLU, {of})"),
+            (false, _) if !g.curved() => String::new(),
+            (false, of) => format!(" ({of})"),
         };
-        format!("{averaged}{connection}{bias}{name}")
+        format!("{averaged}{connection}{bias}{units}")
     }
 
     /// Of its input, after pooling.

@@ -12,6 +12,7 @@
 mod kernel;
 mod layer;
 mod passes;
+mod tangent;
 #[cfg(test)]
 pub(super) mod tests;
 

@@ -10,13 +10,12 @@
 //! w_l' = x_l δ_lᵀ + w_l diag((κ_l ∘ s_l) 1)
 //! h_l' = M_l ∘ a_l' + κ_l ∘ (w·w') + μ_l ∘ (x·x'),    a_l' = w_l'ᵀ x_l + w_lᵀ x_l'
 //! ```
-//! The last line is the derivative of the forward pass along any direction; [`Moved`] is that, and [`Forward::mixed`]
-//! the second derivative along two of them. Transposes are formed explicitly, so that products with them run as blocked
-//! products.
+//! The last line is the derivative of the forward pass along any direction ([`tangent`](super::tangent)). Transposes
+//! are formed explicitly, so that products with them run as blocked products.
 
 use super::Field;
 use super::layer::Layer;
-use crate::activation::{Argument, Direction, Formula, Turn};
+use crate::activation::{Argument, Formula};
 use crate::network::View;
 use crate::network::signals::Held;
 use nalgebra::{DMatrix, DVector};
@@ -43,26 +42,7 @@ pub(super) struct Forward<'a> {
     pub output: View<'a>,
     /// `x_L`, patch × N.
     pub features: DMatrix<f64>,
-    samples: usize,
-}
-
-/// The derivative of a [`Forward`] along a direction of θ.
-pub(super) struct Moved {
-    /// Changes of patches, per layer, the output layer included.
-    pub x: Vec<DMatrix<f64>>,
-    /// Changes of preactivations of hidden layers.
-    pub a: Vec<DMatrix<f64>>,
-    /// `w·dw` of every channel, and `x·dx` of every patch, of hidden layers with rounded kinks.
-    pub along: Vec<Option<(DVector<f64>, DVector<f64>)>>,
-    /// Changes of outputs, C × N.
-    pub outputs: DMatrix<f64>,
-}
-
-/// Derivatives of gates along a direction.
-struct Turned {
-    gates: DMatrix<f64>,
-    kappa: DMatrix<f64>,
-    mu: DMatrix<f64>,
+    pub samples: usize,
 }
 
 /// Error signals at a point `(θ, e)`, and the velocity they cause.
@@ -76,26 +56,19 @@ pub(super) struct Motion {
 }
 
 /// The same numbers in another shape.
-fn reshaped(m: DMatrix<f64>, rows: usize) -> DMatrix<f64> {
+pub(super) fn reshaped(m: DMatrix<f64>, rows: usize) -> DMatrix<f64> {
     let columns = m.len() / rows.max(1);
     m.reshape_generic(nalgebra::Dyn(rows), nalgebra::Dyn(columns))
 }
 
 /// `x_j·y_j` of the columns.
-fn column_products(x: &DMatrix<f64>, y: &DMatrix<f64>) -> DVector<f64> {
+pub(super) fn column_products(x: &DMatrix<f64>, y: &DMatrix<f64>) -> DVector<f64> {
     let products = x.column_iter().zip(y.column_iter());
     DVector::from_iterator(x.ncols(), products.map(|(x, y)| x.dot(&y)))
 }
 
-/// `m_jn + k_j c_jn`
-fn add_rows(m: &mut DMatrix<f64>, k: &DVector<f64>, c: &DMatrix<f64>) {
-    for (mut m, c) in m.column_iter_mut().zip(c.column_iter()) {
-        m.zip_zip_apply(k, &c, |m, k, c| *m += k * c);
-    }
-}
-
 /// `m_jn + k_n c_jn`
-fn add_columns(m: &mut DMatrix<f64>, k: &DVector<f64>, c: &DMatrix<f64>) {
+pub(super) fn add_columns(m: &mut DMatrix<f64>, k: &DVector<f64>, c: &DMatrix<f64>) {
     for ((mut m, c), k) in m.column_iter_mut().zip(c.column_iter()).zip(k.iter()) {
         m.axpy(*k, &c, 1.0);
     }
@@ -141,7 +114,7 @@ impl<'a> Seen<'a> {
         (seen, h)
     }
 
-    fn is_rounded(&self) -> bool {
+    pub(super) fn is_rounded(&self) -> bool {
         !self.kappa.is_empty()
     }
 
@@ -175,136 +148,6 @@ impl<'a> Forward<'a> {
     /// f, C × N.
     pub(super) fn outputs(&self) -> DMatrix<f64> {
         self.output.transpose() * &self.features
-    }
-
-    /// The derivative along `dw_1 … dw_L`.
-    pub(super) fn moved(&self, dw: &[View<'_>]) -> Moved {
-        let depth = self.hidden.len() + 1;
-        let mut moved = Moved {
-            x: Vec::with_capacity(depth),
-            a: Vec::with_capacity(depth - 1),
-            along: Vec::with_capacity(depth - 1),
-            outputs: DMatrix::zeros(0, 0),
-        };
-        let mut dx = DMatrix::zeros(self.first_patch_rows(), self.first_patch_columns());
-        for (l, seen) in self.hidden.iter().enumerate() {
-            let mut da = dw[l].transpose() * &seen.x;
-            if l > 0 {
-                da += seen.w.transpose() * &dx;
-            }
-            let along = seen.is_rounded().then(|| {
-                let turned = (seen.w.column_iter()).zip(dw[l].column_iter());
-                let turned: Vec<f64> = turned.map(|(w, dw)| w.dot(&dw)).collect();
-                (DVector::from_vec(turned), column_products(&seen.x, &dx))
-            });
-            let mut dh = da.component_mul(&seen.gates);
-            if let Some((of_weights, of_inputs)) = &along {
-                add_rows(&mut dh, of_weights, &seen.kappa);
-                add_columns(&mut dh, of_inputs, &seen.mu);
-            }
-            moved.x.push(dx);
-            moved.a.push(da);
-            moved.along.push(along);
-            dx = self.next_patches(l, dh);
-        }
-        moved.outputs = dw[depth - 1].transpose() * &self.features;
-        if depth > 1 {
-            moved.outputs += self.output.transpose() * &dx;
-        }
-        moved.x.push(dx);
-        moved
-    }
-
-    fn first_patch_rows(&self) -> usize {
-        self.hidden
-            .first()
-            .map_or(self.features.nrows(), |seen| seen.x.nrows())
-    }
-
-    fn first_patch_columns(&self) -> usize {
-        self.hidden
-            .first()
-            .map_or(self.features.ncols(), |seen| seen.x.ncols())
-    }
-
-    /// Patches that the layer above hidden layer l (from 0) sees of changes of its outputs.
-    fn next_patches(&self, l: usize, dh: DMatrix<f64>) -> DMatrix<f64> {
-        let dh = reshaped(dh, self.hidden[l].layer.above().units());
-        let above = self
-            .hidden
-            .get(l + 1)
-            .map_or(self.field.last(), |seen| seen.layer);
-        above.take(&dh, false)
-    }
-
-    /// The change of outputs of second order, C × N: along `dw` and the changes `turn` of the direction `v`, of which
-    /// the first-order parts are `along_v` and `along_w`.
-    pub(super) fn mixed(
-        &self,
-        (v, along_v): (&[View<'_>], &Moved),
-        (dw, along_w): (&[View<'_>], &Moved),
-        turn: &[View<'_>],
-    ) -> DMatrix<f64> {
-        let depth = self.hidden.len() + 1;
-        let mut ddx = DMatrix::zeros(self.first_patch_rows(), self.first_patch_columns());
-        for (l, seen) in self.hidden.iter().enumerate() {
-            let mut dda = seen.w.transpose() * &ddx + turn[l].transpose() * &seen.x;
-            dda += dw[l].transpose() * &along_v.x[l] + v[l].transpose() * &along_w.x[l];
-            let turned = self.turned(l, along_w);
-            let mut ddh = dda.component_mul(&seen.gates);
-            if let Some(turned) = &turned {
-                ddh += turned.gates.component_mul(&along_v.a[l]);
-            }
-            if let (Some((of_weights, of_inputs)), Some(turned)) = (&along_v.along[l], &turned) {
-                add_rows(&mut ddh, of_weights, &turned.kappa);
-                add_columns(&mut ddh, of_inputs, &turned.mu);
-                let second = (dw[l].column_iter().zip(v[l].column_iter()))
-                    .zip(seen.w.column_iter().zip(turn[l].column_iter()));
-                let second: Vec<f64> = second
-                    .map(|((dw, v), (w, turn))| dw.dot(&v) + w.dot(&turn))
-                    .collect();
-                add_rows(&mut ddh, &DVector::from_vec(second), &seen.kappa);
-                let second =
-                    column_products(&along_w.x[l], &along_v.x[l]) + column_products(&seen.x, &ddx);
-                add_columns(&mut ddh, &second, &seen.mu);
-            }
-            ddx = self.next_patches(l, ddh);
-        }
-        let last = depth - 1;
-        self.output.transpose() * &ddx
-            + turn[last].transpose() * &self.features
-            + dw[last].transpose() * &along_v.x[last]
-            + v[last].transpose() * &along_w.x[last]
-    }
-
-    /// How the gates of hidden layer l turn; `None` where they do not.
-    fn turned(&self, l: usize, moved: &Moved) -> Option<Turned> {
-        let seen = &self.hidden[l];
-        let g = seen.layer.activation;
-        if !g.curved() {
-            return None;
-        }
-        let none = |seen: &Seen<'_>| {
-            (
-                DVector::zeros(seen.at.nrows()),
-                DVector::zeros(seen.at.ncols()),
-            )
-        };
-        let (of_weights, of_inputs) = moved.along[l].clone().unwrap_or_else(|| none(seen));
-        let turns = DMatrix::from_fn(seen.at.nrows(), seen.at.ncols(), |j, n| {
-            let along = Direction {
-                preactivation: moved.a[l][(j, n)],
-                weights: of_weights[j],
-                inputs: of_inputs[n],
-            };
-            g.turn(seen.at[(j, n)], along)
-        });
-        let part = |of: fn(&Turn) -> f64| turns.map(|turn| of(&turn));
-        Some(Turned {
-            gates: part(|turn| turn.gate),
-            kappa: part(|turn| turn.of_weights),
-            mu: part(|turn| turn.of_inputs),
-        })
     }
 
     /// Error signals `s_1 … s_{L−1}` and errors `δ_1 … δ_{L−1}` under `e` (C × N), by the ways of `signals`.
@@ -393,12 +236,17 @@ impl<'a> Forward<'a> {
     }
 
     /// `w_l`, l from 0, the output layer included.
-    fn weights(&self, l: usize) -> View<'a> {
+    pub(super) fn weights(&self, l: usize) -> View<'a> {
         self.hidden.get(l).map_or(self.output, |seen| seen.w)
     }
 
     /// `T(back · errors)` of layer l (from 0, the output layer included): units of the layer below × N.
-    fn passed_down(&self, l: usize, back: &View<'_>, errors: &DMatrix<f64>) -> DMatrix<f64> {
+    pub(super) fn passed_down(
+        &self,
+        l: usize,
+        back: &View<'_>,
+        errors: &DMatrix<f64>,
+    ) -> DMatrix<f64> {
         match self.hidden.get(l) {
             Some(seen) => seen.below(back, errors, self.samples),
             None => self.field.last().give_back(&(back * errors), self.samples),
@@ -406,76 +254,16 @@ impl<'a> Forward<'a> {
     }
 
     /// `T(x ∘ 1 1ᵀ c)`: what the lengths of patches are to blame for.
-    fn through_lengths(&self, seen: &Seen<'_>, c: &DMatrix<f64>, x: &DMatrix<f64>) -> DMatrix<f64> {
+    pub(super) fn through_lengths(
+        &self,
+        seen: &Seen<'_>,
+        c: &DMatrix<f64>,
+        x: &DMatrix<f64>,
+    ) -> DMatrix<f64> {
         let mut scaled = x.clone();
         for (mut column, c) in scaled.column_iter_mut().zip(c.column_iter()) {
             column *= c.sum();
         }
         seen.layer.give_back(&scaled, self.samples)
-    }
-
-    /// The derivative of the velocities along `dw` (with its [`Moved`]) and `de`.
-    pub(super) fn turned_motion(
-        &self,
-        motion: &Motion,
-        e: &DMatrix<f64>,
-        (dw, moved): (&[View<'_>], &Moved),
-        de: &DMatrix<f64>,
-    ) -> Vec<DMatrix<f64>> {
-        let last = self.hidden.len();
-        let mut velocity = vec![&moved.x[last] * e.transpose() + &self.features * de.transpose()];
-        // of the layer above: changes of its errors and signals
-        let (mut d_errors, mut d_above): (DMatrix<f64>, Option<(DMatrix<f64>, Option<Turned>)>) =
-            (de.clone(), None);
-        for (l, seen) in self.hidden.iter().enumerate().rev() {
-            let ds = match &self.field.signals {
-                Held::Direct(b) => &b[l] * de,
-                Held::Layerwise(f) => self.passed_down(l + 1, &f[l].as_view(), &d_errors),
-                Held::Backward => {
-                    let above = motion.errors.get(l + 1).unwrap_or(e);
-                    let mut ds = self.passed_down(l + 1, &self.weights(l + 1), &d_errors)
-                        + self.passed_down(l + 1, &dw[l + 1], above);
-                    if let (Some(upper), Some((d_signal, turned))) =
-                        (self.hidden.get(l + 1), &d_above)
-                        && upper.is_rounded()
-                    {
-                        let s = &motion.signals[l + 1];
-                        let mut dc = upper.mu.component_mul(d_signal);
-                        if let Some(turned) = turned {
-                            dc += turned.mu.component_mul(s);
-                        }
-                        ds += self.through_lengths(upper, &dc, &upper.x)
-                            + self.through_lengths(
-                                upper,
-                                &upper.mu.component_mul(s),
-                                &moved.x[l + 1],
-                            );
-                    }
-                    ds
-                }
-            };
-            let ds = reshaped(ds, seen.at.nrows());
-            let turned = self.turned(l, moved);
-            let (s, delta) = (&motion.signals[l], &motion.errors[l]);
-            let mut d_delta = ds.component_mul(&seen.gates);
-            if let Some(turned) = &turned {
-                d_delta += turned.gates.component_mul(s);
-            }
-            let mut dv = &seen.x * d_delta.transpose() + &moved.x[l] * delta.transpose();
-            if seen.is_rounded() {
-                let longer = seen.kappa.component_mul(s).column_sum();
-                let mut d_longer = seen.kappa.component_mul(&ds).column_sum();
-                if let Some(turned) = &turned {
-                    d_longer += turned.kappa.component_mul(s).column_sum();
-                }
-                add_columns(&mut dv, &d_longer, &seen.w.clone_owned());
-                add_columns(&mut dv, &longer, &dw[l].clone_owned());
-            }
-            velocity.push(dv);
-            d_errors = d_delta;
-            d_above = Some((ds, turned));
-        }
-        velocity.reverse();
-        velocity
     }
 }

@@ -10,6 +10,7 @@ mod panels;
 mod run;
 
 pub(crate) use formula::prose;
+pub(crate) use motion::{Motion, Moving, side_by_side};
 pub(crate) use numbers::number;
 pub(crate) use run::html;
 

@@ -19,8 +19,13 @@ const MOST_WEIGHTS: usize = 1024;
 /// Samples that are drawn.
 const MOST_SAMPLES: usize = 400;
 
+/// One network on its data, and how its weights move.
 #[derive(Serialize)]
-struct Motion {
+pub(crate) struct Motion {
+    /// What tells it from the others on the page; empty if it is alone.
+    label: String,
+    /// ln(1+ln(1+t)) of the saves: slides to the same time where there are several networks.
+    s: Vec<f64>,
     /// ln(1+t) of the saves, as text.
     times: Vec<String>,
     /// Slope of inactive units.
@@ -31,6 +36,23 @@ struct Motion {
     units: Vec<Vec<[i32; 3]>>,
     /// Per save all input weights, unit by unit, in hundredths of the largest; empty where they are too many.
     weights: Vec<Vec<i32>>,
+    #[serde(skip)]
+    plane: &'static str,
+}
+
+/// What a motion is made of.
+pub(crate) struct Moving<'a> {
+    pub label: String,
+    /// N × D.
+    pub samples: &'a DMatrix<f64>,
+    /// −1 or 1.
+    pub labels: &'a [f64],
+    /// Slope of inactive units.
+    pub slope: f64,
+    /// Units of the hidden layer.
+    pub units: usize,
+    /// ln(1+ln(1+t)) and ln(1+t) of every save.
+    pub times: [&'a [f64]; 2],
 }
 
 /// The plane in which samples and units are drawn, a basis vector per row.
@@ -67,58 +89,86 @@ fn shares(matrix: &DMatrix<f64>, whole: f64) -> DMatrix<f64> {
     matrix.map(|x| (x / scale * whole).round())
 }
 
-/// `None` for all but two-layer ReLU networks with one output, small enough to be looked at.
-fn motion(run: &Run) -> Option<(Motion, &'static str)> {
-    let network = run.problem.network();
-    let relu = network.units()?;
-    let [(_, units), (_, 1)] = *network.shapes() else {
-        return None;
-    };
-    let data = run.problem.dataset();
-    if units == 0 || units > MOST_UNITS || data.len() > MOST_SAMPLES || data.classes().is_some() {
-        return None;
+impl Motion {
+    /// Of the network whose two layers at save k are `layers(k)`; `None` if it is too large to be looked at.
+    pub(crate) fn new(
+        of: &Moving<'_>,
+        layers: impl Fn(usize) -> Option<[DMatrix<f64>; 2]>,
+    ) -> Option<Self> {
+        let (units, saves) = (of.units, of.times[0].len());
+        if units == 0 || saves == 0 || units > MOST_UNITS || of.labels.len() > MOST_SAMPLES {
+            return None;
+        }
+        let plane = Plane::of(of.samples)?;
+        let shown = saves.min(MOST_SAVES);
+        let mut motion = Self {
+            label: of.label.clone(),
+            s: Vec::new(),
+            times: Vec::new(),
+            slope: of.slope,
+            samples: (of.samples.row_iter().zip(of.labels))
+                .map(|(x, label)| {
+                    let at = &plane.basis * x.transpose();
+                    let short = |x: f64| (x * 1e4).round() / 1e4;
+                    (short(at[0]), short(at[1]), *label)
+                })
+                .collect(),
+            units: Vec::new(),
+            weights: Vec::new(),
+            plane: plane.what,
+        };
+        for save in 0..shown {
+            let k = save * (saves - 1) / (shown - 1).max(1);
+            let [first, last] = layers(k)?;
+            let seen = shares(&(&plane.basis * &first), 1000.0);
+            let output = shares(&last, 1000.0);
+            let unit = |j: usize| [seen[(0, j)] as i32, seen[(1, j)] as i32, output[j] as i32];
+            motion.units.push((0..units).map(unit).collect());
+            if first.len() <= MOST_WEIGHTS {
+                let all = shares(&first, 100.0);
+                motion.weights.push(all.iter().map(|x| *x as i32).collect());
+            }
+            motion.s.push(of.times[0][k]);
+            motion.times.push(number(Some(of.times[1][k])));
+        }
+        Some(motion)
     }
-    let plane = Plane::of(data.samples())?;
-    let saves = run.trajectory.theta.ncols();
-    let shown = saves.min(MOST_SAVES);
-    let mut motion = Motion {
-        times: Vec::new(),
-        slope: relu.activation().kink().map_or(0.0, |kink| kink.inactive),
-        samples: (data.samples().row_iter().zip(data.labels().iter()))
-            .map(|(x, label)| {
-                let at = &plane.basis * x.transpose();
-                let short = |x: f64| (x * 1e4).round() / 1e4;
-                (short(at[0]), short(at[1]), *label)
-            })
-            .collect(),
-        units: Vec::new(),
-        weights: Vec::new(),
-    };
-    for save in 0..shown {
-        let k = save * (saves - 1) / (shown - 1).max(1);
-        let theta = run.trajectory.theta.column(k);
-        let [first, last] = &network.weights(theta.as_slice())[..] else {
+
+    /// `None` for all but two-layer ReLU networks with one output, small enough to be looked at.
+    fn of(run: &Run) -> Option<Self> {
+        let (network, data) = (run.problem.network(), run.problem.dataset());
+        let relu = network.units()?;
+        let [(_, units), (_, 1)] = *network.shapes() else {
             return None;
         };
-        let seen = shares(&(&plane.basis * first), 1000.0);
-        let output = shares(last, 1000.0);
-        let unit = |j: usize| [seen[(0, j)] as i32, seen[(1, j)] as i32, output[j] as i32];
-        motion.units.push((0..units).map(unit).collect());
-        if first.len() <= MOST_WEIGHTS {
-            let all = shares(first, 100.0);
-            motion.weights.push(all.iter().map(|x| *x as i32).collect());
-        }
-        motion.times.push(number(Some(run.diagnostics.log_time[k])));
+        let of = Moving {
+            label: String::new(),
+            samples: data.samples(),
+            labels: data.labels().as_slice(),
+            slope: relu.activation().kink().map_or(0.0, |kink| kink.inactive),
+            units,
+            times: [&run.diagnostics.log_log_time, &run.diagnostics.log_time],
+        };
+        Self::new(&of, |k| {
+            let theta = run.trajectory.theta.column(k);
+            network.weights(theta.as_slice()).try_into().ok()
+        })
     }
-    Some((motion, plane.what))
 }
 
-/// The slider, the plane and the weights; the script draws them.
+/// The slider, the plane and the weights of a run; the script draws them.
 pub(super) fn section(run: &Run) -> Option<Markup> {
-    let (motion, plane) = motion(run)?;
-    // nothing in it can end the element: numbers, and texts of digits
-    let json = serde_json::to_string(&motion).expect("plain data");
-    Some(html! {
+    Some(side_by_side(&[Motion::of(run)?]))
+}
+
+/// One slider for all of these, a row of drawings for each.
+pub(crate) fn side_by_side(motions: &[Motion]) -> Markup {
+    // nothing in it can end the element: numbers, texts of digits, and labels with their brackets escaped
+    let json = serde_json::to_string(motions)
+        .expect("plain data")
+        .replace('<', "\\u003c");
+    let last = motions.len().saturating_sub(1);
+    html! {
         h2 id="motion" { "Units through log time" }
         div.motion hidden {
             p.controls {
@@ -126,29 +176,34 @@ pub(super) fn section(run: &Run) -> Option<Markup> {
                 input type="range" id="motion-time" min="0" value="0" aria-label="log time";
                 output id="motion-now" {}
             }
-            div.pair {
-                div {
-                    canvas id="motion-plane" width="720" height="720" role="img"
-                        aria-label="decision regions and units" {}
-                    p.muted {
-                        "Decision regions in " (plane) ". Arrows: input weights of the units, green with a positive \
-                         output weight, orange with a negative one; darker the larger it is. Samples: discs of class \
-                         +1, squares of class −1. Kinks are drawn exact."
+            @for (i, motion) in motions.iter().enumerate() {
+                @if !motion.label.is_empty() { h3 { (motion.label) } }
+                div.pair {
+                    div {
+                        canvas.plane width="720" height="720" role="img" aria-label="decision regions and units" {}
+                        @if i == last {
+                            p.muted {
+                                "Decision regions in " (motion.plane) ". Arrows: input weights of the units, green \
+                                 with a positive output weight, orange with a negative one; darker the larger it is. \
+                                 Samples: discs of class +1, squares of class −1. Kinks are drawn exact."
+                            }
+                        }
                     }
-                }
-                div {
-                    canvas id="motion-weights" width="720" height="720" role="img"
-                        aria-label="weights as a heat map" {}
-                    p.muted {
-                        "Weights, a row per unit: inputs, and on the right, apart, the output weight; green positive, \
-                         orange negative, in shares of the largest of the layer at that time."
+                    div {
+                        canvas.weights width="720" height="720" role="img" aria-label="weights as a heat map" {}
+                        @if i == last {
+                            p.muted {
+                                "Weights, a row per unit: inputs, and on the right, apart, the output weight; green \
+                                 positive, orange negative, in shares of the largest of the layer at that time."
+                            }
+                        }
                     }
                 }
             }
             script type="application/json" id="motion-data" { (PreEscaped(json)) }
         }
         noscript { p.muted { "The drawing needs the page's script." } }
-    })
+    }
 }
 
 #[cfg(test)]
@@ -166,6 +221,38 @@ mod tests {
             Plane::of(&DMatrix::zeros(3, 2)).unwrap().basis,
             DMatrix::identity(2, 2)
         );
+    }
+
+    #[test]
+    fn several_networks_share_a_slider() {
+        let samples = DMatrix::from_row_slice(2, 2, &[1.0, 0.5, -1.0, 2.0]);
+        let motion = |label: &str, saves: usize| {
+            let s: Vec<f64> = (0..saves).map(|k| k as f64).collect();
+            let of = Moving {
+                label: label.to_owned(),
+                samples: &samples,
+                labels: &[1.0, -1.0],
+                slope: 0.0,
+                units: 3,
+                times: [&s, &s],
+            };
+            let layers = [
+                DMatrix::from_element(2, 3, 2.0),
+                DMatrix::from_element(3, 1, -1.0),
+            ];
+            Motion::new(&of, |k| (k < saves).then(|| layers.clone())).unwrap()
+        };
+        let page = side_by_side(&[motion("a </script>", 40), motion("b", 4)]).into_string();
+        assert_eq!(page.matches("canvas class=\"plane\"").count(), 2);
+        assert_eq!(page.matches("type=\"range\"").count(), 1);
+        assert!(
+            page.contains("<h3>b</h3>") && page.contains("a \\u003c/script>"),
+            "{page}"
+        );
+        let short = motion("", 4);
+        assert_eq!((short.s.len(), motion("", 40).s.len()), (4, MOST_SAVES));
+        assert_eq!(short.units[0], [[1000, 1000, -1000]; 3]);
+        assert!(!side_by_side(&[short]).into_string().contains("<h3>"));
     }
 
     #[test]

@@ -175,21 +175,20 @@
   filter();
 })();
 
-// Units of a ReLU network through log time.
+// Units of ReLU networks through log time.
 (() => {
   const data = document.getElementById("motion-data");
   if (!data) return;
-  const { times, slope, samples, units, weights } = JSON.parse(data.textContent);
-  const [plane, map] = ["motion-plane", "motion-weights"].map((id) => document.getElementById(id));
+  const runs = JSON.parse(data.textContent);
+  const planes = [...document.querySelectorAll(".motion canvas.plane")];
+  const maps = [...document.querySelectorAll(".motion canvas.weights")];
   const slider = document.getElementById("motion-time");
   const [GREEN, ORANGE] = [[0, 158, 115], [213, 94, 0]];
   const ink = ([r, g, b], share) => `rgba(${r}, ${g}, ${b}, ${share})`;
-  const SIDE = plane.width;
+  const SIDE = planes[0].width;
   const GRID = 6; // pixels of a square in which the sign is one
-  const reach = 1.15 * Math.max(...samples.flatMap(([x, y]) => [Math.abs(x), Math.abs(y)]), 1e-300);
-  const place = (x, y) => [((x / reach + 1) * SIDE) / 2, ((1 - y / reach) * SIDE) / 2];
 
-  const output = (now, x, y) => {
+  const output = ({ slope }, now, x, y) => {
     let sum = 0;
     for (const [u, v, w] of now) {
       const a = u * x + v * y;
@@ -198,10 +197,10 @@
     return sum;
   };
 
-  const regions = (now, to) => {
+  const regions = (run, now, to) => {
     for (let i = 0; i < SIDE; i += GRID)
       for (let j = 0; j < SIDE; j += GRID) {
-        const f = output(now, ((i + GRID / 2) / SIDE) * 2 - 1, 1 - ((j + GRID / 2) / SIDE) * 2);
+        const f = output(run, now, ((i + GRID / 2) / SIDE) * 2 - 1, 1 - ((j + GRID / 2) / SIDE) * 2);
         to.fillStyle = f > 0 ? ink(GREEN, 0.16) : f < 0 ? ink(ORANGE, 0.16) : "#fff";
         to.fillRect(i, j, GRID, GRID);
       }
@@ -229,10 +228,11 @@
     to.restore();
   };
 
-  const dots = (to) => {
+  const dots = ({ samples }, to) => {
+    const reach = 1.15 * Math.max(...samples.flatMap(([x, y]) => [Math.abs(x), Math.abs(y)]), 1e-300);
     to.lineWidth = 3;
     for (const [x, y, label] of samples) {
-      const [px, py] = place(x, y);
+      const [px, py] = [((x / reach + 1) * SIDE) / 2, ((1 - y / reach) * SIDE) / 2];
       to.fillStyle = label > 0 ? ink(GREEN, 1) : ink(ORANGE, 1);
       to.strokeStyle = "#222";
       to.beginPath();
@@ -243,7 +243,8 @@
     }
   };
 
-  const heat = (k, to) => {
+  const heat = ({ weights, units }, k, map) => {
+    const to = map.getContext("2d");
     const now = weights[k];
     const rows = units[k].length;
     const columns = now.length / rows;
@@ -259,17 +260,24 @@
     }
   };
 
+  // the run that goes furthest sets the times; the others show the save nearest to each
+  const leader = runs.reduce((a, b) => (b.s[b.s.length - 1] > a.s[a.s.length - 1] ? b : a));
+  const nearest = (run, s) => run.s.reduce((best, at, k) => (Math.abs(at - s) < Math.abs(run.s[best] - s) ? k : best), 0);
+
   const draw = () => {
-    const k = Number(slider.value);
-    const to = plane.getContext("2d");
-    to.clearRect(0, 0, SIDE, SIDE);
-    regions(units[k], to);
-    for (const unit of units[k]) arrow(to, unit);
-    dots(to);
-    if (weights.length) heat(k, map.getContext("2d"));
-    document.getElementById("motion-now").textContent = "ln(1+t) = " + times[k];
+    const moment = Number(slider.value);
+    runs.forEach((run, i) => {
+      const k = run === leader ? moment : nearest(run, leader.s[moment]);
+      const to = planes[i].getContext("2d");
+      to.clearRect(0, 0, SIDE, SIDE);
+      regions(run, run.units[k], to);
+      for (const unit of run.units[k]) arrow(to, unit);
+      dots(run, to);
+      if (run.weights.length) heat(run, k, maps[i]);
+    });
+    document.getElementById("motion-now").textContent = "ln(1+t) = " + leader.times[moment];
   };
-  slider.max = times.length - 1;
+  slider.max = leader.times.length - 1;
   slider.value = slider.max;
   slider.addEventListener("input", draw);
   let timer = null;
@@ -289,7 +297,7 @@
     play.textContent = timer ? "pause" : "play";
     draw();
   });
-  if (!weights.length) map.parentElement.hidden = true;
+  runs.forEach((run, i) => (maps[i].parentElement.hidden = !run.weights.length));
   document.querySelector(".motion").hidden = false;
   draw();
 })();

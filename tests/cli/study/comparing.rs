@@ -1,7 +1,7 @@
 //! `compare-runs`.
 
 use super::super::program::text;
-use super::{rows, shop};
+use super::{SCENARIO, Workshop, rows, shop};
 use std::fs;
 
 #[test]
@@ -37,6 +37,53 @@ fn finished_runs_are_laid_over_each_other() {
     }
     assert!(shop.path("both/curves.npz").is_file());
 }
+
+/// Runs of two-layer ReLU networks move side by side on the page, whatever their horizons; others have no such drawing.
+#[test]
+fn units_of_two_rules_share_a_slider() {
+    let shop = Workshop::with(&[("small.toml", SCENARIO), ("small.relu.toml", RELU)]);
+    let other = "--set rule=gradient-descent --set flow.until.log-log-time=4.0 --set flow.saves=7";
+    shop.ends(0, "run small.relu.toml --out dfa --no-figures --quiet");
+    shop.ends(
+        0,
+        &format!("run small.relu.toml --out bp --no-figures --quiet {other}"),
+    );
+    shop.ends(0, "run small.toml --out linear --no-figures --quiet");
+    shop.ends(0, "compare-runs dfa bp linear --out all");
+    let page = fs::read_to_string(shop.path("all/index.html")).unwrap();
+    assert_eq!(page.matches("class=\"plane\"").count(), 2);
+    assert!(page.contains("<h3>dfa</h3>") && page.contains("<h3>bp</h3>"));
+    // the same numbers as on the page of the run alone
+    shop.ends(0, "run small.relu.toml --out alone --quiet");
+    let alone = fs::read_to_string(shop.path("alone/report.html")).unwrap();
+    let units = |page: &str| {
+        let (_, rest) = page.split_once("\"units\":").unwrap();
+        rest.split_once(",\"weights\"").unwrap().0.to_owned()
+    };
+    assert_eq!(units(&page), units(&alone));
+    shop.ends(0, "compare-runs linear --out one");
+    let page = fs::read_to_string(shop.path("one/index.html")).unwrap();
+    assert!(!page.contains("motion-time\""));
+    shop.ends(0, "compare-runs dfa bp --out bare --no-figures");
+    assert!(!shop.path("bare/index.html").exists());
+}
+
+const RELU: &str = r#"
+[dataset.gaussian-random-labels]
+dimension = 2
+samples = 4
+seed = 3
+[network.relu]
+hidden = [6]
+smoothing = 0.1
+[rule.direct-feedback-alignment]
+feedback.gaussian.seed = 7
+[initial]
+gaussian = { scale = 0.3, seed = 3, level-set = true }
+[flow]
+until.log-log-time = 6.0
+saves = 20
+"#;
 
 #[test]
 fn folders_without_a_finished_run_are_told_apart() {
