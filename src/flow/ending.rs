@@ -100,6 +100,14 @@ pub(super) fn strongest(v: &[f64], idle: &[usize]) -> f64 {
         .fold(f64::NEG_INFINITY, f64::max)
 }
 
+/// The most that the log-multiplier of an idle sample counts as, at log-multipliers p. It moves nothing, but holds the
+/// pairs that slide on its boundary, and for that it has to be stronger than all that pulls at them; its own, which
+/// grows like t, is soon no number.
+pub(super) fn holding(p: &[f64], idle: &[usize]) -> f64 {
+    let pull = (p.iter().enumerate()).filter(|(n, _)| !idle.contains(n));
+    STRONG + pull.map(|(_, p)| *p).fold(0.0, f64::max)
+}
+
 /// On separable data margins grow with log t and `p_n = τ − m_n` stays small. Where it does not, the flow comes to
 /// rest at a minimum of the loss (weights that move by less than 1e-8 of themselves per unit of s although multipliers
 /// per unit of s exceed e^12: stationary to rounding), or some samples contradict each other while others are still

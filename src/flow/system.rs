@@ -23,7 +23,7 @@ mod states;
 use super::clock::{COMPRESSION, compress, expand, log_time};
 use super::coordinates::{Choice, Coordinates, Moment};
 use super::drive::all_finite;
-use super::ending::STRONG;
+use super::ending::{STRONG, holding};
 use super::factors::Factors;
 use super::held::Held;
 use super::newton::{DenseStep, NewtonStep};
@@ -339,8 +339,16 @@ impl System {
             factors.multipliers[n] = (s + self.log_time(s) + correction[n]).exp();
             (factors.cosh[n], factors.tanh[n]) = (1.0, 0.0);
         }
-        for &n in self.kernel.idle() {
-            factors.multipliers[n] = factors.multipliers[n].min((s + STRONG).exp());
+        let idle = self.kernel.idle();
+        if !idle.is_empty() {
+            let mut p: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
+            for &n in self.kernel.dead() {
+                p[n] = self.log_time(s);
+            }
+            let most = (s + holding(&p, idle)).exp();
+            for &n in idle {
+                factors.multipliers[n] = factors.multipliers[n].min(most);
+            }
         }
     }
 

@@ -8,7 +8,7 @@
 
 use super::super::clock::{COMPRESSION, compress, log_time};
 use super::super::coordinates::Coordinates;
-use super::super::ending::STRONG;
+use super::super::ending::{STRONG, holding};
 use super::super::guards::moves_unseen;
 use super::super::system::System;
 use super::tolerances::{Allowance, Rounding, Tolerances};
@@ -112,9 +112,10 @@ impl Multipliers {
             self.values[n] = e;
             self.slopes[n] = e * self.cosh[n] * (1.0 - self.by_p[n]);
         }
+        let most = holding(&p, &self.idle);
         self.p = p;
         for &n in &self.idle {
-            self.values[n] = self.values[n].min((s + STRONG).exp());
+            self.values[n] = self.values[n].min((s + most).exp());
         }
         self.strengths.clone_from(&self.values);
         for &n in self.dead.iter().chain(&self.idle) {

@@ -16,6 +16,7 @@ use super::sizes::{Sizes, all_sizes, significant_norms};
 use crate::activation::Kink;
 use crate::control;
 use nalgebra::{DMatrix, DVector};
+use std::collections::BTreeSet;
 
 /// Rounds over all gates.
 const MOST_ROUNDS: usize = 240;
@@ -41,6 +42,9 @@ const ROUNDING: f64 = 1e-9;
 
 /// Gates this near an end are at it.
 const AT_END: f64 = 1e-10;
+
+/// Preactivations on their kinks that grow by more than this, relatively, make inputs.
+const GROWS: f64 = 1e-6;
 
 /// Gives the pairs of `border`, and those that slide, the modes of an equilibrium: of the one that smoothing selects,
 /// if `accepts` takes it, otherwise of any; false if none was found.
@@ -94,11 +98,19 @@ impl<'a> Search<'a> {
     /// Gives the pairs the modes that these gates are of.
     fn adopt(&self, gates: &[f64], pattern: &mut Pattern) {
         let kink = pattern.kink();
+        let motion = self.motion(gates);
+        // layers and samples whose inputs begin to grow
+        let mut begun: BTreeSet<(usize, usize)> = BTreeSet::new();
         for (pair, gate) in self.pairs.iter().zip(gates) {
             let within = AT_END < gate - kink.inactive && AT_END < kink.active - gate;
-            if within && self.is_unseen(*pair) {
+            let unseen = self.is_unseen(*pair) && !begun.contains(&(pair.layer, pair.sample));
+            if within && unseen {
                 pattern.set_gate(*pair, *gate);
                 continue;
+            }
+            let opens = kink.active - gate <= AT_END;
+            if !unseen && opens && self.relative_rate(&motion, *pair) > GROWS {
+                begun.insert((pair.layer + 1, pair.sample));
             }
             let mode = if within {
                 Mode::Sliding
@@ -109,6 +121,17 @@ impl<'a> Search<'a> {
             };
             pattern.set(*pair, mode);
         }
+    }
+
+    /// The motion under these gates.
+    pub(super) fn motion(&self, gates: &[f64]) -> Motion {
+        let mut pass = self.pass.clone();
+        // from here on it has gates of its own
+        pass.pattern = None;
+        for (pair, gate) in self.pairs.iter().zip(gates) {
+            pass.gates[pair.layer][(pair.unit, pair.sample)] = *gate;
+        }
+        pass.motion_with(self.output.clone(), DVector::zeros(0))
     }
 
     pub(super) fn is_unseen(&self, pair: Pair) -> bool {

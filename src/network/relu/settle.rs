@@ -105,8 +105,9 @@ fn openings(pass: &Forward<'_>, pattern: &Pattern) -> Vec<DMatrix<f64>> {
 /// A pair whose mode contradicts its velocity.
 struct Offence {
     pair: Pair,
-    /// No unit below sees the sample: its own gate has no effect.
+    /// No unit below sees the sample, or is about to.
     unseen: bool,
+    slides: bool,
     /// Towards a > 0.
     upwards: bool,
     size: f64,
@@ -115,7 +116,7 @@ struct Offence {
 impl Offence {
     /// Whether it is more than rounding, among gates that balance each other.
     fn counts(&self) -> bool {
-        self.size > BALANCED && !self.unseen
+        self.slides && self.unseen || self.size > BALANCED && !self.unseen
     }
 }
 
@@ -143,13 +144,15 @@ fn offences(
                 sizes[layer].inputs[pair.sample],
                 inflows[layer][pair.sample],
             );
-            let unseen = inputs == 0.0;
+            // inputs that have just begun to grow hold a pair on its kink like those that are there
+            let begun = inflow > 0.0 && remains[layer][pair.sample] == 0.0;
+            let unseen = inputs == 0.0 && !begun;
             let speed = motion.velocity[layer].column(pair.unit).norm();
             let (rate, size) = if unseen && remains[layer][pair.sample] > 0.0 {
                 // the last unit that sees the sample is about to close, or the first has just opened: decide by the
                 // pair's side
                 (pass.a[layer][at], width * remains[layer][pair.sample])
-            } else if unseen && inflow == 0.0 {
+            } else if unseen {
                 // no unit below moves yet: decide by the side it would go to if the sliding ones opened
                 (openings[layer][at], 1.0)
             } else {
@@ -166,18 +169,21 @@ fn offences(
             offends.then_some(Offence {
                 pair,
                 unseen,
+                slides: pattern.get(pair) == Mode::Sliding,
                 upwards: relative > 0.0,
                 size: relative.abs(),
             })
         })
         .collect();
-    let held = gates(motion, pattern).filter(|(p, _)| sizes[p.layer].inputs[p.sample] > 0.0);
+    let held = gates(motion, pattern)
+        .filter(|(p, _)| sizes[p.layer].inputs[p.sample] > 0.0 || inflows[p.layer][p.sample] > 0.0);
     found.extend(held.filter_map(|(pair, gate)| {
         let outside = -pattern.kink().inside(gate);
         // NaN where the signal has vanished: such a pair is released
         (outside.is_nan() || outside > SETTLED).then_some(Offence {
             pair,
             unseen: false,
+            slides: true,
             upwards: gate > pattern.kink().active,
             size: outside,
         })
