@@ -54,6 +54,11 @@ pub(super) const UNSEEN: &str = "a sample that no unit of a later layer sees sti
      fixed feedback that does not ask what is seen: their weights grow like t, beyond the range of numbers; use other \
      initial weights or wider layers";
 
+/// The same of a run that has to be given up before they leave that range.
+pub(super) const UNSEEN_IN_ROUNDING: &str = "a sample that no unit of a later layer sees still moves the layers before \
+     it, by fixed feedback that does not ask what is seen: their weights grow like t, and what the other samples are \
+     learned with is lost in the rounding of theirs; use other initial weights or wider layers";
+
 /// Log-multipliers p beyond this do not occur on separable data, where they end negative.
 pub(super) const STRONG: f64 = 12.0;
 

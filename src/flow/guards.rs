@@ -3,8 +3,8 @@
 use super::clock::Epoch;
 use super::drive::{Drive, Why};
 use super::ending::{
-    Beyond, NO_SEPARATOR, NOT_FITTED, Rest, STRONG, UNSEEN, beyond_separability, is_fast,
-    partial_plateau,
+    Beyond, NO_SEPARATOR, NOT_FITTED, Rest, STRONG, UNSEEN, UNSEEN_IN_ROUNDING,
+    beyond_separability, is_fast, partial_plateau,
 };
 use super::held::{Held, STIFF};
 use super::integrator::Kind;
@@ -24,6 +24,9 @@ const CONTRADICTED: f64 = 12.0;
 
 /// ln t up to which quantities that grow like t are numbers.
 const RANGE: f64 = 600.0;
+
+/// Weights grow like t if they do so by more than this share of themselves while ln t grows by one.
+const DRIVEN: f64 = 0.5;
 
 impl Drive<'_, '_> {
     /// Why the state at the end of the last step, at log-log-time s, ends the leg, if it does.
@@ -63,6 +66,9 @@ impl Drive<'_, '_> {
         if self.is_fast(s) {
             return Some(Why::NewEpoch);
         }
+        if self.run.log_time(s) > RANGE && moves_unseen(self.system.kernel()) {
+            return Some(self.ends(UNSEEN));
+        }
         let (strongest, at_start) = (self.strongest(s), self.run.strongest_at_start);
         if !self.run.epoch.is_magnified()
             && self.integrator.hands_over(s, strongest, at_start)
@@ -75,6 +81,9 @@ impl Drive<'_, '_> {
         }
         let bent = self.system.kernel().pieces().is_some();
         if bent && self.run.watch.struggles(self.setbacks(), s) {
+            if self.is_driven_unseen(s) {
+                return Some(self.ends(UNSEEN_IN_ROUNDING));
+            }
             return Some(Why::HandOver);
         }
         if !self.run.watch.lingers(s) {
@@ -82,15 +91,31 @@ impl Drive<'_, '_> {
         }
         if (self.run).rounding_has_grown(self.integrator.weights(), f64::NEG_INFINITY) {
             self.with_new_tolerances()
+        } else if self.is_driven_unseen(s) {
+            Some(self.ends(UNSEEN_IN_ROUNDING))
         } else {
             Some(Why::HandOver)
         }
     }
 
+    /// Whether samples that no unit of a later layer sees drive the weights like t. Whatever weights the others are
+    /// learned with is then a small difference of numbers that grow like t, and soon one of their rounding: no method
+    /// follows it.
+    fn is_driven_unseen(&self, s: f64) -> bool {
+        let norm = |x: &[f64]| x.iter().map(|x| x * x).sum::<f64>().sqrt();
+        moves_unseen(self.system.kernel())
+            && norm(&self.velocity()) > DRIVEN * s.exp() * norm(self.integrator.weights())
+    }
+
+    /// Ends a run for a reason.
+    fn ends(&mut self, why: &str) -> Why {
+        self.run.failure = Some(why.into());
+        Why::Ended(Status::NonlinearFailure)
+    }
+
     fn rests_or_overflows(&mut self, s: f64) -> Option<Why> {
         if self.run.log_time(s) > RANGE && moves_unseen(self.system.kernel()) {
-            self.run.failure = Some(UNSEEN.into());
-            return Some(Why::Ended(Status::NonlinearFailure));
+            return Some(self.ends(UNSEEN));
         }
         let theta = self.integrator.weights();
         let strongest = self.strongest(s);

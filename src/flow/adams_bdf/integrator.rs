@@ -52,6 +52,10 @@ fn tolerances(start: &Start<'_>) -> Tolerances {
 /// against each other, weights relax at such rates.
 const PULLING: f64 = 8.0;
 
+/// The same between exact kinks: gates do not bend there, and only the multipliers themselves are stiff. A little less
+/// than where samples are held.
+const PULLING_BETWEEN_KINKS: f64 = 14.0;
+
 /// The stepper and its field.
 struct AdamsBdf<'k> {
     stepper: Stepper<'k>,
@@ -119,7 +123,11 @@ impl Integrator for AdamsBdf<'_> {
     /// Where the weights come to rest, or multipliers outgrow those of separable data: the fully implicit method's to
     /// judge.
     fn hands_over(&mut self, s: f64, strongest: f64, strongest_at_start: f64) -> bool {
-        if self.system.kernel().pieces().is_some() && s + strongest > PULLING && self.pulls_rest() {
+        let pulling = (self.system.kernel().pieces()).map(|pieces| match pieces.has_kinks() {
+            true => PULLING_BETWEEN_KINKS,
+            false => PULLING,
+        });
+        if pulling.is_some_and(|most| s + strongest > most) && self.pulls_rest() {
             return true;
         }
         s + strongest > STRONG
