@@ -134,9 +134,7 @@ pub fn run(scenario: Scenario, options: RunOptions, control: &Control<'_>) -> Re
     let limit = reference.after(&problem, &trajectory);
     control.check()?;
     let mut diagnostics = diagnose(&problem, &trajectory, limit.as_ref());
-    if let Some(limit) = &limit {
-        set_beside(&problem, limit, &mut diagnostics);
-    }
+    set_beside(&problem, limit.as_ref(), &mut diagnostics);
     let mut conclusion = judge(&problem, &scenario.flow, &trajectory, &diagnostics);
     control.check()?;
     let steps = match made {
@@ -253,11 +251,16 @@ pub fn compare(scenario: Scenario, allow_nonseparable: bool, control: &Control<'
     })
 }
 
-/// Measures the run against the other limits that have been claimed.
-fn set_beside(problem: &Problem, limit: &Limit, diagnostics: &mut Diagnostics) {
+/// Measures the run against the other limits that have been claimed; also where none is predicted, once it fits its
+/// data, for then they have limits.
+fn set_beside(problem: &Problem, limit: Option<&Limit>, diagnostics: &mut Diagnostics) {
+    let fits = diagnostics.min_margin.last().is_some_and(|m| *m > 0.0);
+    if limit.is_none() && !fits {
+        return;
+    }
     let g = problem.dataset().signed_samples();
     let candidates = certified_candidates(&diagnostics.theory.candidates, g);
-    diagnostics.compare(candidates, g, Some(limit));
+    diagnostics.compare(candidates, g, limit);
 }
 
 /// The problem of a scenario; what its data warn of is said at once, for a run may be long, or refused.
