@@ -148,6 +148,36 @@ impl Basis {
         self.original(&coordinates)
     }
 
+    /// The coordinates of several vectors of one length, given one after the other (a matrix column by column):
+    /// coordinate i of all of them, then i + 1. Those of an entry of the spectrum are next to each other.
+    pub fn joint_coordinates(self, x: &DVector<f64>, vectors: usize) -> DVector<f64> {
+        if vectors == 1 {
+            return self.coordinates(x);
+        }
+        let x = DMatrix::from_column_slice(x.len() / vectors, vectors, x.as_slice());
+        let mut joint = DMatrix::zeros(vectors, x.nrows());
+        for (c, column) in x.column_iter().enumerate() {
+            let coordinates = self.coordinates(&column.into_owned());
+            joint.set_row(c, &coordinates.transpose());
+        }
+        DVector::from_column_slice(joint.as_slice())
+    }
+
+    /// The vectors with these joint coordinates, one after the other.
+    pub fn joint_original(self, coordinates: &DVector<f64>, vectors: usize) -> DVector<f64> {
+        if vectors == 1 {
+            return self.original(coordinates);
+        }
+        let joint = DMatrix::from_column_slice(
+            vectors,
+            coordinates.len() / vectors,
+            coordinates.as_slice(),
+        );
+        let originals = joint.row_iter().map(|row| self.original(&row.transpose()));
+        let originals: Vec<f64> = originals.flat_map(|x| x.data.as_vec().clone()).collect();
+        DVector::from_vec(originals)
+    }
+
     /// The coordinates of every row.
     pub fn rows(self, x: &DMatrix<f64>) -> DMatrix<f64> {
         match self {
@@ -171,6 +201,25 @@ mod tests {
 
     fn wave(dimension: usize) -> DVector<f64> {
         DVector::from_fn(dimension, |j, _| ((j * j + 3 * j) as f64 * 0.7).sin() + 0.2)
+    }
+
+    #[test]
+    fn joint_coordinates_hold_the_entries_of_all_vectors_together() {
+        for basis in [Basis::Standard, Basis::Fourier] {
+            for dimension in [1, 4, 7] {
+                let vectors: Vec<_> = (0..3).map(|c| wave(dimension) * (1.0 + c as f64)).collect();
+                let flat = vectors.iter().flat_map(|x| x.iter().copied());
+                let flat = DVector::from_iterator(3 * dimension, flat);
+                let joint = basis.joint_coordinates(&flat, 3);
+                for (c, x) in vectors.iter().enumerate() {
+                    for (i, entry) in basis.coordinates(x).iter().enumerate() {
+                        assert_eq!(joint[3 * i + c], *entry);
+                    }
+                }
+                let back = basis.joint_original(&joint, 3);
+                assert!((back - flat).norm() < 1e-14);
+            }
+        }
     }
 
     #[test]

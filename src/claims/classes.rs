@@ -1,4 +1,4 @@
-//! Claims of our own on fully connected linear networks with several outputs.
+//! Claims of our own on linear networks with several outputs.
 
 use super::direction::Approach;
 use super::directional_limit::angle_to_limit;
@@ -8,7 +8,7 @@ use super::{
     limit_of_completed_run, not_applicable,
 };
 use crate::diagnostics::worse;
-use crate::theory::{GD_FC_VECTOR, THM_1_VECTOR};
+use crate::theory::{GD_CONV_VECTOR, GD_FC_VECTOR, THM_1_VECTOR, imprisoned_entry};
 
 pub(super) const PROP_1: Claim = Claim {
     id: "prop-1-vector",
@@ -53,6 +53,26 @@ pub(super) const GD_FC: Claim = Claim {
     judge: |e| limit(e, GD_FC_VECTOR, false),
 };
 
+pub(super) const GD_CONV: Claim = Claim {
+    id: GD_CONV_VECTOR,
+    printed: "(Ours.) Under gradient descent a convolutional linear network with C outputs converges in direction to a \
+              minimiser of Σ_d ‖β̂[d]‖^{2/L}, with the norm over the C outputs at every frequency, subject to \
+              ⟨x_n (e_c − e_k)ᵀ, β⟩ ≥ 1. Diagonal networks: the same without the transform.",
+    corrected: "True for L ≤ 2 from generic weights, where the problem is convex: at L = 2 all outputs use the same few \
+                frequencies. For L > 2 the limit is a first-order stationary point, which one depends on the path.",
+    check: "As gd-fc-vector. Hypotheses: convolutional or diagonal linear with several outputs, gradient descent, \
+            separable data; at L = 2 no entry of the spectrum that starts at zero in both layers, and with two outputs \
+            no real one at equal moduli.",
+    subject: Subject::Flow,
+    judge: |e| match imprisoned_entry(e.problem) {
+        Some(d) => not_applicable(format!(
+            "entry {d} of the spectrum cannot take every value from these initial weights: both layers start it at \
+             zero, or, with two outputs, a real one at equal moduli, which stay equal"
+        )),
+        None => limit(e, GD_CONV_VECTOR, false),
+    },
+};
+
 const CHECK: &str = "Residual: the final angle between the predictor and the certified minimiser (p < 1: the relative \
                      distance of the gradient of the potential from the cone of the active rows). Tolerance: 0.01, and \
                      it must still fall, have stayed within it all through the last third of the run, or be below \
@@ -73,6 +93,7 @@ fn limit(e: &Evidence<'_>, id: &str, feedback: bool) -> Verdict {
             "no norm is minimised: the feedback is not a multiple of orthonormal columns on differences of outputs, or \
              the network is not fully connected linear"
         }
+        _ if id == GD_CONV_VECTOR => "the network is neither convolutional nor diagonal linear",
         _ => "the network is not fully connected linear",
     };
     if let Some(verdict) = super::other_limit(e, id, why) {

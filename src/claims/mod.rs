@@ -107,6 +107,7 @@ pub const CLAIMS: &[Claim] = &[
     classes::PROP_1,
     classes::THM_1,
     classes::GD_FC,
+    classes::GD_CONV,
     prop_2::PRINTED,
     prop_2::CORRECTED,
     theorem_2::MAIN_TEXT,

@@ -32,6 +32,8 @@ pub(super) struct UnitBlocks {
     pub exponent: f64,
     pub spans: Vec<Span>,
     basis: Basis,
+    /// How many vectors of that basis β is.
+    vectors: usize,
     dimension: usize,
 }
 
@@ -57,6 +59,7 @@ impl UnitBlocks {
             exponent: potential.exponent,
             spans,
             basis: potential.basis,
+            vectors: potential.vectors,
             dimension: potential.dimension(),
         }
     }
@@ -87,6 +90,7 @@ impl UnitBlocks {
     /// Whether `β` is `x` itself: then no transform and no scaling is applied.
     fn is_identity(&self) -> bool {
         self.basis == Basis::Standard
+            && self.vectors == 1
             && self.len() == self.dimension
             && self.spans.iter().all(|span| span.scale == 1.0)
     }
@@ -97,7 +101,7 @@ impl UnitBlocks {
         if self.is_identity() {
             return beta.clone();
         }
-        let coordinates = self.basis.coordinates(beta);
+        let coordinates = self.basis.joint_coordinates(beta, self.vectors);
         let mut x = self.gather(|source, scale| coordinates[source] * scale);
         if self.basis == Basis::Fourier {
             let rounding = 4.0 * f64::EPSILON * coordinates.norm();
@@ -122,7 +126,7 @@ impl UnitBlocks {
                 coordinates[span.source + i] = x[span.start + i] / span.scale;
             }
         }
-        self.basis.original(&coordinates)
+        self.basis.joint_original(&coordinates, self.vectors)
     }
 
     /// A gradient with respect to x as one with respect to β, in original coordinates; zero in unusable blocks.
@@ -136,7 +140,7 @@ impl UnitBlocks {
                 coordinates[span.source + i] = z[span.start + i] * span.scale;
             }
         }
-        self.basis.original(&coordinates)
+        self.basis.joint_original(&coordinates, self.vectors)
     }
 
     /// Signed samples (N × D, original coordinates) as columns in unit coordinates.
@@ -146,7 +150,7 @@ impl UnitBlocks {
         }
         let mut columns = DMatrix::zeros(self.len(), signed_samples.nrows());
         for (row, mut column) in signed_samples.row_iter().zip(columns.column_iter_mut()) {
-            let coordinates = self.basis.coordinates(&row.transpose());
+            let coordinates = self.basis.joint_coordinates(&row.transpose(), self.vectors);
             column.copy_from(&self.gather(|source, scale| coordinates[source] / scale));
         }
         columns
@@ -166,9 +170,8 @@ impl UnitBlocks {
         if self.len() == self.dimension {
             return false;
         }
-        let mut rest = self
-            .basis
-            .coordinates(&(beta / power_of_two(largest(beta))));
+        let beta = beta / power_of_two(largest(beta));
+        let mut rest = self.basis.joint_coordinates(&beta, self.vectors);
         let size = rest.norm();
         for span in &self.spans {
             rest.rows_mut(span.source, span.len).fill(0.0);

@@ -147,7 +147,8 @@ fn unreachable(
     }
     let (usable, unusable): (Vec<usize>, Vec<usize>) =
         (0..potential.blocks.len()).partition(|&b| potential.blocks[b].weight.is_finite());
-    let through_usable = if potential.basis == Basis::Standard && !unusable.is_empty() {
+    let plain = potential.basis == Basis::Standard && potential.vectors == 1;
+    let through_usable = if plain && !unusable.is_empty() {
         let coordinates = (usable.iter().map(|&b| potential.blocks[b]))
             .flat_map(|block| block.start..block.start + block.len);
         let coordinates: Vec<usize> = coordinates.collect();

@@ -7,7 +7,8 @@
 //!                                          dual (p = 1)                  ψ*(Z) = max_b ‖Z_b‖/κ_b
 //! ```
 //!
-//! Networks with several outputs have Schatten norms (`schatten`), whose blocks are the singular values of a matrix.
+//! Fully connected networks with several outputs have Schatten norms (`schatten`), whose blocks are the singular values
+//! of a matrix; convolutional and diagonal ones keep these blocks, of the entries of all C outputs at a frequency.
 //!
 //! A block with `κ_b = ∞` is one the network cannot use: `β_b = 0`, and `Z_b` is ignored.
 
@@ -22,9 +23,11 @@ use nalgebra::{DMatrix, DVector};
 pub struct Potential {
     /// The coordinates that are split into blocks.
     pub basis: Basis,
+    /// C: β is C vectors of that basis, one after the other, and coordinate i of all of them stands before i + 1.
+    pub vectors: usize,
     /// p > 0.
     pub exponent: f64,
-    /// A partition of the D coordinates, in order.
+    /// A partition of the D·C coordinates, in order.
     pub blocks: Vec<Block>,
     /// Set for Schatten norms, where singular values take the place of blocks: the coordinates are the entries of a
     /// matrix of this shape, column by column, and make up one block.
@@ -47,6 +50,7 @@ impl Potential {
     pub fn euclidean(dimension: usize) -> Self {
         Self {
             basis: Basis::Standard,
+            vectors: 1,
             exponent: 2.0,
             blocks: vec![Block {
                 start: 0,
@@ -79,11 +83,24 @@ impl Potential {
     /// # Panics
     /// If there is not one weight per frequency.
     pub fn spectral(basis: Basis, dimension: usize, exponent: f64, weights: &[f64]) -> Self {
+        Self::grouped(basis, (dimension, 1), exponent, weights)
+    }
+
+    /// The same of D × C matrices: `ψ(β) = (Σ_d c_d ‖β̂_d‖^p)^{1/p}`, with the Euclidean norm over the C columns of β.
+    ///
+    /// # Panics
+    /// If there is not one weight per frequency.
+    pub fn grouped(
+        basis: Basis,
+        (dimension, vectors): (usize, usize),
+        exponent: f64,
+        weights: &[f64],
+    ) -> Self {
         let frequencies = basis.frequencies(dimension);
         assert_eq!(frequencies.len(), weights.len(), "one weight per frequency");
         let block = |(f, &weight): (Frequency, &f64)| Block {
-            start: f.start,
-            len: f.len,
+            start: f.start * vectors,
+            len: f.len * vectors,
             weight: if f.len == 1 {
                 weight
             } else {
@@ -92,13 +109,14 @@ impl Potential {
         };
         Self {
             basis,
+            vectors,
             exponent,
             blocks: frequencies.into_iter().zip(weights).map(block).collect(),
             matrix: None,
         }
     }
 
-    /// D.
+    /// D·C.
     pub fn dimension(&self) -> usize {
         self.blocks.iter().map(|b| b.len).sum()
     }

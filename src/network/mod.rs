@@ -198,6 +198,8 @@ pub enum Known<'a> {
     FullyConnectedClasses(&'a FullyConnectedLinear),
     /// `β̂ = ŵ_1 ⊙ ⋯ ⊙ ŵ_L`
     EntryByEntry(&'a SpectralLinear),
+    /// `β̂_c = ŵ_1 ⊙ ⋯ ⊙ ŵ_{L−1} ⊙ û_c`, C outputs.
+    EntryByEntryClasses(&'a SpectralLinear),
     /// `h_l = g(w_lᵀ h_{l−1})`, g homogeneous of degree one.
     Gated(&'a Relu),
     /// Any layers, with a linear output layer.
@@ -265,6 +267,22 @@ impl Network {
     /// A convolutional linear network of L layers on inputs of dimension D.
     pub fn convolutional(dimension: usize, depth: usize) -> Self {
         Self::new(SpectralLinear::new(Basis::Fourier, dimension, depth))
+    }
+
+    /// A convolutional linear network of L layers on inputs of dimension D with C outputs.
+    pub fn convolutional_with_outputs(dimension: usize, depth: usize, outputs: usize) -> Self {
+        let basis = Basis::Fourier;
+        Self::new(SpectralLinear::with_outputs(
+            basis, dimension, depth, outputs,
+        ))
+    }
+
+    /// A diagonal linear network of L layers on inputs of dimension D with C outputs.
+    pub fn diagonal_with_outputs(dimension: usize, depth: usize, outputs: usize) -> Self {
+        let basis = Basis::Standard;
+        Self::new(SpectralLinear::with_outputs(
+            basis, dimension, depth, outputs,
+        ))
     }
 
     /// A diagonal linear network of L layers on inputs of dimension D.

@@ -124,25 +124,27 @@ impl Builder<'_> {
 
     /// The network on D inputs with as many outputs as labels need.
     pub(super) fn network(&self, dimension: usize, outputs: usize) -> Result<Network> {
-        let has_many = matches!(
-            self.document.network,
-            Architecture::FullyConnected { .. } | Architecture::Layers(_)
-        );
-        if outputs > 1 && !has_many {
-            let problem = "labels that are classes need a network with one output per class, and only \
-                           fully-connected-linear ones and general layers have several";
-            let advice =
-                "use [network.fully-connected-linear] or [network.layers], or labels of two values";
+        if outputs > 1 && matches!(self.document.network, Architecture::Relu(_)) {
+            let problem = "labels that are classes need a network with one output per class, and \
+                           relu networks have one output";
+            let advice = "use [network.layers] with a dense layer of ReLU units for each width (kinks are rounded \
+                          there), or labels of two values";
             return Err(self.source.error(self.span_of_classes(), problem, advice));
         }
         match &self.document.network {
             Architecture::FullyConnected { depth, hidden } => {
                 self.fully_connected((dimension, outputs), depth, hidden.as_ref())
             }
-            Architecture::Convolutional { depth } => {
-                Ok(Network::convolutional(dimension, layers(depth)))
-            }
-            Architecture::Diagonal { depth } => Ok(Network::diagonal(dimension, layers(depth))),
+            Architecture::Convolutional { depth } => Ok(Network::convolutional_with_outputs(
+                dimension,
+                layers(depth),
+                outputs,
+            )),
+            Architecture::Diagonal { depth } => Ok(Network::diagonal_with_outputs(
+                dimension,
+                layers(depth),
+                outputs,
+            )),
             Architecture::Relu(table) => {
                 let widths = self.hidden_widths(&table.hidden)?;
                 Ok(Relu::with(dimension, &widths, table.activation).into())

@@ -49,8 +49,8 @@ fn layers_are_those_of_the_keys() {
     let layers = mixed.general().unwrap();
     assert_eq!(
         layers.description(),
-        "convolution 3 to 4 channels (ReLU, ε = 0.1), average over 2, dense 20 with bias (ReLU, negative slope 0.1, ε = \
-         0.1), dense 10 (ReLU to the power 2), dense 1"
+        "convolution 3 to 4 channels (ReLU, ε = 0.1), average over 2, dense 20 with bias (ReLU, negative slope 0.1, \
+         ε = 0.1), dense 10 (ReLU to the power 2), dense 1"
     );
     assert_eq!(layers.softness(), 0.1);
     let sharper = network(MIXED, &["network.layers.smoothing=0.01"]);

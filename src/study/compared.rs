@@ -41,8 +41,8 @@ pub(crate) struct Compared {
     pub figures: Vec<Figure>,
 }
 
-/// Reads the runs in `folders`, and writes `table.csv`, `curves.npz` and, with a look, `figures/*` and `index.html` into
-/// `to`.
+/// Reads the runs in `folders`, and writes `table.csv`, `curves.npz` and, with a look, `figures/*` and `index.html`
+/// into `to`.
 ///
 /// # Errors
 /// [`Error::Data`] for a folder that does not hold a finished run; [`Error::Io`].

@@ -57,9 +57,11 @@ pub(super) fn of(problem: &Problem) -> Option<Alignment> {
                 reached,
             }))
         }
-        Known::FullyConnectedClasses(_) | Known::Gated(_) | Known::Layered(_) | Known::Nothing => {
-            None
-        }
+        Known::FullyConnectedClasses(_)
+        | Known::EntryByEntryClasses(_)
+        | Known::Gated(_)
+        | Known::Layered(_)
+        | Known::Nothing => None,
     }
 }
 

@@ -16,7 +16,7 @@
 //! (`1/(2^L − 1)`) at L = 2 alone.
 
 use super::growth::{potential_degree, predictor_degree};
-use super::{Errors, classes, errors};
+use super::{Errors, classes, errors, frequency_classes};
 use crate::limit::{Limit, Potential, Separability, minimise};
 use crate::network::{Known, Signals, SpectralLinear, vectors};
 use crate::problem::Problem;
@@ -88,7 +88,7 @@ pub fn certified_candidates(list: &[CandidatePotential], g: &DMatrix<f64>) -> Ve
 /// A potential claimed to give the limit.
 #[derive(Debug, Clone)]
 pub struct CandidatePotential {
-    /// `svm`, `main-text`, `appendix`, `sparse`; with several outputs `frobenius`, `nuclear`, `schatten`.
+    /// `svm`, `main-text`, `appendix`, `sparse`; with several outputs `frobenius`, `nuclear`, `schatten`, `groups`.
     pub id: &'static str,
     /// What it is, for legends.
     pub label: &'static str,
@@ -136,6 +136,10 @@ pub(super) fn of(problem: &Problem) -> Option<LimitLaw> {
             let (claim, form) = classes::limit(problem, network)?;
             Some(law(stated(claim), form))
         }
+        Known::EntryByEntryClasses(network) => {
+            let (claim, form) = frequency_classes::limit(problem, network)?;
+            Some(law(stated(claim), form))
+        }
         Known::EntryByEntry(network) => Some(match limit_signals(problem)? {
             LimitSignals::Fixed(feedback) => {
                 let degree = predictor_degree(depth);
@@ -159,8 +163,12 @@ pub(super) fn of(problem: &Problem) -> Option<LimitLaw> {
 
 /// Limits that have been claimed, or would hold under another rule, to be distinguished from [`of`].
 pub(super) fn candidates(problem: &Problem) -> Vec<CandidatePotential> {
-    if let Known::FullyConnectedClasses(network) = problem.network().known() {
-        return classes::candidates(problem, network);
+    match problem.network().known() {
+        Known::FullyConnectedClasses(network) => return classes::candidates(problem, network),
+        Known::EntryByEntryClasses(network) => {
+            return frequency_classes::candidates(problem, network);
+        }
+        _ => {}
     }
     let (Known::EntryByEntry(network), Some(signals)) =
         (problem.network().known(), limit_signals(problem))

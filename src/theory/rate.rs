@@ -109,6 +109,7 @@ pub(super) fn of(problem: &Problem) -> Option<RateLaw> {
                 _ => (isotropic && errors.are_fixed()).then(|| law(slope, learned, false)),
             }
         }
+        Known::EntryByEntryClasses(_) => (depth == 1).then(|| law(Slope::Of(-1.0), None, false)),
         Known::Gated(_) => (depth == 2 && errors.are_fixed()).then(|| RateLaw {
             of_features: true,
             early: EARLY_FEATURES,

@@ -1,6 +1,7 @@
 //! Networks with one output per class: plain equations, symmetries, limits.
 
 mod contradictory;
+mod frequencies;
 #[path = "../support/judged.rs"]
 mod judged;
 

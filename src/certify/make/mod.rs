@@ -58,7 +58,7 @@ fn norm(problem: &Problem, potential: &Potential) -> Option<Norm> {
     if potential.is_multiple_of_euclidean() {
         return Some(Norm::Euclidean);
     }
-    if potential.matrix.is_some() {
+    if potential.matrix.is_some() || potential.vectors > 1 {
         return None;
     }
     let (dimension, basis) = (potential.dimension(), potential.basis);

@@ -8,7 +8,7 @@
 //!
 //! θ holds every `w_l` in the orthonormal coordinates of [`spectrum`](crate::spectrum): the flow is then one small
 //! system per frequency, coupled only through the multipliers, and a frequency that is learned slowly keeps all its
-//! digits next to those that grow.
+//! digits next to those that grow. With C outputs the last layer has C columns, and [`classes`] the field.
 //!
 //! # The vector field, per frequency
 //! `ŵ_l' = F_l = P_l ε_l ẑ` with `P_l = ŵ_1^*⋯ŵ_{l−1}^*`, ẑ the transform of `z = Σ_n α_n g_n`, and
@@ -18,6 +18,7 @@
 //! F depends on the conjugates of the weights only, `dF_l = Σ_k M_lk dŵ_k^* + P_l ε_l dẑ`, where `M_lk = ẑ C_lk^*`
 //! under BP (`C_lk = ∏_{j≠l,k} ŵ_j`), and `M_lk = ẑ ε_l ∏_{j<l, j≠k} ŵ_j^*` for k < l, else 0, under feedback.
 
+mod classes;
 mod kernel;
 mod step;
 mod stepper;
@@ -25,10 +26,11 @@ mod stepper;
 use super::stepping::{Lane, Stepper, Training};
 use super::{
     Architecture, Footprint, Kernel, Kind, Known, Layout, Network, OutputLayer, Signals, blank,
-    expect_fit, vectors,
+    expect_fit, outputs, vectors,
 };
 use crate::dataset::Dataset;
 use crate::spectrum::{Basis, Frequency};
+use classes::ClassKernel;
 use kernel::SpectralKernel;
 use nalgebra::{DMatrix, DVector};
 use num_complex::Complex64;
@@ -58,7 +60,7 @@ pub(super) const DIAGONAL: Kind = Kind {
 #[derive(Debug, Clone, PartialEq)]
 pub struct SpectralLinear {
     basis: Basis,
-    /// D × 1, L times.
+    /// D × 1, L − 1 times, and D × C.
     layout: Layout,
 }
 
@@ -75,7 +77,12 @@ impl Architecture for SpectralLinear {
     }
 
     fn margins(&self, theta: &[f64], data: &Dataset) -> DVector<f64> {
-        data.signed_samples() * self.product(theta)
+        if self.outputs() == 1 {
+            return data.signed_samples() * self.product(theta);
+        }
+        let shape = (self.dimension(), self.outputs());
+        let beta = DMatrix::from_vec(shape.0, shape.1, self.product(theta).data.into());
+        outputs::margins(data, &(data.samples() * beta))
     }
 
     fn predictor(&self, theta: &[f64]) -> Option<DVector<f64>> {
@@ -102,7 +109,11 @@ impl Architecture for SpectralLinear {
             weights.product()
         });
         let gains: Vec<Complex64> = gains.collect();
-        let mut features = self.basis.rows(data.signed_samples());
+        let one = self.outputs() == 1;
+        let mut features = self.basis.rows(match one {
+            true => data.signed_samples(),
+            false => data.samples(),
+        });
         for mut row in features.row_iter_mut() {
             let mut seen: Vec<f64> = row.iter().copied().collect();
             for (f, gain) in frequencies.iter().zip(&gains) {
@@ -112,13 +123,21 @@ impl Architecture for SpectralLinear {
             row.iter_mut().zip(seen).for_each(|(x, seen)| *x = seen);
         }
         Some(OutputLayer {
-            features,
+            features: if one {
+                features
+            } else {
+                data.rows_with(&features)
+            },
             weights: DVector::from_column_slice(&theta[self.layout.range(hidden)]),
         })
     }
 
     fn kernel(&self, signals: Signals<'_>, data: &Dataset) -> Arc<dyn Kernel> {
         expect_fit(self, signals, data);
+        if self.outputs() > 1 {
+            let feedback = self.fixed_signals(signals);
+            return Arc::new(ClassKernel::new(self, feedback, data));
+        }
         let conjugates = |b_l: &DVector<f64>| self.transform(b_l).map(|b| b.conj());
         Arc::new(SpectralKernel {
             frequencies: self.frequencies(),
@@ -142,7 +161,10 @@ impl Architecture for SpectralLinear {
     }
 
     fn known(&self) -> Known<'_> {
-        Known::EntryByEntry(self)
+        match self.outputs() {
+            1 => Known::EntryByEntry(self),
+            _ => Known::EntryByEntryClasses(self),
+        }
     }
 
     /// Layers act on all D entries, hidden ones as well.
@@ -158,29 +180,40 @@ impl Architecture for SpectralLinear {
     fn fixed_signals(&self, signals: Signals<'_>) -> Option<Vec<DMatrix<f64>>> {
         let column = |filter: &DMatrix<f64>| filter.column(0).into_owned();
         signals.composed(|filter, above| {
-            DMatrix::from_columns(&[self.compose(&column(filter), &column(above))])
+            let columns = above.column_iter();
+            let composed = columns.map(|b| self.compose(&column(filter), &b.into_owned()));
+            DMatrix::from_columns(&composed.collect::<Vec<_>>())
         })
     }
 
     fn stepper(&self, training: &Training<'_>, lanes: &[Lane]) -> Option<Box<dyn Stepper>> {
-        Some(Box::new(stepper::stepper(self, training, lanes)))
+        (self.outputs() == 1)
+            .then(|| Box::new(stepper::stepper(self, training, lanes)) as Box<dyn Stepper>)
     }
 
     fn shares_lanes(&self) -> bool {
-        true
+        self.outputs() == 1
     }
 
+    /// With C outputs there are C transforms of the last layer, and no one spectrum.
     fn spectrum(&self) -> Option<&SpectralLinear> {
-        Some(self)
+        (self.outputs() == 1).then_some(self)
     }
 }
 
 impl SpectralLinear {
     /// A network on inputs of dimension D with L layers, each a vector of D weights.
     pub fn new(basis: Basis, dimension: usize, depth: usize) -> Self {
+        Self::with_outputs(basis, dimension, depth, 1)
+    }
+
+    /// The same with C outputs: the last layer has C vectors of D weights.
+    pub fn with_outputs(basis: Basis, dimension: usize, depth: usize, outputs: usize) -> Self {
+        let mut shapes = vec![(dimension, 1); depth];
+        shapes[depth - 1].1 = outputs;
         Self {
             basis,
-            layout: Layout::new(vec![(dimension, 1); depth]),
+            layout: Layout::new(shapes),
         }
     }
 
@@ -216,10 +249,11 @@ impl SpectralLinear {
         DVector::from_iterator(flat.len(), mapped)
     }
 
-    /// `ŵ_1 … ŵ_L` on the half spectrum (one column per layer, F × L).
+    /// `ŵ_1 … ŵ_L` on the half spectrum (one column per layer, F × L; with C outputs the last layer has C columns).
     pub fn transforms(&self, theta: &[f64]) -> DMatrix<Complex64> {
         let frequencies = self.frequencies();
-        DMatrix::from_fn(frequencies.len(), self.layout.depth(), |d, l| {
+        let columns = self.layout.depth() + self.outputs() - 1;
+        DMatrix::from_fn(frequencies.len(), columns, |d, l| {
             frequencies[d].entry(&theta[l * self.dimension()..])
         })
     }
@@ -264,8 +298,12 @@ impl SpectralLinear {
         effective.is_finite().then_some(effective)
     }
 
-    /// β in the original space, length D.
+    /// β in the original space, length D·C.
     fn product(&self, theta: &[f64]) -> DVector<f64> {
+        if self.outputs() > 1 {
+            let theta = &theta[..self.layout.parameters()];
+            return self.original(&classes::predictor(self, theta));
+        }
         self.basis.original(&predictor(
             &self.frequencies(),
             self.dimension(),
@@ -320,5 +358,7 @@ fn predictor(
     beta
 }
 
+#[cfg(test)]
+mod class_tests;
 #[cfg(test)]
 mod tests;

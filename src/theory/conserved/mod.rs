@@ -1,11 +1,12 @@
 //! Conserved quantities, whose drift measures the integrator's error.
 //!
 //! Each kind of network has its own (`matrices`: fully connected; `classes`: the same with several outputs;
-//! `frequencies`: convolutional and diagonal; `units`: gated networks; `layers`: any layers), and a rule may add to
+//! `frequencies` and `frequency_classes`: convolutional and diagonal; `units`: gated networks; `layers`: any layers), and a rule may add to
 //! them.
 
 mod classes;
 mod frequencies;
+mod frequency_classes;
 mod layers;
 mod matrices;
 mod units;
@@ -52,6 +53,9 @@ pub(super) fn of_network(problem: &Problem) -> Vec<Conserved> {
         Known::FullyConnected(network) => matrices::conserved(problem, network, &errors),
         Known::FullyConnectedClasses(network) => classes::conserved(problem, network, &errors),
         Known::EntryByEntry(network) => frequencies::conserved(problem, network, &errors),
+        Known::EntryByEntryClasses(network) => {
+            frequency_classes::conserved(problem, network, &errors)
+        }
         Known::Gated(network) => units::conserved(network, &errors),
         Known::Layered(network) => layers::conserved(problem, network, &errors),
     }

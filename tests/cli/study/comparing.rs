@@ -79,7 +79,7 @@ smoothing = 0.1
 [rule.direct-feedback-alignment]
 feedback.gaussian.seed = 7
 [initial]
-gaussian = { scale = 0.3, seed = 3, level-set = true }
+gaussian = { scale = 0.3, seed = 3 }
 [flow]
 until.log-log-time = 6.0
 saves = 20
