@@ -17,15 +17,6 @@
 //! slowest mode. (A mode that is tangential in every entry has `T_L(a) = 0` there and does not show in β.) For real
 //! entries there is no free mode. `T_2 = (2 − 3a)/(2 − a)` turns negative at a = 2/3, so at L = 2 the slope may be
 //! anything from −1/3 to −2/9; `T_3 > 0` on [0, 1], so at L = 3 the law holds; `T_4` is negative from a = 0.96.
-//!
-//! # Gradient descent, L = 2
-//! With balanced layers `d ln|β̂_d|/ds = 2τ|ẑ_d| cos Δ_d`, `(arg β̂_d)' = 2τ|ẑ_d| sin Δ_d`, `Δ_d = arg ẑ_d − arg β̂_d`.
-//! On the support of the ℓ1 limit `2τ|ẑ_d| → 1`; off it `2τ|ẑ_d| → κ_d < 1`, the dual's entry relative to the largest,
-//! so those entries decay relative to the others like `(log t)^{κ_d − 1}`. On the support, small changes (χ + iϑ,
-//! relative) obey `χ' = ξ`, `ϑ' = η − ϑ` with `ξ = Rᵀc, η = Tᵀc` from the multipliers (R, T: radial and tangential
-//! parts of `Ĝ_S`), and the margins fix c: `K c = Tρϑ`, `K = RρRᵀ + TρTᵀ` (ρ = |β̂*|). So ϑ decays at rates `1 − μ`, μ
-//! an eigenvalue of `K^{−1}TρTᵀ`: the eigenvalues of the pencil `(RρRᵀ, K)`, leaving out zeros (there the margins fix ϑ
-//! = 0). The slowest of all these dominates.
 
 use super::growth::predictor_degree;
 use crate::limit::Limit;
@@ -53,8 +44,6 @@ struct Forms {
     along: DMatrix<f64>,
     /// The same for the components across, where entries are complex.
     across: DMatrix<f64>,
-    /// `|ẑ_d|` divided by the largest, for entries with `β̂*_d = 0`.
-    idle: Vec<f64>,
 }
 
 /// Entries of β̂* below this fraction of the largest, and eigenvalues below it, count as zero.
@@ -68,21 +57,16 @@ impl Forms {
         let beta = basis.coordinates(&limit.beta);
         let frequencies = network.frequencies();
         let modulus = |x: &DVector<f64>, f: &Frequency| f.entry(x.as_slice()).norm();
-        let largest = |x: &DVector<f64>| {
-            let moduli = frequencies.iter().map(|f| modulus(x, f));
-            moduli.fold(0.0, f64::max)
-        };
-        let (largest_dual, largest_beta) = (largest(&dual), largest(&beta));
+        let moduli = frequencies.iter().map(|f| modulus(&beta, f));
+        let largest_beta = moduli.fold(0.0, f64::max);
         let size = limit.support.len();
         let mut forms = Self {
             along: DMatrix::zeros(size, size),
             across: DMatrix::zeros(size, size),
-            idle: Vec::new(),
         };
         for f in &frequencies {
             let (z, b) = (modulus(&dual, f), modulus(&beta, f));
             if b <= ZERO * largest_beta {
-                forms.idle.push(z / largest_dual);
                 continue;
             }
             let direction = dual.rows(f.start, f.len).normalize();
@@ -138,21 +122,6 @@ fn pencil(a: &DMatrix<f64>, b: &DMatrix<f64>) -> Option<DVector<f64>> {
     let half = lower.solve_lower_triangular(a)?;
     let whole = lower.solve_lower_triangular(&half.transpose())?;
     Some(whole.symmetric_eigenvalues())
-}
-
-/// The rate at which the direction approaches the ℓ1 limit under gradient descent with L = 2: angle ∝ `(log
-/// t)^{−rate}`. `None` if the multipliers do not determine it.
-pub(super) fn sparse_rate(
-    network: &SpectralLinear,
-    signed_samples: &DMatrix<f64>,
-    limit: &Limit,
-) -> Option<f64> {
-    let forms = Forms::new(network, signed_samples, limit);
-    let free = pencil(&forms.along, &(&forms.along + &forms.across))?;
-    let lagging = forms.idle.iter().map(|kappa| 1.0 - kappa);
-    let rates = free.iter().copied().filter(|rate| *rate > ZERO);
-    let rate = rates.chain(lagging).fold(1.0, f64::min);
-    (rate > ZERO).then_some(rate)
 }
 
 #[cfg(test)]

@@ -31,6 +31,7 @@ mod limit;
 mod off_zero;
 mod rate;
 mod sandwich;
+mod sparse_approach;
 
 pub use crate::rule::{Conserved, Measured};
 pub use alignment::{Alignment, FrequencyAlignment, OuterProducts};

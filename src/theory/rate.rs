@@ -19,7 +19,7 @@
 
 use super::classes::inverse_on_differences;
 use super::growth::predictor_degree;
-use super::{Errors, approach, class_approach, errors};
+use super::{Errors, approach, class_approach, errors, sparse_approach};
 use crate::limit::Limit;
 use crate::network::{Architecture, Known, SpectralLinear};
 use crate::problem::Problem;
@@ -58,10 +58,10 @@ enum Slope {
     SlowestMode(SpectralLinear),
     /// The same for D × C predictors under fixed feedback, where areas take the place of phases; with the depth.
     OfAreas((usize, usize), usize),
-    /// That of the ℓ1 limit of gradient descent with L = 2.
+    /// That of the limit of gradient descent with L = 2 where layers act entry by entry, for any number of outputs.
     Sparse {
         network: SpectralLinear,
-        /// G, N × D.
+        /// G, rows × DC.
         signed_samples: DMatrix<f64>,
     },
 }
@@ -96,6 +96,10 @@ pub(super) fn of(problem: &Problem) -> Option<RateLaw> {
         slope,
         learned,
     };
+    let sparse = |network: &SpectralLinear| Slope::Sparse {
+        network: network.clone(),
+        signed_samples: problem.dataset().signed_samples().clone(),
+    };
     let degree = predictor_degree(depth);
     match problem.network().known() {
         Known::Nothing | Known::Layered(_) => None,
@@ -109,7 +113,11 @@ pub(super) fn of(problem: &Problem) -> Option<RateLaw> {
                 _ => (isotropic && errors.are_fixed()).then(|| law(slope, learned, false)),
             }
         }
-        Known::EntryByEntryClasses(_) => (depth == 1).then(|| law(Slope::Of(-1.0), None, false)),
+        Known::EntryByEntryClasses(network) => match depth {
+            1 => Some(law(Slope::Of(-1.0), None, false)),
+            2 if errors.are_gradients() => Some(law(sparse(network), None, true)),
+            _ => None,
+        },
         Known::Gated(_) => (depth == 2 && errors.are_fixed()).then(|| RateLaw {
             of_features: true,
             early: EARLY_FEATURES,
@@ -134,13 +142,7 @@ pub(super) fn of(problem: &Problem) -> Option<RateLaw> {
                 let learned = Learned::of(problem, Some(network));
                 Some(law(Slope::Of(-1.0), Some(learned), complex(network)))
             }
-            2 => {
-                let slope = Slope::Sparse {
-                    network: network.clone(),
-                    signed_samples: problem.dataset().signed_samples().clone(),
-                };
-                Some(law(slope, None, complex(network)))
-            }
+            2 => Some(law(sparse(network), None, complex(network))),
             _ => None,
         },
     }
@@ -160,7 +162,7 @@ impl RateLaw {
             Slope::Sparse {
                 network,
                 signed_samples,
-            } => approach::sparse_rate(network, signed_samples, limit).map(|rate| -rate),
+            } => sparse_approach::rate(network, signed_samples, limit).map(|rate| -rate),
             Slope::SlowestMode(network) => self.slowest_mode(network, limit),
             Slope::OfAreas(shape, depth) => {
                 let samples = &self.learned.as_ref()?.signed_samples;
