@@ -58,8 +58,8 @@ pub(super) const GD_CONV: Claim = Claim {
     printed: "(Ours.) Under gradient descent a convolutional linear network with C outputs converges in direction to a \
               minimiser of Σ_d ‖β̂[d]‖^{2/L}, with the norm over the C outputs at every frequency, subject to \
               ⟨x_n (e_c − e_k)ᵀ, β⟩ ≥ 1. Diagonal networks: the same without the transform.",
-    corrected: "True for L ≤ 2 from generic weights, where the problem is convex: at L = 2 all outputs use the same few \
-                frequencies. For L > 2 the limit is a first-order stationary point, which one depends on the path.",
+    corrected: "True for L ≤ 2 from generic weights, where the problem is convex: at L = 2 all outputs use the same \
+                few frequencies. For L > 2 the limit is a first-order stationary point, which one depends on the path.",
     check: "As gd-fc-vector. Hypotheses: convolutional or diagonal linear with several outputs, gradient descent, \
             separable data; at L = 2 no entry of the spectrum that starts at zero in both layers, and with two outputs \
             no real one at equal moduli.",

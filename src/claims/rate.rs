@@ -30,7 +30,8 @@ pub(super) const RATE_BP: Claim = Claim {
                 initialised outside the span of the support vectors does not. Derived and measured here for \
                 convolutional and diagonal networks of depth 2: (log t)^{−r} with r from the limit itself, the smaller \
                 of 1 − κ for the largest dual entry κ off its support and of the rates at which phases on it relax, \
-                and, with several outputs, parts in which these turn against each other (docs/theory.md). No prediction beyond depth 2, and none for ReLU networks.",
+                and, with several outputs, parts in which these turn against each other \
+                (docs/theory.md). No prediction beyond depth 2, and none for ReLU networks.",
     check: CHECK,
     subject: Subject::Flow,
     judge: |e| judge(e, false),

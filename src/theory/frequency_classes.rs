@@ -1,8 +1,8 @@
 //! Convolutional and diagonal linear networks with C outputs.
 //!
 //! Gradient descent on `β̂_c = ŵ_1 ⊙ ⋯ ⊙ ŵ_{L−1} ⊙ û_c` balances `|ŵ_l[d]|` and `‖û[d]‖` (the norm over the outputs),
-//! so that the least `½‖θ‖²` of a given β is `(L/2) Σ_d ‖β̂[d]‖^{2/L}`: the group norm over outputs, the multi-class SVM
-//! for L = 1, convex for L = 2, for L > 2 a quasi-norm of which the limit is a stationary point.
+//! so that the least `½‖θ‖²` of a given β is `(L/2) Σ_d ‖β̂[d]‖^{2/L}`: the group norm over outputs, the multi-class
+//! SVM for L = 1, convex for L = 2, for L > 2 a quasi-norm of which the limit is a stationary point.
 //!
 //! Fixed feedback `b̂_l[d] ∈ C^C` enters every hidden layer through one number per frequency, `Σ_c b̂_{lc}^* ẑ_c`: what
 //! stands for K_l in fully connected networks has rank one, and no norm is minimised.

@@ -1,11 +1,11 @@
 //! How directions approach the sparse limits of gradient descent with L = 2, where layers act entry by entry, to one
 //! output or several.
 //!
-//! With balanced layers, `ρ_d = ‖β̂_d‖` (the norm over C outputs) and `e_d = β̂_d/ρ_d`, `β̂_d' = ρ_d (ẑ_d + e_d e_d^* ẑ_d)`.
-//! On the support of the limit `2τ‖ẑ_d‖ → 1`; off it `2τ‖ẑ_d‖ → κ_d < 1`, the dual's entry relative to the largest, so
-//! those entries decay relative to the others like `(log t)^{κ_d − 1}`. On the support, write relative changes of β̂_d as
-//! χ along e_d, and y across: phases, along i e_d, and transverse parts, in which outputs turn against each other. With
-//! changes `Ĝᵀc` of the dual from the multipliers c, in the clock s,
+//! With balanced layers, `ρ_d = ‖β̂_d‖` (the norm over C outputs) and `e_d = β̂_d/ρ_d`,
+//! `β̂_d' = ρ_d (ẑ_d + e_d e_d^* ẑ_d)`. On the support of the limit `2τ‖ẑ_d‖ → 1`; off it `2τ‖ẑ_d‖ → κ_d < 1`, the
+//! dual's entry relative to the largest, so those entries decay relative to the others like `(log t)^{κ_d − 1}`. On the
+//! support, write relative changes of β̂_d as χ along e_d, and y across: phases, along i e_d, and transverse parts, in
+//! which outputs turn against each other. With changes `Ĝᵀc` of the dual from the multipliers c, in the clock s,
 //!
 //! ```text
 //! χ' = Rᵀc,       y' = −D (y − Pᵀc),       D = 1 for phases, ½ for transverse parts

@@ -3,7 +3,9 @@
 
 use crate::judged::judged;
 use marginflow::claims::Outcome;
-use marginflow::dataset::{Dataset, gaussian_class_teacher, standard_normals};
+use marginflow::dataset::{
+    ClassMeans, Dataset, class_means, gaussian_class_teacher, standard_normals,
+};
 use marginflow::flow::FlowOptions;
 use marginflow::limit::Limit;
 use marginflow::loss::Loss;
@@ -56,8 +58,15 @@ fn group_norms(beta: &DVector<f64>, fourier: bool) -> Vec<f64> {
 #[test]
 fn gradient_descent_of_two_layers_gives_all_outputs_the_same_frequencies() {
     for (seed, fourier) in [(1, true), (2, true), (3, false), (4, false)] {
-        let (d, n) = (8, 8);
-        let data = gaussian_class_teacher(d, n, OUTPUTS, seed).unwrap();
+        let d = 10;
+        let options = ClassMeans {
+            dimension: d,
+            classes: OUTPUTS,
+            samples: 6,
+            spread: 0.5,
+            seed,
+        };
+        let data = class_means(&options).unwrap();
         let network = match fourier {
             true => Network::convolutional_with_outputs(d, 2, OUTPUTS),
             false => Network::diagonal_with_outputs(d, 2, OUTPUTS),

@@ -126,7 +126,7 @@ fn velocities_of_several_outputs_are_those_of_a_loop_and_tangents_their_derivati
             let error = (DVector::from_vec(parts.concat()) - &difference).norm();
             assert!(error < 1e-7 * difference.norm(), "{what}: {error:e}");
 
-            // the rates along the velocity are the change of the margins, and those of the data set and the output layer
+            // rates along the velocity are the change of the margins, which are those of the output layer
             let along = kernel.tangent(theta, &alpha, &velocity, &d_alpha).margins;
             let rates = DVector::from_vec(rates);
             assert!((along - &rates).norm() < 1e-12 * rates.norm(), "{what}");

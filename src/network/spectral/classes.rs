@@ -1,5 +1,5 @@
-//! Convolutional and diagonal linear networks with C outputs: `β̂_c = ŵ_1 ⊙ ⋯ ⊙ ŵ_{L−1} ⊙ û_c`, `f_c = ⟨β̂_c, x̂⟩`, where
-//! `û_1 … û_C` are the columns of the output layer w_L (D × C).
+//! Convolutional and diagonal linear networks with C outputs: `β̂_c = ŵ_1 ⊙ ⋯ ⊙ ŵ_{L−1} ⊙ û_c`, `f_c = ⟨β̂_c, x̂⟩`,
+//! where `û_1 … û_C` are the columns of the output layer w_L (D × C).
 //!
 //! # The vector field, per frequency
 //! Rows enter through `ẑ_c`, the transforms of the columns of `z = Σ_i α_i mat(g_i)` (D × C). With

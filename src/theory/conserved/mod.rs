@@ -1,8 +1,8 @@
 //! Conserved quantities, whose drift measures the integrator's error.
 //!
 //! Each kind of network has its own (`matrices`: fully connected; `classes`: the same with several outputs;
-//! `frequencies` and `frequency_classes`: convolutional and diagonal; `units`: gated networks; `layers`: any layers), and a rule may add to
-//! them.
+//! `frequencies` and `frequency_classes`: convolutional and diagonal; `units`: gated networks; `layers`: any layers),
+//! and a rule may add to them.
 
 mod classes;
 mod frequencies;

@@ -63,7 +63,7 @@ fn units_of_two_rules_share_a_slider() {
     assert_eq!(units(&page), units(&alone));
     shop.ends(0, "compare-runs linear --out one");
     let page = fs::read_to_string(shop.path("one/index.html")).unwrap();
-    assert!(!page.contains("motion-time\""));
+    assert!(!page.contains("id=\"motion-time\""));
     shop.ends(0, "compare-runs dfa bp --out bare --no-figures");
     assert!(!shop.path("bare/index.html").exists());
 }
