@@ -80,6 +80,62 @@ const CHECK: &str = "Residual: the final angle between the predictor and the cer
                      tolerance, or where the run's own duality gap proves that it passes by the minimiser; \
                      inconclusive otherwise. Hypotheses: fully connected linear with several outputs, separable data.";
 
+pub(super) const COMPLEMENTARITY: Claim = Claim {
+    id: "dfa-complementarity",
+    printed: "(Ours.) From zero weights and under any fixed feedback, a fully connected linear network with C outputs \
+              ends at a solution of a complementarity problem: β ∝ ZK_1C_2K_2⋯K_{L−1}C_L with C_2 = ½ZᵀZ, C_{l+1} = \
+              ½C_lᵀK_{l−1}C_l, K_l = F_lᵀF_l, and Z in the cone of the rows x_n (e_c − e_k)ᵀ of smallest margin.",
+    corrected: "Derived where Z converges in direction, which is proved for K_l ∝ 1 only: there it is the minimiser of \
+                thm-1-vector. With other K_l no norm is minimised; near K_l ∝ 1 the solution is the only one nearby, \
+                and Gaussian feedback of n units leads n^(−1/2) away from that minimiser (docs/theory.md, section 12).",
+    check: "Residual: the larger of the relative distances of β from the direction that Z gives, and of Z from the cone \
+            of the rows within one percent of the smallest margin. Tolerance: 0.01, still falling (like (log \
+            t)^{−1/40} or faster) or below 1e-6; inconclusive otherwise. Hypotheses: fully connected linear with \
+            several outputs, two layers or more, fixed feedback with F_l⁺F_l, but not F_lᵀF_l, a multiple of the \
+            identity on differences of outputs, zero initial weights, separable data.",
+    subject: Subject::Flow,
+    judge: complementarity,
+};
+
+fn complementarity(e: &Evidence<'_>) -> Verdict {
+    if let Some(verdict) = super::other_rule(e, true) {
+        return verdict;
+    }
+    let measured = e.diagnostics.classes.as_ref();
+    let Some(residuals) = measured.and_then(|classes| classes.complementarity.as_ref()) else {
+        return not_applicable(match e.diagnostics.theory.limit {
+            Some(_) if e.problem.network().outputs() > 1 => "the predicted limit minimises a norm",
+            _ => without_matrices(e),
+        });
+    };
+    if let Some(verdict) = super::unfinished(e) {
+        return verdict;
+    }
+    let approach = Approach {
+        named: ("complementarity residual", ""),
+        distance: residuals,
+        expected: None,
+        certified: false,
+        contradiction: None,
+        more: String::new(),
+    };
+    direction::judge(e, &approach)
+}
+
+/// Why Z and the C_l are not measured.
+fn without_matrices(e: &Evidence<'_>) -> &'static str {
+    match e.problem.network().outputs() {
+        1 => "the network has one output",
+        _ if e.problem.theta0().amax() > 0.0 => "the initial weights are not zero",
+        _ if e.problem.network().depth() == 1 => "a network of depth 1 has no layer to align",
+        _ if e.problem.feedback_matrices().is_some() => {
+            "F_l⁺F_l is not the identity on differences of outputs (a hidden layer is narrow, or its feedback of low \
+             rank): Z and C_l cannot be told from the weights"
+        }
+        _ => "the network is not fully connected linear",
+    }
+}
+
 /// As for one output.
 const LARGEST_TOLERANCE: f64 = 1e-3;
 
@@ -145,16 +201,7 @@ fn alignment(e: &Evidence<'_>) -> Verdict {
     }
     let areas = (e.diagnostics.classes.as_ref()).and_then(|classes| classes.areas.as_ref());
     let Some(areas) = areas else {
-        return not_applicable(match e.problem.network().outputs() {
-            1 => "the network has one output",
-            _ if e.problem.theta0().amax() > 0.0 => "the initial weights are not zero",
-            _ if e.problem.network().depth() == 1 => "a network of depth 1 has no layer to align",
-            _ if e.problem.feedback_matrices().is_some() => {
-                "F_l⁺F_l is not the identity on differences of outputs (a hidden layer is narrow, or its feedback of \
-                 low rank): Z and C_l cannot be told from the weights"
-            }
-            _ => "the network is not fully connected linear",
-        });
+        return not_applicable(without_matrices(e));
     };
     if let Some(verdict) = super::unfinished(e) {
         return verdict;

@@ -106,6 +106,7 @@ pub const CLAIMS: &[Claim] = &[
     directional_limit::GD_FC,
     classes::PROP_1,
     classes::THM_1,
+    classes::COMPLEMENTARITY,
     classes::GD_FC,
     classes::GD_CONV,
     prop_2::PRINTED,

@@ -1,10 +1,12 @@
 //! What is measured on linear networks with several outputs: singular values of β, and how layers align with feedback.
 
+use super::worse;
+use crate::limit::{KKT_ACTIVE, nearest_of_columns};
 use crate::network::Network;
 use crate::problem::Problem;
 use crate::singular::Singular;
 use crate::theory::{ClassAlignment, Theory};
-use nalgebra::DMatrix;
+use nalgebra::{DMatrix, DVector};
 
 /// Measurements of a predictor with C outputs; every series has one entry per save (T).
 #[derive(Debug, Clone)]
@@ -16,6 +18,11 @@ pub struct Classes {
     pub effective_rank: Vec<f64>,
     /// Fixed feedback from zero weights, two layers or more.
     pub areas: Option<Areas>,
+    /// The same where the feedback selects no norm: how far β and Z are from solving the complementarity problem that
+    /// is left, `β ∝ ZK_1C_2K_2⋯C_L` with `C_2 = ½ZᵀZ`, `C_{l+1} = ½C_lᵀK_{l−1}C_l` and Z in the cone of the rows of
+    /// smallest margin. The larger of the two relative distances, of β from that direction and of Z from the cone;
+    /// `None` while some margin is not positive.
+    pub complementarity: Option<Vec<Option<f64>>>,
 }
 
 /// The matrices `C_l = F_{l−1}⁺ w_l (F_l⁺)ᵀ` of layers l = 2 … L beside their law; (L − 1) × T each.
@@ -33,15 +40,17 @@ pub(super) fn shape(network: &Network) -> Option<(usize, usize)> {
     (network.outputs() > 1 && network.is_linear()).then(|| (inputs, network.outputs()))
 }
 
-pub(super) struct Builder {
+pub(super) struct Builder<'a> {
     shape: (usize, usize),
     law: Option<ClassAlignment>,
+    /// G, rows × DC.
+    rows: &'a DMatrix<f64>,
     measured: Classes,
 }
 
-impl Builder {
+impl<'a> Builder<'a> {
     /// `None` unless the network has several outputs and is linear in its input.
-    pub(super) fn new(problem: &Problem, theory: &Theory, saves: usize) -> Option<Self> {
+    pub(super) fn new(problem: &'a Problem, theory: &Theory, saves: usize) -> Option<Self> {
         let (d, c) = shape(problem.network())?;
         let law = theory.class_alignment.clone();
         let layers = problem.network().depth() - 1;
@@ -54,7 +63,10 @@ impl Builder {
                     recursion: DMatrix::zeros(layers, saves),
                     swept: DMatrix::zeros(layers, saves),
                 }),
+                complementarity: (law.is_some() && theory.limit.is_none())
+                    .then(|| vec![None; saves]),
             },
+            rows: problem.dataset().signed_samples(),
             law,
         })
     }
@@ -83,9 +95,38 @@ impl Builder {
                 areas.swept[(l, k)] = skew.norm() / symmetric.norm();
             }
         }
+        if let Some(residuals) = &mut self.measured.complementarity {
+            residuals[k] = complementarity(self.rows, law, beta, &matrices.z);
+        }
     }
 
     pub(super) fn finish(self) -> Classes {
         self.measured
     }
+}
+
+/// See [`Classes::complementarity`].
+fn complementarity(
+    rows: &DMatrix<f64>,
+    law: &ClassAlignment,
+    beta: &[f64],
+    z: &DMatrix<f64>,
+) -> Option<f64> {
+    let beta = DVector::from_column_slice(beta).normalize();
+    let margins = rows * &beta;
+    let smallest = margins.min();
+    if smallest.is_nan() || smallest <= 0.0 {
+        return None;
+    }
+    let z = z / z.norm();
+    let settled = law.settled_predictor(&z);
+    let off = (&beta - DVector::from_column_slice(settled.as_slice())).norm();
+    let active: Vec<usize> = (0..margins.len())
+        .filter(|n| margins[*n] <= (1.0 + KKT_ACTIVE) * smallest)
+        .collect();
+    let columns = rows.select_rows(&active).transpose();
+    let z = DVector::from_column_slice(z.as_slice());
+    let multipliers = nearest_of_columns(&columns, &z);
+    let outside = (z - columns * multipliers).norm();
+    Some(worse(off, outside))
 }

@@ -60,7 +60,8 @@ pub struct Diagnostics {
     pub candidates: Vec<CandidateAngles>,
     /// Relative distance of the gradient of the predicted potential from the cone of the active samples; `None` while γ
     /// ≤ 0. For ReLU networks [`Homogeneous::feedback_kkt`] or [`Homogeneous::gradient_kkt`], by the rule; `None` where
-    /// no such problem is known (fixed feedback, more than two layers).
+    /// no such problem is known (fixed feedback, more than two layers). [`Classes::complementarity`] where several
+    /// outputs and their feedback select no norm.
     pub kkt_residual: Vec<Option<f64>>,
     /// The duality gap that β certifies, with the best multipliers for it; `None` while γ ≤ 0. For ReLU networks that
     /// of the output weights on the features of the save.
@@ -134,7 +135,7 @@ struct Saves<'a> {
     homogeneous: Option<homogeneous::Builder<'a>>,
     feature_machine: Option<feature_machine::Builder<'a>>,
     alignment: Option<alignment::Builder>,
-    classes: Option<classes::Builder>,
+    classes: Option<classes::Builder<'a>>,
     phases: Option<phases::Builder>,
     sandwich: Option<sandwich::Builder<'a>>,
     invariants: invariants::Tracker<'a>,
@@ -276,6 +277,10 @@ impl<'a> Saves<'a> {
         }
         d.alignment = self.alignment.and_then(alignment::Builder::finish);
         d.classes = self.classes.map(classes::Builder::finish);
+        let complementarity = d.classes.as_ref().and_then(|c| c.complementarity.as_ref());
+        if let Some(residuals) = complementarity {
+            d.kkt_residual.clone_from(residuals);
+        }
         d.phases = self.phases.map(phases::Builder::finish);
         d.sandwich = self.sandwich.map(sandwich::Builder::finish);
         d.invariants = self.invariants.finish();

@@ -7,11 +7,13 @@ pub(crate) const ID: &str = "certificate";
 /// Applies once all samples have been classified correctly at some save.
 pub(crate) fn build(run: &Drawn) -> Option<Figure> {
     let diagnostics = run.diagnostics;
-    if diagnostics
-        .kkt_residual
-        .iter()
-        .chain(&diagnostics.duality_gap)
-        .all(Option::is_none)
+    // without a predicted limit a residual stands for nothing that a gap could be drawn beside
+    if run.theory().limit.is_none()
+        || diagnostics
+            .kkt_residual
+            .iter()
+            .chain(&diagnostics.duality_gap)
+            .all(Option::is_none)
     {
         return None;
     }

@@ -125,6 +125,10 @@ fn of_the_end(run: &Run) -> Vec<(&'static str, String)> {
         let rank = classes.effective_rank[k];
         let text = format!("{}; effective rank {rank:.3}", values.join(", "));
         rows.push(("singular values of β", text));
+        if let Some(Some(residual)) = classes.complementarity.as_ref().map(|r| r[k]) {
+            let text = format!("residual {residual:.3e}; the feedback selects no norm");
+            rows.push(("complementarity", text));
+        }
     }
     if let Some(h) = &d.homogeneous {
         rows.extend(homogeneous(h));

@@ -197,6 +197,32 @@ impl ClassAlignment {
         Matrices { z, c: c.collect() }
     }
 
+    /// The direction of β once areas have fallen behind, from that of Z: `Z K_1 C_2 K_2 ⋯ K_{L−1} C_L` with
+    /// `C_2 = ½ZᵀZ`, `C_{l+1} = ½C_lᵀK_{l−1}C_l`, of length one; zero for Z = 0.
+    pub fn settled_predictor(&self, z: &DMatrix<f64>) -> DMatrix<f64> {
+        let unit = |m: DMatrix<f64>| match m.norm() {
+            0.0 => m,
+            norm => m / norm,
+        };
+        let hidden = &self.feedback[..self.feedback.len() - 1];
+        let mut c: Option<DMatrix<f64>> = None;
+        let mut beta = unit(z.clone());
+        for (l, f) in hidden.iter().enumerate() {
+            // K_{l−1} lies between C_l and the next, where Z is C_1
+            let next = match (&c, l) {
+                (Some(c), 1..) => {
+                    let below = &hidden[l - 1] * c;
+                    below.tr_mul(&below)
+                }
+                _ => z.tr_mul(z),
+            };
+            let next = unit(next);
+            beta = unit(&beta * f.tr_mul(&(f * &next)));
+            c = Some(next);
+        }
+        beta
+    }
+
     /// `½ZᵀZ` and `½C_lᵀK_{l−1}C_l`, which the symmetric parts of `C_2 … C_L` are exactly.
     pub fn symmetric_parts(&self, matrices: &Matrices) -> Vec<DMatrix<f64>> {
         let mut parts = vec![matrices.z.tr_mul(&matrices.z) * 0.5];

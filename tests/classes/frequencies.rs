@@ -66,7 +66,7 @@ fn gradient_descent_of_two_layers_gives_all_outputs_the_same_frequencies() {
             spread: 0.5,
             seed,
         };
-        let data = class_means(&options).unwrap();
+        let data = class_means(&options);
         let network = match fourier {
             true => Network::convolutional_with_outputs(d, 2, OUTPUTS),
             false => Network::diagonal_with_outputs(d, 2, OUTPUTS),

@@ -157,7 +157,6 @@ fn complaints(path: &Path) -> Vec<String> {
                 // Which problem fixed feedback solves is known at depth 2, of gated units, only.
                 "kkt_residual" if general => !d.theory.errors.are_gradients(),
                 "kkt_residual" if !linear => unfit || finished.problem.network().depth() > 2,
-                "kkt_residual" => unpredicted,
                 _ => (unfit || unpredicted) && key == "angle_to_limit",
             },
             value => value.is_number(),

@@ -139,7 +139,8 @@ keys! {
     "candidate_angles" ["T, C"] Float64, RADIANS, Arrays(from::candidate_angles), "Angles of β to them.";
     "certified" ["K"] Int64, "index", Arrays(from::certified_saves), "Saves with positive margins.";
     "kkt_residual" ["K"] Float64, PLAIN, Arrays(from::kkt_residual),
-        "At those saves, the distance of the gradient of the predicted potential from the cone of the active samples.";
+        "At those saves, the distance of the gradient of the predicted potential from the cone of the active samples; \
+         where feedback of several outputs selects no norm, the residual of the complementarity problem that is left.";
     "duality_gap" ["K"] Float64, PLAIN, Arrays(from::duality_gap),
         "At those saves, the gap that β certifies; absent where the potential is not convex.";
     "accumulated_gap" ["saves"] Float64, PLAIN, Series(from::accumulated_gap),
