@@ -88,8 +88,8 @@ pub(super) const COMPLEMENTARITY: Claim = Claim {
     corrected: "Derived where Z converges in direction, which is proved for K_l ∝ 1 only: there it is the minimiser of \
                 thm-1-vector. With other K_l no norm is minimised; near K_l ∝ 1 the solution is the only one nearby, \
                 and Gaussian feedback of n units leads n^(−1/2) away from that minimiser (docs/theory.md, section 12).",
-    check: "Residual: the larger of the relative distances of β from the direction that Z gives, and of Z from the cone \
-            of the rows within one percent of the smallest margin. Tolerance: 0.01, still falling (like (log \
+    check: "Residual: the larger of the relative distances of β from the direction that Z gives, and of Z from the \
+            cone of the rows within one percent of the smallest margin. Tolerance: 0.01, still falling (like (log \
             t)^{−1/40} or faster) or below 1e-6; inconclusive otherwise. Hypotheses: fully connected linear with \
             several outputs, two layers or more, fixed feedback with F_l⁺F_l, but not F_lᵀF_l, a multiple of the \
             identity on differences of outputs, zero initial weights, separable data.",
