@@ -19,7 +19,13 @@
 use nalgebra::{DMatrix, DVector};
 use num_complex::Complex64;
 use rustfft::FftPlanner;
+use std::cell::RefCell;
 use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
+
+thread_local! {
+    /// Transforms by length: their twiddle factors take longer than a transform.
+    static PLANS: RefCell<FftPlanner<f64>> = RefCell::new(FftPlanner::new());
+}
 
 /// A choice of orthonormal coordinates of `R^D`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,8 +98,8 @@ impl Basis {
             Self::Fourier => {
                 let mut buffer: Vec<Complex64> =
                     x.iter().map(|&x| Complex64::new(x, 0.0)).collect();
-                FftPlanner::new()
-                    .plan_fft_forward(x.len())
+                PLANS
+                    .with_borrow_mut(|plans| plans.plan_fft_forward(x.len()))
                     .process(&mut buffer);
                 let scale = 1.0 / (x.len() as f64).sqrt();
                 let mut coordinates = DVector::zeros(x.len());
@@ -117,8 +123,8 @@ impl Basis {
                     buffer[d] = entry;
                     buffer[(dimension - d) % dimension] = entry.conj();
                 }
-                FftPlanner::new()
-                    .plan_fft_inverse(dimension)
+                PLANS
+                    .with_borrow_mut(|plans| plans.plan_fft_inverse(dimension))
                     .process(&mut buffer);
                 let scale = 1.0 / (dimension as f64).sqrt();
                 DVector::from_iterator(dimension, buffer.iter().map(|x| x.re * scale))

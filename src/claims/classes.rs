@@ -87,7 +87,8 @@ pub(super) const COMPLEMENTARITY: Claim = Claim {
               ½C_lᵀK_{l−1}C_l, K_l = F_lᵀF_l, and Z in the cone of the rows x_n (e_c − e_k)ᵀ of smallest margin.",
     corrected: "Derived where Z converges in direction, which is proved for K_l ∝ 1 only: there it is the minimiser of \
                 thm-1-vector. With other K_l no norm is minimised; near K_l ∝ 1 the solution is the only one nearby, \
-                and Gaussian feedback of n units leads n^(−1/2) away from that minimiser (docs/theory.md, section 12).",
+                and Gaussian feedback of n units leads away from that minimiser by about 1/√n (docs/theory.md, \
+                section 12).",
     check: "Residual: the larger of the relative distances of β from the direction that Z gives, and of Z from the \
             cone of the rows within one percent of the smallest margin. Tolerance: 0.01, still falling (like (log \
             t)^{−1/40} or faster) or below 1e-6; inconclusive otherwise. Hypotheses: fully connected linear with \
