@@ -52,6 +52,16 @@ impl Doubled {
         s + (e + (self.lo - other.lo))
     }
 
+    /// `self + hi + lo`, not normalised.
+    #[inline(always)]
+    fn plus(self, hi: f64, lo: f64) -> Self {
+        let (s, f) = two_sum(self.hi, hi);
+        Self {
+            hi: s,
+            lo: self.lo + (f + lo),
+        }
+    }
+
     pub(crate) fn value(self) -> f64 {
         self.hi + self.lo
     }
@@ -158,47 +168,46 @@ impl WithSimd for Dot<'_> {
         let (lo, lo_rest) = S::as_simd_f64s(self.lo);
         let zero = simd.splat_f64s(0.0);
         let (mut sums, mut errors) = ([zero; BESIDE], [zero; BESIDE]);
-        let mut add = |k: usize, x, hi, lo| {
-            // two_product, by a fused multiply-add
-            let p = simd.mul_f64s(x, hi);
-            let e = simd.mul_add_f64s(x, hi, simd.neg_f64s(p));
-            // two_sum
-            let a = sums[k];
-            let s = simd.add_f64s(a, p);
-            let t = simd.sub_f64s(s, a);
-            let of_a = simd.sub_f64s(a, simd.sub_f64s(s, t));
-            let f = simd.add_f64s(of_a, simd.sub_f64s(p, t));
-            sums[k] = s;
-            let small = simd.add_f64s(f, simd.mul_add_f64s(x, lo, e));
-            errors[k] = simd.add_f64s(errors[k], small);
-        };
         let full = x.len() / BESIDE * BESIDE;
         for i in (0..full).step_by(BESIDE) {
             for k in 0..BESIDE {
-                add(k, x[i + k], hi[i + k], lo[i + k]);
+                let term = [x[i + k], hi[i + k], lo[i + k]];
+                (sums[k], errors[k]) = added(simd, (sums[k], errors[k]), term);
             }
         }
         for i in full..x.len() {
-            add(i - full, x[i], hi[i], lo[i]);
+            let k = i - full;
+            (sums[k], errors[k]) = added(simd, (sums[k], errors[k]), [x[i], hi[i], lo[i]]);
         }
         let mut total = Doubled { hi: 0.0, lo: 0.0 };
-        let mut include = |hi: f64, lo: f64| {
-            let (s, f) = two_sum(total.hi, hi);
-            total = Doubled {
-                hi: s,
-                lo: total.lo + (f + lo),
-            };
-        };
         let lanes = pulp::bytemuck::cast_slice::<S::f64s, f64>;
         for (sum, error) in lanes(&sums).iter().zip(lanes(&errors)) {
-            include(*sum, *error);
+            total = total.plus(*sum, *error);
         }
         for (x, (hi, lo)) in x_rest.iter().zip(hi_rest.iter().zip(lo_rest)) {
             let (p, e) = two_product(*x, *hi);
-            include(p, e + x * lo);
+            total = total.plus(p, e + x * lo);
         }
         Doubled::new(total.hi, total.lo)
     }
+}
+
+/// Sums and their errors in lanes, after another term `x (hi + lo)`: `two_product` by a fused multiply-add, and
+/// `two_sum`.
+#[inline(always)]
+fn added<S: Simd>(
+    simd: S,
+    (sum, error): (S::f64s, S::f64s),
+    [x, hi, lo]: [S::f64s; 3],
+) -> (S::f64s, S::f64s) {
+    let p = simd.mul_f64s(x, hi);
+    let e = simd.mul_add_f64s(x, hi, simd.neg_f64s(p));
+    let s = simd.add_f64s(sum, p);
+    let t = simd.sub_f64s(s, sum);
+    let of_sum = simd.sub_f64s(sum, simd.sub_f64s(s, t));
+    let f = simd.add_f64s(of_sum, simd.sub_f64s(p, t));
+    let small = simd.add_f64s(f, simd.mul_add_f64s(x, lo, e));
+    (s, simd.add_f64s(error, small))
 }
 
 #[cfg(test)]
