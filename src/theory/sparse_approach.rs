@@ -124,8 +124,9 @@ fn on_support(
             continue;
         }
         let (start, len) = (f.start * outputs, f.len * outputs);
+        // ‖ẑ_d‖ is the same all over the support
         entries.push(Entry::new(
-            b,
+            b * largest_dual / z,
             support.columns(start, len).into_owned(),
             &dual.rows(start, len).into_owned(),
             f.len == 2,

@@ -26,6 +26,71 @@ pub fn gradient_descent() -> Problem {
     problem(|_| Rule::gradient_descent(), 0.1)
 }
 
+/// Gaussian feedback from zero weights, which selects no norm.
+pub fn gaussian() -> Problem {
+    let gaussian = |network: &Network| {
+        let (r, c) = network.signal_shapes()[0];
+        let draws = standard_normals("feedback", 7).take(r * c);
+        Rule::direct_feedback_matrices(vec![DMatrix::from_iterator(r, c, draws)])
+    };
+    problem(gaussian, 0.0)
+}
+
+/// Gradient descent on a convolutional network.
+pub fn frequencies() -> Problem {
+    frequencies_from(|_| {})
+}
+
+/// The same from weights that are changed, in the coordinates of frequencies.
+fn frequencies_from(change: impl Fn(&mut DVector<f64>)) -> Problem {
+    let data = gaussian_class_teacher(8, 8, 3, 1).unwrap();
+    let network = Network::convolutional_with_outputs(8, 2, 3);
+    let start = standard_normals("start", 1).take(network.parameters());
+    let mut start = DVector::from_iterator(network.parameters(), start) * 0.1;
+    change(&mut start);
+    let rule = Rule::gradient_descent();
+    Problem::new(data, network, rule, Loss::Exponential, start).unwrap()
+}
+
+/// What the claims of the others say of these, and what the hypotheses of theirs are.
+#[test]
+fn what_feedback_without_a_norm_and_frequencies_are_not() {
+    let gaussian = Case::to(gaussian(), 30.0);
+    let no_norm = "the feedback is not a multiple of orthonormal columns";
+    gaussian.expect("thm-1-vector", Outcome::NotApplicable, no_norm);
+    gaussian.expect(
+        "gd-conv-vector",
+        Outcome::NotApplicable,
+        "not gradient descent",
+    );
+    let orthonormal = Case::to(feedback(), 20.0);
+    let norm = "the predicted limit minimises a norm";
+    orthonormal.expect("dfa-complementarity", Outcome::NotApplicable, norm);
+    let frequencies = Case::to(frequencies(), 60.0);
+    let other = "not feedback alignment";
+    frequencies.expect("dfa-complementarity", Outcome::NotApplicable, other);
+    let connected = "the network is not fully connected linear";
+    frequencies.expect("gd-fc-vector", Outcome::NotApplicable, connected);
+    // another direction in place of the limit's is not approached
+    let astray = Case {
+        limit: Some(Limit {
+            beta: frequencies.candidate("frobenius").beta.clone(),
+            ..frequencies.limit.clone().unwrap()
+        }),
+        ..frequencies
+    };
+    let verdict = astray.judge("gd-conv-vector");
+    assert_ne!(verdict.outcome, Outcome::Holds, "{}", verdict.evidence);
+    // a frequency that starts at zero in both layers stays there
+    let of_zero = frequencies_from(|start| {
+        for layer in start.as_mut_slice().chunks_exact_mut(8) {
+            layer[0] = 0.0;
+        }
+    });
+    let case = Case::to(of_zero, 20.0);
+    case.expect("gd-conv-vector", Outcome::NotApplicable, "entry 0");
+}
+
 /// Feedback of three units to four outputs, which no pseudo-inverse undoes.
 fn narrow() -> Problem {
     let data = gaussian_class_teacher(6, 8, 4, 2).unwrap();

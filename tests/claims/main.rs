@@ -341,6 +341,8 @@ fn control(id: &str) -> Case {
         "prop-1" | "thm-1" | "rate-dfa" => Case::to(dfa(data(), &[8]), 30.0),
         "prop-1-vector" | "thm-1-vector" => Case::to(classes::feedback(), 30.0),
         "gd-fc-vector" => Case::to(classes::gradient_descent(), 30.0),
+        "gd-conv-vector" => Case::to(classes::frequencies(), 60.0),
+        "dfa-complementarity" => Case::to(classes::gaussian(), 30.0),
         "gd-fc" | "rate-bp" => Case::to(bp(data(), &[8]), 30.0),
         "prop-2" => Case::to(direct(telling(), Network::diagonal(8, 2), 7), 30.0),
         "prop-2-corrected" | "thm-2-corrected" | "thm-2-unconditional" => Case::to(conv(2), 30.0),
