@@ -295,7 +295,7 @@ impl Network {
         Self::new(Relu::new(dimension, hidden, smoothing))
     }
 
-    /// A general network of these hidden layers and a dense output layer; see [`layered`].
+    /// A general network of these hidden layers and a linear output layer; see [`Layered`].
     ///
     /// # Errors
     /// [`Misfit`] with the index of the layer (from 0).
