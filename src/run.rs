@@ -253,7 +253,7 @@ pub fn compare(scenario: Scenario, allow_nonseparable: bool, control: &Control<'
 
 /// Measures the run against the other limits that have been claimed; also where none is predicted, once it fits its
 /// data, for then they have limits.
-fn set_beside(problem: &Problem, limit: Option<&Limit>, diagnostics: &mut Diagnostics) {
+pub fn set_beside(problem: &Problem, limit: Option<&Limit>, diagnostics: &mut Diagnostics) {
     let fits = diagnostics.min_margin.last().is_some_and(|m| *m > 0.0);
     if limit.is_none() && !fits {
         return;

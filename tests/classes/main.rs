@@ -5,6 +5,8 @@ mod contradictory;
 mod frequencies;
 #[path = "../support/judged.rs"]
 mod judged;
+#[path = "../support/runge_kutta.rs"]
+mod runge_kutta;
 
 use judged::judged;
 use marginflow::claims::Outcome;
@@ -156,27 +158,10 @@ fn product(w: &[DMatrix<f64>], depth: usize) -> DMatrix<f64> {
     w[1..depth].iter().fold(w[0].clone(), |p, w| p * w)
 }
 
-/// Classical Runge–Kutta in τ = ln(1+t).
+/// β at τ = ln(1+t), by Runge–Kutta.
 fn plain_predictor(problem: &Problem, tau: f64, steps: usize) -> DMatrix<f64> {
-    let mut w = plain_start(problem);
-    let h = tau / steps as f64;
-    let rates = |w: &[DMatrix<f64>], tau: f64| -> Vec<DMatrix<f64>> {
-        let rates = plain_rates(problem, w).into_iter();
-        rates.map(|v| v * tau.exp()).collect()
-    };
-    let moved = |w: &[DMatrix<f64>], v: &[DMatrix<f64>], h: f64| -> Vec<DMatrix<f64>> {
-        w.iter().zip(v).map(|(w, v)| w + v * h).collect()
-    };
-    for step in 0..steps {
-        let at = step as f64 * h;
-        let k1 = rates(&w, at);
-        let k2 = rates(&moved(&w, &k1, h / 2.0), at + h / 2.0);
-        let k3 = rates(&moved(&w, &k2, h / 2.0), at + h / 2.0);
-        let k4 = rates(&moved(&w, &k3, h), at + h);
-        for (l, w_l) in w.iter_mut().enumerate() {
-            *w_l += (&k1[l] + &k2[l] * 2.0 + &k3[l] * 2.0 + &k4[l]) * (h / 6.0);
-        }
-    }
+    let start = plain_start(problem);
+    let w = runge_kutta::in_log_time(start, (tau, steps), |w| plain_rates(problem, w));
     product(&w, problem.network().depth())
 }
 

@@ -3,6 +3,8 @@
 #[path = "../support/judged.rs"]
 mod judged;
 mod plain;
+#[path = "../support/runge_kutta.rs"]
+mod runge_kutta;
 
 use judged::judged;
 use marginflow::activation::{ACTIVATIONS, Activation, Formula, Identity, OfLayers};
@@ -173,29 +175,10 @@ fn flat(w: &[DMatrix<f64>]) -> DVector<f64> {
     DVector::from_vec(w.iter().flat_map(|w| w.iter().copied()).collect())
 }
 
-/// Classical Runge–Kutta in τ = ln(1+t).
+/// θ at τ = ln(1+t), by Runge–Kutta.
 fn plain_flow(case: &(Problem, Plain), tau: f64, steps: usize) -> DVector<f64> {
-    let mut w = case.0.network().weights(case.0.theta0().as_slice());
-    let h = tau / steps as f64;
-    let moved = |w: &[DMatrix<f64>], v: &[DMatrix<f64>], h: f64| -> Vec<DMatrix<f64>> {
-        w.iter().zip(v).map(|(w, v)| w + v * h).collect()
-    };
-    let rates = |w: &[DMatrix<f64>], at: f64| -> Vec<DMatrix<f64>> {
-        plain_velocity(case, w)
-            .into_iter()
-            .map(|v| v * at.exp())
-            .collect()
-    };
-    for step in 0..steps {
-        let at = step as f64 * h;
-        let k1 = rates(&w, at);
-        let k2 = rates(&moved(&w, &k1, h / 2.0), at + h / 2.0);
-        let k3 = rates(&moved(&w, &k2, h / 2.0), at + h / 2.0);
-        let k4 = rates(&moved(&w, &k3, h), at + h);
-        for (l, w_l) in w.iter_mut().enumerate() {
-            *w_l += (&k1[l] + &k2[l] * 2.0 + &k3[l] * 2.0 + &k4[l]) * (h / 6.0);
-        }
-    }
+    let start = case.0.network().weights(case.0.theta0().as_slice());
+    let w = runge_kutta::in_log_time(start, (tau, steps), |w| plain_velocity(case, w));
     flat(&w)
 }
 

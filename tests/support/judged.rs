@@ -8,8 +8,7 @@ use marginflow::diagnostics::{Diagnostics, diagnose};
 use marginflow::error::Result;
 use marginflow::flow::{FlowOptions, integrate};
 use marginflow::problem::Problem;
-use marginflow::run::reference_limit;
-use marginflow::theory::certified_candidates;
+use marginflow::run::{reference_limit, set_beside};
 use marginflow::trajectory::{Status, Trajectory};
 
 /// Claims that theory proves where their hypotheses hold: never violated.
@@ -57,11 +56,7 @@ pub fn judged(
     let trajectory = integrate(problem, options, &mut |_| {})?;
     let limit = reference.after(problem, &trajectory);
     let mut diagnostics = diagnose(problem, &trajectory, limit.as_ref());
-    if limit.is_some() {
-        let g = problem.dataset().signed_samples();
-        let candidates = certified_candidates(&diagnostics.theory.candidates, g);
-        diagnostics.compare(candidates, g, limit.as_ref());
-    }
+    set_beside(problem, limit.as_ref(), &mut diagnostics);
     let conclusion = judge(problem, options, &trajectory, &diagnostics);
     let verdicts = claims::check(&Evidence {
         problem,
