@@ -51,6 +51,9 @@ impl Drive<'_, '_> {
         {
             return Some(Why::NewUnit);
         }
+        if self.run.log_time(s) > RANGE && moves_unseen(self.system.kernel()) {
+            return Some(self.ends(UNSEEN));
+        }
         match self.integrator.kind() {
             Kind::Partitioned => self.leaves_to_others(s),
             Kind::Explicit => self.rests_or_overflows(s),
@@ -65,9 +68,6 @@ impl Drive<'_, '_> {
     fn leaves_to_others(&mut self, s: f64) -> Option<Why> {
         if self.is_fast(s) {
             return Some(Why::NewEpoch);
-        }
-        if self.run.log_time(s) > RANGE && moves_unseen(self.system.kernel()) {
-            return Some(self.ends(UNSEEN));
         }
         let (strongest, at_start) = (self.strongest(s), self.run.strongest_at_start);
         if !self.run.epoch.is_magnified()
@@ -114,9 +114,6 @@ impl Drive<'_, '_> {
     }
 
     fn rests_or_overflows(&mut self, s: f64) -> Option<Why> {
-        if self.run.log_time(s) > RANGE && moves_unseen(self.system.kernel()) {
-            return Some(self.ends(UNSEEN));
-        }
         let theta = self.integrator.weights();
         let strongest = self.strongest(s);
         let at_start = self.run.strongest_at_start;
