@@ -9,6 +9,7 @@ mod constrained;
 mod fully_connected;
 
 mod kernel;
+mod layer;
 mod layered;
 mod layout;
 mod outputs;
@@ -27,7 +28,9 @@ pub use fully_connected::{FullyConnectedLinear, Reduction};
 pub use kernel::{
     Closure, Entered, Held, InputResponse, Kernel, LinearisedStep, Pieces, Tangent, linearised,
 };
-pub use layered::{Connection, Extent, LayerSpec, Layered, Misfit};
+pub use layer::{Connection, Extent, LayerSpec, Misfit};
+pub use layered::Layered;
+pub(crate) use layered::MarginGradients;
 pub use layout::Layout;
 pub use path::{FullPath, WeightPath};
 pub(crate) use path::{SMALLEST, norm};
@@ -308,13 +311,13 @@ impl Network {
         layered::network(dimension, hidden, output, smoothing)
     }
 
-    /// Whether [`layers`](Self::layers) needs a smoothing > 0 for these: they have kinks, and are no ReLU network.
-    pub fn layers_need_rounding(
+    /// Whether [`layers`](Self::layers) have kinks, and are no ReLU network.
+    pub fn layers_have_mixed_kinks(
         dimension: usize,
         hidden: &[LayerSpec],
         output: &LayerSpec,
     ) -> bool {
-        layered::needs_rounding(dimension, hidden, output)
+        layered::have_mixed_kinks(dimension, hidden, output)
     }
 
     /// Shapes of the weights `w_1 … w_L`, inputs × units.

@@ -126,6 +126,15 @@ impl<'a> Signals<'a> {
         }
     }
 
+    /// The same signals, owned.
+    pub(super) fn matrices(self) -> Held<DMatrix<f64>, DMatrix<f64>> {
+        match self {
+            Self::Backward => Held::Backward,
+            Self::Layerwise(f) => Held::Layerwise(f.to_vec()),
+            Self::Direct(b) => Held::Direct(b.to_vec()),
+        }
+    }
+
     /// The lengths of the axes of every matrix (two) or vector (one), layer by layer.
     pub fn axes(self) -> Vec<Vec<usize>> {
         match self {

@@ -19,14 +19,14 @@ pub(super) struct LayersTable {
     /// Hidden layers from the input to the output, each in braces; a linear output layer follows.
     #[schemars(with = "Vec<LayerEntry>")]
     pub layers: Spanned<Vec<Spanned<LayerEntry>>>,
-    /// Half width ε over which the kinks of relu and leaky-relu are rounded off, in units of preactivations; 0.1 if
-    /// absent. Dense layers of one such activation, without biases and to one output, are [network.relu]: exact kinks
-    /// if absent or 0.
+    /// Half width ε over which the kinks of relu and leaky-relu are rounded off, in units of preactivations; 0: exact
+    /// kinks. 0.1 if absent; 0 if absent in dense layers of one such activation, without biases and to one output: these
+    /// are [network.relu].
     #[schemars(with = "Option<f64>")]
     pub smoothing: Option<Spanned<f64>>,
 }
 
-/// ε where a scenario names none and kinks have to be rounded.
+/// ε where a scenario names none, unless its network is one of [network.relu].
 const SMOOTHING: f64 = 0.1;
 
 /// One layer as it is written.
@@ -260,9 +260,9 @@ impl Builder<'_> {
         (dimension, hidden, output): (usize, &[LayerSpec], &LayerSpec),
         table: &LayersTable,
     ) -> error::Result<f64> {
-        let needed = Network::layers_need_rounding(dimension, hidden, output);
         let Some(given) = &table.smoothing else {
-            return Ok(if needed { SMOOTHING } else { 0.0 });
+            let mixed = Network::layers_have_mixed_kinks(dimension, hidden, output);
+            return Ok(if mixed { SMOOTHING } else { 0.0 });
         };
         let smoothing = *given.get_ref();
         if !(0.0..=1e100).contains(&smoothing) {
@@ -270,12 +270,6 @@ impl Builder<'_> {
             return Err(self
                 .source
                 .error(given.span(), &problem, "e.g. smoothing = 0.1"));
-        }
-        if needed && smoothing == 0.0 {
-            let problem = "exact kinks are followed in dense layers of one activation, without biases and to one \
-                           output; those of other networks have to be rounded";
-            let advice = "give a smoothing > 0, e.g. smoothing = 0.1, or leave it out";
-            return Err(self.source.error(given.span(), problem, advice));
         }
         Ok(smoothing)
     }

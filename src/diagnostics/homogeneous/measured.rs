@@ -3,7 +3,7 @@
 use super::gradients::Gradients;
 use crate::activation::Formula;
 use crate::dataset::Dataset;
-use crate::network::{Architecture, Layered, Network, Relu};
+use crate::network::{self, Architecture, Layered, Network, Relu};
 use nalgebra::{DMatrix, DVector};
 
 /// A homogeneous network with hidden units.
@@ -64,6 +64,24 @@ impl MarginGradients for Smooth {
     }
 }
 
+impl MarginGradients for network::MarginGradients {
+    fn open(&self, n: usize) -> DVector<f64> {
+        self.open.column(n).into_owned()
+    }
+
+    fn along(&self, direction: &[f64]) -> DVector<f64> {
+        self.open.tr_mul(&DVector::from_column_slice(direction))
+    }
+
+    fn has_kinks(&self, n: usize) -> bool {
+        self.has_kinks(n)
+    }
+
+    fn steepest(&self, n: usize, direction: &DVector<f64>) -> Option<DVector<f64>> {
+        self.steepest(n, direction)
+    }
+}
+
 impl<'a> Measured<'a> {
     /// `None` for networks that are linear in their input, and for those that are not homogeneous.
     pub(super) fn of(network: &'a Network) -> Option<Self> {
@@ -117,6 +135,9 @@ impl<'a> Measured<'a> {
     ) -> Box<dyn MarginGradients + 'a> {
         match self {
             Self::Gated(relu) => Box::new(Gradients::new(relu, theta, data)),
+            Self::Layered(layered, _) if layered.has_exact_kinks() => {
+                Box::new(layered.margin_gradients(theta, data))
+            }
             Self::Layered(layered, _) => Box::new(Smooth(layered.gradients(theta, data))),
         }
     }

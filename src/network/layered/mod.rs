@@ -6,27 +6,28 @@
 //! are only quasi-homogeneous: margins are homogeneous in no one scaling of all weights, and statements about the
 //! direction of θ do not apply.
 //!
-//! Kinks are rounded here (`Formula::rounded`): the field is smooth. Networks of dense layers with one activation, no
-//! biases and one output are those of [`Relu`](super::Relu), kinks exact or rounded, and [`network`] makes these.
+//! Where kinks are rounded (`Formula::rounded`) the field is smooth, and [`kernel`] has it. Fields with exact kinks are
+//! hybrid, piece by piece, with the machinery of [`relu`](super::relu); [`kinks`] has the gradients of their margins.
+//! Networks of dense layers with one activation, no biases and one output are those of [`Relu`](super::Relu), and
+//! [`network`] makes these.
 
 mod kernel;
-mod layer;
+mod kinks;
 mod passes;
 mod tangent;
 #[cfg(test)]
 pub(super) mod tests;
 
-pub use layer::{Connection, Extent, LayerSpec, Misfit};
-
+use super::layer::{Connection, Extent, Layer, LayerSpec, Misfit};
 use super::signals::Held;
 use super::{
     Architecture, Footprint, Kernel, Kind, Known, Layout, Network, OutputLayer, Relu, Signals,
-    expect_fit, outputs,
+    expect_fit, outputs, relu,
 };
 use crate::activation::{ExactRelu, Formula, Identity};
 use crate::dataset::Dataset;
 use kernel::LayeredKernel;
-use layer::Layer;
+pub(crate) use kinks::MarginGradients;
 use nalgebra::{DMatrix, DVector};
 use passes::Forward;
 use std::sync::Arc;
@@ -61,8 +62,8 @@ pub struct Layered {
     layout: Layout,
 }
 
-/// The network of these hidden layers on D inputs with C outputs, its kinks rounded over `smoothing`: the [`Relu`]
-/// network where it is one, then with exact kinks if `smoothing` is zero.
+/// The network of these hidden layers on D inputs with C outputs, its kinks rounded over `smoothing`, exact if that is
+/// zero: the [`Relu`] network where it is one.
 ///
 /// # Errors
 /// [`Misfit`] with the index of the layer (from 0).
@@ -86,8 +87,12 @@ pub(super) fn network(
     Layered::with_output(dimension, &hidden, output).map(Network::new)
 }
 
-/// Whether layers have kinks that [`network`] has to round.
-pub(super) fn needs_rounding(dimension: usize, hidden: &[LayerSpec], output: &LayerSpec) -> bool {
+/// Whether layers have kinks, and are no network of [`Relu`].
+pub(super) fn have_mixed_kinks(
+    dimension: usize,
+    hidden: &[LayerSpec],
+    output: &LayerSpec,
+) -> bool {
     let has_kinks = hidden.iter().any(|spec| spec.activation.kink().is_some());
     has_kinks && as_relu(dimension, hidden, output, 0.0).is_none()
 }
@@ -195,16 +200,21 @@ impl Layered {
     }
 
     fn field(&self, signals: Signals<'_>) -> Field {
-        let owned = |matrices: &[DMatrix<f64>]| matrices.to_vec();
         Field {
             layers: self.layers.clone(),
             layout: self.layout.clone(),
-            signals: match signals {
-                Signals::Backward => Held::Backward,
-                Signals::Layerwise(f) => Held::Layerwise(owned(f)),
-                Signals::Direct(b) => Held::Direct(owned(b)),
-            },
+            signals: signals.matrices(),
         }
+    }
+
+    /// Whether some units have exact kinks.
+    pub(crate) fn has_exact_kinks(&self) -> bool {
+        (self.hidden().iter()).any(|layer| layer.activation.kink().is_some())
+    }
+
+    /// Gradients of all margins, with every choice of gates at exact kinks.
+    pub(crate) fn margin_gradients(&self, theta: &[f64], data: &Dataset) -> MarginGradients {
+        MarginGradients::new(self, theta, data)
     }
 
     /// Gradients of all margins, P × rows.
@@ -270,6 +280,9 @@ impl Architecture for Layered {
 
     fn kernel(&self, signals: Signals<'_>, data: &Dataset) -> Arc<dyn Kernel> {
         expect_fit(self, signals, data);
+        if self.has_exact_kinks() {
+            return relu::kernel_of_layers(&self.layers, &self.layout, signals, data);
+        }
         Arc::new(LayeredKernel::new(
             self.field(signals),
             data,

@@ -14,7 +14,7 @@
 //! are formed explicitly, so that products with them run as blocked products.
 
 use super::Field;
-use super::layer::Layer;
+use crate::network::layer::{Layer, reshaped};
 use crate::activation::{Argument, Formula};
 use crate::network::View;
 use crate::network::signals::Held;
@@ -53,12 +53,6 @@ pub(super) struct Motion {
     pub errors: Vec<DMatrix<f64>>,
     /// `w_1' … w_L'`
     pub velocity: Vec<DMatrix<f64>>,
-}
-
-/// The same numbers in another shape.
-pub(super) fn reshaped(m: DMatrix<f64>, rows: usize) -> DMatrix<f64> {
-    let columns = m.len() / rows.max(1);
-    m.reshape_generic(nalgebra::Dyn(rows), nalgebra::Dyn(columns))
 }
 
 /// `x_j·y_j` of the columns.

@@ -150,9 +150,10 @@ fn dense_layers_of_rectified_units_are_the_relu_network() {
         let built = network(4, &hidden, &output, smoothing).unwrap();
         assert_eq!(built, Network::relu(4, &[5, 3], smoothing));
     }
-    assert!(!needs_rounding(4, &hidden, &output));
-    assert!(needs_rounding(4, &hidden, &LayerSpec::dense(2, Identity)));
-    assert!(!needs_rounding(
+    let two = LayerSpec::dense(2, Identity);
+    assert!(!have_mixed_kinks(4, &hidden, &output));
+    assert!(have_mixed_kinks(4, &hidden, &two));
+    assert!(!have_mixed_kinks(
         4,
         &[LayerSpec::dense(5, Identity)],
         &output
@@ -330,4 +331,123 @@ fn margins_are_homogeneous_of_the_degrees_of_the_layers() {
         }
     }
     assert_eq!(with_bias, 2);
+}
+
+/// The examples with exact kinks where they were rounded.
+fn with_exact_kinks() -> Vec<Vec<LayerSpec>> {
+    let (relu, leaky) = (named("relu", 0.0), named("leaky-relu", 0.1));
+    let (convolution, dense) = (LayerSpec::convolution, LayerSpec::dense);
+    vec![
+        vec![convolution(3, 2, relu), dense(4, leaky), dense(3, Identity.into())],
+        vec![
+            dense(4, Identity.into()),
+            LayerSpec {
+                bias: true,
+                ..convolution(3, 2, relu)
+            },
+            dense(3, named("quadratic", 0.0)),
+        ],
+        vec![
+            convolution(2, 2, named("relu-power", 2.0)),
+            LayerSpec {
+                pooling: vec![2],
+                bias: true,
+                ..convolution(2, 3, leaky)
+            },
+            LayerSpec {
+                pooling: vec![3],
+                ..dense(4, relu)
+            },
+        ],
+        vec![dense(4, relu), dense(3, relu)],
+    ]
+}
+
+/// Two fields of the same networks, that of layers and that of pieces, before any piece is entered.
+#[test]
+fn pieces_of_layers_are_their_field() {
+    for (i, hidden) in with_exact_kinks().iter().enumerate() {
+        for outputs in [1, 3] {
+            let data = match outputs {
+                1 => random_data(5, 6),
+                _ => three_classes_of(6, 7),
+            };
+            let network = Layered::new(6, hidden, outputs).expect("layers that fit");
+            let rules = rules(&Network::new(network.clone()));
+            let p = network.layout.parameters();
+            let numbers = |seed: u64, n: usize| gaussian(seed, n);
+            let (theta, d_theta) = (numbers(3, p), numbers(5, p));
+            let alpha: Vec<f64> = numbers(4, data.rows()).iter().map(|x| x.exp()).collect();
+            let d_alpha = numbers(6, data.rows());
+            for rule in &rules {
+                let signals = rule.signals();
+                let pieces = network.kernel(signals, &data);
+                assert!(pieces.pieces().is_some());
+                let plain = LayeredKernel::new(network.field(signals), &data, None);
+                let of = |kernel: &dyn Kernel| {
+                    let (mut m, mut v) = (vec![0.0; data.rows()], vec![0.0; p]);
+                    let mut rates = m.clone();
+                    kernel.margins(&theta, &mut m);
+                    kernel.velocity(&theta, &alpha, &mut v, &mut rates);
+                    let change = kernel.tangent(&theta, &alpha, &d_theta, &d_alpha);
+                    let active: Vec<usize> = (0..data.rows()).step_by(2).collect();
+                    let k = kernel.tangent_kernel(&theta, &active);
+                    let all = [m, v, rates, change.velocity].concat().into_iter();
+                    let all = all.chain(change.margins.iter().copied());
+                    let all = all.chain(change.rates.iter().copied());
+                    DVector::from_vec(all.chain(k.iter().copied()).collect())
+                };
+                let (found, expected) = (of(&*pieces), of(&plain));
+                let error = (&found - &expected).amax();
+                assert!(
+                    error < 1e-12 * (1.0 + expected.amax()),
+                    "{i}, {outputs} outputs, {}: {error:e}",
+                    rule.key()
+                );
+            }
+        }
+    }
+}
+
+/// A unit on the kinks of several samples: products of gradients with a direction are the derivatives of the margin
+/// there, from above or below, and the steepest is the larger.
+#[test]
+fn gradients_at_kinks_are_those_of_both_sides() {
+    let data = random_data(4, 6);
+    for hidden in with_exact_kinks() {
+        let network = Layered::new(6, &hidden, 1).expect("layers that fit");
+        let mut theta = gaussian(7, network.layout.parameters());
+        // the first hidden layer with a kink: its first unit is put on the kink of the first column that it sees
+        let l = (hidden.iter()).position(|s| s.activation.kink().is_some());
+        let l = l.expect("kinks");
+        let field = network.field(Signals::Backward);
+        let inputs = data.samples().transpose();
+        let (x, w) = {
+            let pass = Forward::new(&field, &theta, &inputs);
+            let seen = &pass.hidden[l];
+            (seen.x.column(0).into_owned(), seen.w.column(0).into_owned())
+        };
+        let on_kink = &w - &x * (w.dot(&x) / x.norm_squared());
+        let start = network.layout.range(l).start;
+        theta[start..start + w.len()].copy_from_slice(on_kink.as_slice());
+        let gradients = network.margin_gradients(&theta, &data);
+        assert!(gradients.has_kinks(0));
+        let direction = DVector::from_vec(gaussian(8, theta.len()));
+        let slope = |sign: f64| {
+            let step = 1e-6 * sign;
+            let moved: Vec<f64> = (theta.iter().zip(direction.iter()))
+                .map(|(w, d)| w + step * d)
+                .collect();
+            let margin = |theta: &[f64]| network.margins(theta, &data)[0];
+            (margin(&moved) - margin(&theta)) / step
+        };
+        let (ahead, behind) = (slope(1.0), slope(-1.0));
+        let best = gradients.steepest(0, &direction).expect("kinks");
+        let open = gradients.open.column(0).dot(&direction);
+        let largest = ahead.max(behind);
+        let scale = 1e-4 * (1.0 + largest.abs());
+        assert!((best.dot(&direction) - largest).abs() < scale);
+        assert!((open - ahead).abs().min((open - behind).abs()) < scale);
+        assert!((ahead - behind).abs() > 10.0 * scale, "no kink");
+    }
 }

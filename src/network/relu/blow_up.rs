@@ -16,7 +16,7 @@
 
 use super::equilibrium::Search;
 use super::pattern::{Mode, Pair, Pattern};
-use crate::activation::Kink;
+use crate::activation::{Argument, Formula, Kink};
 use crate::control;
 use nalgebra::{DMatrix, DVector};
 
@@ -67,7 +67,9 @@ pub(super) fn blow_up(
     for transition in TRANSITIONS {
         let instant = Instant {
             search,
-            kink: pattern.kink(),
+            kinks: (search.pairs.iter())
+                .map(|p| pattern.kink(p.layer))
+                .collect(),
             transition,
         };
         let accepted = instant.passes(&mut at, accepts);
@@ -81,7 +83,8 @@ pub(super) fn blow_up(
 
 struct Instant<'s, 'a> {
     search: &'s Search<'a>,
-    kink: Kink,
+    /// Of the search's pairs.
+    kinks: Vec<Kink>,
     transition: f64,
 }
 
@@ -145,10 +148,10 @@ impl Instant<'_, '_> {
 
     /// The gates of all pairs at these positions.
     fn gates(&self, at: &DVector<f64>) -> Vec<f64> {
-        let Kink { inactive, active } = self.kink;
         let pairs = self.search.pairs.iter().zip(at.iter());
         pairs
-            .map(|(pair, alpha)| {
+            .zip(&self.kinks)
+            .map(|((pair, alpha), Kink { inactive, active })| {
                 let share = match self.search.is_unseen(*pair) {
                     false => share(*alpha),
                     true => self
@@ -193,22 +196,38 @@ impl Instant<'_, '_> {
     /// The cosine of a unit's weights and of what it sees, in this instant, of a sample that no unit below saw before;
     /// `None` if that is still nothing.
     fn opening(&self, pair: Pair, at: &DVector<f64>) -> Option<f64> {
-        let (search, n) = (self.search, pair.sample);
-        let first = (0..=pair.layer).find(|l| search.sizes[*l].inputs[n] == 0.0)?;
-        if first == 0 {
+        let (search, pass) = (self.search, &self.search.pass);
+        let (setting, n) = (pass.setting, search.sample(pair));
+        if pair.layer == 0 {
             return None;
         }
-        let mut seen = DVector::zeros(search.pass.w[first].nrows());
-        for (p, alpha) in search.pairs.iter().zip(at.iter()) {
-            if p.layer + 1 == first && p.sample == n {
-                seen[p.unit] = search.sizes[p.layer].of(*p) * passed(*alpha);
+        // what the units of a layer pass on of this sample, in this instant: those on kinks as their positions say, those
+        // whose inputs grow out of nothing what becomes of these, and the others nothing new
+        let mut passed_on = DMatrix::zeros(0, 0);
+        for layer in 0..pair.layer {
+            let count = setting.patches(layer);
+            let mut own = DMatrix::zeros(pass.w[layer].ncols(), count);
+            if layer > 0 {
+                let g = setting.layers[layer].activation;
+                let seen = setting.taken(layer, passed_on, false);
+                let grown = pass.w[layer].tr_mul(&seen);
+                for p in (0..count).filter(|p| search.sizes[layer].inputs[n * count + p] == 0.0) {
+                    let grown = grown.column(p).map(|a| g.value(Argument::of(a)));
+                    own.set_column(p, &grown);
+                }
             }
+            for (p, alpha) in search.pairs.iter().zip(at.iter()) {
+                if p.layer == layer && search.sample(*p) == n && !search.is_unseen(*p) {
+                    let size = search.sizes[p.layer].of(*p);
+                    own[(p.unit, p.sample % count)] = size * passed(*alpha);
+                }
+            }
+            passed_on = own;
         }
-        for layer in first..pair.layer {
-            seen = search.pass.w[layer].tr_mul(&seen).map(|a| a.max(0.0));
-        }
+        let seen = setting.taken(pair.layer, passed_on, false);
+        let seen = seen.column(pair.sample % setting.patches(pair.layer));
         let length = seen.norm() * search.sizes[pair.layer].widths[pair.unit];
-        let along = search.pass.w[pair.layer].column(pair.unit).dot(&seen);
+        let along = pass.w[pair.layer].column(pair.unit).dot(&seen);
         (length > 0.0).then(|| along / length)
     }
 }

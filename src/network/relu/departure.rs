@@ -59,13 +59,14 @@ impl Zero<'_> {
         let inputs = pass.h[layer].clone();
         let signals = motion.signals[layer].row(unit).transpose();
         let free = &inputs * &signals;
-        let closes = pattern.kink().closes();
+        let kink = pattern.kink(layer);
+        let closes = kink.closes();
         let way = if closes && *departures >= MOST_DEPARTURES {
             None
         } else if closes || *departures == 0 || free.norm() == 0.0 {
             Some(free)
         } else {
-            way_out(&inputs, &signals, pattern.kink())
+            way_out(&inputs, &signals, kink)
         };
         let own = self.setting.column(layer, unit);
         let speed = way.as_ref().map_or(0.0, |way| way.norm());
@@ -88,12 +89,11 @@ impl Zero<'_> {
                 Mode::Inactive
             }
         });
-        if layer + 1 == self.setting.layout.hidden().len()
-            && let Some(b) = self.setting.last_feedback(unit)
+        let gained = 0.5 * (w.norm_squared() - width * width);
+        if layer + 1 == self.setting.hidden()
+            && let Some(by) = self.setting.on_conserved_level(unit, gained)
         {
-            // on the conserved level: b_j w_Lj − ½‖w_j‖² stays as it was
-            let gained = 0.5 * (w.norm_squared() - width * width) / b;
-            theta[self.setting.column(layer + 1, 0).start + unit] += gained;
+            self.setting.add_to_output_weights(theta, unit, &by);
         }
         theta[own].copy_from_slice(w.as_slice());
         *departures += 1;
@@ -125,7 +125,7 @@ impl Zero<'_> {
     }
 
     fn set(&self, pattern: &mut Pattern, mode: impl Fn(usize) -> Mode) {
-        for sample in 0..self.setting.labels.len() {
+        for sample in 0..pattern.columns(self.layer) {
             let pair = Pair {
                 layer: self.layer,
                 unit: self.unit,

@@ -13,7 +13,7 @@ use super::blow_up::blow_up;
 use super::passes::{Forward, Motion};
 use super::pattern::{Mode, Pair, Pattern};
 use super::sizes::{Sizes, all_sizes, significant_norms};
-use crate::activation::Kink;
+use crate::activation::{Argument, Formula, Kink};
 use crate::control;
 use nalgebra::{DMatrix, DVector};
 use std::collections::BTreeSet;
@@ -63,9 +63,8 @@ pub(super) fn balance(
         closed.set(*pair, Mode::Inactive);
     }
     let pass = Forward::new(setting, Some(&closed), theta);
-    let y = &setting.labels;
     let search = Search {
-        output: DMatrix::from_fn(1, y.len(), |_, n| y[n] * multipliers[n]),
+        output: setting.errors(multipliers),
         sizes: all_sizes(&pass),
         pairs,
         pass,
@@ -90,27 +89,28 @@ pub(super) struct Search<'a> {
     pub pass: Forward<'a>,
     /// `‖w_j‖`, `‖h_n‖` per layer.
     pub sizes: Vec<Sizes>,
-    /// `e_n`
+    /// e, C × N
     pub output: DMatrix<f64>,
 }
 
 impl<'a> Search<'a> {
     /// Gives the pairs the modes that these gates are of.
     fn adopt(&self, gates: &[f64], pattern: &mut Pattern) {
-        let kink = pattern.kink();
         let motion = self.motion(gates);
         // layers and samples whose inputs begin to grow
         let mut begun: BTreeSet<(usize, usize)> = BTreeSet::new();
         for (pair, gate) in self.pairs.iter().zip(gates) {
+            let kink = pattern.kink(pair.layer);
             let within = AT_END < gate - kink.inactive && AT_END < kink.active - gate;
-            let unseen = self.is_unseen(*pair) && !begun.contains(&(pair.layer, pair.sample));
+            let seen_now = begun.contains(&(pair.layer, self.sample(*pair)));
+            let unseen = self.is_unseen(*pair) && !seen_now;
             if within && unseen {
                 pattern.set_gate(*pair, *gate);
                 continue;
             }
             let opens = kink.active - gate <= AT_END;
             if !unseen && opens && self.relative_rate(&motion, *pair) > GROWS {
-                begun.insert((pair.layer + 1, pair.sample));
+                begun.insert((pair.layer + 1, self.sample(*pair)));
             }
             let mode = if within {
                 Mode::Sliding
@@ -134,15 +134,22 @@ impl<'a> Search<'a> {
         pass.motion_with(self.output.clone(), DVector::zeros(0))
     }
 
+    /// The sample of a pair, whose column it may share with others.
+    pub(super) fn sample(&self, pair: Pair) -> usize {
+        pair.sample / self.pass.setting.patches(pair.layer)
+    }
+
     pub(super) fn is_unseen(&self, pair: Pair) -> bool {
         self.sizes[pair.layer].inputs[pair.sample] == 0.0
     }
 
     /// Gates that answer each other.
     fn run(&self, pattern: &Pattern) -> Option<Vec<f64>> {
-        let kink = pattern.kink();
-        let mut gates: Vec<f64> = (self.pairs.iter())
-            .map(|p| match pattern.get(*p) {
+        let kinks: Vec<Kink> = (self.pairs.iter())
+            .map(|p| pattern.kink(p.layer))
+            .collect();
+        let mut gates: Vec<f64> = (self.pairs.iter().zip(&kinks))
+            .map(|(p, kink)| match pattern.get(*p) {
                 Mode::Active => kink.active,
                 Mode::Inactive => kink.inactive,
                 Mode::Sliding | Mode::Resting => 0.5 * (kink.inactive + kink.active),
@@ -150,10 +157,10 @@ impl<'a> Search<'a> {
             .collect();
         let mut draws: u64 = 1;
         for _ in 0..MOST_STARTS {
-            if self.settles(&mut gates, kink) {
+            if self.settles(&mut gates, &kinks) {
                 return Some(gates);
             }
-            for gate in &mut gates {
+            for (gate, kink) in gates.iter_mut().zip(&kinks) {
                 draws = (draws.wrapping_mul(6364136223846793005)).wrapping_add(1442695040888963407);
                 let share = (draws >> 11) as f64 / (1_u64 << 53) as f64;
                 *gate = kink.inactive + share * (kink.active - kink.inactive);
@@ -163,7 +170,7 @@ impl<'a> Search<'a> {
     }
 
     /// Whether the gates come to answer each other.
-    fn settles(&self, gates: &mut [f64], kink: Kink) -> bool {
+    fn settles(&self, gates: &mut [f64], kinks: &[Kink]) -> bool {
         let mut pass = self.pass.clone();
         // from here on it has gates of its own
         pass.pattern = None;
@@ -176,8 +183,8 @@ impl<'a> Search<'a> {
             }
             let share = 0.5_f64.powi((round / UNDAMPED) as i32);
             let mut largest = 0.0_f64;
-            for (pair, gate) in self.pairs.iter().zip(&mut *gates) {
-                let answer = self.answer(&mut pass, *pair, *gate, kink);
+            for ((pair, gate), kink) in self.pairs.iter().zip(&mut *gates).zip(kinks) {
+                let answer = self.answer(&mut pass, *pair, *gate, *kink);
                 let next = if (answer - *gate).abs() < NEAR {
                     answer
                 } else {
@@ -242,17 +249,22 @@ impl<'a> Search<'a> {
     /// are the units below that open at the rates they open with, or, if none does, those that slide, as far as they
     /// are open. `None` if there are none.
     fn opening(&self, pass: &Forward<'_>, pair: Pair, high: f64) -> Option<f64> {
+        let setting = pass.setting;
         let width = self.sizes[pair.layer].widths[pair.unit];
-        if pair.layer == 0 || width == 0.0 {
+        // layers without kinks hand on what the next one below them opens
+        let below = (0..pair.layer).rfind(|l| setting.layers[*l].activation.kink().is_some())?;
+        if width == 0.0 {
             return None;
         }
-        let below = pair.layer - 1;
-        let gates = (pass.gates[below].column(pair.sample)).component_mul(&self.on_kinks(pair));
+        let count = setting.patches(below);
+        let first = self.sample(pair) * count;
+        let gates = pass.gates[below].columns(first, count);
+        let gates = gates.component_mul(&self.on_kinks(pair, below));
         let opens = |gate: &f64| *gate >= high - AT_END;
         let mut opened = gates.clone();
         if gates.iter().any(opens) {
             let motion = pass.motion_with(self.output.clone(), DVector::zeros(0));
-            let rates = motion.a_dot[below].column(pair.sample);
+            let rates = motion.a_dot[below].columns(first, count);
             let opening = gates.zip_map(
                 &rates,
                 |gate, rate| {
@@ -263,17 +275,25 @@ impl<'a> Search<'a> {
                 opened = opening;
             }
         }
-        let length = opened.norm();
-        let along = pass.w[pair.layer].column(pair.unit).dot(&opened);
+        for layer in below + 1..pair.layer {
+            let g = setting.layers[layer].activation;
+            let seen = setting.taken(layer, opened, false);
+            opened = (pass.w[layer].tr_mul(&seen)).map(|a| g.value(Argument::of(a)));
+        }
+        let seen = setting.taken(pair.layer, opened, false);
+        let seen = seen.column(pair.sample % setting.patches(pair.layer));
+        let length = seen.norm();
+        let along = pass.w[pair.layer].column(pair.unit).dot(&seen);
         (length > 0.0).then(|| along / (width * length))
     }
 
-    /// One for units below that stand on their kinks of the pair's sample, zero for the others.
-    fn on_kinks(&self, pair: Pair) -> DVector<f64> {
-        let mut on = DVector::zeros(self.pass.w[pair.layer].nrows());
-        let below = |p: &&Pair| p.layer + 1 == pair.layer && p.sample == pair.sample;
-        for p in self.pairs.iter().filter(below) {
-            on[p.unit] = 1.0;
+    /// One for units of layer `below` that stand on their kinks of the pair's sample, zero for the others.
+    fn on_kinks(&self, pair: Pair, below: usize) -> DMatrix<f64> {
+        let count = self.pass.setting.patches(below);
+        let mut on = DMatrix::zeros(self.pass.w[below].ncols(), count);
+        let of_sample = |p: &&Pair| p.layer == below && self.sample(**p) == self.sample(pair);
+        for p in self.pairs.iter().filter(of_sample) {
+            on[(p.unit, p.sample % count)] = 1.0;
         }
         on
     }

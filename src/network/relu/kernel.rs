@@ -1,4 +1,4 @@
-//! The vector field of a ReLU network: exact on the piece with a given pattern, or with a curved activation.
+//! The vector field of a network with kinks: exact on the piece with a given pattern, or with rounded ones.
 
 use super::Setting;
 use super::passes::{Forces, Forward};
@@ -6,13 +6,12 @@ use super::pattern::{Pair, Pattern};
 use super::rays::{Rays, form};
 use super::shallow::Shallow;
 use super::smoothed_step::SmoothedStep;
-use crate::activation::Formula;
 use crate::network::{Kernel, LinearisedStep, Pieces, Tangent};
-use nalgebra::{DMatrix, DVector};
+use nalgebra::DMatrix;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-/// A ReLU network under a rule on data; with a pattern, the smooth continuation of its piece.
+/// A network under a rule on data; with a pattern, the smooth continuation of its piece.
 #[derive(Clone)]
 pub(super) struct ReluKernel {
     pub setting: Arc<Setting>,
@@ -20,9 +19,9 @@ pub(super) struct ReluKernel {
     pub pattern: Option<Arc<Pattern>>,
     /// The piece of a network with one hidden layer, once it is asked for.
     pub shallow: OnceLock<Option<Shallow>>,
-    /// How often each unit of each layer has left zero.
+    /// How often each unit (or channel) of each layer has left zero.
     pub departures: Vec<Vec<usize>>,
-    /// How far pairs were past their kinks when the piece was entered; those that were. For curved activations: units,
+    /// How far pairs were past their kinks when the piece was entered; those that were. For rounded ones: units,
     /// by their pair with the first sample, that were so near zero that they are not watched.
     pub slack: BTreeMap<Pair, f64>,
     /// How far gates, and units at rest, were outside of what they may be when the piece was entered: rounding.
@@ -34,6 +33,24 @@ pub(super) struct ReluKernel {
 }
 
 impl ReluKernel {
+    /// Before the first piece is entered: every pair follows the sign of its preactivation, `g'(0) = 1`.
+    pub(super) fn new(setting: Setting) -> Self {
+        let samples = 0..setting.data.len();
+        let blank: Vec<usize> = samples.filter(|n| setting.is_blank(*n)).collect();
+        let blank = setting.rows_of(&blank);
+        let hidden = setting.layout.hidden().iter();
+        Self {
+            pattern: None,
+            shallow: OnceLock::new(),
+            slack: BTreeMap::new(),
+            leeway: 0.0,
+            idle: blank.clone(),
+            dead: blank,
+            departures: hidden.map(|shape| vec![0; shape.1]).collect(),
+            setting: Arc::new(setting),
+        }
+    }
+
     pub(super) fn forward<'a>(&'a self, theta: &'a [f64]) -> Forward<'a> {
         Forward::new(&self.setting, self.pattern.as_deref(), theta)
     }
@@ -54,11 +71,7 @@ impl ReluKernel {
         let pass = self.forward(theta);
         let motion = pass.motion(multipliers, pass.forces().as_ref());
         flatten(&motion.velocity, velocity);
-        rates.copy_from_slice(self.signed(&motion.output_rates).as_slice());
-    }
-
-    fn signed(&self, outputs: &DVector<f64>) -> DVector<f64> {
-        outputs.component_mul(&self.setting.labels)
+        rates.copy_from_slice(self.setting.margins(&motion.output_rates).as_slice());
     }
 }
 
@@ -77,7 +90,7 @@ impl Kernel for ReluKernel {
     }
 
     fn samples(&self) -> usize {
-        self.setting.labels.len()
+        self.setting.data.rows()
     }
 
     fn layers(&self) -> Vec<usize> {
@@ -89,7 +102,7 @@ impl Kernel for ReluKernel {
             return;
         }
         let outputs = self.forward(theta).outputs();
-        margins.copy_from_slice(self.signed(&outputs).as_slice());
+        margins.copy_from_slice(self.setting.margins(&outputs).as_slice());
     }
 
     fn velocity(
@@ -121,8 +134,8 @@ impl Kernel for ReluKernel {
         flatten(&change.velocity, &mut velocity);
         Tangent {
             velocity,
-            margins: self.signed(&change.outputs),
-            rates: self.signed(&change.output_rates),
+            margins: self.setting.margins(&change.outputs),
+            rates: self.setting.margins(&change.output_rates),
         }
     }
 
@@ -153,7 +166,7 @@ impl Kernel for ReluKernel {
         multipliers: &[f64],
         step: f64,
     ) -> Option<Box<dyn LinearisedStep>> {
-        self.setting.activation.curved().then(|| {
+        self.setting.is_rounded().then(|| {
             Box::new(SmoothedStep::new(self.clone(), theta, multipliers, step))
                 as Box<dyn LinearisedStep>
         })

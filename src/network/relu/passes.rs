@@ -1,12 +1,15 @@
-//! Forward and backward passes of a ReLU network at one point, and its velocity there.
+//! Forward and backward passes of a network with kinks at one point, and its velocity there.
 //!
 //! Matrices are units × N, one column per sample; transposes are formed explicitly, so that products with them run as
-//! blocked products. With gates `M_l`, `κ_l` and `μ_l` of the [`activation`](crate::activation) (κ = μ = 0 unless it is
-//! curved) and the weighted error signals `s_l` that reach the units, `e_n = α_n y_n`:
+//! blocked products. Below, h is what the next layer *sees* of what its units pass on: in networks with convolutions,
+//! averages or biases its patches ([`layer`](crate::network::layer)), patch × (patches · N), and matrices of a layer
+//! have a column per patch, those of one sample side by side; T is then the transpose of taking patches. With gates
+//! `M_l`, `κ_l` and `μ_l` of the [`activation`](crate::activation) (κ = μ = 0 unless kinks are rounded) and the weighted
+//! error signals `s_l` that reach the units, `e = α_n y_n`, or C × N where there are C outputs:
 //! ```text
 //! a_l = w_lᵀ h_{l−1},            h_l = g(a_l),             f = w_Lᵀ h_{L−1}
 //! δ_l = M_l ∘ s_l,               δ_L = e
-//! s_l = w_{l+1} δ_{l+1} + h_l ∘ (1 1ᵀ(μ_{l+1} ∘ s_{l+1}))  (BP),   F_l δ_{l+1}  (FA),   b_l e  (DFA)
+//! s_l = T(w_{l+1} δ_{l+1}) + h_l ∘ (1 1ᵀ(μ_{l+1} ∘ s_{l+1}))  (BP),   T(F_l δ_{l+1})  (FA),   b_l e  (DFA)
 //! w_l' = h_{l−1} δ_lᵀ + w_l diag((κ_l ∘ s_l) 1)
 //! a_l' = w_l'ᵀ h_{l−1} + w_lᵀ h_{l−1}',    h_l' = M_l ∘ a_l' + κ_l ∘ (w·w') + μ_l ∘ (h·h')
 //! ```
@@ -31,17 +34,17 @@ pub(super) struct Forward<'a> {
     pub pattern: Option<&'a Pattern>,
     /// `w_1 … w_L`
     pub w: Vec<View<'a>>,
-    /// `h_0 … h_{L−1}`
+    /// `h_0 … h_{L−1}`, as the next layer sees them.
     pub h: Vec<DMatrix<f64>>,
     /// `a_1 … a_{L−1}`
     pub a: Vec<DMatrix<f64>>,
     /// `M_1 … M_{L−1}`
     pub gates: Vec<DMatrix<f64>>,
-    /// Per hidden layer; empty unless the activation is curved.
+    /// Per hidden layer; empty unless kinks are rounded.
     pub curves: Vec<Curve>,
 }
 
-/// What the derivatives of a curved activation have beyond its gates, units × N.
+/// What the derivatives of a rounded activation have beyond its gates, units × N.
 #[derive(Clone)]
 pub(super) struct Curve {
     pub arguments: Arguments,
@@ -78,7 +81,7 @@ pub(super) fn over_units(m: &DMatrix<f64>) -> DVector<f64> {
     m.row_sum().transpose()
 }
 
-/// Outputs, gates and curve of a layer whose activation is curved, all in one pass over the preactivations a.
+/// Outputs, gates and curve of a layer whose kinks are rounded, all in one pass over the preactivations a.
 pub(super) struct Bent {
     pub outputs: DMatrix<f64>,
     pub gates: DMatrix<f64>,
@@ -209,8 +212,8 @@ impl<'a> Forward<'a> {
         for l in 0..pass.w.len() - 1 {
             let inputs = &pass.h[l];
             let a = pass.w[l].transpose() * inputs;
-            let g = setting.activation;
-            let (h, gates) = if g.curved() {
+            let g = setting.layers[l].activation;
+            let (h, gates) = if setting.is_rounded() {
                 let Bent {
                     outputs: mut h,
                     mut gates,
@@ -224,14 +227,17 @@ impl<'a> Forward<'a> {
                 }
                 pass.curves.push(curve);
                 (h, gates)
+            } else if g.curved() {
+                let at = a.map(Argument::of);
+                (at.map(|at| g.value(at)), at.map(|at| g.gate(at)))
             } else {
-                let gates = match pattern {
+                let gates = match pattern.filter(|_| g.kink().is_some()) {
                     Some(pattern) => pattern.gates(l),
                     None => a.map(|a| g.gate(Argument::of(a))),
                 };
                 (a.component_mul(&gates), gates)
             };
-            pass.h.push(h);
+            pass.h.push(setting.taken(l + 1, h, true));
             pass.a.push(a);
             pass.gates.push(gates);
         }
@@ -243,9 +249,9 @@ impl<'a> Forward<'a> {
         self.gates.len()
     }
 
-    /// `f(x_n)`, length N.
-    pub(super) fn outputs(&self) -> DVector<f64> {
-        self.h[self.hidden()].tr_mul(&self.w[self.hidden()].column(0))
+    /// f, C × N.
+    pub(super) fn outputs(&self) -> DMatrix<f64> {
+        self.w[self.hidden()].tr_mul(&self.h[self.hidden()])
     }
 
     /// The forces of the sliding pairs as a function of `a'` there.
@@ -316,7 +322,7 @@ impl SquareSystem {
 
 /// Error signals, velocity and rates at a point `(θ, e, ν)`.
 pub(super) struct Motion {
-    /// `e_n`, 1 × N
+    /// e, C × N
     pub output: DMatrix<f64>,
     /// `s_1 … s_{L−1}`
     pub signals: Vec<DMatrix<f64>>,
@@ -328,8 +334,8 @@ pub(super) struct Motion {
     pub a_dot: Vec<DMatrix<f64>>,
     /// `h_0' … h_{L−1}'`
     pub h_dot: Vec<DMatrix<f64>>,
-    /// `f_n'`
-    pub output_rates: DVector<f64>,
+    /// f', C × N
+    pub output_rates: DMatrix<f64>,
     /// ν of the sliding pairs, in order
     pub forces: DVector<f64>,
 }
@@ -337,8 +343,7 @@ pub(super) struct Motion {
 impl Forward<'_> {
     /// The motion under multipliers α, with sliding pairs kept on their kinks.
     pub(super) fn motion(&self, multipliers: &[f64], forces: Option<&Forces>) -> Motion {
-        let y = &self.setting.labels;
-        let output = DMatrix::from_fn(1, y.len(), |_, n| y[n] * multipliers[n]);
+        let output = self.setting.errors(multipliers);
         let Some(forces) = forces else {
             return self.motion_with(output, DVector::zeros(0));
         };
@@ -384,15 +389,15 @@ impl Forward<'_> {
             let above = errors.last().unwrap_or(output);
             let s = match &self.setting.signals {
                 Held::Backward => {
-                    let mut s = self.w[l + 1] * above;
+                    let mut s = self.setting.given_back(l + 1, self.w[l + 1] * above);
                     if let (Some(curve), Some(s_above)) = (self.curves.get(l + 1), signals.last()) {
                         let through_size = over_units(&curve.mu.component_mul(s_above));
                         s += scale_columns(self.h[l + 1].clone(), &through_size);
                     }
                     s
                 }
-                Held::Layerwise(f) => &f[l] * above,
-                Held::Direct(b) => &b[l] * output,
+                Held::Layerwise(f) => self.setting.given_back(l + 1, &f[l] * above),
+                Held::Direct(b) => self.setting.arrived(l, &b[l] * output),
             };
             let mut delta = s.component_mul(&self.gates[l]);
             self.add_forces(l, forces, &mut delta);
@@ -404,7 +409,7 @@ impl Forward<'_> {
         (signals, errors)
     }
 
-    /// Under `output` errors `e_n` and forces of the sliding pairs.
+    /// Under errors e of the outputs and forces of the sliding pairs.
     pub(super) fn motion_with(&self, output: DMatrix<f64>, forces: DVector<f64>) -> Motion {
         let hidden = self.hidden();
         let (signals, errors) = self.signals_and_errors(&output, &forces);
@@ -432,11 +437,11 @@ impl Forward<'_> {
             }
             velocity.push(v);
             a_dot.push(rate);
-            h_dot.push(moved);
+            h_dot.push(self.setting.taken(l + 1, moved, false));
         }
         let last = &self.h[hidden] * output.transpose();
-        let output_rates = self.h[hidden].tr_mul(&last.column(0))
-            + h_dot[hidden].tr_mul(&self.w[hidden].column(0));
+        let output_rates =
+            last.tr_mul(&self.h[hidden]) + self.w[hidden].tr_mul(&h_dot[hidden]);
         velocity.push(last);
         Motion {
             output,

@@ -27,7 +27,8 @@ impl Mode {
     }
 }
 
-/// One pair: layer index l − 1, unit j, sample n.
+/// One pair: layer index l − 1, unit j, sample n; where a layer has patches, channel j, and `n · patches + p` for
+/// patch p.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Pair {
     pub layer: usize,
@@ -35,10 +36,11 @@ pub(super) struct Pair {
     pub sample: usize,
 }
 
-/// The modes of all hidden layers, each units × N.
+/// The modes of all hidden layers, each units × N (channels × (patches · N)).
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Pattern {
-    kink: Kink,
+    /// Of layers that have one; the others have no pairs.
+    kinks: Vec<Option<Kink>>,
     modes: Vec<DMatrix<Mode>>,
     sliding: Vec<Pair>,
     /// Gates between those of the two sides, of pairs whose inputs are zero: until those grow they only scale signals.
@@ -51,18 +53,17 @@ impl Pattern {
         self.pairs().map(|p| self.get(p) as u64)
     }
 
-    /// Reads the [`words`](Self::words) of a pattern in layers of these widths; `None` if there are too few, or if
+    /// Reads the [`words`](Self::words) of a pattern in layers of these shapes; `None` if there are too few, or if
     /// some are not modes.
     pub(super) fn of_words<'a>(
-        kink: Kink,
-        widths: &[usize],
-        samples: usize,
+        kinks: Vec<Option<Kink>>,
+        shapes: &[(usize, usize)],
         words: &mut impl Iterator<Item = &'a u64>,
     ) -> Option<Self> {
-        let layer = |units: &usize| DMatrix::from_element(*units, samples, Mode::Inactive);
+        let layer = |s: &(usize, usize)| DMatrix::from_element(s.0, s.1, Mode::Inactive);
         let mut pattern = Self {
-            kink,
-            modes: widths.iter().map(layer).collect(),
+            kinks,
+            modes: shapes.iter().map(layer).collect(),
             sliding: Vec::new(),
             partial: BTreeMap::new(),
         };
@@ -74,7 +75,7 @@ impl Pattern {
     }
 
     /// The pattern of the signs of preactivations; active at zero.
-    pub(super) fn of_signs(kink: Kink, preactivations: &[DMatrix<f64>]) -> Self {
+    pub(super) fn of_signs(kinks: Vec<Option<Kink>>, preactivations: &[DMatrix<f64>]) -> Self {
         let mode = |a: f64| {
             if a >= 0.0 {
                 Mode::Active
@@ -83,7 +84,7 @@ impl Pattern {
             }
         };
         Self {
-            kink,
+            kinks,
             modes: preactivations.iter().map(|a| a.map(mode)).collect(),
             sliding: Vec::new(),
             partial: BTreeMap::new(),
@@ -92,7 +93,7 @@ impl Pattern {
 
     /// Whether there is such a pair.
     pub(super) fn has(&self, p: Pair) -> bool {
-        let of_layer = self.modes.get(p.layer);
+        let of_layer = self.modes.get(p.layer).filter(|_| self.kinks[p.layer].is_some());
         of_layer.is_some_and(|modes| p.unit < modes.nrows() && p.sample < modes.ncols())
     }
 
@@ -115,9 +116,9 @@ impl Pattern {
         *slot = mode;
     }
 
-    /// Gates of one layer, zero for sliding pairs, whose contribution is a separate force.
+    /// Gates of a layer with kinks, zero for sliding pairs, whose contribution is a separate force.
     pub(super) fn gates(&self, layer: usize) -> DMatrix<f64> {
-        let mut gates = self.modes[layer].map(|mode| self.gate(mode));
+        let mut gates = self.modes[layer].map(|mode| self.gate(layer, mode));
         for (p, gate) in self.partial.iter().filter(|(p, _)| p.layer == layer) {
             gates[(p.unit, p.sample)] = *gate;
         }
@@ -135,17 +136,25 @@ impl Pattern {
         &self.partial
     }
 
-    fn gate(&self, mode: Mode) -> f64 {
+    fn gate(&self, layer: usize, mode: Mode) -> f64 {
         match mode {
-            Mode::Active => self.kink.active,
-            Mode::Inactive => self.kink.inactive,
+            Mode::Active => self.kink(layer).active,
+            Mode::Inactive => self.kink(layer).inactive,
             Mode::Sliding | Mode::Resting => 0.0,
         }
     }
 
-    /// The kink whose sides the modes are.
-    pub(super) fn kink(&self) -> Kink {
-        self.kink
+    /// The kink whose sides the modes of a layer are; without one, both are open.
+    pub(super) fn kink(&self, layer: usize) -> Kink {
+        self.kinks[layer].unwrap_or(Kink {
+            inactive: 1.0,
+            active: 1.0,
+        })
+    }
+
+    /// Columns of a layer.
+    pub(super) fn columns(&self, layer: usize) -> usize {
+        self.modes[layer].ncols()
     }
 
     /// The sliding pairs, in order.
@@ -163,25 +172,31 @@ impl Pattern {
         })
     }
 
-    /// Whether no unit of a layer passes on anything of sample n.
-    pub(super) fn is_dark(&self, layer: usize, sample: usize) -> bool {
-        let modes = self.modes[layer].column(sample);
-        modes.iter().all(|mode| self.gate(*mode) == 0.0)
+    /// Whether no unit of a layer passes on anything of a column.
+    pub(super) fn is_dark(&self, layer: usize, column: usize) -> bool {
+        let modes = self.modes[layer].column(column);
+        modes.iter().all(|mode| self.gate(layer, *mode) == 0.0)
     }
 
-    /// The sliding pairs, for reports.
-    pub(super) fn sliding_pairs(&self) -> Vec<SlidingPair> {
-        let pair = |p: &Pair| SlidingPair {
-            layer: p.layer + 1,
-            unit: p.unit,
-            sample: p.sample,
+    /// The sliding pairs, for reports, in layers that have so many patches per sample.
+    pub(super) fn sliding_pairs(&self, patches: impl Fn(usize) -> usize) -> Vec<SlidingPair> {
+        let pair = |p: &Pair| {
+            let (count, channels) = (patches(p.layer), self.modes[p.layer].nrows());
+            SlidingPair {
+                layer: p.layer + 1,
+                unit: p.unit + channels * (p.sample % count),
+                sample: p.sample / count,
+            }
         };
         self.sliding.iter().map(pair).collect()
     }
 
     /// All pairs, layer by layer.
     pub(super) fn pairs(&self) -> impl Iterator<Item = Pair> + '_ {
-        self.modes.iter().enumerate().flat_map(|(layer, modes)| {
+        let kinks = self.kinks.iter();
+        let layers = self.modes.iter().zip(kinks).enumerate();
+        let with_kinks = layers.filter(|(_, (_, kink))| kink.is_some());
+        with_kinks.flat_map(|(layer, (modes, _))| {
             let (units, samples) = modes.shape();
             (0..units).flat_map(move |unit| {
                 (0..samples).map(move |sample| Pair {

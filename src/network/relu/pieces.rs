@@ -19,7 +19,7 @@ use super::pattern::{Mode, Pair, Pattern};
 use super::settle::settle;
 use super::sizes::{Sizes, all_sizes, gates, sine};
 use super::vanishing::NO_SIDES;
-use crate::activation::Formula;
+use crate::activation::Kink;
 use crate::network::{Entered, Kernel, Pieces, pseudo_inverse};
 use crate::trajectory::Kinks;
 use nalgebra::{DMatrix, DVector};
@@ -53,7 +53,7 @@ const VANISHED: f64 = 1e-10;
 
 impl Pieces for ReluKernel {
     fn clearance(&self, theta: &[f64], multipliers: &[f64]) -> f64 {
-        if self.setting.activation.curved() {
+        if self.setting.is_rounded() {
             return self.distance_from_zero(theta);
         }
         let Some(pattern) = self.pattern.as_deref() else {
@@ -70,10 +70,10 @@ impl Pieces for ReluKernel {
         if !theta.iter().chain(multipliers).all(|x| x.is_finite()) {
             return Err("weights or multipliers are not finite".into());
         }
-        if self.setting.activation.curved() {
+        if self.setting.is_rounded() {
             return Ok(self.pass_zero(theta, multipliers));
         }
-        let before = self.present(theta)?;
+        let before = self.present(theta);
         let arrived = theta.to_vec();
         let mut pattern = before.clone();
         let mut departures = self.departures.clone();
@@ -99,7 +99,7 @@ impl Pieces for ReluKernel {
                 _ => kinks.crossings += 1,
             }
         }
-        kinks.sliding = pattern.sliding_pairs();
+        kinks.sliding = pattern.sliding_pairs(|layer| self.setting.patches(layer));
         let mut slack = slack(&self.setting, &pattern, theta);
         if let Some((pair, None)) = held_up {
             slack.insert(pair, NEAR_KINK);
@@ -120,7 +120,7 @@ impl Pieces for ReluKernel {
     }
 
     fn has_kinks(&self) -> bool {
-        !self.setting.activation.curved()
+        !self.setting.is_rounded()
     }
 
     /// The mode of every pair, then how often every unit has left zero, then the slack and the gates of pairs that have
@@ -144,11 +144,13 @@ impl Pieces for ReluKernel {
     }
 
     fn restored(&self, state: &[u64]) -> Option<Arc<dyn Kernel>> {
-        let widths: Vec<usize> = self.departures.iter().map(Vec::len).collect();
+        let layers = self.departures.iter().enumerate();
+        let samples = self.setting.data.len();
+        let shapes: Vec<(usize, usize)> = layers
+            .map(|(layer, units)| (units.len(), samples * self.setting.patches(layer)))
+            .collect();
         let mut words = state.iter();
-        let kink = self.setting.activation.kink().unwrap_or(NO_SIDES);
-        let samples = self.setting.labels.len();
-        let mut pattern = Pattern::of_words(kink, &widths, samples, &mut words)?;
+        let mut pattern = Pattern::of_words(self.kinks(), &shapes, &mut words)?;
         let mut departures = self.departures.clone();
         for count in departures.iter_mut().flatten() {
             *count = usize::try_from(*words.next()?).ok()?;
@@ -204,11 +206,10 @@ fn gates_inside(pass: &Forward<'_>, pattern: &Pattern, multipliers: &[f64]) -> f
         return f64::INFINITY;
     }
     let motion = pass.motion(multipliers, pass.forces().as_ref());
-    let kink = pattern.kink();
-    let of_gates = gates(&motion, pattern).map(|(_, g)| kink.inside(g));
+    let of_gates = gates(&motion, pattern).map(|(p, g)| pattern.kink(p.layer).inside(g));
     let of_rest = pattern.resting().map(|(layer, unit)| {
         let signals = motion.signals[layer].row(unit).transpose();
-        -unrest(&pass.h[layer], &signals, kink)
+        -unrest(&pass.h[layer], &signals, pattern.kink(layer))
     });
     // NaN is outside
     (of_gates.chain(of_rest)).fold(f64::INFINITY, |least, x| if x >= least { least } else { x })
@@ -277,8 +278,8 @@ impl ReluKernel {
             )),
         });
         let motion = pass.motion(multipliers, pass.forces().as_ref());
-        let kink = pattern.kink();
         let gates = gates(&motion, pattern).map(|(p, gate)| {
+            let kink = pattern.kink(p.layer);
             let open = 2.0 * gate > kink.inactive + kink.active;
             let side = if open { Mode::Active } else { Mode::Inactive };
             (kink.inside(gate) + GATE_PAST, p, Some(side))
@@ -293,13 +294,19 @@ impl ReluKernel {
     }
 
     /// The pattern of the present piece; before the first, that of the signs.
-    fn present(&self, theta: &[f64]) -> Result<Pattern, String> {
+    fn present(&self, theta: &[f64]) -> Pattern {
         if let Some(pattern) = &self.pattern {
-            return Ok(Pattern::clone(pattern));
+            return Pattern::clone(pattern);
         }
-        let kink = self.setting.activation.kink();
-        let kink = kink.ok_or("a field without kinks has no pieces")?;
-        Ok(Pattern::of_signs(kink, &self.forward(theta).a))
+        Pattern::of_signs(self.kinks(), &self.forward(theta).a)
+    }
+
+    /// Of the hidden layers; rounded ones have no sides.
+    fn kinks(&self) -> Vec<Option<Kink>> {
+        match self.setting.is_rounded() {
+            true => vec![Some(NO_SIDES); self.setting.hidden()],
+            false => self.setting.kinks(),
+        }
     }
 
     /// Lets units whose weights are zero leave or rest; returns how many leave.
@@ -311,7 +318,9 @@ impl ReluKernel {
         departures: &mut [Vec<usize>],
     ) -> Result<usize, String> {
         let mut leave = 0;
-        for (layer, counts) in departures.iter_mut().enumerate() {
+        let kinks = self.kinks();
+        let with_kinks = departures.iter_mut().enumerate();
+        for (layer, counts) in with_kinks.filter(|(layer, _)| kinks[*layer].is_some()) {
             let widths: Vec<f64> = self.setting.layout.views(theta)[layer]
                 .column_iter()
                 .map(|w| w.norm())
@@ -374,7 +383,7 @@ impl ReluKernel {
 /// Moves the weights of each unit by the least that puts it onto its kinks. Where that is more than rounding (inputs
 /// that are nearly parallel), it stays where it is: a little past some of them.
 fn set_onto_kinks(setting: &Setting, pattern: &Pattern, border: &[Pair], theta: &mut [f64]) {
-    for layer in 0..setting.layout.hidden().len() {
+    for layer in 0..setting.hidden() {
         let pass = Forward::new(setting, Some(pattern), theta);
         let sizes = Sizes::new(&pass, layer);
         let of_layer = border.iter().filter(|p| p.layer == layer);

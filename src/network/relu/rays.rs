@@ -1,7 +1,8 @@
 //! Gradients of single preactivations and outputs, and the effect of single multipliers and forces on the weights.
 //!
 //! A *ray* follows one sample n through the network: per layer l and unit j a coefficient `x_lj` such that the layer's
-//! gradient (or update) is `h_{l−1,n} x_lᵀ`; for curved activations also `y_lj` with `w_lj y_lj`. The inner product of
+//! gradient (or update) is `h_{l−1,n} x_lᵀ`, summed over the patches of the sample where there are several; for rounded
+//! kinks also `y_lj` with `w_lj y_lj`. The inner product of
 //! two of them needs Gram matrices of inputs only,
 //! `Σ_l [(h_n·h_m)(x_l·x̄_l) + Σ_j a_jn x_j ȳ_j + Σ_j a_jm y_j x̄_j + Σ_j ‖w_j‖² y_j ȳ_j]`,
 //! so that all N² entries of the tangent kernel `∂m_n/∂θ · 𝒢_m` cost a few products of matrices.
@@ -15,32 +16,35 @@ use nalgebra::DMatrix;
 pub(super) struct Rays {
     /// The sample of each ray.
     samples: Vec<usize>,
-    /// Per layer l = 1 … L: units × rays.
+    /// Per layer l = 1 … L: units × rays, or channels × (patches · rays).
     layers: Vec<DMatrix<f64>>,
-    /// The same for the `w` part, per hidden layer; empty unless the activation is curved.
+    /// The same for the `w` part, per hidden layer; empty unless kinks are rounded.
     curved: Vec<DMatrix<f64>>,
 }
 
 impl Rays {
-    /// Rays from the outputs of `samples`, with factors y: gradients of margins (`gradient`), or updates per unit
-    /// multiplier.
-    pub(super) fn of_outputs(pass: &Forward<'_>, samples: &[usize], gradient: bool) -> Self {
-        let y = &pass.setting.labels;
-        let top = DMatrix::from_fn(1, samples.len(), |_, i| y[samples[i]]);
-        Self::downwards(pass, samples.to_vec(), gradient, |layer| {
+    /// Rays from the outputs, for `rows` of the data: gradients of margins (`gradient`), or updates per unit multiplier.
+    pub(super) fn of_outputs(pass: &Forward<'_>, rows: &[usize], gradient: bool) -> Self {
+        let (samples, blame) = &pass.setting.rows;
+        let top = blame.select_columns(rows);
+        let samples = rows.iter().map(|row| samples[*row]).collect();
+        Self::downwards(pass, samples, gradient, |layer| {
             (layer == pass.hidden()).then(|| top.clone())
         })
     }
 
     /// Rays from the preactivations of sliding `pairs`: their gradients (`gradient`), or the updates of unit forces.
     pub(super) fn of_pairs(pass: &Forward<'_>, pairs: &[Pair], gradient: bool) -> Self {
-        let samples = pairs.iter().map(|p| p.sample).collect();
+        let patches = |layer: usize| pass.setting.patches(layer);
+        let samples = pairs.iter().map(|p| p.sample / patches(p.layer)).collect();
         Self::downwards(pass, samples, gradient, |layer| {
             pairs.iter().any(|p| p.layer == layer).then(|| {
-                let units = pass.w[layer].ncols();
-                DMatrix::from_fn(units, pairs.len(), |j, i| {
-                    f64::from(u8::from(pairs[i].layer == layer && pairs[i].unit == j))
-                })
+                let count = patches(layer);
+                let mut source = DMatrix::zeros(pass.w[layer].ncols(), count * pairs.len());
+                for (i, p) in pairs.iter().enumerate().filter(|(_, p)| p.layer == layer) {
+                    source[(p.unit, i * count + p.sample % count)] = 1.0;
+                }
+                source
             })
         })
     }
@@ -53,8 +57,10 @@ impl Rays {
         gradient: bool,
         source: impl Fn(usize) -> Option<DMatrix<f64>>,
     ) -> Self {
-        let hidden = pass.hidden();
-        let empty = |l: usize| DMatrix::zeros(pass.w[l].ncols(), samples.len());
+        let (hidden, setting) = (pass.hidden(), pass.setting);
+        let empty = |l: usize| {
+            DMatrix::zeros(pass.w[l].ncols(), setting.patches(l) * samples.len())
+        };
         let mut layers = vec![source(hidden).unwrap_or_else(|| empty(hidden))];
         let mut curved = Vec::new();
         let outputs = layers[0].clone();
@@ -62,9 +68,9 @@ impl Rays {
         let mut arrived: Option<DMatrix<f64>> = None;
         for l in (0..hidden).rev() {
             let above = &layers[layers.len() - 1];
-            let signal = match (&pass.setting.signals, gradient) {
+            let signal = match (&setting.signals, gradient) {
                 (Held::Backward, _) | (_, true) => {
-                    let mut s = pass.w[l + 1] * above;
+                    let mut s = setting.given_back(l + 1, pass.w[l + 1] * above);
                     if let (Some(curve), Some(arrived)) = (pass.curves.get(l + 1), &arrived) {
                         let mu = curve.mu.select_columns(&samples);
                         let through = mu.component_mul(arrived).row_sum();
@@ -76,10 +82,11 @@ impl Rays {
                     }
                     s
                 }
-                (Held::Layerwise(f), false) => &f[l] * above,
-                (Held::Direct(b), false) => &b[l] * &outputs,
+                (Held::Layerwise(f), false) => setting.given_back(l + 1, &f[l] * above),
+                (Held::Direct(b), false) => setting.arrived(l, &b[l] * &outputs),
             };
-            let mut x = signal.component_mul(&pass.gates[l].select_columns(&samples));
+            let own = setting.columns(l, &samples);
+            let mut x = signal.component_mul(&pass.gates[l].select_columns(&own));
             if let Some(curve) = pass.curves.get(l) {
                 curved.push(signal.component_mul(&curve.kappa.select_columns(&samples)));
             }
@@ -114,16 +121,27 @@ impl Rays {
     }
 }
 
+/// Sums over blocks of so many rows and columns.
+fn over_patches(m: DMatrix<f64>, patches: usize) -> DMatrix<f64> {
+    if patches == 1 {
+        return m;
+    }
+    DMatrix::from_fn(m.nrows() / patches, m.ncols() / patches, |i, j| {
+        let block = m.view((i * patches, j * patches), (patches, patches));
+        block.sum()
+    })
+}
+
 /// Inner products of gradients `rows` with updates `columns`, rows × columns.
 pub(super) fn form(pass: &Forward<'_>, rows: &Rays, columns: &Rays) -> DMatrix<f64> {
     let mut form = DMatrix::zeros(rows.samples.len(), columns.samples.len());
     for l in 0..pass.w.len() {
         let (x, x_bar) = (&rows.layers[l], &columns.layers[l]);
-        let h = pass.h[l].select_columns(&rows.samples);
-        let h_bar = pass.h[l].select_columns(&columns.samples);
+        let seen = |samples: &[usize]| pass.h[l].select_columns(&pass.setting.columns(l, samples));
+        let (h, h_bar) = (seen(&rows.samples), seen(&columns.samples));
         let mut part = h.transpose() * h_bar;
         part.component_mul_assign(&(x.transpose() * x_bar));
-        form += part;
+        form += over_patches(part, pass.setting.patches(l));
         if let (Some(y), Some(y_bar), Some(curve)) = (
             rows.curved.get(l),
             columns.curved.get(l),

@@ -78,7 +78,7 @@ pub(super) fn settle(
     }
     Err(format!(
         "no gates were found for the {} (unit, sample) pairs on their kinks that are consistent with the velocity they \
-         lead to; network.relu.smoothing may help",
+         lead to; a smoothing of the network's kinks may help",
         border.len()
     ))
 }
@@ -90,11 +90,12 @@ fn openings(pass: &Forward<'_>, pattern: &Pattern) -> Vec<DMatrix<f64>> {
         let opening = match openings.last() {
             None => DMatrix::zeros(pass.a[l].nrows(), pass.a[l].ncols()),
             Some(below) => {
-                let mut opened = below.map(|a| pass.setting.activation.value(Argument::of(a)));
+                let g = pass.setting.layers[l - 1].activation;
+                let mut opened = below.map(|a| g.value(Argument::of(a)));
                 for p in pattern.sliding().iter().filter(|p| p.layer + 1 == l) {
                     opened[(p.unit, p.sample)] = 1.0;
                 }
-                pass.w[l].tr_mul(&opened)
+                pass.w[l].tr_mul(&pass.setting.taken(l, opened, false))
             }
         };
         openings.push(opening);
@@ -178,13 +179,14 @@ fn offences(
     let held = gates(motion, pattern)
         .filter(|(p, _)| sizes[p.layer].inputs[p.sample] > 0.0 || inflows[p.layer][p.sample] > 0.0);
     found.extend(held.filter_map(|(pair, gate)| {
-        let outside = -pattern.kink().inside(gate);
+        let kink = pattern.kink(pair.layer);
+        let outside = -kink.inside(gate);
         // NaN where the signal has vanished: such a pair is released
         (outside.is_nan() || outside > SETTLED).then_some(Offence {
             pair,
             unseen: false,
             slides: true,
-            upwards: gate > pattern.kink().active,
+            upwards: gate > kink.active,
             size: outside,
         })
     }));

@@ -71,7 +71,7 @@ pub(super) fn gates<'a>(
         let signal = motion.signals[p.layer][(p.unit, p.sample)];
         // without a signal any gate will do
         let gate = if *nu == 0.0 && signal == 0.0 {
-            pattern.kink().inactive
+            pattern.kink(p.layer).inactive
         } else {
             nu / signal
         };

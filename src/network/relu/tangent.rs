@@ -5,7 +5,7 @@
 use super::passes::{
     Curve, Forces, Forward, Motion, column_products, over_units, scale_columns, scale_rows,
 };
-use crate::activation::{Activation, Direction, Formula, Turn};
+use crate::activation::{Activation, Argument, Direction, Formula, Turn};
 use crate::network::View;
 use crate::network::signals::Held;
 use nalgebra::{DMatrix, DVector};
@@ -13,9 +13,9 @@ use nalgebra::{DMatrix, DVector};
 /// Directional derivative of a [`Motion`].
 pub(super) struct Change {
     pub velocity: Vec<DMatrix<f64>>,
-    /// Of the outputs f, length N.
-    pub outputs: DVector<f64>,
-    pub output_rates: DVector<f64>,
+    /// Of the outputs f, C × N.
+    pub outputs: DMatrix<f64>,
+    pub output_rates: DMatrix<f64>,
     a_dot: Vec<DMatrix<f64>>,
 }
 
@@ -28,9 +28,8 @@ impl Forward<'_> {
         d_theta: &[f64],
         d_multipliers: &[f64],
     ) -> Change {
-        let y = &self.setting.labels;
         let dw = self.setting.layout.views(d_theta);
-        let d_output = DMatrix::from_fn(1, y.len(), |_, n| y[n] * d_multipliers[n]);
+        let d_output = self.setting.errors(d_multipliers);
         let along = Displacement {
             turned: self.turned(&dw),
             w: dw,
@@ -48,6 +47,7 @@ impl Forward<'_> {
     fn turned(&self, dw: &[View<'_>]) -> Turned {
         let mut turned = Turned {
             h: vec![DMatrix::zeros(self.h[0].nrows(), self.h[0].ncols())],
+            gates: Vec::new(),
             curves: Vec::new(),
         };
         for (l, dw) in dw.iter().enumerate().take(self.hidden()) {
@@ -56,23 +56,31 @@ impl Forward<'_> {
                 a += self.w[l].transpose() * &turned.h[l];
             }
             let mut h = a.component_mul(&self.gates[l]);
+            let g = self.setting.layers[l].activation;
+            turned.gates.push(None);
             if let Some(curve) = self.curves.get(l) {
                 let widths = column_products(&self.w[l].clone_owned(), &dw.clone_owned());
                 let sizes = column_products(&self.h[l], &turned.h[l]);
                 h += scale_rows(curve.kappa.clone(), &widths);
                 h += scale_columns(curve.mu.clone(), &sizes);
-                turned.curves.push(TurnedCurve::new(
-                    self.setting.activation,
-                    curve,
-                    &self.a[l],
-                    |j, n| Direction {
-                        preactivation: a[(j, n)],
-                        weights: widths[j],
-                        inputs: sizes[n],
-                    },
-                ));
+                let (gates, curve) = TurnedCurve::new(g, curve, &self.a[l], |j, n| Direction {
+                    preactivation: a[(j, n)],
+                    weights: widths[j],
+                    inputs: sizes[n],
+                });
+                turned.gates[l] = Some(gates);
+                turned.curves.push(curve);
+            } else if g.curved() {
+                turned.gates[l] = Some(self.a[l].zip_map(&a, |a, preactivation| {
+                    let along = Direction {
+                        preactivation,
+                        weights: 0.0,
+                        inputs: 0.0,
+                    };
+                    g.turn(Argument::of(a), along).gate
+                }));
             }
-            turned.h.push(h);
+            turned.h.push(self.setting.taken(l + 1, h, false));
         }
         turned
     }
@@ -92,18 +100,19 @@ impl Forward<'_> {
             let ds = match &self.setting.signals {
                 Held::Backward => {
                     let above = motion.errors.get(l + 1).unwrap_or(&motion.output);
-                    let mut ds = self.w[l + 1] * d_above + along.w[l + 1] * above;
+                    let blame = self.w[l + 1] * d_above + along.w[l + 1] * above;
+                    let mut ds = self.setting.given_back(l + 1, blame);
                     if let Some(ds_above) = d_signals.last() {
                         self.add_turned_inward(l + 1, motion, &along.turned, ds_above, &mut ds);
                     }
                     ds
                 }
-                Held::Layerwise(f) => &f[l] * d_above,
-                Held::Direct(b) => &b[l] * &along.output,
+                Held::Layerwise(f) => self.setting.given_back(l + 1, &f[l] * d_above),
+                Held::Direct(b) => self.setting.arrived(l, &b[l] * &along.output),
             };
             let mut d_delta = ds.component_mul(&self.gates[l]);
-            if let Some(d_curve) = along.turned.curves.get(l) {
-                d_delta += d_curve.gates.component_mul(&motion.signals[l]);
+            if let Some(d_gates) = &along.turned.gates[l] {
+                d_delta += d_gates.component_mul(&motion.signals[l]);
             }
             self.add_forces(l, d_forces, &mut d_delta);
             d_signals.push(ds);
@@ -164,8 +173,10 @@ impl Forward<'_> {
                 rate += dw[l].transpose() * &motion.h_dot[l] + w.transpose() * &dh_dot;
             }
             let mut moved = rate.component_mul(&self.gates[l]);
+            if let Some(d_gates) = &turned.gates[l] {
+                moved += d_gates.component_mul(&motion.a_dot[l]);
+            }
             if let (Some(curve), Some(d_curve)) = (self.curves.get(l), turned.curves.get(l)) {
-                moved += d_curve.gates.component_mul(&motion.a_dot[l]);
                 let along = column_products(&w, v);
                 let d_along = column_products(&dw[l].clone_owned(), v) + column_products(&w, &dv);
                 moved += scale_rows(d_curve.kappa.clone(), &along)
@@ -178,26 +189,26 @@ impl Forward<'_> {
             }
             velocity.push(dv);
             a_dot.push(rate);
-            dh_dot = moved;
+            dh_dot = self.setting.taken(l + 1, moved, false);
         }
         let (h, dh) = (&self.h[hidden], &turned.h[hidden]);
         let (w, dw, v) = (&self.w[hidden], &dw[hidden], &motion.velocity[hidden]);
         let last = dh * motion.output.transpose() + h * d_output.transpose();
-        let output_rates = h.tr_mul(&last.column(0))
-            + dh.tr_mul(&v.column(0))
-            + motion.h_dot[hidden].tr_mul(&dw.column(0))
-            + dh_dot.tr_mul(&w.column(0));
+        let output_rates = last.tr_mul(h)
+            + v.tr_mul(dh)
+            + dw.tr_mul(&motion.h_dot[hidden])
+            + w.tr_mul(&dh_dot);
         velocity.push(last);
         Change {
             velocity,
-            outputs: h.tr_mul(&dw.column(0)) + dh.tr_mul(&w.column(0)),
+            outputs: dw.tr_mul(h) + w.tr_mul(dh),
             output_rates,
             a_dot,
         }
     }
 }
 
-/// A direction in (θ, α): `dw_1 … dw_L`, and the derivatives of the forward pass and of `e_n` along it.
+/// A direction in (θ, α): `dw_1 … dw_L`, and the derivatives of the forward pass and of e along it.
 struct Displacement<'a> {
     w: Vec<View<'a>>,
     turned: Turned,
@@ -207,31 +218,33 @@ struct Displacement<'a> {
 /// Derivative of the forward pass.
 struct Turned {
     h: Vec<DMatrix<f64>>,
+    /// Of layers whose gates change with a.
+    gates: Vec<Option<DMatrix<f64>>>,
     curves: Vec<TurnedCurve>,
 }
 
 struct TurnedCurve {
-    gates: DMatrix<f64>,
     kappa: DMatrix<f64>,
     mu: DMatrix<f64>,
 }
 
 impl TurnedCurve {
-    /// The derivative for a layer with preactivations `a`, every unit and sample moving as `along` says.
+    /// The derivative for a layer with preactivations `a`, every unit and sample moving as `along` says, and that of its
+    /// gates.
     fn new(
         activation: Activation,
         curve: &Curve,
         a: &DMatrix<f64>,
         along: impl Fn(usize, usize) -> Direction,
-    ) -> Self {
+    ) -> (DMatrix<f64>, Self) {
         let turns = DMatrix::from_fn(a.nrows(), a.ncols(), |j, n| {
             activation.turn(curve.arguments.at((j, n), a[(j, n)]), along(j, n))
         });
         let part = |of: fn(&Turn) -> f64| turns.map(|turn| of(&turn));
-        Self {
-            gates: part(|turn| turn.gate),
+        let curve = Self {
             kappa: part(|turn| turn.of_weights),
             mu: part(|turn| turn.of_inputs),
-        }
+        };
+        (part(|turn| turn.gate), curve)
     }
 }

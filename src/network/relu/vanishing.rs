@@ -44,7 +44,7 @@ impl ReluKernel {
         let zeros: Vec<_> = (self.forward(theta).a.iter())
             .map(|a| a.map(|_| 0.0))
             .collect();
-        Pattern::of_signs(NO_SIDES, &zeros)
+        Pattern::of_signs(vec![Some(NO_SIDES); zeros.len()], &zeros)
     }
 
     /// How far the smallest unit is from zero, relative to its layer.
@@ -119,18 +119,17 @@ impl ReluKernel {
         let w = way
             .as_ref()
             .map_or(&came * 0.0, |u| u * (DEPARTURE * of_layer));
-        if unit.layer + 1 == self.setting.layout.hidden().len()
-            && let Some(b) = self.setting.last_feedback(unit.unit)
+        let gained = 0.5 * (w.norm_squared() - came.norm_squared());
+        if unit.layer + 1 == self.setting.hidden()
+            && let Some(by) = self.setting.on_conserved_level(unit.unit, gained)
         {
-            // on the conserved level: b_j w_Lj − ½‖w_j‖² stays as it was
-            let gained = 0.5 * (w.norm_squared() - came.norm_squared()) / b;
-            theta[self.setting.column(unit.layer + 1, 0).start + unit.unit] += gained;
+            self.setting.add_to_output_weights(theta, unit.unit, &by);
         }
         theta[own].copy_from_slice(w.as_slice());
         if way.is_some() {
             *count += 1;
         } else {
-            for sample in 0..self.setting.labels.len() {
+            for sample in 0..pattern.columns(unit.layer) {
                 pattern.set(Pair { sample, ..unit }, Mode::Resting);
             }
         }

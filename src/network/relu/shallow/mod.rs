@@ -23,7 +23,6 @@ mod tests;
 use super::Setting;
 use super::pattern::{Mode, Pair, Pattern};
 use super::sizes::significant_inputs;
-use crate::activation::Formula;
 use crate::network::signals::Held;
 use nalgebra::{Cholesky, DMatrix, DVector, Dyn};
 use pulp::Arch;
@@ -157,8 +156,12 @@ impl Shallow {
         let [(dimension, units)] = setting.layout.hidden() else {
             return None;
         };
+        let one_output = setting.data.outputs() == 1;
+        if !setting.plain || !one_output || !setting.is_of_kinks() {
+            return None;
+        }
         let (units, samples) = (*units, setting.labels.len());
-        let curved = setting.activation.curved();
+        let curved = setting.is_rounded();
         let unknown = !curved && pattern.is_none();
         let rests = pattern.is_some_and(|p| p.resting().next().is_some());
         if *dimension > MOST_INPUTS || unknown || rests {
@@ -345,7 +348,7 @@ impl Shallow {
         });
         let errors = errors(setting, multipliers);
         let feedback = signals(setting, output);
-        let kink = pattern.kink();
+        let kink = pattern.kink(0);
         let mut of_gates = f64::INFINITY;
         for slide in &self.slides {
             let mut pull = DVector::zeros(dimension);

@@ -34,10 +34,11 @@ fn data() -> Dataset {
 /// A piece in which pairs slide, up to `most` on one unit; with a curved activation there is but one piece.
 fn piece(kernel: &ReluKernel, theta: &mut [f64], most: usize) -> ReluKernel {
     let inputs = kernel.setting.inputs.clone();
-    let Some(kink) = kernel.setting.activation.kink() else {
+    if kernel.setting.is_rounded() {
         return kernel.clone();
-    };
-    let mut pattern = Pattern::of_signs(kink, &kernel.forward(theta).a);
+    }
+    let kinks = kernel.setting.kinks();
+    let mut pattern = Pattern::of_signs(kinks, &kernel.forward(theta).a);
     let units = kernel.setting.layout.hidden()[0].1;
     for unit in 0..units {
         let samples: Vec<usize> = [0, 6, 2, 8][..unit % (most + 1)].to_vec();

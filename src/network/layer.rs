@@ -93,7 +93,32 @@ pub(super) struct Layer {
     pub bias: bool,
 }
 
+/// The same numbers in another shape.
+pub(super) fn reshaped(m: DMatrix<f64>, rows: usize) -> DMatrix<f64> {
+    let columns = m.len() / rows.max(1);
+    m.reshape_generic(nalgebra::Dyn(rows), nalgebra::Dyn(columns))
+}
+
 impl Layer {
+    /// Dense without bias, on all of `below` units.
+    pub(super) fn dense(below: usize, units: usize, activation: Activation) -> Self {
+        Self {
+            below: Extent {
+                positions: below,
+                channels: 1,
+            },
+            pooled: 1,
+            connection: Connection::Dense { units },
+            activation,
+            bias: false,
+        }
+    }
+
+    /// Whether it is dense, without bias, on all of the layer below: its patch is what that passes on.
+    pub(super) fn is_plain(&self) -> bool {
+        self.pooled == 1 && !self.bias && matches!(self.connection, Connection::Dense { .. })
+    }
+
     pub(super) fn new(spec: &LayerSpec, below: Extent) -> Result<Self, Misfit> {
         let mut positions = below.positions;
         for &size in &spec.pooling {
