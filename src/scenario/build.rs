@@ -5,13 +5,14 @@ use super::numbers::{AtLeast, Depth};
 use super::rule::LearningRule;
 use super::schema::{Architecture, DatasetSource, Document, Feedback, FilePath, LossName};
 use super::source::Source;
+use crate::activation::Identity;
 use crate::dataset::{self, ClassMeans, Dataset, standard_normals};
 use crate::descent::StepOptions;
 use crate::error::{Error, Result};
 use crate::flow::FlowOptions;
 use crate::loss::Loss;
 use crate::memory::Work;
-use crate::network::{Network, Relu};
+use crate::network::{LayerSpec, Network, Relu};
 use crate::problem::Problem;
 use crate::rule::{Needs, Rule};
 use nalgebra::DMatrix;
@@ -124,13 +125,6 @@ impl Builder<'_> {
 
     /// The network on D inputs with as many outputs as labels need.
     pub(super) fn network(&self, dimension: usize, outputs: usize) -> Result<Network> {
-        if outputs > 1 && matches!(self.document.network, Architecture::Relu(_)) {
-            let problem = "labels that are classes need a network with one output per class, and \
-                           relu networks have one output";
-            let advice = "use [network.layers] with a dense layer of ReLU units for each width (kinks are rounded \
-                          there), or labels of two values";
-            return Err(self.source.error(self.span_of_classes(), problem, advice));
-        }
         match &self.document.network {
             Architecture::FullyConnected { depth, hidden } => {
                 self.fully_connected((dimension, outputs), depth, hidden.as_ref())
@@ -147,7 +141,18 @@ impl Builder<'_> {
             )),
             Architecture::Relu(table) => {
                 let widths = self.hidden_widths(&table.hidden)?;
-                Ok(Relu::with(dimension, &widths, table.activation).into())
+                if outputs == 1 {
+                    return Ok(Relu::with(dimension, &widths, table.activation).into());
+                }
+                let hidden = widths.iter();
+                let hidden: Vec<LayerSpec> = hidden
+                    .map(|width| LayerSpec::dense(*width, table.activation))
+                    .collect();
+                let output = LayerSpec::dense(outputs, Identity);
+                Network::layers(dimension, &hidden, &output, 0.0).map_err(|(_, misfit)| {
+                    let advice = "use exact kinks (smoothing = 0), or more features";
+                    (self.source).error(table.hidden.span(), &misfit.to_string(), advice)
+                })
             }
             Architecture::Layers(table) => self.layers((dimension, outputs), table),
         }
@@ -200,23 +205,6 @@ impl Builder<'_> {
         Ok(Network::fully_connected_with_outputs(
             dimension, &widths, outputs,
         ))
-    }
-
-    /// Where the scenario says that labels are classes.
-    fn span_of_classes(&self) -> Range<usize> {
-        match &self.document.dataset {
-            DatasetSource::GaussianTeacher {
-                dimension, classes, ..
-            } => (classes.as_ref()).map_or_else(|| dimension.span(), Spanned::span),
-            DatasetSource::ClassMeans { classes, .. } => classes.span(),
-            DatasetSource::Files {
-                samples, classes, ..
-            } => (classes.as_ref()).map_or_else(|| samples.span(), Spanned::span),
-            DatasetSource::Table(table) => {
-                (table.classes.as_ref()).map_or_else(|| table.path.span(), Spanned::span)
-            }
-            DatasetSource::GaussianRandomLabels { dimension, .. } => dimension.span(),
-        }
     }
 
     fn rule(&self, network: &Network) -> Result<Rule> {

@@ -79,8 +79,8 @@ impl Builder<'_> {
         };
         let Some(units) = network.units() else {
             return refused(
-                "the level set b_j w_L,j = |w_(L-1),j|^2 / 2 is one of ReLU networks",
-                "use [network.relu]",
+                "the level set b_j w_L,j = |w_(L-1),j|^2 / 2 is one of ReLU networks with one output",
+                "use [network.relu] and labels of two values",
             );
         };
         let Some(feedback) = rule.signals().last().filter(|_| !rule.evolves()) else {

@@ -41,6 +41,28 @@ fn with_layers(layers: &str) -> String {
 }
 
 #[test]
+fn kinks_are_exact_if_asked_for_and_relu_networks_have_an_output_per_class() {
+    let exact = network(MIXED, &["network.layers.smoothing=0.0"]);
+    assert_eq!(exact.general().unwrap().softness(), 0.0);
+    let two = MIXED.split_once("[network.layers]").unwrap().0.to_owned()
+        + "[network.relu]\nhidden = [5, 4]\n[rule.gradient-descent]\n[initial.gaussian]\nscale = 0.3\nseed = 3\n\
+           [flow]\nuntil.log-log-time = 4\n";
+    assert!(network(&two, &[]).units().is_some());
+    let three = network(&two, &["dataset.gaussian-teacher.classes=3"]);
+    assert_eq!(three.key(), "layers");
+    assert_eq!(three.shapes(), [(8, 5), (5, 4), (4, 3)]);
+    assert_eq!(three.general().unwrap().softness(), 0.0);
+    let rounded = network(
+        &two,
+        &[
+            "dataset.gaussian-teacher.classes=3",
+            "network.relu.smoothing=0.1",
+        ],
+    );
+    assert_eq!(rounded.general().unwrap().softness(), 0.1);
+}
+
+#[test]
 fn layers_are_those_of_the_keys() {
     let mixed = network(MIXED, &[]);
     assert_eq!(mixed.key(), "layers");
@@ -153,7 +175,6 @@ fn layers_that_make_no_sense_are_refused_where_they_are_written() {
         }
     }
     let smoothings = [
-        ("0.0", "have to be rounded"),
         ("-1.0", "-1 is not a smoothing"),
         ("nan", "is not a smoothing"),
     ];

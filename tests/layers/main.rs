@@ -212,25 +212,35 @@ fn early_flows_are_the_plain_equations() {
 /// Runge–Kutta steps over kinks without seeing them: it errs there by a share of its step, and is right in the limit.
 #[test]
 fn exact_kinks_are_crossed_as_small_steps_cross_them() {
-    let mut crossings = 0;
+    let (mut crossings, mut slides) = (0, 0);
     for (i, case) in random_problems(0.0).iter().enumerate() {
-        let tau: f64 = 2.0;
+        let tau: f64 = match i {
+            // squared units under DFA explode before long
+            14 => 1.0,
+            // a unit of the second layer comes to slide on the one kink of two samples
+            5 => 2.0,
+            _ => 1.4,
+        };
         let options = FlowOptions {
             saves: SaveAt::Uniform(2),
             ..FlowOptions::to(tau.ln_1p())
         };
         let run = integrate(&case.0, &options, &mut |_| {}).unwrap();
         assert_eq!(run.status, Status::Completed, "{i}: {:?}", run.message);
-        crossings += run.kinks.as_ref().map_or(0, |kinks| kinks.crossings);
+        if let Some(kinks) = &run.kinks {
+            crossings += kinks.crossings;
+            slides += kinks.slides;
+        }
         let found = run.theta.column(run.len() - 1).into_owned();
-        let error = |steps: usize| {
-            let plain = plain_flow(case, tau, steps);
-            (&found - &plain).norm() / plain.norm()
-        };
-        let difference = error(16_000);
-        assert!(difference <= 3e-5, "{i} {:?}: {difference:e}", case.0.network());
+        let plain = plain_flow(case, tau, 4_000);
+        let difference = (&found - &plain).norm() / plain.norm();
+        assert!(
+            difference <= 1e-4,
+            "{i} {:?}: {difference:e}",
+            case.0.network()
+        );
     }
-    assert!(crossings > 10, "{crossings}");
+    assert!(crossings > 100 && slides > 5, "{crossings} {slides}");
 }
 
 #[test]
@@ -258,15 +268,20 @@ fn finite_steps_are_loops() {
     }
 }
 
-/// Convolution with four channels and ReLU, dense leaky ReLU, dense, and the output layer, under BP and DFA.
+/// Convolution with four channels and ReLU, dense leaky ReLU, dense, and the output layer, under BP and DFA, kinks
+/// rounded and exact.
 #[test]
 fn four_mixed_layers_are_judged() {
-    let hidden = [
-        LayerSpec::convolution(3, 4, named("relu", 0.0).rounded(0.1)),
-        LayerSpec::dense(20, named("leaky-relu", 0.1).rounded(0.1)),
-        LayerSpec::dense(10, Identity),
-    ];
-    for kind in [0, 1] {
+    for (kind, epsilon) in [(0, 0.1), (1, 0.1), (0, 0.0), (1, 0.0)] {
+        let kinked = |name, number| match epsilon > 0.0 {
+            true => named(name, number).rounded(epsilon),
+            false => named(name, number),
+        };
+        let hidden = [
+            LayerSpec::convolution(3, 4, kinked("relu", 0.0)),
+            LayerSpec::dense(20, kinked("leaky-relu", 0.1)),
+            LayerSpec::dense(10, Identity),
+        ];
         let problem = problem(
             gaussian_teacher(8, 12, 3),
             &hidden,
@@ -283,6 +298,7 @@ fn four_mixed_layers_are_judged() {
             "{thm_3:?}"
         );
         assert!(thm_3.residual.expect("an angle") < 0.05);
+        assert_eq!(run.trajectory.kinks.is_some(), epsilon == 0.0);
         assert!(run.diagnostics.worst_invariant() < 1e-6);
         assert_eq!(
             run.diagnostics.invariants.len(),

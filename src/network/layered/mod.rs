@@ -88,11 +88,7 @@ pub(super) fn network(
 }
 
 /// Whether layers have kinks, and are no network of [`Relu`].
-pub(super) fn have_mixed_kinks(
-    dimension: usize,
-    hidden: &[LayerSpec],
-    output: &LayerSpec,
-) -> bool {
+pub(super) fn have_mixed_kinks(dimension: usize, hidden: &[LayerSpec], output: &LayerSpec) -> bool {
     let has_kinks = hidden.iter().any(|spec| spec.activation.kink().is_some());
     has_kinks && as_relu(dimension, hidden, output, 0.0).is_none()
 }

@@ -14,9 +14,10 @@
 //! are formed explicitly, so that products with them run as blocked products.
 
 use super::Field;
-use crate::network::layer::{Layer, reshaped};
-use crate::activation::{Argument, Formula};
+use crate::activation::{Argument, Formula, Kink};
 use crate::network::View;
+use crate::network::layer::{Layer, reshaped};
+use crate::network::relu::close_on_kinks;
 use crate::network::signals::Held;
 use nalgebra::{DMatrix, DVector};
 
@@ -104,7 +105,10 @@ impl<'a> Seen<'a> {
             x,
             at,
         };
-        let h = seen.at.map(|at| g.value(at));
+        let mut h = seen.at.map(|at| g.value(at));
+        if g.kink().is_some_and(Kink::closes) {
+            close_on_kinks(&mut h, &seen.w, &seen.x);
+        }
         (seen, h)
     }
 

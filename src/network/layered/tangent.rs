@@ -1,9 +1,9 @@
 //! Derivatives of the passes along directions of θ.
 
 use super::passes::{Forward, Motion, Seen, add_columns, column_products};
-use crate::network::layer::reshaped;
 use crate::activation::{Direction, Formula, Turn};
 use crate::network::View;
+use crate::network::layer::reshaped;
 use crate::network::signals::Held;
 use nalgebra::{DMatrix, DVector};
 

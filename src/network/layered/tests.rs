@@ -338,7 +338,11 @@ fn with_exact_kinks() -> Vec<Vec<LayerSpec>> {
     let (relu, leaky) = (named("relu", 0.0), named("leaky-relu", 0.1));
     let (convolution, dense) = (LayerSpec::convolution, LayerSpec::dense);
     vec![
-        vec![convolution(3, 2, relu), dense(4, leaky), dense(3, Identity.into())],
+        vec![
+            convolution(3, 2, relu),
+            dense(4, leaky),
+            dense(3, Identity.into()),
+        ],
         vec![
             dense(4, Identity.into()),
             LayerSpec {

@@ -64,6 +64,13 @@ pub(super) fn blow_up(
         Mode::Sliding | Mode::Resting => 0.0,
     });
     let mut at = DVector::from_iterator(search.pairs.len(), start);
+    // pairs that share a kink are at one place within it
+    for (i, p) in search.pairs.iter().enumerate() {
+        let mut before = search.pairs[..i].iter();
+        if let Some(l) = before.position(|q| search.pass.is_gang(*q, *p)) {
+            at[i] = at[l];
+        }
+    }
     for transition in TRANSITIONS {
         let instant = Instant {
             search,

@@ -121,6 +121,13 @@ impl<'a> Search<'a> {
             };
             pattern.set(*pair, mode);
         }
+        for pair in pattern.sliding().to_vec() {
+            for other in &self.pairs {
+                if self.pass.is_gang(*other, pair) {
+                    pattern.set(*other, Mode::Sliding);
+                }
+            }
+        }
     }
 
     /// The motion under these gates.
@@ -145,9 +152,7 @@ impl<'a> Search<'a> {
 
     /// Gates that answer each other.
     fn run(&self, pattern: &Pattern) -> Option<Vec<f64>> {
-        let kinks: Vec<Kink> = (self.pairs.iter())
-            .map(|p| pattern.kink(p.layer))
-            .collect();
+        let kinks: Vec<Kink> = (self.pairs.iter()).map(|p| pattern.kink(p.layer)).collect();
         let mut gates: Vec<f64> = (self.pairs.iter().zip(&kinks))
             .map(|(p, kink)| match pattern.get(*p) {
                 Mode::Active => kink.active,

@@ -1,7 +1,8 @@
 //! The vector field of a network with kinks: exact on the piece with a given pattern, or with rounded ones.
 
 use super::Setting;
-use super::passes::{Forces, Forward};
+use super::forces::Forces;
+use super::passes::Forward;
 use super::pattern::{Pair, Pattern};
 use super::rays::{Rays, form};
 use super::shallow::Shallow;
@@ -148,13 +149,8 @@ impl Kernel for ReluKernel {
         let updates = Rays::of_outputs(&pass, active, false);
         let mut kernel = form(&pass, &margins, &updates);
         if let Some(forces) = pass.forces() {
-            let Forces {
-                matrix,
-                rows,
-                columns,
-                ..
-            } = &forces;
-            let called = matrix.solve(&form(&pass, rows, &updates));
+            let Forces { rows, columns, .. } = &forces;
+            let called = (forces.system()).solve(&form(&pass, rows, &updates));
             kernel -= form(&pass, &margins, columns) * called;
         }
         kernel

@@ -14,17 +14,15 @@
 //! a_l' = w_l'ᵀ h_{l−1} + w_lᵀ h_{l−1}',    h_l' = M_l ∘ a_l' + κ_l ∘ (w·w') + μ_l ∘ (h·h')
 //! ```
 //! On a sliding pair a = h = 0. M is set to zero there, and δ has an entry of its own, the *force* ν, that makes
-//! `a' = 0`; the gate is ν/s. Everything is linear in (e, ν), and so is a': the forces solve a square linear system
-//! whose entries are inner products of gradients (see [`rays`](super::rays)).
+//! `a' = 0`; the gate is ν/s. Everything is linear in (e, ν), and so is a': see [`forces`](super::forces).
 
 use super::Setting;
 use super::arguments::Arguments;
 use super::pattern::Pattern;
-use super::rays::{Rays, form};
 use crate::activation::{Activation, Argument, Formula, Row};
+use crate::network::View;
 use crate::network::signals::Held;
-use crate::network::{View, pseudo_inverse};
-use nalgebra::{DMatrix, DVector, Dyn, LU};
+use nalgebra::{DMatrix, DVector};
 use pulp::{Arch, Simd, WithSimd};
 
 /// Forward pass at θ with everything the other passes need of the activation.
@@ -253,71 +251,6 @@ impl<'a> Forward<'a> {
     pub(super) fn outputs(&self) -> DMatrix<f64> {
         self.w[self.hidden()].tr_mul(&self.h[self.hidden()])
     }
-
-    /// The forces of the sliding pairs as a function of `a'` there.
-    pub(super) fn forces(&self) -> Option<Forces> {
-        let pairs = self.pattern?.sliding();
-        (!pairs.is_empty()).then(|| {
-            let rows = Rays::of_pairs(self, pairs, true);
-            let columns = Rays::of_pairs(self, pairs, false);
-            Forces {
-                matrix: SquareSystem::new(form(self, &rows, &columns)),
-                count: pairs.len(),
-                rows,
-                columns,
-            }
-        })
-    }
-}
-
-/// The linear system of the forces.
-pub(super) struct Forces {
-    /// `∂a'_i/∂ν_k`, factorised.
-    pub matrix: SquareSystem,
-    pub count: usize,
-    /// Gradients of the sliding preactivations.
-    pub rows: Rays,
-    /// Effect of unit forces on the weights.
-    pub columns: Rays,
-}
-
-/// Solves square systems; where they are singular, by least squares with least norm (more sliding samples than a unit
-/// has dimensions, or linearly dependent ones: the motion is determined all the same).
-pub(super) enum SquareSystem {
-    Lu(LU<f64, Dyn, Dyn>),
-    PseudoInverse(DMatrix<f64>),
-    /// Of a matrix that is not finite: no solution is a number.
-    None,
-}
-
-/// Pivots below this fraction of the largest count as zero.
-const SINGULAR: f64 = 1e-11;
-
-impl SquareSystem {
-    fn new(matrix: DMatrix<f64>) -> Self {
-        if !matrix.iter().all(|x| x.is_finite()) {
-            return Self::None;
-        }
-        let lu = matrix.clone().lu();
-        let pivots = lu.u().diagonal().abs();
-        if pivots.min() > SINGULAR * pivots.max() {
-            return Self::Lu(lu);
-        }
-        let cut = SINGULAR * matrix.amax() * matrix.nrows() as f64;
-        match pseudo_inverse(matrix, |_| cut.max(f64::MIN_POSITIVE)) {
-            Some(inverse) => Self::PseudoInverse(inverse),
-            None => Self::Lu(lu),
-        }
-    }
-
-    pub(super) fn solve(&self, b: &DMatrix<f64>) -> DMatrix<f64> {
-        let solution = match self {
-            Self::Lu(lu) => lu.solve(b),
-            Self::PseudoInverse(inverse) => Some(inverse * b),
-            Self::None => None,
-        };
-        solution.unwrap_or_else(|| DMatrix::from_element(b.nrows(), b.ncols(), f64::NAN))
-    }
 }
 
 /// Error signals, velocity and rates at a point `(θ, e, ν)`.
@@ -341,41 +274,6 @@ pub(super) struct Motion {
 }
 
 impl Forward<'_> {
-    /// The motion under multipliers α, with sliding pairs kept on their kinks.
-    pub(super) fn motion(&self, multipliers: &[f64], forces: Option<&Forces>) -> Motion {
-        let output = self.setting.errors(multipliers);
-        let Some(forces) = forces else {
-            return self.motion_with(output, DVector::zeros(0));
-        };
-        let free = self.motion_with(output.clone(), DVector::zeros(forces.count));
-        let held = self.on_sliding(&free.a_dot);
-        let nu = forces.matrix.solve(&held) * -1.0;
-        self.motion_with(output, nu.column(0).into_owned())
-    }
-
-    /// The entries at the sliding pairs, S × 1.
-    pub(super) fn on_sliding(&self, layers: &[DMatrix<f64>]) -> DMatrix<f64> {
-        let pairs = self.pattern.map_or(&[][..], Pattern::sliding);
-        DMatrix::from_fn(pairs.len(), 1, |i, _| {
-            let p = pairs[i];
-            layers[p.layer][(p.unit, p.sample)]
-        })
-    }
-
-    pub(super) fn add_forces(
-        &self,
-        layer: usize,
-        forces: &DVector<f64>,
-        errors: &mut DMatrix<f64>,
-    ) {
-        let pairs = self.pattern.map_or(&[][..], Pattern::sliding);
-        for (p, nu) in pairs.iter().zip(forces.iter()) {
-            if p.layer == layer {
-                errors[(p.unit, p.sample)] += nu;
-            }
-        }
-    }
-
     /// Error signals s and errors δ of the hidden layers, computed from the last down, returned in order.
     fn signals_and_errors(
         &self,
@@ -440,8 +338,7 @@ impl Forward<'_> {
             h_dot.push(self.setting.taken(l + 1, moved, false));
         }
         let last = &self.h[hidden] * output.transpose();
-        let output_rates =
-            last.tr_mul(&self.h[hidden]) + self.w[hidden].tr_mul(&h_dot[hidden]);
+        let output_rates = last.tr_mul(&self.h[hidden]) + self.w[hidden].tr_mul(&h_dot[hidden]);
         velocity.push(last);
         Motion {
             output,

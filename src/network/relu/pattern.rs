@@ -93,7 +93,10 @@ impl Pattern {
 
     /// Whether there is such a pair.
     pub(super) fn has(&self, p: Pair) -> bool {
-        let of_layer = self.modes.get(p.layer).filter(|_| self.kinks[p.layer].is_some());
+        let of_layer = self
+            .modes
+            .get(p.layer)
+            .filter(|_| self.kinks[p.layer].is_some());
         of_layer.is_some_and(|modes| p.unit < modes.nrows() && p.sample < modes.ncols())
     }
 

@@ -58,9 +58,8 @@ impl Rays {
         source: impl Fn(usize) -> Option<DMatrix<f64>>,
     ) -> Self {
         let (hidden, setting) = (pass.hidden(), pass.setting);
-        let empty = |l: usize| {
-            DMatrix::zeros(pass.w[l].ncols(), setting.patches(l) * samples.len())
-        };
+        let empty =
+            |l: usize| DMatrix::zeros(pass.w[l].ncols(), setting.patches(l) * samples.len());
         let mut layers = vec![source(hidden).unwrap_or_else(|| empty(hidden))];
         let mut curved = Vec::new();
         let outputs = layers[0].clone();

@@ -61,11 +61,12 @@ pub(super) fn settle(
         let Some(offence) = chosen else {
             return Ok(());
         };
+        let gang = gang(&pass, border, offence.pair);
         let next = match (pattern.get(offence.pair), offence.upwards) {
             (Mode::Sliding, true) => Mode::Active,
             (Mode::Sliding, false) => Mode::Inactive,
             (mode, upwards) => {
-                if !offence.unseen && pushes_back(&pass, &motion, offence.pair) {
+                if !offence.unseen && pushes_back(&pass, &motion, &gang) {
                     Mode::Sliding
                 } else if upwards && mode == Mode::Inactive {
                     Mode::Active
@@ -74,13 +75,22 @@ pub(super) fn settle(
                 }
             }
         };
-        pattern.set(offence.pair, next);
+        for pair in gang {
+            pattern.set(pair, next);
+        }
     }
     Err(format!(
         "no gates were found for the {} (unit, sample) pairs on their kinks that are consistent with the velocity they \
          lead to; a smoothing of the network's kinks may help",
         border.len()
     ))
+}
+
+/// A pair with those of the border that share its kink.
+fn gang(pass: &Forward<'_>, border: &[Pair], pair: Pair) -> Vec<Pair> {
+    let others = border.iter().copied();
+    let others = others.filter(|p| *p != pair && pass.is_gang(*p, pair));
+    std::iter::once(pair).chain(others).collect()
 }
 
 /// Rates of the preactivations, up to a positive factor, if all sliding units opened (layer by layer, units × N).
@@ -194,9 +204,11 @@ fn offences(
     found
 }
 
-/// Whether opening the pair's own gate lowers its preactivation.
-fn pushes_back(pass: &Forward<'_>, motion: &Motion, p: Pair) -> bool {
-    let signal = motion.signals[p.layer][(p.unit, p.sample)];
-    let [gradient, update] = [true, false].map(|g| Rays::of_pairs(pass, &[p], g));
-    signal * form(pass, &gradient, &update)[(0, 0)] < 0.0
+/// Whether opening the gates of pairs that share a kink lowers the preactivation of the first.
+fn pushes_back(pass: &Forward<'_>, motion: &Motion, pairs: &[Pair]) -> bool {
+    let signal = |p: &Pair| motion.signals[p.layer][(p.unit, p.sample)];
+    let gradient = Rays::of_pairs(pass, &pairs[..1], true);
+    let updates = form(pass, &gradient, &Rays::of_pairs(pass, pairs, false));
+    let changes = updates.iter().zip(pairs);
+    changes.map(|(by, p)| by * signal(p)).sum::<f64>() < 0.0
 }

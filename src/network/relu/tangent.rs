@@ -2,8 +2,9 @@
 //!
 //! The set of sliding pairs does not change: the derivative of the forces keeps `a' = 0` on them.
 
+use super::forces::Forces;
 use super::passes::{
-    Curve, Forces, Forward, Motion, column_products, over_units, scale_columns, scale_rows,
+    Curve, Forward, Motion, column_products, over_units, scale_columns, scale_rows,
 };
 use crate::activation::{Activation, Argument, Direction, Formula, Turn};
 use crate::network::View;
@@ -17,6 +18,7 @@ pub(super) struct Change {
     pub outputs: DMatrix<f64>,
     pub output_rates: DMatrix<f64>,
     a_dot: Vec<DMatrix<f64>>,
+    signals: Vec<DMatrix<f64>>,
 }
 
 impl Forward<'_> {
@@ -39,8 +41,8 @@ impl Forward<'_> {
             return self.change_with(motion, &along, &DVector::zeros(0));
         };
         let free = self.change_with(motion, &along, &DVector::zeros(forces.count));
-        let nu = forces.matrix.solve(&self.on_sliding(&free.a_dot)) * -1.0;
-        self.change_with(motion, &along, &nu.column(0).into_owned())
+        let nu = self.turned_forces(motion, forces, (&free.a_dot, &free.signals));
+        self.change_with(motion, &along, &nu)
     }
 
     /// Derivative of the forward pass along dθ.
@@ -194,16 +196,15 @@ impl Forward<'_> {
         let (h, dh) = (&self.h[hidden], &turned.h[hidden]);
         let (w, dw, v) = (&self.w[hidden], &dw[hidden], &motion.velocity[hidden]);
         let last = dh * motion.output.transpose() + h * d_output.transpose();
-        let output_rates = last.tr_mul(h)
-            + v.tr_mul(dh)
-            + dw.tr_mul(&motion.h_dot[hidden])
-            + w.tr_mul(&dh_dot);
+        let output_rates =
+            last.tr_mul(h) + v.tr_mul(dh) + dw.tr_mul(&motion.h_dot[hidden]) + w.tr_mul(&dh_dot);
         velocity.push(last);
         Change {
             velocity,
             outputs: dw.tr_mul(h) + w.tr_mul(dh),
             output_rates,
             a_dot,
+            signals: d_signals,
         }
     }
 }

@@ -209,6 +209,57 @@ fn tangents_of_pieces_match_differences() {
     }
 }
 
+/// A unit of the second layer sees two samples through one unit of the first, and so on the same kink: one gate for both,
+/// which feedback alignment sends down.
+#[test]
+fn samples_on_one_kink_have_one_gate() {
+    let x = dmatrix![1.0, 0.3; 2.0, -0.5; 1.0, 1.0];
+    let data = Dataset::new(x.clone(), dvector![-1.0, -1.0, 1.0]);
+    let network = Relu::new(2, &[2, 1], 0.0);
+    let rule = Rule::feedback_alignment(vec![dmatrix![0.7; -0.4], dmatrix![1.0]]);
+    let kernel = network.kernel(rule.signals(), &data);
+    // the second unit of the first layer sees the third sample only
+    let mut theta = vec![1.0, 0.0, -1.0, 3.0, 0.0, 1.0, 0.5];
+    let alpha = [1.0, 0.8, 1.0];
+    let entered = pieces(&kernel).enter(&mut theta, &alpha).unwrap();
+    assert_eq!(entered.kinks.sliding.len(), 2);
+    let (v, _) = velocity(&*entered.kernel, &theta, &alpha);
+    // the third sample opens the unit at the rate 1, the others close it at g (1 + 2 · 0.8)
+    let g = 1.0 / 2.6;
+    let down = [-g, -0.8 * g, 1.0];
+    let of_first = |d: usize| 0.7 * (0..3).map(|n| down[n] * x[(n, d)]).sum::<f64>();
+    let expected = [of_first(0), of_first(1), -0.4, -0.4, 0.0, 2.0, 2.0];
+    assert_close(&v, &expected, 1e-13, "velocity");
+    assert!(pieces(&entered.kernel).clearance(&theta, &alpha) > 0.0);
+    // and goes on to do so
+    let (d_theta, d_alpha) = (gaussian(11, theta.len()), gaussian(12, 3));
+    let t = (entered.kernel).tangent(&theta, &alpha, &d_theta, &d_alpha);
+    let at = |k: f64| {
+        let shift = |x: &[f64], d: &[f64]| -> Vec<f64> {
+            x.iter().zip(d).map(|(x, d)| x + k * d).collect()
+        };
+        velocity(
+            &*entered.kernel,
+            &shift(&theta, &d_theta),
+            &shift(&alpha, &d_alpha),
+        )
+        .0
+    };
+    let (plus, minus) = (at(1e-5), at(-1e-5));
+    let differences: Vec<f64> = (plus.iter().zip(&minus))
+        .map(|(a, b)| (a - b) / 2e-5)
+        .collect();
+    assert_close(&t.velocity, &differences, 1e-6, "tangent");
+    // the unit crosses as soon as the third sample pulls harder than the others push
+    let crosses = pieces(&entered.kernel)
+        .enter(&mut theta, &[1.0, 0.8, 3.0])
+        .unwrap();
+    assert_eq!(
+        (crosses.kinks.sliding.len(), crosses.kinks.releases),
+        (0, 2)
+    );
+}
+
 /// The tangent kernel from Gram matrices against margin rates under single multipliers.
 #[test]
 fn tangent_kernels_are_margin_rates_under_single_multipliers() {
