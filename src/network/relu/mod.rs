@@ -33,7 +33,7 @@ pub(super) use architecture::KIND;
 
 use super::layer::Layer;
 use super::{Kernel, Layout, Signals, View};
-use crate::activation::{Activation, ExactRelu, Formula, Identity, Kink, SmoothedRelu};
+use crate::activation::{Activation, ExactRelu, Formula, Identity, SmoothedRelu};
 use crate::dataset::Dataset;
 pub(crate) use forward::ForwardPass;
 use kernel::ReluKernel;

@@ -142,7 +142,7 @@ fn smoothed_steps_invert_the_blocks_of_single_units() {
         let dense = Dense::new(&kernel, &theta, &multipliers);
         let mut blocks = DMatrix::identity(theta.len(), theta.len());
         let setting = Arc::clone(&kernel.setting);
-        let direct = matches!(setting.signals, Held::Direct(_));
+        let direct = matches!(setting.signals, crate::network::signals::Held::Direct(_));
         let layers = setting.layout.hidden().len();
         if layers > 1 && !direct {
             // for lower layers the signals depend on the unit's own weights
