@@ -1,7 +1,7 @@
 //! General networks: dense layers and circular convolutions with channels, averages, any activation in every layer,
 //! biases, and a linear output layer to C outputs.
 //!
-//! [`layer`] has what a layer is, [`passes`] the field. Networks without biases are homogeneous in θ: a layer raises
+//! [`layer`](super::layer) has what a layer is, [`passes`] the field. Networks without biases are homogeneous in θ: a layer raises
 //! the degree d below it to p(1 + d), p the degree of its activation, and the output layer adds one. Layers with biases
 //! are only quasi-homogeneous: margins are homogeneous in no one scaling of all weights, and statements about the
 //! direction of θ do not apply.
