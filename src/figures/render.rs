@@ -182,12 +182,7 @@ fn png(figure: &Figure, look: &Look) -> io::Result<Vec<u8>> {
         )
         .map_err(io::Error::other)?;
     }
-    let pixels = averaged(
-        &pixels,
-        width as usize,
-        height as usize,
-        PNG_OVERSAMPLING as usize,
-    );
+    let pixels = averaged(&pixels, width as usize, PNG_OVERSAMPLING as usize);
 
     let mut file = Vec::new();
     let mut encoder = png::Encoder::new(
@@ -217,21 +212,22 @@ fn png(figure: &Figure, look: &Look) -> io::Result<Vec<u8>> {
 }
 
 /// Means over squares of `side` pixels of an RGB image.
-fn averaged(pixels: &[u8], width: usize, height: usize, side: usize) -> Vec<u8> {
+fn averaged(pixels: &[u8], width: usize, side: usize) -> Vec<u8> {
     let mut result = Vec::with_capacity(pixels.len() / (side * side));
     let count = (side * side) as u32;
-    for row in 0..height / side {
-        for column in 0..width / side {
-            for channel in 0..3 {
-                let sum: u32 = (0..side * side)
-                    .map(|k| {
-                        3 * ((row * side + k / side) * width + column * side + k % side) + channel
-                    })
-                    .map(|at| u32::from(pixels[at]))
-                    .sum();
-                result.push(((sum + count / 2) / count) as u8);
+    let mut sums = vec![0_u32; 3 * (width / side)];
+    for rows in pixels.chunks_exact(3 * width * side) {
+        sums.fill(0);
+        for row in rows.chunks_exact(3 * width) {
+            for (sum, square) in sums.chunks_exact_mut(3).zip(row.chunks_exact(3 * side)) {
+                for pixel in square.chunks_exact(3) {
+                    for (sum, channel) in sum.iter_mut().zip(pixel) {
+                        *sum += u32::from(*channel);
+                    }
+                }
             }
         }
+        result.extend(sums.iter().map(|sum| ((sum + count / 2) / count) as u8));
     }
     result
 }

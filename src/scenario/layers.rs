@@ -20,8 +20,8 @@ pub(super) struct LayersTable {
     #[schemars(with = "Vec<LayerEntry>")]
     pub layers: Spanned<Vec<Spanned<LayerEntry>>>,
     /// Half width ε over which the kinks of relu and leaky-relu are rounded off, in units of preactivations; 0: exact
-    /// kinks. 0.1 if absent; 0 if absent in dense layers of one such activation, without biases and to one output: these
-    /// are [network.relu].
+    /// kinks. 0.1 if absent; 0 if absent in dense layers of one such activation, without biases and to one output:
+    /// these are [network.relu].
     #[schemars(with = "Option<f64>")]
     pub smoothing: Option<Spanned<f64>>,
 }

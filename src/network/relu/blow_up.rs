@@ -208,8 +208,8 @@ impl Instant<'_, '_> {
         if pair.layer == 0 {
             return None;
         }
-        // what the units of a layer pass on of this sample, in this instant: those on kinks as their positions say, those
-        // whose inputs grow out of nothing what becomes of these, and the others nothing new
+        // what the units of a layer pass on of this sample, in this instant: those on kinks as their positions say,
+        // those whose inputs grow out of nothing what becomes of these, and the others nothing new
         let mut passed_on = DMatrix::zeros(0, 0);
         for layer in 0..pair.layer {
             let count = setting.patches(layer);

@@ -4,8 +4,8 @@
 //! blocked products. Below, h is what the next layer *sees* of what its units pass on: in networks with convolutions,
 //! averages or biases its patches ([`layer`](crate::network::layer)), patch × (patches · N), and matrices of a layer
 //! have a column per patch, those of one sample side by side; T is then the transpose of taking patches. With gates
-//! `M_l`, `κ_l` and `μ_l` of the [`activation`](crate::activation) (κ = μ = 0 unless kinks are rounded) and the weighted
-//! error signals `s_l` that reach the units, `e = α_n y_n`, or C × N where there are C outputs:
+//! `M_l`, `κ_l` and `μ_l` of the [`activation`](crate::activation) (κ = μ = 0 unless kinks are rounded) and the
+//! weighted error signals `s_l` that reach the units, `e = α_n y_n`, or C × N where there are C outputs:
 //! ```text
 //! a_l = w_lᵀ h_{l−1},            h_l = g(a_l),             f = w_Lᵀ h_{L−1}
 //! δ_l = M_l ∘ s_l,               δ_L = e

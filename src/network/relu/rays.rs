@@ -23,7 +23,8 @@ pub(super) struct Rays {
 }
 
 impl Rays {
-    /// Rays from the outputs, for `rows` of the data: gradients of margins (`gradient`), or updates per unit multiplier.
+    /// Rays from the outputs, for `rows` of the data: gradients of margins (`gradient`), or updates per unit
+    /// multiplier.
     pub(super) fn of_outputs(pass: &Forward<'_>, rows: &[usize], gradient: bool) -> Self {
         let (samples, blame) = &pass.setting.rows;
         let top = blame.select_columns(rows);

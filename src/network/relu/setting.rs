@@ -159,9 +159,9 @@ impl Setting {
         self.layers[layer + 1..].iter().all(|layer| !layer.bias)
     }
 
-    /// Rows of samples whose multipliers move no weight: blank ones, those on which the first layer is dark, and, where error
-    /// signals pass down through the layers, those on which any layer is dark (direct feedback still moves the layers
-    /// below it).
+    /// Rows of samples whose multipliers move no weight: blank ones, those on which the first layer is dark, and, where
+    /// error signals pass down through the layers, those on which any layer is dark (direct feedback still moves the
+    /// layers below it).
     pub(super) fn idle(&self, pattern: &Pattern) -> Vec<usize> {
         let layers = match self.signals {
             Held::Direct(_) => self.hidden().min(1),

@@ -230,8 +230,8 @@ struct TurnedCurve {
 }
 
 impl TurnedCurve {
-    /// The derivative for a layer with preactivations `a`, every unit and sample moving as `along` says, and that of its
-    /// gates.
+    /// The derivative for a layer with preactivations `a`, every unit and sample moving as `along` says, and that of
+    /// its gates.
     fn new(
         activation: Activation,
         curve: &Curve,

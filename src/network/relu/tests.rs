@@ -209,8 +209,8 @@ fn tangents_of_pieces_match_differences() {
     }
 }
 
-/// A unit of the second layer sees two samples through one unit of the first, and so on the same kink: one gate for both,
-/// which feedback alignment sends down.
+/// A unit of the second layer sees two samples through one unit of the first, and so on the same kink: one gate for
+/// both, which feedback alignment sends down.
 #[test]
 fn samples_on_one_kink_have_one_gate() {
     let x = dmatrix![1.0, 0.3; 2.0, -0.5; 1.0, 1.0];
