@@ -130,7 +130,7 @@ def _unit_keys(activation: str | tuple[str, float], bias: bool) -> dict[str, Any
 class Layers:
     """Hidden layers from the input to the output, and a linear output layer to one output, or one per class.
 
-    ``smoothing`` is the half width over which kinks are rounded off, 0.1 unless given.
+    ``smoothing`` is the half width over which kinks are rounded off, 0.1 unless given (0 keeps them exact).
     """
 
     layers: Sequence[Dense | Convolution | AveragePooling]

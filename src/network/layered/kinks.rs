@@ -60,7 +60,7 @@ impl MarginGradients {
         }
         let rows = outputs::rows(data);
         let mut gradients = Self {
-            open: DMatrix::zeros(theta.len(), data.rows()),
+            open: network.gradients(theta, data),
             data: data.clone(),
             theta: theta.to_vec(),
             field,
@@ -68,6 +68,9 @@ impl MarginGradients {
             kinks,
         };
         for row in 0..data.rows() {
+            if !gradients.has_kinks(row) {
+                continue;
+            }
             let open = vec![true; gradients.kinks[gradients.rows.0[row]].len()];
             let gradient = gradients.gradient(row, &open);
             gradients.open.set_column(row, &gradient);
