@@ -1,5 +1,6 @@
 //! General networks: plain equations, finite steps, networks that they are, and what is judged of them.
 
+mod battery;
 #[path = "../support/judged.rs"]
 mod judged;
 mod plain;
