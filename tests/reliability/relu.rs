@@ -4,8 +4,10 @@
 //! and the run ends and says so: such runs are counted by themselves.
 //!
 //! One of each kind is run in the suite, for a short time. `MARGINFLOW_RELU_RUNS=200`, in
-//! `cargo test --release --test reliability relu -- --nocapture`, runs so many of each kind to s = 20, and prints what
-//! became of them.
+//! `cargo test --release --test reliability random_relu -- --nocapture`, runs so many of each kind to s = 20, two at a
+//! time, and prints what became of them. Less than all of it: `MARGINFLOW_RELU_RUNS=17,30..40` names seeds,
+//! `MARGINFLOW_RELU_KIND="2 layers, feedback alignment, smoothed"` part of a kind's name, `MARGINFLOW_RELU_SECONDS=20` a
+//! limit per run; with any of the last two all runs are printed.
 
 use marginflow::dataset::{Dataset, gaussian_random_labels, gaussian_teacher, standard_normals};
 use marginflow::flow::{FlowOptions, integrate};
@@ -16,6 +18,7 @@ use marginflow::rule::Rule;
 use marginflow::trajectory::{Status, Trajectory};
 use nalgebra::{DMatrix, DVector};
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 const RULES: [&str; 3] = [
     "gradient descent",
@@ -29,6 +32,14 @@ struct Draw {
     rule: &'static str,
     smoothed: bool,
     seed: u64,
+}
+
+impl Draw {
+    /// Its kind, by name.
+    fn kind(&self) -> String {
+        let kinks = if self.smoothed { "smoothed" } else { "exact" };
+        format!("{} layers, {}, {kinks}", self.layers, self.rule)
+    }
 }
 
 /// N ≤ 12, D ≤ 6, widths ≤ 15, weights of scale 0.1 to 1, either loss, labels of a teacher or of nobody.
@@ -94,55 +105,124 @@ struct Count {
     all: usize,
 }
 
-/// Runs `count` problems of every kind, for at most `wall` seconds each, by layers, rule and kinks.
-fn battery(count: u64, until: f64, wall: f64) -> BTreeMap<String, Count> {
-    let mut map = BTreeMap::new();
-    for layers in [2, 3] {
-        for rule in RULES {
-            for smoothed in [false, true] {
-                for seed in 0..count {
-                    let Some(problem) = problem(&Draw {
+/// Runs to be made.
+struct Battery {
+    seeds: Vec<u64>,
+    /// Kinds whose names contain this.
+    kind: String,
+    until: f64,
+    /// Limit of each run, in seconds.
+    wall: f64,
+    /// Whether to print what became of each run, completed or not.
+    all: bool,
+}
+
+impl Battery {
+    /// What the environment asks for; one short run of each kind otherwise.
+    fn asked() -> Self {
+        let asked = |name: &str| std::env::var(format!("MARGINFLOW_RELU_{name}")).ok();
+        let Some(runs) = asked("RUNS") else {
+            return Self {
+                seeds: vec![0],
+                kind: String::new(),
+                until: 1.0,
+                wall: 5.0,
+                all: false,
+            };
+        };
+        let (kind, seconds) = (asked("KIND"), asked("SECONDS"));
+        Self {
+            seeds: seeds(&runs),
+            all: kind.is_some() || seconds.is_some(),
+            kind: kind.unwrap_or_default(),
+            until: 20.0,
+            wall: seconds.map_or(120.0, |s| s.parse().expect("seconds")),
+        }
+    }
+
+    fn draws(&self) -> Vec<Draw> {
+        let mut draws = Vec::new();
+        for layers in [2, 3] {
+            for rule in RULES {
+                for smoothed in [false, true] {
+                    draws.extend(self.seeds.iter().map(|&seed| Draw {
                         layers,
                         rule,
                         smoothed,
                         seed,
-                    }) else {
-                        continue;
-                    };
-                    let options = FlowOptions {
-                        max_steps: 60_000,
-                        max_wall_seconds: wall,
-                        ..FlowOptions::to(until)
-                    };
-                    let outcome = integrate(&problem, &options, &mut |_| {})
-                        .map_or_else(|why| why.to_string(), |run| outcome(&run));
-                    let kinks = if smoothed { "smoothed" } else { "exact" };
-                    let kind = format!("{layers} layers, {rule}, {kinks}");
-                    let of_kind: &mut Count = map.entry(kind.clone()).or_default();
-                    of_kind.all += 1;
-                    if outcome == "completed" {
-                        of_kind.completed += 1;
-                        continue;
-                    }
-                    of_kind.unbounded += usize::from(outcome.contains("weights grow like t"));
-                    eprintln!("{kind}, seed {seed}: {outcome}");
+                    }));
                 }
             }
         }
+        draws.retain(|draw| draw.kind().contains(&self.kind));
+        draws
     }
-    map
+
+    /// What becomes of them, by kind.
+    fn run(&self) -> BTreeMap<String, Count> {
+        let map = Mutex::new(BTreeMap::new());
+        let left = Mutex::new(self.draws().into_iter());
+        let next = || left.lock().expect("a run has panicked").next();
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while let Some(draw) = next() {
+                        let Some(problem) = problem(&draw) else {
+                            continue;
+                        };
+                        let (outcome, how) = self.one(&problem);
+                        let kind = draw.kind();
+                        if self.all || outcome != "completed" {
+                            eprintln!("{kind}, seed {}: {outcome} [{how}]", draw.seed);
+                        }
+                        let mut map = map.lock().expect("a run has panicked");
+                        let of_kind: &mut Count = map.entry(kind).or_default();
+                        of_kind.all += 1;
+                        of_kind.completed += usize::from(outcome == "completed");
+                        of_kind.unbounded += usize::from(outcome.contains("weights grow like t"));
+                    }
+                });
+            }
+        });
+        map.into_inner().expect("a run has panicked")
+    }
+
+    /// What becomes of one run, and what it took.
+    fn one(&self, problem: &Problem) -> (String, String) {
+        let options = FlowOptions {
+            max_steps: 60_000,
+            max_wall_seconds: self.wall,
+            ..FlowOptions::to(self.until)
+        };
+        match integrate(problem, &options, &mut |_| {}) {
+            Err(why) => (why.to_string(), String::new()),
+            Ok(run) => {
+                let s = &run.solver;
+                let how = format!("{:.1} s, {} steps, {}", s.wall_seconds, s.steps, s.method);
+                (outcome(&run), how)
+            }
+        }
+    }
+}
+
+/// `50` is the first fifty, `3,10..20` are those named.
+fn seeds(text: &str) -> Vec<u64> {
+    let number = |text: &str| text.trim().parse::<u64>().expect("a seed");
+    if let Ok(count) = text.parse() {
+        return (0..count).collect();
+    }
+    let spans = text.split(',').filter(|span| !span.trim().is_empty());
+    let each = spans.flat_map(|span| match span.split_once("..") {
+        Some((from, to)) => number(from)..number(to),
+        None => number(span)..number(span) + 1,
+    });
+    each.collect()
 }
 
 #[test]
 fn random_relu_networks_complete() {
-    let asked = std::env::var("MARGINFLOW_RELU_RUNS").ok();
-    let count: Option<u64> = asked.and_then(|runs| runs.parse().ok());
-    let map = match count {
-        Some(count) => battery(count, 20.0, 120.0),
-        None => battery(1, 1.0, 5.0),
-    };
     let (mut completed, mut runs) = (0, 0);
-    for (kind, count) in &map {
+    for (kind, count) in &Battery::asked().run() {
         let Count {
             completed: of_kind,
             unbounded,
