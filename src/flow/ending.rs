@@ -59,6 +59,11 @@ pub(super) const UNSEEN_IN_ROUNDING: &str = "a sample that no unit of a later la
      it, by fixed feedback that does not ask what is seen: their weights grow like t, and what the other samples are \
      learned with is lost in the rounding of theirs; use other initial weights or wider layers";
 
+/// What a run says whose samples rest against each other, but not quite.
+pub(super) const DRIVEN_IN_ROUNDING: &str = "samples that the network does not fit pull against each other, and what \
+     is left of their balance drives the weights like a power of t, towards no minimum; by now it is lost in the \
+     rounding of the balance; use other initial weights, or another network.relu.smoothing";
+
 /// Log-multipliers p beyond this do not occur on separable data, where they end negative.
 pub(super) const STRONG: f64 = 12.0;
 

@@ -3,13 +3,13 @@
 use super::clock::Epoch;
 use super::drive::{Drive, Why};
 use super::ending::{
-    Beyond, NO_SEPARATOR, NOT_FITTED, Rest, STRONG, UNSEEN, UNSEEN_IN_ROUNDING,
+    Beyond, DRIVEN_IN_ROUNDING, NO_SEPARATOR, NOT_FITTED, Rest, STRONG, UNSEEN, UNSEEN_IN_ROUNDING,
     beyond_separability, is_fast, partial_plateau,
 };
-use super::held::{Held, STIFF};
+use super::held::{self, Held, STIFF};
 use super::integrator::Kind;
 use super::magnified::outgrown;
-use super::system::System;
+use super::system::{NewtonSolver, System};
 use super::watch::{CRAWL, CRAWL_STEPS};
 use crate::network::Kernel;
 use crate::trajectory::Status;
@@ -180,9 +180,11 @@ impl Drive<'_, '_> {
         if held.is_some() && (self.run).rounding_has_grown(self.integrator.weights(), pull) {
             return self.with_new_tolerances();
         }
-        let seen = self.system.observe(&self.state(), self.time());
+        let (y, t) = (self.state(), self.time());
+        let seen = self.system.observe(&y, t);
+        let idle = self.system.kernel().idle();
         let changes = match held {
-            None => Held::at(&seen, self.system.kernel().idle()).is_some(),
+            None => Held::at(&seen, idle, |n| self.system.answers(&y, t, n)).is_some(),
             Some(held) => held.gives_way(&seen),
         };
         changes.then_some(Why::Balance)
@@ -210,11 +212,29 @@ impl Drive<'_, '_> {
                 return self.with_new_tolerances();
             }
             if self.newton_fails() {
+                if !linear && self.is_driven_in_rounding() {
+                    return Some(self.ends(DRIVEN_IN_ROUNDING));
+                }
                 self.run.solve_densely(s);
                 return Some(Why::Restart);
             }
         }
         self.run.solve_as_before(s).then_some(Why::Restart)
+    }
+
+    /// Whether samples that pull against each other drive the weights by what is left of their balance, like a power of
+    /// t, while rounding of the balance moves them by more than the tolerance in a unit of s.
+    fn is_driven_in_rounding(&self) -> bool {
+        // with the exact matrix, nothing but rounding keeps an iteration from converging
+        if self.run.newton() != NewtonSolver::Dense || self.system.held().is_some() {
+            return false;
+        }
+        let (y, t) = (self.state(), self.time());
+        let idle = self.system.kernel().idle();
+        let pulls = self.system.multipliers(&y, t).into_iter().enumerate();
+        let moving = pulls.filter(|(n, _)| !idle.contains(n));
+        let rounding = f64::EPSILON * moving.map(|(_, e)| e).fold(0.0, f64::max);
+        rounding > self.run.options.rtol && self.system.observe(&y, t).pace > held::DRIVEN
     }
 
     /// Attempts at steps that have failed in this run.

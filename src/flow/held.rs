@@ -9,8 +9,10 @@
 //! a strong force of constant strength.
 //!
 //! That is right only while what they pull at is balanced. It is not where their forces drive the weights themselves
-//! (like a power of t), so no sample is held then; and if a held margin moves on, because kinks have changed the
-//! balance, all are released with the log-multipliers they really have.
+//! (like a power of t), so no sample is held then. Nor are any where one of them hardly moves its own margin (all that
+//! sees it is what rounded kinks leak, or its multiplier has saturated): weakened, it would give way to all that is
+//! learned, while its real pull, which grows like t, would not. And if a held margin moves on, because kinks have
+//! changed the balance, all are released with the log-multipliers they really have.
 
 use super::clock::{compress, expand, log_time};
 use serde::{Deserialize, Serialize};
@@ -25,12 +27,15 @@ const STRENGTH: f64 = 13.0;
 /// Samples whose `s + p_n` exceeds this pull, and have to rest. Those that are learned have `s + p_n` of order one.
 const PULLING: f64 = 6.0;
 
+/// ln of how much faster than the clock held margins have to answer.
+const ANSWER: f64 = 6.0;
+
 /// Margins rest if they grow by less than this share of log t.
 const AT_REST: f64 = 1e-2;
 
 /// Weights that grow by more than this share of themselves in a unit of s do not do it for the samples that are being
 /// learned: margins grow like log t at most, and weights like its root of order L.
-const DRIVEN: f64 = 1.5;
+pub(super) const DRIVEN: f64 = 1.5;
 
 /// A held margin that has moved by this much, and moves on, is released.
 const MOVED: f64 = 1.0;
@@ -57,22 +62,33 @@ pub(super) struct Observed {
 }
 
 impl Held {
-    /// The samples to be held at a state, if what they pull at is balanced; `idle` ones move nothing.
-    pub(super) fn at(seen: &Observed, idle: &[usize]) -> Option<Self> {
+    /// The samples that pull at a state, if what they pull at is balanced; `idle` ones move nothing.
+    pub(super) fn at_rest(seen: &Observed, idle: &[usize]) -> Option<Vec<usize>> {
         let samples: Vec<usize> = (0..seen.p.len())
             .filter(|n| seen.s + seen.p[*n] > PULLING && !idle.contains(n))
             .collect();
         let rests = |n: &usize| seen.margin_rates[*n].abs() <= AT_REST * seen.s.exp();
-        if seen.pace > DRIVEN || samples.is_empty() || !samples.iter().all(rests) {
+        let balanced = seen.pace <= DRIVEN && samples.iter().all(rests);
+        (balanced && !samples.is_empty()).then_some(samples)
+    }
+
+    /// The samples to be held at a state. `answers` gives, for some samples, ln of the rate at which the margin of each
+    /// answers to its own multiplier, at `s + p_n = 0`.
+    pub(super) fn at(
+        seen: &Observed,
+        idle: &[usize],
+        answers: impl FnOnce(&[usize]) -> Vec<f64>,
+    ) -> Option<Self> {
+        let samples = Self::at_rest(seen, idle)?;
+        let least = seen.s + ANSWER - STRENGTH;
+        if !answers(&samples).iter().all(|answer| *answer >= least) {
             return None;
         }
-        let strongest = samples
-            .iter()
-            .map(|n| seen.s + seen.p[*n])
-            .fold(f64::NEG_INFINITY, f64::max);
+        let pulls: Vec<f64> = samples.iter().map(|n| seen.s + seen.p[*n]).collect();
+        let strongest = pulls.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let lead = (strongest - STRENGTH).max(0.0);
         Some(Self {
-            at: samples.iter().map(|n| seen.s + seen.p[*n] - lead).collect(),
+            at: pulls.iter().map(|pull| pull - lead).collect(),
             samples,
             lead,
             since: seen.s,
@@ -131,20 +147,32 @@ mod tests {
         }
     }
 
+    fn strong(samples: &[usize]) -> Vec<f64> {
+        vec![0.0; samples.len()]
+    }
+
+    #[test]
+    fn what_cannot_hold_anything_is_not_held() {
+        let seen = seen(3.0, vec![14.0, 25.0, 4.0], vec![0.0; 3], 0.5);
+        // rounded kinks leak squares of their width
+        assert!(Held::at(&seen, &[], |_| vec![0.0, 0.0, f64::ln(1e-9)]).is_none());
+        assert!(Held::at(&seen, &[], strong).is_some());
+    }
+
     #[test]
     fn only_what_pulls_and_rests_is_held() {
         let (s, p) = (3.0, vec![14.0, -2.0, 13.5]);
-        let held = Held::at(&seen(s, p.clone(), vec![1e-3, 20.0, 0.0], 0.5), &[]).unwrap();
+        let held = Held::at(&seen(s, p.clone(), vec![1e-3, 20.0, 0.0], 0.5), &[], strong).unwrap();
         assert_eq!(held.samples(), [0, 2]);
         // one that still moves, and weights that the forces drive themselves
-        assert!(Held::at(&seen(s, p.clone(), vec![5.0, 20.0, 0.0], 0.5), &[]).is_none());
-        assert!(Held::at(&seen(s, p, vec![1e-3, 20.0, 0.0], 6.0), &[]).is_none());
+        assert!(Held::at(&seen(s, p.clone(), vec![5.0, 20.0, 0.0], 0.5), &[], strong).is_none());
+        assert!(Held::at(&seen(s, p, vec![1e-3, 20.0, 0.0], 6.0), &[], strong).is_none());
     }
 
     #[test]
     fn held_samples_are_released_with_what_they_really_have() {
         let (s, p) = (3.0, vec![14.0, -2.0]);
-        let held = Held::at(&seen(s, p.clone(), vec![0.0; 2], 0.5), &[]).unwrap();
+        let held = Held::at(&seen(s, p.clone(), vec![0.0; 2], 0.5), &[], strong).unwrap();
         let mut v: Vec<f64> = p.iter().map(|p| compress(*p)).collect();
         held.hold(&mut v);
         assert!((s + expand(v[0]) - STRENGTH).abs() < 1e-12 && expand(v[1]) + 2.0 < 1e-12);
@@ -164,7 +192,7 @@ mod tests {
 
     #[test]
     fn rates_are_those_of_what_is_carried() {
-        let held = Held::at(&seen(3.0, vec![14.0, -2.0], vec![0.0; 2], 0.5), &[]).unwrap();
+        let held = Held::at(&seen(3.0, vec![14.0, -2.0], vec![0.0; 2], 0.5), &[], strong).unwrap();
         let growth = 1e3;
         let mut rates = [growth - 2.0, growth - 999.0];
         held.slow(&mut rates, growth);

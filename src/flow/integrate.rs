@@ -4,7 +4,7 @@ use super::accumulated::Accumulated;
 use super::checkpoint::{Keeper, Mark};
 use super::coordinates::Coordinates;
 use super::drive::{LegEnd, Progress, Why, all_finite};
-use super::ending::{STRONG, fastest, is_fast, starts_far};
+use super::ending::{STRONG, fastest, is_fast, starts_far, strongest};
 use super::error::{FlowError, PieceError};
 use super::held::Held;
 use super::magnified::{Unit, outgrown};
@@ -147,6 +147,9 @@ pub(super) struct LegStart {
     pub accumulated: Accumulated,
 }
 
+/// Log-multipliers, in the clock s, whose rounding is a share of 10⁻⁴ of the weights.
+const ROUNDED: f64 = 27.0;
+
 /// What follows the end of a leg.
 enum After {
     /// Another leg, with an integrator that begins anew.
@@ -215,7 +218,9 @@ impl Field<'_> {
                 }
             }
             let looks = matches!(why, Why::Border | Why::Balance);
-            let new_epoch = why == Why::NewEpoch || looks && self.is_fast(&run, &at);
+            let new_epoch = why == Why::NewEpoch
+                || looks && self.is_fast(&run, &at)
+                || why == Why::Balance && are_released(&run, &at);
             if new_epoch {
                 self.begin_epoch(&mut run, &mut at);
             }
@@ -420,6 +425,13 @@ impl Field<'_> {
     }
 }
 
+/// Whether samples have been released whose forces are so strong that their rounding would move the weights: the clock
+/// is begun anew, in which they are of order one.
+fn are_released(run: &FlowRun<'_>, at: &LegStart) -> bool {
+    let pull = at.base + strongest(&at.y[run.parameters..], at.kernel.idle());
+    run.held.is_none() && pull > ROUNDED
+}
+
 /// Crosses the border on which the leg of `system` has ended, at its local time t.
 fn cross(
     run: &mut FlowRun<'_>,
@@ -447,7 +459,8 @@ fn balance(run: &mut FlowRun<'_>, at: &mut LegStart, system: &System, t: f64) {
             None
         }
         None => {
-            let held = Held::at(&system.observe(&at.y, t), system.kernel().idle());
+            let (seen, idle) = (system.observe(&at.y, t), system.kernel().idle());
+            let held = Held::at(&seen, idle, |n| system.answers(&at.y, t, n));
             if let Some(held) = &held {
                 held.hold(&mut at.y[run.parameters..]);
             }

@@ -67,7 +67,7 @@ impl AdamsBdf<'_> {
     fn pulls_rest(&self) -> bool {
         let y = [self.weights(), self.states()].concat();
         let seen = self.system.observe(&y, self.stepper.since_start());
-        Held::at(&seen, self.system.kernel().idle()).is_some()
+        Held::at_rest(&seen, self.system.kernel().idle()).is_some()
     }
 }
 

@@ -69,6 +69,24 @@ impl System {
         })
     }
 
+    /// ln of the rates at which the margins of some samples answer to their own multipliers, at the state `y` of the
+    /// local time t, if all had `s + p_n = 0`. Between exact kinks a sample is seen or it is not, and margins of units
+    /// that slide do not answer at all: nothing is asked of them.
+    pub(in crate::flow) fn answers(&self, y: &[f64], t: f64, samples: &[usize]) -> Vec<f64> {
+        if (self.kernel.pieces()).is_some_and(|pieces| pieces.has_kinks()) {
+            return vec![f64::INFINITY; samples.len()];
+        }
+        let parameters = self.kernel.parameters();
+        let factors = self.factors(y, t);
+        let responses = self.kernel.tangent_kernel(&y[..parameters], samples);
+        let answer = |(j, n): (usize, &usize)| {
+            let strength = factors.multipliers[*n].ln() - self.clock(t) - expand(y[parameters + n]);
+            let answering = responses[(*n, j)].abs() * (1.0 - factors.slope[*n].abs());
+            strength + answering.ln()
+        };
+        samples.iter().enumerate().map(answer).collect()
+    }
+
     /// What holding samples depends on, at the state `y` of the local time t.
     pub(in crate::flow) fn observe(&self, y: &[f64], t: f64) -> Observed {
         let parameters = self.kernel.parameters();

@@ -17,8 +17,11 @@ use nalgebra::DVector;
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
-/// A unit of this size, relative to its layer, has come to zero.
+/// A unit of this size, relative to its [layer](of_layer), has come to zero.
 const VANISHED: f64 = 1e-8;
+
+/// Layers are not smaller than this share of all weights as long as one of their units is not at zero.
+const SHARE: f64 = 0.1;
 
 /// Size a unit leaves zero with, relative to its layer.
 const DEPARTURE: f64 = 1e-6;
@@ -114,8 +117,7 @@ impl ReluKernel {
         let way = (*count < MOST_DEPARTURES)
             .then(|| ascent(self.setting.activation, &inputs, &signals, -&came))
             .flatten();
-        let layer = &theta[self.setting.layout.range(unit.layer)];
-        let of_layer = layer.iter().map(|w| w * w).sum::<f64>().sqrt();
+        let of_layer = of_layer(&self.setting, theta, unit.layer);
         let w = way
             .as_ref()
             .map_or(&came * 0.0, |u| u * (DEPARTURE * of_layer));
@@ -137,12 +139,19 @@ impl ReluKernel {
     }
 }
 
+/// Size of a hidden layer: its norm, or a share of all weights' where the last of its units come to zero.
+fn of_layer(setting: &Setting, theta: &[f64], layer: usize) -> f64 {
+    let norm = |w: &[f64]| w.iter().map(|w| w * w).sum::<f64>().sqrt();
+    let own = norm(&theta[setting.layout.range(layer)]);
+    own.max(SHARE * norm(theta))
+}
+
 /// Sizes of all hidden units relative to their layers, named by their pair with the first sample.
 fn relative_sizes(setting: &Setting, theta: &[f64]) -> Vec<(Pair, f64)> {
     let layers = setting.layout.views(theta);
     let hidden = &layers[..layers.len() - 1];
     let sizes = hidden.iter().enumerate().flat_map(|(layer, w)| {
-        let of_layer = w.norm();
+        let of_layer = of_layer(setting, theta, layer);
         w.column_iter().enumerate().map(move |(unit, w)| {
             let size = if of_layer > 0.0 {
                 w.norm() / of_layer
