@@ -100,7 +100,7 @@ fn ties_that_once_ended_runs_are_followed() {
         ("0/1", 6, 3),
         ("on a line", 4, 9),
         ("±1", 12, 9),
-        ("0/1", 19, 5),
+        ("nearly equal", 25, 6),
         ("nearly equal", 8, 5),
         ("nearly equal", 9, 11),
     ] {

@@ -223,8 +223,10 @@ impl Multipliers {
             let error = of_state * (p / COMPRESSION).hypot(1.0);
             error.max(rounding.of_multiplier(p))
         };
-        let strongest = self.answering().map(|(_, e)| e);
-        let strongest = strongest.fold(f64::MIN_POSITIVE, f64::max);
+        // samples that are zero, or held, pull at no state
+        let zero = |n: usize| (self.coordinates.as_ref()).is_some_and(|at| at.is_zero(n));
+        let pulling = self.answering().filter(|(n, _)| !zero(*n));
+        let strongest = pulling.fold(f64::MIN_POSITIVE, |most, (_, e)| most.max(e));
         let share = |state: usize| {
             let answer = response(state).map_or(1.0, |k| rounding.answer(k * strongest));
             (answer, self.strengths[state] / strongest)
