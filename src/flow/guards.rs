@@ -28,6 +28,9 @@ const RANGE: f64 = 600.0;
 /// Weights grow like t if they do so by more than this share of themselves while ln t grows by one.
 const DRIVEN: f64 = 0.5;
 
+/// A power of t beyond this is none that a balance leads to: something happens in less than the time t.
+const MOST_DRIVEN: f64 = 4.0;
+
 impl Drive<'_, '_> {
     /// Why the state at the end of the last step, at log-log-time s, ends the leg, if it does.
     pub(super) fn guard(&mut self, s: f64) -> Option<Why> {
@@ -234,7 +237,9 @@ impl Drive<'_, '_> {
         let pulls = self.system.multipliers(&y, t).into_iter().enumerate();
         let moving = pulls.filter(|(n, _)| !idle.contains(n));
         let rounding = f64::EPSILON * moving.map(|(_, e)| e).fold(0.0, f64::max);
-        rounding > self.run.options.rtol && self.system.observe(&y, t).pace > held::DRIVEN
+        let seen = self.system.observe(&y, t);
+        let like_a_power = held::DRIVEN..MOST_DRIVEN * seen.s.exp();
+        rounding > self.run.options.rtol && like_a_power.contains(&seen.pace)
     }
 
     /// Attempts at steps that have failed in this run.
