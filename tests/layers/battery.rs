@@ -1,7 +1,7 @@
 //! Random networks of layers with exact kinks: how many runs complete, by rule.
 //!
-//! `MARGINFLOW_LAYER_RUNS=50 cargo test --test layers battery -- --nocapture` runs so many per rule to s = 12, and prints
-//! what became of those that do not complete; the suite runs a few, for a short time.
+//! `MARGINFLOW_LAYER_RUNS=50 cargo test --test layers battery -- --nocapture` runs so many per rule to s = 12, and
+//! prints what became of those that do not complete; the suite runs a few, for a short time.
 
 use super::{named, normals, rule};
 use marginflow::activation::Identity;

@@ -6,8 +6,8 @@
 //! One of each kind is run in the suite, for a short time. `MARGINFLOW_RELU_RUNS=200`, in
 //! `cargo test --release --test reliability random_relu -- --nocapture`, runs so many of each kind to s = 20, two at a
 //! time, and prints what became of them. Less than all of it: `MARGINFLOW_RELU_RUNS=17,30..40` names seeds,
-//! `MARGINFLOW_RELU_KIND="2 layers, feedback alignment, smoothed"` part of a kind's name, `MARGINFLOW_RELU_SECONDS=20` a
-//! limit per run; with any of the last two all runs are printed.
+//! `MARGINFLOW_RELU_KIND="2 layers, feedback alignment, smoothed"` part of a kind's name, `MARGINFLOW_RELU_SECONDS=20`
+//! a limit per run; with any of the last two all runs are printed.
 
 use marginflow::dataset::{Dataset, gaussian_random_labels, gaussian_teacher, standard_normals};
 use marginflow::flow::{FlowOptions, integrate};
@@ -260,8 +260,8 @@ fn two_layers_rounded(rule: &'static str, seed: u64) -> Trajectory {
     integrate(&problem.unwrap(), &options, &mut |_| {}).unwrap()
 }
 
-/// Samples that only what rounded kinks leak of them can move: once held as if they were seen, they gave way to all that
-/// was learned, and the loss of gradient descent climbed.
+/// Samples that only what rounded kinks leak of them can move: once held as if they were seen, they gave way to all
+/// that was learned, and the loss of gradient descent climbed.
 #[test]
 fn what_rounded_kinks_leak_is_not_held() {
     for seed in [47, 60] {

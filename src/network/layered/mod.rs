@@ -2,9 +2,9 @@
 //! biases, and a linear output layer to C outputs.
 //!
 //! [`layer`](super::layer) has what a layer is, [`passes`] the field. Networks without biases are homogeneous in θ: a
-//! layer raises the degree d below it to p(1 + d), p the degree of its activation, and the output layer adds one. Layers
-//! with biases are only quasi-homogeneous: margins are homogeneous in no one scaling of all weights, and statements
-//! about the direction of θ do not apply.
+//! layer raises the degree d below it to p(1 + d), p the degree of its activation, and the output layer adds one.
+//! Layers with biases are only quasi-homogeneous: margins are homogeneous in no one scaling of all weights, and
+//! statements about the direction of θ do not apply.
 //!
 //! Where kinks are rounded (`Formula::rounded`) the field is smooth, and [`kernel`] has it. Fields with exact kinks are
 //! hybrid, piece by piece, with the machinery of [`relu`](super::relu); [`kinks`] has the gradients of their margins.
