@@ -290,12 +290,7 @@ fn four_mixed_layers_are_judged() {
             Loss::Exponential,
             0.3,
         );
-        let until = if (kind, epsilon) == (1, 0.0) {
-            6.0
-        } else {
-            12.0
-        };
-        let run = judged(&problem, &FlowOptions::to(until), false).unwrap();
+        let run = judged(&problem, &FlowOptions::to(12.0), false).unwrap();
         assert_eq!(run.status, Status::Completed, "{:?}", run.message);
         let of = |id: &str| run.verdicts.iter().find(|v| v.id == id).expect("a claim");
         let thm_3 = of("thm-3");

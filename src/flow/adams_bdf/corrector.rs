@@ -193,10 +193,10 @@ impl Corrector {
             self.learned.growth = 1.0;
         }
         let response = (self.learned.response * self.learned.growth).max(quotient);
-        // the rate of a state that nothing holds does not answer to it
-        let stiff = |n: usize, share: f64| {
-            allowances[n].idle == 0.0 && strengths[n] * response > share * diagonal[n].abs()
-        };
+        // the rate of a coordinate that nothing holds does not answer to it
+        let rests = |n: usize| multipliers.in_coordinates() && allowances[n].idle > 0.0;
+        let stiff =
+            |n: usize, share: f64| !rests(n) && strengths[n] * response > share * diagonal[n].abs();
         let wanted = (0..samples).filter(|&n| stiff(n, STIFF));
         let missing = wanted
             .clone()

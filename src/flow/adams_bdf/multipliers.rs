@@ -218,30 +218,29 @@ impl Multipliers {
         rounding: Rounding,
         response: impl Fn(usize) -> Option<f64>,
     ) -> Vec<Allowance> {
+        let rounding = match self.in_coordinates() {
+            true => rounding.in_coordinates(),
+            false => rounding,
+        };
         let of_sample = |p: f64| {
             let of_state = tolerances.of_multiplier(compress(p));
             let error = of_state * (p / COMPRESSION).hypot(1.0);
             error.max(rounding.of_multiplier(p))
         };
+        let Some(coordinates) = &self.coordinates else {
+            let states = self.expanded.iter().zip(&self.cosh);
+            let allowances = states.map(|(p, cosh)| Allowance {
+                error: of_sample(*p) / cosh,
+                idle: rounding.of_weak_rate(*p),
+            });
+            return allowances.collect();
+        };
         // samples that are zero, or held, pull at no state
-        let zero = |n: usize| (self.coordinates.as_ref()).is_some_and(|at| at.is_zero(n));
-        let pulling = self.answering().filter(|(n, _)| !zero(*n));
+        let pulling = self.answering().filter(|(n, _)| !coordinates.is_zero(*n));
         let strongest = pulling.fold(f64::MIN_POSITIVE, |most, (_, e)| most.max(e));
         let share = |state: usize| {
             let answer = response(state).map_or(1.0, |k| rounding.answer(k * strongest));
             (answer, self.strengths[state] / strongest)
-        };
-        let Some(coordinates) = &self.coordinates else {
-            let states = self.expanded.iter().zip(&self.cosh);
-            let allowances = states.enumerate().map(|(n, (p, cosh))| Allowance {
-                error: of_sample(*p) / cosh,
-                idle: match share(n) {
-                    // samples that move nothing do not answer
-                    (_, 0.0) => 0.0,
-                    (answer, pull) => rounding.of_rate(answer, pull),
-                },
-            });
-            return allowances.collect();
         };
         let of_samples: Vec<f64> = self.p.iter().map(|p| of_sample(*p)).collect();
         let columns = coordinates.combine().column_iter();

@@ -53,13 +53,18 @@ pub(super) struct Rounding {
     most: f64,
     /// The largest log-multiplier.
     strongest: f64,
+    /// What [`WEAK`] is: less in coordinates.
+    weak: f64,
 }
 
 /// Roundings in a rate.
 const ROUNDINGS: f64 = 16.0;
 
 /// Samples whose pull is this power of e below the strongest do not count in the sum of pulls.
-const WEAK: f64 = 28.0;
+const WEAK: f64 = 32.0;
+
+/// The same where states are coordinates, whose rates are sums of terms that cancel.
+const WEAK_IN_COORDINATES: f64 = 28.0;
 
 /// What is not known of the rate of a weak sample, relative to e^s: proportions of multipliers are iterated to
 /// [`DIRECTION`], and what each adds to the rate is rounded.
@@ -84,11 +89,29 @@ impl Rounding {
             size: h * rate,
             most: KNOWN.min(SHARE * s.exp()),
             strongest,
+            weak: WEAK,
+        }
+    }
+
+    /// The same for coordinates in place of samples.
+    pub(super) fn in_coordinates(self) -> Self {
+        Self {
+            weak: WEAK_IN_COORDINATES,
+            ..self
         }
     }
 
     fn is_weak(self, p: f64) -> bool {
-        p < self.strongest - WEAK
+        p < self.strongest - self.weak
+    }
+
+    /// In the rate of a sample's log-multiplier p that nothing holds.
+    pub(super) fn of_weak_rate(self, p: f64) -> f64 {
+        if self.is_weak(p) {
+            ROUNDINGS * f64::EPSILON * self.growth
+        } else {
+            0.0
+        }
     }
 
     /// In a log-multiplier p.
@@ -115,7 +138,7 @@ impl Rounding {
         (rate * self.step.min(held)).min(self.most)
     }
 
-    /// What is not known of the rate of such a state, if its own pull is less: zero otherwise.
+    /// What is not known of the rate of such a coordinate, if its own pull is less: zero otherwise.
     pub(super) fn of_rate(self, answer: f64, pull: f64) -> f64 {
         match pull * answer.sqrt() < UNKNOWN {
             true => 2.0 * UNKNOWN * answer.sqrt() * self.growth,
@@ -148,6 +171,8 @@ mod tests {
             }
             let far = -f64::exp(s);
             assert_eq!(rounding.of_rate(1.0, 0.0), 2.0 * UNKNOWN * s.exp());
+            assert_eq!(rounding.of_weak_rate(far), 16.0 * f64::EPSILON * s.exp());
+            assert_eq!(rounding.of_weak_rate(-10.0 - s), 0.0);
             assert!(rounding.of_multiplier(far) <= 1e-14 * f64::exp(s));
             // never so much that a sample could come to pull by mistake
             for below in [33.0, 40.0, 400.0] {
