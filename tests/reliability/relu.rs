@@ -246,18 +246,22 @@ fn random_relu_networks_complete() {
     assert!(10 * completed >= 9 * runs, "{completed} of {runs}");
 }
 
+fn flow(draw: &Draw, until: f64) -> Trajectory {
+    let options = FlowOptions {
+        max_steps: 20_000,
+        ..FlowOptions::to(until)
+    };
+    integrate(&problem(draw).unwrap(), &options, &mut |_| {}).unwrap()
+}
+
 fn two_layers_rounded(rule: &'static str, seed: u64) -> Trajectory {
-    let problem = problem(&Draw {
+    let draw = Draw {
         layers: 2,
         rule,
         smoothed: true,
         seed,
-    });
-    let options = FlowOptions {
-        max_steps: 20_000,
-        ..FlowOptions::to(20.0)
     };
-    integrate(&problem.unwrap(), &options, &mut |_| {}).unwrap()
+    flow(&draw, 20.0)
 }
 
 /// Samples that only what rounded kinks leak of them can move: once held as if they were seen, they gave way to all
@@ -302,17 +306,13 @@ fn runs_get_past_borders_at_which_whole_layers_open_and_close() {
         (feedback, 33, 1.0),
         (feedback, 7, 3.8),
     ] {
-        let problem = problem(&Draw {
+        let draw = Draw {
             layers: 3,
             rule,
             smoothed: false,
             seed,
-        });
-        let options = FlowOptions {
-            max_steps: 20_000,
-            ..FlowOptions::to(until)
         };
-        let run = integrate(&problem.unwrap(), &options, &mut |_| {}).unwrap();
+        let run = flow(&draw, until);
         assert_eq!(outcome(&run), "completed", "{rule}, seed {seed}");
         let kinks = run.kinks.unwrap();
         let events = kinks.crossings + kinks.slides + kinks.releases;
