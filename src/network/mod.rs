@@ -29,8 +29,8 @@ pub use kernel::{
     Closure, Entered, Held, InputResponse, Kernel, LinearisedStep, Pieces, Tangent, linearised,
 };
 pub use layer::{Connection, Extent, LayerSpec, Misfit};
+pub(crate) use layered::GradientsAtKinks;
 pub use layered::Layered;
-pub(crate) use layered::MarginGradients;
 pub use layout::Layout;
 pub use path::{FullPath, WeightPath};
 pub(crate) use path::{SMALLEST, norm};

@@ -83,6 +83,5 @@ fn random_layers_with_exact_kinks_complete() {
         all += of_rule;
         completed += complete;
     }
-    // under gradient descent gates are not always found where many patches come to their kinks together
-    assert!(3 * completed >= 2 * all, "{completed} of {all}");
+    assert!(10 * completed >= 9 * all, "{completed} of {all}");
 }

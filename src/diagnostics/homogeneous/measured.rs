@@ -3,7 +3,7 @@
 use super::gradients::Gradients;
 use crate::activation::Formula;
 use crate::dataset::Dataset;
-use crate::network::{self, Architecture, Layered, Network, Relu};
+use crate::network::{Architecture, GradientsAtKinks, Layered, Network, Relu};
 use nalgebra::{DMatrix, DVector};
 
 /// A homogeneous network with hidden units.
@@ -64,7 +64,7 @@ impl MarginGradients for Smooth {
     }
 }
 
-impl MarginGradients for network::MarginGradients {
+impl MarginGradients for GradientsAtKinks {
     fn open(&self, n: usize) -> DVector<f64> {
         self.open.column(n).into_owned()
     }

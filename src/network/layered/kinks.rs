@@ -24,7 +24,7 @@ const SWEEPS: usize = 10;
 type Place = (usize, (usize, usize));
 
 /// Gradients of all margins of a general network at one θ.
-pub(crate) struct MarginGradients {
+pub(crate) struct GradientsAtKinks {
     field: Field,
     data: Dataset,
     theta: Vec<f64>,
@@ -36,7 +36,7 @@ pub(crate) struct MarginGradients {
     pub open: DMatrix<f64>,
 }
 
-impl MarginGradients {
+impl GradientsAtKinks {
     pub(super) fn new(network: &Layered, theta: &[f64], data: &Dataset) -> Self {
         let field = network.field(Signals::Backward);
         let mut kinks = vec![Vec::new(); data.len()];

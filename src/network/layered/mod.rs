@@ -27,7 +27,7 @@ use super::{
 use crate::activation::{ExactRelu, Formula, Identity};
 use crate::dataset::Dataset;
 use kernel::LayeredKernel;
-pub(crate) use kinks::MarginGradients;
+pub(crate) use kinks::GradientsAtKinks;
 use nalgebra::{DMatrix, DVector};
 use passes::Forward;
 use std::sync::Arc;
@@ -209,8 +209,8 @@ impl Layered {
     }
 
     /// Gradients of all margins, with every choice of gates at exact kinks.
-    pub(crate) fn margin_gradients(&self, theta: &[f64], data: &Dataset) -> MarginGradients {
-        MarginGradients::new(self, theta, data)
+    pub(crate) fn margin_gradients(&self, theta: &[f64], data: &Dataset) -> GradientsAtKinks {
+        GradientsAtKinks::new(self, theta, data)
     }
 
     /// Gradients of all margins, P × rows.

@@ -90,11 +90,7 @@ impl Zero<'_> {
             }
         });
         let gained = 0.5 * (w.norm_squared() - width * width);
-        if layer + 1 == self.setting.hidden()
-            && let Some(by) = self.setting.on_conserved_level(unit, gained)
-        {
-            self.setting.add_to_output_weights(theta, unit, &by);
-        }
+        self.setting.stay_on_level(theta, (layer, unit), gained);
         theta[own].copy_from_slice(w.as_slice());
         *departures += 1;
         Ok(true)

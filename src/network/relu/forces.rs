@@ -3,8 +3,8 @@
 //! The rates a' are linear in the forces ν, so these solve a square linear system whose entries are inner products of
 //! gradients (see [`rays`](super::rays)).
 //!
-//! **Gangs.** Two samples of which a unit of the second layer or above sees parallel inputs (a single unit below sees
-//! both, say) are on their kinks at the same weights. There the system is singular: forces hold the unit in many ways,
+//! **Gangs.** Two samples of which a unit of the second layer or above sees inputs that are parallel and stay so (a
+//! single unit below sees both, say) are on their kinks at the same weights. There the system is singular: forces hold the unit in many ways,
 //! which differ in what they pass down. Such pairs open and close together on the way across the kink, in small steps
 //! and where it is rounded, so that they have one gate: Filippov's solution at a single surface. Of each gang all rates
 //! but one are replaced by `s_l ν_i = s_i ν_l`, l its first pair. Where signals depend on forces in layers above
@@ -135,15 +135,44 @@ impl Forward<'_> {
         })
     }
 
-    /// Whether two pairs of a unit above the first layer see parallel inputs: their kinks are one.
+    /// Whether two pairs of a unit above the first layer see parallel inputs, and go on to: their kinks are one.
     pub(super) fn is_gang(&self, p: Pair, q: Pair) -> bool {
-        if p.layer == 0 || (p.layer, p.unit) != (q.layer, q.unit) {
-            return false;
-        }
-        let inputs = &self.h[p.layer];
-        let (x, y) = (inputs.column(p.sample), inputs.column(q.sample));
+        p.layer > 0
+            && (p.layer, p.unit) == (q.layer, q.unit)
+            && self.are_parallel(p.layer, p.sample, q.sample)
+            && self.stay_parallel(p.layer, p.sample, q.sample)
+    }
+
+    /// Whether two columns of what a layer sees are parallel.
+    fn are_parallel(&self, layer: usize, p: usize, q: usize) -> bool {
+        let (x, y) = (self.h[layer].column(p), self.h[layer].column(q));
         let sizes = x.norm() * y.norm();
         sizes > 0.0 && x.dot(&y) >= (1.0 - PARALLEL) * sizes
+    }
+
+    /// Whether parallel columns are so on all of this piece: both have one entry that is not shut off, the same; or
+    /// dense layers below have the same gates for both, down to data that are parallel.
+    fn stay_parallel(&self, layer: usize, p: usize, q: usize) -> bool {
+        if layer == 0 {
+            return true;
+        }
+        let (setting, below) = (self.setting, &self.gates[layer - 1]);
+        let own = |column: usize| {
+            let sample = column / setting.patches(layer);
+            let open = below.select_columns(&setting.columns(layer - 1, &[sample]));
+            let open = open.map(|gate| f64::from(u8::from(gate != 0.0)));
+            let seen = setting.taken(layer, open, true);
+            let seen = seen.column(column % setting.patches(layer)).into_owned();
+            seen.map(|x| x != 0.0)
+        };
+        let (open, other) = (own(p), own(q));
+        if open == other && open.iter().filter(|open| **open).count() == 1 {
+            return true;
+        }
+        setting.plain
+            && below.column(p) == below.column(q)
+            && self.are_parallel(layer - 1, p, q)
+            && self.stay_parallel(layer - 1, p, q)
     }
 
     /// The motion under multipliers α, with sliding pairs kept on their kinks.

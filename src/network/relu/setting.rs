@@ -193,9 +193,23 @@ impl Setting {
             .collect()
     }
 
-    /// Of a unit of the last hidden layer, of which `½‖w_j‖²` has grown by `gained`: what keeps `b_j·w_L[j] − ½‖w_j‖²`
-    /// as it was, where feedback is fixed and each unit has output weights of its own; by output.
-    pub(super) fn on_conserved_level(&self, unit: usize, gained: f64) -> Option<DVector<f64>> {
+    /// Moves the output weights of a unit of which `½‖w_j‖²` has grown by `gained`, so that `b_j·w_L[j] − ½‖w_j‖²` is
+    /// what it was: in the last hidden layer, where feedback is fixed and each unit has output weights of its own.
+    pub(super) fn stay_on_level(
+        &self,
+        theta: &mut [f64],
+        (layer, unit): (usize, usize),
+        gained: f64,
+    ) {
+        let last = layer + 1 == self.hidden();
+        let by = last.then(|| self.on_level(unit, gained)).flatten();
+        for (output, by) in by.iter().flat_map(|by| by.iter().enumerate()) {
+            theta[self.column(self.hidden(), output).start + unit] += by;
+        }
+    }
+
+    /// The change of a unit's output weights that [`stay_on_level`](Self::stay_on_level) makes, by output.
+    fn on_level(&self, unit: usize, gained: f64) -> Option<DVector<f64>> {
         let b = match &self.signals {
             Held::Backward => None,
             Held::Layerwise(f) => f.last(),
@@ -204,12 +218,5 @@ impl Setting {
         let b = b.filter(|_| self.plain)?.row(unit).transpose();
         let square = b.norm_squared();
         (square > 0.0).then(|| b * (gained / square))
-    }
-
-    /// Adds to the output weights of a unit of the last hidden layer, by output.
-    pub(super) fn add_to_output_weights(&self, theta: &mut [f64], unit: usize, by: &DVector<f64>) {
-        for (output, by) in by.iter().enumerate() {
-            theta[self.column(self.hidden(), output).start + unit] += by;
-        }
     }
 }

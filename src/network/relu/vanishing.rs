@@ -122,11 +122,7 @@ impl ReluKernel {
             .as_ref()
             .map_or(&came * 0.0, |u| u * (DEPARTURE * of_layer));
         let gained = 0.5 * (w.norm_squared() - came.norm_squared());
-        if unit.layer + 1 == self.setting.hidden()
-            && let Some(by) = self.setting.on_conserved_level(unit.unit, gained)
-        {
-            self.setting.add_to_output_weights(theta, unit.unit, &by);
-        }
+        (self.setting).stay_on_level(theta, (unit.layer, unit.unit), gained);
         theta[own].copy_from_slice(w.as_slice());
         if way.is_some() {
             *count += 1;
