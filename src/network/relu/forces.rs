@@ -4,11 +4,11 @@
 //! gradients (see [`rays`](super::rays)).
 //!
 //! **Gangs.** Two samples of which a unit of the second layer or above sees inputs that are parallel and stay so (a
-//! single unit below sees both, say) are on their kinks at the same weights. There the system is singular: forces hold the unit in many ways,
-//! which differ in what they pass down. Such pairs open and close together on the way across the kink, in small steps
-//! and where it is rounded, so that they have one gate: Filippov's solution at a single surface. Of each gang all rates
-//! but one are replaced by `s_l ν_i = s_i ν_l`, l its first pair. Where signals depend on forces in layers above
-//! (backpropagation, feedback alignment), both are found in turns.
+//! single unit below sees both, say) are on their kinks at the same weights. There the system is singular: forces hold
+//! the unit in many ways, which differ in what they pass down. Such pairs open and close together on the way across
+//! the kink, in small steps and where it is rounded, so that they have one gate: Filippov's solution at a single
+//! surface. Of each gang all rates but one are replaced by `s_l ν_i = s_i ν_l`, l its first pair. Where signals depend
+//! on forces in layers above (backpropagation, feedback alignment), both are found in turns.
 
 use super::passes::{Forward, Motion};
 use super::pattern::{Pair, Pattern};
