@@ -33,7 +33,7 @@ mod elimination;
 mod tests;
 
 use super::clock::expand;
-use elimination::{Elimination, metric};
+use elimination::{Elimination, in_order, metric};
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +50,9 @@ const TIE: f64 = 64.0 * f64::EPSILON;
 /// A log-multiplier may be this many times smaller than the largest term of its sum, before other coordinates are
 /// chosen: it then has lost three digits to cancellation.
 const CANCELLED: f64 = 1e3;
+
+/// Beyond this, another order of elimination is looked for.
+pub(super) const PROMOTED: f64 = 10.0;
 
 /// Relative difference between log-multipliers in two sets of coordinates that is rounding.
 const AGREE: f64 = 1e-7;
@@ -167,17 +170,20 @@ pub(super) fn are_dependent(g: &DMatrix<f64>, p: &[f64], learned: &[usize]) -> b
 
 impl Coordinates {
     /// Those for the log-multipliers `p` at log-log-time s, where features answer to z as in `response` (length D).
-    /// Of samples of which some are `held`, they are those of what is left of the others. None without a sample that
-    /// can be learned.
+    /// Of samples of which some are `held`, they are those of what is left of the others. Those in `first` are
+    /// eliminated before all others, in this order. None without a sample that can be learned.
     pub(super) fn choose(
         (g, held): (&DMatrix<f64>, &[usize]),
-        p: &[f64],
-        s: f64,
+        (p, s): (&[f64], f64),
         response: &[f64],
+        first: &[usize],
     ) -> Option<Self> {
         let all: Vec<usize> = (0..p.len()).collect();
         let mut elimination = Elimination::new((g, held), p, &all, metric(response))?;
         let mut open = elimination.without_anchor(all);
+        for &sample in first {
+            elimination.eliminate(sample, &mut open);
+        }
         // tiers of multipliers, or else log-multipliers, of about one size, those of samples being learned first
         let most = p[elimination.anchor];
         let tier = |n: usize| match p[n] > near(s) {
@@ -272,6 +278,26 @@ impl Coordinates {
         if i == 0 { 1.0 } else { 0.0 }
     }
 
+    /// How much larger than the log-multiplier the largest term of its sum is, where that is most, with all
+    /// `coordinates`; and what should be eliminated first instead: what was before the vector of this term, and then
+    /// the sample. A sample far away may be a large multiple of a small difference of samples being learned.
+    pub(super) fn promoted(&self, coordinates: &[f64], p: &[f64], s: f64) -> (f64, Vec<usize>) {
+        let mut worst = (0.0, Vec::new());
+        for (n, p) in p.iter().enumerate() {
+            let terms =
+                (1..coordinates.len()).map(|i| (self.pivoted[(n, i)] * coordinates[i]).abs());
+            let terms: Vec<f64> = terms.collect();
+            let largest = terms.iter().copied().fold(0.0, f64::max);
+            let ratio = largest / p.abs().max(-near(s));
+            // the first of those that cancel is what makes the others large
+            let i = 1 + terms.iter().position(|t| *t >= 0.5 * largest).unwrap_or(0);
+            if ratio > worst.0 {
+                worst = (ratio, [&self.choice.pivots[1..i], &[n]].concat());
+            }
+        }
+        worst
+    }
+
     /// Takes one of the coordinates from the relation, if there is one.
     pub(super) fn use_relation(&mut self, coordinates: &[f64]) {
         let Some(relation) = &self.relation else {
@@ -364,6 +390,32 @@ impl Coordinates {
             coordinates.remove(dropped);
         }
         coordinates
+    }
+
+    /// The same where one of them is taken from the relation, from the others' samples and the relation at a time of
+    /// log t = `tau`, instead of from its own sample: of nearly equal samples its difference from others knows little.
+    pub(super) fn solve(
+        &self,
+        (anchor, tau): (f64, f64),
+        difference: impl Fn(usize) -> f64,
+    ) -> Option<Vec<f64>> {
+        let dropped = self.choice.dropped?;
+        let pivots = self.choice.pivots.iter().enumerate().skip(1);
+        let kept: Vec<usize> = pivots
+            .filter(|(i, _)| *i != dropped)
+            .map(|(_, n)| *n)
+            .collect();
+        let rows = kept.iter().map(|&n| {
+            let known = (self.combine[(n, 0)] - 1.0) * anchor + self.clock[n] * tau;
+            let row = self.combine.row(n);
+            row.iter()
+                .skip(1)
+                .copied()
+                .chain([difference(n) - known])
+                .collect()
+        });
+        let others = in_order(rows.collect())?;
+        Some([&[anchor], &others[..]].concat())
     }
 
     /// Whether others are to be chosen at this time, since a log-multiplier is too small a difference by now.

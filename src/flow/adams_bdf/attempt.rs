@@ -225,14 +225,15 @@ impl Stepper<'_> {
             &trial.at,
             &trial.multipliers,
             &trial.rates,
-            &trial.diagonal,
+            (&trial.diagonal, &trial.allowances),
         );
     }
 
     /// Says what the states must be known to, those of the trial being near.
     pub(super) fn allow(&mut self, rounding: Rounding) {
         let multipliers = &self.trial.multipliers;
-        self.trial.allowances = multipliers.allowances(&self.tolerances, rounding);
+        let response = |state| self.corrector.response(state);
+        self.trial.allowances = multipliers.allowances(&self.tolerances, rounding, response);
     }
 
     /// Root mean square in units of the tolerance.
@@ -256,6 +257,12 @@ impl Stepper<'_> {
 
     /// Estimates errors at the orders in use and at the neighbouring ones; accepts the step if they are small enough.
     fn judge(&mut self, nodes: &[f64], implicit: &[f64]) -> Attempt {
+        if self.trial.multipliers.in_coordinates() {
+            // of a state that passes zero, what was allowed where it was expected says little of where it is
+            let strongest = self.trial.multipliers.strongest();
+            let (s, h) = (self.base + nodes[0], nodes[0] - nodes[1]);
+            self.allow(Rounding::of_step(s, h, strongest));
+        }
         let (q, m) = (self.backward.now, self.adams.now);
         let errors = |this: &mut Self, order: usize| this.backward_error(nodes, order);
         let (error_v, error_w) = (errors(self, q), self.adams_error(nodes, m));

@@ -57,7 +57,7 @@ impl System {
         &self,
         v: &[f64],
         s: f64,
-        other: &Coordinates,
+        (other, by_relation): (&Coordinates, bool),
     ) -> Vec<f64> {
         let expanded: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
         let anchor = other.anchor();
@@ -94,7 +94,11 @@ impl System {
         };
         let first = first + more(anchor);
         let difference = |n: usize| difference(n) + (more(n) - more(anchor));
-        let coordinates = other.substitute(first, difference);
+        let solved = match by_relation {
+            true => other.solve((first, self.log_time(s)), &difference),
+            false => None,
+        };
+        let coordinates = solved.unwrap_or_else(|| other.substitute(first, &difference));
         coordinates.into_iter().map(compress).collect()
     }
 
