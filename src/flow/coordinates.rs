@@ -29,13 +29,15 @@
 //! features alone has to be a vector without any of the others, whose rates carry rounding of size ε e^s.
 
 mod elimination;
+mod quality;
 #[cfg(test)]
 mod tests;
 
-use super::clock::expand;
 use elimination::{Elimination, in_order, metric};
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
+
+pub(super) use quality::PROMOTED;
 
 /// e^s from which coordinates may be needed: below, rounding of size ε e^s is far under any tolerance.
 pub(super) const NEEDED_GROWTH: f64 = 2e4;
@@ -51,30 +53,9 @@ const TIE: f64 = 64.0 * f64::EPSILON;
 /// chosen: it then has lost three digits to cancellation.
 const CANCELLED: f64 = 1e3;
 
-/// Beyond this, another order of elimination is looked for.
-pub(super) const PROMOTED: f64 = 10.0;
-
-/// Relative difference between log-multipliers in two sets of coordinates that is rounding.
-const AGREE: f64 = 1e-7;
-
-/// Samples whose pull is this power of e below the strongest need not agree by more than rounding of the data.
-const WEAK: f64 = 32.0;
-
 /// Share of the largest term of the relation that the term of the coordinate taken from it must have, so that not too
 /// much cancels.
 const SHARE: f64 = 0.01;
-
-/// Log-log-time after which a choice has held for long.
-const HELD: f64 = 10.0;
-
-/// By how much states may be less accurate each time that a method does not get on with a choice.
-const LOOSER: f64 = 10.0;
-
-/// See [`LOOSER`]: log-multipliers known to about 1e-4.
-const LOOSEST: f64 = 1e4;
-
-/// Log-log-time between choices at least.
-const LEAST_APART: f64 = 0.1;
 
 /// Multipliers of samples being learned that differ by less than this power of e are eliminated together. Coordinates
 /// of strong samples must not come from weak ones: there would be more of them than strong samples to hold them.
@@ -120,6 +101,8 @@ pub(super) struct Choice {
     since: f64,
     /// How much smaller than the largest term of its sum a log-multiplier may be.
     cancelled: f64,
+    /// How much smaller the smallest was when they were chosen.
+    at_first: f64,
     /// How much less accurate than usual states need be, as rounding does not allow for more.
     pub looser: f64,
     /// Which of the coordinates is taken from the relation.
@@ -278,26 +261,6 @@ impl Coordinates {
         if i == 0 { 1.0 } else { 0.0 }
     }
 
-    /// How much larger than the log-multiplier the largest term of its sum is, where that is most, with all
-    /// `coordinates`; and what should be eliminated first instead: what was before the vector of this term, and then
-    /// the sample. A sample far away may be a large multiple of a small difference of samples being learned.
-    pub(super) fn promoted(&self, coordinates: &[f64], p: &[f64], s: f64) -> (f64, Vec<usize>) {
-        let mut worst = (0.0, Vec::new());
-        for (n, p) in p.iter().enumerate() {
-            let terms =
-                (1..coordinates.len()).map(|i| (self.pivoted[(n, i)] * coordinates[i]).abs());
-            let terms: Vec<f64> = terms.collect();
-            let largest = terms.iter().copied().fold(0.0, f64::max);
-            let ratio = largest / p.abs().max(-near(s));
-            // the first of those that cancel is what makes the others large
-            let i = 1 + terms.iter().position(|t| *t >= 0.5 * largest).unwrap_or(0);
-            if ratio > worst.0 {
-                worst = (ratio, [&self.choice.pivots[1..i], &[n]].concat());
-            }
-        }
-        worst
-    }
-
     /// Takes one of the coordinates from the relation, if there is one.
     pub(super) fn use_relation(&mut self, coordinates: &[f64]) {
         let Some(relation) = &self.relation else {
@@ -416,72 +379,5 @@ impl Coordinates {
         });
         let others = in_order(rows.collect())?;
         Some([&[anchor], &others[..]].concat())
-    }
-
-    /// Whether others are to be chosen at this time, since a log-multiplier is too small a difference by now.
-    pub(super) fn are_outdated(&self, coordinates: &[f64], p: &[f64], at: Moment) -> bool {
-        self.cancellation(coordinates, p, at) > self.choice.cancelled
-    }
-
-    /// Whether the states v say the same as the log-multipliers `p`.
-    pub(super) fn agree(&self, v: &[f64], p: &[f64], at: Moment) -> bool {
-        let coordinates: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
-        let mut here = vec![0.0; p.len()];
-        self.expand(&coordinates, at.tau, &mut here);
-        let strongest = p.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let pairs = here.into_iter().zip(p);
-        pairs.into_iter().all(|(a, b)| {
-            let rounding = match a.max(*b) < strongest - WEAK {
-                true => TIE * at.s.exp(),
-                false => 0.0,
-            };
-            (a - b).abs() <= (AGREE * b.abs().max(-near(at.s))).max(rounding)
-        })
-    }
-
-    /// The same coordinates as a choice of this time.
-    pub(super) fn kept(&self, v: &[f64], p: &[f64], at: Moment) -> Self {
-        let mut kept = self.clone();
-        kept.choice.since = at.s;
-        kept.accept(v, p, at);
-        kept
-    }
-
-    /// Lets states be less accurate than those of the `last` choice if that has not held for long, and otherwise more.
-    pub(super) fn loosen(&mut self, last: Option<&Choice>) {
-        let Some(last) = last else {
-            return;
-        };
-        let held = self.choice.since > last.since + HELD;
-        let factor = if held { 1.0 / LOOSER } else { LOOSER };
-        self.choice.looser = (last.looser * factor).clamp(1.0, LOOSEST);
-    }
-
-    /// Whether there is reason to hope that others would do better at log-log-time s.
-    pub(super) fn may_change(&self, s: f64) -> bool {
-        s > self.choice.since + LEAST_APART
-    }
-
-    /// Accepts that as little is left of the sums as there is at the states v: no choice does better.
-    pub(super) fn accept(&mut self, v: &[f64], p: &[f64], at: Moment) {
-        let coordinates: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
-        let unavoidable = TIER * self.cancellation(&coordinates, p, at);
-        self.choice.cancelled = self.choice.cancelled.max(unavoidable);
-    }
-
-    /// The largest term of a sum over the log-multiplier that it is, where it is largest.
-    fn cancellation(&self, coordinates: &[f64], p: &[f64], at: Moment) -> f64 {
-        let Moment { s, tau } = at;
-        let mut largest: Vec<f64> = self.clock.iter().map(|share| (share * tau).abs()).collect();
-        for (column, c) in self.combine.column_iter().zip(coordinates) {
-            for (l, t) in largest.iter_mut().zip(column.iter()) {
-                *l = l.max((t * c).abs());
-            }
-        }
-        let ratios = largest
-            .iter()
-            .zip(p)
-            .map(|(l, p)| l / p.abs().max(-near(s)));
-        ratios.fold(0.0, f64::max)
     }
 }

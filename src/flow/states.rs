@@ -156,7 +156,7 @@ impl Field<'_> {
         let samples = held.map_or(&[][..], |held| &held.samples);
         let beta = held.map(Holding::beta);
         let (mut best, mut first, mut tries) = (None, Vec::new(), 0);
-        let (mut coordinates, values, _) = loop {
+        let (mut coordinates, values, cancelled) = loop {
             let choice = (response.as_slice(), &first[..]);
             let mut chosen = Coordinates::choose((g, samples), (&p, s), choice.0, choice.1)?;
             if let Some(beta) = &beta {
@@ -175,7 +175,7 @@ impl Field<'_> {
             first = better;
         };
         coordinates.use_relation(&values);
-        coordinates.loosen(system.choice().as_ref());
+        coordinates.loosen(system.choice().as_ref(), system.improves(v, s, cancelled));
         let kernel = self.on(&coordinates)?;
         Some((coordinates, kernel))
     }

@@ -88,7 +88,8 @@ fn put_behind(rows: &mut [Vec<f64>], least: f64) {
 
 /// What each of these once ended at: first coordinates that differed from log-multipliers by their drift (s = 24), a
 /// far sample as a large multiple of a small difference (13, 19 and 20), a tie that its own pull no longer holds
-/// (58, 95 and 112), a far state that passes zero (36), and small differences beside sparse limits (43 and 50).
+/// (58, 95 and 112), a far state that passes zero (36), small differences beside sparse limits (43 and 50), and a weak
+/// state that ran away (119).
 #[test]
 fn ties_that_once_ended_runs_are_followed() {
     for (kind, seed, index) in [
@@ -98,6 +99,7 @@ fn ties_that_once_ended_runs_are_followed() {
         ("nearly equal", 24, 10),
         ("nearly equal", 19, 5),
         ("0/1", 6, 3),
+        ("0/1", 1, 11),
         ("on a line", 4, 9),
         ("±1", 12, 9),
         ("nearly equal", 25, 6),

@@ -105,12 +105,11 @@ impl Rounding {
         p < self.strongest - self.weak
     }
 
-    /// In the rate of a sample's log-multiplier p that nothing holds.
+    /// What is not known of the rate of a sample's log-multiplier p that nothing holds: zero of all others.
     pub(super) fn of_weak_rate(self, p: f64) -> f64 {
-        if self.is_weak(p) {
-            ROUNDINGS * f64::EPSILON * self.growth
-        } else {
-            0.0
+        match self.is_weak(p) {
+            true => self.of_rate(1.0, 0.0),
+            false => 0.0,
         }
     }
 
@@ -171,7 +170,7 @@ mod tests {
             }
             let far = -f64::exp(s);
             assert_eq!(rounding.of_rate(1.0, 0.0), 2.0 * UNKNOWN * s.exp());
-            assert_eq!(rounding.of_weak_rate(far), 16.0 * f64::EPSILON * s.exp());
+            assert_eq!(rounding.of_weak_rate(far), 2.0 * UNKNOWN * s.exp());
             assert_eq!(rounding.of_weak_rate(-10.0 - s), 0.0);
             assert!(rounding.of_multiplier(far) <= 1e-14 * f64::exp(s));
             // never so much that a sample could come to pull by mistake

@@ -264,6 +264,7 @@ impl Elimination {
                 metric: self.metric,
                 since,
                 cancelled,
+                at_first: 0.0,
                 looser: 1.0,
                 dropped: None,
             },
