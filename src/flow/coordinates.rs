@@ -29,13 +29,15 @@
 //! features alone has to be a vector without any of the others, whose rates carry rounding of size ε e^s.
 
 mod elimination;
+mod quality;
 #[cfg(test)]
 mod tests;
 
-use super::clock::expand;
-use elimination::{Elimination, metric};
+use elimination::{Elimination, in_order, metric};
 use nalgebra::{DMatrix, DVector};
 use serde::{Deserialize, Serialize};
+
+pub(super) use quality::PROMOTED;
 
 /// e^s from which coordinates may be needed: below, rounding of size ε e^s is far under any tolerance.
 pub(super) const NEEDED_GROWTH: f64 = 2e4;
@@ -51,27 +53,9 @@ const TIE: f64 = 64.0 * f64::EPSILON;
 /// chosen: it then has lost three digits to cancellation.
 const CANCELLED: f64 = 1e3;
 
-/// Relative difference between log-multipliers in two sets of coordinates that is rounding.
-const AGREE: f64 = 1e-7;
-
-/// Samples whose pull is this power of e below the strongest need not agree by more than rounding of the data.
-const WEAK: f64 = 32.0;
-
 /// Share of the largest term of the relation that the term of the coordinate taken from it must have, so that not too
 /// much cancels.
 const SHARE: f64 = 0.01;
-
-/// Log-log-time after which a choice has held for long.
-const HELD: f64 = 10.0;
-
-/// By how much states may be less accurate each time that a method does not get on with a choice.
-const LOOSER: f64 = 10.0;
-
-/// See [`LOOSER`]: log-multipliers known to about 1e-4.
-const LOOSEST: f64 = 1e4;
-
-/// Log-log-time between choices at least.
-const LEAST_APART: f64 = 0.1;
 
 /// Multipliers of samples being learned that differ by less than this power of e are eliminated together. Coordinates
 /// of strong samples must not come from weak ones: there would be more of them than strong samples to hold them.
@@ -117,6 +101,8 @@ pub(super) struct Choice {
     since: f64,
     /// How much smaller than the largest term of its sum a log-multiplier may be.
     cancelled: f64,
+    /// How much smaller the smallest was when they were chosen.
+    at_first: f64,
     /// How much less accurate than usual states need be, as rounding does not allow for more.
     pub looser: f64,
     /// Which of the coordinates is taken from the relation.
@@ -167,17 +153,20 @@ pub(super) fn are_dependent(g: &DMatrix<f64>, p: &[f64], learned: &[usize]) -> b
 
 impl Coordinates {
     /// Those for the log-multipliers `p` at log-log-time s, where features answer to z as in `response` (length D).
-    /// Of samples of which some are `held`, they are those of what is left of the others. None without a sample that
-    /// can be learned.
+    /// Of samples of which some are `held`, they are those of what is left of the others. Those in `first` are
+    /// eliminated before all others, in this order. None without a sample that can be learned.
     pub(super) fn choose(
         (g, held): (&DMatrix<f64>, &[usize]),
-        p: &[f64],
-        s: f64,
+        (p, s): (&[f64], f64),
         response: &[f64],
+        first: &[usize],
     ) -> Option<Self> {
         let all: Vec<usize> = (0..p.len()).collect();
         let mut elimination = Elimination::new((g, held), p, &all, metric(response))?;
         let mut open = elimination.without_anchor(all);
+        for &sample in first {
+            elimination.eliminate(sample, &mut open);
+        }
         // tiers of multipliers, or else log-multipliers, of about one size, those of samples being learned first
         let most = p[elimination.anchor];
         let tier = |n: usize| match p[n] > near(s) {
@@ -366,70 +355,29 @@ impl Coordinates {
         coordinates
     }
 
-    /// Whether others are to be chosen at this time, since a log-multiplier is too small a difference by now.
-    pub(super) fn are_outdated(&self, coordinates: &[f64], p: &[f64], at: Moment) -> bool {
-        self.cancellation(coordinates, p, at) > self.choice.cancelled
-    }
-
-    /// Whether the states v say the same as the log-multipliers `p`.
-    pub(super) fn agree(&self, v: &[f64], p: &[f64], at: Moment) -> bool {
-        let coordinates: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
-        let mut here = vec![0.0; p.len()];
-        self.expand(&coordinates, at.tau, &mut here);
-        let strongest = p.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let pairs = here.into_iter().zip(p);
-        pairs.into_iter().all(|(a, b)| {
-            let rounding = match a.max(*b) < strongest - WEAK {
-                true => TIE * at.s.exp(),
-                false => 0.0,
-            };
-            (a - b).abs() <= (AGREE * b.abs().max(-near(at.s))).max(rounding)
-        })
-    }
-
-    /// The same coordinates as a choice of this time.
-    pub(super) fn kept(&self, v: &[f64], p: &[f64], at: Moment) -> Self {
-        let mut kept = self.clone();
-        kept.choice.since = at.s;
-        kept.accept(v, p, at);
-        kept
-    }
-
-    /// Lets states be less accurate than those of the `last` choice if that has not held for long, and otherwise more.
-    pub(super) fn loosen(&mut self, last: Option<&Choice>) {
-        let Some(last) = last else {
-            return;
-        };
-        let held = self.choice.since > last.since + HELD;
-        let factor = if held { 1.0 / LOOSER } else { LOOSER };
-        self.choice.looser = (last.looser * factor).clamp(1.0, LOOSEST);
-    }
-
-    /// Whether there is reason to hope that others would do better at log-log-time s.
-    pub(super) fn may_change(&self, s: f64) -> bool {
-        s > self.choice.since + LEAST_APART
-    }
-
-    /// Accepts that as little is left of the sums as there is at the states v: no choice does better.
-    pub(super) fn accept(&mut self, v: &[f64], p: &[f64], at: Moment) {
-        let coordinates: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
-        let unavoidable = TIER * self.cancellation(&coordinates, p, at);
-        self.choice.cancelled = self.choice.cancelled.max(unavoidable);
-    }
-
-    /// The largest term of a sum over the log-multiplier that it is, where it is largest.
-    fn cancellation(&self, coordinates: &[f64], p: &[f64], at: Moment) -> f64 {
-        let Moment { s, tau } = at;
-        let mut largest: Vec<f64> = self.clock.iter().map(|share| (share * tau).abs()).collect();
-        for (column, c) in self.combine.column_iter().zip(coordinates) {
-            for (l, t) in largest.iter_mut().zip(column.iter()) {
-                *l = l.max((t * c).abs());
-            }
-        }
-        let ratios = largest
-            .iter()
-            .zip(p)
-            .map(|(l, p)| l / p.abs().max(-near(s)));
-        ratios.fold(0.0, f64::max)
+    /// The same where one of them is taken from the relation, from the others' samples and the relation at a time of
+    /// log t = `tau`, instead of from its own sample: of nearly equal samples its difference from others knows little.
+    pub(super) fn solve(
+        &self,
+        (anchor, tau): (f64, f64),
+        difference: impl Fn(usize) -> f64,
+    ) -> Option<Vec<f64>> {
+        let dropped = self.choice.dropped?;
+        let pivots = self.choice.pivots.iter().enumerate().skip(1);
+        let kept: Vec<usize> = pivots
+            .filter(|(i, _)| *i != dropped)
+            .map(|(_, n)| *n)
+            .collect();
+        let rows = kept.iter().map(|&n| {
+            let known = (self.combine[(n, 0)] - 1.0) * anchor + self.clock[n] * tau;
+            let row = self.combine.row(n);
+            row.iter()
+                .skip(1)
+                .copied()
+                .chain([difference(n) - known])
+                .collect()
+        });
+        let others = in_order(rows.collect())?;
+        Some([&[anchor], &others[..]].concat())
     }
 }

@@ -271,12 +271,10 @@ impl Drive<'_, '_> {
                     self.shift += t;
                     return Ok(None);
                 }
-                return Ok(Some(
-                    match self.system.may_change_coordinates(self.base + t) {
-                        true => Why::Coordinates,
-                        false => Why::HandOver,
-                    },
-                ));
+                return Ok(Some(match self.may_change_coordinates(self.base + t) {
+                    true => Why::Coordinates,
+                    false => Why::HandOver,
+                }));
             }
             Failure::NotFinite => {
                 // the step counts even if it led nowhere

@@ -79,7 +79,7 @@ impl Drive<'_, '_> {
         {
             return Some(Why::HandOver);
         }
-        if self.run.watch.drags(s) && self.system.may_change_coordinates(s) {
+        if self.run.watch.drags(s) && self.may_change_coordinates(s) {
             return Some(Why::Coordinates);
         }
         let bent = self.system.kernel().pieces().is_some();
@@ -99,6 +99,11 @@ impl Drive<'_, '_> {
         } else {
             Some(Why::HandOver)
         }
+    }
+
+    /// Whether (other) coordinates might help at the end of the last step.
+    pub(super) fn may_change_coordinates(&self, s: f64) -> bool {
+        (self.system).may_change_coordinates(self.integrator.states(), s)
     }
 
     /// Whether samples that no unit of a later layer sees drive the weights like t. Whatever weights the others are

@@ -5,7 +5,7 @@ use super::accumulated::Accumulated;
 use super::adams_bdf;
 use super::clock::{compress, expand};
 use super::contradiction::{self, Holding};
-use super::coordinates::{Choice, Coordinates};
+use super::coordinates::{Choice, Coordinates, PROMOTED};
 use super::integrate::{Field, LegStart};
 use super::past::Past;
 use super::run::FlowRun;
@@ -88,13 +88,20 @@ impl Field<'_> {
     ) -> Option<Past> {
         let s = at.base;
         let (theta, v) = at.y.split_at(system.parameters());
-        let p = system.log_multipliers(v, s);
+        let mut p = system.log_multipliers(v, s);
         let Some((mut coordinates, kernel)) = self.coordinates(held, system, (&at.y, s)) else {
             at.samples_only = true;
             return None;
         };
-        let in_others = |v: &[f64], t: f64| system.in_other_coordinates(v, base + t, &coordinates);
-        let mut states = in_others(v, s - base);
+        let mut states = system.in_other_coordinates(v, s, (&coordinates, false));
+        let p_here = system.as_of(&coordinates, p.clone());
+        let by_relation = !coordinates.agree(&states, &p_here, system.moment(s));
+        let in_others = |v: &[f64], t: f64| {
+            system.in_other_coordinates(v, base + t, (&coordinates, by_relation))
+        };
+        if by_relation {
+            states = in_others(v, s - base);
+        }
         let from_weights = system.coordinates().is_none() && s.exp() < FROM_WEIGHTS;
         let past = match past {
             Some(past) if !from_weights => adams_bdf::in_other_states(&past, &in_others),
@@ -106,6 +113,13 @@ impl Field<'_> {
             for (state, margin) in states.iter_mut().zip(margins).skip(1) {
                 *state = compress(-margin);
             }
+            // which may differ from the log-multipliers by their drift
+            let mut margins = vec![0.0; p.len()];
+            self.kernel.margins(theta, &mut margins);
+            let anchor = coordinates.anchor();
+            p = (margins.iter())
+                .map(|m| p[anchor] + (margins[anchor] - m))
+                .collect();
         }
         let p_there = system.as_of(&coordinates, p.clone());
         if !coordinates.agree(&states, &p_there, system.moment(s)) {
@@ -140,14 +154,28 @@ impl Field<'_> {
         let response = features.tangent_kernel(theta, &all).diagonal();
         let p = system.log_multipliers(v, s);
         let samples = held.map_or(&[][..], |held| &held.samples);
-        let mut coordinates = Coordinates::choose((g, samples), &p, s, response.as_slice())?;
-        if let Some(held) = held {
-            coordinates.hold(g, &held.beta());
-        }
-        let values = system.in_other_coordinates(v, s, &coordinates);
-        let values: Vec<f64> = values.into_iter().map(expand).collect();
+        let beta = held.map(Holding::beta);
+        let (mut best, mut first, mut tries) = (None, Vec::new(), 0);
+        let (mut coordinates, values, cancelled) = loop {
+            let choice = (response.as_slice(), &first[..]);
+            let mut chosen = Coordinates::choose((g, samples), (&p, s), choice.0, choice.1)?;
+            if let Some(beta) = &beta {
+                chosen.hold(g, beta);
+            }
+            let values = system.in_other_coordinates(v, s, (&chosen, false));
+            let values: Vec<f64> = values.into_iter().map(expand).collect();
+            let (cancelled, better) = chosen.promoted(&values, &p, s);
+            if best.as_ref().is_none_or(|(_, _, least)| cancelled < *least) {
+                best = Some((chosen, values, cancelled));
+            }
+            tries += 1;
+            if cancelled <= PROMOTED || better == first || tries > 2 * g.ncols() {
+                break best?;
+            }
+            first = better;
+        };
         coordinates.use_relation(&values);
-        coordinates.loosen(system.choice().as_ref());
+        coordinates.loosen(system.choice().as_ref(), system.improves(v, s, cancelled));
         let kernel = self.on(&coordinates)?;
         Some((coordinates, kernel))
     }

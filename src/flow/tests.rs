@@ -278,10 +278,11 @@ fn newton_systems_in_coordinates_are_solved() {
                 let v: Vec<f64> = p.iter().map(|p| compress(*p)).collect();
                 let of_samples =
                     System::new(Arc::clone(&twins), loss, NewtonSolver::Structured, 0.0);
-                let mut coordinates = Coordinates::choose((&g, &[]), &p, s, &[1.0; 3]).unwrap();
-                let states = of_samples.in_other_coordinates(&v, s, &coordinates);
+                let mut coordinates =
+                    Coordinates::choose((&g, &[]), (&p, s), &[1.0; 3], &[]).unwrap();
+                let states = of_samples.in_other_coordinates(&v, s, (&coordinates, false));
                 coordinates.use_relation(&states.into_iter().map(expand).collect::<Vec<_>>());
-                let states = of_samples.in_other_coordinates(&v, s, &coordinates);
+                let states = of_samples.in_other_coordinates(&v, s, (&coordinates, false));
                 assert_eq!(states.len(), 3);
                 let on_vectors = twins.on_rows(coordinates.vectors()).unwrap();
                 let y = [run.theta.column(k).as_slice(), &states].concat();

@@ -86,6 +86,44 @@ fn put_behind(rows: &mut [Vec<f64>], least: f64) {
     }
 }
 
+/// What each of these once ended at: first coordinates that differed from log-multipliers by their drift (s = 24), a
+/// far sample as a large multiple of a small difference (13, 19 and 20), a tie that its own pull no longer holds
+/// (58, 95 and 112), a far state that passes zero (36), small differences beside sparse limits (43 and 50), and a weak
+/// state that ran away (119).
+#[test]
+fn ties_that_once_ended_runs_are_followed() {
+    for (kind, seed, index) in [
+        ("corners", 11, 8),
+        ("on a line", 24, 8),
+        ("nearly equal", 17, 6),
+        ("nearly equal", 24, 10),
+        ("nearly equal", 19, 5),
+        ("0/1", 6, 3),
+        ("0/1", 1, 11),
+        ("on a line", 4, 9),
+        ("±1", 12, 9),
+        ("nearly equal", 25, 6),
+        ("nearly equal", 8, 5),
+        ("nearly equal", 9, 11),
+    ] {
+        let (problem, until) = problems(&tied(kind, seed), seed).swap_remove(index);
+        let options = FlowOptions {
+            max_steps: 20_000,
+            ..FlowOptions::to(until)
+        };
+        let name = format!("{kind} {seed}, {}", problem.network().key());
+        let seen = judged(&problem, &options, false).unwrap();
+        assert_eq!(seen.status, Status::Completed, "{name}: {:?}", seen.message);
+        let drift = seen.diagnostics.worst_multiplier_drift();
+        assert!(drift <= 1e-6, "{name}: drift {drift}");
+        assert!(!seen.verdicts.iter().any(contradicts), "{name}");
+        assert!(
+            seen.verdicts.iter().any(|v| v.outcome == Outcome::Holds),
+            "{name}"
+        );
+    }
+}
+
 /// What the battery counts of a kind.
 #[derive(Default)]
 struct Tally {

@@ -19,6 +19,13 @@ const RESTLESS: f64 = 1e-11;
 
 const SAFETY: f64 = 0.9;
 
+/// Newton's method takes a state further than this from where the formula expects it by mistake only: no tolerance is
+/// more than a tenth. After a step that was much longer the estimated error would not tell.
+const FAR: f64 = 10.0;
+
+/// A sample whose pull is this share of the strongest is weak: the errors of others' rates may move it by more than one.
+const WEAK: f64 = 1e-8;
+
 /// Share of an Adams formula's interval of stability that is used. Differences between margins keep their size while
 /// weights grow like e^{s/L}, so the direction settles at a rate of at most one in s; a formula at the end of its
 /// interval of stability would not let it settle, only keep its error within the tolerance.
@@ -30,6 +37,8 @@ const MOST_GROWTH: f64 = 2.0;
 /// Scratch of one attempted step.
 pub(super) struct Trial {
     v: Vec<f64>,
+    /// Where the formula expects it.
+    expected: Vec<f64>,
     dv: Vec<f64>,
     residual: Vec<f64>,
     /// m', of the margins
@@ -48,6 +57,7 @@ impl Trial {
         let zeros = vec![0.0; v.len()];
         Self {
             v: v.to_vec(),
+            expected: zeros.clone(),
             dv: zeros.clone(),
             residual: zeros.clone(),
             rates: zeros.clone(),
@@ -76,6 +86,32 @@ impl Trial {
             .fold(0.0, f64::max);
         (common, rest)
     }
+
+    /// Whether a state is nowhere near where it is expected.
+    fn is_far(&self) -> bool {
+        let mut pairs = self.v.iter().zip(&self.expected);
+        !pairs.all(|(v, expected)| (v - expected).abs() <= FAR)
+    }
+
+    /// Bounds the changes of weak samples that are held by their own pull. Newton's method takes that for linear, but
+    /// it is an exponential: from too little of it the step is any number, and its effect on the others is none, so that
+    /// nothing else would tell. A pull is multiplied by what the linear equation multiplies it by, or divided by e.
+    /// Whether one of them had to be bounded.
+    fn damp(&mut self, is_held: impl Fn(usize) -> bool) -> bool {
+        let strengths = &self.multipliers.strengths;
+        let weak = WEAK * strengths.iter().copied().fold(0.0, f64::max);
+        let mut damped = false;
+        for (n, dv) in self.dv.iter_mut().enumerate() {
+            let cosh = self.multipliers.cosh[n];
+            let change = *dv * cosh;
+            if change.abs() > 1.0 && strengths[n] < weak && is_held(n) {
+                let bounded = if change > 0.0 { change.ln_1p() } else { -1.0 };
+                *dv = bounded / cosh;
+                damped = true;
+            }
+        }
+        damped
+    }
 }
 
 pub(super) enum Attempt {
@@ -95,6 +131,7 @@ impl Stepper<'_> {
         let alpha = weights::derivative(&nodes[..=q]);
         let ahead = &self.times[..(q + 1).min(self.times.len())];
         combine(&weights::value(ahead, next), &self.v, &mut self.trial.v);
+        self.trial.expected.clone_from(&self.trial.v);
         // Σ_{j>0} α_j v_{n+1−j}
         let mut past = vec![0.0; self.trial.v.len()];
         combine(&alpha[1..], &self.v, &mut past);
@@ -111,7 +148,6 @@ impl Stepper<'_> {
                 .set(&self.trial.v, s, self.loss, &self.log_counts);
             self.evaluate(newest);
             if round == 0 {
-                self.lay_out(&implicit, 1);
                 let strongest = self.trial.multipliers.strongest();
                 self.allow(Rounding::of_step(s, next - t, strongest));
             }
@@ -121,7 +157,10 @@ impl Stepper<'_> {
                 self.trial.residual[n] = alpha[0] * v + past[n] - slope[n];
             }
             if round == 0 {
+                // at the weights that these rates are of: where an expected multiplier is far off, its velocity leads
+                // to any others, whose kernel would hold the states where they are
                 self.prepare(alpha[0], &slope, s);
+                self.lay_out(&implicit, 1);
             }
             let trial = &mut self.trial;
             let solved = self.corrector.solve(
@@ -133,6 +172,10 @@ impl Stepper<'_> {
             if !solved || !trial.dv.iter().all(|d| d.is_finite()) {
                 return Attempt::Diverged;
             }
+            let in_coordinates = self.trial.multipliers.in_coordinates();
+            let damped = self
+                .trial
+                .damp(|n| !in_coordinates && self.corrector.takes_part(n));
             let (common, rest) = self.trial.relative_change();
             let change = rest.max(common.abs());
             // velocities are linear in the multipliers: a common factor needs no evaluation
@@ -147,7 +190,10 @@ impl Stepper<'_> {
             let settled = rest <= self.tolerances.direction(s)
                 && common.abs() <= self.tolerances.newton
                 && self.late_answers(common) <= LATE;
-            if settled || stagnant {
+            if (settled || stagnant) && !damped {
+                if self.trial.is_far() {
+                    break;
+                }
                 for e in &mut self.trial.multipliers.values {
                     *e *= 1.0 + common;
                 }
@@ -225,14 +271,15 @@ impl Stepper<'_> {
             &trial.at,
             &trial.multipliers,
             &trial.rates,
-            &trial.diagonal,
+            (&trial.diagonal, &trial.allowances),
         );
     }
 
     /// Says what the states must be known to, those of the trial being near.
     pub(super) fn allow(&mut self, rounding: Rounding) {
         let multipliers = &self.trial.multipliers;
-        self.trial.allowances = multipliers.allowances(&self.tolerances, rounding);
+        let response = |state| self.corrector.response(state);
+        self.trial.allowances = multipliers.allowances(&self.tolerances, rounding, response);
     }
 
     /// Root mean square in units of the tolerance.
@@ -256,6 +303,12 @@ impl Stepper<'_> {
 
     /// Estimates errors at the orders in use and at the neighbouring ones; accepts the step if they are small enough.
     fn judge(&mut self, nodes: &[f64], implicit: &[f64]) -> Attempt {
+        if self.trial.multipliers.in_coordinates() {
+            // of a state that passes zero, what was allowed where it was expected says little of where it is
+            let strongest = self.trial.multipliers.strongest();
+            let (s, h) = (self.base + nodes[0], nodes[0] - nodes[1]);
+            self.allow(Rounding::of_step(s, h, strongest));
+        }
         let (q, m) = (self.backward.now, self.adams.now);
         let errors = |this: &mut Self, order: usize| this.backward_error(nodes, order);
         let (error_v, error_w) = (errors(self, q), self.adams_error(nodes, m));

@@ -13,6 +13,7 @@
 
 use super::elimination::Elimination;
 use super::multipliers::Multipliers;
+use super::tolerances::Allowance;
 use crate::network::WeightPath;
 use nalgebra::DMatrix;
 use serde::{Deserialize, Serialize};
@@ -59,6 +60,8 @@ pub(super) struct Learned {
     kernel: DMatrix<f64>,
     /// The largest `K_nn` seen then.
     response: f64,
+    /// `K_nn` of all states then.
+    responses: Vec<f64>,
     /// `EᵀKE/EᵀE` then: K grows with the weights, nearly as a whole.
     quotient: f64,
     /// Factor by which K has grown since.
@@ -146,6 +149,12 @@ impl Corrector {
         !self.learned.stale && self.learned.begun
     }
 
+    /// `K_nn` of a state, once it is known.
+    pub(super) fn response(&self, state: usize) -> Option<f64> {
+        let then = self.learned.responses.get(state)?;
+        Some(self.learned.growth * then)
+    }
+
     /// Whether a sample belongs to the linear system of this step.
     pub(super) fn takes_part(&self, sample: usize) -> bool {
         let position = |a: &usize| self.learned.known[*a].cmp(&sample);
@@ -160,7 +169,7 @@ impl Corrector {
         at: &[f64],
         multipliers: &Multipliers,
         rates: &[f64],
-        diagonal: &[f64],
+        (diagonal, allowances): (&[f64], &[Allowance]),
     ) {
         let samples = diagonal.len();
         let strengths = &multipliers.strengths;
@@ -179,12 +188,15 @@ impl Corrector {
         if self.learned.mistaken {
             // `quotient` says little where the answers to single samples cancel in `K E`
             let heard = |n: &usize| strengths[*n] > HEARD * largest;
-            self.compute(path, at, (0..samples).filter(heard).collect());
+            self.compute(path, at, (0..samples).filter(heard).collect(), multipliers);
             self.learned.quotient = quotient;
             self.learned.growth = 1.0;
         }
         let response = (self.learned.response * self.learned.growth).max(quotient);
-        let stiff = |n: usize, share: f64| strengths[n] * response > share * diagonal[n].abs();
+        // the rate of a coordinate that nothing holds does not answer to it
+        let rests = |n: usize| multipliers.in_coordinates() && allowances[n].idle > 0.0;
+        let stiff =
+            |n: usize, share: f64| !rests(n) && strengths[n] * response > share * diagonal[n].abs();
         let wanted = (0..samples).filter(|&n| stiff(n, STIFF));
         let missing = wanted
             .clone()
@@ -193,7 +205,7 @@ impl Corrector {
         if stiff_samples && (missing || self.learned.stale) {
             // with room for those about to become stiff
             let chosen = (0..samples).filter(|&n| stiff(n, 0.1 * STIFF)).collect();
-            self.compute(path, at, chosen);
+            self.compute(path, at, chosen, multipliers);
             self.learned.quotient = quotient;
             self.learned.growth = 1.0;
         }
@@ -277,9 +289,21 @@ impl Corrector {
         Some(())
     }
 
-    fn compute(&mut self, path: &mut dyn WeightPath, at: &[f64], samples: Vec<usize>) {
+    fn compute(
+        &mut self,
+        path: &mut dyn WeightPath,
+        at: &[f64],
+        samples: Vec<usize>,
+        multipliers: &Multipliers,
+    ) {
         self.learned.kernel = path.tangent_kernel(at, &samples);
         self.learned.response = self.learned.kernel.diagonal().amax();
+        let own = (0..multipliers.strengths.len()).map(|n| match samples.binary_search(&n) {
+            Ok(at) => self.learned.kernel[(at, at)],
+            Err(_) if multipliers.in_coordinates() => path.tangent_kernel(at, &[n])[(0, 0)],
+            Err(_) => self.learned.response,
+        });
+        self.learned.responses = own.collect();
         self.learned.known = samples;
         self.learned.stale = false;
         self.learned.mistaken = false;

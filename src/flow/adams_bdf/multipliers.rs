@@ -212,34 +212,62 @@ impl Multipliers {
 
     /// How accurate each state has to be, so that no log-multiplier is less accurate than `tolerances` of it, or than
     /// rounding allows.
-    pub(super) fn allowances(&self, tolerances: &Tolerances, rounding: Rounding) -> Vec<Allowance> {
+    pub(super) fn allowances(
+        &self,
+        tolerances: &Tolerances,
+        rounding: Rounding,
+        response: impl Fn(usize) -> Option<f64>,
+    ) -> Vec<Allowance> {
+        let rounding = match self.in_coordinates() {
+            true => rounding.in_coordinates(),
+            false => rounding,
+        };
         let of_sample = |p: f64| {
             let of_state = tolerances.of_multiplier(compress(p));
             let error = of_state * (p / COMPRESSION).hypot(1.0);
-            (error.max(rounding.of_multiplier(p)), rounding.of_rate(p))
+            error.max(rounding.of_multiplier(p))
         };
         let Some(coordinates) = &self.coordinates else {
             let states = self.expanded.iter().zip(&self.cosh);
-            let states = states.map(|(p, cosh)| (of_sample(*p), cosh));
-            let allowances = states.map(|((error, idle), cosh)| Allowance {
-                error: error / cosh,
-                idle,
+            let allowances = states.map(|(p, cosh)| Allowance {
+                error: of_sample(*p) / cosh,
+                idle: rounding.of_weak_rate(*p),
             });
             return allowances.collect();
         };
-        let of_samples: Vec<(f64, f64)> = self.p.iter().map(|p| of_sample(*p)).collect();
-        let columns = coordinates.combine().column_iter().zip(&self.cosh);
-        let allowances = columns.map(|(column, cosh)| {
+        // samples that are zero, or held, pull at no state
+        let pulling = self.answering().filter(|(n, _)| !coordinates.is_zero(*n));
+        let strongest = pulling.fold(f64::MIN_POSITIVE, |most, (_, e)| most.max(e));
+        let share = |state: usize| {
+            let answer = response(state).map_or(1.0, |k| rounding.answer(k * strongest));
+            (answer, self.strengths[state] / strongest)
+        };
+        let of_samples: Vec<f64> = self.p.iter().map(|p| of_sample(*p)).collect();
+        let columns = coordinates.combine().column_iter();
+        let columns = columns.zip(self.expanded.iter().zip(&self.cosh));
+        let allowances = columns.enumerate().map(|(i, (column, (p, cosh)))| {
             let needed = column.iter().zip(&of_samples).filter(|(t, _)| **t != 0.0);
-            let (mut error, mut idle) = (f64::INFINITY, f64::INFINITY);
-            for (t, of_sample) in needed {
-                error = error.min(of_sample.0 / t.abs());
-                idle = idle.min(of_sample.1 / t.abs());
+            let error = needed.fold(f64::INFINITY, |least, (t, error)| {
+                least.min(error / t.abs())
+            });
+            let (answer, pull) = share(i);
+            let error = error.max(rounding.of_state(answer, pull));
+            let linear = error / cosh;
+            Allowance {
+                // which may be more than the state itself, of one that passes zero
+                error: match linear < 1.0 {
+                    true => linear,
+                    false => compress(p.abs() + error) - compress(p.abs()),
+                },
+                idle: rounding.of_rate(answer, pull),
             }
-            let error = error / cosh;
-            Allowance { error, idle }
         });
         allowances.collect()
+    }
+
+    /// Whether states are coordinates.
+    pub(super) fn in_coordinates(&self) -> bool {
+        self.coordinates.is_some()
     }
 
     /// M, which says how pulls answer to all coordinates; none if each state moves its own only.

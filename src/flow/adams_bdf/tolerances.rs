@@ -43,14 +43,18 @@ impl Tolerances {
 /// this. As soon as one of them pulls again, it is held to the tolerance like all others.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Rounding {
-    /// Of the rates.
-    rate: f64,
+    /// e^s.
+    growth: f64,
+    /// Length of the step.
+    step: f64,
     /// Of log-multipliers that nothing holds, over the step.
     size: f64,
     /// Most that counts as rounding otherwise.
     most: f64,
     /// The largest log-multiplier.
     strongest: f64,
+    /// What [`WEAK`] is: less in coordinates.
+    weak: f64,
 }
 
 /// Roundings in a rate.
@@ -58,6 +62,13 @@ const ROUNDINGS: f64 = 16.0;
 
 /// Samples whose pull is this power of e below the strongest do not count in the sum of pulls.
 const WEAK: f64 = 32.0;
+
+/// The same where states are coordinates, whose rates are sums of terms that cancel.
+const WEAK_IN_COORDINATES: f64 = 28.0;
+
+/// What is not known of the rate of a weak sample, relative to e^s: proportions of multipliers are iterated to
+/// [`DIRECTION`], and what each adds to the rate is rounded.
+const UNKNOWN: f64 = 2048.0 * f64::EPSILON;
 
 /// A weak log-multiplier is known to this share of its distance from the strongest.
 const FAR: f64 = 1e-3;
@@ -73,15 +84,33 @@ impl Rounding {
     pub(super) fn of_step(s: f64, h: f64, strongest: f64) -> Self {
         let rate = ROUNDINGS * f64::EPSILON * s.exp();
         Self {
-            rate,
+            growth: s.exp(),
+            step: h,
             size: h * rate,
             most: KNOWN.min(SHARE * s.exp()),
             strongest,
+            weak: WEAK,
+        }
+    }
+
+    /// The same for coordinates in place of samples.
+    pub(super) fn in_coordinates(self) -> Self {
+        Self {
+            weak: WEAK_IN_COORDINATES,
+            ..self
         }
     }
 
     fn is_weak(self, p: f64) -> bool {
-        p < self.strongest - WEAK
+        p < self.strongest - self.weak
+    }
+
+    /// What is not known of the rate of a sample's log-multiplier p that nothing holds: zero of all others.
+    pub(super) fn of_weak_rate(self, p: f64) -> f64 {
+        match self.is_weak(p) {
+            true => self.of_rate(1.0, 0.0),
+            false => 0.0,
+        }
     }
 
     /// In a log-multiplier p.
@@ -94,9 +123,26 @@ impl Rounding {
         held.min(self.most)
     }
 
-    /// In the rate of a log-multiplier p that nothing holds.
-    pub(super) fn of_rate(self, p: f64) -> f64 {
-        if self.is_weak(p) { self.rate } else { 0.0 }
+    /// How a row answers to a pull, per e^s, whose rate under the strongest pull alone is this.
+    pub(super) fn answer(self, rate: f64) -> f64 {
+        rate / self.growth
+    }
+
+    /// In a state whose row has this [`answer`](Self::answer), and which pulls with a share `pull` of the strongest:
+    /// the rounding of its rate, over the step, or as far as it is held. As `u_i·β' ≤ (K_ii Σ E m')^½`, rates are of
+    /// the size of the root of the answer.
+    pub(super) fn of_state(self, answer: f64, pull: f64) -> f64 {
+        let rate = 4.0 * ROUNDINGS * f64::EPSILON * answer.sqrt() * self.growth;
+        let held = 1.0 / (pull * answer * self.growth);
+        (rate * self.step.min(held)).min(self.most)
+    }
+
+    /// What is not known of the rate of such a coordinate, if its own pull is less: zero otherwise.
+    pub(super) fn of_rate(self, answer: f64, pull: f64) -> f64 {
+        match pull * answer.sqrt() < UNKNOWN {
+            true => 2.0 * UNKNOWN * answer.sqrt() * self.growth,
+            false => 0.0,
+        }
     }
 }
 
@@ -119,10 +165,13 @@ mod tests {
             let rounding = Rounding::of_step(s, 0.1, -s);
             for pull in [0.0, -5.0, -10.0] {
                 assert!(rounding.of_multiplier(pull - s) <= 1e-9, "{s} {pull}");
-                assert_eq!(rounding.of_rate(pull - s), 0.0);
+                assert!(rounding.of_state(1.0, f64::exp(pull)) <= 1e-9, "{s} {pull}");
+                assert_eq!(rounding.of_rate(1.0, f64::exp(pull)), 0.0);
             }
             let far = -f64::exp(s);
-            assert_eq!(rounding.of_rate(far), 16.0 * f64::EPSILON * f64::exp(s));
+            assert_eq!(rounding.of_rate(1.0, 0.0), 2.0 * UNKNOWN * s.exp());
+            assert_eq!(rounding.of_weak_rate(far), 2.0 * UNKNOWN * s.exp());
+            assert_eq!(rounding.of_weak_rate(-10.0 - s), 0.0);
             assert!(rounding.of_multiplier(far) <= 1e-14 * f64::exp(s));
             // never so much that a sample could come to pull by mistake
             for below in [33.0, 40.0, 400.0] {

@@ -197,11 +197,22 @@ impl Elimination {
     /// Takes the remainder of a sample as the next vector, out of all others; removes the sample from `open`.
     pub(super) fn eliminate(&mut self, sample: usize, open: &mut Vec<usize>) {
         open.retain(|n| *n != sample);
-        let vector = self.remainders[sample].hi.clone();
         let remover = Remover {
             responses: &self.responses,
             scales: &self.scales,
         };
+        // large multiples of small vectors have brought their rounding back into those before
+        let mut rest = self.remainders[sample].clone();
+        let before = self.vectors[1..].iter();
+        let more: Vec<f64> = before.map(|u| remover.take_out(u, &mut rest)).collect();
+        if rest.hi.amax() == 0.0 {
+            return;
+        }
+        for (column, more) in self.columns.iter_mut().zip(more) {
+            column[sample] += more;
+        }
+        let vector = rest.hi.clone();
+        self.remainders[sample] = rest;
         let factors = (self.remainders.iter_mut()).map(|rest| remover.take_out(&vector, rest));
         let column = DVector::from_iterator(self.g.nrows(), factors);
         let share = remover.take_out(&vector, &mut self.anchor_rest);
@@ -211,8 +222,15 @@ impl Elimination {
         self.pivots.push(sample);
     }
 
-    pub(super) fn finish(self, since: f64, cancelled: f64) -> Coordinates {
+    pub(super) fn finish(mut self, since: f64, cancelled: f64) -> Coordinates {
         let zero: Vec<usize> = (0..self.g.nrows()).filter(|&n| self.is_zero(n)).collect();
+        let remover = Remover {
+            responses: &self.responses,
+            scales: &self.scales,
+        };
+        for (vector, share) in self.vectors[1..].iter().zip(&mut self.relation) {
+            *share += remover.take_out(vector, &mut self.anchor_rest);
+        }
         let ones = DVector::from_element(self.g.nrows(), 1.0);
         let columns: Vec<DVector<f64>> = std::iter::once(ones).chain(self.columns).collect();
         let mut combine = DMatrix::from_columns(&columns);
@@ -246,10 +264,33 @@ impl Elimination {
                 metric: self.metric,
                 since,
                 cancelled,
+                at_first: 0.0,
                 looser: 1.0,
                 dropped: None,
             },
             zero,
         }
     }
+}
+
+/// Solves equations whose rows are coefficients and right-hand sides, without exchanging rows: those that come first
+/// are of samples being learned, and must not take up the rounding of others that are much larger.
+pub(super) fn in_order(mut rows: Vec<Vec<f64>>) -> Option<Vec<f64>> {
+    let size = rows.len();
+    for k in 0..size {
+        let (above, below) = rows.split_at_mut(k + 1);
+        let pivot = &above[k];
+        for row in below {
+            let factor = row[k] / pivot[k];
+            for (x, y) in row.iter_mut().zip(pivot).skip(k) {
+                *x -= factor * y;
+            }
+        }
+    }
+    let mut solution = vec![0.0; size];
+    for k in (0..size).rev() {
+        let known: f64 = (k + 1..size).map(|j| rows[k][j] * solution[j]).sum();
+        solution[k] = (rows[k][size] - known) / rows[k][k];
+    }
+    solution.iter().all(|x| x.is_finite()).then_some(solution)
 }

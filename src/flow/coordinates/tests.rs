@@ -5,7 +5,7 @@ use crate::flow::clock::log_time;
 use nalgebra::dmatrix;
 
 fn check(g: &DMatrix<f64>, p: &[f64], s: f64) -> Coordinates {
-    let coordinates = Coordinates::choose((g, &[]), p, s, &vec![1.0; g.ncols()]).unwrap();
+    let coordinates = Coordinates::choose((g, &[]), (p, s), &vec![1.0; g.ncols()], &[]).unwrap();
     let restored = coordinates.combine() * coordinates.vectors();
     let scale = g.amax();
     assert!((restored - g).amax() <= 1e-15 * scale);
@@ -58,7 +58,7 @@ fn differences_in_features_that_hardly_answer_have_vectors_of_their_own() {
     let g =
         dmatrix![2.0, 1.0, 1.0, 0.0; 1.0, 2.0, 0.0, 3.0; 3.0, 0.0, 1.0, 1.0; 0.0, 3.0, 1.0, -1.0];
     let coordinates =
-        Coordinates::choose((&g, &[]), &[0.0; 4], 30.0, &[1e12, 1e13, 1.0, 2.0]).unwrap();
+        Coordinates::choose((&g, &[]), (&[0.0; 4], 30.0), &[1e12, 1e13, 1.0, 2.0], &[]).unwrap();
     assert!((coordinates.combine() * coordinates.vectors() - &g).amax() < 1e-14);
     for u in coordinates.vectors().row_iter().skip(2) {
         assert!(u.columns(0, 2).amax() < 1e-12 * u.amax(), "{u}");
@@ -72,7 +72,7 @@ fn log_multipliers_survive_the_change_of_coordinates() {
     let g = dmatrix![1.0, 0.2, -1.0; 0.3, 2.0, 1.0; -1.0, 0.5, 0.5; 2.0, 1.0, 0.0; 0.0, 0.0, 0.0];
     let (beta, tau) = (DVector::from_vec(vec![3.0, -1.0, 2.0]), 40.0);
     let p: Vec<f64> = (&g * &beta).iter().map(|m| tau - m).collect();
-    let coordinates = Coordinates::choose((&g, &[]), &p, 10.0, &[1.0; 3]).unwrap();
+    let coordinates = Coordinates::choose((&g, &[]), (&p, 10.0), &[1.0; 3], &[]).unwrap();
     let anchor = p[coordinates.anchor()];
     let values = coordinates.substitute(anchor, |n| p[n] - anchor);
     let mut restored = vec![0.0; p.len()];
@@ -92,7 +92,7 @@ fn a_coordinate_can_be_taken_from_the_relation_to_the_clock() {
     let g = dmatrix![1.0, 0.2; 0.3, 2.0; -1.0, 3.5; 2.0, 1.0];
     let (beta, tau) = (DVector::from_vec(vec![12.0, 9.0]), log_time(3.0));
     let p: Vec<f64> = (&g * &beta).iter().map(|m| tau - m).collect();
-    let mut coordinates = Coordinates::choose((&g, &[]), &p, 3.0, &[1.0; 2]).unwrap();
+    let mut coordinates = Coordinates::choose((&g, &[]), (&p, 3.0), &[1.0; 2], &[]).unwrap();
     let full = coordinates.clone();
     assert_eq!(full.len(), 3);
     let anchor = p[full.anchor()];
@@ -139,8 +139,13 @@ fn coordinates_are_those_of_what_is_not_held() {
     let rows = [first, second, others[0], others[1], others[2]];
     let g = DMatrix::from_fn(5, 4, |n, d| rows[n][d]);
     let response = [1e10, 1.0, 1e8, 1e-4];
-    let mut coordinates =
-        Coordinates::choose((&g, &[0, 1]), &[9.0, 9.0, 0.1, 0.0, -0.2], 12.0, &response).unwrap();
+    let mut coordinates = Coordinates::choose(
+        (&g, &[0, 1]),
+        (&[9.0, 9.0, 0.1, 0.0, -0.2], 12.0),
+        &response,
+        &[],
+    )
+    .unwrap();
     let beta = DVector::from_vec(vec![0.25, -0.25, 0.0, 0.0]);
     coordinates.hold(&g, &beta);
     assert_eq!(coordinates.len(), 2, "the tie brings none");
@@ -166,4 +171,61 @@ fn coordinates_are_those_of_what_is_not_held() {
     again.hold(&g, &beta);
     assert_eq!(again.vectors(), coordinates.vectors());
     assert_eq!(again.shift(), coordinates.shift());
+}
+
+/// Four pairs 1e-12 apart in six dimensions: multiples of 1e12 of their differences do not leave rounding that looks
+/// like a seventh.
+#[test]
+fn differences_of_pairs_span_no_more_than_there_is() {
+    let mut draws = crate::dataset::standard_normals("pairs", 3);
+    let once = DMatrix::from_fn(4, 6, |_, _| draws.next().unwrap());
+    let g = DMatrix::from_fn(8, 6, |n, d| {
+        once[(n % 4, d)]
+            + if n < 4 {
+                0.0
+            } else {
+                1e-12 * draws.next().unwrap()
+            }
+    });
+    let p = [0.0, -0.1, -0.2, -900.0, 0.0, -0.1, -0.2, -900.0];
+    let response = [1.0, 1e-6, 1e-8, 1.0, 1.0, 1.0];
+    let coordinates = Coordinates::choose((&g, &[]), (&p, 20.0), &response, &[]).unwrap();
+    assert_eq!(coordinates.len(), 7, "an anchor and six differences");
+    assert!(coordinates.relation.is_some());
+}
+
+/// A sample far away that is a large multiple of a small difference of samples being learned comes before it.
+#[test]
+fn no_sample_is_a_large_multiple_of_a_small_difference() {
+    let g = dmatrix![1.0, 0.5, 0.0; 1.0, 0.5 + 1e-9, 0.0; 2.0, 1.5, 0.0; 0.0, 0.0, 1.0];
+    let (p, s) = ([0.0, -3.0, -5e4, -0.1], 20.0);
+    let of = |first: &[usize]| {
+        let chosen = Coordinates::choose((&g, &[]), (&p, s), &[1.0; 3], first).unwrap();
+        let anchor = chosen.anchor();
+        let values = chosen.substitute(p[anchor], |n| p[n] - p[anchor]);
+        let (cancelled, better) = chosen.promoted(&values, &p, s);
+        (cancelled, better)
+    };
+    let (cancelled, better) = of(&[]);
+    assert!(cancelled > 1e4, "{cancelled}");
+    assert!(of(&better).0 < PROMOTED);
+}
+
+/// Of nearly equal samples that do not pull, the difference says less than the relation.
+#[test]
+fn coordinates_follow_from_the_relation_as_well() {
+    let g = dmatrix![1.0, 0.5; 1.0 + 1e-9, 0.5 + 2e-9; -0.3, 1.0];
+    let (beta, tau) = (DVector::from_vec(vec![2.0e9, 1.5e9]), 3e9);
+    let p: Vec<f64> = (&g * &beta).iter().map(|m| tau - m).collect();
+    let mut coordinates = Coordinates::choose((&g, &[]), (&p, 22.0), &[1.0; 2], &[]).unwrap();
+    let anchor = p[coordinates.anchor()];
+    coordinates.use_relation(&coordinates.clone().substitute(anchor, |n| p[n] - anchor));
+    let [a, b] = [
+        coordinates.solve((anchor, tau), |n| p[n] - anchor).unwrap(),
+        coordinates.substitute(anchor, |n| p[n] - anchor),
+    ];
+    assert_eq!(a.len(), 2);
+    for (a, b) in a.iter().zip(b) {
+        assert!((a - b).abs() <= 1e-6 * b.abs(), "{a} {b}");
+    }
 }

@@ -57,7 +57,7 @@ impl System {
         &self,
         v: &[f64],
         s: f64,
-        other: &Coordinates,
+        (other, by_relation): (&Coordinates, bool),
     ) -> Vec<f64> {
         let expanded: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
         let anchor = other.anchor();
@@ -94,7 +94,11 @@ impl System {
         };
         let first = first + more(anchor);
         let difference = |n: usize| difference(n) + (more(n) - more(anchor));
-        let coordinates = other.substitute(first, difference);
+        let solved = match by_relation {
+            true => other.solve((first, self.log_time(s)), &difference),
+            false => None,
+        };
+        let coordinates = solved.unwrap_or_else(|| other.substitute(first, &difference));
         coordinates.into_iter().map(compress).collect()
     }
 
@@ -109,15 +113,32 @@ impl System {
         p
     }
 
-    /// Whether (other) coordinates might help a method that does not get on at log-log-time s.
-    pub(in crate::flow) fn may_change_coordinates(&self, s: f64) -> bool {
+    /// Whether (other) coordinates might help a method that does not get on at the states v and log-log-time s.
+    pub(in crate::flow) fn may_change_coordinates(&self, v: &[f64], s: f64) -> bool {
         match &self.coordinates {
-            Some(coordinates) => coordinates.may_change(s),
+            Some(coordinates) => {
+                let expanded: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
+                coordinates.may_change(&expanded, &self.log_multipliers(v, s), self.moment(s))
+            }
             None => {
                 let linear = self.kernel.signed_samples().is_some() && !self.samples_only;
                 linear && s.exp() >= coordinates::NEEDED_GROWTH
             }
         }
+    }
+
+    /// Whether coordinates in which a log-multiplier is at most so many times smaller than the terms of its sum do
+    /// much better than these at the states v.
+    pub(in crate::flow) fn improves(&self, v: &[f64], s: f64, cancelled: f64) -> bool {
+        let Some(coordinates) = &self.coordinates else {
+            return true;
+        };
+        let expanded: Vec<f64> = v.iter().map(|v| expand(*v)).collect();
+        coordinates.are_improved(
+            &expanded,
+            &self.log_multipliers(v, s),
+            (self.moment(s), cancelled),
+        )
     }
 
     /// Whether states should be (other) coordinates of the log-multipliers from log-log-time s on.
