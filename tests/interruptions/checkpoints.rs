@@ -8,7 +8,7 @@ use std::fs;
 fn checkpoint(shop: &Workshop, scenario: &str, folder: &str, more: &str) -> Vec<u8> {
     shop.ends(
         5,
-        &format!("run {scenario}.toml --out {folder} --quiet --set flow.max-steps=600 {more}"),
+        &format!("run {scenario}.toml --out {folder} --no-figures --quiet --set flow.max-steps=600 {more}"),
     );
     fs::read(shop.path(folder).join("flow.checkpoint")).unwrap()
 }
@@ -16,7 +16,7 @@ fn checkpoint(shop: &Workshop, scenario: &str, folder: &str, more: &str) -> Vec<
 #[test]
 fn only_a_whole_checkpoint_of_the_same_run_is_used() {
     let shop = shop();
-    shop.ends(0, "run linear.toml --out whole");
+    shop.ends(0, "run linear.toml --no-figures --out whole");
     let whole = shop.left("whole");
     let good = checkpoint(&shop, "linear", "cut", "");
     let with = |change: &dyn Fn(&mut Vec<u8>)| {
@@ -65,7 +65,7 @@ fn only_a_whole_checkpoint_of_the_same_run_is_used() {
     for (k, (why, bytes)) in cases.into_iter().enumerate() {
         let file = shop.path("cut/flow.checkpoint");
         fs::write(&file, bytes).unwrap();
-        let output = shop.ends(0, "run linear.toml --out cut");
+        let output = shop.ends(0, "run linear.toml --no-figures --out cut");
         let said = text(&output.stderr);
         assert!(
             said.contains(why) && said.contains("starts again"),
@@ -80,7 +80,7 @@ fn only_a_whole_checkpoint_of_the_same_run_is_used() {
     }
     // and a good one is
     fs::write(shop.path("cut/flow.checkpoint"), &good).unwrap();
-    let output = shop.ends(0, "run linear.toml --out cut");
+    let output = shop.ends(0, "run linear.toml --no-figures --out cut");
     assert!(text(&output.stderr).contains("resumed from"));
     same(&shop.left("cut"), &whole);
 }

@@ -110,7 +110,7 @@ fn kills_do_not_change_a_flow_in_pieces() {
 fn kills_do_not_change_finite_steps() {
     Victim {
         shop: &shop(),
-        command: "run steps.toml --checkpoint-every 0.01",
+        command: "run steps.toml --checkpoint-every 0.01 --no-figures",
         before: None,
         resumed: "resumed from",
     }

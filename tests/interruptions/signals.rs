@@ -43,10 +43,11 @@ fn a_signal_ends_a_flow_after_a_checkpoint_and_the_same_command_goes_on() {
 fn a_run_out_of_its_budget_goes_on_under_a_larger_one() {
     let shop = shop();
     for (scenario, budget) in [("linear", 700), ("kinks", 900)] {
-        let whole = format!("run {scenario}.toml --out {scenario} --set flow.max-steps=1000000");
+        let run = format!("run {scenario}.toml --no-figures");
+        let whole = format!("{run} --out {scenario} --set flow.max-steps=1000000");
         shop.ends(0, &whole);
         let whole = shop.left(scenario);
-        let command = format!("run {scenario}.toml --out {scenario}-cut --set flow.max-steps=");
+        let command = format!("{run} --out {scenario}-cut --set flow.max-steps=");
         let mut first = None;
         for _ in 0..3 {
             let output = shop.ends(5, &format!("{command}{budget}"));

@@ -5,9 +5,9 @@
 //!
 //! One of each kind is run in the suite, for a short time. `MARGINFLOW_RELU_RUNS=200`, in
 //! `cargo test --release --test reliability random_relu -- --nocapture`, runs so many of each kind to s = 20, two at a
-//! time, and prints what became of them, and a map of it. Less than all of it: `MARGINFLOW_RELU_RUNS=17,30..40` names seeds,
-//! `MARGINFLOW_RELU_KIND="2 layers, feedback alignment, smoothed"` part of a kind's name, `MARGINFLOW_RELU_SECONDS=20`
-//! a limit per run; with any of the last two all runs are printed.
+//! time, and prints what became of them, and a map of it. Less than all of it: `MARGINFLOW_RELU_RUNS=17,30..40` names
+//! seeds, `MARGINFLOW_RELU_KIND="2 layers, feedback alignment, smoothed"` part of a kind's name,
+//! `MARGINFLOW_RELU_SECONDS=20` a limit per run; with any of the last two all runs are printed.
 
 use marginflow::dataset::{Dataset, gaussian_random_labels, gaussian_teacher, standard_normals};
 use marginflow::flow::{FlowOptions, integrate};

@@ -1,6 +1,7 @@
 //! One attempted step: Newton's method on both formulas at once, error estimates at the orders in use and at the
 //! neighbouring ones, and acceptance of the step if the errors are small enough.
 
+use super::corrector::Corrector;
 use super::multipliers::Multipliers;
 use super::tolerances::{Allowance, Rounding, Tolerances};
 use super::{HISTORY, MOST_ADAMS, MOST_BACKWARD, Stepper, combine, weights};
@@ -23,7 +24,7 @@ const SAFETY: f64 = 0.9;
 /// more than a tenth. After a step that was much longer the estimated error would not tell.
 const FAR: f64 = 10.0;
 
-/// A sample whose pull is this share of the strongest is weak: the errors of others' rates may move it by more than one.
+/// A sample whose pull is this share of the strongest is weak: errors of others' rates may move it by more than one.
 const WEAK: f64 = 1e-8;
 
 /// Share of an Adams formula's interval of stability that is used. Differences between margins keep their size while
@@ -94,17 +95,20 @@ impl Trial {
     }
 
     /// Bounds the changes of weak samples that are held by their own pull. Newton's method takes that for linear, but
-    /// it is an exponential: from too little of it the step is any number, and its effect on the others is none, so that
-    /// nothing else would tell. A pull is multiplied by what the linear equation multiplies it by, or divided by e.
-    /// Whether one of them had to be bounded.
-    fn damp(&mut self, is_held: impl Fn(usize) -> bool) -> bool {
+    /// it is an exponential: from too little of it the step is any number, and its effect on the others is none, so
+    /// that nothing else would tell. A pull is multiplied by what the linear equation multiplies it by, or divided by
+    /// e. Whether one of them had to be bounded.
+    fn damp(&mut self, corrector: &Corrector) -> bool {
+        if self.multipliers.in_coordinates() {
+            return false;
+        }
         let strengths = &self.multipliers.strengths;
         let weak = WEAK * strengths.iter().copied().fold(0.0, f64::max);
         let mut damped = false;
         for (n, dv) in self.dv.iter_mut().enumerate() {
             let cosh = self.multipliers.cosh[n];
             let change = *dv * cosh;
-            if change.abs() > 1.0 && strengths[n] < weak && is_held(n) {
+            if change.abs() > 1.0 && strengths[n] < weak && corrector.takes_part(n) {
                 let bounded = if change > 0.0 { change.ln_1p() } else { -1.0 };
                 *dv = bounded / cosh;
                 damped = true;
@@ -172,10 +176,7 @@ impl Stepper<'_> {
             if !solved || !trial.dv.iter().all(|d| d.is_finite()) {
                 return Attempt::Diverged;
             }
-            let in_coordinates = self.trial.multipliers.in_coordinates();
-            let damped = self
-                .trial
-                .damp(|n| !in_coordinates && self.corrector.takes_part(n));
+            let damped = self.trial.damp(&self.corrector);
             let (common, rest) = self.trial.relative_change();
             let change = rest.max(common.abs());
             // velocities are linear in the multipliers: a common factor needs no evaluation
