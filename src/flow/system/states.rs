@@ -95,10 +95,10 @@ impl System {
         let first = first + more(anchor);
         let difference = |n: usize| difference(n) + (more(n) - more(anchor));
         let solved = match by_relation {
-            true => other.solve((first, self.log_time(s)), &difference),
+            true => other.solve((first, self.log_time(s)), difference),
             false => None,
         };
-        let coordinates = solved.unwrap_or_else(|| other.substitute(first, &difference));
+        let coordinates = solved.unwrap_or_else(|| other.substitute(first, difference));
         coordinates.into_iter().map(compress).collect()
     }
 
